@@ -1,24 +1,24 @@
-"""The two halves of the key that backups are sealed with, as age spells them, and as a person types one from paper.
+"""The two halves of the key for sealed backups, in age's form and as a person types one from paper.
 
-The recipient (`age1…`) seals and stands in the configuration; the identity (`AGE-SECRET-KEY-1…`) opens, and stands on
-paper. Both are Bech32 (BIP 173), whose checksum finds every mistake of up to four characters. Nothing here seals or
-opens: that is age's work (https://age-encryption.org/v1).
+The recipient (`age1…`) encrypts and is in the configuration; the identity (`AGE-SECRET-KEY-1…`) decrypts and is on
+paper. Both are Bech32 (BIP 173), whose checksum finds every mistake of up to four characters. This module does not
+encrypt or decrypt: age does (https://age-encryption.org/v1).
 """
 
 import re
 from functools import reduce
 
 RECIPIENT, IDENTITY = "age", "age-secret-key-"
-"""The beginning of each, before the 1 that parts it from the characters which count."""
+"""The fixed beginning of each, before the 1 that separates it from the significant characters."""
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"  # BIP 173: without 1, b, i and o, which look like others
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _CHARACTERS = 58  # 32 octets in groups of 5 bits, and 6 characters of checksum
 _GROUP, _GROUPS_A_LINE = 4, 4
-_LIKE = str.maketrans({"o": "0", "i": "l", "1": "l", "b": "8"})  # no such character is in it
+_LIKE = str.maketrans({"o": "0", "i": "l", "1": "l", "b": "8"})  # for look-alikes outside the alphabet
 
 
 def is_recipient(text: str) -> bool:
-    """Tell whether this is a recipient, its checksum included."""
+    """Return whether this is a recipient with a correct checksum."""
     return text.startswith(f"{RECIPIENT}1") and text == text.lower() and _is_whole(RECIPIENT, text.partition("1")[2])
 
 
@@ -31,9 +31,9 @@ def on_paper(identity: str) -> list[str]:
 
 
 def typed(text: str) -> str:
-    """Return the characters of an identity that count, as a person typed it: in whatever case, with or without blanks.
+    """Return the significant characters of an identity as a person typed it, in any case, with or without spaces.
 
-    What it begins with may be left out, and what looks like another character is taken for that one.
+    The fixed beginning may be missing, and a character that looks like one of the alphabet counts as that one.
     """
     plain = re.sub(r"[^a-z0-9]", "", text.lower())
     plain = re.sub("^agesecretkey[1l]", "", plain)
@@ -41,22 +41,22 @@ def typed(text: str) -> str:
 
 
 def maybe_identity(text: str) -> str | None:
-    """Return the identity that a person typed; None where it is mistyped or not whole."""
+    """Return the identity that a person typed; None if it is mistyped or incomplete."""
     characters = typed(text)
     return f"{IDENTITY}1{characters}".upper() if _is_whole(IDENTITY, characters) else None
 
 
 def length_of(text: str) -> tuple[int, int]:
-    """Return how many characters that count were typed, and how many there have to be."""
+    """Return the number of significant characters typed, and the number required."""
     return len(typed(text)), _CHARACTERS
 
 
 def maybe_mistyped_group(text: str) -> int | None:
-    """Return which group of four, counted from 1, has the mistyped character; None unless it is one character alone."""
+    """Return the number of the group of four, from 1, with the mistyped character; None unless exactly one is wrong."""
     characters = typed(text)
     if len(characters) != _CHARACTERS or not set(characters) <= set(_ALPHABET):
         return None
-    # the checksum is linear: what is left over is what one mistake adds, at the position where it stands
+    # the checksum is linear: `left_over` is the effect of one wrong character, which depends on its position
     left_over = _checksum_of(IDENTITY, characters) ^ 1
     mistakes = list(range(1, len(_ALPHABET)))
     for position in reversed(range(_CHARACTERS)):
@@ -67,7 +67,7 @@ def maybe_mistyped_group(text: str) -> int | None:
 
 
 def _is_whole(prefix: str, characters: str) -> bool:
-    """Tell whether the characters behind a prefix have their length, their alphabet and their checksum."""
+    """Return whether the characters after a prefix have the right length, alphabet and checksum."""
     if len(characters) != _CHARACTERS or not set(characters) <= set(_ALPHABET):
         return False
     return _checksum_of(prefix, characters) == 1
@@ -79,7 +79,7 @@ def _checksum_of(prefix: str, characters: str) -> int:
 
 
 def _step(rest: int, value: int) -> int:
-    """Divide a polynomial over GF(32) by the generator of BIP 173, one value further; return what is left."""
+    """Add one value to the division of a polynomial over GF(32) by the generator of BIP 173; return the remainder."""
     top = rest >> 25
     rest = (rest & 0x1FFFFFF) << 5 ^ value
     for bit, part in enumerate(_GENERATOR):

@@ -1,8 +1,8 @@
-"""What a line and the program that asks the hub for it leave for each other in the runtime directory: in memory alone.
+"""The files by which a line and its exchange with the hub inform each other, in the runtime directory (in memory).
 
-The daemon writes a mark, in a folder of the line's user: with it the exchange knows whether there is anything new to
-ask for, without starting the control program. The exchange writes how the hub is, in a folder of its own, for everybody
-to read: there is no number in it, and what others say of themselves is not believed where it is read.
+The daemon writes a mark, in a folder of the line's user. By it the exchange knows whether the line has news for the
+hub, without starting the control program. The exchange writes the state of the hub, in a folder of its own, for
+everybody to read. That file has no number in it, and its readers do not trust what other lines say about themselves.
 """
 
 import json
@@ -19,73 +19,73 @@ _Kind = TypeVar("_Kind", "Mark", "Heard")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the daemon says: `changed` is another number once the line has something new for the others."""
+    """The daemon's mark: `changed` becomes another number when the line has something new for the others."""
 
     changed: int
     figures: str
-    """How the line is, as the hub has it for the others: JSON."""
+    """The state of the line for the hub and the other lines: JSON."""
     boottime: float
-    """When this was written, in seconds since boot."""
+    """The time of writing, in seconds since boot."""
 
     def is_fresh(self, boottime: float) -> bool:
-        """Tell whether its daemon lives, as far as the exchange can know."""
+        """Return whether the daemon of this mark is alive, as far as the exchange can know."""
         return 0 <= boottime - self.boottime < _FRESH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How the hub is, as the exchange found it."""
+    """The state of the hub, as the exchange found it."""
 
     reachable: bool
     since: str
-    """RFC 3339: since when that has been so."""
+    """RFC 3339: the beginning of this state."""
     boottime: float
-    """When the hub was last reached, in seconds since boot; 0 where it never was."""
+    """The last time that the hub was reached, in seconds since boot; 0 if never."""
     reason: str = ""
-    """Why it is not reached."""
+    """The reason why it is not reached."""
     not_let_in: bool = False
-    """It is there, and does not take the line's login."""
+    """True if the hub can be reached and refuses the line's login."""
     lines: tuple[Any, ...] = ()
-    """What it said last of the lines, unchecked; their ages are those of `lines_boottime`."""
+    """The hub's last figures about the lines, unchecked; their ages count from `lines_boottime`."""
     lines_boottime: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """Where the files of a line are; `runtime_dir` is that of the configuration."""
+    """The paths of a line's files; `runtime_dir` is that of the configuration."""
 
     runtime_dir: Path
     name: str
 
     @property
     def mark(self) -> Path:
-        """Where the daemon's mark is."""
+        """The path of the daemon's mark."""
         return self._beside("fleet") / "mark.json"
 
     @property
     def heard(self) -> Path:
-        """Where the exchange writes."""
+        """The path of the exchange's file."""
         return self._beside("hub") / "hub.json"
 
     def _beside(self, purpose: str) -> Path:
         return self.runtime_dir.with_name(f"{self.runtime_dir.name}-{purpose}") / self.name
 
     def maybe_mark(self) -> Mark | None:
-        """Return the daemon's mark; None where there is none."""
+        """Return the daemon's mark; None if there is none."""
         return _maybe(self.mark, Mark)
 
     def maybe_heard(self) -> Heard | None:
-        """Return how the hub is; None where no exchange has said it since boot."""
+        """Return the state of the hub; None if no exchange has written it since boot."""
         return _maybe(self.heard, Heard)
 
 
 def login_path(config: Path) -> Path:
-    """Return where a line's login at the hub lies, beside its configuration: where units are, only root reads it."""
+    """Return the path of a line's login at the hub, beside its configuration; with our units, only root can read it."""
     return config.with_suffix(".fleet")
 
 
 def write(path: Path, value: Mark | Heard, mode: int) -> None:
-    """Write a file for the other side, whole; raises OSError."""
+    """Write a file for the other side, in one step; raises OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     files.replace(path, json.dumps(asdict(value)).encode(), mode)
 

@@ -1,8 +1,8 @@
-"""The schema, as migrations that sqlite-utils applies: all that are pending, with their records, in one transaction.
+"""The schema, as migrations for sqlite-utils: all pending ones are applied in one transaction, with their records.
 
-sqlite-utils in Debian has no `Migrations` yet; the table of records is the one that later versions keep. A migration is
-never edited once it was released. Known to be wrong: the library stays in the memory of the process that applied
-something, so a daemon has 5 MiB more from the first start of a version to the second.
+sqlite-utils in Debian has no `Migrations` yet; the table of records is the one that later versions use. A migration is
+never edited after its release. Known to be wrong: the library stays in the memory of a process that applied a
+migration, so a daemon has 5 MiB more from the first start of a version to the second.
 """
 
 import sqlite3
@@ -11,14 +11,14 @@ from pathlib import Path
 from hotlined.clock import here, rfc3339
 
 PAGE_OCTETS = 2048
-"""A page is written whole to the log, however little of it has changed, and a text changes some forty."""
+"""A page is written to the log as a whole, even for a small change, and a text changes some forty pages."""
 
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
       c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason, c.elsewhere"""
 _BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
-# An answer as people see it: when it is due by the calendar, and what holds it back now, the first thing that does.
-# Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
-# asked in sub-queries, for a join would have the view worked out whole before its first row.
+# An answer as people see it: when it is due by the calendar, and the first reason that holds it back now. The rest of
+# an answer that is half sent has its place in the windows already, so no window holds it back. The line's one row is
+# read in sub-queries: with a join SQLite would compute the whole view before its first row.
 _LIMIT_NOW = "(julianday('now') - 2440587.5) * 86400 - (SELECT limit_epoch FROM line_state)"
 _LOG = f"""
     CREATE VIEW {{name}} AS
@@ -54,7 +54,7 @@ _LOG = f"""
     """
 
 LINE = (
-    # one text or call that asks for an answer; times as text in UTC, limit times in seconds of the limit clock
+    # one text or call that asks for an answer; times are UTC as text, limit times are seconds of the limit clock
     """
     CREATE TABLE contacts (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -63,7 +63,7 @@ LINE = (
       originator TEXT,
       country TEXT,
       line_type TEXT NOT NULL,
-      -- of an MMS notification: the address that the contact does not go by, TP-OA where From is believed, else From
+      -- of an MMS notification: the address beside its originator, TP-OA if From is believed, else From
       other_originator TEXT,
       text TEXT,
       segments_received INTEGER NOT NULL CHECK (segments_received >= 0),
@@ -72,15 +72,15 @@ LINE = (
       scts TEXT,
       received_at TEXT NOT NULL,
       received_limit REAL NOT NULL,
-      -- whether received_at was written while the calendar could be trusted: only then it tells an age
+      -- whether the calendar could be trusted at received_at: only then an age is counted from it
       synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
       repeats INTEGER NOT NULL DEFAULT 0,
       tags TEXT NOT NULL DEFAULT '[]',
       verdict TEXT CHECK (verdict IN ('answer', 'suppress')),
       reason TEXT,
-      -- the lines of the fleet whose word or answers the refusal is due to, as JSON; that of its answer, if it had one
+      -- the lines of the fleet whose decisions or answers caused the refusal, or its answer's cancellation; as JSON
       elsewhere TEXT,
-      -- a person exempts a contact from erasure by age
+      -- the time and the person of its exemption from erasure by age
       kept_at TEXT,
       kept_by TEXT,
       CHECK ((verdict IS NULL) = (reason IS NULL))
@@ -92,14 +92,15 @@ LINE = (
     "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
     "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
     "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
-    # what a person can still read and has not tagged
+    # texts that a person can still read and has not tagged
     """
     CREATE INDEX contacts_unread ON contacts (originator, received_at)
       WHERE kind = 'text' AND tags = '[]' AND text IS NOT NULL
     """,
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
     "CREATE INDEX contacts_concatenation ON contacts (concatenation, id) WHERE concatenation IS NOT NULL",
-    # every entry ever read from a storage or handed over, raw; deleted_at is NULL while it may still be in the storage
+    # every entry ever read from a storage or handed over, as it was; deleted_at is NULL while it may still be in the
+    # storage
     """
     CREATE TABLE segments (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -124,7 +125,8 @@ LINE = (
     "CREATE INDEX segments_answer_segment ON segments (answer_segment_id) WHERE answer_segment_id IS NOT NULL",
     "CREATE INDEX segments_pdu ON segments (pdu)",
     "CREATE INDEX segments_undeleted ON segments (imsi, storage) WHERE deleted_at IS NULL",
-    # text, encoding and segments are NULL until the gate composes it; what it counts for is read from its segments
+    # text, encoding and segments are NULL until the gate composes the text; what it counts for is read from its
+    # segments
     """
     CREATE TABLE answers (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -133,22 +135,22 @@ LINE = (
       state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'unconfirmed', 'cancelled',
         'shadowed', 'delivered', 'undelivered')),
       reason TEXT,
-      -- a text of a person's own, which is no answer; and who asked for it, or for an answer once more
+      -- a text by hand, which is not an answer; and who asked for it, or asked for an answer again
       by_hand TEXT CHECK (by_hand IN ('send', 'answer')),
       asked_by TEXT,
-      -- stored, for the queue is asked by it in every pass and a flood makes the queue long
+      -- stored, because every pass looks it up, and a flood makes the queue long
       share TEXT NOT NULL CHECK (share IN ('new', 'known', 'by_hand')),
       draw INTEGER NOT NULL,
       text TEXT,
       encoding TEXT CHECK (encoding IN ('gsm7', 'ucs2')),
       segments INTEGER CHECK (segments > 0),
-      -- since the last requeue: refusals, those that count towards its end, and the last one
+      -- since the last requeue: refusals, those that count towards a failure, and the time of the last one
       refusals INTEGER NOT NULL DEFAULT 0,
       refusals_counted INTEGER NOT NULL DEFAULT 0,
       refused_limit REAL,
       queued_at TEXT NOT NULL,
       queued_limit REAL NOT NULL,
-      -- from when its age runs: its contact's arrival, or when a person asked for it
+      -- the beginning of its age: its contact's arrival, or the moment when a person asked for it
       age_limit REAL NOT NULL,
       due_limit REAL NOT NULL,
       sent_at TEXT,
@@ -159,9 +161,9 @@ LINE = (
     "CREATE INDEX answers_recipient ON answers (recipient)",
     "CREATE INDEX answers_queue ON answers (state, share, due_limit)",
     "CREATE INDEX answers_age ON answers (age_limit) WHERE state = 'queued'",
-    # the figures of a period ask for the answers that were sent in it, whatever the age of the line
+    # the figures of a period need the answers sent in it, in a time that does not grow with the age of the line
     "CREATE INDEX answers_sent ON answers (sent_at) WHERE sent_at IS NOT NULL",
-    # one time that the gate let an answer out; outcome is what it says about the line, NULL while it goes on
+    # one time that the gate let an answer out; outcome is what this says about the line, NULL while it goes on
     """
     CREATE TABLE attempts (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -170,14 +172,14 @@ LINE = (
       begun_limit REAL NOT NULL,
       step INTEGER NOT NULL CHECK (step >= 0),
       variant INTEGER NOT NULL,
-      -- the country that its text is one for; and the recipient's, which stays when the recipient is erased
+      -- the country that its text is for; and the recipient's country, which stays when the recipient is erased
       country TEXT,
       recipient_country TEXT,
       asked_by TEXT,
       share TEXT NOT NULL CHECK (share IN ('new', 'known')),
-      -- which breaker it is the trial of
+      -- if it is a trial: of the line's breaker or of a country's
       trial TEXT CHECK (trial IN ('line', 'country')),
-      -- in which boot its latest segment was handed over: a stick may take the machine down
+      -- the boot in which its latest segment was handed over: a stick may take the machine down
       boot_id TEXT NOT NULL DEFAULT '',
       reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
       outcome TEXT CHECK (outcome IN ('taken', 'declined', 'refused', 'unconfirmed', 'recipient', 'no_evidence')),
@@ -187,7 +189,7 @@ LINE = (
     """,
     "CREATE INDEX attempts_answer ON attempts (answer_id)",
     "CREATE INDEX attempts_ended ON attempts (ended_limit) WHERE outcome IS NOT NULL",
-    # the network may refuse thousands between two that say something about the line
+    # the network may refuse thousands of answers between two that say something about the line
     "CREATE INDEX attempts_undeclined ON attempts (ended_limit) WHERE outcome <> 'declined'",
     "CREATE INDEX attempts_taken ON attempts (ended_limit, recipient_country) WHERE outcome = 'taken'",
     """
@@ -211,24 +213,24 @@ LINE = (
       UNIQUE (attempt_id, sequence)
     ) STRICT
     """,
-    # each of these is written to for each segment: none has what no query needs
+    # each index is written for each segment, so it only has the rows that a query needs
     "CREATE INDEX answer_segments_submitted ON answer_segments (submitted_limit) WHERE submitted_limit IS NOT NULL",
     "CREATE INDEX answer_segments_waiting ON answer_segments (attempt_id) WHERE state = 'waiting'",
     "CREATE INDEX answer_segments_mr ON answer_segments (mr) WHERE mr IS NOT NULL",
     "CREATE INDEX answer_segments_unconfirmed ON answer_segments (attempt_id) WHERE state = 'unconfirmed'",
-    # what people decided about a number
+    # the decisions of people about a number
     """
     CREATE TABLE numbers (
       number TEXT PRIMARY KEY,
       blocked_at TEXT,
-      -- a number opts out by itself; who lifts that is an event
+      -- a number opts out by itself, so nobody is named; an event names the person who lifts it
       blocked_by TEXT,
       opted_out_at TEXT,
       changed_limit REAL NOT NULL DEFAULT 0,
       CHECK ((blocked_at IS NULL) = (blocked_by IS NULL))
     ) STRICT, WITHOUT ROWID
     """,
-    # what the command line asks of the running daemon; expiry runs on the boot's own clock
+    # requests of the command line to the daemon; they expire on the boot's own clock
     """
     CREATE TABLE requests (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -241,7 +243,7 @@ LINE = (
       expires_boottime REAL NOT NULL,
       state TEXT NOT NULL CHECK (state IN ('open', 'begun', 'done', 'refused', 'expired')),
       answer_id INTEGER REFERENCES answers (id) ON DELETE SET NULL,
-      -- why it was refused: a code, and its values as JSON
+      -- if it was refused: a code, and the values of its sentence as JSON
       result TEXT,
       detail TEXT,
       ended_at TEXT
@@ -255,11 +257,11 @@ LINE = (
       at_limit REAL NOT NULL DEFAULT 0,
       kind TEXT NOT NULL,
       contact_id INTEGER REFERENCES contacts (id) ON DELETE SET NULL,
-      -- who did it; the number that it is about, masked; a tag, or the list that was looked through
+      -- the person who did it; the number that it is about, masked; a tag, or the name of a list that was read
       who TEXT,
       number TEXT,
       word TEXT,
-      -- what else is known, by its name: an object in JSON
+      -- further values by name: an object in JSON
       detail TEXT CHECK (json_type(detail) = 'object')
     ) STRICT
     """,
@@ -269,14 +271,14 @@ LINE = (
     """
     CREATE TABLE line_state (
       id INTEGER PRIMARY KEY CHECK (id = 1),
-      -- the limit clock as it was saved last, and whether the calendar could be trusted then
+      -- the last anchor of the limit clock, and whether the calendar could be trusted then
       limit_time REAL NOT NULL DEFAULT 0,
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,
       synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
-      -- what the calendar said when the limit clock stood at 0, in seconds since 1970: tells when something is due
+      -- the calendar's time when the limit clock was 0, in seconds since 1970: due times are shown by it
       limit_epoch REAL NOT NULL DEFAULT 0,
-      -- of several pauses since the last resume the first one; whether the latest came with a restored backup
+      -- the first pause since the last resume; and whether the pause came with a restored backup
       paused_at TEXT,
       paused_by TEXT,
       paused_limit REAL,
@@ -284,15 +286,15 @@ LINE = (
       shadow_at TEXT,
       shadow_limit REAL,
       flood_limit REAL,
-      -- the stick and the SIM that the line is served with; others are not answered from. Since when others are in
+      -- the stick and the SIM that the line is bound to: no others send its answers; when others came in
       imei TEXT,
       imsi TEXT,
       own_number TEXT,
       sim_changed_at TEXT,
-      -- since when the modem has been ready; NULL while it is not; a daemon that starts notes it anew
+      -- when the modem became ready; NULL while it is not; a daemon that starts records it anew
       ready_limit REAL,
       unwell_limit REAL,
-      -- what the daemon finds to hold answers back: all of them, or those of one share
+      -- the reason that answers wait for, as the daemon found it: all answers, half-sent ones, or those of a share
       hold TEXT CHECK (hold IN ('held', 'network')),
       hold_half TEXT CHECK (hold_half IN ('held')),
       hold_new TEXT CHECK (hold_new IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
@@ -310,28 +312,28 @@ LINE = (
       balance TEXT,
       balance_low INTEGER NOT NULL DEFAULT 0 CHECK (balance_low IN (0, 1)),
       balance_at TEXT,
-      -- the balance that a rise is measured from; NULL: the next one is the first
+      -- the balance that the next one is compared with; NULL if there is none
       balance_before TEXT,
-      -- when the SIM was topped up last, and who said so; NULL: the balance rose from one value to another
+      -- the last top-up of the SIM, and who reported it; NULL if it was inferred, because the balance rose
       topped_up_at TEXT,
       topped_up_by TEXT,
       topped_up_from TEXT,
       topped_up_to TEXT,
-      -- the boot and the limit clock then, where the calendar was not to be trusted: the date is made anew once it is
+      -- the limit clock then, and the boot if the calendar could not be trusted: the date is corrected once it can
       topped_up_boot TEXT,
       topped_up_limit REAL,
-      -- the digest of the key that pseudonyms are made with; where it cannot be used: since when, and whether it is
-      -- there and may not be read
+      -- the digest of the key that pseudonyms are made with; when a key became unusable, and whether it exists
+      -- but is not readable
       key_digest TEXT,
       key_lost_at TEXT,
       key_denied INTEGER NOT NULL DEFAULT 0 CHECK (key_denied IN (0, 1)),
-      -- how often something was erased that the file may hold a copy of, and up to which of these it was written anew
-      -- since: one that comes while it is being written counts, too
+      -- the number of erasures whose data the file may contain, and the number at the beginning of the last rebuild:
+      -- an erasure during a rebuild makes another one due
       erasures INTEGER NOT NULL DEFAULT 0 CHECK (erasures >= 0),
       erasures_rebuilt INTEGER NOT NULL DEFAULT 0,
-      -- when a copy was made, until its daemon has found it; the database that it was made of has none
+      -- the time of a copy, until a daemon has recognised it; the original database has none
       copied_at TEXT,
-      -- the last sealed backup off the card: when, on both clocks, and its name; why the latest try failed, since when
+      -- the last sealed backup off the card: its time on both clocks and its name; why and when a later try failed
       sealed_at TEXT,
       sealed_limit REAL,
       sealed_as TEXT,
@@ -342,7 +344,7 @@ LINE = (
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",
-    # countries to which nothing leaves while other answers do: since when, and how their trials stand
+    # countries that wait by themselves while answers to others leave: the beginning, and the state of their trials
     """
     CREATE TABLE country_outages (
       country TEXT PRIMARY KEY,
@@ -354,7 +356,7 @@ LINE = (
       last_trial REAL
     ) STRICT, WITHOUT ROWID
     """,
-    # the alerts of each condition (level 0: it is over); taken_at is NULL until the channel has taken it
+    # the alerts of each condition (level 0: it is over); taken_at is NULL until the channel has taken the alert
     """
     CREATE TABLE alerts (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -375,7 +377,7 @@ LINE = (
       PRIMARY KEY (alert_id, channel)
     ) STRICT, WITHOUT ROWID
     """,
-    # a PIN is tried once per value and SIM; the value only as a digest under a secret that lies elsewhere
+    # a PIN is tried once per value and SIM; the value is stored as a digest under a secret in another file
     """
     CREATE TABLE pin_tries (
       sim TEXT NOT NULL,
@@ -387,14 +389,14 @@ LINE = (
     """,
 )
 
-# What comes while the clock is not synchronised has no hour. The conflict clauses stand in no statement's `OR`: that of
-# a statement which fires a trigger would hold in it, too
+# Contacts that come while the clock is not synchronised have no hour. Conflicts are handled by ON CONFLICT, not by OR:
+# the OR of a statement would replace every OR in the triggers that it fires
 _COUNT = """
       INSERT INTO totals (hour, name, kind, verdict, reason, total)
         VALUES (iif(new.synchronised, substr(new.received_at, 1, 13) || ':00:00.000Z', ''), 'contacts',
           new.kind, new.verdict, new.reason, 1)
         ON CONFLICT DO UPDATE SET total = total + 1;"""
-# an answer's state changes without a time of its own: SQLite's clock is the daemon's
+# a change of an answer's state has no time of its own: SQLite's clock is the daemon's
 _NOW_HOUR = "iif((SELECT synchronised FROM line_state), strftime('%Y-%m-%dT%H:00:00.000Z', 'now'), '')"
 _ENTER = f"""
       INSERT INTO totals (hour, name, state, total) VALUES ({_NOW_HOUR}, 'answers', new.state, 1)
@@ -405,7 +407,7 @@ _SEND = f"""
         ON CONFLICT DO UPDATE SET total = total + 1;"""
 
 TOTALS = (
-    # What happened, by UTC hour ('': while the clock was not synchronised) and by what it was. `total` never falls:
+    # Counts of events, by UTC hour ('': while the clock was not synchronised) and by labels. `total` never falls:
     # contacts by their verdict, entries of answers into a state, segments that the network took.
     """
     CREATE TABLE totals (
@@ -448,7 +450,7 @@ TOTALS = (
 )
 
 WORDS_MET = (
-    # texts in which a word of alerts.words stood when they came in: which words, and whether an alert named it
+    # texts that had a word of alerts.words when they came in: the words, and whether an alert has named the text
     """
     CREATE TABLE words_met (
       contact_id INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE,
@@ -460,13 +462,13 @@ WORDS_MET = (
 )
 
 FLEET = (
-    # Of a line in a fleet one row: where it stands with the hub. `store.fleet` says what each is for
+    # one row for a line in a fleet: its position at the hub. The head of `store.fleet` explains the columns
     """
     CREATE TABLE fleet (
       id INTEGER PRIMARY KEY CHECK (id = 1),
       line TEXT NOT NULL,
       key_digest TEXT NOT NULL,
-      -- what is shared, as JSON; and whether all that the line says is to be said anew
+      -- the shared fields, as JSON; and whether all rows of the line are to be sent anew
       shared TEXT NOT NULL DEFAULT '[]',
       anew INTEGER NOT NULL DEFAULT 1 CHECK (anew IN (0, 1)),
       hub TEXT,
@@ -475,14 +477,15 @@ FLEET = (
       cursor INTEGER NOT NULL DEFAULT 0,
       again INTEGER NOT NULL DEFAULT 0 CHECK (again IN (0, 1)),
       version INTEGER NOT NULL DEFAULT 0,
-      -- the last two times that something did not fit and all was read again
+      -- the last two times that a mismatch made the line read all rows again
       renewed_limit REAL,
       renewed_before REAL,
       trouble TEXT CHECK (trouble IN ('other_key', 'twice', 'full', 'refused')),
       trouble_at TEXT
     ) STRICT
     """,
-    # whom this line speaks of: the pseudonym under the fleet's key, that under its own, and the number while it is here
+    # the persons of this line's rows: the pseudonym under the fleet's key, the one under its own, and the number while
+    # it is here
     """
     CREATE TABLE fleet_said (
       person TEXT PRIMARY KEY,
@@ -496,7 +499,7 @@ FLEET = (
     """,
     "CREATE INDEX fleet_said_own ON fleet_said (own)",
     "CREATE INDEX fleet_said_unsent ON fleet_said (version) WHERE version > sent",
-    # what other lines say, and under its own name what this line said and its database lost when it was restored
+    # the rows of other lines, and under its own name those that this line sent but its database lost in a restore
     """
     CREATE TABLE fleet_heard (
       person TEXT NOT NULL,
@@ -508,7 +511,7 @@ FLEET = (
       asked_at TEXT,
       answers INTEGER NOT NULL DEFAULT 0,
       last_limit REAL,
-      -- the request for erasure that was answered here
+      -- the request for erasure that this line has answered
       confirmed INTEGER,
       PRIMARY KEY (person, line)
     ) STRICT, WITHOUT ROWID
@@ -517,8 +520,8 @@ FLEET = (
 )
 
 SUMS = (
-    # the totals of all hours added up: whoever asks every minute reads some dozen rows, whatever the age of the line.
-    # The database keeps it with each total, and a total only rises.
+    # the totals of all hours added up: a program that asks every minute reads some dozen rows, whatever the age of the
+    # line. The database updates it with each total, and a total only rises.
     """
     CREATE TABLE sums (
       name TEXT NOT NULL,
@@ -546,7 +549,7 @@ SUMS = (
 
 VIEWS = (
     _LOG.format(name="log", columns=_CONTACT, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
-    # texts that people sent themselves: no contact asked for them
+    # texts that people sent by hand: no contact asked for them
     _LOG.format(name="log_by_hand", columns=_BY_HAND, source="answers a WHERE a.by_hand IS NOT NULL"),
 )
 
@@ -566,7 +569,7 @@ FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *FLEET, *VIEWS)
 SCHEMA = (
     ("first", FIRST),
 )  # fmt: skip
-"""Every migration: its name and its statements, in the order in which they are applied."""
+"""Every migration, in the order in which they are applied: its name and its statements."""
 
 
 def names() -> tuple[str, ...]:
@@ -583,15 +586,15 @@ def applied(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def apply(path: Path) -> None:
-    """Apply the pending migrations to the database at `path`, all or none: a new one is there whole or not at all."""
+    """Apply the pending migrations to the database at `path`: all of them or, on any error, none."""
     import sqlite_utils  # noqa: PLC0415  # 17 MiB, wanted only here
 
     db = sqlite_utils.Database(path)
     try:
-        db.execute(f"PRAGMA page_size = {PAGE_OCTETS}")  # of a new one; else nothing happens
+        db.execute(f"PRAGMA page_size = {PAGE_OCTETS}")  # sets it for a new file only
         db.execute("PRAGMA synchronous = FULL")
         with db.conn:
-            db.execute("BEGIN IMMEDIATE")  # whoever comes second waits, and finds them applied
+            db.execute("BEGIN IMMEDIATE")  # a second process waits here, and then finds them applied
             known = applied(db.conn)
             for name, statements in SCHEMA:
                 if name not in known:

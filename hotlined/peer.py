@@ -1,8 +1,8 @@
-"""The process at the other end of a connection, as the kernel names it: its own word counts for nothing.
+"""The process at the other end of a connection, as the kernel identifies it, not as the process says.
 
-At a Unix socket that is SO_PEERCRED, at a port of this machine the kernel's table of connections. Who is in a group is
-asked of the system's lists (NSS), because a process keeps groups that it had: those of an old session, and those that
-systemd gave to its unit alone.
+At a Unix socket that is SO_PEERCRED, at a port of this machine the kernel's table of connections. Membership of groups
+is looked up in the system's lists (NSS), because a process keeps the groups that it started with: those of an old
+session, and those that systemd gave only to its unit.
 """
 
 import contextlib
@@ -14,18 +14,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_MAPPED = "0000000000000000FFFF0000"  # an address of IPv4 in one of IPv6, as the kernel's table writes it
+_MAPPED = "0000000000000000FFFF0000"  # the prefix of an IPv4 address inside IPv6, as in the kernel's table
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The process at the other end of a connection, as the kernel names it."""
+    """The process at the other end of a connection, as the kernel identifies it."""
 
     uid: int
 
     @property
     def name(self) -> str:
-        """The user's name; `uid 1003` where it has none."""
+        """The user's name; `uid 1003` if it has none."""
         try:
             return pwd.getpwuid(self.uid).pw_name
         except KeyError:
@@ -33,7 +33,7 @@ class Peer:
 
 
 def user_name(uid: int) -> str:
-    """Return a user's name as chown(1) takes it: the number where the machine has no name."""
+    """Return a user's name as chown(1) takes it: the number if the machine has no name for it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -41,16 +41,16 @@ def user_name(uid: int) -> str:
 
 
 def peer_of(channel: socket.socket) -> Peer:
-    """Ask the kernel who connected: as it was at that moment, whatever becomes of the process."""
+    """Return the user who connected, as the kernel knew it at that moment, even if the process has ended since."""
     octets = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3I"))
     _, uid, _ = struct.unpack("3I", octets)
     return Peer(uid)
 
 
 def maybe_local_peer(channel: socket.socket) -> Peer | None:
-    """Return who has the other end of a connection over IPv4 within this machine; None where the kernel does not say.
+    """Return the other end of an IPv4 connection within this machine; None if the kernel does not say.
 
-    Its row is in /proc/net/tcp (proc_pid_net(5)); in tcp6 for a program that speaks IPv4 over a socket of IPv6.
+    Its row is in /proc/net/tcp (proc_pid_net(5)), or in tcp6 for a program that uses IPv4 over an IPv6 socket.
     """
     with contextlib.suppress(OSError):
         ends = [*map(_in_table, (channel.getpeername(), channel.getsockname()))]
@@ -66,7 +66,7 @@ def _in_table(end: tuple[str, int]) -> str:
 
 
 def is_member(uid: int, gid: int) -> bool:
-    """Tell whether a user is in a group now, by the system's lists; a user without a name is in none."""
+    """Return whether a user is in a group now, by the system's lists; a user without a name is in none."""
     try:
         user = pwd.getpwuid(uid)
     except KeyError:

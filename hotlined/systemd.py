@@ -1,6 +1,6 @@
-"""Speaks with systemd: how the daemon is (sd_notify), which sockets (sd_listen_fds) and which files it hands over.
+"""Communicates with systemd: reports the daemon's state (sd_notify), receives sockets (sd_listen_fds) and credentials.
 
-Where there is no systemd nothing is said, and nothing handed over.
+Without systemd it reports and receives nothing.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 _FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
 _NO_FILE = b"-"
-"""The content of a credential where root has no such file, by our units (SetCredential=)."""
+"""The content of a credential for which root has no file, set by our units (SetCredential=)."""
 
 
 def notify(**fields: str | int) -> None:
@@ -24,7 +24,7 @@ def notify(**fields: str | int) -> None:
 
 
 def watchdog_seconds(otherwise: float) -> float:
-    """Return how often the watchdog is fed: twice in the time that systemd gives (sd_watchdog_enabled(3))."""
+    """Return the seconds between two signals to the watchdog: half of systemd's limit (sd_watchdog_enabled(3))."""
     given = os.environ.get("WATCHDOG_USEC", "")
     return int(given) / 2e6 if given.isdecimal() else otherwise
 
@@ -38,9 +38,9 @@ def listeners() -> list[socket.socket]:
 
 
 def maybe_credential(name: str) -> Path | None:
-    """Return the file that systemd hands over (systemd.exec(5), LoadCredential=); None where root has no such file.
+    """Return the file of a credential (systemd.exec(5), LoadCredential=); None if root has no such file.
 
-    One that cannot be read is returned as well: whoever opens it says so.
+    A file that cannot be read is returned, too: opening it shows the error.
     """
     if not (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
         return None

@@ -1,6 +1,6 @@
 """Every wait of the daemon as one value that is handed in; growing pauses, intervals and rate limits.
 
-Not here: the calendar, and what a modem is given to answer a command, which belongs to the protocol (`gsm.exchange`,
+The calendar is not here, nor the time limits of a modem's commands, which belong to the protocol (`gsm.exchange`,
 `gsm.storages`).
 """
 
@@ -13,31 +13,31 @@ from typing import NamedTuple
 
 
 class Timing(NamedTuple):
-    """The daemon's waiting times, in seconds; of growing pauses the last repeats."""
+    """The daemon's waiting times, in seconds. A tuple is a growing pause: its last value repeats."""
 
     # the loop
     tick: float = 1.0
-    """The longest sleep: requests and decisions of people are seen within it."""
+    """Longest sleep; people's requests and decisions are seen within this time."""
     idle: float = 10.0
-    """The longest time between two passes while nothing waits to be judged or sent."""
+    """Longest time between two passes while nothing waits to be judged or sent."""
     call_tick: float = 0.5
     """The same while a call rings."""
     anchor: float = 3600.0
-    """Between two anchors of the limit clock while nothing else is written: what the card bears."""
+    """Between two writings of the limit clock while nothing else is written: rare, because writing wears the card."""
     anchor_waiting: float = 300.0
-    """The same while an answer is due within `anchor`, or the line's breaker is open: power may go every half hour."""
+    """The same while an answer is due within `anchor`, or the breaker is open: power may fail every half hour."""
     flood_look: float = 15.0
-    """Between two looks for a flood."""
+    """Between two checks for a flood."""
     stop_submitting: float = 8.0
-    """The time for a submission after SIGTERM: less than TimeoutStopSec= in systemd/hotlined@.service."""
+    """Limit for a submission after SIGTERM: less than TimeoutStopSec= in systemd/hotlined@.service."""
     stop_other: float = 2.0
-    """The time for anything else after it."""
+    """Limit for anything else after SIGTERM."""
 
     # the database
     database_pause: float = 5.0
-    """Before a database that failed under the running loop is tried again."""
+    """Before the next try with a database that failed under the running loop."""
     database_pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-    """Before one that cannot be opened is tried again."""
+    """Before the next try with a database that cannot be opened."""
 
     # the status file
     sign_of_life: float = 30.0
@@ -45,34 +45,34 @@ class Timing(NamedTuple):
     mark: float = 60.0
     """Between two writings of the mark for the exchange while the line has nothing new for its fleet."""
     waiting_sign_of_life: float = 10.0
-    """The same while the database is waited for: the watchdog is fed with it."""
+    """The same while waiting for the database; each of these writings also feeds the watchdog."""
     alive: float = 180.0
-    """How old a status file may be before its daemon counts as hanging."""
+    """Age of a status file at which its daemon counts as hanging."""
 
     # the modem
     reconnect_pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
-    """Before the modem is looked for again."""
+    """Before the next search for the modem."""
     network_registered: float = 60.0
     """Between two questions for registration, signal and SIM while registered."""
     network_unregistered: float = 10.0
-    """The same while not."""
+    """The same while not registered."""
     sim_certain: float = 60.0
-    """How long the SIM is not asked again, between two segments of an answer, unless the modem hints at another one."""
+    """Time between two segments of an answer without asking the SIM again, unless the modem hints at another SIM."""
     settings_polls: int = 6
     settings_longest: float = 60.0
-    """The settings are read back after so many polls, or after so long where that is sooner; and after each hint."""
+    """The settings are read back after `settings_polls` polls or this time, whichever is less, and after each hint."""
     sim_ready: float = 10.0
-    """The time for a SIM to be ready after its PIN."""
+    """Limit for a SIM to become ready after its PIN."""
     reset: float = 5.0
-    """Before a modem that was reset is looked for."""
+    """Before the search for a modem that was reset."""
     changes_most: int = 20
-    """How often in `changes_within` a change of state or a rung is an event and a line in the log.
+    """The most changes of state or rungs within `changes_within` that become an event and a line in the log.
 
-    A stick with a loose plug changes its state a hundred times an hour, and the card wears.
+    A stick with a loose plug changes its state a hundred times an hour, and writing wears the card.
     """
     changes_within: float = 3600.0
 
-    # the ladder: how long a trouble may last before its first rung, and the pauses before the next rungs
+    # the ladder of recovery: the grace is the time before the first rung, the pauses are before the next rungs
     silent_grace: float = 0.0
     silent_pauses: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 20.0, 60.0)
     """Every rung is tried within two minutes."""
@@ -87,43 +87,43 @@ class Timing(NamedTuple):
     not_leaving_grace: float = 0.0
     not_leaving_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
     ladder_rest: float = 3600.0
-    """Between two rounds against a modem that nothing has helped."""
+    """Between two rounds of rungs if none has helped."""
 
     # receiving
     list_pauses: tuple[float, ...] = (0.0, 0.0, 30.0, 120.0, 600.0)
-    """Before a storage is listed again that could not be, beside others."""
+    """Before the next listing of a storage that could not be listed, while others can."""
     delete_slice: float = 5.0
-    """How long entries are deleted in one pass: some SIMs take a second for each."""
+    """Longest time of deleting entries in one pass: some SIMs take a second for each."""
     delete_least: float = 0.25
-    """How long they are deleted though something waits to be read: else a full SIM is listed at each text it takes."""
+    """Shortest time of deleting, even if texts wait to be read: else a full SIM would be listed for each new text."""
     deletions_first: float = 60.0
-    """How long answers wait for deletions that go on: a SIM that is full takes no text."""
+    """Longest time that answers wait for deletions: a full SIM takes no text."""
     delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)
-    """Before a deletion that was refused is tried again."""
+    """Before the next try of a refused deletion."""
     complaint: float = 3600.0
-    """Between two events of the same complaint of the modem: of its power supply, or of a text that it lost."""
+    """Between two events about the same complaint of the modem: its power supply, or a text that it lost."""
     alert_request: float = 20.0
-    """Between two requests that alerts be sent: a run takes some seconds, and systemd refuses the sixth in ten."""
+    """Between two requests to send alerts: a run takes some seconds, and systemd refuses the sixth within ten."""
     clip: float = 1.5
-    """How long a first RING waits for its number."""
+    """Time after a first RING in which its number may come."""
     last_ring: float = 3.0
-    """A ring that comes so long after a call has ended is another call's."""
+    """A ring later than this after the end of a call belongs to another call."""
     ring_gap: float = 10.0
-    """Networks ring every 5 or 6 s: a longer gap is the end of the call."""
+    """Networks ring every 5 or 6 s: a longer gap ends the call."""
     call_longest: float = 60.0
-    """No network lets a call ring for longer."""
+    """Longest time of ringing; no network rings longer."""
 
     # sending
     trial_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
-    """Before an answer is tried while nothing leaves."""
+    """Before a trial, one answer that is tried while the breaker is open."""
     trial_gap: float = 300.0
-    """No two trials that an event calls for come within it."""
+    """Shortest time between two trials that events cause."""
     unregistered_for: float = 600.0
-    """A registration that comes back after so long makes a trial due."""
+    """A registration that comes back after more than this time makes a trial due."""
     retry_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
-    """Before an answer of which nothing can have left is tried again."""
+    """Before the next try of an answer that cannot have left."""
     late_result_within: float = 3600.0
-    """How long after its submission the late result of a segment still lets the rest of its answer go on."""
+    """Time after a submission in which its late result still lets the rest of the answer go on."""
 
 
 USUAL = Timing()
@@ -131,17 +131,17 @@ USUAL = Timing()
 
 
 def pause_after(pauses: Sequence[float], failures: int) -> float:
-    """Return the growing pause that follows so many failures before this one; the last repeats."""
+    """Return the growing pause after this number of earlier failures; the last repeats."""
     return pauses[min(failures, len(pauses) - 1)]
 
 
 @dataclass(slots=True)
 class Backoff:
-    """Growing pauses before something is tried again; the last repeats."""
+    """Growing pauses before the next try; the last repeats."""
 
     pauses: tuple[float, ...]
     failures: int = 0
-    """How often in a row it failed, so far."""
+    """The number of failures in a row."""
 
     def next(self) -> float:
         """Count one more failure and return the pause before the next try."""
@@ -149,7 +149,7 @@ class Backoff:
         return pause_after(self.pauses, self.failures - 1)
 
     def reset(self) -> None:
-        """Begin at the first pause again: it has worked."""
+        """Start with the first pause again, after a success."""
         self.failures = 0
 
 
@@ -163,25 +163,25 @@ class Interval:
 
     @property
     def seconds_left(self) -> float:
-        """How many seconds are left until it is due, 0 when it is."""
+        """The seconds until it is due, 0 if it is."""
         return max(0.0, self._last + self.seconds - self.clock())
 
     def is_due(self) -> bool:
-        """Tell whether it is time."""
+        """Return whether it is due."""
         return self.seconds_left == 0.0
 
     def restart(self) -> None:
-        """Begin the interval anew now: what it is for is being done."""
+        """Start the interval again from now, when its task is being done."""
         self._last = self.clock()
 
     def make_due(self) -> None:
-        """Let it be due now, however long ago it was restarted."""
+        """Make it due now."""
         self._last = -math.inf
 
 
 @dataclass(slots=True)
 class RateLimit:
-    """At most `most` times in `seconds`: for what is logged or written when it happens all the time."""
+    """A limit of `most` times in `seconds`, for things that are logged or written and may happen all the time."""
 
     most: int
     seconds: float
@@ -189,7 +189,7 @@ class RateLimit:
     _moments: deque[float] = field(default_factory=deque)
 
     def count_if_allowed(self) -> bool:
-        """Count it as done now if it may be done; return whether it may."""
+        """Count one more and return True, or return False if the limit is reached."""
         now = self.clock()
         while self._moments and now >= self._moments[0] + self.seconds:
             self._moments.popleft()

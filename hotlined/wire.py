@@ -1,6 +1,6 @@
 """One line of JSON each way over a Unix socket, then the connection ends: how our programs ask each other.
 
-An answer holds `result`, or `error` with `kind` (a class of errors.py), `message` and `hint`.
+An answer has `result`, or `error` with `kind` (a class of errors.py), `message` and `hint`.
 """
 
 import contextlib
@@ -17,16 +17,16 @@ from hotlined import errors
 from hotlined.errors import HotlinedError
 
 MOST_OCTETS = 512 * 1024  # the longest text that can be sent, each character as \uXXXX
-SAY_SECONDS = 2.0  # for a line, and for the answer to be taken
-_MOST_CALLERS = 100  # who have not said a line yet; then the one that came first has said all
+SAY_SECONDS = 2.0  # to send a line, and to take the answer
+_MOST_CALLERS = 100  # without a whole line; beyond, the oldest is answered with what it has sent
 
 
 def receive(channel: socket.socket, deadline: float) -> Any:
-    """Return what a line of JSON says; raises ValueError for anything else, TimeoutError by the monotonic clock."""
+    """Read a line of JSON and return its value; raises ValueError for anything else, TimeoutError after `deadline`."""
     octets = b""
     while not octets.endswith(b"\n"):
         left = deadline - time.monotonic()
-        if left <= 0:  # also for who goes on sending a little at a time
+        if left <= 0:  # checked each time, so that a peer that sends slowly gets no extra time
             raise TimeoutError
         channel.settimeout(left)
         part = channel.recv(65_536)
@@ -37,7 +37,7 @@ def receive(channel: socket.socket, deadline: float) -> Any:
 
 
 def parse(octets: bytes) -> Any:
-    """Return what a line of JSON says; raises ValueError for anything else, as for JSON that is nested too deeply."""
+    """Return the value of a line of JSON; raises ValueError for anything else, even for JSON nested too deeply."""
     if not octets.endswith(b"\n") or len(octets) > MOST_OCTETS:
         raise ValueError("this is no line of JSON")
     try:
@@ -54,17 +54,17 @@ def send(channel: socket.socket, message: Mapping[str, object], deadline: float)
 
 @dataclass(slots=True)
 class _Caller:
-    """Somebody who has connected at a door and says a line."""
+    """A program that has connected at a door and has not been answered yet."""
 
     door: socket.socket
     deadline: float
     octets: bytes = b""
 
     def hear(self, channel: socket.socket) -> bool:
-        """Take what there is; tell whether it is all."""
+        """Read the next bytes; return whether the line is complete, the caller has gone or it has sent too much."""
         try:
             part = channel.recv(65_536)
-        except OSError:  # it went away
+        except OSError:  # the caller has gone
             part = b""
         self.octets += part
         return not part or part.endswith(b"\n") or len(self.octets) > MOST_OCTETS
@@ -76,10 +76,10 @@ def serve(
     answer: Callable[[socket.socket, socket.socket, bytes], None],
     is_busy: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Answer who has said a line at a door, one after the other, until nobody has come for some time and none is busy.
+    """Answer the callers at the doors, one after the other, until `idle_seconds` pass without one and nothing is busy.
 
-    `answer` gets the door, the connection, and the octets that came: `parse` says whether they are a line. Who says
-    nothing, or no whole line, keeps nobody waiting.
+    `answer` gets the door, the connection, and the bytes that came; `parse` checks that they are a line. A caller that
+    sends nothing, or no whole line, delays no other caller.
     """
     callers: dict[socket.socket, _Caller] = {}
     while True:
@@ -97,36 +97,36 @@ def serve(
         ended += [channel for channel, caller in callers.items() if caller.deadline <= now and channel not in ended]
         for channel in ended or [*callers][:-_MOST_CALLERS]:
             caller = callers.pop(channel)
-            with channel, contextlib.suppress(OSError):  # who went away hears nothing
+            with channel, contextlib.suppress(OSError):  # the caller may have gone
                 answer(caller.door, channel, caller.octets)
 
 
 def from_error(error: HotlinedError) -> dict[str, object]:
-    """Return an error as it goes over the socket."""
+    """Return an error in the form for the socket."""
     return {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
 
 
 def to_error(error: Mapping[str, object]) -> HotlinedError:
-    """Return the error that came over the socket: of its own class where there is one."""
+    """Return the error that came over the socket, as its own class if that exists."""
     kind = getattr(errors, str(error.get("kind")), None)
     kind = kind if isinstance(kind, type) and issubclass(kind, HotlinedError) else HotlinedError
     return kind(str(error.get("message")), hint=str(error.get("hint") or ""))
 
 
 def ask(channel: socket.socket, request: Mapping[str, object], deadline: float) -> dict[str, Any]:
-    """Ask at a socket that is connected and return the answer; raises OSError or ValueError where there is none."""
+    """Ask at a connected socket and return the answer; raises OSError or ValueError if there is none."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has refused already, and says why
         send(channel, request, deadline)
     answer = receive(channel, deadline)
     if not isinstance(answer, dict) or not isinstance(answer.get("error", {}), dict):
-        raise ValueError("this is no answer")  # noqa: TRY004  as anything else that makes no sense
+        raise ValueError("this is no answer")  # noqa: TRY004 the same error as for anything else that makes no sense
     return answer
 
 
 def socket_path(runtime_dir: Path, purpose: str, name: str, door: str = "") -> Path:
-    """Return where a socket of a line is: beside the runtime folder, in a folder of root's.
+    """Return the path of a line's socket, beside the runtime folder, in a folder of root's.
 
-    A door for others than members has its name behind a hyphen, which no line has in its own.
+    A door for people other than members has its name after a hyphen; the name of a line never has one.
     """
     ending = f"-{door}.sock" if door else ".sock"
     return runtime_dir.with_name(f"{runtime_dir.name}-{purpose}") / f"{name}{ending}"

@@ -1,4 +1,4 @@
-"""The house: imports go down only."""
+"""The rooms of the house: imports, and rules of style that a test can check."""
 
 import ast
 import gc
@@ -46,7 +46,7 @@ from hotlined.words.conditions import Condition
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
-# room: the rooms that it may import beside itself; those of GROUND are what all stand on
+# room: the rooms that it may import besides itself; those of GROUND may be imported by all
 GROUND = {
     "forms",
     "database_files",
@@ -179,8 +179,8 @@ Nodes = dict[Path, Sequence[ast.AST]]
 
 @pytest.fixture(scope="module")
 def modules() -> Nodes:
-    """Give all that stands in each module of the program, parsed once."""
-    gc.disable()  # none of it is garbage, and all of it would be looked through again and again
+    """Give the syntax nodes of each module of the program, parsed once."""
+    gc.disable()  # the nodes are not garbage, but the collector would search them again and again
     try:
         return {path: tuple(ast.walk(ast.parse(path.read_text()))) for path in sorted(PACKAGE.rglob("*.py"))}
     finally:
@@ -202,7 +202,7 @@ def imported(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def test_imports_go_down_only(modules: Nodes) -> None:
-    """A room imports only the rooms below it, as the table says."""
+    """A room imports only the rooms below it in the table."""
     climbing = set()
     for path, nodes in modules.items():
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -229,7 +229,7 @@ TOOLS = {
 
 
 def test_the_command_line_has_two_floors(modules: Nodes) -> None:
-    """No command imports another's module; what several need is a tool, and no tool imports a command or a tool."""
+    """No command imports another's module; shared code is a tool, which imports neither a command nor a tool."""
     commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - TOOLS - {"__init__"}
     targets = [each.target for names in COMMANDS.values() for each in names.values()]
 
@@ -244,7 +244,7 @@ def test_the_command_line_has_two_floors(modules: Nodes) -> None:
 
 
 def test_only_the_command_line_prints(modules: Nodes) -> None:
-    """No room below it and beside the simulator knows click, or writes to the standard output."""
+    """Other rooms, except the simulator, neither know click nor write to stdout."""
     printers = set()
     for path, nodes in modules.items():
         for node in nodes:
@@ -273,20 +273,20 @@ COMPARED = {
     ("gsm/port.py", "exclusively lock"): "pyserial says it, and has no code for it",
     ("gsm/recording.py", "# hotlined recording 1"): "the first line of a file",
 }
-"""The texts of several words that something is compared with, by module, each with its reason."""
+"""Texts of several words that are compared with something, by module, each with its reason."""
 _PREFIXES = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition"}
 
 
 def test_no_sentence_is_compared(modules: Nodes) -> None:
-    """What a program decides by is a code: a text of several words decides nowhere but where others gave it.
+    """Programs decide by codes: a text of several words is compared only if it comes from outside.
 
-    Looked at is what stands there itself or as a constant of the module, or of the one that it comes from.
+    The test looks at literals and at constants of the module, or of the one that they are imported from.
     """
     texts = {module_of(path): dict(constants(nodes)) for path, nodes in modules.items()}
     found = set()
     for path, nodes in modules.items():
         if "simulator" in path.parts:
-            continue  # it speaks as modems do
+            continue  # it uses the words of modems
         names = dict(texts[module_of(path)])
         for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -308,7 +308,7 @@ def module_of(path: Path) -> str:
 
 
 def constants(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the names at the head of a module that stand for texts of several words, with these."""
+    """Yield the module's constants whose values are texts of several words, with these."""
     assert isinstance(nodes[0], ast.Module)
     for node in nodes[0].body:
         match node:
@@ -321,7 +321,7 @@ def constants(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, tuple[str, ...]]]
 
 
 def compared(node: ast.AST) -> Iterable[ast.expr]:
-    """Return what something is compared with: an operand, a case, the beginning or the end of a text."""
+    """Return the operands of a comparison, a case, or the argument of `startswith` and its kin."""
     match node:
         case ast.Compare():
             return (node.left, *node.comparators)
@@ -333,7 +333,7 @@ def compared(node: ast.AST) -> Iterable[ast.expr]:
 
 
 def said_in(node: ast.expr, names: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Yield the texts of several words that an expression is, or lists, marked or not."""
+    """Yield the texts of several words in an expression or a list, marked or not."""
     match node:
         case ast.Constant(value=str(text)) if len(text.split()) > 1:
             yield text
@@ -347,7 +347,7 @@ def said_in(node: ast.expr, names: Mapping[str, tuple[str, ...]]) -> Iterator[st
 
 
 def test_a_condition_has_one_wording(modules: Nodes) -> None:
-    """No room repeats a sentence or a cure of the catalogue of conditions: it asks for it."""
+    """A sentence or a cure of the catalogue of conditions is never repeated in another room."""
     tables = [table if isinstance(table, dict) else {"": table} for table in vars(conditions).values()]
     known = [entry for table in tables for entry in table.values() if isinstance(entry, Condition)]
     said = {
@@ -367,8 +367,8 @@ def test_a_condition_has_one_wording(modules: Nodes) -> None:
     assert repeated == set()
 
 
-def test_pyserial_has_one_door(modules: Nodes) -> None:
-    """Only gsm.port knows pyserial."""
+def test_only_the_port_imports_pyserial(modules: Nodes) -> None:
+    """Only gsm.port imports pyserial."""
     users = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -384,8 +384,8 @@ def test_pyserial_has_one_door(modules: Nodes) -> None:
     assert users == {"gsm/port.py"}
 
 
-def test_sql_stands_in_the_store(modules: Nodes) -> None:
-    """No other room speaks SQL, but that which speaks to the hub."""
+def test_sql_is_only_in_the_store(modules: Nodes) -> None:
+    """No other room has SQL, except the one that talks to the hub."""
     words = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "PRAGMA ")
     speakers = {
         path.relative_to(PACKAGE).parts[0]
@@ -415,11 +415,11 @@ UNTYPED = {
     "wire.py": "JSON over a socket",
     "words/requests.py": "what fills the places of a sentence",
 }
-"""The modules above the store in which values stand under names that mypy does not see, each with the reason."""
+"""Modules above the store with dictionaries whose values mypy does not see, each with the reason."""
 
 
 def test_documents_are_types(modules: Nodes) -> None:
-    """Above the store nothing is a dictionary of anything, but what comes from outside or goes there as it is."""
+    """Above the store no dictionary has values of Any, except on its way from or to the outside."""
     untyped = set()
     for path, nodes in modules.items():
         place = path.relative_to(PACKAGE)
@@ -435,7 +435,7 @@ _ANYTHING = {f"{kind}[str, Any]" for kind in ("dict", "Mapping", "MutableMapping
 
 
 def test_the_state_of_the_line_has_one_owner() -> None:
-    """Only store/line/line.py and the schema speak of the line's row."""
+    """Only store/line/line.py and the schema name the line's row."""
     speakers = {
         path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if "line_state" in path.read_text()
     }
@@ -444,7 +444,7 @@ def test_the_state_of_the_line_has_one_owner() -> None:
 
 
 def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
-    """What lies beside a database is named in one place: what is copied, owned, closed and locked is chosen from it."""
+    """The endings of files beside a database are in one table, from which copies, owners, rights and locks choose."""
     spellers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -453,11 +453,11 @@ def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
     }
 
     assert "database_files.py" in spellers
-    assert spellers <= {"database_files.py", "cli/db.py", "exchange.py"}  # what lies beside a configuration
+    assert spellers <= {"database_files.py", "cli/db.py", "exchange.py"}  # files beside a configuration
 
 
 def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
-    """Only `lifecycle` makes an answer, an attempt or a segment of one, and changes their state or outcome."""
+    """Only `lifecycle` inserts answers, attempts and their segments, and changes their states and outcomes."""
     tables = ("answers", "attempts", "answer_segments")
     change = re.compile(
         r"UPDATE (answers|answer_segments) SET\s+state\b|UPDATE attempts SET[^;]*\b(outcome|ended_limit) ="
@@ -482,7 +482,7 @@ def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
 
 
 def test_the_name_of_a_setter_says_whether_it_commits(modules: Nodes) -> None:
-    """In the store `commit_…` opens a transaction, and `note_…` needs an open one: `Database.execute` asks."""
+    """In the store `commit_…` opens a transaction, and `note_…` needs an open one: `Database.execute` checks."""
     for path, nodes in modules.items():
         if path.relative_to(PACKAGE).parts[0] != "store":
             continue
@@ -495,8 +495,8 @@ def test_the_name_of_a_setter_says_whether_it_commits(modules: Nodes) -> None:
                 assert commits == name.startswith("commit_"), (path.name, function.name)
 
 
-def test_what_follows_a_state_is_asked_for_where_it_is_written(modules: Nodes) -> None:
-    """No other module has a number's queued answers put into their shares, or has something done before a commit."""
+def test_consequences_of_a_state_are_requested_by_its_writer(modules: Nodes) -> None:
+    """Only these modules refile a number's queued answers, or run code before a commit."""
     askers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -520,7 +520,7 @@ PLACES = {
     "db.connection.execute": {"store/people/erasing.py", "store/reading/simulation.py"},
     "sqlite3.connect": {"store/file/opening.py", "store/people/backup.py"},
 }
-"""What has one way, by how it is spelled, and the modules in which it may stand; the simulator is another program."""
+"""Calls that have one way, and the modules that may make them; the simulator is another program."""
 NOWHERE = re.compile(
     r"os\.(replace|rename|system|popen|spawn\w*|exec\w*|posix_spawn\w*|mkfifo)|fcntl\.lockf|time\.time|date(time)?\.today"
     r"|datetime\.utcnow|tempfile\.(NamedTemporaryFile|mkstemp)|subprocess\.(call|check_\w+|getoutput)"
@@ -528,7 +528,7 @@ NOWHERE = re.compile(
 
 
 def test_each_thing_has_one_way(modules: Nodes) -> None:
-    """Whatever CONTRIBUTING.md names a way for stands only in the modules of that way, and its rivals nowhere."""
+    """Each call of CONTRIBUTING's table is only in the modules named there, and other ways of doing it nowhere."""
     found: dict[str, set[str]] = {}
     for path, nodes in modules.items():
         for node in nodes:
@@ -539,8 +539,8 @@ def test_each_thing_has_one_way(modules: Nodes) -> None:
     assert {spelled: places for spelled, places in found.items() if NOWHERE.fullmatch(spelled)} == {}
 
 
-def test_only_who_is_nearest_to_a_person_asks_what_time_it_is(modules: Nodes) -> None:
-    """A command, a page, the words for a time: everything below is handed it, and so is what tests play."""
+def test_only_the_top_asks_for_the_time(modules: Nodes) -> None:
+    """Commands, pages and the words for a time ask for it; below them it is handed in, so that tests can choose it."""
     askers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -558,7 +558,7 @@ def test_only_who_is_nearest_to_a_person_asks_what_time_it_is(modules: Nodes) ->
 
 
 def test_a_logger_has_the_name_of_its_module(modules: Nodes) -> None:
-    """Who reads a record with its name finds the module that wrote it."""
+    """The logger's name in a record leads to the module that wrote it."""
     made = {
         ast.unparse(node)
         for nodes in modules.values()
@@ -569,8 +569,8 @@ def test_a_logger_has_the_name_of_its_module(modules: Nodes) -> None:
     assert made == {"log = logging.getLogger(__name__)"}
 
 
-def test_an_exception_is_at_home_among_the_errors(modules: Nodes) -> None:
-    """Every kind of error stands in errors.py, but for one that never leaves its module."""
+def test_exceptions_are_defined_in_errors(modules: Nodes) -> None:
+    """Every kind of error is in errors.py, except one that never leaves its module."""
     homes = {
         (path.relative_to(PACKAGE).as_posix(), node.name)
         for path, nodes in modules.items()
@@ -583,7 +583,7 @@ def test_an_exception_is_at_home_among_the_errors(modules: Nodes) -> None:
 
 
 def test_a_dataclass_has_slots(modules: Nodes) -> None:
-    """A name that is misspelled where it is set is an error; what `doctor` looks at has none, for it keeps answers."""
+    """A misspelled attribute is an error; only `doctor`'s Scene has no slots, because it caches results."""
     loose = {
         (path.relative_to(PACKAGE).as_posix(), node.name)
         for path, nodes in modules.items()
@@ -597,11 +597,11 @@ def test_a_dataclass_has_slots(modules: Nodes) -> None:
 
 
 ESSAYS = {"clock.py", "breaker.py", "store/answers/lifecycle.py", "store/fleet.py", "store/people/erasing.py"}
-"""Modules in which it is hard to see what would go wrong: their heads say it, and in which order things are done."""
+"""Modules whose faults would be hard to see: their heads say what could go wrong, and the order of steps."""
 
 
 def test_a_module_opens_in_ten_lines(modules: Nodes) -> None:
-    """What a module is stands at its head, and fits there, but for the essays."""
+    """A module's docstring is at most ten lines, except the essays."""
     long = set()
     for path, (module, *_nodes) in modules.items():
         assert isinstance(module, ast.Module)
@@ -612,7 +612,7 @@ def test_a_module_opens_in_ten_lines(modules: Nodes) -> None:
 
 
 def test_a_list_in_sql_is_one_value(modules: Nodes) -> None:
-    """No statement numbers its marks or makes as many as a list is long: `:name`, and `json_each`."""
+    """No statement has numbered marks, or as many as a list has items: it uses `:name` and `json_each`."""
     numbered = re.compile(r"\?\d")
     statements = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|VALUES)\b")
     spelled = {
@@ -634,7 +634,7 @@ def test_a_list_in_sql_is_one_value(modules: Nodes) -> None:
 
 
 def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
-    """More than four marks in a row are miscounted sooner or later: `Database.insert` takes columns by their names."""
+    """More than four marks in a row are easily miscounted: `Database.insert` takes columns by name."""
     inserts = [
         (path.name, text)
         for path, nodes in modules.items()
@@ -646,8 +646,8 @@ def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
     assert [(name, text) for name, text in inserts if text.count("?") > 4] == []
 
 
-def test_states_stand_in_their_table(modules: Nodes) -> None:
-    """No statement spells a state, a verdict, a kind, a reason, an outcome or what is waited for: an enum does."""
+def test_sql_spells_no_state(modules: Nodes) -> None:
+    """No statement spells a state, a verdict, a kind, a reason, an outcome or a wait: it uses an enum."""
     of_states = (AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind, SegmentKind, ByHand)
     enums = (*of_states, Reason, AttemptCause, WaitingFor, LineHold, Outcome, Cause)
     words = {word.value for enum in enums for word in enum}
@@ -681,13 +681,13 @@ NO_EVENTS = {
     ("store/line/line.py", "balance"): "a value of an event",
     ("store/reading/log.py", "tag"): "the name of a filter",
 }
-"""Words that a kind of an event is spelled with, too, by module, each with what it is there."""
+"""Words that spell a kind of event and mean something else, by module, with their meaning."""
 
 
-def test_kinds_of_events_stand_in_their_enum(modules: Nodes) -> None:
-    """Whoever records an event, or looks for one, names its kind by `EventKind` or has it made of a state.
+def test_kinds_of_events_are_spelled_in_their_enum(modules: Nodes) -> None:
+    """Other code names a kind by `EventKind` or derives it from a state.
 
-    A command may have the same word as the event of it, in the rooms that people or programs give commands to.
+    A command may have the word of its event in the rooms that take commands from people or programs.
     """
     commands = {*VERBS, *itertools.chain.from_iterable(COMMANDS.values())}
     spelled = set()
@@ -709,11 +709,11 @@ NO_CODES = {
     ("desk/pages/log.py", "by_hand"): "the name of a page",
     ("store/answers/correspondents.py", "opted_out"): "a column",
 }
-"""Words that a code of `states`, `policy` or `breaker` is spelled with, too, by module, each with what it is there."""
+"""Words that spell a code of `states`, `policy` or `breaker` and mean something else, by module, with their meaning."""
 
 
 def test_a_code_of_several_words_is_spelled_once(modules: Nodes) -> None:
-    """A word like first_contact is one of a code alone: it stands in the enum of that code, and nowhere else."""
+    """A code such as first_contact is spelled in its enum alone."""
     enums = [
         each
         for module in (states, policy, breaker)
@@ -734,7 +734,7 @@ def test_a_code_of_several_words_is_spelled_once(modules: Nodes) -> None:
 
 
 def _words_of_code(nodes: Sequence[ast.AST]) -> set[str]:
-    """Return the constant texts of a module but for its messages, the members of its enums, and names of columns."""
+    """Return a module's string constants without its messages, the members of its enums, and names of columns."""
     others = set()
     for node in nodes:
         match node:
@@ -750,7 +750,7 @@ def _words_of_code(nodes: Sequence[ast.AST]) -> set[str]:
 
 
 def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:
-    """What a state, a kind, a verdict, a reason or an outcome is compared with is a member of its enum."""
+    """States, kinds, verdicts, reasons and outcomes are compared with members of their enums."""
     of_states = (ModemState, SendingState, AnswerState, SegmentState, RequestState)
     enums = (*of_states, ContactVerdict, ContactKind, SegmentKind, ByHand)
     every = frozenset(word.value for enum in enums for word in enum)
@@ -786,19 +786,19 @@ def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:
 
 
 def _last_name(node: ast.expr) -> str:
-    """Return the name that an expression ends with: state, for answer.state and answer["state"]."""
+    """Return the last name of an expression: state, for answer.state and answer["state"]."""
     if isinstance(node, ast.Subscript):
         return str(node.slice.value) if isinstance(node.slice, ast.Constant) else ""
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _constants(nodes: Iterable[ast.AST]) -> list[str]:
-    """Return every constant text of a module."""
+    """Return every string constant of a module."""
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def _texts(nodes: Iterable[ast.AST]) -> list[str]:
-    """Return every constant text of a module and what its f-strings say, without what stands in their braces."""
+    """Return every string constant of a module and the text of its f-strings without the values."""
     joined = [node for node in nodes if isinstance(node, ast.JoinedStr)]
     parts = [[part for part in node.values if isinstance(part, ast.Constant)] for node in joined]
     inside = {id(part) for each in parts for part in each}
@@ -830,12 +830,12 @@ CONFIG = (
     *("problems", "values", "keys", "syntax", "reading", "judging", "answer_file", "loading", "runtime"),
     *("showing", "__init__"),
 )
-"""The modules of these rooms, each of which may import those before it."""
+"""The modules of these rooms; each may import those before it."""
 
 
 @pytest.mark.parametrize(("room", "order"), [("daemon", DAEMON), ("config", CONFIG)])
 def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tuple[str, ...]) -> None:
-    """The loop drives all others of the daemon, and none of them knows who drives it; a table knows no reader of it."""
+    """In the daemon no module imports the loop; in the configuration no table imports its reader."""
     paths = {path.stem: path for path in (PACKAGE / room).glob("*.py")}
     assert paths.keys() == set(order)
     climbing = {
@@ -849,11 +849,11 @@ def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tu
 
 
 WINGS = ("line", "file", "fleet", "answers", "reading", "people")
-"""Those of the store, from the ground up: each imports those before it, and none behind it."""
+"""The wings of the store; each imports only those before it."""
 
 
-def test_arrows_between_the_wings_of_the_store_go_one_way(modules: Nodes) -> None:
-    """A wing of the store imports only wings before it, and every module stands in one."""
+def test_wings_of_the_store_import_in_one_direction(modules: Nodes) -> None:
+    """A wing of the store imports only wings before it, and every module is in one."""
     climbing = set()
     for path in (PACKAGE / "store").rglob("*.py"):
         wing = path.relative_to(PACKAGE / "store").parts[0].removesuffix(".py")
@@ -866,7 +866,7 @@ def test_arrows_between_the_wings_of_the_store_go_one_way(modules: Nodes) -> Non
 
 @pytest.mark.parametrize("room", ["store", "reports", "gsm"])
 def test_modules_of_a_room_import_in_no_circle(modules: Nodes, room: str) -> None:
-    """What a module of these rooms imports of its own room never comes back to it: each can be read by itself."""
+    """No import within these rooms leads back to the importing module, so that each can be read alone."""
     prefix = f"hotlined.{room}."
     below = {
         ".".join(path.relative_to(PACKAGE / room).with_suffix("").parts): {
@@ -893,9 +893,9 @@ def test_each_module_of_the_store_has_a_subject() -> None:
 
 
 def test_storages_have_one_owner(modules: Nodes) -> None:
-    """One module alone selects, lists, reads and empties storages, and changes what is known of them.
+    """Only one module selects, lists, reads and empties storages, and changes the knowledge about them.
 
-    A recording of a stick asks for all that, too, but for a deletion.
+    A recording of a stick may do all that, too, except deleting.
     """
     commands = ("AT+CPMS=", "AT+CMGL", "AT+CMGR", "AT+CMGD")
     texts = {
@@ -920,7 +920,7 @@ def test_storages_have_one_owner(modules: Nodes) -> None:
 
 
 def test_the_session_of_a_modem_has_one_owner(modules: Nodes) -> None:
-    """Only the exchange changes what is known of a modem until it starts anew: others tell it what they asked."""
+    """Only the exchange changes the knowledge about a modem's session; others report their results to it."""
     fields = {"selected", "is_sim_certain", "has_sim_moved", "was_busy"}
     changers = {
         path.relative_to(PACKAGE).as_posix()
@@ -934,7 +934,7 @@ def test_the_session_of_a_modem_has_one_owner(modules: Nodes) -> None:
 
 
 def test_no_two_classes_have_one_name(modules: Nodes) -> None:
-    """Who reads a name knows what it is; what stands for something in the simulator has its name."""
+    """A class's name is unique, except that the simulator may have its own class of the same name."""
     rooms: dict[tuple[str, bool], list[str]] = {}
     for path, nodes in modules.items():
         name_of_module = path.relative_to(PACKAGE).as_posix()
@@ -966,7 +966,7 @@ def test_a_question_changes_nothing(modules: Nodes) -> None:
 
 
 def _changes_something(node: ast.AST) -> bool:
-    """Tell whether a node sets or deletes an attribute or an item of one, calls what writes, or is SQL that does."""
+    """Tell whether a node assigns or deletes an attribute or its item, calls a writer, or is SQL that writes."""
     if isinstance(node, ast.Attribute):
         return not isinstance(node.ctx, ast.Load)
     if isinstance(node, ast.Subscript):

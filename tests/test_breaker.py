@@ -1,4 +1,4 @@
-"""The breakers of a line and of countries: what opens them, what they let try, and in which order."""
+"""The breakers of a line and of countries: the outcomes that open them, and the order of their trials."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ OUTAGE = Opening(Cause.OUTAGE, 0.0)
 
 
 def row(*outcomes: Outcome, recipients: str = "abcdefghijklmnop", barred: bool = False) -> list[Ended]:
-    """Give attempts at answers to different recipients that ended so, one a second, written oldest first."""
+    """Return attempts at answers to different recipients with these outcomes, one a second, from the oldest on."""
     ended = [
         Ended(answer, to, outcome, float(answer), barred)
         for answer, (to, outcome) in enumerate(zip(recipients, outcomes))  # noqa: B905
@@ -24,7 +24,7 @@ def row(*outcomes: Outcome, recipients: str = "abcdefghijklmnop", barred: bool =
 
 
 def cause(ended: list[Ended]) -> Cause | None:
-    """Return why the breaker opens."""
+    """Return the cause for which the breaker opens, if any."""
     opening = breaker.maybe_opening(ended)
     return opening.cause if opening else None
 
@@ -43,38 +43,38 @@ def cause(ended: list[Ended]) -> Cause | None:
         (row(LOST, TAKEN, LOST, TAKEN, LOST, TAKEN, LOST, TAKEN, LOST, TAKEN), None),
     ],
 )
-def test_what_opens_it(ended: list[Ended], expected: Cause | None) -> None:
-    """Three people in a row open it, or six answers among ten."""
+def test_three_people_or_six_of_ten_answers_open_it(ended: list[Ended], expected: Cause | None) -> None:
+    """Three people in a row open the breaker, or six answers of ten."""
     assert cause(ended) is expected
 
 
 @pytest.mark.parametrize(("barred", "expected"), [(1, Cause.OUTAGE), (2, Cause.CREDIT)])
-def test_most_refusals_say_whether_it_is_credit(barred: int, expected: Cause) -> None:
-    """Of three refusals that open it one that speaks of credit is an outage, and two are credit."""
+def test_most_refusals_decide_between_credit_and_outage(barred: int, expected: Cause) -> None:
+    """Of three refusals that open it one that names credit makes an outage, two make it credit."""
     speaks = row(DECLINED, DECLINED, DECLINED, barred=True)[:barred]
 
     assert cause([*speaks, *row(DECLINED, DECLINED, DECLINED)[barred:]]) is expected
 
 
-def test_it_knows_since_when_answers_fail() -> None:
-    """What fails with the row that opens it begins with the first of that."""
+def test_the_outage_began_with_its_first_failure() -> None:
+    """The failures of a row that opens the breaker began with the first of that row."""
     assert breaker.maybe_opening(row(TAKEN, LOST, LOST, LOST)) == Opening(Cause.OUTAGE, 1.0)
     assert breaker.maybe_opening(row(LOST, TAKEN, LOST, LOST, TAKEN, LOST, TAKEN, LOST, LOST)) == OUTAGE
 
 
-def test_the_networks_refusals_are_no_evidence_while_others_leave() -> None:
-    """Of all outcomes that alone says nothing once something was taken lately; neither do dead numbers or restarts."""
+def test_the_networks_refusals_do_not_count_while_others_are_taken() -> None:
+    """They alone are ignored once a segment was taken lately; dead numbers and restarts never count."""
     assert breaker.evidence(taken_lately=False) == {TAKEN, DECLINED, REFUSED, LOST}
     assert breaker.evidence(taken_lately=True) == {TAKEN, REFUSED, LOST}
 
 
-def test_one_person_tried_again_and_again_is_no_outage() -> None:
-    """Of an answer only its latest attempt is asked."""
+def test_repeated_attempts_at_one_person_are_not_an_outage() -> None:
+    """Only the latest attempt at an answer counts."""
     assert cause([Ended(1, "a", REFUSED, 0.0)] * 20) is None
 
 
-def test_an_attempt_before_the_latest_says_nothing_any_more() -> None:
-    """What was refused and then taken ends a row; what was taken, and lost when a person wanted it again, is in one."""
+def test_only_the_latest_attempt_at_an_answer_counts() -> None:
+    """A refused answer that is then taken ends a row; a taken one that is lost when sent again is in one."""
     others = [Ended(2, "b", LOST, 3.0), Ended(3, "c", LOST, 2.0)]
 
     assert cause([Ended(1, "a", TAKEN, 4.0), *others, Ended(1, "a", REFUSED, 1.0)]) is None
@@ -82,7 +82,7 @@ def test_an_attempt_before_the_latest_says_nothing_any_more() -> None:
 
 
 def test_trials_come_after_growing_pauses() -> None:
-    """A minute after it opened, then five, fifteen, and sixty from then on."""
+    """Trials are one minute after the opening, then after 5, 15, and always 60 minutes."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     moments = []
     for _ in range(6):
@@ -95,8 +95,8 @@ def test_trials_come_after_growing_pauses() -> None:
     assert moments == [60.0, 360.0, 1260.0, 4860.0, 8460.0, 12060.0]
 
 
-def test_where_nothing_left_two_others_are_tried_at_once() -> None:
-    """A trial that cannot have left is followed by another recipient's, up to three in all."""
+def test_a_certain_failure_is_followed_by_two_other_recipients() -> None:
+    """A trial that cannot have left is followed at once by others, up to three in all."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     tries = 0
     while state.lets_try(60.0):
@@ -107,8 +107,8 @@ def test_where_nothing_left_two_others_are_tried_at_once() -> None:
     assert (tries, state.due, state.rounds) == (3, 360.0, 1)
 
 
-def test_a_round_that_finds_nobody_else_has_its_pause() -> None:
-    """After the pause the next round begins, whoever could have followed in this one."""
+def test_a_round_without_another_recipient_ends_with_its_pause() -> None:
+    """After the pause the next round begins, even if no other recipient was found in this one."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     state = breaker.trial_failed(breaker.trial_begun(state, 60.0, PAUSES), certainly_not_sent=True)
     assert (state.lets_follow(359.0), state.lets_follow(360.0), state.lets_try(360.0)) == (True, False, True)
@@ -117,8 +117,8 @@ def test_a_round_that_finds_nobody_else_has_its_pause() -> None:
     assert (state.rounds, state.refused, state.due) == (2, 0, 1260.0)
 
 
-def test_a_trial_that_says_nothing_is_not_used_up() -> None:
-    """What never reached the modem, or was the recipient's fault, leaves the schedule as it was."""
+def test_a_trial_without_a_result_is_not_counted() -> None:
+    """A trial that never reached the modem, or failed for the recipient, leaves the schedule as it was."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     after = breaker.trial_withdrawn(breaker.trial_begun(state, 60.0, PAUSES), 61.0)
 
@@ -128,8 +128,8 @@ def test_a_trial_that_says_nothing_is_not_used_up() -> None:
 
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000))
-def test_no_two_trials_that_an_event_calls_for_come_within_the_gap(last: float, now: float) -> None:
-    """An event makes a trial due at once, but not sooner than five minutes after the last, nor later than it was."""
+def test_trials_after_an_event_keep_their_distance(last: float, now: float) -> None:
+    """An event makes a trial due, but not within five minutes of the last, nor later than it was."""
     before = replace(breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES), due=last + 3600.0, last_trial=last)
     after = breaker.trial_made_due(before, now, 300.0)
 
@@ -140,8 +140,8 @@ def test_no_two_trials_that_an_event_calls_for_come_within_the_gap(last: float, 
 # ---- countries
 
 
-def test_trials_go_where_the_fewest_failed_and_one_was_taken_last() -> None:
-    """A country that waits by itself comes last: what it refuses says nothing about the line."""
+def test_trials_prefer_countries_with_few_failures_and_late_successes() -> None:
+    """A country that waits by itself comes last: its refusals say nothing about the line."""
     records = [
         Record("BE", 1, 500.0),
         Record("FR", 0, None),
@@ -154,8 +154,8 @@ def test_trials_go_where_the_fewest_failed_and_one_was_taken_last() -> None:
     assert [each.country for each in records if breaker.is_fresh(each)] == ["FR", "NL", "LU"]
 
 
-def test_a_fresh_country_is_tried_before_the_pause_is_over() -> None:
-    """Where nothing has failed yet no pause is waited for, but never are two trials made within five minutes."""
+def test_a_fresh_country_is_tried_during_the_pause() -> None:
+    """A country without a failure is tried before the pause ends, but never within five minutes of the last trial."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     assert state.lets_try_fresh(1.0, 300.0)
     tried = breaker.trial_begun(state, 1.0, PAUSES)
@@ -165,7 +165,7 @@ def test_a_fresh_country_is_tried_before_the_pause_is_over() -> None:
 
 
 def played(countries: int, hours: float) -> dict[float, str]:
-    """Let countries that waited by themselves from 0 s on be tried in vain, and return when which one was."""
+    """Try countries that wait by themselves from 0 s on, always in vain; return when each was tried."""
     states = {name: breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES) for name in ("DE", "FR", "LU", "NL")[:countries]}
     tried = {}
     for second in range(0, int(hours * 3600), 10):
@@ -178,13 +178,13 @@ def played(countries: int, hours: float) -> dict[float, str]:
     return tried
 
 
-def test_a_country_is_tried_after_the_same_pauses_as_the_line() -> None:
-    """After 1, 5, 15, and then every 60 minutes."""
+def test_a_country_has_the_pauses_of_the_line() -> None:
+    """A country is tried after 1, 5, 15, and then every 60 minutes."""
     assert [*played(1, 3.0)] == [60.0, 360.0, 1260.0, 4860.0, 8460.0]
 
 
-def test_from_the_third_round_on_all_countries_have_one_trial_an_hour() -> None:
-    """Four of them are tried by themselves twice, then one after the other; each has its turn."""
+def test_from_the_third_round_on_all_countries_share_one_trial_an_hour() -> None:
+    """Each of four is tried by itself twice, then they take turns."""
     tried = played(4, 9.0)
     own = {moment: name for moment, name in tried.items() if moment < 1000.0}
     shared = {moment: name for moment, name in tried.items() if moment >= 1000.0}
@@ -195,8 +195,8 @@ def test_from_the_third_round_on_all_countries_have_one_trial_an_hour() -> None:
     assert [*shared.values()] == ["DE", "FR", "LU", "NL"] * 2 + ["DE"]
 
 
-def test_where_nothing_left_another_recipient_of_the_country_follows_at_once() -> None:
-    """The shared hour is that of a round, not of each trial in it."""
+def test_a_certain_failure_is_followed_by_another_recipient_of_the_country() -> None:
+    """The shared hour is between rounds, not between trials of one round."""
     state = replace(breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES), rounds=5, due=9000.0, last_trial=0.0)
     assert breaker.country_lets_try(state, 9000.0, [state], PAUSES)
     refused = breaker.trial_failed(breaker.trial_begun(state, 9000.0, PAUSES), certainly_not_sent=True)

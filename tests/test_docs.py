@@ -1,4 +1,4 @@
-"""Documentation that cannot rot: what people read names what there is, and what it shows runs."""
+"""The documentation: all names in it exist, and its examples run."""
 
 import ast
 import configparser
@@ -55,15 +55,15 @@ SOURCES = sorted((ROOT / "hotlined").rglob("*.py"))
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
 
-# what an example ends with where there is no daemon and no modem; 0 for all others
+# exit codes of examples without a daemon and a modem; 0 for all others
 EXIT_CODES = (
     {"doctor": 1}
     | dict.fromkeys(("run", "status", "udev-rule", "send", "sim balance", "sim adopt", "selftest"), 69)
-    | {"review": 2, "fleet join": 2}  # it needs a terminal; an invitation
+    | {"review": 2, "fleet join": 2}  # one needs a terminal, one an invitation
     | dict.fromkeys(("fleet status", "fleet leave", "fleet sync"), 75)
     | dict.fromkeys(("fleet hub init", "fleet hub invite", "fleet hub remove", "fleet hub lift"), 69)
 )
-# what takes half a minute, or goes on, is run shorter, or shows its help; its own tests run it whole
+# commands that would take half a minute, or not end, run shorter, or show their help; their own tests run them whole
 SHORTER = {"demo": ["--help"], "web": ["--help"], "simulate": ["--messages", "20"]}
 
 
@@ -85,7 +85,7 @@ COMMANDS = dict(commands())
 
 
 def sections(name: str) -> dict[str, str]:
-    """Return the sections of a document by their headings."""
+    """Return a document's sections by their headings."""
     parts = re.split(r"^## (.+)\n", TEXTS[name], flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -101,12 +101,12 @@ def prose(text: str) -> str:
 
 
 def links(text: str) -> list[str]:
-    """Return where the links within the project lead."""
+    """Return the targets of links within the project."""
     return [target for target in re.findall(r"\]\(([^)]+)\)", prose(text)) if "://" not in target]
 
 
 def anchors(text: str) -> set[str]:
-    """Return what a link to a heading of this text can end with, as GitHub makes it."""
+    """Return the anchors of a text's headings as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -119,19 +119,19 @@ def table(text: str, heading: str) -> list[list[str]]:
 
 
 def quoted(text: str) -> list[str]:
-    """Return what stands in backticks."""
+    """Return the contents of backticks."""
     return re.findall(r"`([^`\n]+)`", text)
 
 
 def shown(text: str) -> Iterator[str]:
-    """Yield the lines of the fenced blocks that a person types or a program is told to run."""
+    """Yield the lines of the fenced blocks for people or programs to run."""
     for language in ("console", "ini", "cron"):
         for block in blocks(text, language):
             yield from (line.strip() for line in block.splitlines())
 
 
 def ours(line: str) -> str | None:
-    """Return the arguments of `hotlined` in a command line, whoever runs it and wherever it stands."""
+    """Return the arguments of `hotlined` in a command line, however it is run."""
     prefix = r"(?:sudo -u [\w-]+ |ExecStart=|[*/0-9 ]+ |\(umask 077; )?(?:[\w./]*/)?"
     found = re.fullmatch(rf"{prefix}hotlined((?: .*?)?)(?: > [\w.]+\))?", line.strip())
     return found[1].strip() if found else None
@@ -139,19 +139,19 @@ def ours(line: str) -> str | None:
 
 @cache
 def tree(path: Path) -> ast.Module:
-    """Return what a module of the program is made of."""
+    """Return a module's syntax tree."""
     return ast.parse(path.read_text("utf-8"))
 
 
 _MARKED = re.compile(r"`([^`\n]+)`|'(hotlined [^'\n]+)'|: (hotlined [^`'.\n]+)$", re.MULTILINE)
-"""What stands for a command line in prose: between backticks, quoted in a mail, or after a colon at its end."""
+"""A command line in prose: between backticks, quoted in a mail, or after a colon at the end."""
 _PLACED = re.compile(r"(?!hotlined )[a-z][a-z-]*(?: [a-z-]+)* (?:NUMBER|ID|WORD|FILE|TEXT|DATE|FOLDER)\b.*")
-"""A command line without the name of the program: it has a place to be filled in."""
+"""A command line without the program's name, with a placeholder."""
 _OTHER_PROGRAMS = ("certutil", "sudo")
 
 
 def prose_of_everything() -> dict[str, str]:
-    """Return what people read, by file: documents, config.yaml, what the program says, in each of its languages."""
+    """Return all texts for people by file: documents, config.yaml, and the program's sentences in each language."""
     texts = TEXTS | {"config.yaml": (ROOT / "config.yaml").read_text("utf-8")}
     for path in SOURCES:
         strings = (node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant))
@@ -166,7 +166,7 @@ def prose_of_everything() -> dict[str, str]:
 
 
 def spoken() -> Iterator[tuple[str, str]]:
-    """Yield every command line of ours in prose, with where."""
+    """Yield every command line of ours in prose, with its file."""
     for name, text in prose_of_everything().items():
         for found in _MARKED.finditer(text):
             words = next(filter(None, found.groups()))
@@ -182,11 +182,11 @@ _FOLLOWS = {
     *("and", "before", "beside", "debian", "doc", "from", "gone", "import", "installed", "is", "maintainers", "needs"),
     *("scripts", "setup", "zsh"),
 }
-"""What stands behind the program's name in a unit or a script, and is no command."""
+"""Words after the program's name in a unit or script that are not commands."""
 
 
 def called() -> Iterator[tuple[str, str]]:
-    """Yield every command that units, scripts, the card, the package, rules and labs run, with where."""
+    """Yield every command that units, scripts, the card, the package, rules and labs run, with its file."""
     for folder in ("systemd", "scripts", "debian", "card", "docs/prometheus", "docs/examples", "tests/lab"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
@@ -198,12 +198,12 @@ TYPED = [(name, words) for name in READ for line in shown(TEXTS[name]) if (words
 
 
 def takes_value(command: click.Command, word: str) -> bool:
-    """Tell whether a word is an option of a command that the next word belongs to."""
+    """Tell whether a word is an option of a command that takes a value."""
     return any(word in each.opts and isinstance(each, click.Option) and not each.is_flag for each in command.params)
 
 
 def resolve(arguments: str) -> tuple[click.Command, list[str]]:
-    """Return the command that a command line names, or the group, and the options that it is given."""
+    """Return the command or group of a command line, and its options."""
     command: click.Command = main
     options = []
     with click.Context(main) as context:
@@ -213,7 +213,7 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
             found = command.get_command(click.Context(command), word)
             assert found, f"hotlined {arguments}: there is no {word}"
             command = found
-        elif word.startswith("-") and word != "-":  # the standard input or output
+        elif word.startswith("-") and word != "-":  # stdin or stdout
             options.append(word)
     return command, options
 
@@ -222,30 +222,30 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
 
 
 @pytest.mark.parametrize("name", REFERENCE)
-def test_the_reference_is_as_made(name: str) -> None:
+def test_the_reference_is_up_to_date(name: str) -> None:
     """The commands, keys and figures on their pages are those of the code: else `scripts/run reference`."""
     assert TEXTS[name] == made(name)
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a line with what examples ask for, to be copied."""
+    """Return the folder of a line with the contacts of the examples, to be copied."""
     filled = Filled(tmp_path_factory.mktemp("asked"), modem={"port": "/dev/hotlined-none"})
     with filled.db:
         contacts = [filled.text(sender=f"+3247012{count:04}") for count in range(12)]
         filled.judge(contacts[6])
         filled.send([None])  # contact 7: unconfirmed
         filled.judge(contacts[7])  # contact 8: queued
-    shutil.copy(filled.config, filled.folder / "config.yaml")  # as it is called in a checkout
+    shutil.copy(filled.config, filled.folder / "config.yaml")  # the name that a checkout has for it
     return filled.folder
 
 
 NEEDED = {"db key": ("age",)}
-"""Commands whose example runs other programs, and these."""
+"""Commands whose example needs other programs, and these."""
 
 
 def runnable(path: str) -> ParameterSet:
-    """Return a command as a parameter, skipped where the program that its example runs is missing."""
+    """Return a command as a parameter, skipped without the program that its example needs."""
     return pytest.param(path, marks=needs(*NEEDED.get(path, ())))
 
 
@@ -253,7 +253,7 @@ def runnable(path: str) -> ParameterSet:
     "path", [runnable(path) for path, each in COMMANDS.items() if not isinstance(each, click.Group)]
 )
 def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
-    """The example in each command's help is that command, and runs as far as that goes without a modem."""
+    """The example in each command's help is that command, and runs as far as possible without a modem."""
     found = re.search(r"Example:\s+hotlined (.+)", COMMANDS[path].help or "")
     assert found
     assert resolve(found[1])[0] is COMMANDS[path]
@@ -274,12 +274,12 @@ def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
 
 
 def without_file(words: list[str]) -> tuple[list[str], str]:
-    """Take the file that a shell opens off the end of a command, and return both."""
+    """Split a command from the file that a shell opens at its end."""
     return (words[:-2], words[-1]) if ">" in words[-2:-1] else (words, "")
 
 
-def test_every_command_line_that_is_shown_is_real() -> None:
-    """Each line of a block that calls hotlined has a command, options and arguments that it takes."""
+def test_every_shown_command_line_is_valid() -> None:
+    """Each line of a block that calls hotlined has an existing command with valid options and arguments."""
     assert {"README.md", "README.fr.md", "docs/configuration.md", "docs/fr/volontaires.md"} <= {
         name for name, _ in TYPED
     }
@@ -292,8 +292,8 @@ def test_every_command_line_that_is_shown_is_real() -> None:
             command.make_context(name, words[at:], parent=context)
 
 
-def test_every_command_line_in_prose_is_real() -> None:
-    """What documents, config.yaml, hints, errors and mails advise has a command that there is, with its options."""
+def test_every_command_line_in_prose_is_valid() -> None:
+    """Documents, config.yaml, hints, errors and mails name only existing commands and options."""
     lines = list(spoken())
     assert {"README.md", "docs/people.md", "config.yaml", "hotlined/cli/log.py", "fr.po", "nl.po"} <= {
         name for name, _ in lines
@@ -306,8 +306,8 @@ def test_every_command_line_in_prose_is_real() -> None:
         assert set(options) <= known, f"{name}: hotlined {arguments}"
 
 
-def test_what_units_and_scripts_run_is_a_command() -> None:
-    """No unit, script, rule or lab names a command that is gone, in its comments neither."""
+def test_units_and_scripts_run_existing_commands() -> None:
+    """Units, scripts, rules and labs name only existing commands, even in their comments."""
     found = list(called())
 
     assert {"systemd/hotlined@.service", "card/first-boot", "docs/prometheus/hotlined.rules.yml"} <= {
@@ -318,7 +318,7 @@ def test_what_units_and_scripts_run_is_a_command() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:
-    """The table of exit codes holds 0 and what an exception of ours can end with, nothing else."""
+    """The table of exit codes has 0 and the codes of our exceptions, and no other."""
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
     codes = {each.exit_code for each in classes if issubclass(each, errors.HotlinedError)}
 
@@ -347,11 +347,11 @@ OTHER_WORDS = {
     **conditions.FLEET,
     **{code: known for code in TroubleCode if (known := vars(conditions).get(code.name))},
 }
-"""The troubles that have a headline of their own."""
+"""Troubles with a headline of their own."""
 
 
-def test_what_status_and_alerts_name_has_its_row() -> None:
-    """The page has each headline, with an ellipsis where it is filled in, and the code of each trouble without one."""
+def test_every_headline_has_its_row() -> None:
+    """The page has each headline, with an ellipsis for a value, and the code of each trouble without one."""
     seen = [row[0] for row in table(TEXTS["docs/trouble.md"], "you see")]
     named = {re.sub(r" \(`.*", "", words) for cell in seen for words in cell.split("; ")}
 
@@ -359,8 +359,8 @@ def test_what_status_and_alerts_name_has_its_row() -> None:
     assert {word for cell in seen for word in quoted(cell)} >= {*TroubleCode} - OTHER_WORDS.keys()
 
 
-def test_what_is_typed_when_something_is_wrong_exists() -> None:
-    """Each row has one command at most: one of ours, one of `hotlined-setup`, or one that asks systemd for a unit."""
+def test_the_cures_are_existing_commands() -> None:
+    """Each row has at most one command: one of ours, of `hotlined-setup`, or a question to systemd."""
     verbs, units = setup_verbs(), {path.name.partition(".")[0] for path in (ROOT / "systemd").iterdir()}
     others = {"adduser", "nano", "dmesg", "fuser", "df", "ssh", "read"}
     for row in table(TEXTS["docs/trouble.md"], "you see"):
@@ -380,8 +380,8 @@ def test_what_is_typed_when_something_is_wrong_exists() -> None:
 # ---- configuration
 
 
-def test_the_keys_that_matter_have_their_defaults() -> None:
-    """Each key in the table is one, and its default there is that of config.yaml."""
+def test_the_table_of_keys_has_their_defaults() -> None:
+    """Each key in the table exists, with its default from config.yaml."""
     example = yaml.load((ROOT / "config.yaml").read_text("utf-8"), yaml.BaseLoader)
     rows = table(sections("docs/configuration.md")["The keys that matter"], "key")
     assert len(rows) == 13
@@ -393,8 +393,8 @@ def test_the_keys_that_matter_have_their_defaults() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md", "docs/configuration.md"])
-def test_the_configuration_that_is_shown_is_one(name: str) -> None:
-    """The configuration of six lines or so can be copied, and so can what is shown after it: it is fine, and fits."""
+def test_the_shown_configurations_are_sound(name: str) -> None:
+    """The configuration of some six lines can be copied, and so can the later ones: each is sound and fits."""
     shown, *others = blocks(TEXTS[name], "yaml")
 
     answer = parse(shown, ROOT / "main.yaml").answer
@@ -404,8 +404,8 @@ def test_the_configuration_that_is_shown_is_one(name: str) -> None:
         parse(other, ROOT / "config.yaml")
 
 
-def test_the_rule_of_names_is_said_everywhere() -> None:
-    """The documents, config.yaml, the program and hotlined-setup have one rule for the names of lines."""
+def test_one_rule_for_names_is_everywhere() -> None:
+    """The documents, config.yaml, the program and hotlined-setup have the same rule for names of lines."""
     rule = LINE_NAME.expected
     example = " ".join((ROOT / "config.yaml").read_text("utf-8").replace("\n#", " ").split())
 
@@ -416,8 +416,8 @@ def test_the_rule_of_names_is_said_everywhere() -> None:
         assert said in (ROOT / "debian" / name).read_text("utf-8")
 
 
-def test_every_key_in_prose_is_one() -> None:
-    """A key that the documents name is a key or a section of config.yaml."""
+def test_every_key_in_prose_exists() -> None:
+    """A key in the documents is a key or a section of config.yaml."""
     known = {*KEYS, *(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path))}
     sections = {path.partition(".")[0] for path in known if "." in path}
     named = {word.partition(":")[0] for text in TEXTS.values() for word in quoted(text)}
@@ -428,7 +428,7 @@ def test_every_key_in_prose_is_one() -> None:
 
 
 def test_the_keys_without_effect_are_named() -> None:
-    """The known limits name exactly the keys that nothing but the configuration itself reads."""
+    """The known limits name exactly the keys that only the configuration itself reads."""
     page = TEXTS["docs/configuration.md"]
     found = re.search(r"^- These keys are .*?: (.*?)\.(?: |$)", page, re.MULTILINE | re.DOTALL)
     named = set(quoted(found[1])) if found else set()
@@ -442,13 +442,13 @@ def test_the_keys_without_effect_are_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
-def test_a_readme_is_read_in_one_go(name: str) -> None:
-    """Neither README is longer than five screens: what is more stands in docs/."""
+def test_a_readme_is_at_most_five_screens(name: str) -> None:
+    """Neither README is longer; further text is in docs/."""
     assert len(TEXTS[name].splitlines()) <= README_LINES
 
 
-def test_every_page_is_found_from_its_readme() -> None:
-    """README.md links to each English page, README.fr.md to each French one, and each README to the other."""
+def test_every_page_is_linked_from_its_readme() -> None:
+    """README.md links to each English page, README.fr.md to each French one, and each to the other."""
     english = {target.partition("#")[0] for target in links(TEXTS["README.md"])}
     french = {target.partition("#")[0] for target in links(TEXTS["README.fr.md"])}
 
@@ -456,8 +456,8 @@ def test_every_page_is_found_from_its_readme() -> None:
     assert {*FRENCH[1:], "README.md"} <= french
 
 
-def test_both_readmes_lead_the_same_way() -> None:
-    """README.fr.md has the sections of README.md, and in each what is typed, rows and words between backticks."""
+def test_both_readmes_have_the_same_sections() -> None:
+    """Each section has the same commands, rows and words in backticks in both languages."""
 
     def outline(name: str) -> list[list[str]]:
         parts = [TEXTS[name].partition("\n## ")[0], *sections(name).values()]
@@ -471,14 +471,14 @@ def test_both_readmes_lead_the_same_way() -> None:
 
 
 def test_french_apostrophes_are_curly() -> None:
-    """What is French on the pages has no straight apostrophe, code aside."""
+    """French text on the pages has no straight apostrophe, except in code."""
     for name in FRENCH:
         written = re.sub(r"`[^`\n]+`", "", prose(TEXTS[name]))
         assert re.findall(r".{0,20}'.{0,20}", written) == [], name
 
 
-def test_volunteers_find_every_word_of_the_list() -> None:
-    """The French page for volunteers explains each outcome that `log` can show, in both languages."""
+def test_the_volunteers_page_has_every_outcome() -> None:
+    """The French page explains each outcome that `log` can show, in both languages."""
     page = TEXTS["docs/fr/volontaires.md"]
     outcomes = "".join(page.partition("### Ce qu’une réponse devient")[2].partition("### Dans le texte")[0])
     more = ("not decided yet", "only {sent} of {segments} left", reasons.NO_DAEMON)
@@ -507,8 +507,8 @@ def test_volunteers_find_every_word_of_the_list() -> None:
         assert {quoted(row[0])[0] for row in rows} == {f"({KINDS[kind]})" for kind in kinds} | said
 
 
-def test_volunteers_find_every_line_of_status() -> None:
-    """The French page for volunteers explains each line that `status` can show, in both languages."""
+def test_the_volunteers_page_has_every_line_of_status() -> None:
+    """The French page explains each line that `status` can show, in both languages."""
     page = TEXTS["docs/fr/volontaires.md"].partition("### Les lignes de `hotlined status`")[2]
     status = tree(ROOT / "hotlined/cli/status.py")
     pairs = [node.value for node in ast.walk(status) if isinstance(node, ast.Yield)]
@@ -526,8 +526,8 @@ def test_volunteers_find_every_line_of_status() -> None:
         assert {quoted(row[0])[0] for row in rows} == set(map(unfilled, labels))
 
 
-def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
-    """The French page for volunteers has each page of the navigation, and names nothing that the desk does not say."""
+def test_the_volunteers_page_has_every_page_and_button() -> None:
+    """The French page has each page in the navigation, and only words that the desk has."""
     page = sections("docs/fr/volontaires.md")["Dans le navigateur"]
     translated = stored(Language.FRENCH)
     sentences = [
@@ -547,8 +547,8 @@ def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
 
 
 @needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
-def test_what_to_do_about_a_threat_runs(tmp_path: Path) -> None:
-    """What is typed about a threat keeps and tags it, and leaves a ZIP of a page with its text."""
+def test_the_commands_about_a_threat_run(tmp_path: Path) -> None:
+    """They keep and tag the threat, and make a ZIP of a page with its text."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(19):
@@ -573,7 +573,7 @@ def test_what_to_do_about_a_threat_runs(tmp_path: Path) -> None:
 
 
 def test_forms_name_their_article_and_a_lawyer() -> None:
-    """Each French form names its article of the GDPR, says that a lawyer has to read it, and has gaps to fill in."""
+    """Each French form names its article of the GDPR, asks for a lawyer's reading, and has gaps to fill in."""
     for form, article in (("notice-information", 13), ("registre-traitements", 30), ("reponse-acces", 15)):
         text = TEXTS[f"docs/fr/{form}.md"]
         head = " ".join(text.partition("\n---\n")[0].split())
@@ -583,7 +583,7 @@ def test_forms_name_their_article_and_a_lawyer() -> None:
 
 
 def test_both_languages_promise_the_same_about_data() -> None:
-    """The table of what is stored, and for how long, has the same keys and commands in both languages, row by row."""
+    """The table of stored data and their times has the same keys and commands in both languages, row by row."""
     english, french = (
         [[quoted(cell) for cell in row] for row in table(TEXTS[name], heading)]
         for name, heading in (("docs/people.md", "what"), ("docs/fr/donnees-personnelles.md", "quoi"))
@@ -603,7 +603,7 @@ def test_both_languages_promise_the_same_about_data() -> None:
 
 
 def test_the_house_has_every_room() -> None:
-    """CONTRIBUTING names each module and package of hotlined, and none that is not there."""
+    """CONTRIBUTING names each module and package of hotlined, and no other."""
     rooms = {
         f"hotlined/{path.name}" + "/" * path.is_dir()
         for path in (ROOT / "hotlined").iterdir()
@@ -615,8 +615,8 @@ def test_the_house_has_every_room() -> None:
 
 
 @pytest.mark.parametrize("name", READ)
-def test_what_the_documents_point_at_exists(name: str) -> None:
-    """Links within the project, and paths in backticks, lead to files; a link to a heading finds it."""
+def test_links_and_paths_in_documents_exist(name: str) -> None:
+    """Links within the project and paths in backticks lead to files, anchors to headings."""
     pattern = r"(?:docs|scripts|tests|hotlined|systemd)/[\w./]*"
     paths = [word for word in quoted(TEXTS[name]) if re.fullmatch(pattern, word)]
     typed = [found[1] for line in shown(TEXTS[name]) if (found := re.match(r"(?:sudo )?(scripts/\S+)", line))]
@@ -629,8 +629,8 @@ def test_what_the_documents_point_at_exists(name: str) -> None:
         assert not anchor or anchor in anchors(there.read_text("utf-8")), target
 
 
-def test_the_program_points_at_pages_that_exist() -> None:
-    """A document that the program, the installer or the configuration names is there."""
+def test_pages_named_by_the_program_exist() -> None:
+    """Each document that the program, the installer or the configuration names exists."""
     files = [*SOURCES, ROOT / "config.yaml", *(path for path in (ROOT / "scripts").iterdir() if path.is_file())]
     named = {word for path in files for word in re.findall(r"\b(?:docs/)?[\w/.]+\.md\b", path.read_text("utf-8"))}
 
@@ -651,11 +651,11 @@ GONE = (
     r"man hotlined[.-](?!setup)",
     r"(?:pin|urls|sysusers-line|tmpfiles-line)\.conf",
 )
-"""What an installation had before there was one package, and what nobody may be told to type any more."""
+"""Names from before the single package, which no text may advise any more."""
 
 
-def test_nothing_names_what_is_gone() -> None:
-    """No page, unit, script or sentence of the program names a command, a unit or a file that an installation lacks."""
+def test_nothing_names_former_commands_and_files() -> None:
+    """No page, unit, script or sentence names a command, a unit or a file that an installation lacks."""
     folders = [*(ROOT / "systemd").rglob("*"), *(ROOT / "debian").rglob("*"), *(ROOT / "scripts").iterdir()]
     files = [path for path in folders if path.is_file() and path.name not in ("card", "lab")]
     texts = TEXTS | {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in (*SOURCES, *files)}
@@ -666,13 +666,13 @@ def test_nothing_names_what_is_gone() -> None:
 
 
 def setup_verbs() -> set[str]:
-    """Return what `hotlined-setup` can be asked for."""
+    """Return the verbs of `hotlined-setup`."""
     program = (ROOT / "debian/hotlined-setup").read_text("utf-8")
     return set(re.findall(r'^    (?:\w+ = )?verb\("(\w+)"', program, re.MULTILINE)) | {"restore"}
 
 
-def test_what_hotlined_setup_is_asked_for_is_there() -> None:
-    """Each verb that a page, a unit or a sentence names is one, and each is explained on the page of installation."""
+def test_named_verbs_of_hotlined_setup_exist() -> None:
+    """Each verb on a page, in a unit or a sentence exists, and is explained on the page of installation."""
     verbs = setup_verbs()
     units = {path.name: path.read_text("utf-8") for path in (ROOT / "systemd").rglob("*") if path.is_file()}
     texts = TEXTS | units | {path.name: path.read_text("utf-8") for path in SOURCES}
@@ -702,7 +702,7 @@ def test_every_library_is_explained() -> None:
 
 
 def test_the_database_is_described(tmp_path: Path) -> None:
-    """The page of the database names each table of the schema, and its query runs and counts what is there."""
+    """The page of the database names each table, and its query runs and counts correctly."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
@@ -719,8 +719,8 @@ def test_the_database_is_described(tmp_path: Path) -> None:
         connection.close()
 
 
-def test_a_daily_copy_goes_where_any_other_goes() -> None:
-    """The page restores a weekday's copy from where the timer puts it, with the same command as any other."""
+def test_a_daily_copy_is_restored_like_any_other() -> None:
+    """The page restores a weekday's copy from the timer's folder with the usual command."""
     taken = re.findall(r"^sudo hotlined-setup restore < (/var\S+)$", TEXTS["docs/backup.md"], re.MULTILINE)
     unit = (ROOT / "systemd/hotlined-backup@.service").read_text("utf-8")
 
@@ -730,8 +730,8 @@ def test_a_daily_copy_goes_where_any_other_goes() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
-def test_the_excerpt_is_of_the_demo(name: str) -> None:
-    """The steps in the README's excerpt are steps of the demo, in its words and in the language of the page."""
+def test_the_excerpt_is_from_the_demo(name: str) -> None:
+    """The README's excerpt has steps of the demo, in its words and in the page's language."""
     (excerpt,) = blocks(TEXTS[name], "text")
     acts = re.findall(r"^-- (.+)$", excerpt, re.MULTILINE)
 
@@ -740,8 +740,8 @@ def test_the_excerpt_is_of_the_demo(name: str) -> None:
         assert set(acts) <= {unfilled(step.title).replace(NO_BREAK, " ") for step in STEPS}
 
 
-def test_what_is_said_of_python_gsmmodem_is_so() -> None:
-    """The faults of the pinned library that CONTRIBUTING states are there."""
+def test_the_stated_faults_of_python_gsmmodem_exist() -> None:
+    """The pinned library has the faults that CONTRIBUTING names."""
     with warnings.catch_warnings(action="ignore"):
         from gsmmodem import pdu  # noqa: PLC0415  its source warns when it is first read
         from gsmmodem.serial_comms import SerialComms  # noqa: PLC0415  the same

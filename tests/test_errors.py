@@ -1,4 +1,4 @@
-"""Whatever an admin types or meets is a sentence and an exit code, never a traceback."""
+"""Errors of an admin, or met by one, are a sentence and an exit code, never a traceback."""
 
 import os
 import pty
@@ -14,13 +14,13 @@ import pytest
 from filled import Filled
 
 HUGE = "9" * 30
-# root without its capabilities is held to the rights of files like anyone else
+# root without its capabilities has only the rights that the files give
 UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
 
 
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a line that answered a contact, to be copied."""
+    """Return the folder of a line with an answered contact, to be copied."""
     filled = Filled(tmp_path_factory.mktemp("answered"))
     with filled.db:
         filled.judge(filled.text("Salut, ça va ? 😀"))
@@ -38,12 +38,12 @@ def line(answered: Path, tmp_path: Path) -> Iterator[Filled]:
 
 
 def write(text: str | bytes) -> Callable[[Filled], object]:
-    """Make the configuration say this."""
+    """Write this configuration."""
     return lambda line: line.config.write_bytes(text.encode() if isinstance(text, str) else text)
 
 
 def instead(make: Callable[[Path], object]) -> Callable[[Filled], object]:
-    """Put something else in the place of the database."""
+    """Replace the database by something else."""
 
     def replace(line: Filled) -> None:
         line.db.close()
@@ -55,14 +55,14 @@ def instead(make: Callable[[Path], object]) -> Callable[[Filled], object]:
 
 
 def foreign(path: Path) -> None:
-    """Make a database of another program."""
+    """Make another program's database."""
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE other (x)")
     connection.close()
 
 
 def forbid(name: str) -> Callable[[Filled], object]:
-    """Take all rights from a file."""
+    """Remove all rights to a file."""
     return lambda line: (line.folder / name).chmod(0)
 
 
@@ -73,7 +73,7 @@ def lock(line: Filled) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """What is typed, what was done before, and what comes of it."""
+    """A command, its preparation, and its expected end."""
 
     typed: str
     exit_code: int
@@ -129,8 +129,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_it_is_a_sentence(line: Filled, case: Case) -> None:
-    """What goes wrong ends with its exit code and says what it was, on stderr, without a traceback."""
+def test_an_error_is_a_sentence(line: Filled, case: Case) -> None:
+    """An error ends with its exit code and an explanation on stderr, without a traceback."""
     case.before(line)
     done = subprocess.run(
         [*UNPRIVILEGED, sys.executable, "-m", "hotlined", *case.typed.split()],
@@ -152,7 +152,7 @@ def test_it_is_a_sentence(line: Filled, case: Case) -> None:
 
 @pytest.mark.parametrize("typed", ["show 99", "log --since tomorrow", "send 0470123456 x", "completion", "db"])
 def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
-    """On a phone a sentence goes on in the next line at a blank, and no line is longer than the screen."""
+    """On a phone a sentence is wrapped at blanks, and no line is wider than the screen."""
     ours, theirs = pty.openpty()
     subprocess.run(
         [sys.executable, "-m", "hotlined", *typed.split()],
@@ -171,8 +171,8 @@ def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["log", "log --json -n 0", "numbers", "numbers --csv", "show 0470123456", "show 1"])
-def test_a_closed_output_is_no_traceback(line: Filled, typed: str) -> None:
-    """Where there is no standard output at all, nothing is shown, and nothing fails."""
+def test_a_closed_output_causes_no_traceback(line: Filled, typed: str) -> None:
+    """Without a standard output nothing is shown, and the command does not fail."""
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "hotlined", *typed.split()],
         env=os.environ | {"HOTLINED_CONFIG": str(line.config)},

@@ -1,4 +1,4 @@
-"""The language that people read: which one it is, and what numbers, dates, reasons and mistakes are in it."""
+"""The language for people: its choice, and numbers, dates, reasons and mistakes in it."""
 
 import html
 import re
@@ -48,7 +48,7 @@ from hotlined.words.times import MONTHS, moment
 ROOT = Path(__file__).parent.parent
 OTHERS = pytest.mark.parametrize("language", TRANSLATED)
 stored = cache(catalogues.stored)
-"""Returns a catalogue as it is: it is read once, and changed by no test."""
+"""Returns a catalogue; cached, for no test changes it."""
 
 
 def forms(message: Message) -> Iterator[tuple[str, str]]:
@@ -61,7 +61,7 @@ def forms(message: Message) -> Iterator[tuple[str, str]]:
 
 @OTHERS
 def test_the_plural_is_that_of_the_catalogue(language: Language) -> None:
-    """Which number of something is several is said once to us and once to the tools: both say the same."""
+    """The plural rules in the program and in the catalogue are the same."""
     expression = stored(language).plural_expr.strip("()")
     assert expression == PLURALS[language]
     several = {"n > 1": lambda n: n > 1, "n != 1": lambda n: n != 1}[expression]
@@ -72,11 +72,11 @@ def test_the_plural_is_that_of_the_catalogue(language: Language) -> None:
             assert unfilled_plural("{number} minute ago", "{number} minutes ago", number) == expected
 
 
-# ---- what is shown
+# ---- output
 
 
-def test_english_is_what_stands_in_the_program() -> None:
-    """Without a language, and for a sentence that no catalogue has, what is said is what was written."""
+def test_english_is_the_text_in_the_program() -> None:
+    """Without a language, or a translation, the sentence is the one in the source."""
     assert spoken() is Language.ENGLISH
     assert _("Paused by {by}: nothing is sent.", by="anna") == "Paused by anna: nothing is sent."
     assert pgettext("segment", "sent") == "sent"
@@ -87,7 +87,7 @@ def test_english_is_what_stands_in_the_program() -> None:
 
 
 def test_a_strangers_braces_are_filled_in_once() -> None:
-    """What is filled into a sentence is never read as one: braces in it stay."""
+    """A value with braces is not filled in again."""
     with speaking(Language.FRENCH):
         assert _("Paused by {by}: nothing is sent.", by="{by.__class__} {0}").startswith(
             "Mise en pause par {by.__class__} {0}"
@@ -103,7 +103,7 @@ def test_a_strangers_braces_are_filled_in_once() -> None:
     ],
 )
 def test_numbers_and_dates_are_of_the_language(language: Language, expected: tuple[str, ...]) -> None:
-    """Thousands, decimals, money, none and one of something, waits and months are written as in that language."""
+    """Thousands, decimals, money, zero and one, waits and months are written as in that language."""
     with speaking(language):
         written = (in_digits(1234.5, 2), in_money(1234.5, "EUR"), in_segments(1), in_segments(0), wait_in_words(11_520))
         assert tuple(text.replace(NO_BREAK, " ") for text in written) == expected[:-1]
@@ -133,8 +133,8 @@ def test_numbers_and_dates_are_of_the_language(language: Language, expected: tup
         ),
     ],
 )
-def test_periods_shares_and_rates_are_said_as_in_the_language(language: Language, expected: tuple[str, ...]) -> None:
-    """The first of a month, what ends with its day, and what is a little more or less, as one reads it aloud."""
+def test_periods_shares_and_rates_are_in_the_language(language: Language, expected: tuple[str, ...]) -> None:
+    """The first of a month, a period's last day, and approximate shares read well aloud."""
     first, last = midnight(date(2026, 6, 1)), midnight(date(2026, 6, 22))
     hours = (first + timedelta(hours=8), first + timedelta(hours=9, minutes=30))
     with speaking(language):
@@ -142,8 +142,8 @@ def test_periods_shares_and_rates_are_said_as_in_the_language(language: Language
     assert said == expected
 
 
-def test_every_moment_that_is_shown_can_be_typed() -> None:
-    """What a table shows in one language is read in every language, and no month has the name of another one."""
+def test_every_shown_time_can_be_typed() -> None:
+    """A time from a table in one language is understood in all, and no month has another's name."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
     now = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -167,15 +167,15 @@ def test_every_moment_that_is_shown_can_be_typed() -> None:
         ({}, Language.ENGLISH),
     ],
 )
-def test_who_has_no_configuration_is_spoken_to_as_the_environment_says(
+def test_without_a_configuration_the_environment_chooses_the_language(
     environ: Mapping[str, str], language: Language
 ) -> None:
-    """LC_ALL goes before LANG; a language that there is not is English."""
+    """LC_ALL counts before LANG; an unknown language means English."""
     assert language_of_environment(environ) is language
 
 
 def test_a_language_is_a_key() -> None:
-    """The configuration says it; another one is refused, and what is meant by its own name is proposed."""
+    """An unknown language is refused; one given by its own name gets its code suggested."""
     assert parse("language: nl\nanswer: {text: a}", Path("main.yaml")).language is Language.DUTCH
     assert parse("answer: {text: a}", Path("main.yaml")).language is Language.ENGLISH
     with pytest.raises(ConfigError) as raised:
@@ -183,8 +183,8 @@ def test_a_language_is_a_key() -> None:
     assert "fr" in raised.value.problems[0].split("meant")[0] + raised.value.problems[0]
 
 
-def test_a_hostile_text_in_a_translated_sentence_of_a_page_stays_inert() -> None:
-    """What is filled in is escaped and harmless; what is markup already stays so; the sentence itself is none."""
+def test_a_hostile_text_in_a_translated_page_stays_inert() -> None:
+    """Values are escaped unless they are markup already; the sentence itself has no markup."""
     app = make(parse("answer: {text: a}", Path("main.yaml")), b"", Looks())
     with speaking(Language.FRENCH), app.test_request_context():
         template = app.jinja_env.from_string(
@@ -201,7 +201,7 @@ def test_a_hostile_text_in_a_translated_sentence_of_a_page_stays_inert() -> None
 
 @OTHERS
 def test_no_outcome_is_longer_than_its_column_in_any_language(language: Language) -> None:
-    """Every state, reason and thing that is waited for fits the column of outcomes."""
+    """Every state, reason and kind of wait fits the column of outcomes."""
     from hotlined.cli.contacts import OUTCOME_WIDTH  # noqa: PLC0415
     from hotlined.policy import Reason, WaitingFor  # noqa: PLC0415
 
@@ -216,7 +216,7 @@ def test_no_outcome_is_longer_than_its_column_in_any_language(language: Language
 
 @pytest.fixture(scope="module", params=TRANSLATED)
 def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give a line that speaks another language, with contacts of every kind."""
+    """Give a line in another language, with contacts of every kind."""
     filled = Filled(tmp_path_factory.mktemp("line"), language=request.param)
     with filled.db:
         filled.judge(filled.text("Salut"))
@@ -233,7 +233,7 @@ def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @cache
 def telling(language: Language) -> frozenset[str]:
-    """Return what the English sentences are made of, as far as their translations have other words for it."""
+    """Return the pieces of English sentences that differ from their translations."""
     pieces = set()
     for message in stored(language):
         for original, translation in forms(message) if message.id else ():
@@ -245,9 +245,9 @@ def telling(language: Language) -> frozenset[str]:
 
 
 def english_in(output: str, language: Language, *, words: int = 1) -> set[str]:
-    """Return what an output has of the English sentences that its language has other words for; not what is typed.
+    """Return the pieces of English sentences that an output should have translated; words to type are left out.
 
-    Pieces of fewer words than `words` are passed over: where keys of the configuration are named, they are no English.
+    Pieces shorter than `words` are skipped: keys of the configuration are not English text.
     """
     shown = re.sub(r"`[^`]*`", "", output)
     return {
@@ -260,12 +260,12 @@ def english_in(output: str, language: Language, *, words: int = 1) -> set[str]:
 
 
 def has_bare_semicolon(shown: str, language: Language) -> bool:
-    """Tell whether a semicolon has no blank before it, or one that breaks, though French has it so."""
+    """Tell whether a French semicolon lacks its no-break blank."""
     return language is Language.FRENCH and re.search(rf"[^{NO_BREAK}];\s", shown) is not None
 
 
-def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -> None:
-    """French has a blank before a semicolon, on the page for the police too."""
+def test_french_semicolons_have_their_blank(line: Filled, tmp_path: Path) -> None:
+    """French has a no-break blank before a semicolon, on the page for the police, too."""
     language = Language(line.settings["language"])
     line.evidence(KEVIN, tmp_path)
     page = (tmp_path / "evidence.html").read_text("utf-8")
@@ -276,8 +276,8 @@ def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -
     assert language is not Language.FRENCH or re.findall(rf".*[^{NO_BREAK}\W]: .*", words) == []
 
 
-def test_a_text_that_came_is_not_called_what_it_says(line: Filled, tmp_path: Path) -> None:
-    """Both are a text in English, on the page for the police too; elsewhere a text is an SMS, and its words are not."""
+def test_a_text_message_and_its_words_have_different_names(line: Filled, tmp_path: Path) -> None:
+    """English says text for both; French and Dutch say SMS for the message, on the page for the police, too."""
     line.evidence(KEVIN, tmp_path)
     page = (tmp_path / "evidence.html").read_text("utf-8")
 
@@ -286,7 +286,7 @@ def test_a_text_that_came_is_not_called_what_it_says(line: Filled, tmp_path: Pat
 
 
 def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
-    """The page that changes the link for a cookie names the way on, not the recipient of a text."""
+    """The page that exchanges the link for a cookie names the line, not the recipient of a text."""
     door = LinkDoor("anna", 1000, 8080)
     config = load(line.config)
     with speaking(config.language):
@@ -297,8 +297,8 @@ def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
     assert {"fr": ">Vers la ligne<", "nl": ">Naar de lijn<"}[config.language] in page
 
 
-def test_status_speaks_the_language_of_the_line(line: Filled) -> None:
-    """A French line is asked in French: that it is paused, by whom, and what ends it."""
+def test_status_is_in_the_language_of_the_line(line: Filled) -> None:
+    """A French line's status names the pause, its person and its end in French."""
     expected = {
         "fr": "Mise en pause par anna : rien n’est envoyé. `hotlined",
         "nl": "Gepauzeerd door anna: er wordt niets verstuurd. `hotlined",
@@ -307,7 +307,7 @@ def test_status_speaks_the_language_of_the_line(line: Filled) -> None:
 
 
 def test_codes_are_the_same_in_every_language(line: Filled) -> None:
-    """JSON and CSV are for scripts: not a key, a state or a reason in them knows a language."""
+    """JSON and CSV are for scripts: no key, state or reason in them is translated."""
     contact = line.log()[0]
 
     assert (contact["verdict"], contact["reason"]) == ("answer", "first_contact")
@@ -344,10 +344,10 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
 @pytest.mark.parametrize(
     ("command", "french", "dutch"), TYPED_WRONGLY, ids=[" ".join(typed[0]) for typed in TYPED_WRONGLY]
 )
-def test_what_is_typed_wrongly_is_told_in_the_language_of_the_line(
+def test_a_usage_error_is_in_the_language_of_the_line(
     line: Filled, command: tuple[str, ...], french: str, dutch: str
 ) -> None:
-    """It is found before the configuration is wanted, and said in its language all the same, click's words too."""
+    """An error before the configuration is read, even click's own, is in its language."""
     language = Language(line.settings["language"])
     assert spoken() is Language.ENGLISH
     done = line.run(*command)
@@ -357,8 +357,8 @@ def test_what_is_typed_wrongly_is_told_in_the_language_of_the_line(
     assert not re.search("Usage|Error|Hint|Try|Configuration:", done.output)
 
 
-def test_a_question_that_is_answered_with_no_ends_in_the_language_of_the_line(line: Filled) -> None:
-    """Nothing is done, and that is said in it."""
+def test_a_declined_question_ends_in_the_language_of_the_line(line: Filled) -> None:
+    """Nothing is done, and the sentence is in the language."""
     shown = on_a_terminal(line, "n", "forget", LEA)
     expected = {"fr": (f"[o/N]{NO_BREAK}: ", "Abandonné."), "nl": ("[j/N]: ", "Afgebroken.")}[line.settings["language"]]
     assert [words for words in expected if words not in shown] == []
@@ -385,7 +385,7 @@ privacy: {{keep_texts: 9d, keep_numbers: 1d}}
 alerts: {{urls: x, ping: x, digest: chaque jour, words: [" "], urls_file: ~/a}}
 web: {{people: {{"a b": reader, anna: chef, bea: [], eva: reader, eva: reader}}, user_header: a_b, hosts: [a b]}}
 """
-"""A configuration in which nearly everything is wrong."""
+"""A configuration with a mistake in nearly every key."""
 
 NO_YAML = (
     "answer:\n\ttext: a\n",
@@ -415,8 +415,8 @@ NO_YAML = (
 
 @OTHERS
 @pytest.mark.parametrize("text", [BROKEN, *NO_YAML], ids=str.splitlines)
-def test_no_english_is_left_in_what_is_wrong_with_a_configuration(language: Language, text: str) -> None:
-    """Each problem is said in the language in force, from the first word to the last."""
+def test_problems_of_a_configuration_have_no_english_left(language: Language, text: str) -> None:
+    """Each problem is in the language in force, from the first word to the last."""
     with speaking(language), pytest.raises(ConfigError) as raised:
         parse(text.format(language="klingon", long="é🙂" * 200) if text is BROKEN else text, Path("main.yaml"))
     error = raised.value
@@ -440,16 +440,16 @@ def test_no_english_is_left_in_what_is_wrong_with_a_configuration(language: Lang
     ],
 )
 @pytest.mark.parametrize("command", ["config check", "simulate", "text check", "log", "run"])
-def test_a_broken_configuration_is_told_in_its_language(
+def test_a_broken_configuration_is_reported_in_its_language(
     tmp_path: Path, octets: bytes | None, environ: Mapping[str, str], language: Language, command: str
 ) -> None:
-    """What its file says counts, then the environment; the journal stays English."""
+    """The language in the file counts, then the environment's; the journal stays English."""
     path = tmp_path / "main.yaml"
     if octets is not None:
         path.write_bytes(octets)
     cleared: dict[str, str | None] = dict.fromkeys(("LC_ALL", "LC_MESSAGES", "LANG"))
     done = CliRunner().invoke(main, ["--config", str(path), *command.split()], env={**cleared, **environ})
-    speak(Language.ENGLISH)  # a process has one language, and this one goes on
+    speak(Language.ENGLISH)  # a process has one language, and this one continues
 
     wanted = Language.ENGLISH if command == "run" else language
     begun = {Language.ENGLISH: "Error|Warning", Language.FRENCH: "Erreur |Attention ", Language.DUTCH: "Fout|Let op"}
@@ -459,8 +459,8 @@ def test_a_broken_configuration_is_told_in_its_language(
 
 @OTHERS
 @pytest.mark.parametrize("character", "\xa0\u200b\u202f")
-def test_a_character_that_nobody_sees_is_named_in_the_language(language: Language, character: str) -> None:
-    """The names of Unicode are English: elsewhere it has its code."""
+def test_an_invisible_character_is_named_in_the_language(language: Language, character: str) -> None:
+    """Names of Unicode are English: other languages get the code point."""
     name = character_name(character)
     assert " " in name
     with speaking(language):
@@ -479,8 +479,8 @@ def test_a_character_that_nobody_sees_is_named_in_the_language(language: Languag
         "config check x", "metrics {file}", "web --port x", "doctor --record {file}",
     ],
 )  # fmt: skip
-def test_every_error_speaks_the_lines_language(tmp_path: Path, language: Language, arguments: str) -> None:
-    """Whatever is wrong, and however early it is found, nothing of it is in English but commands and names."""
+def test_every_error_is_in_the_language_of_the_line(tmp_path: Path, language: Language, arguments: str) -> None:
+    """Any error, however early, has no English but commands and names."""
     line = Filled(tmp_path, language=language)
     with line.db:
         line.text()

@@ -1,4 +1,4 @@
-"""Migrations: cut off anywhere, made twice, made by two, none backwards; a new database is whole or not there."""
+"""Migrations: interrupted, repeated, made by two at once, from a later version; a new database is whole or absent."""
 
 import resource
 import sqlite3
@@ -36,12 +36,12 @@ for _ in sys.stdin:
     except StoreError as error:
         print(type(error).__name__, flush=True)
 """
-"""Looks at a database at each line that it gets, and prints how many contacts it has, or why it cannot say."""
+"""A program that opens a database at each line of input, and prints its count of contacts or the error."""
 
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one more migration."""
+    """Add one more migration."""
     monkeypatch.setattr(migrations, "SCHEMA", (*migrations.SCHEMA, NEXT))
 
 
@@ -52,7 +52,7 @@ def empty(path: Path) -> Path:
 
 
 def schema(path: Path) -> list[str]:
-    """Return the schema of a database; whether it is whole is looked at on the way."""
+    """Return a database's schema, after checking its integrity."""
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -61,14 +61,14 @@ def schema(path: Path) -> list[str]:
 
 
 def applied(path: Path) -> tuple[str, ...]:
-    """Return the names of the migrations that a database has."""
+    """Return the names of a database's migrations."""
     with closing(sqlite3.connect(path)) as connection:
         return migrations.applied(connection)
 
 
 @pytest.mark.usefixtures("later")
-def test_a_migration_cut_off_anywhere_is_made_again(tmp_path: Path) -> None:
-    """Killed before any of their statements, all migrations are there or none is, and the next run ends it."""
+def test_an_interrupted_migration_is_made_again(tmp_path: Path) -> None:
+    """After a kill before any statement all migrations are there or none, and the next run completes them."""
     path = empty(tmp_path / "new.db")
     count = interrupting.migrate(path)
     whole = schema(path)
@@ -88,8 +88,8 @@ def test_a_migration_cut_off_anywhere_is_made_again(tmp_path: Path) -> None:
     assert {*found} == {()}
 
 
-def test_two_who_migrate_at_once_make_one_database(tmp_path: Path) -> None:
-    """Whoever comes second waits, and what is there afterwards is whole."""
+def test_two_migrations_at_once_make_one_database(tmp_path: Path) -> None:
+    """The second one waits, and the database is whole."""
     path = empty(tmp_path / "new.db")
     children = [subprocess.Popen([sys.executable, "-c", APPLY, str(path)]) for _ in range(4)]
 
@@ -99,8 +99,8 @@ def test_two_who_migrate_at_once_make_one_database(tmp_path: Path) -> None:
     assert schema(path) == schema(tmp_path / "other.db")
 
 
-def test_two_daemons_that_start_at_once_are_one(line: Line) -> None:
-    """One makes the database and serves, the other one ends with 1."""
+def test_of_two_daemons_that_start_at_once_one_serves(line: Line) -> None:
+    """One makes the database and serves, the other ends with 1."""
     line.configure()
     line.start()
     first = line.daemon
@@ -116,8 +116,8 @@ def test_two_daemons_that_start_at_once_are_one(line: Line) -> None:
 
 
 @pytest.mark.usefixtures("later")
-def test_who_looks_while_a_line_is_made_sees_none_or_an_empty_one(tmp_path: Path) -> None:
-    """Before every statement of a daemon's first start there is no database, or one with all tables and no contact."""
+def test_a_reader_during_the_first_start_sees_no_database_or_an_empty_one(tmp_path: Path) -> None:
+    """Before each statement the database is either missing or has all tables and no contact."""
     path = tmp_path / "new.db"
     seen: list[str] = []
     connect = sqlite3.connect
@@ -146,12 +146,12 @@ def test_who_looks_while_a_line_is_made_sees_none_or_an_empty_one(tmp_path: Path
         reader.stdin.close()
 
     assert len(seen) > len(migrations.SCHEMA[0][1])
-    assert sorted(seen, reverse=True) == seen  # DatabaseMissingError, until it is 0
+    assert sorted(seen, reverse=True) == seen  # DatabaseMissingError first, then 0
     assert {*seen} == {"DatabaseMissingError", "0"}
 
 
-def test_a_migration_that_finds_no_room_changes_nothing(tmp_path: Path) -> None:
-    """A full disk is named as that, and the database is as it was."""
+def test_a_migration_without_room_changes_nothing(tmp_path: Path) -> None:
+    """A full disk is named as the cause, and the database is unchanged."""
     path = empty(tmp_path / "new.db")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
@@ -166,8 +166,8 @@ def test_a_migration_that_finds_no_room_changes_nothing(tmp_path: Path) -> None:
     open_for_daemon(path).close()
 
 
-def test_a_database_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
-    """Tables that no migration has made are another program's: whoever opens it is refused in words."""
+def test_another_programs_database_is_left_unchanged(tmp_path: Path) -> None:
+    """A database with tables of no migration is refused in words."""
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE contacts (x)")
@@ -180,7 +180,7 @@ def test_a_database_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
-    """What is applied is not applied again."""
+    """Migrations that were made are not made again."""
     path = tmp_path / "new.db"
     migrations.apply(path)
     with closing(sqlite3.connect(path)) as connection:
@@ -191,8 +191,8 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["later", "initial"])
-def test_another_version_is_left_as_it_is(tmp_path: Path, name: str) -> None:
-    """A migration that this version does not know is refused in one sentence, and not an octet changes."""
+def test_a_later_versions_database_is_left_unchanged(tmp_path: Path, name: str) -> None:
+    """An unknown migration is refused in one sentence, and not a byte changes."""
     path = tmp_path / "later.db"
     migrations.apply(path)
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -1,4 +1,4 @@
-"""Which texts say that somebody wants no more answers, in four languages, and which do not."""
+"""Texts that opt out, in four languages, and texts that do not."""
 
 import pytest
 from oracle import opts_out as oracle_says
@@ -32,33 +32,33 @@ OTHERS = (
 
 
 def test_the_tables_are_long_enough() -> None:
-    """Sixty each, none twice."""
+    """Each table has sixty texts, none twice."""
     assert len(set(STOPS)) == len(STOPS) >= 60
     assert len(set(OTHERS)) == len(OTHERS) >= 60
 
 
 @pytest.mark.parametrize("text", STOPS)
-def test_a_stop_in_every_spelling(text: str) -> None:
-    """Words that opt out and polite ones, each as often as it likes, with whatever is no letter between them."""
+def test_every_spelling_of_stop_opts_out(text: str) -> None:
+    """Words that opt out and polite ones, repeated, with anything but letters between them."""
     assert opts_out(text, WORDS)
     assert oracle_says(text, WORDS)
 
 
 @pytest.mark.parametrize("text", OTHERS)
-def test_what_says_something_else_is_no_stop(text: str) -> None:
-    """One letter more, another word, or no letter at all: nobody is silenced for good by it."""
+def test_other_words_do_not_opt_out(text: str) -> None:
+    """One letter more, another word, or no letter at all: such a text must not silence its sender for good."""
     assert not opts_out(text, WORDS)
     assert not oracle_says(text, WORDS)
     assert not opts_out(text, ())
 
 
-def test_a_text_as_long_as_a_book_is_looked_through_once() -> None:
-    """Ten thousand words that fit, and one letter that does not."""
+def test_a_long_text_is_searched_once() -> None:
+    """Ten thousand words that fit and one letter that does not are refused in linear time."""
     assert opts_out("stop " * 10_000, WORDS)
     assert not opts_out("stop " * 10_000 + "x", WORDS)
 
 
-def test_a_word_without_a_letter_silences_nobody() -> None:
-    """A configuration of before may have one."""
+def test_a_configured_word_without_a_letter_matches_nothing() -> None:
+    """An older configuration may have such a word."""
     assert not opts_out("", ("07",))
     assert not opts_out("07", ("07", "!"))

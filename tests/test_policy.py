@@ -1,4 +1,4 @@
-"""The rules, as values in and values out."""
+"""The rules for answers, with values in and values out."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ NOTHING_SPENT = dict.fromkeys(policy.WINDOW_SECONDS, Spent())
 
 
 def rules(**changes: object) -> Rules:
-    """Give the usual rules, changed."""
+    """Return the usual rules with changes."""
     usual = {"limits": Limits(), "numbers": Numbers(), "max_age": timedelta(hours=24)}
     return Rules(**{**usual, **changes})  # type: ignore[arg-type]
 
@@ -31,12 +31,12 @@ def judge(
     now: float = 0.0,
     **changes: object,
 ) -> policy.Verdict:
-    """Judge a contact that is the usual one but for what is given."""
+    """Judge the usual contact with changes."""
     return policy.judge(Contact(kind, identity, age), history, rules(**changes), now)
 
 
 def test_a_first_contact_is_answered() -> None:
-    """Who was never answered and breaks no rule gets the answer."""
+    """A number without an answer that breaks no rule is answered."""
     assert judge() == policy.Verdict(answer=True, reason=Reason.FIRST_CONTACT)
 
 
@@ -63,19 +63,19 @@ def test_a_first_contact_is_answered() -> None:
         (Reason.COOLDOWN, {"history": History(answers=2, last_answer=0.0), "now": 7 * DAY - 1}),
     ],
 )
-def test_what_is_not_answered_says_why(reason: Reason, arguments: dict[str, object]) -> None:
-    """Each rule suppresses with its own reason."""
+def test_each_rule_suppresses_with_its_own_reason(reason: Reason, arguments: dict[str, object]) -> None:
+    """A suppressed contact has the reason of the rule that it breaks."""
     assert judge(**arguments) == policy.Verdict(answer=False, reason=reason)  # type: ignore[arg-type]
 
 
 def test_a_country_with_a_text_of_its_own_is_answered() -> None:
-    """Where there is no text for all numbers, there may be one for some."""
+    """An empty default answer does not hold back a text for a country."""
     assert judge(text_countries=frozenset({"BE"})).answer
 
 
 @pytest.mark.parametrize("line_type", sorted(set(LineType) - policy.ANSWERABLE_LINES))
-def test_lines_that_cannot_be_answered_are_not(line_type: LineType) -> None:
-    """Short codes, names, premium and every other line but mobile ones get nothing."""
+def test_only_mobile_lines_are_answered(line_type: LineType) -> None:
+    """Short codes, names, premium numbers and all lines but mobile ones get no answer."""
     identity = Identity(originator=NUMBER, e164=NUMBER, country="BE", line_type=line_type)
 
     assert judge(identity).reason is Reason.NOT_ANSWERABLE
@@ -83,7 +83,7 @@ def test_lines_that_cannot_be_answered_are_not(line_type: LineType) -> None:
 
 @pytest.mark.parametrize("answers", [1, 2])
 def test_a_cooldown_ends(answers: int) -> None:
-    """After the first answer a day passes, after the second a week, then a text is answered again."""
+    """A day after the first answer and a week after the second a text is answered again."""
     history = History(answers=answers, last_answer=0.0)
 
     assert judge(history=history, now=(1, 7)[answers - 1] * DAY).reason is Reason.COOLDOWN_OVER
@@ -104,13 +104,13 @@ def gate(
     line: policy.LineHold | None = None,
     **changes: object,
 ) -> policy.Gate:
-    """Ask the gate about an answer that is the usual one but for what is given."""
+    """Ask the gate about the usual answer with changes."""
     answer = Queued(BELGIAN, kind, segments, age, skips_number_limits or by_hand, by_hand, begun, has_text=has_text)
     return policy.gate(answer, history, {**NOTHING_SPENT, **(spent or {})}, rules(**changes), now, line)
 
 
-def test_the_gate_lets_an_answer_out() -> None:
-    """What breaks no rule passes, and says from which share it is counted."""
+def test_the_gate_lets_a_valid_answer_out() -> None:
+    """An answer that breaks no rule passes, with the share that it counts in."""
     assert gate() == policy.Pass(known=False)
     assert gate(history=History(answers=1, last_answer=0.0), now=DAY) == policy.Pass(known=True)
     assert gate(segments=2, max_segments=2) == policy.Pass(known=False)
@@ -139,26 +139,26 @@ def test_the_gate_lets_an_answer_out() -> None:
         (Reason.SIM_CHANGED, {"sim_changed": True}),
     ],
 )
-def test_the_gate_checks_again_what_was_true_when_it_was_queued(reason: Reason, arguments: dict[str, object]) -> None:
-    """A block, an opt-out, an edited limit or an outage since then cancels the answer."""
+def test_the_gate_checks_everything_again(reason: Reason, arguments: dict[str, object]) -> None:
+    """A block, an opt-out, a lowered limit or an outage since the queueing cancels the answer."""
     assert gate(**arguments) == policy.Cancel(reason)  # type: ignore[arg-type]
 
 
-def test_a_pause_keeps_answers() -> None:
-    """While the line is paused nothing leaves and nothing is cancelled for it."""
+def test_a_pause_holds_answers() -> None:
+    """During a pause nothing is sent, and nothing is cancelled for it."""
     for by_hand, begun in ((False, False), (True, False), (False, True)):
         assert gate(line=policy.LineHold.PAUSED, by_hand=by_hand, begun=begun) == policy.Wait(WaitingFor.PAUSED)
 
 
-def test_an_open_breaker_keeps_answers_but_no_text_by_hand() -> None:
-    """While nothing leaves answers wait; a person may try all the same."""
+def test_an_open_breaker_holds_answers_but_no_text_by_hand() -> None:
+    """During an outage answers wait, while a person's text may be tried."""
     assert gate(line=policy.LineHold.BREAKER_OPEN) == policy.Wait(WaitingFor.OUTAGE)
     assert gate(line=policy.LineHold.BREAKER_OPEN, begun=True) == policy.Wait(WaitingFor.OUTAGE)
     assert gate(line=policy.LineHold.BREAKER_OPEN, by_hand=True) == policy.Pass(known=False)
 
 
-def test_the_rest_of_an_answer_is_asked_for_no_window() -> None:
-    """Its place is its own since its first segment left; nor is it stale, or in a cooldown that it began."""
+def test_the_rest_of_a_begun_answer_needs_no_window() -> None:
+    """Its segments count since the first one left, so that neither age nor the cooldown it began stops it."""
     history = History(answers=3, last_answer=0.0)
     nothing = Limits(segments=Windows(0, 0, 0))
 
@@ -166,8 +166,8 @@ def test_the_rest_of_an_answer_is_asked_for_no_window() -> None:
 
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
-def test_a_full_window_keeps_answers(window: str) -> None:
-    """An answer whose segments do not all fit into a window waits for it."""
+def test_a_full_window_holds_answers(window: str) -> None:
+    """An answer with more segments than a window has left waits for it."""
     limits = Limits(segments=Windows(hour=10, day=10, month=10), reserve_for_new=0)
 
     assert gate(spent={window: Spent(9, 0)}, limits=limits) == policy.Wait(WaitingFor(f"budget_{window}"))
@@ -175,7 +175,7 @@ def test_a_full_window_keeps_answers(window: str) -> None:
 
 
 def test_the_reserve_is_for_new_numbers() -> None:
-    """Numbers that were answered before leave the reserved share alone; new ones may use all."""
+    """Answers to known numbers leave the reserved share alone; those to new ones may use all."""
     limits = Limits(segments=Windows(hour=11, day=11, month=11), reserve_for_new=50)
     known = History(answers=1, last_answer=0.0)
 
@@ -184,8 +184,8 @@ def test_the_reserve_is_for_new_numbers() -> None:
     assert gate(spent={"hour": Spent(9, 5)}, limits=limits) == policy.Pass(known=False)
 
 
-def test_a_persons_own_send_is_held_to_windows_alone() -> None:
-    """Cooldown, cap and opting out are for answers; what a person sends by hand still costs budget."""
+def test_a_text_by_hand_needs_only_a_window() -> None:
+    """Cooldown, cap and opt-out are for answers; a person's text still needs budget."""
     history = History(answers=9, last_answer=0.0, opted_out=True)
 
     assert gate(by_hand=True, history=history) == policy.Pass(known=True)
@@ -193,8 +193,8 @@ def test_a_persons_own_send_is_held_to_windows_alone() -> None:
     assert isinstance(gate(by_hand=True, limits=nothing), policy.Wait)
 
 
-def test_what_a_person_wants_sent_again_is_held_to_windows_blocks_and_opt_outs() -> None:
-    """Cooldown, cap and country are not asked a second time of a person who has decided."""
+def test_a_requeued_answer_needs_only_windows_and_no_block_or_opt_out() -> None:
+    """Cooldown, cap and country are not checked again once a person has decided."""
     history = History(answers=9, last_answer=0.0)
 
     assert gate(skips_number_limits=True, history=history, numbers=Numbers(answer_countries=())) == policy.Pass(
@@ -213,7 +213,7 @@ def test_what_a_person_wants_sent_again_is_held_to_windows_blocks_and_opt_outs()
 def test_no_window_is_ever_overspent(
     spent: int, known: int, segments: int, limit: int, share: int, answers: int
 ) -> None:
-    """Whatever was spent, what passes fits into every window, and known numbers into their share."""
+    """Any answer that passes fits into every window, and one to a known number into its share."""
     limits = Limits(segments=Windows(limit, limit, limit), reserve_for_new=share)
     history = History(answers=answers, last_answer=0.0 if answers else None)
     before = Spent(max(spent, known), known)
@@ -227,14 +227,14 @@ def test_no_window_is_ever_overspent(
         assert before.total + segments > limit or answers
 
 
-# ---- machines and people who want no more
+# ---- machines, and people who want no more answers
 
 OURS = "Hey! Non, non, c’est pas qui tu crois. Tu sais, mettre les autres mal à l’aise, c’est pas cool."
 ANSWERED = History(answers=1, last_answer=0.0)
 
 
 def judge_text(text: str, history: History = NEW, now: float = 365 * DAY) -> Reason:
-    """Judge a text and return the reason."""
+    """Return the reason of a text's verdict."""
     in_force = rules(our_texts=(recognition.fold(OURS),))
     contact = Contact(
         "text",
@@ -259,25 +259,25 @@ def judge_text(text: str, history: History = NEW, now: float = 365 * DAY) -> Rea
     ],
 )
 def test_our_own_answer_coming_back_is_a_loop(text: str) -> None:
-    """Whole, shortened, quoted, in capitals or transliterated: our words are not answered, whoever sends them."""
+    """Our words, whole, shortened, quoted, in capitals or transliterated, are not answered from any sender."""
     assert judge_text(text) is Reason.LOOP
 
 
 @pytest.mark.parametrize("text", ["Un cœur, non.", "un coeur non"])
-def test_our_answer_is_known_as_it_stands_on_the_air(text: str) -> None:
-    """A ligature that GSM-7 lacks comes back as two letters, and is the same answer."""
+def test_our_answer_is_recognised_after_its_encoding(text: str) -> None:
+    """A ligature that GSM-7 lacks comes back as two letters of the same answer."""
     ours = rules(our_texts=(recognition.fold("Un cœur, non."),))
     assert policy.is_loop(recognition.fold(text), NEW, ours)
 
 
 @pytest.mark.parametrize("text", ["Salut ça va ?", "c'est pas cool", "Hey! Non mais c’est qui ?", "", "a"])
-def test_what_only_resembles_our_answer_is_answered(text: str) -> None:
-    """A few words in common are no loop."""
+def test_a_text_that_resembles_our_answer_is_answered(text: str) -> None:
+    """A few words in common are not a loop."""
     assert judge_text(text) is Reason.FIRST_CONTACT
 
 
-def test_a_machine_that_answers_each_answer_is_a_loop_at_its_second_text() -> None:
-    """The same long text after an answer comes from no person; a short one may, a few times."""
+def test_a_repeated_long_text_is_a_loop() -> None:
+    """Persons do not repeat a long text after an answer; a short one may come a few times."""
     away = "Je suis absent jusqu'au 12, pour toute urgence appelez le bureau."
     for text, same, reason in (
         (away, 0, Reason.COOLDOWN_OVER),
@@ -289,8 +289,8 @@ def test_a_machine_that_answers_each_answer_is_a_loop_at_its_second_text() -> No
 
 
 @pytest.mark.parametrize("ours", ["Non.", "No", "Stop."])
-def test_a_short_answer_makes_nobody_a_machine(ours: str) -> None:
-    """Many a text has "non" in it: an answer shorter than a long run is known by the whole text alone."""
+def test_a_short_answer_is_compared_whole(ours: str) -> None:
+    """Many texts contain "non": an answer shorter than a long run is recognised only as the whole text."""
     in_force = rules(our_texts=(recognition.fold(ours),))
 
     assert policy.is_loop(recognition.fold(ours.upper()), NEW, in_force)
@@ -299,8 +299,8 @@ def test_a_short_answer_makes_nobody_a_machine(ours: str) -> None:
 
 
 @pytest.mark.parametrize("first", ["A", "a"])
-def test_our_answer_in_letters_of_another_style_is_ours(first: str) -> None:
-    """Bold capitals of mathematics, say, which some phones offer: they are the letters that they look like."""
+def test_our_answer_in_other_letters_is_recognised(first: str) -> None:
+    """Letters of another style, such as mathematical capitals on some phones, count as those that they resemble."""
     bold = {ord("A") + number: 0x1D5D4 + number for number in range(26)}
     small = {ord("a") + number: (0x1D5D4 if first == "A" else 0x1D5EE) + number for number in range(26)}
 
@@ -309,8 +309,8 @@ def test_our_answer_in_letters_of_another_style_is_ours(first: str) -> None:
     )
 
 
-def test_a_long_text_is_compared_with_hundreds_of_ours_in_no_time() -> None:
-    """Variants and countries make many answers: a text as long as a book is looked through once, not for each."""
+def test_a_long_text_is_compared_with_many_answers_at_once() -> None:
+    """Variants and countries make many answers: a long text is searched once for all of them."""
     ours = tuple(recognition.fold(f"{OURS} {number}") for number in range(600))
     book = "bla" * 300_000
 
@@ -319,10 +319,8 @@ def test_a_long_text_is_compared_with_hundreds_of_ours_in_no_time() -> None:
 
 
 @given(st.text("abc", max_size=60), st.slices(60), st.text("abc", max_size=9), st.text("abc", max_size=9))
-def test_a_loop_is_a_long_run_in_common_or_the_whole_of_a_short_answer(
-    ours: str, part: slice, before: str, behind: str
-) -> None:
-    """A run is 24 characters, wherever it stands in both."""
+def test_a_loop_is_a_long_common_run_or_a_whole_short_answer(ours: str, part: slice, before: str, behind: str) -> None:
+    """A run is 24 characters, anywhere in both texts."""
     text = before + ours[part] + behind
     runs = [ours[start : start + recognition.SHARED_RUN] for start in range(len(ours) - recognition.SHARED_RUN + 1)]
     shared = any(run in text for run in runs) if runs else bool(ours) and text == ours
@@ -349,13 +347,13 @@ def test_a_loop_is_a_long_run_in_common_or_the_whole_of_a_short_answer(
     ],
 )
 def test_a_word_that_opts_out_does_so_at_any_time(text: str) -> None:
-    """Case, accents, blanks, punctuation and polite words aside, from a first contact too."""
+    """Case, accents, blanks, punctuation and polite words do not matter, and even a first contact opts out."""
     assert judge_text(text, ANSWERED) is Reason.OPTED_OUT
     assert judge_text(text) is Reason.OPTED_OUT
 
 
-def test_what_is_hidden_is_held_to_the_stricter_rule() -> None:
-    """Where nobody knows whether a number had an answer nothing goes out to anyone."""
+def test_a_hidden_number_has_the_stricter_rule() -> None:
+    """With an unknown history nothing is sent."""
     hidden = History(hidden=True)
     assert judge_text("Salut", hidden) is Reason.FIRST_CONTACT
     for by_hand in (False, True):
@@ -363,23 +361,23 @@ def test_what_is_hidden_is_held_to_the_stricter_rule() -> None:
 
 
 @pytest.mark.parametrize("text", ["stop it", "arrête de m'écrire", "nonstop", "", "merci", "stop ça", "sms svp"])
-def test_more_than_the_word_does_not_opt_out(text: str) -> None:
-    """Only a text that is nothing but the word silences a number for good."""
+def test_a_text_with_more_than_the_word_does_not_opt_out(text: str) -> None:
+    """Only a text of nothing but the word silences a number for good."""
     assert judge_text(text, ANSWERED) is Reason.COOLDOWN_OVER
 
 
-# ---- what a result means
+# ---- meanings of a result
 
 
 @pytest.mark.parametrize("cms", sorted({1, 27, 195, 196}))
 def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
-    """A number that is not there, or may not be reached, says nothing about the line."""
+    """A number that does not exist or cannot be reached says nothing about the line."""
     assert policy.fate(policy.Refused(cms), policy.Refusals()) is policy.Fate.FAILED
 
 
 @pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
 def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
-    """It is tried again, and its end comes only if somebody else's segment was taken between all of its tries."""
+    """It is tried again, and fails only if another number's segment was taken between all its attempts."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals(50, 1, cms, others_left=False)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Refusals(4, 4, cms)) is policy.Fate.RETRY
@@ -387,8 +385,8 @@ def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> Non
 
 
 @pytest.mark.parametrize("cms", [21, 28, 29, 30])
-def test_a_refusal_that_may_be_either_fails_at_the_second_time_while_others_leave(cms: int) -> None:
-    """Barred is the recipient's fault if others leave in between, else the line's."""
+def test_an_ambiguous_refusal_fails_at_the_second_time_while_others_leave(cms: int) -> None:
+    """Barring is the recipient's if others are taken in between, else the line's."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals()) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Refusals(1, 1, 38)) is policy.Fate.RETRY
@@ -397,13 +395,13 @@ def test_a_refusal_that_may_be_either_fails_at_the_second_time_while_others_leav
 
 
 @pytest.mark.parametrize("cms", [None, 0, 256, 299, 332, 500, 512, 3000])
-def test_a_refusal_that_proves_nothing_is_unconfirmed(cms: int | None) -> None:
-    """Plain ERROR, 332, 500 and a maker's own causes leave open whether the segment left."""
+def test_an_inconclusive_refusal_is_unconfirmed(cms: int | None) -> None:
+    """Plain ERROR, 332, 500 and a maker's own causes leave open whether the segment was sent."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals()) is policy.Fate.UNCONFIRMED
     assert policy.fate(policy.Unknown(policy.AttemptCause.NO_RESULT), policy.Refusals()) is policy.Fate.UNCONFIRMED
 
 
-def test_what_was_refused_before_the_modem_had_it_cannot_have_left() -> None:
-    """An error before Ctrl-Z proves that nothing left, whatever it says."""
+def test_a_refusal_before_the_payload_is_certain() -> None:
+    """Any error before Ctrl-Z proves that the segment was not sent."""
     assert policy.fate(policy.Refused(before_payload=True), policy.Refusals()) is policy.Fate.RETRY

@@ -1,4 +1,4 @@
-"""The scripts that whoever works on hotlined runs."""
+"""The developers' scripts."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def test_started() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Give a copy of this checkout, with this environment."""
+    """Give a copy of this checkout with this environment."""
     if not (ROOT / ".venv/bin/ruff").exists():
         pytest.skip("needs the environment of scripts/test")
     folder = tmp_path / "hotlined"
@@ -40,13 +40,13 @@ def checkout(tmp_path: Path) -> Path:
         ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", ".coverage*", ".hypothesis", "build", "dist")
     )
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    (folder / "scripts/environment").write_text("")  # it is there
+    (folder / "scripts/environment").write_text("")  # a ready environment
     return folder
 
 
 @pytest.mark.timeout(900)
-def test_a_part_of_the_tests_is_green_where_it_is(checkout: Path) -> None:
-    """`scripts/test FILE` ends with 0 where the tests of the file pass and with 1 where not."""
+def test_scripts_test_runs_the_named_files(checkout: Path) -> None:
+    """`scripts/test FILE` ends with 0 if the file's tests pass, else with 1."""
     (checkout / "tests/test_red.py").write_text(RED)
 
     for name, code in (("test_timing", 0), ("test_red", 1)):
@@ -65,8 +65,8 @@ echo "${HOTLINED_WHOLE:-0}" "$@"
 """
 
 
-def test_both_depths_are_asked_for_by_one_command(tmp_path: Path) -> None:
-    """`scripts/test` takes samples of the sweeps, --whole all of each; CI runs the first, and a release the second."""
+def test_one_command_has_both_depths(tmp_path: Path) -> None:
+    """`scripts/test` takes samples of the sweeps, --whole all of each; CI runs the first, a release the second."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / ".venv/bin").mkdir(parents=True)
     shutil.copy(ROOT / "scripts/test", tmp_path / "scripts")
@@ -91,8 +91,8 @@ def test_both_depths_are_asked_for_by_one_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_what_the_tests_miss_is_listed_with_the_worst_last(checkout: Path) -> None:
-    """`scripts/coverage` counts what programs run that tests start, whatever fails, and ends with 2 below 90 %."""
+def test_coverage_lists_the_worst_files_last(checkout: Path) -> None:
+    """`scripts/coverage` counts code in started programs, too, whatever fails, and ends with 2 below 90 %."""
     (checkout / "tests/test_red.py").write_text(RED)
     (checkout / "tests/test_starting.py").write_text(STARTING)
 
@@ -115,8 +115,8 @@ def test_what_the_tests_miss_is_listed_with_the_worst_last(checkout: Path) -> No
     assert "\nTOTAL " in done.stdout
 
 
-def test_each_program_that_is_run_by_its_name_is_there(tmp_path: Path) -> None:
-    """`scripts/run NAME` starts the program of the table with what follows; another name ends with 2 and the list."""
+def test_each_named_program_exists(tmp_path: Path) -> None:
+    """`scripts/run NAME` starts the table's program with the arguments; an unknown name ends with 2 and the list."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/run", tmp_path / "scripts")
     (tmp_path / "scripts/environment").write_text("")
@@ -132,7 +132,6 @@ def test_each_program_that_is_run_by_its_name_is_there(tmp_path: Path) -> None:
         program, *options = run(name, "--seed", "1 2").stdout.split(" ", 1)
         assert (ROOT / program).is_file()
         assert options == ["--seed 1 2\n"]
-        assert f"\nscripts/run {name} " in (ROOT / "CONTRIBUTING.md").read_text()
     for words in ((), ("benches",), ("tests/bench/bench.py",)):
         done = run(*words)
         assert (done.returncode, done.stdout) == (2, "")
@@ -184,8 +183,8 @@ def skipping(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
 
 
-def test_the_last_line_says_what_was_left_out_and_what_brings_it(tmp_path: Path) -> None:
-    """A stranger reads how many tests did not run, and the command after which they do."""
+def test_the_last_line_counts_the_skipped_tests(tmp_path: Path) -> None:
+    """It has the number of tests that did not run, and the command that runs them."""
     done = skipping(tmp_path)
 
     assert done.returncode == 0
@@ -194,8 +193,8 @@ def test_the_last_line_says_what_was_left_out_and_what_brings_it(tmp_path: Path)
     assert skipping(tmp_path, HOTLINED_WHOLE="1").stdout.splitlines()[-1] == LAST.partition(" Of each")[0]
 
 
-def test_a_test_that_is_skipped_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
-    """With HOTLINED_NO_SKIPS nothing is skipped but what the system forbids."""
+def test_a_skipped_test_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
+    """With HOTLINED_NO_SKIPS a test is skipped only if the system forbids it."""
     strict = skipping(tmp_path, HOTLINED_NO_SKIPS="yes")
 
     assert strict.returncode == 1
@@ -204,8 +203,8 @@ def test_a_test_that_is_skipped_fails_in_ci_with_its_reason(tmp_path: Path) -> N
     assert brought == set(re.findall(r"NO_SKIPS\): (.*)", strict.stdout))
 
 
-def test_ci_has_what_the_tests_look_for() -> None:
-    """Each program that a test is skipped without is installed by .ci/run, which lets no test be skipped."""
+def test_ci_installs_the_programs_of_the_tests() -> None:
+    """.ci/run installs each program without which a test is skipped, and allows no skip."""
     ci = (ROOT / ".ci/run").read_text()
 
     listed = ci.partition("<<'END'\n")[2].partition("\nEND\n")[0]

@@ -1,4 +1,4 @@
-"""The daemon's status: one value that is written and read, whoever wrote it and whatever became of the file."""
+"""The daemon's status as one value, written and read back, even from another version or a damaged file."""
 
 import json
 import os
@@ -65,8 +65,8 @@ statuses = st.builds(
 
 @settings(max_examples=extent.examples(25, 100))
 @given(statuses)
-def test_what_the_daemon_writes_is_what_is_read(status: DaemonStatus) -> None:
-    """Nothing that a daemon says is lost or altered on the way to who reads it."""
+def test_a_written_status_is_read_back_the_same(status: DaemonStatus) -> None:
+    """No value is lost or changed between the daemon and a reader."""
     assert DaemonStatus.from_json(status.to_json()) == status
 
 
@@ -79,8 +79,8 @@ junk = st.recursive(
 
 @settings(max_examples=extent.examples(50, 100))
 @given(statuses, st.dictionaries(st.sampled_from([*DaemonStatus.__dataclass_fields__, "later"]), junk))
-def test_what_is_not_understood_is_left_out(status: DaemonStatus, altered: dict[str, Any]) -> None:
-    """A field of the wrong type counts as not said, an unknown one as not there; the rest is read, and none crashes."""
+def test_unknown_parts_of_a_status_are_left_out(status: DaemonStatus, altered: dict[str, Any]) -> None:
+    """A field of the wrong type counts as missing, an unknown one is ignored; the rest is read."""
     read = DaemonStatus.from_json(json.dumps(json.loads(status.to_json()) | altered))
 
     for name in DaemonStatus.__dataclass_fields__.keys() - altered.keys():
@@ -89,8 +89,8 @@ def test_what_is_not_understood_is_left_out(status: DaemonStatus, altered: dict[
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["code", "cause", "values", "since"]), junk), max_size=3))
-def test_values_of_a_trouble_that_no_sentence_takes_are_left_out(written: list[dict[str, Any]]) -> None:
-    """Whatever another version, or somebody, wrote there, it is said without a crash, in one line of bounded length."""
+def test_superfluous_values_of_a_trouble_are_left_out(written: list[dict[str, Any]]) -> None:
+    """Values of another version, or forged ones, give one line of limited length and no crash."""
     document = json.loads(DaemonStatus().to_json()) | {"trouble": written}
     config = configuration.parse("answer: {text: Non.}\n", Path("main.yaml"))
     for trouble in DaemonStatus.from_json(json.dumps(document)).trouble:
@@ -98,14 +98,14 @@ def test_values_of_a_trouble_that_no_sentence_takes_are_left_out(written: list[d
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"pid": 1}', '{"pid": 1, "modem": {}}'])
-def test_what_is_no_status_is_refused(text: str) -> None:
-    """Whatever stands in the folder by that name is not taken for a daemon's word."""
+def test_another_file_is_not_a_status(text: str) -> None:
+    """Any other content of that file is refused."""
     with pytest.raises(ValueError, match=r".*"):
         DaemonStatus.from_json(text)
 
 
-def test_a_daemon_lives_while_its_process_does_and_its_passes_go_on() -> None:
-    """A process that ended, a pass that began too long ago, or one of another boot is no life."""
+def test_a_daemon_lives_while_its_process_and_passes_go_on() -> None:
+    """A process that has ended, a pass that began too long ago, or another boot is not alive."""
     now = boottime()
 
     assert DaemonStatus(pid=os.getpid(), pass_boottime=now).is_alive()
@@ -115,10 +115,10 @@ def test_a_daemon_lives_while_its_process_does_and_its_passes_go_on() -> None:
     assert not DaemonStatus(pass_boottime=now).is_alive()
 
 
-def test_a_name_is_one_lines(line: Line) -> None:
-    """A daemon in whose folder another database's living daemon writes its status ends with 78, and says whose it is.
+def test_a_name_belongs_to_one_line(line: Line) -> None:
+    """A daemon whose folder has a living daemon of another database ends with 78 and names that one.
 
-    Two configurations with one name would write over each other; once the other has ended, it serves.
+    Two configurations with one name would overwrite each other's status; once the other has ended, it serves.
     """
     line.start()
     line.wait_state("ready")

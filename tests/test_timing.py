@@ -1,4 +1,4 @@
-"""Pauses and intervals, and the program that hands other waits to the daemon."""
+"""Pauses and intervals, and the program that gives the daemon other waits."""
 
 from conftest import Line, wait_until
 
@@ -6,7 +6,7 @@ from hotlined.timing import USUAL, Backoff, Interval
 
 
 def test_pauses_grow_until_the_last_which_repeats() -> None:
-    """Each failure is followed by the next pause, and what has worked begins at the first one again."""
+    """Each failure has the next pause, and a success begins with the first one again."""
     backoff = Backoff((1.0, 2.0, 5.0))
     assert [backoff.next() for _ in range(5)] == [1.0, 2.0, 5.0, 5.0, 5.0]
     assert backoff.failures == 5
@@ -15,7 +15,7 @@ def test_pauses_grow_until_the_last_which_repeats() -> None:
 
 
 def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
-    """What has never been done is due; then its time has to pass, unless it is wanted at once."""
+    """A thing that was never done is due; later its time has to pass, unless it is requested at once."""
     now = 1000.0
     interval = Interval(10.0, lambda: now)
     assert interval.is_due()
@@ -28,8 +28,8 @@ def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
     assert (interval.is_due(), interval.seconds_left) == (True, 0.0)
 
 
-def test_an_interval_that_becomes_shorter_counts_from_when_it_began() -> None:
-    """Another number of seconds holds for the interval that has begun, not only for the next one."""
+def test_a_shorter_interval_counts_from_its_beginning() -> None:
+    """A changed interval applies to the one in progress, not only to the next."""
     now = 1000.0
     interval = Interval(3600.0, lambda: now)
     interval.restart()
@@ -38,8 +38,8 @@ def test_an_interval_that_becomes_shorter_counts_from_when_it_began() -> None:
     assert interval.seconds_left == 2.0
 
 
-def test_waits_are_handed_to_the_daemon(line: Line) -> None:
-    """A status file that is written anew each tenth of a second is so because the daemon was given that interval."""
+def test_waits_are_given_to_the_daemon(line: Line) -> None:
+    """The status file is renewed each tenth of a second, as the given interval says."""
     line.start({"sign_of_life": 0.1, "tick": 0.1})
     line.wait_state("ready")
     first = line.status()["pass_boottime"]

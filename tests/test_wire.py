@@ -1,4 +1,4 @@
-"""One line of JSON each way: what comes back is an answer, or an error that says so."""
+"""One line of JSON each way: a reply, or an error that explains itself."""
 
 import socket
 import time
@@ -11,7 +11,7 @@ ASKED = {"verb": "pause"}
 
 
 def asked(answer: bytes) -> dict[str, object]:
-    """Ask at a socket whose other end answers with these octets and is closed."""
+    """Ask at a socket whose other end sends these bytes and closes."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(answer)
@@ -19,8 +19,8 @@ def asked(answer: bytes) -> dict[str, object]:
         return wire.ask(ours, ASKED, time.monotonic() + 20)
 
 
-def test_an_answer_is_returned_as_it_came() -> None:
-    """A result and an error with its words are answers."""
+def test_a_reply_is_returned_unchanged() -> None:
+    """A result and an error with its words are replies."""
     assert asked(b'{"result": 3}\n') == {"result": 3}
     assert asked(b'{"error": {"kind": "UsageError", "message": "No."}}\n')["error"]
 
@@ -40,7 +40,7 @@ def test_an_answer_is_returned_as_it_came() -> None:
     ],
     ids=["nothing", "no end", "a list", "a text", "null", "an error without words", "no error", "too deep", "no UTF-8"],
 )
-def test_what_is_no_answer_is_an_error(answer: bytes) -> None:
-    """Whatever the other end says instead of an answer is a ValueError, and nothing else."""
+def test_anything_but_a_reply_is_an_error(answer: bytes) -> None:
+    """Any other bytes from the other end raise ValueError, and nothing else."""
     with pytest.raises(ValueError, match=r"."):
         asked(answer)

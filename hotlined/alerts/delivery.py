@@ -24,7 +24,7 @@ _ANSWER_SECONDS = 120.0  # a slow server, after a Pi Zero that had to load Appri
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The way of alerts out of here. `problem` says why some channels, or all if not `usable`, cannot be used."""
+    """The delivery of a line's alerts. `problem` says why some channels, or all if not `usable`, cannot be used."""
 
     sender: Path | None
     """The socket of the sender; None: this process sends."""
@@ -56,7 +56,7 @@ class Delivery:
 
 
 def find(config: Config) -> Delivery:
-    """Return the way of a line's alerts out of here; raises UnavailableError if the sender does not answer."""
+    """Return the delivery of a line's alerts; raises UnavailableError if the sender does not answer."""
     path = wire.socket_path(config.runtime_dir, "alerts", config.name)
     sender = path if path.exists() else None
     found = channels.of(channels.configured(config))

@@ -26,7 +26,7 @@ from hotlined.words.harmless import harmless
 from hotlined.words.times import day, moment
 
 HOUR = 8
-"""The hour from which on it is sent, by the machine's time."""
+"""It is sent from this hour on, by the machine's time."""
 LONGEST = 3_800
 """In characters: the sender takes 4,096, and so do chats."""
 _DAYS = {Digest.DAILY: 1, Digest.WEEKLY: 7}

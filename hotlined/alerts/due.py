@@ -173,8 +173,7 @@ def due(
 def _unwell_since(progress: AlertProgress, state: LineState, news: Sequence[Event], now: Now) -> float | None:
     """Return since when the modem has not been ready, by the limit clock; None if it is ready.
 
-    The first run that finds it so asks the daemon; the following runs keep that moment, until the modem was ready
-    again.
+    The first run that finds it so takes the moment from the daemon; later runs keep it until the modem was ready again.
     """
     if state.modem_state == ModemState.READY:
         return None
@@ -253,7 +252,7 @@ def _budgets(levels: Mapping[str, int], state: LineState) -> Iterator[_Sign]:
 
 
 def _disk(state: LineState) -> Iterator[_Sign]:
-    """Yield whether the disk is nearly full; between the two bounds nothing, and the level stays."""
+    """Yield whether the disk is nearly full; between the two bounds it yields nothing, and the level stays."""
     free, total = state.disk
     need = max(DISK_SHARE * total, DISK_OCTETS)
     if free < need or free >= 2 * need:
@@ -261,7 +260,7 @@ def _disk(state: LineState) -> Iterator[_Sign]:
 
 
 def _silence(state: LineState) -> Iterator[_Sign]:
-    """Yield whether the line is quiet for much longer than usual; if that is not known nothing, and the level stays."""
+    """Yield whether the line is quiet for much longer than usual; while that is not known, the level stays."""
     silence = state.silence
     if silence is None or silence.is_long is None:
         return

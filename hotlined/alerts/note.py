@@ -59,7 +59,7 @@ def _open_note(path: Path) -> IO[str]:
 
     Raises HotlinedError if it cannot be opened.
     """
-    for attempt in range(2):
+    for attempt in range(2):  # in the second one, whatever another user had put there has been removed
         try:
             file = os.fdopen(files.open_plain(path, os.O_RDWR, _MODE), "r+")
             if os.fstat(file.fileno()).st_uid == os.geteuid():

@@ -103,6 +103,7 @@ class Run:
                 self._record_and_deliver(note)
             except (StoreError, sqlite3.Error) as error:
                 failed = maybe_database_state(error)
+                # another program has it for a moment, and the daemon works: the next run records the alerts
                 is_held_for_a_moment = failed == DatabaseState.LOCKED and self._is_well()
                 if failed is None or is_held_for_a_moment:
                     raise

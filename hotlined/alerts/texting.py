@@ -65,6 +65,7 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
     while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state.is_pending:
         if time.monotonic() >= deadline:
+            # a text that the daemon has not begun is withdrawn, so that the next run can ask for it again
             withdrawn = fate.state is RequestState.OPEN and requests.expire(db, fate.request_id, db.now())
             raise RefusedError(_("the daemon did not begin it") if withdrawn else _("its text waits to be sent"))
         time.sleep(LOOK_SECONDS)

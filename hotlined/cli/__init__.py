@@ -220,7 +220,7 @@ def _boundary() -> Iterator[None]:
 
 
 def _tell(error: click.UsageError | click.Abort) -> int:
-    """Print a mistake of typing, a person's no, or Ctrl-C at a question; return the exit code."""
+    """Print a typing mistake, or that a person said no or pressed Ctrl-C; return the exit code."""
     if isinstance(error, click.Abort):
         click.echo(_("Aborted!"), err=True)
         return 1

@@ -22,7 +22,7 @@ from hotlined.words.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 
 def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:
-    """Carry out a decision; raises RefusedError if the daemon has another file open than the database's path has."""
+    """Carry out a decision; raises RefusedError if the database's file was replaced under the running daemon."""
     require_daemons_database(config)
     return decide(config, who, verb, **arguments)
 

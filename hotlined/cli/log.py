@@ -69,8 +69,7 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
         yield row
     while True:
         yield from contact_log.changes(db, where, follower)
-        # The left side is read before the right side sets it: compares the version of the last reading with that of
-        # now.
+        # the left side is read before the right side sets it: this waits as long as the version stays the same
         while version == (version := db.changed_elsewhere()):
             time.sleep(FOLLOW_SECONDS)
 

@@ -1,4 +1,4 @@
-"""`hotlined status`: the daemon, its modem, the answers that wait, the money spent, and the troubles."""
+"""`hotlined status`: the daemon, its modem, the answers that wait, the segments spent, and the troubles."""
 
 import os
 from collections.abc import Iterator

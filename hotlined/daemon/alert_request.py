@@ -1,7 +1,7 @@
-"""Requests that alerts be sent now, by a file in the runtime folder, which a path unit of systemd watches.
+"""Requests to send alerts now: a file in the runtime folder, which a path unit of systemd watches.
 
-The daemon has no network and does not decide which alerts are due: it says only that there may be one. Where a request
-is missed, the next run of the timer finds the same texts.
+The daemon has no network and does not decide which alerts are due; the file only says that there may be one. If a
+request is missed, the next run of the timer finds the same texts.
 """
 
 import logging
@@ -18,7 +18,7 @@ FILE = "alarm"  # systemd/hotlined-alerts@.path names it
 
 
 class AlertRequest:
-    """The request of one line: made after a text with a word of alerts.words was committed."""
+    """The request of one line; it is made after a text with a word of alerts.words was committed."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -27,7 +27,7 @@ class AlertRequest:
         self._error = ""
 
     def make_if_due(self) -> None:
-        """Request a run of the alerts if it would name a text, and the last request is some seconds old."""
+        """Request a run of the alerts if it would report a text, and the last request is some seconds old."""
         if not self._line.config.alerts.words or not self._pause.is_due():
             return
         if words_met.maybe_due(self._line.db, self._line.db.now()) is None:

@@ -1,6 +1,6 @@
-"""Watches the line's breaker: once it has opened or closed, log, ladder and balance are told, each time once.
+"""Watches the line's breaker: reports each opening and closing, once, to the log, the ladder and the balance.
 
-What a breaker does is in `hotlined.breaker`; `store.breakers` keeps it, and the gate begins its trials.
+`hotlined.breaker` explains breakers; `store.answers.breakers` stores them, and the gate begins their trials.
 """
 
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class BreakerWatch:
-    """What was announced last of the breaker of one line."""
+    """The watch over the breaker of one line; it remembers the last state that it reported."""
 
     def __init__(self, line: Line, balance: Balance) -> None:
         self._line = line
@@ -29,8 +29,8 @@ class BreakerWatch:
         self._unregistered_since: float | None = None
 
     def announce_changes(self, state: Breaker, ladder: Ladder) -> None:
-        """Tell the log, the ladder and the balance what has changed of the breaker."""
-        if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
+        """Report a change of the breaker to the log, the ladder and the balance."""
+        if state.is_open and state.trial_requested:  # by a command of a person, which cannot make a trial due itself
             breakers.make_trial_due(self._line.db, self._line.db.now(), self._line.timing.trial_gap)
         if state.cause is not self._cause:
             if state.cause:
@@ -43,7 +43,7 @@ class BreakerWatch:
             self._cause = state.cause
 
     def report(self, update: breakers.BreakerUpdate, ladder: Ladder) -> None:
-        """Tell the others what the outcome of a segment has changed of the breaker."""
+        """Report to the log, the ladder and the balance how the outcome of a segment changed the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._balance.ask_soon()
             ladder.report(ModemTrouble.NOT_LEAVING)
@@ -54,7 +54,7 @@ class BreakerWatch:
         self.announce_changes(update.breaker, ladder)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
-        """Make a trial due where the modem is registered again after a long time without a network."""
+        """Make a trial due if the modem is registered again after a long time without a network."""
         if not registered:
             self._unregistered_since = self._unregistered_since or time.monotonic()
             return
@@ -63,5 +63,5 @@ class BreakerWatch:
             breakers.make_trial_due(self._line.db, now, self._line.timing.trial_gap)
 
     def forget_registration(self) -> None:
-        """Forget since when there has been no network: without a modem, nobody knows whether there is one."""
+        """Forget since when there has been no network: without a modem this is unknown."""
         self._unregistered_since = None

@@ -1,9 +1,9 @@
-"""Records calls: a call that rings becomes a contact once its number has come, and is hung up when it is time.
+"""Records calls: a ringing call becomes a contact when its number is known, and is hung up when its time is over.
 
-A modem says RING every few seconds, and +CLIP with the number after the first of them, or never. A call is over where
-the modem says NO CARRIER, which some makes do, or where no RING comes for some time. Known to be wrong: two calls from
-the same number are one if there is no longer gap between them than between two rings; one that rings while the database
-cannot be used may be two contacts, the first of a number that is withheld.
+A modem reports RING every few seconds; after the first RING it may report the number (+CLIP), or never. A call is over
+when the modem reports NO CARRIER, which only some makes do, or when no RING comes for some time. Known to be wrong: two
+calls from the same number count as one if the gap between them is not longer than between two rings. A call that rings
+while the database cannot be used may become two contacts, the first with a withheld number.
 """
 
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class RingingCall:
-    """A call that rings or has ended; times in monotonic seconds, `ended` is None while it rings."""
+    """A call that rings or has ended; times are in monotonic seconds, and `ended` is None while it rings."""
 
     began: float
     last_ring: float
@@ -32,22 +32,22 @@ class RingingCall:
 
 
 class CallReceiver:
-    """The call that rings on one line, if any."""
+    """Handles the calls of one line; `call` is the one that rings, or None."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.timing = line.timing
         self.call: RingingCall | None = None
         self._has_recorded = False
-        """Whether a call was recorded since the modem was started: the first may have been recorded before a crash."""
+        """Whether a call was recorded since the start of the modem; the first may have been recorded before a crash."""
 
     def forget(self) -> None:
-        """Forget the call: the modem is being started anew."""
+        """Forget the call, because the modem is being started again."""
         self.call = None
         self._has_recorded = False
 
     def act_on(self, event: Unsolicited) -> None:
-        """Note a ring, the number of who rings, or the end of the call."""
+        """Note a ring, the caller's number, or the end of the call."""
         if event.code == "NO CARRIER":
             if self.call:
                 self.call.ended = time.monotonic()
@@ -55,7 +55,7 @@ class CallReceiver:
             self._ring(event)
 
     def update(self, modem: Modem) -> None:
-        """Record the call once its number has come, hang up when it is time, forget the call when it is over."""
+        """Record the call when its number is known, hang up when its time is over, forget it when it has ended."""
         call = self.call
         if call is None:
             return
@@ -72,7 +72,10 @@ class CallReceiver:
             self.call = None
 
     def _record(self, call: RingingCall) -> None:
-        """Commit a call as a contact, once; the first call after a start may have been recorded before a crash."""
+        """Commit a call as a contact, once.
+
+        After a start the database is asked, too: a call may still ring that was recorded before a crash.
+        """
         if call.recorded:
             return
         now, identity = self.line.db.now(), self.line.identify(call.number)
@@ -82,7 +85,7 @@ class CallReceiver:
         call.recorded = self._has_recorded = True
 
     def _ring(self, event: Unsolicited) -> None:
-        """Note a RING or a +CLIP: it belongs to the call that rings, or begins the next call."""
+        """Note a RING or a +CLIP, which belongs to the present call or begins the next one."""
         now = time.monotonic()
         number = _calling_number(event.text) if event.code == "+CLIP" else None
         call = self.call
@@ -100,7 +103,7 @@ class CallReceiver:
 
 
 def _calling_number(text: str) -> address.Address | None:
-    """Read +CLIP: "<number>",<type> (27.007 7.11); None where the number is withheld."""
+    """Read +CLIP: "<number>",<type> (27.007 7.11); return None if the number is withheld."""
     number, _, rest = text.partition(":")[2].partition(",")
     digits = number.strip().strip('"').removeprefix("+")
     kind = rest.partition(",")[0].strip()

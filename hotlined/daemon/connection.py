@@ -1,7 +1,7 @@
-"""The state of the line's modem, as `status` shows it, and what it says of its network.
+"""The state of the line's modem, as `status` shows it, and the state of its network.
 
-However a modem fails, the daemon stays up: the failure is a state, which is set here, and announced once in the log
-and in the events. How a modem is started is in `starting`, what is done about one that fails in `recovery`.
+A failing modem never ends the daemon: the failure becomes a state, which is set here and announced once, in the log and
+in the events. `starting` starts a modem; `recovery` has the steps against its failures.
 """
 
 import contextlib
@@ -52,9 +52,9 @@ NOT_ASKED = Network(Registration.UNKNOWN, None, "")
 
 
 class Connection:
-    """The line's modem and its state: `modem` is None while there is none that can be used.
+    """The line's modem and its state; `modem` is None while no modem can be used.
 
-    `mismatch` are the parts, stick or SIM, that are not the line's; it is empty where both are.
+    `mismatch` has the parts, stick or SIM, that are not the line's; it is empty if both are.
     """
 
     def __init__(self, line: Line, starter: Starter) -> None:
@@ -63,37 +63,37 @@ class Connection:
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
         self.cause: CodedCause | None = None
-        """Why the state is what it is, where the state does not say it all."""
+        """The cause of the state; None if the state says everything."""
         self.mismatch: Mismatch = ()
         self.identification = Identification()
         self.network = NOT_ASKED
         self.ladder = Ladder(line.timing)
         self.retry = Interval(0.0)
-        """When the modem is looked for again, while there is none."""
+        """The pause before the daemon looks for the modem again, while there is none."""
         self._network_check = Interval(line.timing.network_unregistered)
         self._is_set_up = False
-        """Whether the open modem was set up completely: until then nothing is done but listing."""
+        """Whether the open modem was set up completely; until then its storages are only listed."""
         self._sim_check = Interval(line.timing.sim_certain)
         self._sim_asked_for: int | None = None
-        """The answer before which the SIM was last asked for its IMSI."""
+        """The answer for which the SIM was last asked for its IMSI."""
         self._announced = ModemState.STARTING
-        """The state that the log named last."""
+        """The last state in the log."""
         self._unrecorded: tuple[ModemState, Now, CodedCause | None] | None = None
-        """A state that was announced and is not in the database yet."""
+        """A state that was announced but is not in the database yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
         self._states_limit, self._failures_limit = RateLimit(*limit), RateLimit(*limit)
         self._backoff = Backoff(line.timing.reconnect_pauses)
 
     @property
     def explanation(self) -> str:
-        """Why the state is what it is, and what a person can do about it; empty where the state is a stage."""
+        """The cause of the state in words, and advice for a person; empty for a state that is only a stage."""
         if self.cause or (self.state in MODEM and MODEM[self.state].waits_for_a_person):
             return " ".join(modem_in_words(self.state, self.cause))
         return ""
 
     @property
     def registered(self) -> bool:
-        """Whether the modem was registered when it was last asked."""
+        """Whether the modem was registered at the last check."""
         return self.network.registration in REGISTERED
 
     @property
@@ -104,7 +104,7 @@ class Connection:
     # ---- start
 
     def connect(self) -> None:
-        """Open the port and start the modem as far as a listing needs it; a failure becomes the state."""
+        """Open the port and start the modem until its storages can be listed; a failure becomes the state."""
         modem = None
         try:
             modem = self.starter.open()
@@ -118,9 +118,9 @@ class Connection:
         self.modem = modem
 
     def finish_start(self) -> bool:
-        """Set up the rest of a modem once it was listed: texts are recorded first. Return whether that was done.
+        """Complete the set-up of a modem after its first listing, so that texts are recorded first.
 
-        A failure becomes the state.
+        Return whether this was done now. A failure becomes the state.
         """
         if (modem := self.modem) is None or self._is_set_up or not modem.in_step:
             return False
@@ -135,25 +135,25 @@ class Connection:
         return True
 
     def set_up(self, modem: Modem) -> None:
-        """Set up a modem that is in step completely; raises ModemError or PortError where that fails."""
+        """Set up completely a modem that is in step; raises ModemError or PortError."""
         self._prepare(modem)
         self._complete(modem)
 
     def _prepare(self, modem: Modem) -> None:
         self._is_set_up = False
-        self.network = NOT_ASKED  # nothing is sent before the network was asked
+        self.network = NOT_ASKED  # nothing may be sent before the network is asked
         self.starter.enter_pin(modem)
         self.ladder.clear(ModemTrouble.NO_SIM)
         try:
             self.identification = modem.prepare()
         except NoTextsError as error:
-            if self.starter.is_own_stick(modem):  # it has known them: something is wrong with it
+            if self.starter.is_own_stick(modem):  # it has supported texts before, so something is wrong with it
                 raise refused("AT+CMGF=0", Final(error.final)) from None
             raise
         try:
             self._set_mismatch(self.starter.recognise(self.identification))
         except NotOursError as error:
-            self._set_mismatch(error.mismatch)  # kept, for `sim adopt` asks for it
+            self._set_mismatch(error.mismatch)  # kept for `sim adopt`
             raise
 
     def _set_mismatch(self, mismatch: Mismatch) -> None:
@@ -170,24 +170,24 @@ class Connection:
         self.ladder.clear(ModemTrouble.UNREADY)
 
     def _start_failed(self, modem: Modem | None, error: CausedError) -> None:
-        """Close the port of a modem that could not be started, and set the state that says why."""
+        """Close the port of a modem that could not be started, set its state, and report the trouble to the ladder."""
         if modem:
             error = explain(error, modem.port.name)
             modem.port.close()
         if isinstance(error, ModemBusyError):
-            self._backoff.reset()  # it takes seconds, a minute at most
+            self._backoff.reset()  # it will be ready in seconds, or a minute at most
         self._schedule_retry()
         self.set_state(state_of(error), error.cause)
         trouble = maybe_trouble(error)
         if trouble is not ModemTrouble.ABSENT:
             self.ladder.clear(ModemTrouble.ABSENT)  # the port is there, whatever else is wrong
         elif self.ladder.has_climbed(ModemTrouble.SILENT):
-            trouble = ModemTrouble.SILENT  # the reset against the silence has taken the port away
+            trouble = ModemTrouble.SILENT  # the reset of the silent modem made the port disappear
         if trouble and not self.line.stopping:
             self.ladder.report(trouble)
 
     def adopt(self, who: str) -> Adoption:
-        """Bind the line to the stick and SIM that are in; return which of them is new to it."""
+        """Bind the line to the stick and SIM that are plugged in; return which of them is new to it."""
         if not self.mismatch:
             return Adoption.UNCHANGED
         identification, db = self.identification, self.line.db
@@ -207,7 +207,7 @@ class Connection:
         return Adoption.SIM if is_another_sim else Adoption.STICK
 
     def _note_own_number(self) -> None:
-        """Note the number that the SIM says is its own: the line never answers that."""
+        """Note the number that the SIM reports as its own, because the line never answers it."""
         with contextlib.suppress(AddressError):
             number = address.parse_number(self.identification.own_number, self.line.config.numbers.country)
             commit_own_number(self.line.db, number)
@@ -215,7 +215,7 @@ class Connection:
     # ---- network
 
     def ask_network(self) -> None:
-        """Ask for registration, signal and SIM, if it is time; where the SIM is another one, set the modem up anew."""
+        """Ask for registration, signal and SIM, if it is time; after a change of the SIM, set up the modem again."""
         if self.modem is None or not self._network_check.is_due():
             return
         self.network = self.modem.network()
@@ -231,7 +231,7 @@ class Connection:
 
     @property
     def seconds_left(self) -> float:
-        """How many seconds are left until the modem is asked for its network, or is looked for where there is none."""
+        """The seconds until the next question about the network; without a modem, until the next search for one."""
         return self.retry.seconds_left if self.modem is None else self._network_check.seconds_left
 
     def _schedule_network_check(self) -> None:
@@ -240,13 +240,13 @@ class Connection:
         check.restart()
 
     def confirm_sim(self, answer_id: int) -> bool:
-        """Return whether the SIM is the one that was recognised; where it is not, `ask_network` asks for it next.
+        """Return whether the SIM is still the one that was recognised; if not, the next `ask_network` deals with it.
 
         The SIM is asked once for each answer, not for each segment, unless the modem hints at another SIM meanwhile.
         """
         modem = self.modem
         if modem is not None and modem.in_step:
-            # since the last command a hint may have come, or what puts the modem out of step
+            # since the last command the modem may have sent a hint, or input that puts it out of step
             modem.exchange.listen(0.0)
         if modem is None or not modem.in_step:
             self.recheck()
@@ -261,16 +261,16 @@ class Connection:
         return True
 
     def recheck(self) -> None:
-        """Let registration, signal and SIM be asked for at the next `ask_network`."""
+        """Make the next `ask_network` ask for registration, signal and SIM."""
         self._network_check.make_due()
 
     def recheck_service_centre(self) -> None:
-        """Have the service centre asked for before anything else is sent: a segment was refused without one."""
+        """Forget the service centre, after a refusal for lack of one: it is asked for before anything else is sent."""
         self.identification = self.identification._replace(service_centre="")
         self.recheck()
 
     def scan_advanced(self) -> None:
-        """Note that a pass of a scan ended without an error, be it the last or not: the modem does its work."""
+        """Note that a pass of a scan ended without an error: the modem does its work."""
         self._backoff.reset()
         self.ladder.clear(ModemTrouble.ABSENT)
         if self.ladder.has_climbed(ModemTrouble.SILENT):
@@ -278,7 +278,7 @@ class Connection:
             self.follow_network()
 
     def follow_network(self) -> None:
-        """Set the state by the registration; one that is being recovered keeps its state until `scan_advanced`."""
+        """Set the state by the registration; a modem in recovery keeps its state until `scan_advanced`."""
         if not self._is_set_up:
             return
         if self.registered:
@@ -295,7 +295,7 @@ class Connection:
     # ---- failure
 
     def command_failed(self, error: CausedError) -> None:
-        """Report to the ladder that a command failed; the port is closed unless a rung follows at once."""
+        """Report to the ladder that a command failed; close the port unless a rung follows at once."""
         if self.modem is None:
             self.set_state(state_of(error), error.cause)
             return
@@ -312,12 +312,12 @@ class Connection:
             self.set_state(ModemState.RECOVERING, error.cause)
 
     def port_lost(self, error: PortLostError) -> None:
-        """Report to the ladder that the port went away, and close it."""
+        """Close a port that went away, and report this to the ladder."""
         self.close(ModemState.ABSENT, error.cause)
         self.ladder.report(ModemTrouble.ABSENT)
 
     def close(self, state: ModemState, cause: CodedCause | None) -> None:
-        """Close the port, and say why; the modem is looked for again after a pause."""
+        """Close the port, and set the state with its cause; after a pause the daemon looks for the modem again."""
         if self.modem:
             self.modem.port.close()
             self.modem = None
@@ -327,7 +327,7 @@ class Connection:
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
-            # with what was wrong behind it: while the modem starts, `status` shows why it is started
+            # keep the cause: while the modem starts, `status` shows why it is started again
             self.close(ModemState.RECOVERING, self.cause or CodedCause(CauseCode.STARTED_AGAIN))
         self.retry.seconds = seconds
         self.retry.restart()
@@ -347,7 +347,7 @@ class Connection:
     # ---- state
 
     def set_state(self, state: ModemState, cause: CodedCause | None = None) -> None:
-        """Set the modem's state, and why it is not ready where the state does not say it all."""
+        """Set the modem's state, with a cause if the state does not say everything."""
         before, self.cause = self.cause, cause
         if state != self.state:
             self.state, self.since = state, self.line.db.now()
@@ -357,10 +357,10 @@ class Connection:
             and state is self._announced is ModemState.STARTING
             and self._states_limit.count_if_allowed()
         ):
-            log.warning("modem %s: %s", state, self.explanation)  # the state is no news, what keeps it so is
+            log.warning("modem %s: %s", state, self.explanation)  # the same state, but for another cause
 
     def announce_state(self) -> None:
-        """Write a new state into the log and the database; of frequent changes not every one is written."""
+        """Write a new state into the log and the database; if it changes very often, leave out some changes."""
         if self.state is not self._announced and self._states_limit.count_if_allowed():
             if self.explanation:
                 log.warning("modem %s: %s", self.state, self.explanation)

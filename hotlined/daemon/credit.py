@@ -1,6 +1,6 @@
-"""Asks for the balance of the SIM, where a USSD code is configured: once a day, or sooner for a reason.
+"""Asks for the balance of the SIM, if a USSD code is configured: once a day, or sooner for a reason.
 
-A balance that does not pay for a segment opens the line's breaker. Refusals by the network open it without a balance
+A balance that does not pay for one segment opens the line's breaker. Refusals by the network open it without a balance
 (`hotlined.breaker`).
 """
 
@@ -33,11 +33,11 @@ BALANCE_SECONDS = 86_400.0  # between two questions without a reason
 REASON_SECONDS = 3600.0  # between two questions for a reason
 
 NOTICE_WORDS = ("credit", "solde", "recharg", "tegoed", "krediet", "herlaad", "opwaard", "guthaben", "balance")
-"""Parts of the words in which operators tell that a prepaid card is empty, folded: a reason to ask for the balance."""
+"""Parts of words, folded, that operators use when a prepaid card is empty: a reason to ask for the balance."""
 
 
 LEAST_TOP_UP = Decimal(1)
-"""A balance that rose by less, in the operator's currency, was not topped up: a segment was paid back, or rounded."""
+"""The least rise of a balance that counts as a top-up, in the operator's currency; less is a refund or a rounding."""
 
 _AMOUNT = re.compile(r"-?[0-9]+(?:[.,'’ \u00a0\u202f][0-9]+)*")
 
@@ -45,7 +45,8 @@ _AMOUNT = re.compile(r"-?[0-9]+(?:[.,'’ \u00a0\u202f][0-9]+)*")
 def maybe_amount(text: str) -> Decimal | None:
     """Read an amount as operators write it: 3,20, 3.20, 1.234,56, 1,234.56, 1 234,56, 12; None for anything else.
 
-    One comma or point is the decimal one, and so is the last where there are both; several alike part thousands.
+    A single comma or point is the decimal sign; if there are both, the last one is. Several commas, or several points,
+    separate thousands.
     """
     text = text.strip().rstrip(".,")
     if not _AMOUNT.fullmatch(text):
@@ -62,28 +63,28 @@ def maybe_amount(text: str) -> Decimal | None:
 
 
 def is_top_up(before: Decimal | None, balance: Decimal) -> bool:
-    """Tell whether a balance that follows another one is so much higher that the SIM was topped up in between."""
+    """Tell whether a balance is so much higher than the one before that the SIM was topped up in between."""
     return before is not None and balance - before >= LEAST_TOP_UP
 
 
 class Balance:
-    """The balance of one line's SIM: when to ask for it, and what it changes."""
+    """Asks for the balance of one line's SIM, and notes top-ups and an empty SIM."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._asked: float | None = None
         self.asked_at: Now | None = None
-        """When the network last gave this daemon a balance; None: not since its start."""
+        """When the network last reported a balance to this daemon; None if not since its start."""
         self._is_dated = False
         """Whether the last top-up has a date that can be trusted."""
         self._has_reason = False
 
     def ask_soon(self) -> None:
-        """Let the balance be asked for within the hour: there is a reason to doubt the one that is known."""
+        """Ask for the balance within the hour, because there is a reason to doubt the last one."""
         self._has_reason = True
 
     def note_operator_text(self, folded: str) -> None:
-        """Let the balance be asked for soon if a text from a short code or a name may be about credit."""
+        """Ask for the balance soon if a text from a short code or a name may be about credit; `folded` is the text."""
         self._has_reason = self._has_reason or any(word in folded for word in NOTICE_WORDS)
 
     def ask_if_due(self, modem: Modem) -> None:
@@ -103,7 +104,10 @@ class Balance:
             log.warning("the balance is not known: %s", error.message)
 
     def ask(self, modem: Modem) -> str:
-        """Ask the network for the balance, note it, and return the network's answer."""
+        """Ask the network for the balance, note it, and return the network's answer.
+
+        Raises ModemError and PortError.
+        """
         credit = self._line.config.credit
         self._asked = time.monotonic()
         reply = modem.ussd(credit.ussd or "")
@@ -120,7 +124,7 @@ class Balance:
         return reply
 
     def _note_top_up(self, balance: Decimal, now: Now) -> None:
-        """Record a top-up if the balance rose by enough since the last one, to which the next one is compared."""
+        """Record a top-up if the balance rose by enough since the last time."""
         db = self._line.db
         before = balance_before(db)
         if before is None or not is_top_up(maybe_amount(before), balance):
@@ -138,7 +142,7 @@ class Balance:
         )
 
     def _date_top_up(self) -> None:
-        """Correct the date of a top-up that was noted while the calendar could not be trusted; done once."""
+        """Correct, once, the date of a top-up that was noted while the calendar could not be trusted."""
         if self._is_dated or not (now := self._line.db.now()).synchronised:
             return
         commit_top_up_date(self._line.db, now)

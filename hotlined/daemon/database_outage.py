@@ -1,7 +1,7 @@
-"""Says whether the database can be used: the outage that goes on, if any, since when, and when the next try is due.
+"""Knows whether the database can be used: the present outage, if any, its beginning, and the time of the next try.
 
-While a disk is full, or the file is locked or was moved away, the loop keeps the modem and tries again. Damage ends the
-loop, so that nothing more is written; then, and at a start, `opening` opens the database.
+While the disk is full, or the file is locked or moved away, the loop keeps the modem and tries again. Damage ends the
+loop, so that nothing more is written; then `opening` opens the database again, as at a start.
 """
 
 import logging
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class DatabaseOutage(NamedTuple):
-    """Why the database cannot be used, since when, and the tries that failed; `words` are for systemd's status line.
+    """An outage of the database: its state and cause, its beginning, and the number of tries that failed.
 
-    `cause` is the code of what is known of it, with `values`, else the name of its `DatabaseTrouble`; where it has no
-    name, the value `reason` is what SQLite says.
+    `cause` is a `CauseCode` with its `values`, or the name of a `DatabaseTrouble`. If it is None, the value `reason`
+    has SQLite's message. `words` are for systemd's status line.
     """
 
     state: DatabaseState
@@ -42,7 +42,7 @@ class DatabaseOutage(NamedTuple):
 def outage_of(
     database: Path, error: StoreError | sqlite3.Error, before: DatabaseOutage | None, now: Now
 ) -> DatabaseOutage:
-    """Return the outage after an error, with the start of the one that goes on, if any; a new reason is logged."""
+    """Return the outage after an error; it goes on from the outage `before`, if there is one. A new state is logged."""
     trouble = DatabaseTrouble.of(error, database)
     as_error, state = trouble.as_error() if isinstance(error, sqlite3.Error) else error, trouble.state
     if before is None or before.state != state:
@@ -56,7 +56,7 @@ def outage_of(
 
 
 def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) -> DatabaseOutage:
-    """Return the outage of a database that is not at its path any more: what is written to it would be lost."""
+    """Return the outage of a database that is no longer at its path: anything written to it would be lost."""
     if before and before.state is DatabaseState.REPLACED:
         return before
     words = f"{REPLACED.words.format(database=database)} {REPLACED.cure}"
@@ -65,24 +65,24 @@ def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) 
 
 
 def concerns_database(error: Exception) -> bool:
-    """Tell whether an error is about the database as a whole, not about one row."""
+    """Tell whether an error is about the whole database, not about one row."""
     return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
 
 
 class DatabaseOutages:
-    """The outages of the database that a loop has open: at most one at a time."""
+    """The outages of the database that a loop has open; there is at most one at a time."""
 
     def __init__(self, line: Line, before: DatabaseOutage | None) -> None:
         self._line = line
         self.current = before
-        """The outage that goes on; one of before the start ends once something was written."""
+        """The present outage; one that began before the start of the loop ends after the first write."""
         self.is_damaged = False
-        """Whether SQLite has found damage: nothing is to be written any more."""
+        """Whether SQLite has found damage: then nothing may be written any more."""
         self._pause = Interval(line.timing.database_pause)
 
     @property
     def seconds_left(self) -> float:
-        """How many seconds are left until a database that failed is tried again; 0 where none has failed just now."""
+        """The seconds until a database that failed is tried again; 0 without such a pause."""
         return self._pause.seconds_left
 
     def is_in_place(self) -> bool:
@@ -90,7 +90,7 @@ class DatabaseOutages:
         return file_at(self._line.db.path) == self._line.database_file
 
     def begin_if_replaced(self) -> bool:
-        """Begin an outage if the database has left its path, unless such a one goes on; return whether it has."""
+        """Begin an outage if the database is no longer at its path; return whether it has left it."""
         if self.is_in_place():
             return False
         self.current = outage_of_replaced(self._line.db.path, self.current, self._line.db.now())
@@ -98,15 +98,15 @@ class DatabaseOutages:
         return True
 
     def begin(self, error: sqlite3.Error) -> None:
-        """Begin an outage after an error of the database, or count one more try in that which goes on."""
+        """Begin an outage after an error of the database, or count one more failed try in the present one."""
         self.current = outage_of(self._line.db.path, error, self.current, self._line.db.now())
-        # by its name: an unknown error has the state `damaged`, too, but is tried again
+        # the name decides, not the state: an unknown error has the state `damaged`, too, but is tried again
         self.is_damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED
         self._pause.restart()
 
     def end_if_over(self) -> None:
         """End the outage, if any, by recording it: only a write proves that the database can be used again."""
-        if self.current is None or self.seconds_left:  # it may have begun in the pass that is about to end
+        if self.current is None or self.seconds_left:  # with a pause it began in this very pass
             return
         db, outage = self._line.db, self.current
         with db.transaction():

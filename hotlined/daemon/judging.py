@@ -1,7 +1,7 @@
-"""Judges contacts: cancels answers that have become stale, then gives every complete contact its verdict.
+"""Judges contacts: first cancels answers that have become stale, then gives every complete contact its verdict.
 
-An answer is queued with its verdict, and `sending` sends it. A contact that cannot be judged is set aside, and the next
-ones go on.
+The verdict and its queued answer are one commit; `sending` sends the answer. A contact that cannot be judged is set
+aside, so that it does not stop the others.
 """
 
 import logging
@@ -17,11 +17,11 @@ from hotlined.timing import Interval
 
 log = logging.getLogger(__name__)
 
-CALENDAR_SECONDS = 60.0  # between two looks at the age of what waits by the centre's time stamps
+CALENDAR_SECONDS = 60.0  # between two checks of ages by the service centre's time stamps
 
 
 class Judge:
-    """The judging of one line, by the rules that its sender has."""
+    """Judges the contacts of one line, by the rules that its sender has."""
 
     def __init__(self, line: Line, sender: Sender, balance: Balance) -> None:
         self._line = line
@@ -43,7 +43,7 @@ class Judge:
             if ended:
                 log.info("%d answers cancelled (stale)", ended)
             if ended == queue.SWEPT_AT_ONCE:
-                return  # there may be more: else a contact would be refused because a stale answer is pending
+                return  # more may be stale: a new contact must not be refused because a stale answer is pending
         if self._sender.waiting().judgement is None:
             return
         while unjudged := contacts.unjudged(db, db.now()):
@@ -52,10 +52,10 @@ class Judge:
                 self._judge(contact, rules)
             if len(unjudged) < contacts.BATCH:
                 return
-            db.flush()  # there are many: others want to write, too
+            db.flush()  # there are many contacts, and other processes want to write, too
 
     def _judge(self, contact: contacts.Unjudged, rules: policy.Rules) -> None:
-        """Commit the verdict on a contact; one that cannot be judged is set aside."""
+        """Commit the verdict on a contact, or set the contact aside if it cannot be judged."""
         db, line = self._line.db, self._line
         shortest, longest = line.config.answer.delay
         try:

@@ -1,4 +1,4 @@
-"""One line while its daemon runs: its configuration, its database, its waits; all parts of the daemon share it."""
+"""One line while its daemon runs: its configuration, its database, its waits. All parts of the daemon share it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from hotlined.timing import USUAL, Timing
 
 
 def file_at(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of the file at a path; None where there is none, or it may not be looked at."""
+    """Return device and inode of the file at a path; None if it does not exist or cannot be seen."""
     try:
         status = path.stat()
     except OSError:
@@ -24,33 +24,33 @@ def file_at(path: Path) -> tuple[int, int] | None:
 
 @dataclass(slots=True)
 class Line:
-    """One line while its daemon runs; `config` is replaced when the configuration is read again."""
+    """One line while its daemon runs; a reload replaces `config`."""
 
     config: Config
     db: Database
     timing: Timing = USUAL
     machine: Machine = THIS_MACHINE
     database_file: tuple[int, int] | None = None
-    """Which file it was when it was opened: its device and inode."""
+    """Device and inode of the database at its opening."""
     config_refused: DaemonTrouble | None = None
-    """Why the configuration was not read again when that was asked for last."""
+    """The reason for which the last reload failed; None if it did not."""
     stopping: bool = False
     _version: int | None = None
-    """The reading of `version` for the pass that goes on; None between two passes."""
+    """The value of `version` for the present pass; None between two passes."""
 
     @property
     def shadow(self) -> bool:
-        """Whether the line judges and composes, and sends nothing."""
+        """Whether the line judges contacts and composes answers, but sends nothing."""
         return self.config.mode is Mode.SHADOW
 
     @property
     def version(self) -> int:
-        """A number that changes when another process writes to the database; the same for a whole pass."""
+        """A number that changes when another process writes to the database; it is constant within a pass."""
         return self.db.changed_elsewhere() if self._version is None else self._version
 
     @contextlib.contextmanager
     def keep_version(self) -> Iterator[None]:
-        """Read `version` once for a whole pass: what others write meanwhile is seen in the next pass."""
+        """Read `version` once for a whole pass; the next pass sees what other processes write meanwhile."""
         self._version = self.db.changed_elsewhere()
         try:
             yield
@@ -58,5 +58,5 @@ class Line:
             self._version = None
 
     def identify(self, originator: address.Address | None) -> address.Identity:
-        """Return who an originator is; a national number is read as one of this line's country."""
+        """Return the identity of an originator; a national number is read as a number of this line's country."""
         return address.identify(originator, self.config.numbers.country)

@@ -1,12 +1,11 @@
-"""The loop: connect, receive, judge, send, sleep; signals, requests, and what is done when the disk fails.
+"""The loop: connect, receive, judge, send, sleep; signals, requests, and failures of modem and disk.
 
-A pass does a bounded amount of each kind of work and returns; only `_sleep` waits for what is not due. Nothing is kept
-for the next pass that a restart would need: that is in the database, so a pass may break off at any line. An error of
-the modem or the disk ends a pass, is a state from then on (`_guarded`), and the next pass begins at the top again.
-Receiving goes before sending: a full SIM takes no text, and an answer can wait. A text costs three commits, before each
-of which nothing is done that counts on it: it is received; it has left the SIM, has its verdict, and an answer is let
-out; the fate of that. While nothing waits, a pass is made
-every ten seconds, and a hint from the database's folder ends the sleep sooner (`watch`).
+A pass does a bounded amount of each kind of work; only `_sleep` waits. All state that a restart needs is in the
+database, so a pass may break off at any line. An error of the modem or the disk ends the pass and becomes a state
+(`_guarded`); the next pass begins at the top again. Receiving comes before sending, because a full SIM takes no texts,
+and an answer can wait. A text with an answer costs three commits, and nothing relies on a commit before it is on the
+disk: the text is received; it has left the SIM, has its verdict, and its answer passed the gate; the answer's fate. An
+idle daemon makes a pass every ten seconds, or sooner when a file in the database's folder changes (`watch`).
 """
 
 import logging
@@ -56,9 +55,9 @@ log = logging.getLogger(__name__)
 
 
 def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHINE) -> None:
-    """Serve a line until SIGTERM or SIGINT; a database that cannot be used is waited for.
+    """Serve a line until SIGTERM or SIGINT; while the database cannot be used, wait for it.
 
-    Raises DatabaseInUseError and DatabaseVersionError, and ConfigError where another line has this one's name.
+    Raises DatabaseInUseError and DatabaseVersionError, and ConfigError if another line has the same name.
     """
     wanted, folder = configuration.wanted_runtime_dir(config), configuration.runtime_dir(config)
     require_no_other(config, folder)
@@ -118,7 +117,7 @@ class Daemon:
         self._reload = False
         self._begun = False
         self._is_applied = False
-        """Whether the database knows of the configuration that is in force."""
+        """Whether the configuration in force was applied to the database, too."""
         self._shown = ModemState.STARTING
 
     # ---- life
@@ -126,7 +125,7 @@ class Daemon:
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, or until the database is found damaged."""
         self._catch_signals()
-        address.load()  # once it is ready it loads no library: an upgrade may replace one under it
+        address.load()  # a running daemon must load no library, because an upgrade may have replaced it
         systemd.notify(READY=1, STATUS="starting")
         config = self.line.config
         log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)
@@ -150,7 +149,7 @@ class Daemon:
                 raise self._unavailable()
             self._work(modem)
             while self._has_more_to_do():
-                self.connection.ladder.next_rung()  # a single run does no rung
+                self.connection.ladder.next_rung()  # dropped: a single run takes no step of the recovery
                 self._sleep()
                 if not modem.in_step:
                     modem.exchange.resynchronise()
@@ -163,7 +162,7 @@ class Daemon:
             self._stop()
 
     def _unavailable(self) -> UnavailableError:
-        """Return why the modem cannot be used, in the words of its state where nothing more is known."""
+        """Return the error that the modem cannot be used, with its cause, or else with the words of its state."""
         return UnavailableError(" ".join(modem_in_words(self.connection.state, self.connection.cause)))
 
     def _has_more_to_do(self) -> bool:
@@ -173,7 +172,7 @@ class Daemon:
         return self.receiver.is_scanning or self.sender.has_due_answer()
 
     def _begin(self) -> None:
-        """Recover from the database what the last run left there, once; apply a configuration that is new to it."""
+        """Recover the state that the last run left in the database, once; apply a configuration that is new to it."""
         if not self._begun:
             self._recover()
         if not self._is_applied:
@@ -195,7 +194,7 @@ class Daemon:
         self._begun = True
 
     def _note_lost_key(self, now: Now) -> None:
-        """Record whether the key of the pseudonyms is lost: nothing is sent then; logged at a start, too."""
+        """Record whether the key of the pseudonyms is lost, because then nothing is sent; log it at each start, too."""
         if decisions.commit_key_lack(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
             log.error("%s: nothing is sent until `hotlined resume`", pseudonyms.lost_in_words(self.db))
 
@@ -231,7 +230,10 @@ class Daemon:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _progress(self, deadline: float) -> float | None:
-        """Feed the watchdog and `status` while a wait is within its deadline; return when a stop ends it, or None."""
+        """Feed the watchdog and `status` while a wait is within its deadline.
+
+        Return the moment at which a stop ends the wait, in monotonic seconds; None without a stop.
+        """
         if time.monotonic() <= deadline + self.timing.tick:
             if self._watchdog.is_due():
                 self._feed_watchdog()
@@ -249,7 +251,7 @@ class Daemon:
     # ---- a pass
 
     def _pass(self) -> None:
-        """Make one pass: read a configuration that is to be reloaded, work, write the status, sleep."""
+        """Make one pass: reload the configuration if that was asked for, work, write the status, sleep."""
         self._feed_watchdog()
         if self._reload:
             self._reload = False
@@ -259,7 +261,7 @@ class Daemon:
         self._guarded(self._sleep)
 
     def _guarded(self, action: Callable[[], None]) -> None:
-        """Call an action; an error of the modem or the database becomes a state to recover from."""
+        """Call an action; turn an error of the modem or the database into a state, from which later passes recover."""
         try:
             action()
         except PortLostError as error:
@@ -269,7 +271,7 @@ class Daemon:
                 self.connection.command_failed(error)
         except sqlite3.Error as error:
             self.outages.begin(error)
-            self.receiver.forget_listing()  # meanwhile other texts may get its indexes
+            self.receiver.forget_listing()  # meanwhile other texts may get the same indexes
 
     def _advance(self) -> None:
         """Do the work of a pass. While the database cannot be used, texts stay on the SIM, and nothing is answered."""
@@ -280,32 +282,32 @@ class Daemon:
         self.outages.end_if_over()
 
     def _begin_outage_if_replaced(self) -> bool:
-        """Begin an outage and drop the listing if the database has left its path; return whether it has."""
+        """Begin an outage and drop the listing if the database is no longer at its path; return whether it is gone."""
         if is_replaced := self.outages.begin_if_replaced():
-            self.receiver.forget_listing()  # meanwhile other texts may get its indexes
+            self.receiver.forget_listing()  # meanwhile other texts may get the same indexes
         return is_replaced
 
     def _step(self) -> None:
-        """Do all the work of a pass; where the modem fails, contacts are judged and requests served all the same."""
-        self._begin()  # first: it marks what was being submitted as unconfirmed, else it would go out again
-        self.sender.flush_pending_write()  # before anything is sent: a fate that is not on the disk may be sent twice
+        """Do all the work of a pass; even if the modem fails, judge contacts and serve requests."""
+        self._begin()  # first: segments that were being submitted become unconfirmed, else they would go out again
+        self.sender.flush_pending_write()  # before sending: a segment whose fate is not on the disk may go out twice
         self.connection.announce_state()
         modem = self.connection.modem
-        # before the ladder: a rung closes the port or opens another modem, and a late result is lost with it
+        # before the ladder: a step of the recovery may close the port, and a late result would be lost with it
         if modem and (mr := modem.exchange.take_late_reference()) is not None:
             self.sender.settle_late_result(mr)
         if self.recovery.climb():
-            self.receiver.scan_soon()  # only a scan shows whether the rung helped
-        # after the ladder: a rung may have closed the port, and sets when it is to be opened again
+            self.receiver.scan_soon()  # only a scan shows whether the step helped
+        # after the ladder: its step may have closed the port, and set the time at which it is opened again
         if self.connection.modem is None and self.connection.retry.is_due():
             self._connect()
         try:
             if self.connection.modem and not self.connection.ladder.pending:
                 self._work(self.connection.modem)
-        finally:  # without a modem, too: texts that were read are judged, and people are served
+        finally:  # even without a modem: texts that were read are judged, and people's requests are served
             with self.db.shared_commit():
                 self._judge()
-                self.sender.hold_without_modem()  # after judging: what was queued just now is held, too
+                self.sender.hold_without_modem()  # after judging: answers that were queued just now are held, too
             self._serve_requests()
             self._housekeep()
 
@@ -324,7 +326,7 @@ class Daemon:
             self._anchor_waiting.restart()
 
     def _wants_anchor(self, now: Now) -> bool:
-        """Tell whether the limit clock is to be saved: hourly, and sooner while an answer or a trial waits for it."""
+        """Tell whether to save the limit clock: hourly, and more often with an open breaker or an answer due soon."""
         due = self.sender.waiting().due
         is_soon = due is not None and due - now.limit <= self.timing.anchor
         return self._anchor.is_due() or is_soon or breaker_of(self.db).is_open
@@ -335,35 +337,35 @@ class Daemon:
 
     def _work(self, modem: Modem) -> None:
         """Receive, judge and send: a bounded amount of each."""
-        modem.exchange.require_step()  # else the answer to an earlier command would be taken for that to the next one
+        modem.exchange.require_step()  # else the answer to an earlier command could be taken for that to the next one
         if self._act_on_unsolicited(modem):
-            self.connection.ask_network()  # before the scan: another SIM's texts would be recorded as this one's
+            self.connection.ask_network()  # before the scan, which would record another SIM's texts as this one's
         if self._begin_outage_if_replaced():
-            return  # before the scan: what is committed to a file that was moved away is deleted from the SIM and lost
+            return  # before the scan: texts committed to a file that was moved away would leave the SIM and be lost
         self._scan(modem)
         if self.connection.modem is None:
             return
-        self.connection.ask_network()  # before sending: nothing leaves from another SIM or without a network
+        self.connection.ask_network()  # before sending: nothing may leave from another SIM or without a network
         self._show_state()
         self.calls.update(modem)
         sends = self._stopping is None and self.receiver.begin_sending_turn()
         if sends and self.connection.registered and not self.connection.mismatch:
             self.balance.ask_if_due(modem)
         begun = None
-        with self.db.shared_commit():  # nobody is promised anything in between, and nothing is asked of the modem
-            self._judge()  # before sending: what came just now may opt out or block
+        with self.db.shared_commit():  # one commit is enough: nothing in between depends on it
+            self._judge()  # before sending: a text that came just now may opt out
             if sends:
                 begun = self.sender.begin_next(modem)
-        if begun:  # now that it is on the disk
+        if begun:  # only now, when it is on the disk as being submitted
             self.sender.submit(modem, begun)
 
     def _judge(self) -> None:
-        """Note what has left the SIM, and judge what has come."""
+        """Commit which texts have left the SIM, then judge new contacts."""
         self.receiver.confirm_deletions()
         self.judge.judge_contacts()
 
     def _scan(self, modem: Modem) -> None:
-        """Scan, and finish the start of a modem that was just opened, whether or not it can be listed."""
+        """Scan, then finish the start of a modem that was just opened, even if its storages cannot be listed."""
         is_there = True
         try:
             self.receiver.scan(modem)
@@ -376,13 +378,13 @@ class Daemon:
                 self._show_state()
 
     def _show_state(self) -> None:
-        """Write a new state into the status file at once: what was read may keep this pass busy for long."""
+        """Write a new state into the status file at once, because the rest of this pass may take long."""
         if self._shown is not self.connection.state:
             self._shown = self.connection.state
             self.status.write()
 
     def _act_on_unsolicited(self, modem: Modem) -> bool:
-        """Act on the unsolicited codes that came; return whether one of them hints at another SIM."""
+        """Act on the unsolicited codes that were received; return whether one of them hints at another SIM."""
         sim_moved = False
         for event in modem.exchange.take_unsolicited():
             meaning = profiles.meaning(event.text)
@@ -393,21 +395,21 @@ class Daemon:
         return sim_moved
 
     def _sleep(self) -> None:
-        """Wait until something comes or is due; meanwhile the database is only asked whether somebody has written."""
+        """Wait for the modem, a signal, a change of the database, or the time of the next work."""
         until = time.monotonic() + self._seconds_left()
         while not self._wait_for_hint(until - time.monotonic()):
             if time.monotonic() >= until:
                 return
-            self._watch.clear()  # before the database is asked: what is written after that is a new hint
+            self._watch.clear()  # before asking the database, so that any later write is a new hint
             if self._has_news():
                 return
 
     def _wait_for_hint(self, seconds: float) -> bool:
-        """Wait for a hint or a tick; return whether the modem has said something."""
+        """Wait for a hint, `seconds` at most; return whether the modem has sent something."""
         watch, modem = self._watch.descriptor, self.connection.modem
         hints = () if watch is None else (watch,)
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
-        if modem is not None and not self.outages.seconds_left:  # else what it has said already would wake us
+        if modem is not None and not self.outages.seconds_left:  # in an outage, unread input would wake us at once
             return modem.exchange.wait(wait, *hints)
         ready, _writable, _failed = select.select([self._wake, *hints], [], [], wait)
         if self._wake in ready:
@@ -415,13 +417,13 @@ class Daemon:
         return False
 
     def _has_news(self) -> bool:
-        """Tell whether a signal came, another process has written, or the database is not at its path any more."""
+        """Tell whether a signal came, another process has written, or the database is no longer at its path."""
         if self._stopping is not None or self._reload or self.outages.seconds_left:
             return True
         return self.db.changed_elsewhere() != self._data_version or not self.outages.is_in_place()
 
     def _seconds_left(self) -> float:
-        """Return how many seconds there is nothing to do, as far as that is known now."""
+        """Return the seconds until the next work that is known now."""
         connection = self.connection
         if left := self.outages.seconds_left:
             return min(self.timing.tick, left)
@@ -439,9 +441,9 @@ class Daemon:
         return max(0.0, min(waits))
 
     def _seconds_to_answers(self) -> Iterator[float]:
-        """Yield how many seconds are left until a contact may be judged, and an answer sent.
+        """Yield the seconds until a contact may be judged, and until an answer may be sent.
 
-        What is due and waits is looked at every second, for what holds it back may end; what is not due yet is not.
+        An answer that is due but held back is checked again every second, because its obstacle may end at any moment.
         """
         limit_now, waiting = self.db.now().limit, self.sender.waiting()
         if waiting.judgement is not None:
@@ -461,15 +463,15 @@ class Daemon:
     # ---- requests, configuration
 
     def _serve_requests(self) -> None:
-        """Serve people's requests that stand in the database; they are read only after another process has written."""
+        """Serve people's requests from the database; look for them only after another process has written."""
         self.requests.settle()
         version = self.line.version
         if version == self._data_version:
             return
-        self._note_lost_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
+        self._note_lost_key(self.db.now())  # a person may resume the line who can read a key that the daemon cannot
         self.sender.forget_marks()
         self.requests.serve()
-        self._data_version = version  # only now: if a request failed, it is served in the next pass
+        self._data_version = version  # only now: a request that failed is served again in the next pass
 
     def _load_again(self) -> None:
         """Read the configuration again, and apply it to every part of the daemon."""
@@ -478,7 +480,7 @@ class Daemon:
             return
         new = self.line.config
         self.receiver.apply(new)
-        self._is_applied = False  # the next step does it, once the database can be written
+        self._is_applied = False  # the next pass applies it to the database, when that can be written
         log.info("the configuration was read again")
         log_answer(new)
         keep(new)

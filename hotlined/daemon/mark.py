@@ -1,6 +1,6 @@
-"""The daemon's mark for the exchange: whether the line has something new for the others, and how the line is.
+"""The daemon's mark for the exchange: a file that says whether the line has news for the others, and its state.
 
-Known to be wrong: counts of today are a minute old, and a trouble that only `status` finds is not among them.
+Known to be wrong: the counts of today are up to a minute old, and a trouble that only `status` finds is missing.
 """
 
 import json
@@ -25,7 +25,7 @@ _MODE = 0o640
 
 
 class MarkWriter:
-    """Writes the mark of a line in a fleet, which has the fleet's key; of another line it looks for that file alone."""
+    """Writes the mark of a line in a fleet. Other lines have no fleet's key, and cost only a look for that file."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -36,7 +36,7 @@ class MarkWriter:
         self._error = ""
 
     def write(self, status: DaemonStatus | None) -> None:
-        """Write the mark where the line has something new, and now and then as a sign of life; errors are logged."""
+        """Write the mark if the line has news, and now and then as a sign of life; errors are logged."""
         db = self._line.db
         seen, is_due = (self._line.version, db.connection.total_changes), self._again.is_due()
         if seen == self._seen and not (self._written and is_due):
@@ -59,7 +59,7 @@ class MarkWriter:
             self._error = str(error)
 
     def remove(self) -> None:
-        """Take the mark away: the daemon ends, or the line has left its fleet."""
+        """Remove the mark, because the daemon ends or the line has left its fleet."""
         if self._written:
             self._path.unlink(missing_ok=True)
             self._written = None

@@ -1,6 +1,7 @@
-"""Opens the database at a start, and waits until that works: meanwhile texts stay on the SIM, and `status` says why.
+"""Opens the database at a start, after a check for damage, or waits until it can be opened.
 
-It is checked for damage first. What fails later, under a running loop, is in `database_outage`.
+Meanwhile texts stay on the SIM, and `status` gives the reason. A failure under a running loop is the business of
+`database_outage`.
 """
 
 import logging
@@ -21,15 +22,15 @@ log = logging.getLogger(__name__)
 
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = STOPS | {signal.SIGHUP}
-"""Blocked while no loop runs: a stop that comes meanwhile ends the wait here, any other is delivered to the loop."""
+"""The signals that are blocked while no loop runs: a stop ends the wait here, SIGHUP waits for the loop."""
 
 
 def open_database(
     config: Config, outage: DatabaseOutage | None, timing: Timing
 ) -> tuple[Database, DatabaseOutage | None] | None:
-    """Return the database as soon as it can be opened, and the outage before that; None where a stop came first.
+    """Return the database as soon as it can be opened, with the outage before that; None if a stop came first.
 
-    `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseVersionError: those do not go away by themselves.
+    The caller has blocked `SIGNALS`. Raises DatabaseInUseError and DatabaseVersionError, which waiting does not cure.
     """
     clock, status = LimitClock(None), StatusFile(config, timing)
     since = clock.now().rfc3339

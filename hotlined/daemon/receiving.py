@@ -1,8 +1,9 @@
-"""Records what comes: lists each storage, commits its entries, then deletes them; commits what the modem hands over.
+"""Records texts and reports: lists each storage, commits its entries, then deletes them.
 
-A notification only makes a scan due: what is recorded is what the scan lists. Only entries of the latest listing are
-deleted. A scan takes one or more passes: deletions stop after some seconds and go on in the next pass, where what came
-meanwhile is listed first. Known to be wrong: while texts come faster than a slow SIM deletes, other storages wait.
+A notification only makes a scan due; the scan decides what is recorded. Only entries of the latest listing are deleted.
+A scan takes one or more passes: deletions stop after some seconds and go on in the next pass, which may list new texts
+first. Texts that the modem delivers directly (+CMT) are committed, then acknowledged.
+Known to be wrong: while texts come faster than a slow SIM deletes them, other storages wait.
 """
 
 import logging
@@ -37,14 +38,14 @@ log = logging.getLogger(__name__)
 _VOLTAGES = {Meaning.UNDERVOLTAGE: EventKind.UNDERVOLTAGE, Meaning.OVERVOLTAGE: EventKind.OVERVOLTAGE}
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
-_NOWHERE = re.compile(r'\+CMTI:\s*(?:"\w*")?\s*,\s*-\d')  # as a SIM7000G says of a text that it could not store
-FEW_PROBES = 2  # for a modem that has listed nothing: it may hang altogether, and the ladder resynchronises it later
-BROKEN_LISTINGS = 2  # so many in a row that broke off: the storage is read slot by slot from then on
+_NOWHERE = re.compile(r'\+CMTI:\s*(?:"\w*")?\s*,\s*-\d')  # a SIM7000G reports this for a text that it could not store
+FEW_PROBES = 2  # after a listing without entries: the modem may hang altogether, and the ladder deals with that later
+BROKEN_LISTINGS = 2  # after this many in a row that broke off, the storage is read slot by slot
 
 
 @dataclass(slots=True)
 class Postponed:
-    """A deletion or a listing that the modem refused: when it is tried again (`not_before`, monotonic seconds)."""
+    """A deletion or a listing that the modem refused; it is tried again at `not_before` (monotonic seconds)."""
 
     storage: str
     backoff: Backoff
@@ -57,9 +58,9 @@ class Postponed:
 
 @dataclass(slots=True)
 class Scan:
-    """A scan that goes on: `storages` are still to be listed, `storage` was listed last.
+    """A scan in progress: `storages` are still to be listed, `storage` was listed last.
 
-    `shown` are the entries of that listing, by index and PDU; `deletable` are those of them that are committed.
+    `shown` has the entries of that last listing, by index and PDU; `deletable` has those of them that are committed.
     """
 
     storages: deque[str]
@@ -71,7 +72,7 @@ class Scan:
 
 
 class Receiver:
-    """The receiving side of one line."""
+    """Records the texts and reports of one line."""
 
     def __init__(self, line: Line, connection: Connection, calls: CallReceiver) -> None:
         self.line = line
@@ -86,22 +87,22 @@ class Receiver:
         self._calls = calls
         self._alert_request = AlertRequest(line)
         self._last_direct: Unsolicited | None = None
-        """The text that the modem handed over last: it is committed once, even where its acknowledgement fails."""
+        """The last text that the modem handed over directly; it is committed once, even if acknowledging it fails."""
         self._refused: dict[int, Postponed] = {}
-        """Entries that the modem does not delete, by the id of their segment."""
+        """The entries that the modem refused to delete, by the id of their segment."""
         self._deleted: list[int] = []
-        """The segments that have left the SIM, which is not committed yet."""
+        """The segments that were deleted from the SIM, while this is not committed yet."""
         self._recorded_refusals: set[int] = set()
-        """The segments whose refusal is an event already: one event each, however often the modem comes and goes."""
+        """The segments whose refused deletion was recorded: one event each, however often the modem is started."""
         self._unlisted: dict[str, Postponed] = {}
-        """Storages that the modem does not list."""
+        """The storages that the modem refused to list."""
         self._broke_off: Counter[str] = Counter()
-        """How many listings of a storage broke off one after the other."""
+        """How many listings of a storage broke off in a row."""
         self._noted: dict[EventKind, Interval] = {}
-        """When a complaint of the modem is recorded again."""
+        """The pause before a complaint of the modem is recorded again."""
 
     def start_anew(self) -> None:
-        """Forget the call, the scan and the refusals of the modem before, and let a scan be due."""
+        """Forget the call, the scan and the refusals of the former modem, and make a scan due."""
         self.poll.make_due()
         self._scanning = None
         self._settings_check.restart()
@@ -111,12 +112,12 @@ class Receiver:
         self._broke_off.clear()
 
     def apply(self, config: Config) -> None:
-        """Use the poll interval of a configuration that was read again; it counts from the last poll on."""
+        """Use the poll interval of a configuration, counted from the last poll on."""
         self.poll.seconds = poll = config.modem.poll_interval.total_seconds()
         self._settings_check.seconds = max(poll, min(poll * self.timing.settings_polls, self.timing.settings_longest))
 
     def act_on(self, event: Unsolicited, modem: Modem) -> None:
-        """Act on an unsolicited code: record what it has, or let a scan or a check of the settings be due."""
+        """Act on an unsolicited code: record the text that it brings, or make a scan or a check of the settings due."""
         meaning = profiles.meaning(event.text)
         if meaning in _VOLTAGES:
             self._note_complaint(_VOLTAGES[meaning], event.text)
@@ -141,35 +142,38 @@ class Receiver:
 
     @property
     def seconds_left(self) -> float:
-        """How many seconds are left until the next scan or its next part."""
+        """The seconds until the next scan, or until the next part of the present one."""
         return 0.0 if self._scanning else self.poll.seconds_left
 
     def begin_sending_turn(self) -> bool:
-        """Begin a turn of sending, and return whether there is one: first a scan deletes (`timing.deletions_first`)."""
+        """Begin a turn of sending, and return True; return False while a scan has to delete first.
+
+        A scan in progress holds sending back for `timing.deletions_first` at most.
+        """
         if self._scanning and not self._deletions_first.is_due():
             return False
         self._deletions_first.restart()
         return True
 
     def scan_soon(self) -> None:
-        """Let the next scan be due now."""
+        """Make the next scan due now."""
         self.poll.make_due()
 
     def forget_listing(self) -> None:
-        """End the scan and let another be due: other texts may have the indexes of an old listing."""
+        """End the scan and make another due: in an old listing, an index may now belong to another text."""
         if self._scanning:
             self._scanning = None
             self.poll.make_due()
 
     def scan(self, modem: Modem) -> None:
-        """List each storage, commit what it holds, then delete what was committed, before the next storage.
+        """List each storage, commit its entries, then delete the committed entries, before the next storage.
 
-        It goes on where the last pass ended, or begins anew when the poll is due. Where a storage cannot be listed, the
-        others are, and its ModemError is raised at the end of the scan; once it has failed several times, and another
-        storage can be listed, it is only tried now and then, and not raised.
+        A scan goes on where the last pass ended, or begins again when the poll is due. If one storage cannot be listed,
+        the others are listed all the same, and the ModemError is raised at the end of the scan. A storage that failed
+        several times, while another can be listed, is tried only now and then, and its error is not raised.
         """
         if self._scanning:
-            modem.exchange.listen(0.0)  # it may just have said that it has started anew
+            modem.exchange.listen(0.0)  # the modem may just have reported that it restarted
             if not modem.storages.holds_listing(self._scanning.storage):
                 self.forget_listing()
         if is_new := self.poll.is_due():
@@ -195,7 +199,7 @@ class Receiver:
             self.last_scan = self.line.db.now() if is_new or is_over else self.last_scan
 
     def _advance(self, modem: Modem, scan: Scan) -> bool:
-        """Go on with a scan for one pass, and return whether it has come to its end."""
+        """Go on with a scan for one pass, and return whether it is over."""
         while not self.line.stopping:
             self._delete(modem, scan)
             if scan.deletable or not scan.storages:
@@ -203,7 +207,7 @@ class Receiver:
             storage = scan.storages.popleft()
             if self._is_postponed(modem, storage):
                 continue
-            # entries that the modem does not delete stay: a storage that lists the same is the last one by another name
+            # undeletable entries stay in their storage: another one that lists the same entries is only a second name
             left = scan.shown if self._refused else set()
             try:
                 self._list(modem, storage, scan)
@@ -221,11 +225,11 @@ class Receiver:
 
     @property
     def undeletable(self) -> int:
-        """How many entries the modem has refused to delete, and still holds."""
+        """The number of entries that the modem refused to delete and that are still there."""
         return len(self._refused)
 
     def _verify(self, modem: Modem) -> None:
-        """Check now and then that the modem still has its settings, and at the next scan after it hinted at a reset."""
+        """Check that the modem still has its settings: now and then, and at the next scan after a hint at a reset."""
         if self._settings_check.is_due():
             modem.verify()
             modem.storages.confirm()
@@ -233,7 +237,7 @@ class Receiver:
             self._settings_check.restart()
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
-        """Count a refused listing; return its error, or None if it is postponed, because another can be listed."""
+        """Count a refused listing; return its error, or None to postpone it, because another storage can be listed."""
         unlisted = self._unlisted.setdefault(storage, Postponed(storage, Backoff(self.timing.list_pauses)))
         unlisted.count()
         at_once = self.timing.list_pauses.count(0.0)
@@ -252,7 +256,7 @@ class Receiver:
         return self._unlisted.keys() >= set(modem.storages.names)
 
     def _list(self, modem: Modem, storage: str, scan: Scan) -> None:
-        """List one storage and commit its entries; from then on they may be deleted."""
+        """List one storage and commit its entries, which may then be deleted; raises ModemError."""
         source, began = self._source(storage), time.monotonic()
         scan.storage, scan.shown = storage, set()
         listing = self._listing(modem, storage)
@@ -263,7 +267,8 @@ class Receiver:
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
         if entries:
-            self.confirm_deletions()  # before: the same text again, at whichever place, is one that came again
+            # before recording: a text that the network sent again must not match an entry that is already deleted
+            self.confirm_deletions()
         kept = contacts.record_listing(self.line.db, source, entries, self.line.db.now(), complete=listing.complete)
         if kept:
             self._alert_request.make_if_due()
@@ -288,7 +293,7 @@ class Receiver:
                 self._delete(modem, scan)
 
     def _listing(self, modem: Modem, storage: str) -> Listing:
-        """Return the listing of a storage; one that broke off several times is read slot by slot."""
+        """Return the listing of a storage; if the last ones broke off, read it slot by slot."""
         if self._broke_off[storage] >= BROKEN_LISTINGS:
             return modem.storages.list_slots(storage)
         listing = modem.storages.list(storage)
@@ -298,13 +303,13 @@ class Receiver:
         return listing
 
     def _forget_refusals(self, storage: str, still_there: set[int]) -> None:
-        """Forget the refusals of entries that are in their storage no more, though the modem refused to delete them."""
+        """Forget the refused deletions of entries that are no longer in their storage."""
         gone = [key for key, refusal in self._refused.items() if refusal.storage == storage and key not in still_there]
         for segment_id in gone:
             del self._refused[segment_id]
 
     def _note_complaint(self, kind: EventKind, words: str) -> None:
-        """Record a complaint of the modem, once in `timing.complaint` at most."""
+        """Record a complaint of the modem, at most once in `timing.complaint` seconds."""
         event_interval = self._noted.setdefault(kind, Interval(self.timing.complaint))
         if event_interval.is_due():
             event_interval.restart()
@@ -313,7 +318,7 @@ class Receiver:
                 events.record(self.line.db, self.line.db.now(), kind, detail={"answer": words})
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
-        """Commit a text that the modem handed over, then acknowledge it; the same event is never committed twice."""
+        """Commit a text that the modem handed over directly, then acknowledge it; no event is committed twice."""
         assert event.payload is not None
         if event is self._last_direct:
             return
@@ -336,7 +341,7 @@ class Receiver:
         )
 
     def _delete(self, modem: Modem, scan: Scan) -> None:
-        """Delete entries that are committed, for one pass; one that is refused is tried again after a pause."""
+        """Delete committed entries, for one pass; a refused deletion is tried again after a pause."""
         deleted: list[int] = []
         began, storage, asked = time.monotonic(), scan.storage, False
         try:
@@ -359,18 +364,19 @@ class Receiver:
                 modem.storages.forget_deleted(storage, len(deleted))
 
     def confirm_deletions(self) -> None:
-        """Commit which entries have left the SIM since the last time.
+        """Commit which entries were deleted from the SIM since the last time.
 
-        That promises nothing: where the commit fails, or a crash comes before it, the next listing shows it again.
+        A failed commit or a crash before it loses nothing: the next listing shows again which entries are gone.
         """
         if self._deleted:
             deleted, self._deleted = self._deleted, []
             contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
 
     def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
-        """Tell whether deletions end for this pass: after some seconds, or sooner if something waits to be read.
+        """Tell whether deletions end for this pass: after some seconds, or sooner if input of the modem waits.
 
-        They get at least as long as the listing took: a scan that begins anew at each text would else delete nothing.
+        Deletions get at least as much time as the listing took. Otherwise a scan that begins again at each new text
+        might never delete anything.
         """
         if self._calls.call or modem.exchange.has_unsolicited:
             return seconds >= max(self.timing.delete_least, scan.listing_seconds)

@@ -1,12 +1,12 @@
-"""The ladder, and its rungs: what is done about a modem that does not do its work, in which order, after which pauses.
+"""The recovery of a modem that does not do its work: a ladder of steps, its rungs, with pauses between them.
 
-A trouble is reported to the ladder as long as it lasts (`Ladder.report`), and cleared by what shows that it is over
-(`Ladder.clear`): a scan that comes to its end, a registration, a segment that leaves. The ladder says which rung is
-next; `Recovery` does it, in a pass of its own, in a bounded time. Only when the trouble is cleared is it known that a
-rung has helped, so after a rung that fails, or changes nothing, comes the next one. Several troubles may last at once,
-and each has its own climb: a reset against a missing network takes the port away for a while, and the climb against the
-missing network must not begin anew because of that.
-Known to be wrong: nothing tells a modem that is broken from one in a place without a network; both are reset hourly.
+A trouble is reported to the ladder as long as it lasts (`Ladder.report`), and cleared by proof that it is over
+(`Ladder.clear`): a finished scan, a registration, a segment that leaves. The ladder chooses the next rung; `Recovery`
+carries it out early in a pass, in a bounded time. Only a cleared trouble shows that a rung helped, so a rung that fails
+or changes nothing is followed by the next one. Several troubles may last at once, and each has its own climb: a reset
+because of a missing network also makes the port disappear for a while, and this must not start the climb against the
+missing network again.
+Known to be wrong: a broken modem looks like a modem in a place without a network; both are reset hourly.
 """
 
 import contextlib
@@ -44,12 +44,12 @@ class Rung(StrEnum):
 
 
 class Remedy(NamedTuple):
-    """What may help against a trouble: how long it may last first, the rungs, and the time that each is given."""
+    """The remedy for a trouble: the grace before the first rung, the rungs, and the pauses after them."""
 
     grace_seconds: float
     rungs: tuple[Rung, ...]
     pauses: tuple[float, ...]
-    """Seconds before the next rung; the last pause repeats."""
+    """Seconds from each rung to the next; the last pause repeats."""
 
 
 IN_LOG: Mapping[ModemTrouble, str] = {
@@ -60,11 +60,11 @@ IN_LOG: Mapping[ModemTrouble, str] = {
     ModemTrouble.UNREGISTERED: "it is not registered",
     ModemTrouble.NOT_LEAVING: "it is registered, but nothing leaves",
 }
-"""Why a rung is taken, in words for the log, which is in English on every line."""
+"""The trouble that a rung is against, in words for the log, which is always in English."""
 
 
 def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
-    """Return the remedy of each trouble; after its last rung a climb goes on at RESET, or at its first rung."""
+    """Return the remedy for each trouble; after its last rung a climb goes on at RESET, or at its first rung."""
     reset = (Rung.RESET, Rung.POWER_CYCLE)
     radio = (Rung.RADIO, *reset)
     return {
@@ -79,7 +79,7 @@ def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
 
 @dataclass(slots=True)
 class Climb:
-    """How far the ladder was climbed against one trouble: `rung` is the last one, `due` when the next may follow."""
+    """The climb against one trouble: `rung` is the last one, `due` is when the next may follow."""
 
     began: float
     backoff: Backoff
@@ -89,9 +89,9 @@ class Climb:
 
 @dataclass(slots=True)
 class Ladder:
-    """The climbs of one modem, one for each trouble; times are those of `clock`, monotonic seconds.
+    """The climbs of one modem, one for each trouble; times are readings of `clock`, in monotonic seconds.
 
-    `trouble` is the one whose rung came last; `pending`: that rung is not done yet.
+    `trouble` is the one whose rung was chosen last; while `pending`, that rung is not carried out yet.
     """
 
     timing: Timing = USUAL
@@ -106,16 +106,16 @@ class Ladder:
 
     @property
     def rung(self) -> Rung | None:
-        """The last rung that was climbed against a trouble that is there still."""
+        """The last rung of the climb against `trouble`; None while there is no climb."""
         return self._climbs[self.trouble].rung if self.trouble else None
 
     @property
     def climbed(self) -> int:
-        """How many rungs were climbed against the trouble of `rung`."""
+        """The number of rungs so far in the climb against `trouble`."""
         return self._climbs[self.trouble].backoff.failures if self.trouble else 0
 
     def report(self, trouble: ModemTrouble) -> bool:
-        """Report a trouble that has begun or goes on; return whether a rung is to be climbed now."""
+        """Report a trouble that has begun or goes on; return whether a rung is pending."""
         now = self.clock()
         remedy = self._remedies[trouble]
         climb = self._climbs.setdefault(trouble, Climb(now, Backoff(remedy.pauses)))
@@ -124,12 +124,12 @@ class Ladder:
         return self.pending
 
     def postpone(self, trouble: ModemTrouble) -> None:
-        """Count from now how long a trouble has lasted: the modem has only just started."""
+        """Let the grace of a trouble begin now, because the modem has only just started."""
         if trouble in self._climbs:
             self._climbs[trouble].began = self.clock()
 
     def clear(self, *troubles: ModemTrouble) -> None:
-        """Note that these troubles are over: where one comes back, its climb begins at the first rung."""
+        """Note that these troubles are over; if one comes back, its climb begins at the first rung."""
         for trouble in troubles:
             self._climbs.pop(trouble, None)
         if self.trouble in troubles:
@@ -137,11 +137,11 @@ class Ladder:
             self.trouble = next((trouble for trouble, climb in self._climbs.items() if climb.rung), None)
 
     def has_climbed(self, trouble: ModemTrouble) -> bool:
-        """Tell whether a rung was climbed against a trouble that is there still."""
+        """Tell whether a rung was chosen against a trouble that is not cleared."""
         return trouble in self._climbs and self._climbs[trouble].rung is not None
 
     def next_rung(self) -> Rung | None:
-        """Return the rung that is to be climbed now, once."""
+        """Return the pending rung, only once; else None."""
         rung, self.pending = (self.rung, False) if self.pending else (None, False)
         return rung
 
@@ -157,13 +157,13 @@ class Ladder:
 
 
 UNRECORDED = frozenset({Rung.RESYNCHRONISE, Rung.INITIALISE, Rung.REOPEN, Rung.WAIT})
-"""Rungs that are not recorded as events: the changes of state are."""
+"""Rungs that are not recorded as events; the changes of state that they cause are."""
 
 NEED_A_MODEM_IN_STEP = frozenset({Rung.INITIALISE, Rung.RADIO})
 
 
 class LastPort(Protocol):
-    """The port that was opened last, also where its modem does not answer or it was closed."""
+    """The port that was taken last, also after it was closed or its modem stopped answering."""
 
     port_name: str
     usb_device: str
@@ -173,14 +173,14 @@ class LastPort(Protocol):
 
 
 class Recoverable(Protocol):
-    """What the rungs work on: the connection, as far as they need it."""
+    """The connection, as far as the rungs need it."""
 
     ladder: Ladder
     modem: Modem | None
 
     @property
     def explanation(self) -> str:
-        """Why the state is what it is."""
+        """The reason for the state."""
 
     def set_up(self, modem: Modem) -> None:
         """Set up a modem that is in step completely."""
@@ -192,14 +192,14 @@ class Recoverable(Protocol):
         """Report to the ladder that a command failed."""
 
     def close(self, state: ModemState, cause: CodedCause | None) -> None:
-        """Close the port, and say why."""
+        """Close the port, and set the state with its cause."""
 
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
 
 
 class Recovery:
-    """Does what the ladder of a connection says."""
+    """Carries out the rungs that the ladder of a connection chooses."""
 
     def __init__(self, line: Line, connection: Recoverable, last_port: LastPort) -> None:
         self.line = line
@@ -219,7 +219,7 @@ class Recovery:
         }
 
     def climb(self) -> bool:
-        """Do the rung that is due; return whether there was one. A rung that fails leads to the next."""
+        """Carry out the pending rung; return whether there was one. A rung that fails is reported to the ladder."""
         ladder = self.connection.ladder
         while (rung := ladder.next_rung()) is not None:
             assert ladder.trouble
@@ -237,7 +237,7 @@ class Recovery:
         return False
 
     def withdraw_power_cycle(self) -> None:
-        """Withdraw the request for a power cycle: the modem works."""
+        """Withdraw the request for a power cycle, because the modem works."""
         with contextlib.suppress(OSError):
             self._power_cycle_path.unlink(missing_ok=True)
 
@@ -251,7 +251,7 @@ class Recovery:
                 )
 
     def _is_impossible(self, rung: Rung) -> bool:
-        """Tell whether a rung needs an open modem, or one in step, and there is none."""
+        """Tell whether a rung needs an open modem, or one in step, while there is none."""
         if (modem := self.connection.modem) is None:
             return rung in {Rung.RESYNCHRONISE, *NEED_A_MODEM_IN_STEP}
         return rung in NEED_A_MODEM_IN_STEP and not modem.in_step
@@ -277,7 +277,7 @@ class Recovery:
         self._initialise()
 
     def _reset(self) -> None:
-        """Reset the modem; the command is written blindly to one that is not open any more."""
+        """Reset the modem; if its port is closed, open it and write the command without waiting for an answer."""
         if modem := self.connection.modem:
             modem.reset()
         else:
@@ -288,7 +288,7 @@ class Recovery:
         self.connection.start_again(0.0)
 
     def _power_cycle(self) -> None:
-        """Ask the unit that may switch the USB port's power, by a file in the runtime directory."""
+        """Ask for a power cycle, by a file in the runtime directory: a unit of root's may switch the port's power."""
         request = f"port={self.last_port.port_name}\nusb={self.last_port.usb_device}\n"
         try:
             files.replace(self._power_cycle_path, request.encode(errors="surrogateescape"), 0o640)

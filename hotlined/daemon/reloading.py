@@ -1,6 +1,6 @@
-"""Reads the configuration again at SIGHUP: one that cannot be used, or whose answer's file cannot, changes nothing.
+"""Reads the configuration again at SIGHUP; if it, or the answer's file, cannot be used, nothing changes.
 
-Why it was refused is kept in the line, for `status`, until a configuration is accepted.
+The reason of such a refusal stays in the line, for `status`, until a configuration is accepted.
 """
 
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def load_again(line: Line) -> bool:
-    """Put the configuration in force as its file is now; return whether it was accepted."""
+    """Read the file of the configuration and put it in force; return whether it was accepted."""
     old = line.config
     try:
         new = configuration.load(old.path)
@@ -46,14 +46,14 @@ def load_again(line: Line) -> bool:
 
 
 def keep(config: Config) -> None:
-    """Have the files that are in force on the disk: an editor leaves that to the kernel, and the power may go."""
+    """Write the files in force to the disk: an editor leaves them in the kernel's memory, and the power may fail."""
     for path in (config.path, config.answer.text_file):
         if path:
             files.keep(path.resolve())
 
 
 def log_answer(config: Config) -> None:
-    """Write into the journal that nobody is answered, where the answer's file is empty or cannot be used."""
+    """Log that nobody is answered, if the answer's file is empty or cannot be used."""
     if unusable := configuration.maybe_unusable_answer(config):
         log.error("nobody is answered, for the answer's file cannot be used: %s", "; ".join(unusable.problems))
     elif not config.answer.steps:
@@ -61,13 +61,13 @@ def log_answer(config: Config) -> None:
 
 
 def _refuse(line: Line, cause: CodedCause | None) -> None:
-    """Keep why the configuration was not read again; None where `config check` names what is wrong."""
+    """Note the cause of a refused configuration; it is None if `config check` reports the problems."""
     code, values = (cause.code, cause.values) if cause else (None, {})
     line.config_refused = DaemonTrouble(TroubleCode.CONFIG_REFUSED, code, values, line.db.now().rfc3339)
 
 
 def _refuse_answer(line: Line, file: Path, problems: Sequence[Problem]) -> None:
-    """Keep why the answer's file cannot be used: after a restart it counts as empty."""
+    """Note that the answer's file was refused, and log its problems; after a restart the file would count as empty."""
     places = {f"{file}:{problem.line}": problem.sentence for problem in problems}
     told = "; ".join(f"{place}: {sentence}" for place, sentence in places.items())
     log.error("the answer's file is refused, what was in force stays: %s", told)

@@ -1,7 +1,7 @@
-"""Carries out what people request of the daemon: a text by hand, the first answer by hand, the balance, another SIM.
+"""Carries out people's requests to the daemon: a text by hand, the first answer by hand, the balance, another SIM.
 
-Each request ends with its result, or with that of the answer that was queued for it. Texts are only queued here: they
-are sent in their turn.
+Texts are only queued here, and sent in their turn; their request ends with the result of the queued answer. The other
+requests end at once with their own result.
 """
 
 import logging
@@ -27,7 +27,7 @@ from hotlined.store.line.requests import Request, RequestVerb
 log = logging.getLogger(__name__)
 
 IGNORED_BY_HAND = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
-"""The reasons against an answer that do not count where a person has it sent to their own phone."""
+"""The reasons against an answer that do not count if a person has it sent to a phone of their own."""
 
 
 MOST = {"most": answers.BY_HAND_A_DAY}
@@ -35,7 +35,7 @@ MOST = {"most": answers.BY_HAND_A_DAY}
 
 
 class Requests:
-    """The requests of one line."""
+    """Carries out the requests of one line."""
 
     def __init__(self, line: Line, connection: Connection, sender: Sender, balance: Balance) -> None:
         self._line = line
@@ -43,22 +43,22 @@ class Requests:
         self._sender = sender
         self._balance = balance
         self.awaits_answers = True
-        """Whether a request may be open whose answer has not ended yet."""
+        """Whether a request may wait for the end of its answer."""
 
     def settle(self) -> None:
-        """End the requests whose answer the network took, or that will not be sent."""
+        """End the requests whose answer the network took, or whose answer will not be sent."""
         if self.awaits_answers:
             self.awaits_answers = requests.settle(self._line.db, self._line.db.now()) > 0
 
     def serve(self) -> None:
-        """Carry out every request that is open, the oldest first."""
+        """Carry out every open request, the oldest first."""
         db = self._line.db
         while (request := requests.next_request(db, db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
             self._carry_out(request)
 
     def _carry_out(self, request: Request) -> None:
-        match request.verb:  # and no table: the type checker sees that no verb is left out
+        match request.verb:  # not a table: here the type checker sees that no verb is left out
             case RequestVerb.SEND | RequestVerb.ANSWER:
                 self._queue_or_refuse(request)
             case RequestVerb.BALANCE:
@@ -75,7 +75,7 @@ class Requests:
         requests.refuse(self._line.db, request.request_id, refusal, self._line.db.now(), **values)
 
     def _refuse_for(self, request: Request, error: CausedError) -> None:
-        """Refuse a request for the cause of an error: the modem, the number or the text."""
+        """Refuse a request with the cause of an error about the modem, the number or the text."""
         assert error.cause
         self._refuse(request, CauseCode(error.cause.code), **error.cause.values)
 
@@ -117,11 +117,11 @@ class Requests:
         self._refuse(request, queued.waiting_for if isinstance(queued, policy.Wait) else queued.reason)
 
     def _plan(self, request: Request, recipient: str) -> alphabet.Plan:
-        """Return the text of a request, split: what a person wrote, or a variant of the line's first answer."""
+        """Return the text of a request, split into segments: a person's text, or a variant of the first answer."""
         if request.verb is RequestVerb.ANSWER:
             draw = random.SystemRandom().randrange(answers.DRAWS)
             composed = self._sender.compose(0, self._identify(recipient).country, draw)
-            assert composed  # `_maybe_reason` has seen that there is a text
+            assert composed  # `_maybe_reason` has checked that there is a text
             return composed.plan
         return alphabet.plan(request.arguments["text"], self._line.config.answer.encoding)
 
@@ -138,9 +138,10 @@ class Requests:
         return None
 
     def _rules_by_hand(self, recipient: address.Identity) -> policy.Rules:
-        """Return the rules for an answer that a person has sent to their own phone, in whichever country.
+        """Return the rules for the first answer by hand, to a phone of one's own in any country.
 
-        That is how one finds out whether a SIM can text abroad, before `numbers.answer_countries` has the country.
+        So a person can find out whether the SIM can text abroad, before adding that country to
+        `numbers.answer_countries`.
         """
         rules = self._sender.rules()
         countries = (recipient.country,) if recipient.country else ()
@@ -152,7 +153,7 @@ class Requests:
     # ---- the modem
 
     def _ask_balance(self, request: Request) -> None:
-        """Ask the network for the balance because a person wants to know it."""
+        """Ask the network for the balance, and end the request with the network's answer."""
         modem = self._connection.modem
         if not self._line.config.credit.ussd:
             self._refuse(request, Refusal.NO_USSD)
@@ -164,15 +165,15 @@ class Requests:
             reply = self._balance.ask(modem)
         except (ModemError, PortError) as error:
             self._refuse_for(request, error)
-            if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
+            if isinstance(error, ModemRefusedError):  # the network refused, so nothing is wrong with the modem
                 return
             raise
         self._end(request, reply)
 
     def _adopt(self, request: Request) -> None:
-        """Go on with the stick and the SIM that are in."""
+        """Bind the line to the stick and the SIM that are plugged in."""
         if self._connection.modem is None and self._connection.state is not ModemState.SIM_CHANGED:
             self._refuse(request, Refusal.MODEM_UNUSABLE)
             return
         self._end(request, self._connection.adopt(request.who))
-        self._balance.ask_soon()  # the SIM may be another one, of which no balance is known
+        self._balance.ask_soon()  # the SIM may be another one, with an unknown balance

@@ -1,9 +1,9 @@
 """Sends answers, one segment at a time.
 
-A segment is committed as being submitted before the modem gets it, and its fate is committed before anything else is
-done: so a segment that may have left is never submitted again, also after a crash. `policy` decides what a result
-means, and `store.fates` writes that once, with what it changes of the breaker; log, balance and connection are told
-afterwards, and `BreakerWatch` of that change. An answer that cannot be encoded is set aside, and the next ones go on.
+A segment is committed as being submitted before the modem gets it, and its fate is committed before anything else
+happens. So a segment that may have left is never submitted again, even after a crash. `policy` decides what a result
+means; `store.answers.fates` writes it, together with the change of the breaker. Log, connection and `BreakerWatch` hear
+of it only after that commit. An answer that cannot be encoded is set aside, so that it does not stop the others.
 """
 
 import contextlib
@@ -37,36 +37,36 @@ from hotlined.store.line.line import (
 
 log = logging.getLogger(__name__)
 
-SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits is asked again
-_plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # while the head of a share waits, its text is asked for often
+SHARE_PAUSE_SECONDS = 5.0  # before the gate is asked again about the head of a share that waits
+_plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # the head of a share that waits is composed again and again
 
 
 class Sender:
-    """The sending of one line."""
+    """Sends the answers of one line."""
 
     def __init__(self, line: Line, connection: Connection, balance: Balance) -> None:
         self.line = line
         self.connection = connection
         self.balance = balance
         self.next_segment_at = 0.0
-        """When the next segment may go out, by the interval between two (monotonic seconds)."""
+        """The earliest time for the next segment, by the interval between two (monotonic seconds)."""
         self._last_unconfirmed_segment: int | None = None
-        """The segment that a result which comes late is about."""
+        """The segment to which a late result belongs."""
         self._pending_write: Callable[[], None] | None = None
-        """The function that commits a fate which the disk has refused: it is called again before anything is sent."""
+        """The function that commits a fate that the disk refused; it is called again before anything is sent."""
         self._all_wait = False
-        """Whether answers were found to wait for more than the interval, so that no pass is made for them at once."""
+        """Whether answers wait for more than the interval between two segments; then the loop may sleep longer."""
         self._asked_again_at: dict[tuple[Share | None, bool], float] = {}
-        """When the head of a share, or its trial, that was found to wait is asked again (monotonic seconds)."""
+        """When the gate is asked again about the head of a share, or its trial, that waits (monotonic seconds)."""
         self._texts: set[str] | None = None
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
         self._looked_at: tuple[int, tuple[int, int]] | None = None
-        """The count of writings (others', ours) after which it was looked up what waits, `_waiting`."""
+        """The counts of writes (by others, by us) at which `_waiting` was looked up."""
         self._waiting = queue.Backlog(None, None, None, answers=False, early=False)
         self.breaker_watch = BreakerWatch(line, balance)
 
     def waiting(self) -> queue.Backlog:
-        """Return what waits to be judged or sent; looked up only after somebody has written."""
+        """Return the work that waits to be judged or sent; look it up only after a write to the database."""
         db = self.line.db
         written = (self.line.version, db.changed_here())  # by others, by us
         if written != self._looked_at:
@@ -74,17 +74,17 @@ class Sender:
         return self._waiting
 
     def is_idle(self) -> bool:
-        """Tell whether nothing waits to be judged or sent."""
+        """Tell whether no contact waits to be judged and no answer waits to be sent."""
         waiting = self.waiting()
         return waiting.judgement is None and not waiting.answers
 
     def flush_pending_write(self) -> None:
-        """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
+        """Commit the fate of a segment that the disk refused before; until then nothing else may be sent."""
         if self._pending_write:
             self._pending_write()
 
     def settle_late_result(self, mr: int) -> None:
-        """Settle the last unconfirmed segment as sent: its result came after its time limit."""
+        """Settle the last unconfirmed segment as sent, because its result `mr` came after the time limit."""
         if self._last_unconfirmed_segment is None:
             return
         segment_id, self._last_unconfirmed_segment = self._last_unconfirmed_segment, None
@@ -106,12 +106,12 @@ class Sender:
         self._commit_fate(settle)
 
     def forget_marks(self) -> None:
-        """Forget which answers and shares were found to wait: something has changed, so the gate is asked again."""
+        """Forget which answers and shares wait: something has changed, so the gate is asked again."""
         self._all_wait = False
         self._asked_again_at.clear()
 
     def reload(self) -> None:
-        """Apply a configuration, at the start and when it was read again: queued answers are asked again."""
+        """Apply a configuration, at the start and after a reload; the gate is asked again about queued answers."""
         self.forget_marks()
         breakers.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
         decisions.commit_mode(self.line.db, self.line.db.now(), shadow=self.line.shadow)
@@ -119,7 +119,7 @@ class Sender:
     # ---- sending
 
     def has_due_answer(self) -> bool:
-        """Tell whether an answer is due that waits for nothing but the interval between two segments."""
+        """Tell whether an answer is due that waits only for the interval between two segments."""
         db = self.line.db
         return not (self._all_wait or self.is_idle()) and bool(
             queue.due(db, db.now(), shadow=self.line.shadow, timing=self.line.timing)
@@ -129,14 +129,14 @@ class Sender:
         """Note that answers wait for the network or a person while there is no modem."""
         if self.connection.modem is not None:
             return
-        self.breaker_watch.forget_registration()  # a port that comes back is no network that does
+        self.breaker_watch.forget_registration()  # the port may come back without a network having come back
         if not self.is_idle():
             self._note_and_apply_hold(standing_of(self.line.db))
 
     def begin_next(self, modem: Modem) -> gate.Begun | None:
-        """Ask the gate about the answers whose turn it is; return the segment of the first one that passes.
+        """Ask the gate about the answers whose turn it is; return the next segment of the first one that passes.
 
-        What is returned is to be submitted once it is on the disk: at the end of the shared commit, if there is one.
+        The caller submits it when it is on the disk: after the end of the shared commit, if there is one.
         """
         db, now = self.line.db, self.line.db.now()
         self.breaker_watch.note_registration(now, registered=self.connection.registered)
@@ -159,7 +159,7 @@ class Sender:
         return None
 
     def _take_turn(self, turn: queue.Turn, standing: Standing, now: Now) -> gate.TurnResult:
-        """Ask the gate about an answer, and note what follows from its verdict."""
+        """Ask the gate about an answer, note what follows from the result, and return it."""
         db = self.line.db
         try:
             result = gate.begin(
@@ -192,24 +192,25 @@ class Sender:
         if isinstance(result, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, result.reason)
         else:
-            self._begin_interval()  # before it is submitted: that may fail, and the next pass is not to try at once
+            self._begin_interval()  # before submitting: if that fails, the next pass must not try again at once
         if isinstance(result, gate.Shadowed):
             log.info("answer %d: shadowed", turn.answer_id)
         return result
 
     def _begin_interval(self) -> None:
-        """Let no segment out before the interval between two is over."""
+        """Begin the interval between two segments."""
         self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
 
     def _note_share_wait(self, share: Share, waiting_for: WaitingFor | None, standing: Standing) -> None:
-        """Commit what the answers of a share wait for, where that is news."""
+        """Commit what the answers of a share wait for, if that has changed."""
         if standing.share_waits.get(share) != waiting_for:
             commit_share_wait(self.line.db, share, waiting_for)
 
     def _turns(self, standing: Standing, now: Now) -> list[queue.Turn]:
-        """Return whose turn it is; answers that are half sent and may not go on are queued again before.
+        """Return the answers whose turn it is.
 
-        They may not in shadow mode, and while the key is lost.
+        In shadow mode, and while the key of the pseudonyms is lost, half-sent answers may not go on: they are queued
+        again before.
         """
         db, shadow = self.line.db, self.line.shadow
         if standing.half_sent_wait != (half_sent_wait := WaitingFor.HELD if shadow else None):
@@ -221,7 +222,7 @@ class Sender:
         return turns
 
     def _note_and_apply_hold(self, standing: Standing) -> bool:
-        """Commit what holds all answers back; where something does, queue half-sent ones again, and return True."""
+        """Commit what holds all answers back; if something does, queue half-sent answers again, and return True."""
         waiting_for = self._maybe_wait()
         if standing.wait != waiting_for:
             commit_wait(self.line.db, waiting_for)
@@ -247,10 +248,7 @@ class Sender:
         return self.line.config.rules(own, sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts)
 
     def compose(self, step: int, country: str | None, draw: int) -> gate.Composition | None:
-        """Choose the text for an answer: the variant that its random number draws, at its step or for its country.
-
-        None where there is no text for it.
-        """
+        """Choose the text for an answer, by its step or its country and its random number; None if there is no text."""
         answer = self.line.config.answer
         wording = answer.maybe_choose(step, country, draw)
         if wording is None:
@@ -275,7 +273,7 @@ class Sender:
         """Submit a segment that is on the disk as being submitted, and commit its result."""
         try:
             result = self._hand_over(modem, begun)
-        except (ModemError, PortError):  # raised only where nothing can have left
+        except (ModemError, PortError):  # raised only if the segment certainly did not leave
             self._withdraw_segment(begun)
             raise
         if result is None:
@@ -284,24 +282,24 @@ class Sender:
             return
         now = self.line.db.now()
         self._commit_fate(lambda: self._settle(begun, result, now))
-        self._begin_interval()  # from its end: the network may take as long as the interval
+        self._begin_interval()  # again, after the result: the network may have taken longer than the interval
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
-        """Give a segment to the modem and return the result; if the SIM is not surely the line's, only return None."""
+        """Give a segment to the modem and return the result; if the SIM may not be the line's, only return None."""
         if not self.connection.confirm_sim(begun.answer_id):
             return None
-        # a late result from now on may be that of this segment, so it no longer settles the one before
+        # from now on a late result may belong to this segment, so it no longer settles the one before
         self._last_unconfirmed_segment = None
         seconds = self.line.config.modem.send_timeout.total_seconds()
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
 
     def _settle(self, begun: gate.Begun, result: policy.Result, now: Now) -> None:
-        """Commit the fate of a segment, then tell log, balance, connection and the watch over the breaker of it."""
+        """Commit the fate of a segment, then report it to the log, the connection and the watch over the breaker."""
         timing = self.line.timing
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
         )
-        self._pending_write = None  # it is on the disk: what follows may fail, and is not done twice
+        self._pending_write = None  # it is on the disk, and must not be written twice if anything below fails
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
         if isinstance(result, policy.Taken):
             log.info("%s sent", name)
@@ -315,14 +313,14 @@ class Sender:
         self.breaker_watch.report(settled.update, self.connection.ladder)
 
     def _ask_network(self) -> None:
-        """Ask for the registration at once: if the segment was refused for want of one, answers wait from now on."""
+        """Ask for the registration at once: if the segment was refused for lack of one, answers wait from now on."""
         self.connection.recheck()
         if self.connection.modem and self.connection.modem.in_step:
             with contextlib.suppress(ModemError, PortError):
                 self.connection.ask_network()
 
     def _withdraw_segment(self, begun: gate.Begun) -> None:
-        """Commit that a segment was not submitted after all: it waits again."""
+        """Commit that a segment was not submitted after all, so that it waits again."""
         log.info("answer %d: segment %d was not submitted, and waits", begun.answer_id, begun.sequence)
 
         def withdraw() -> None:
@@ -332,9 +330,9 @@ class Sender:
         self._commit_fate(withdraw)
 
     def _commit_fate(self, write: Callable[[], None]) -> None:
-        """Commit the fate of a segment; if the disk refuses, it is kept and committed before anything else is sent.
+        """Commit the fate of a segment; if the disk refuses, keep it: it is committed before anything else is sent.
 
-        `write` clears `_pending_write` itself, in the step that commits.
+        `write` itself clears `_pending_write`, right after its commit.
         """
         self._pending_write = write
         write()

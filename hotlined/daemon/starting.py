@@ -1,8 +1,8 @@
-"""Starts a modem so far that its storages can be listed: finds its port, enters its PIN, recognises stick and SIM.
+"""Starts a modem until its storages can be listed: finds its port, enters its PIN, recognises stick and SIM.
 
-The result is a modem, or an error that says why there is none; `state_of` and `maybe_trouble` say which state of the
-modem, and which trouble for the ladder, that is. Known to be wrong: with `port: auto` and several sticks, a stick that
-takes longer to answer than two probes last is skipped.
+The result is a modem, or an error; `state_of` and `maybe_trouble` translate the error into a state of the modem and a
+trouble for the ladder. Known to be wrong: with `port: auto` and several sticks, a stick that does not answer within two
+probes is skipped.
 """
 
 import logging
@@ -44,11 +44,11 @@ from hotlined.words.conditions import MODEM
 log = logging.getLogger(__name__)
 
 AUTO = "auto"  # in `modem.port`
-QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
+QUICK_PROBES = 2  # questions to one of several ports before the next port is tried
 
 
 class SimError(ModemError):
-    """The SIM cannot be used as it is; `state` says how, and the code why where that does not say it."""
+    """The SIM cannot be used; `state` says why, and the code has details if the state does not say everything."""
 
     def __init__(self, state: ModemState, code: CauseCode | None = None, /, **values: Value) -> None:
         if code is None:
@@ -60,14 +60,14 @@ class SimError(ModemError):
 
 
 class Part(StrEnum):
-    """The parts by which a line recognises its modem; each may be another one than before."""
+    """The parts by which a line recognises its modem; each may have been exchanged."""
 
     STICK = "stick"
     SIM = "SIM"
 
 
 Mismatch = tuple[Part, ...]
-"""The parts that are not the line's, in the order of `Part`; none where both are."""
+"""The parts that are not the line's, in the order of `Part`; empty if both are."""
 
 MISMATCHES: dict[Mismatch, CauseCode] = {
     (Part.STICK,): CauseCode.OTHER_STICK,
@@ -85,7 +85,7 @@ class NotOursError(ModemError):
 
 
 class Starter:
-    """Opens ports and starts the modems at them; it knows the port that was opened last.
+    """Opens ports and starts the modems behind them; it knows the port that was taken last.
 
     `progress` is called during every wait (see Modem); `wake` is a descriptor that ends waits.
     """
@@ -100,16 +100,16 @@ class Starter:
         self._wake = wake
 
     def forget_port(self) -> None:
-        """Forget the port that was opened last: the configuration names another one."""
+        """Forget the port that was taken last, because the configuration names another one."""
         self.port_name = self.usb_device = ""
 
     # ---- port
 
     def open(self) -> Modem:
-        """Return a modem in step: at the configured port, else the line's own among all sticks, else the first one.
+        """Return a modem that answers: that of the configured port, or the line's own stick, or else the first stick.
 
-        Where there are further lines, the first one may be another's: then only the line's own is taken. Raises
-        PortError or ModemError for the last port that was tried.
+        If the machine has other lines, the first stick may be theirs: then only the line's own stick is taken.
+        Raises PortError or ModemError, for the last port that was tried.
         """
         configured = self.line.config.modem.port
         if configured != AUTO:
@@ -142,20 +142,20 @@ class Starter:
         raise _stick_away(machine) if first and others else error
 
     def _judge(self, error: CausedError, name: str, others: Sequence[str]) -> CausedError:
-        """Return the error that counts: where there are further lines, only the line's own stick can be in trouble."""
+        """Return the error to report: if the machine has other lines, an error of a stick that may be theirs is not."""
         machine = self.line.machine
         is_own = self.usb_device != "" and finding.usb_device(name, machine.sysfs) == self.usb_device
         return _stick_away(machine) if others and not is_own else error
 
     def _take(self, modem: Modem) -> Modem:
-        """Note where the modem is that is to serve the line."""
+        """Note the port of the modem that serves the line, and return the modem."""
         self.port_name = modem.port.name
         self._profile = modem.profile
         self.usb_device = finding.usb_device(modem.port.name, self.line.machine.sysfs)
         return modem
 
     def _try(self, name: str, probes: int) -> Modem:
-        """Return the modem at a port, in step."""
+        """Return the modem at a port, once it answers; raises PortError or ModemError."""
         port = Port(name, self.line.config.modem.baudrate, self._wake)
         try:
             modem = Modem(port, self._progress)
@@ -166,7 +166,7 @@ class Starter:
         return modem
 
     def reset_blindly(self) -> None:
-        """Write the reset command to the port that was opened last, though its modem does not answer."""
+        """Write the reset command to the port that was taken last, though its modem does not answer."""
         if not self.port_name:
             return
         port = Port(self.port_name, self.line.config.modem.baudrate, self._wake)
@@ -180,7 +180,7 @@ class Starter:
     # ---- SIM
 
     def enter_pin(self, modem: Modem) -> None:
-        """Make the SIM ready: its PIN is entered if it asks for one, but each value only once for each SIM, ever.
+        """Make the SIM ready: enter the PIN if the SIM asks for it. No value is ever tried twice on the same SIM.
 
         Raises SimError for a SIM that cannot be used.
         """
@@ -195,7 +195,7 @@ class Starter:
         raise SimError(shown)
 
     def _try_pin(self, modem: Modem, pin: str) -> None:
-        """Enter a PIN that was never tried on this SIM; the try is committed before."""
+        """Enter a PIN that was never tried on this SIM, and commit the try before; raises SimError."""
         db, sim = self.line.db, modem.sim_identity()
         try:
             digest = pins.digest(db, pin)
@@ -205,14 +205,14 @@ class Starter:
             raise SimError(ModemState.PIN_REQUIRED, code, cause=number_of(error)) from error
         if pins.was_refused(db, sim, digest):
             raise SimError(ModemState.PIN_REFUSED, CauseCode.PIN_TRIED_BEFORE)
-        pins.commit_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
+        pins.commit_try(db, sim, digest, db.now())  # before the try: a crash in between must not cost a second one
         if not modem.enter_pin(pin):
             pins.refuse(db, sim, digest)
             raise SimError(ModemState.PIN_REFUSED)
         pins.accept(db, sim, digest)
 
     def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
-        """Wait some seconds until a SIM that accepted its PIN is ready; return what `sim_state` said last."""
+        """Wait some seconds until a SIM that accepted its PIN is ready; return the last result of `sim_state`."""
         deadline = time.monotonic() + self.line.timing.sim_ready
         while (answer := modem.sim_state())[0] is not SimState.READY and not (
             self.line.stopping or time.monotonic() >= deadline
@@ -221,9 +221,9 @@ class Starter:
         return answer
 
     def _maybe_pin(self) -> str | None:
-        """Return the configured PIN: from the configuration, its file, or systemd's credential `pin`.
+        """Return the PIN from the configuration, from its file, or from systemd's credential `pin`; None without one.
 
-        None where none of them is there; raises SimError for a file that has no PIN for us.
+        Raises SimError for a file without a PIN.
         """
         modem = self.line.config.modem
         path = modem.pin_file
@@ -236,10 +236,10 @@ class Starter:
         return bound is not None and bound[0] == modem.imei() != ""
 
     def recognise(self, identification: Identification) -> Mismatch:
-        """Return which of stick and SIM are not the line's.
+        """Return the parts, stick or SIM, that are not the line's.
 
-        The line is bound to the first stick and SIM that it is started with. Raises NotOursError where both differ,
-        unless a person named the port; ModemError where the SIM no longer says its IMSI.
+        The line is bound to the first stick and SIM that it is started with. Raises NotOursError if both differ, unless
+        a person named the port; ModemError if the SIM no longer reports its IMSI.
         """
         db, imei, imsi = self.line.db, identification.imei, identification.imsi
         bound = bound_sim(db) or ("", "")
@@ -265,9 +265,9 @@ _SIM_STATES = {
 
 
 def _read_pin(path: Path) -> str:
-    """Read a PIN from its file; raises SimError where it has none, or is not there: no try is risked on anything else.
+    """Read a PIN from its file; raises SimError for a missing file and for anything but a PIN, so that no try is lost.
 
-    TS 31.101 clause 9.5.1: 4 to 8 digits.
+    A PIN has 4 to 8 digits (TS 31.101 clause 9.5.1).
     """
     try:
         pin = path.read_text().strip()
@@ -283,30 +283,33 @@ def _read_pin(path: Path) -> str:
 
 
 def _no_stick(machine: Machine) -> CausedError:
-    """Return the error for a machine without a modem; it names a stick that is plugged in and has no port."""
+    """Return the error for a machine without a modem; if a stick without a port is plugged in, the error names it."""
     for cause in finding.portless_sticks(machine.sysfs):
         return PortMissingError(CauseCode(cause.code), **cause.values)
     return PortMissingError(CauseCode.NO_STICK)
 
 
 def _is_own(modem: Modem, imei: str, imsi: str, *, is_certain: bool) -> bool:
-    """Tell whether a modem has the stick or the SIM that the line is bound to; one that does not say may be it."""
+    """Tell whether a modem has the stick or the SIM of the line.
+
+    A stick that does not report its IMEI counts as the line's, unless the caller needs to be certain.
+    """
     found = modem.imei()
     return (found == imei if found else not is_certain) or modem.imsi() == imsi != ""
 
 
 def _no_own_stick(machine: Machine, others: Sequence[str]) -> CausedError:
-    """Return the error for a line that never had a stick, beside lines whose sticks these may be."""
+    """Return the error for a line that never had a stick: the sticks here may belong to the other lines."""
     return PortError(CauseCode.NO_OWN_STICK, lines=others, sticks=_sticks(machine))
 
 
 def _stick_away(machine: Machine) -> CausedError:
-    """Return the error for a line whose stick is not among those that are here."""
+    """Return the error for a line whose stick is not plugged in."""
     return PortMissingError(CauseCode.STICK_AWAY, sticks=_sticks(machine))
 
 
 def _sticks(machine: Machine) -> list[str]:
-    """Return the best port of each stick; by its link, which stays, where the udev rules made one."""
+    """Return the best port of each stick, as the lasting link that the udev rules made, if there is one."""
     found: dict[str, str] = {}
     for candidate in finding.candidates(machine.sysfs, machine.dev):
         device = finding.usb_device(candidate.port, machine.sysfs)
@@ -317,13 +320,13 @@ def _sticks(machine: Machine) -> list[str]:
 
 
 def explain(error: CausedError, port: str) -> CausedError:
-    """Return a PortBusyError where another program has the port open, for it may read our answers; else the error."""
+    """Return a PortBusyError if another program has the port open, which may read our answers; else the error."""
     may_be_read_elsewhere = isinstance(error, ModemSilentError | ModemRefusedError)
     return (maybe_shared(port) if may_be_read_elsewhere else None) or error
 
 
 def maybe_trouble(error: CausedError) -> ModemTrouble | None:
-    """Return the trouble for the ladder of a modem that could not be started; None where no rung can help."""
+    """Return the trouble, for the ladder, of a modem that could not be started; None if no step of it can help."""
     if isinstance(error, NotOursError | NoTextsError):
         return None
     if isinstance(error, SimError):
@@ -334,7 +337,7 @@ def maybe_trouble(error: CausedError) -> ModemTrouble | None:
 
 
 def state_of(error: CausedError) -> ModemState:
-    """Return the state of a modem that an error keeps from its work."""
+    """Return the state of a modem that could not be started or that failed, from its error."""
     if isinstance(error, SimError):
         return error.state
     if isinstance(error, NotOursError):

@@ -1,4 +1,4 @@
-"""Writes how the daemon is: into the status file in the runtime directory (tmpfs), and into systemd's status line."""
+"""Writes the daemon's status into a file in the runtime directory (tmpfs), and into systemd's status line."""
 
 import contextlib
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class StatusFile:
-    """The status file of one line: written when something has changed, and now and then as a sign of life."""
+    """The status file of one line; it is written after a change, and now and then as a sign of life."""
 
     def __init__(self, config: Config, timing: Timing) -> None:
         self.written: DaemonStatus | None = None
@@ -40,14 +40,14 @@ class StatusFile:
         return self.written is not None and self._sign_of_life.is_due()
 
     def write(self, status: DaemonStatus, words: str) -> None:
-        """Write the file and systemd's status line, if there is news or a sign of life is due; errors are logged."""
+        """Write the file and systemd's status line if something changed or a sign of life is due; errors are logged."""
         if self._is_news(status) or self._sign_of_life.is_due():
             self._write(status, words)
 
     def _is_news(self, status: DaemonStatus) -> bool:
-        """Tell whether anything but the time of the last scan has changed.
+        """Tell whether anything except the time of the last scan has changed.
 
-        Each poll changes that time. It alone is written with the next sign of life, because only people read it.
+        Each poll changes that time. Only people read it, so the next sign of life is soon enough for it.
         """
         written = self.written
         return written is None or status != replace(written, last_scan_at=status.last_scan_at)
@@ -58,7 +58,7 @@ class StatusFile:
         systemd.notify(STATUS=words)
         text = replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json()
         try:
-            files.replace(self._path, text.encode(), 0o640)  # it names numbers that are blocked
+            files.replace(self._path, text.encode(), 0o640)  # not for everybody: it has the blocked numbers
             self._failed = False
         except OSError as error:
             if not self._failed:
@@ -66,15 +66,15 @@ class StatusFile:
             self._failed = True
 
     def remove(self) -> None:
-        """Take the file away: the daemon ends."""
+        """Remove the file, because the daemon ends."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def require_no_other(config: Config, folder: Path) -> None:
-    """Raise ConfigError where the daemon of another database writes its status into this folder.
+    """Raise ConfigError if the daemon of another database writes its status into this folder.
 
-    Two configuration files with the same name and the same runtime_dir would share the folder.
+    This happens if two configuration files have the same name and the same runtime_dir.
     """
     other = None
     with contextlib.suppress(OSError, ValueError):
@@ -112,7 +112,7 @@ def _database_trouble(outage: DatabaseOutage | None) -> tuple[DaemonTrouble, ...
 
 
 class StatusWriter:
-    """The status of a daemon that has its database, written into the status file."""
+    """Writes the status of a daemon that has its database."""
 
     def __init__(
         self, line: Line, connection: Connection, receiver: Receiver, balance: Balance, outages: DatabaseOutages
@@ -125,26 +125,26 @@ class StatusWriter:
         self._since = line.db.now()
         self._file = StatusFile(line.config, line.timing)
         self._began: dict[str, str] = {}
-        """Since when there has been a trouble of the modem, by its code."""
+        """The beginning of each present trouble of the modem's settings, by its code."""
 
     def write(self) -> None:
-        """Write the file, if there is news or a sign of life is due."""
+        """Write the file if something changed or a sign of life is due."""
         state, trouble, outage = self._connection.state, self._connection.explanation, self._outages.current
         words = (state.value, trouble, outage.words if outage else "")
         self._file.write(self._status(outage), ": ".join(filter(None, words)))
 
     @property
     def current(self) -> DaemonStatus | None:
-        """What the file says; None before it was written."""
+        """The status in the file; None before it was written."""
         return self._file.written
 
     def give_sign_of_life(self) -> None:
-        """Write the file if nothing else has for some time: a pass may be long."""
+        """Write the file if it was not written for some time, because a pass may be long."""
         if self._file.wants_sign_of_life:
             self.write()
 
     def remove(self) -> None:
-        """Take the file away: the daemon ends."""
+        """Remove the file, because the daemon ends."""
         self._file.remove()
 
     def _status(self, outage: DatabaseOutage | None) -> DaemonStatus:
@@ -187,7 +187,7 @@ class StatusWriter:
         )
 
     def _settings_trouble(self) -> Iterator[DaemonTrouble]:
-        """Yield what the line needs and the modem does not do, though its state may be ready."""
+        """Yield the troubles of a modem that lacks something for the line, though its state may be ready."""
         if (modem := self._connection.modem) is None:
             return
         for name, answer in modem.storages.unread.items():
@@ -198,7 +198,7 @@ class StatusWriter:
             yield DaemonTrouble(TroubleCode.NO_REPORTS)
 
     def _with_since(self, troubles: Iterator[DaemonTrouble]) -> Iterator[DaemonTrouble]:
-        """Yield these with the time since which there has been such a trouble without a break."""
+        """Yield these troubles, each with its beginning; a trouble that ended meanwhile begins again."""
         found = list(troubles)
         now = self._line.db.now().rfc3339
         self._began = {each.code: self._began.get(each.code, now) for each in found}

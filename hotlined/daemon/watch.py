@@ -1,8 +1,8 @@
-"""Ends a wait when a file in the database's folder changes: so the loop need not ask every second (inotify(7)).
+"""Ends a wait when a file in the database's folder changes (inotify(7)), so that the loop need not ask every second.
 
-A change is only a hint: our own writes end a wait, too. On a file system that reports no changes (of a network) none
-comes, and where the kernel has no watch to spare `descriptor` is None. So the loop asks the database itself, and now
-and then without a hint.
+A change is only a hint: our own writes end a wait, too. A network file system reports no changes, and if the kernel has
+no watch left, `descriptor` is None. So after a hint the loop asks the database, and it also asks now and then without
+one.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ _MODIFY, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x40, 0x80, 0x100, 0x20
 
 
 class FolderWatch:
-    """Watches one folder; `descriptor` is readable after something in it was written, made, moved or removed."""
+    """Watches one folder; `descriptor` becomes readable when a file in it is written, created, moved or removed."""
 
     def __init__(self, folder: Path) -> None:
         self.descriptor: int | None = None
@@ -34,7 +34,7 @@ class FolderWatch:
         self.descriptor = descriptor
 
     def clear(self) -> None:
-        """Drop what has changed so far: only a later change makes `descriptor` readable again."""
+        """Drop all changes so far, so that only a later one makes `descriptor` readable again."""
         if self.descriptor is not None:
             drain([self.descriptor])
 

@@ -1,5 +1,5 @@
-"""What an admin asks about a line: whether everything is there that it needs, and how what is wrong is cured.
+"""The checks of a machine, a stick, a SIM and a line, each with a cure for an admin.
 
-Each check is a function in one table. While the daemon runs its status is asked, and the port is left alone; else the
-modem itself is asked, on a port that nobody holds. Nothing here prints, and the PIN is never sent.
+Each check is a function in one table. While the daemon runs, its status answers and the port is left alone; otherwise
+the modem itself is asked, on a port that no other program holds. Nothing here prints, and the PIN is never sent.
 """

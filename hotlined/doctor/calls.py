@@ -1,6 +1,6 @@
-"""The check of calls: where the network sends them instead of here, in words, and what follows for the line.
+"""The check of call forwarding: the numbers to which the network forwards calls, and what this means for the line.
 
-Known to be wrong: whose number it is that calls go to, a voicemail's or somebody's, the network does not say.
+Known limit: the network does not say whether the number of a forwarding is a voicemail's or a person's.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from hotlined.doctor.scene import Scene
 from hotlined.gsm.responses import Forwarding, ForwardingReason
 from hotlined.language import N_, Phrases, _, in_digits, in_row
 
-# 3GPP TS 22.030 6.5.2: ## erases what is registered for a service code; 21 is unconditional forwarding
+# 3GPP TS 22.030 6.5.2: ## erases the registration of a service code; 21 is unconditional forwarding
 _END_ALWAYS = N_("Dial ##21# with the SIM in a phone: it ends this forwarding, and no other.")
 _WORDS = Phrases(
     {
@@ -37,14 +37,14 @@ _RACE = N_("whether `modem.ring_for` ({ring_for}) is over before that, a call sh
 
 
 def forwarding(scene: Scene) -> Finding:
-    """Check that calls ring here, and say for each forwarding what becomes of a call."""
+    """Check that calls ring here; for each forwarding, say what becomes of a call."""
     active = scene.probe.forwarding
     if active is None:
         return unknown(scene.probe.why_not or _("the network does not say"))
     if not active:
         return ok(_("calls are not forwarded: each rings here"))
     always = [each for each in active if each.reason is ForwardingReason.ALWAYS]
-    # a network that forwards every call never comes to the other reasons
+    # a network that forwards every call never uses the other reasons
     seen = in_row(sentence for each in always or active for sentence in _sentences(each, scene.config))
     return warn(seen, _(_END_ALWAYS)) if always else ok(seen)
 
@@ -59,7 +59,7 @@ def _sentences(active: Forwarding, config: Config | None) -> Iterator[str]:
 
 
 def _consequence(seconds: int | None, config: Config) -> str | None:
-    """Return what becomes of a call that rings here and is forwarded after so many seconds, as it is marked."""
+    """Return the marked sentence for a call that rings here until the network forwards it after `seconds`."""
     calls, ring_for = config.modem.calls, config.modem.ring_for.total_seconds()
     if calls is Calls.IGNORE:
         return N_("`modem.calls: ignore` writes it down, and answers none")

@@ -1,4 +1,4 @@
-"""Every check in one table; one that cannot look is unknown, never an error."""
+"""All checks in one table; a check that fails to look is `unknown`, and never an error."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -79,7 +79,7 @@ NAMES = Phrases(
         "forwarding": NP_("check", "forwarding"),
     }
 )
-"""Every check as people read its name, in a column of 14 characters."""
+"""The name of each check for people, in a column of 14 characters."""
 
 
 OF_A_MODEM = frozenset(
@@ -89,11 +89,11 @@ OF_A_MODEM = frozenset(
         calls.forwarding,
     }
 )
-"""Checks that have nothing to look at where there is no modem: that is one trouble, and the stick's."""
+"""Checks that are pointless without a modem: a missing modem is one trouble, reported by the check of the stick."""
 
 
 def examine(scene: Scene) -> Iterator[tuple[str, Finding]]:
-    """Run all checks; one that cannot look is unknown."""
+    """Run all checks, and yield the name and the finding of each."""
     for name, check in CHECKS.items():
         try:
             yield name, check(scene)

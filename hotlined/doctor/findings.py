@@ -1,4 +1,4 @@
-"""What a check finds: a verdict, what is so, and what a person can do about it."""
+"""The finding of a check: a verdict, the facts, and a cure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from hotlined.language import NP_, Phrases, ngettext
 
 
 class Health(StrEnum):
-    """How well something is: the `verdict` of `doctor --json`."""
+    """The verdict of a check, as `doctor --json` has it."""
 
     OK = "ok"
     WARN = "warn"
@@ -24,7 +24,7 @@ VERDICTS = Phrases(
         Health.UNKNOWN: NP_("check", "unknown"),
     }
 )
-"""Every verdict as people read it."""
+"""The verdicts in words."""
 
 _COUNTED = {
     Health.OK: lambda count: ngettext("{number} ok", "{number} ok", count),
@@ -35,13 +35,13 @@ _COUNTED = {
 
 
 def tally_in_words(tally: Mapping[Health, int]) -> str:
-    """Return how many checks have which verdict: `2 fail, 20 ok`."""
+    """Return the number of checks for each verdict: `2 fail, 20 ok`."""
     return ", ".join(_COUNTED[verdict](count) for verdict, count in sorted(tally.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check saw, its verdict, and what a person can do about it."""
+    """The finding of a check: its verdict, the facts in words, and advice for a person."""
 
     verdict: Health
     seen: str
@@ -59,20 +59,20 @@ class Checked:
 
 
 def ok(seen: str) -> Finding:
-    """Return a finding that all is well."""
+    """Return the finding that all is well."""
     return Finding(Health.OK, seen)
 
 
 def unknown(seen: str, cure: str = "") -> Finding:
-    """Return a finding that something could not be checked."""
+    """Return the finding that something could not be checked."""
     return Finding(Health.UNKNOWN, seen, cure)
 
 
 def warn(seen: str, cure: str) -> Finding:
-    """Return a finding of what works and should be changed."""
+    """Return the finding that something works, but should be changed."""
     return Finding(Health.WARN, seen, cure)
 
 
 def fail(seen: str, cure: str) -> Finding:
-    """Return a finding of what keeps the line from working."""
+    """Return the finding that something keeps the line from working."""
     return Finding(Health.FAIL, seen, cure)

@@ -28,7 +28,7 @@ _CHOSEN = {TroubleCode.SHADOW: N_("shadow mode"), SendingState.PAUSED: N_("pause
 
 
 def answer(scene: Scene) -> Finding:
-    """Check that there is a text to be answered with, and that the daemon has read the one in the file."""
+    """Check that there is a text for answers, and that the daemon has read the present one."""
     if scene.config is None or scene.report is None:
         return unknown(_(NO_CONFIGURATION))
     found = [trouble for trouble in scene.report.trouble if trouble.code in _ANSWER]
@@ -50,14 +50,14 @@ def configuration(scene: Scene) -> Finding:
 
 
 def daemon(scene: Scene) -> Finding:
-    """Check that the daemon lives, has no complaint, and lets answers out.
+    """Check that the daemon runs, reports no trouble, and lets answers out.
 
-    Full windows, the SIM's life and a stick that is not in have a check of their own.
+    Full windows, the SIM's life and a missing stick have checks of their own.
     """
     report = scene.report
     if report is None:
         return unknown(_(NO_CONFIGURATION))
-    apart = _CHECKED_APART if scene.has_port else (*_CHECKED_APART, ModemState.ABSENT)  # which the stick's check tells
+    apart = _CHECKED_APART if scene.has_port else (*_CHECKED_APART, ModemState.ABSENT)  # the stick's check reports it
     sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in apart)
     if not report.alive:
         return fail(_("does not run"), sentences)
@@ -82,7 +82,7 @@ def budgets(scene: Scene) -> Finding:
 
 
 def backup(scene: Scene) -> Finding:
-    """Check that backups go off the card, and can: that they are wanted, made, and that what seals them is there."""
+    """Check that backups go off the card: that they are configured, that they are made, and that `age` is installed."""
     if scene.config is None or scene.report is None:
         return unknown(_(NO_CONFIGURATION))
     if not scene.config.backup.is_wanted:
@@ -98,7 +98,7 @@ def backup(scene: Scene) -> Finding:
 
 
 def mms(scene: Scene) -> Finding:
-    """Check that no name announced MMS of others and was not believed: it may be the operator's centre."""
+    """Check that all announcements of MMS were believed; an unbelieved name may be the operator's MMS centre."""
     if scene.config is None:
         return unknown(_(NO_CONFIGURATION))
     known = scene.config.numbers.mms_centres

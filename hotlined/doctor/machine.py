@@ -18,8 +18,8 @@ from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import NO_CONFIGURATION, Scene, text_of
 from hotlined.language import N_, _, in_digits, ngettext
 
-LEAST_FREE = 20 << 20  # octets on the database's disk: less is a failure
-ENOUGH_FREE = 200 << 20  # octets: less is a warning
+LEAST_FREE = 20 << 20  # bytes on the database's disk; less is a failure
+ENOUGH_FREE = 200 << 20  # bytes; less is a warning
 LIBRARIES = {
     "click": "python3-click",
     "phonenumbers": "python3-phonenumbers",
@@ -28,18 +28,18 @@ LIBRARIES = {
     "sqlite_utils": "sqlite-utils",
     "yaml": "python3-yaml",
 }
-"""What the program cannot do without, by the names that it is imported with, and Debian's packages."""
+"""The libraries that the program always needs: the name for `import`, and Debian's package."""
 OPTIONAL_LIBRARIES = {
     "apprise": "apprise",
     "flask": "python3-flask",
     "psycopg": "python3-psycopg",
     "waitress": "python3-waitress",
 }
-"""The same, of what only some lines need."""
+"""The libraries that only some lines need."""
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState")
 COMMAND_SECONDS = 5.0  # for a program of this machine
 _MEMORY_FILESYSTEMS = frozenset({"tmpfs", "ramfs"})
-_OVERLAY_FOLDERS = ("/media/root-rw", "/overlay")  # where the read-only mode of raspi-config keeps what is written
+_OVERLAY_FOLDERS = ("/media/root-rw", "/overlay")  # in memory: the read-only mode of raspi-config writes there
 _UNDERVOLTAGE = N_("undervoltage, now")
 _STRONGER = N_("Use the supply that was made for this Pi, and a powered hub for the stick.")
 
@@ -51,7 +51,7 @@ def interpreter(_scene: Scene) -> Finding:
 
 
 def libraries(scene: Scene) -> Finding:
-    """Check that the libraries are there: those of the program, and what the configuration needs."""
+    """Check that the libraries of the program, and those that the configuration needs, are installed."""
     wanted = dict(LIBRARIES)
     if scene.config and (scene.config.alerts.urls or scene.config.alerts.urls_file):
         wanted["apprise"] = OPTIONAL_LIBRARIES["apprise"]
@@ -64,7 +64,7 @@ def libraries(scene: Scene) -> Finding:
 
 
 def user(scene: Scene) -> Finding:
-    """Check that this user may open the ports, where no service does: its members need none."""
+    """Check that this user may open the ports; with a service only the service opens them, and no person has to."""
     name, groups = pwd.getpwuid(os.getuid()).pw_name, [grp.getgrgid(gid).gr_name for gid in os.getgroups()]
     for port in map(Path, () if _has_service(scene) else scene.ports):
         if port.exists() and not os.access(port, os.R_OK | os.W_OK):
@@ -77,7 +77,7 @@ def user(scene: Scene) -> Finding:
 
 
 def clocks(_scene: Scene) -> Finding:
-    """Check that the calendar is right: the age of a backlog depends on it, limits do not."""
+    """Check that the calendar is synchronised: the age of a backlog depends on it; limits do not."""
     if clock.synchronised():
         return ok(_("synchronised"))
     return warn(
@@ -87,7 +87,7 @@ def clocks(_scene: Scene) -> Finding:
 
 
 def power(scene: Scene) -> Finding:
-    """Check that the supply of a Raspberry Pi holds its voltage."""
+    """Check that the power supply of a Raspberry Pi holds its voltage."""
     is_measured = False
     for sensor in (scene.root / "sys/class/hwmon").glob("hwmon*"):
         if text_of(sensor / "name") == "rpi_volt":
@@ -105,7 +105,7 @@ def power(scene: Scene) -> Finding:
 
 
 def disk(scene: Scene) -> Finding:
-    """Check that the disk of the database can be written, keeps what is written, and has room."""
+    """Check that the disk of the database can be written, keeps its data without power, and has room."""
     if scene.config is None:
         return unknown(_(NO_CONFIGURATION))
     folder = next(parent for parent in (scene.config.database, *scene.config.database.parents) if parent.is_dir())
@@ -130,7 +130,7 @@ def disk(scene: Scene) -> Finding:
 
 
 def unit(scene: Scene) -> Finding:
-    """Check that the service is installed, enabled and runs."""
+    """Check that the service is installed, enabled and running."""
     name = unit_name(scene)
     output = output_of("systemctl", "show", f"--property={','.join(_PROPERTIES)}", name)
     properties = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
@@ -145,12 +145,12 @@ def unit(scene: Scene) -> Finding:
 
 
 def _has_service(scene: Scene) -> bool:
-    """Tell whether systemd serves the line."""
+    """Tell whether systemd has a service for the line."""
     return output_of("systemctl", "show", "--property=LoadState", unit_name(scene)).strip() == "LoadState=loaded"
 
 
 def unit_name(scene: Scene) -> str:
-    """Return the name of the service that serves the line."""
+    """Return the name of the line's service."""
     return f"hotlined@{scene.config.name if scene.config else 'main'}.service"
 
 
@@ -173,7 +173,7 @@ def _judge_unit(name: str, properties: Mapping[str, str]) -> Finding:
 
 
 def output_of(*command: str) -> str:
-    """Return what a program of this machine prints; nothing where there is none or it fails."""
+    """Return the output of a program of this machine; empty if it is missing, fails, or takes too long."""
     if shutil.which(command[0]) is None:
         return ""
     try:
@@ -184,7 +184,7 @@ def output_of(*command: str) -> str:
 
 
 def _maybe_memory(folder: Path, mounts: Path) -> str | None:
-    """Return the kind of a folder's filesystem if it is lost with the power."""
+    """Return the kind of a folder's filesystem if it loses its data with the power, else None."""
     rows = [line.split() for line in text_of(mounts).splitlines()]
     above = [row for row in rows if len(row) > 3 and folder.resolve().is_relative_to(row[1])]
     if not above:

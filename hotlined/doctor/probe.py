@@ -1,4 +1,4 @@
-"""The modem itself, asked on a port that nobody holds; its PIN is not given."""
+"""Asks the modem itself, on a port that no other program holds; no PIN is entered."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -22,8 +22,8 @@ from hotlined.gsm.responses import (
 from hotlined.language import _
 
 INDICATIONS = "AT+CNMI=?"
-BAUDRATE = 115_200  # where no configuration names another
-FORWARDING_SECONDS = 20.0  # the network is asked
+BAUDRATE = 115_200  # without a configuration
+FORWARDING_SECONDS = 20.0  # the time limit: the modem has to ask the network
 NOTHING = Network(Registration.UNKNOWN, None, "")
 TRIES = (
     ('AT+CPINR="SIM PIN"', "+CPINR:", r"SIM PIN,\s*(\d+)"),  # 27.007 8.65
@@ -31,15 +31,15 @@ TRIES = (
     ("AT+SPIC", "+SPIC:", r"(\d+)"),  # SIMCom: PIN, PUK, PIN2, PUK2
     ('AT+QPINC="SC"', "+QPINC:", r'"SC",\s*(\d+)'),  # Quectel: PIN, PUK
 )
-"""What makes are asked for the PIN tries that are left, and where the number stands in the answer."""
+"""The commands of several makes for the number of PIN tries that are left: command, prefix, pattern of the answer."""
 _PREFIXES = ("+CMGF:", "+CSMS:", "+CNMI:")
 FORWARDING = {reason: f"AT+CCFC={reason:d},2" for reason in ForwardingReason}
-"""How the network is asked for each reason; mode 2 changes nothing (27.007 7.11)."""
+"""The command that asks the network about each reason; mode 2 only asks (27.007 7.11)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the modem itself answered; `why_not` where it was not asked."""
+    """The answers of the modem itself; `why_not` is the reason if it was not asked."""
 
     why_not: str = ""
     sim: SimState | None = None
@@ -48,23 +48,23 @@ class Probe:
     model: str = ""
     generation: Generation | None = None
     refused: frozenset[str] | None = None
-    """Which of what asks for texts it refuses; None where it was not asked."""
+    """The commands for texts that the modem refuses; None if it was not asked."""
     network: Network = NOTHING
     service_centre: str | None = None
-    """Empty where the SIM has none, None where the modem does not say."""
+    """Empty if the SIM has none; None if the modem does not say."""
     sms_service: str = ""
     storages: tuple[StorageUse, ...] = ()
     unread: tuple[str, ...] = ()
-    """Storages that texts may lie in and that cannot be read."""
+    """Storages that may have texts but cannot be read."""
     unknown: tuple[str, ...] = ()
-    """Storages that it offers and does not know."""
+    """Storages that the modem offers but does not have."""
     why_no_storage: str = ""
     forwarding: tuple[Forwarding, ...] | None = None
-    """Where calls are forwarded, and when; None where the network was not asked or did not say."""
+    """The active forwardings of calls; None if the network was not asked or did not say."""
 
 
 def probe(ports: Iterable[str], held: Collection[str], baudrate: int) -> Probe:
-    """Ask the first modem that answers; no port is opened that another program has."""
+    """Ask the first modem that answers; ports in `held`, which other programs hold, are not opened."""
     why_not = _("there is no port to ask")
     for name in ports:
         if name in held:
@@ -91,7 +91,7 @@ def _answers(modem: Modem) -> Probe:
     known = Probe(sim=sim, words=words, tries=tries, model=modem.model, generation=modem.generation())
     if sim is not SimState.READY:
         return known
-    modem.choose_charset()  # else an operator's name is hexadecimal digits where another program left UCS-2
+    modem.choose_charset()  # after another program that chose UCS-2, the operator's name would be hexadecimal digits
     network = modem.network()
     why_no_storage = ""
     try:
@@ -120,7 +120,7 @@ def _maybe_tries(modem: Modem, command: str, prefix: str, pattern: str) -> int |
 
 
 def _maybe_forwarding(modem: Modem) -> tuple[Forwarding, ...] | None:
-    """Ask the network when calls are forwarded; None if it does not say."""
+    """Ask the network for the active forwardings of calls; None if it does not say."""
     active = []
     for reason, command in FORWARDING.items():
         response = modem.exchange.run(command, "+CCFC:", seconds=FORWARDING_SECONDS)

@@ -1,4 +1,4 @@
-"""What `hotlined doctor --record` asks a stick, and the recording of it."""
+"""The recording of a stick by `hotlined doctor --record`: the questions and the answers."""
 
 import os
 import time
@@ -22,7 +22,7 @@ from hotlined.language import _
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is recorded: the first of the ports that answers, and these questions beside the usual ones."""
+    """The plan of a recording: the first port that answers is asked the usual questions, and those in `more`."""
 
     ports: Sequence[str]
     candidates: Sequence[Candidate]
@@ -32,7 +32,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class RecordedStick:
-    """The text of a recording, in ASCII, how many questions it holds, and whether a modem answered them."""
+    """A recording: its text in ASCII, the number of its questions, and whether a modem answered."""
 
     text: str
     questions: int
@@ -40,7 +40,7 @@ class RecordedStick:
 
 
 def wanted(scene: Scene) -> Wanted:
-    """Return what is recorded of a stick; raises RefusedError while the daemon has it, UnavailableError without one."""
+    """Return the plan of a recording; raises RefusedError while the daemon runs, UnavailableError without a port."""
     if scene.alive:
         raise RefusedError(
             _("The daemon has the port."),
@@ -53,16 +53,16 @@ def wanted(scene: Scene) -> Wanted:
 
 
 def record(wanted: Wanted, before: Callable[[str], None], seconds: float = recording.LONGEST_SECONDS) -> RecordedStick:
-    """Ask the modem everything and return what it answers; `before` hears of each command before it is sent.
+    """Ask the modem all questions and return the recording; `before` is called with each command before it is sent.
 
-    It ends after so many seconds, whatever is left to ask: what came until then is in the recording.
+    After `seconds` the rest of the questions is left out.
     """
     made, answered = _ask(wanted, before, time.monotonic() + seconds)
     return RecordedStick(made.text(), sum(line.ours for line in made.lines), answered)
 
 
 def _ask(wanted: Wanted, before: Callable[[str], None], ends: float) -> tuple[recording.Recording, bool]:
-    """Record the first port that answers, else the last one."""
+    """Record the first port that answers, or else the last port; return also whether a modem answered."""
     machine = os.uname()
     comments = [
         f"hotlined {__version__}, {machine.sysname} {machine.release} {machine.machine}",
@@ -98,7 +98,7 @@ def _record_port(
 
 
 def _sticks(candidates: Iterable[Candidate]) -> list[str]:
-    """Return what the USB devices are, without their serial numbers."""
+    """Return a description of the USB devices, without their serial numbers."""
     rows, replacer = [], Replacer()
     for stick in dict.fromkeys(candidate.stick for candidate in candidates):
         rows.append(
@@ -113,5 +113,5 @@ def _sticks(candidates: Iterable[Candidate]) -> list[str]:
 
 
 def _short(port: str) -> str:
-    """Return the kernel's name of a port: a link may hold a serial number, a URL an address."""
+    """Return the kernel's name of a port, because a link may contain a serial number, and a URL an address."""
     return Path(port).resolve().name if port.startswith("/") else "a port that is no device of this machine"

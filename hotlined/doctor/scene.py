@@ -1,4 +1,4 @@
-"""What the checks look at: configuration, machine, daemon and modem, each looked at once."""
+"""The scene of the checks: configuration, machine, daemon and modem, each looked at only once."""
 
 import os
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ NO_WORD = N_("the modem does not say")
 
 @dataclass
 class Scene:
-    """What the checks look at: the configuration, or why there is none; the machine below `root`; daemon and modem."""
+    """The configuration, or the problem with it; the machine below the folder `root`; the daemon and the modem."""
 
     config: Config | None
     problem: ConfigError | None = None
@@ -41,7 +41,7 @@ class Scene:
 
     @property
     def modem(self) -> ModemStatus | None:
-        """What a living daemon says of its modem; None without one."""
+        """The modem's status from a living daemon; None without one."""
         return self.report.daemon.modem if self.report and self.report.alive else None
 
     @cached_property
@@ -68,7 +68,7 @@ class Scene:
 
     @cached_property
     def holders(self) -> dict[str, list[Holder]]:
-        """Who holds the ports, the daemon left out; ports that nobody holds are not in it."""
+        """The programs that hold ports, without the daemon; ports that no program holds are left out."""
         ours = self.report.daemon.pid if self.report and self.report.alive else None
         all_holders = {port: finding.holders(port, self.root / "proc") for port in self.ports}
         others = {port: [holder for holder in holders if holder.pid != ours] for port, holders in all_holders.items()}
@@ -76,12 +76,12 @@ class Scene:
 
     @property
     def sees_everybody(self) -> bool:
-        """Whether the programs of all users are seen."""
+        """Whether `holders` sees the programs of all users."""
         return os.geteuid() == 0
 
     @cached_property
     def probe(self) -> Probe:
-        """What the modem itself answers; a daemon keeps its port to itself."""
+        """The answers of the modem itself; it is not asked while the daemon has its port."""
         if self.alive:
             return Probe(_("the daemon has the port: stop it to have the modem asked"))
         return probe(self.ports, self.holders, self.baudrate)
@@ -97,7 +97,7 @@ class Scene:
 
     @property
     def denies_circuits(self) -> bool:
-        """Whether the network has the SIM for LTE alone, from the daemon or the modem."""
+        """Whether the network accepts the SIM only for LTE, from the daemon or the modem."""
         if self.modem:
             return self.report is not None and self.report.maybe(TroubleCode.VOLTE_ONLY) is not None
         return self.probe.network.denies_circuits
@@ -109,7 +109,7 @@ class Scene:
 
 
 def text_of(path: Path) -> str:
-    """Return what stands in a file of the machine; nothing where it cannot be read."""
+    """Return the text of a file of the machine; empty if it cannot be read."""
     try:
         return path.read_text("utf-8", "replace").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""Checks of the SIM and the network: what the daemon says of them, else what the modem says."""
+"""Checks of the SIM and the network, by the daemon's status, or else by the modem's own answers."""
 
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.probe import INDICATIONS
@@ -25,7 +25,7 @@ _SEE = N_("Put the SIM into a phone and see.")
 
 
 def sim(scene: Scene) -> Finding:
-    """Check that the SIM can be used, else how many tries of its PIN are left."""
+    """Check that the SIM can be used; if not, say how many tries of its PIN are left."""
     if scene.report and scene.report.alive:
         state = str(scene.report.daemon.modem.state)
         if state in (ModemState.READY, ModemState.UNREGISTERED):
@@ -51,7 +51,7 @@ def sim(scene: Scene) -> Finding:
 
 
 def life(scene: Scene) -> Finding:
-    """Check that the SIM was topped up lately enough for the operator to keep it alive."""
+    """Check that the last top-up of the SIM is recent enough for the operator to keep the SIM alive."""
     report = scene.report
     if scene.config is None or report is None or report.stored is None:
         return unknown(_(DATABASE_UNREADABLE) if report else _(NO_CONFIGURATION))
@@ -74,7 +74,7 @@ def life(scene: Scene) -> Finding:
 
 
 def registration(scene: Scene) -> Finding:
-    """Check that the network has the SIM."""
+    """Check that the SIM is registered with the network."""
     state, operator = scene.network.registration, scene.network.operator or _("an unnamed operator")
     if state is Registration.UNKNOWN:
         return unknown(scene.probe.why_not or _(NO_WORD))
@@ -90,7 +90,7 @@ def registration(scene: Scene) -> Finding:
 
 
 def technology(scene: Scene) -> Finding:
-    """Check which network is used and how texts are sent in it; one that is being switched off is a warning."""
+    """Check which kind of network is used and how it carries texts; warn of one that is being switched off."""
     used = scene.network.technology
     service = (scene.modem.sms_service if scene.modem else scene.probe.sms_service) or ""
 
@@ -125,7 +125,7 @@ def signal(scene: Scene) -> Finding:
 
 
 def service_centre(scene: Scene) -> Finding:
-    """Check that the SIM knows its service centre, without which no text leaves."""
+    """Check that the SIM knows its service centre; without it no text leaves."""
     if scene.probe.sim is not SimState.READY:
         return unknown(scene.probe.why_not or _("the SIM is not ready"))
     if scene.probe.service_centre:
@@ -137,7 +137,7 @@ def service_centre(scene: Scene) -> Finding:
 
 
 def texts(scene: Scene) -> Finding:
-    """Check that the modem knows texts: some variants of a model know only data."""
+    """Check that the modem supports texts; some variants of a model support only data."""
     if scene.modem:
         state = str(scene.modem.state)
         if state == ModemState.NO_TEXTS and scene.report and (trouble := scene.report.maybe(state)):
@@ -157,7 +157,7 @@ def texts(scene: Scene) -> Finding:
 
 
 def storages(scene: Scene) -> Finding:
-    """Check that the SIM has room for texts, and that they can be read wherever they come to."""
+    """Check that the SIM has room for texts, and that every storage that texts come into can be read."""
     by_daemon = tuple((use.name, use.used, use.total) for use in scene.modem.storages) if scene.modem else ()
     storages = by_daemon or scene.probe.storages
     if scene.report and (trouble := scene.report.maybe(TroubleCode.STORAGE_UNREAD)):

@@ -1,4 +1,4 @@
-"""Checks of the stick and its ports: whether it is there, who else has it, who may open it, how old it is."""
+"""Checks of the stick and its ports: its presence, other programs on its ports, rights, and its generation."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _OLD: Phrases[str] = Phrases(
         Generation.BEFORE_LTE: N_("2G or 3G"),
     }
 )
-"""What a modem knows that knows no LTE."""
+"""The networks of a modem without LTE, in words."""
 _LTE = frozenset({"LTE", "NB-IoT", "5G"})
 _ROLES = Phrases(
     {
@@ -36,7 +36,7 @@ _ROLES = Phrases(
 
 
 def stick(scene: Scene) -> Finding:
-    """Check that there is a port that may be asked, and that no stick is in a mode without one."""
+    """Check that there is a port for a modem, and that no stick is in a mode without ports."""
     troubles = finding.portless_sticks(scene.root / "sys")
     configured = scene.config.modem.port if scene.config else "auto"
     if uart.is_uart(configured):
@@ -70,7 +70,7 @@ def stick(scene: Scene) -> Finding:
 
 
 def uarts(scene: Scene) -> Finding:
-    """Check what a modem on the UART needs: the UART itself, no console on it, no Bluetooth, and a modem that is on."""
+    """Check the needs of a modem on the UART: the UART itself, no console or Bluetooth on it, a modem that is on."""
     port = scene.config.modem.port if scene.config else "auto"
     if not uart.is_uart(port):
         return ok(_("not used"))
@@ -84,7 +84,7 @@ def uarts(scene: Scene) -> Finding:
 
 
 def sandbox(scene: Scene) -> Finding:
-    """Check that the service may open the ports, by its sandbox and its groups."""
+    """Check that the sandbox and the groups of the service let it open the ports."""
     name = unit_name(scene)
     output = output_of(
         "systemctl", "show", "--property=LoadState,DevicePolicy,DeviceAllow,Group,SupplementaryGroups", name
@@ -96,14 +96,17 @@ def sandbox(scene: Scene) -> Finding:
 
 
 def judge_sandbox(name: str, rows: Sequence[Sequence[str]], ports: Iterable[Path]) -> Finding:
-    """Judge whether a service that systemd describes so may open ports (systemd.resource-control(5): DeviceAllow=)."""
+    """Judge whether a service may open ports (systemd.resource-control(5): DeviceAllow=).
+
+    `rows` are its properties, each a pair of name and value from `systemctl show`.
+    """
     allowed = [value.split()[0] for key, value in rows if key == "DeviceAllow" and value]
     groups = {group for key, value in rows if key in ("Group", "SupplementaryGroups") for group in value.split()}
     is_open = ["DevicePolicy", "auto"] in [list(row) for row in rows] and not allowed
     ports = list(ports)
     for port in ports:
         device = port.stat()
-        is_terminal = os.major(device.st_rdev) in finding.TERMINALS  # systemd always lets them in
+        is_terminal = os.major(device.st_rdev) in finding.TERMINALS  # systemd always allows them
         if not (is_open or is_terminal or any(_lets_in(rule, device.st_rdev) for rule in allowed)):
             seen = _("{service} may not open {port}: its sandbox lets in no device", service=name, port=port)
             if allowed:
@@ -138,7 +141,7 @@ def _belongs_to_others(name: str, port: Path) -> Finding:
 
 
 def _lets_in(rule: str, device: int) -> bool:
-    """Tell whether a rule of DeviceAllow= names a device: by major number, driver, or a name that leads to it."""
+    """Tell whether a rule of DeviceAllow= names a device: by its major number, its driver, or a path to it."""
     if not rule.startswith("/"):
         major = str(os.major(device))
         drivers = re.findall(rf"^\s*{major} (\S+)$", text_of(Path("/proc/devices")).partition("Block")[0], re.MULTILINE)
@@ -174,24 +177,24 @@ def modemmanager(scene: Scene) -> Finding:
     if scene.ports and all(_is_left_alone(Path(port), scene.root / "run/udev/data") for port in scene.ports):
         return ok(_("runs, and a udev rule keeps it off"))
     is_modem = any(candidate.role is not PortRole.ADAPTER for candidate in scene.candidates)
-    return (fail if is_modem else warn)(  # by default it leaves bare serial adapters alone
+    return (fail if is_modem else warn)(  # by default ModemManager leaves bare serial adapters alone
         _("runs, and takes the answers of any modem that it knows"),
         _("`sudo systemctl mask --now ModemManager`, or the rule that `hotlined udev-rule` prints."),
     )
 
 
 def brltty(scene: Scene) -> Finding:
-    """Check that brltty does not run, which takes serial adapters for braille displays."""
+    """Check that brltty does not run: it mistakes serial adapters for braille displays."""
     if scene.running("brltty"):
         return warn(_("runs: it takes CH340, CP210x and FTDI adapters away"), "`sudo apt remove brltty`")
     return ok(_(_DOES_NOT_RUN))
 
 
 def generation(scene: Scene) -> Finding:
-    """Check that the modem will find a network in years to come."""
+    """Check that the modem supports LTE, and so will find a network in the years to come."""
     model = (scene.modem.model if scene.modem else scene.probe.model) or _("the modem")
     newest = scene.modem.generation if scene.modem else scene.probe.generation
-    if newest == Generation.LTE or scene.network.technology in _LTE:  # Huawei's E398 uses it and knows no AT+CEREG
+    if newest == Generation.LTE or scene.network.technology in _LTE:  # Huawei's E398 uses LTE without knowing AT+CEREG
         return ok(_("{model} knows LTE", model=model))
     if newest is None or newest not in _OLD:
         return unknown(scene.probe.why_not or _("{model} does not say which networks it knows", model=model))
@@ -207,7 +210,7 @@ def generation(scene: Scene) -> Finding:
 
 
 def _is_left_alone(port: Path, tags: Path) -> bool:
-    """Tell whether udev's database says that ModemManager keeps off a port."""
+    """Tell whether udev's database tells ModemManager to leave a port alone."""
     try:
         device = port.stat().st_rdev
     except OSError:

@@ -1,7 +1,7 @@
 """A udev rule for the stick that is plugged in.
 
-It gives the port a name that stays, keeps ModemManager off, and forbids the stick to sleep. A stick is known by its
-serial number, or by its socket where it has none that can be trusted.
+It gives the port a lasting name, keeps ModemManager off, and forbids the stick to sleep. It recognises the stick by its
+serial number, or by its socket if the serial number cannot be trusted.
 """
 
 import re
@@ -11,7 +11,7 @@ from hotlined.errors import UnavailableError
 from hotlined.gsm.finding import Candidate
 from hotlined.language import _
 
-_SERIAL = re.compile(r"[A-Za-z0-9]{4,}")  # udev replaces other characters, and fewer tell nothing
+_SERIAL = re.compile(r"[A-Za-z0-9]{4,}")  # udev replaces other characters, and a shorter number is not unique
 _FACTORY_SERIALS = frozenset({"0123456789ABCDEF", "1234567890ABCDEF", "123456789ABCDEF", "0000", "00000000"})
 
 _RULE = """\
@@ -36,7 +36,7 @@ LABEL="{label}"
 
 
 def rule(chosen: Candidate, line: str, others: Sequence[Candidate] = ()) -> str:
-    """Return the rule for a port and a line; `others` are all candidates, which show whether serial numbers differ."""
+    """Return the rule for a port and a line; `others` are all candidates, whose serial numbers may be equal."""
     stick, interface = chosen.stick, chosen.interface
     by_serial = _tells_apart(chosen, others)
     key, value = ("ID_SERIAL_SHORT", stick.serial) if by_serial else ("ID_PATH", f"*-usb-0:{interface.socket}")
@@ -64,7 +64,7 @@ def rule(chosen: Candidate, line: str, others: Sequence[Candidate] = ()) -> str:
 
 
 def pick(candidates: Sequence[Candidate], port: str | None) -> Candidate:
-    """Return the candidate at a port, or the best; raises UnavailableError where there is none."""
+    """Return the candidate at a port, or without a port the best one; raises UnavailableError if there is none."""
     for candidate in candidates:
         if port in (None, candidate.port):
             return candidate
@@ -79,7 +79,7 @@ def pick(candidates: Sequence[Candidate], port: str | None) -> Candidate:
 
 
 def _tells_apart(chosen: Candidate, others: Sequence[Candidate]) -> bool:
-    """Tell whether a serial number identifies its stick: it is no factory default, and no other stick here has it."""
+    """Tell whether a serial number identifies its stick: it is not a factory default, and no other stick has it."""
     serial = chosen.stick.serial
     shared = any(other.stick.serial == serial and other.stick != chosen.stick for other in others)
     return bool(_SERIAL.fullmatch(serial)) and serial.upper() not in _FACTORY_SERIALS and not shared

@@ -1,5 +1,5 @@
-"""What a person brings to the police about one number: a page to read and to print, its data, and the sum of each file.
+"""Evidence about one number for the police: a page to read and print, its data, and the checksum of each file.
 
-It shows what the database holds and says where each figure comes from, what is missing and what cannot be known. It
-proves nothing by itself: whoever owns the machine could have written anything. What others can check is named.
+It shows what is in the database and says where each figure comes from, what is missing and what cannot be known. It
+proves nothing by itself: the owner of the machine could have written anything. It names what others can check.
 """

@@ -1,4 +1,4 @@
-"""The facts of the page: what is held of a number, with the moment, the machine and what is missing."""
+"""The facts of the page: everything stored about a number, the moment, the machine, and what is missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from hotlined.words.times import exact
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFacts:
-    """What is held, as the store has it, and who asked for it, when, and how right the clock was."""
+    """The store's data about a number, and who asked for it, when, and whether the clock was right."""
 
     held: StoredEvidence
     line: str
@@ -39,7 +39,7 @@ class EvidenceFacts:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceOrigin:
-    """When evidence was made and by whom, whether the clock was right then, and by which version of hotlined."""
+    """The time and the author of evidence, whether the clock was right then, and the version of hotlined."""
 
     at: Time
     by: str
@@ -56,7 +56,7 @@ class NamedLine(EvidenceLine):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything as one object: what is held, and how it came to be in a file."""
+    """The whole evidence as one document: the stored data, and when and by whom it was written."""
 
     number: str
     made: EvidenceOrigin
@@ -68,12 +68,12 @@ class Evidence:
 
 
 def facts(held: StoredEvidence, line: str, line_number: str | None, who: str, now: Now) -> EvidenceFacts:
-    """Put what is held beside who asks, when and where."""
+    """Combine the stored data with the person who asks, the time and the line."""
     return EvidenceFacts(held, line, line_number or held.line.number, now.rfc3339, who, now.synchronised)
 
 
 def document(facts: EvidenceFacts) -> Evidence:
-    """Return everything as one object."""
+    """Return the document."""
     return extended(
         Evidence,
         facts.held,
@@ -84,7 +84,7 @@ def document(facts: EvidenceFacts) -> Evidence:
 
 
 def missing(facts: EvidenceFacts) -> Iterator[str]:
-    """Yield in sentences what is missing and what is uncertain."""
+    """Yield sentences about what is missing or uncertain."""
     if pseudonym.is_one(facts.number):
         yield _(MISSING["pseudonym"], number=facts.number)
     elif not facts.number.removeprefix("+").isdecimal():
@@ -113,18 +113,18 @@ _OF_CONTACTS: Mapping[str, Callable[[EvidenceContact], bool]] = {
 
 
 def local(moment: str) -> str:
-    """Write a moment in the local time of this machine, with its zone and its difference from UTC."""
+    """Return a moment in the local time of this machine, with its zone and its difference from UTC."""
     there = parse_rfc3339(moment).astimezone()
     offset = there.strftime("%z")
     return f"{exact(moment)} ({there.tzname()}, UTC{offset[:3]}:{offset[3:5]})"
 
 
 def universal(moment: str) -> str:
-    """Write a moment in UTC, as the database has it."""
+    """Return a moment in UTC, as the database has it."""
     return parse_rfc3339(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def network(scts: str) -> str:
-    """Write a time stamp of the service centre as it came, with its difference from UTC, and in UTC."""
+    """Return the service centre's time stamp as it came, with its difference from UTC, and in UTC."""
     stamp = parse_rfc3339(scts)
     return f"{stamp.isoformat(' ')} = {universal(scts)}"

@@ -18,7 +18,7 @@ _PAGE, _JSON, _CONTACTS, _SEGMENTS, SUMS = FILES
 
 
 def zipped(facts: EvidenceFacts) -> tuple[bytes, str]:
-    """Return all files in one ZIP, and the SHA-256 of the list of sums."""
+    """Return all files in one ZIP, and the SHA-256 of the list of checksums."""
     files, sum_of_sums = compose(facts)
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -28,7 +28,7 @@ def zipped(facts: EvidenceFacts) -> tuple[bytes, str]:
 
 
 def compose(facts: EvidenceFacts) -> tuple[dict[str, bytes], str]:
-    """Return the files by their names, and the SHA-256 of the list of sums."""
+    """Return the files by name, and the SHA-256 of the list of checksums."""
     data = {
         _JSON: json.dumps(document(facts), indent=1, ensure_ascii=True, default=plain).encode() + b"\n",
         _CONTACTS: _table(_CONTACT_COLUMNS, map(_contact_row, facts.contacts)),
@@ -46,7 +46,7 @@ def digest(octets: bytes) -> str:
 
 
 def _table(columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> bytes:
-    """Write a table as RFC 4180 has it, its first row the names of the columns; nothing in it is calculated."""
+    """Return a table in the form of RFC 4180, with the column names first; no spreadsheet will calculate its cells."""
     written = io.StringIO(newline="")
     table = csv.DictWriter(written, columns, lineterminator="\r\n")
     table.writeheader()

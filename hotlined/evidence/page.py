@@ -1,6 +1,7 @@
-"""The page: one file of HTML without a script, a link or another file, to read on a screen and to print on A4.
+"""The page: one HTML file without scripts, links or other files, to read on a screen and to print on A4.
 
-Whatever a stranger wrote is text alone: escaped, harmless, in a direction of its own, wrapped wherever it has to be.
+The text of strangers stays text: escaped, harmless, isolated in its direction of writing, wrapped anywhere if
+necessary.
 """
 
 import re
@@ -22,7 +23,7 @@ UNSURE = N_("The clock of the machine was not synchronised then.")
 NOT_STORED = N_("not stored any more")
 
 Row = tuple[str, str]
-"""A label, and what stands beside it, as HTML."""
+"""A label and its value, as HTML."""
 
 _KINDS = Phrases(
     {
@@ -37,7 +38,7 @@ _KINDS = Phrases(
 
 
 def draw(facts: EvidenceFacts, sums: Mapping[str, str]) -> str:
-    """Write the page, whole, in HTML; `sums` are the SHA-256 of the other files."""
+    """Return the whole page in HTML; `sums` are the SHA-256 of the other files."""
     title = _(TITLE, number=facts.number)
     body = _BODY.format(
         title=_html(title),
@@ -61,18 +62,18 @@ def draw(facts: EvidenceFacts, sums: Mapping[str, str]) -> str:
 
 
 def _top(facts: EvidenceFacts) -> str:
-    """Return what stands on top of each printed page; a name that a stranger chose is never part of a style sheet."""
+    """Return the header of each printed page, for the style sheet; a name that a stranger chose is never in it."""
     number = facts.number if facts.number.removeprefix("+").isdecimal() else "hotlined"
     return f"{number} · {local(facts.made_at)}"
 
 
 def _html(value: object) -> str:
-    """Write a value so that no browser obeys it; new lines stay."""
+    """Escape a value so that no browser obeys it; line breaks stay."""
     return text_in_html(value, "\n")
 
 
 def _typed(sentence: str) -> str:
-    """Show what stands between backticks as something to type."""
+    """Show the parts between backticks as something to type."""
     return re.sub("`([^`]*)`", r"<kbd>\1</kbd>", sentence)
 
 
@@ -174,7 +175,7 @@ _FATES = (
 
 
 def _by_hand(facts: EvidenceFacts) -> str:
-    """Write what people of the line sent to the number themselves, or nothing."""
+    """Return the texts that people of the line sent to the number themselves, or nothing."""
     texts = facts.held.by_hand
     if not texts:
         return ""
@@ -191,7 +192,7 @@ def _sent_by_hand(text: TextByHand) -> str:
 
 
 def _annex(contact: EvidenceContact) -> str:
-    """Write the raw data of a contact; nothing for a call, which has none."""
+    """Return the raw data of a contact; nothing for a call, which has none."""
     if not contact.parts:
         return ""
     inside = "".join(_segment(contact, part) for part in contact.parts)

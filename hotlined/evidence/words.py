@@ -1,4 +1,4 @@
-"""The sentences of the page: what is missing, and where each figure comes from. Braces are filled in by the page."""
+"""The sentences of the page: what is missing, and where each figure comes from. The page fills in the braces."""
 
 from hotlined.language import N_
 
@@ -36,7 +36,7 @@ MISSING = {
     "clock_now": N_("The clock of the machine was not synchronised when this page was made."),
     "line_number": N_("The line's own number is not known to the program."),
 }
-"""What is missing or uncertain, by what is the case; `contacts` are ids."""
+"""The sentences for what is missing or uncertain, by its cause; `contacts` are ids."""
 
 SHEET = (
     (
@@ -127,7 +127,7 @@ SHEET = (
         ),
     ),
 )
-"""Where each figure comes from: a term of the page, and its explanation."""
+"""The origin of each figure: a term of the page, and its explanation."""
 
 CHECK = N_(
     "To check the files: `sha256sum --check SHA256SUMS.txt` in their folder on Linux; `shasum -a 256 FILE`"

@@ -1,7 +1,7 @@
-"""The hub: a PostgreSQL (15 or later) that lines ask one thing, and that an admin sets up; only this speaks to it.
+"""The hub: a PostgreSQL (15 or later) that lines ask and an admin sets up; only this module connects to it.
 
-A line logs in as a role of its own, which may call one function of hub.sql and nothing else.
-Known to be wrong: a line can keep the hub's processor busy with queries of its own.
+A line logs in with a role of its own, which may call one function of hub.sql and nothing else. Known to be wrong: a
+line can keep the hub's processor busy with queries of its own.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ from hotlined.language import _
 if TYPE_CHECKING:
     import psycopg
 
-_LINES = "hotlined-lines"  # the group of all lines' roles; no line's name has a hyphen
+_LINES = "hotlined-lines"  # the group of all lines' roles; the name of a line never has a hyphen
 _ROLE = "hotlined_"
 _SECONDS = 10
 _END_SESSIONS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"
-_TRIES = 100  # to end sessions, a tenth of a second each
+_TRIES = 100  # to end a role's sessions, a tenth of a second each
 _WAITS: dict[str, Any] = {
     "connect_timeout": _SECONDS,
     "tcp_user_timeout": _SECONDS * 1000,
@@ -40,7 +40,7 @@ HBA = (
     "local    all  +{lines}       reject",
     "host     all  +{lines}  all  reject",
 )
-"""What stands first in pg_hba.conf: a line comes in with its password, by TLS or at a Unix socket, and here alone."""
+"""The first lines of pg_hba.conf: a line logs in with its password, by TLS or a Unix socket, to this database only."""
 
 
 class Hub:
@@ -52,7 +52,7 @@ class Hub:
     # ---- a line
 
     def ask(self, question: str) -> str:
-        """Return the answer to a question, both in JSON; raises HotlinedError for one that is too long."""
+        """Return the answer to a question, both in JSON; raises HotlinedError if it is too long."""
         text = self._row("SELECT hotlined.exchange(%s::jsonb)::text", question)
         if not isinstance(text, str) or len(text) > _LONGEST:
             raise HotlinedError(_("The hub answers what no hub of a fleet does."))
@@ -61,7 +61,7 @@ class Hub:
     # ---- an admin
 
     def init(self) -> list[str]:
-        """Make this database a hub, where it is none yet; return the lines that come first in pg_hba.conf."""
+        """Make this database a hub, unless it is one; return the lines to put first in pg_hba.conf."""
         with self._connection.transaction():
             if not self._row("SELECT to_regnamespace('hotlined') IS NOT NULL"):
                 self._connection.execute((resources.files("hotlined.fleet") / "hub.sql").read_bytes())
@@ -71,14 +71,14 @@ class Hub:
         return [each.format(database=database, lines=_LINES) for each in HBA]
 
     def invite(self, line: str, fingerprint: str, host: str | None) -> str:
-        """Let a line log in, with a new password; return its URL, in which it is. Invitations before that are void.
+        """Let a line log in, with a new password; return its URL with the password. Older invitations become void.
 
-        The first one of all gives the hub the fingerprint of the fleet's key; raises RefusedError for another key.
-        `host` is where lines find the hub, where the admin's own URL says something else.
+        The very first invitation gives the hub the fingerprint of the fleet's key; later, RefusedError is raised for
+        another key. `host` is the hub's address for the lines, if it differs from the one in the admin's own URL.
         """
         role = _ROLE + line
         password = secrets.token_urlsafe(24)
-        # so the password itself is in no log of the hub
+        # only a hash of the password is sent, so no log of the hub has the password
         verifier = self._connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
         self._require_key(fingerprint)
         is_known = self._is_there(role)
@@ -87,7 +87,7 @@ class Hub:
         with self._connection.transaction():
             if not is_known:
                 self._run("CREATE ROLE {} IN ROLE {}", role, _LINES)
-            # a bad network leaves connections open that nobody uses; a query of a line's own could fill the hub's disk
+            # 5, as a bad network leaves dead connections behind; 64 MB, or a line's own query could fill the disk
             self._run("ALTER ROLE {} LOGIN CONNECTION LIMIT 5", role)
             self._run("ALTER ROLE {} PASSWORD {}", role, password=verifier)
             self._run("ALTER ROLE {} SET temp_file_limit = '64MB'", role)
@@ -97,20 +97,20 @@ class Hub:
         return self._url(role, password, host)
 
     def remove(self, line: str) -> None:
-        """Shut a line out: no log-in, no session, nothing that it owns, no role; its rows stay.
+        """Shut a line out: no log-in, no session, no objects of its own, no role; its rows stay.
 
-        Raises RefusedError where no line of that name is in the fleet.
+        Raises RefusedError if no line of that name is in the fleet.
         """
         role = _ROLE + line
         if not self._is_there(role):
             raise RefusedError(_("The hub knows no line {line}.", line=line))
-        self._shut_out(role)  # for itself: whatever else fails, the line is out
+        self._shut_out(role)  # in a transaction of its own: the line is out even if the rest fails
         with self._connection.transaction():
             self._run("DROP OWNED BY {}", role)
             self._run("DROP ROLE {}", role)
 
     def lift(self, line: str, person: str | None) -> tuple[int, int]:
-        """Blank what a line that was removed had said, of one person or of all; return how many opt-outs and blocks.
+        """Blank the rows of a removed line, about one person or all; return the numbers of lifted opt-outs and blocks.
 
         Raises RefusedError for a line that is in the fleet, or never was.
         """
@@ -143,7 +143,12 @@ class Hub:
         return bool(self._row("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", role))
 
     def _shut_out(self, role: str) -> None:
-        """Take a role's log-in away and end its sessions, also one that changes its own role and does not commit."""
+        """Forbid a role to log in, and end its sessions; raises HotlinedError if some are left after `_TRIES`.
+
+        A session may change its own role in an open transaction, and the lock of that would stop our change for ever.
+        So the sessions are ended first, our change waits for the lock only 100 ms, and both are tried again. After the
+        change the sessions are ended until none is left: one may have logged in just before it.
+        """
         from psycopg.errors import LockNotAvailable  # noqa: PLC0415  heavy
 
         is_out = False
@@ -164,14 +169,14 @@ class Hub:
         return value
 
     def _run(self, statement: LiteralString, *names: str, password: str | None = None) -> None:
-        """Run a statement with names of roles in it, and a password, which no parameter can be."""
+        """Run a statement with names of roles and perhaps a password in it, which cannot be parameters."""
         from psycopg import sql  # noqa: PLC0415  heavy
 
         values = [*map(sql.Identifier, names), *([sql.Literal(password)] if password else [])]
         self._connection.execute(sql.SQL(statement).format(*values))
 
     def _url(self, role: str, password: str, host: str | None) -> str:
-        """Return the URL with which a line logs in: over TLS, bound to that very connection, or at a Unix socket."""
+        """Return the URL for a line's log-in: over TLS with channel binding, or at a Unix socket."""
         info = self._connection.info
         who, database = f"{role}:{password}", quote(info.dbname, safe="")
         if host is None:
@@ -186,9 +191,9 @@ class Hub:
 
 @contextlib.contextmanager
 def opened(url: str) -> Iterator[Hub]:
-    """Give a connection to the hub; raises UnavailableError without it, HotlinedError for anything else that fails."""
+    """Open a connection to the hub; raises UnavailableError if there is none, HotlinedError for any other failure."""
     try:
-        import psycopg  # noqa: PLC0415  heavy, and of a package that only a fleet needs
+        import psycopg  # noqa: PLC0415 heavy, and from a package that only a fleet needs
     except ImportError as error:
         raise UnavailableError(
             _("psycopg is missing, which speaks to the hub: {reason}.", reason=str(error)),

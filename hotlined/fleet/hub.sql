@@ -1,11 +1,11 @@
--- The hub of a fleet: what its lines say, each a row for each person. Run once, in one transaction, in a database of
--- PostgreSQL 15 or later, by whoever may make roles. A line LINE logs in as role hotlined_LINE and may call
--- hotlined.exchange; nothing here is granted to anybody else. The rules are in the head of hotlined/store/fleet.py.
+-- The hub of a fleet: one row per line and person, written by that line. Run this once, in one transaction, in a
+-- database of PostgreSQL 15 or later, as a role that may create roles. A line LINE logs in as role hotlined_LINE and
+-- may call hotlined.exchange; nobody else gets a right here. The rules are in the head of hotlined/store/fleet.py.
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hotlined') THEN
     CREATE ROLE hotlined NOLOGIN;
   END IF;
-  -- what any role may do to a disk: temporary tables, large objects; and locks until nobody can log in any more
+  -- no role may fill the disk with temporary tables or large objects, or hold locks until nobody can log in any more
   EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC', current_database());
   EXECUTE (SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure), ';')
     FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
@@ -17,19 +17,20 @@ GRANT pg_signal_backend, pg_read_all_stats TO hotlined;
 
 CREATE SCHEMA hotlined AUTHORIZATION hotlined;
 SET LOCAL ROLE hotlined;
--- one row, which the first invitation makes: its lock gives out places in the order of commits
+-- one row, made by the first invitation; `place` is the last position given to a row of `said`. Writers lock this row,
+-- so that places have the order of commits, and a line that reads on from a place misses nothing.
 CREATE TABLE hotlined.hub (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   id uuid NOT NULL DEFAULT gen_random_uuid(),
   place bigint NOT NULL DEFAULT 0,
-  key text NOT NULL CHECK (key ~ '^[0-9a-f]{64}$')  -- SHA-256 of the fleet's key, which is not here
+  key text NOT NULL CHECK (key ~ '^[0-9a-f]{64}$')  -- SHA-256 of the fleet's key; the hub never has the key
 );
 CREATE TABLE hotlined.lines (
   line text PRIMARY KEY CHECK (line ~ '^[a-z0-9][a-z0-9_]{0,21}$'),
   seen_at timestamptz,
   figures text CHECK (octet_length(figures) <= 2000)
 );
--- what lines take; a row that they do not take would stop all that come after it
+-- the times that lines accept; a row that a line refuses would stop all later rows
 CREATE DOMAIN hotlined.moment AS timestamptz CHECK (VALUE BETWEEN '1970-01-01T00:00Z' AND '9000-01-01T00:00Z');
 CREATE TABLE hotlined.said (
   line text NOT NULL REFERENCES hotlined.lines,
@@ -37,10 +38,10 @@ CREATE TABLE hotlined.said (
   version bigint NOT NULL CHECK (version BETWEEN 1 AND 1::bigint << 60),
   opted_out_at hotlined.moment,
   blocked_at hotlined.moment,
-  asked bigint CHECK (asked BETWEEN 1 AND 1::bigint << 60),  -- the version with which it asked to erase this person
+  asked bigint CHECK (asked BETWEEN 1 AND 1::bigint << 60),  -- the version in which it asked to erase this person
   asked_at hotlined.moment CHECK ((asked IS NULL) = (asked_at IS NULL)),
   answers int NOT NULL CHECK (answers BETWEEN 0 AND 1000000),
-  answered_at timestamptz,  -- the last of them, by this machine's clock
+  answered_at timestamptz,  -- the time of the last answer, by the hub's clock
   place bigint NOT NULL UNIQUE,
   PRIMARY KEY (line, person)
 );
@@ -64,11 +65,11 @@ BEGIN
   SELECT * INTO STRICT h FROM hotlined.hub;
   fits := coalesce(h.id::text = q->>'hub' AND asks_from <= h.place, false);
   IF fits AND q->'rows' <> '[]' THEN
-    -- a line that keeps a transaction open would keep the lock, and stop all others
+    -- a line that keeps a transaction open would keep the lock, and block all others
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE datname = current_database() AND usename LIKE 'hotlined\_%' AND pid <> pg_backend_pid()
         AND xact_start < clock_timestamp() - interval '10 seconds';
-    SELECT * INTO STRICT h FROM hotlined.hub FOR UPDATE;  -- others that say something wait here until the commit
+    SELECT * INTO STRICT h FROM hotlined.hub FOR UPDATE;  -- other lines with rows wait here until the commit
     h.place := greatest(h.place, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
     SELECT coalesce(max(version), 0) INTO highest FROM hotlined.said WHERE line = me;
     is_full := 50000 < (SELECT count(*) FROM hotlined.said WHERE line = me)
@@ -80,7 +81,7 @@ BEGIN
           clock_timestamp() - r.age * interval '1 second', h.place + row_number() OVER (ORDER BY r.version)
         FROM jsonb_to_recordset(q->'rows') AS r (person text, version bigint, opted_out_at timestamptz,
           blocked_at timestamptz, asked bigint, asked_at timestamptz, answers int, age bigint)
-        WHERE r.version < 1::bigint << 59  -- what is above is for `lift`
+        WHERE r.version < 1::bigint << 59  -- higher versions are reserved for `lift`
         ON CONFLICT (line, person) DO UPDATE SET version = excluded.version, opted_out_at = excluded.opted_out_at,
           blocked_at = excluded.blocked_at, asked = excluded.asked, asked_at = excluded.asked_at,
           answers = excluded.answers, answered_at = excluded.answered_at, place = excluded.place
@@ -105,8 +106,8 @@ BEGIN
     'echo', q - 'rows' - 'figures');
 END $$;
 
--- Blanks what a line that was struck off had said, of one person or of all, so that the others hear it; returns how
--- many opt-outs and blocks that lifts. A row that is gone would reach nobody.
+-- Blanks the rows of a removed line, about one person or all; returns the numbers of opt-outs and blocks that this
+-- lifts. The rows are blanked and not deleted, because the other lines would not notice a deletion.
 CREATE FUNCTION hotlined.lift(whose text, whom text DEFAULT NULL, OUT opt_outs bigint, OUT blocks bigint)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,7 +1,7 @@
-"""Invitations: what an admin brings to a line so that it is in the fleet, and the fleet's key, which no hub ever has.
+"""Invitations, with which an admin lets a line into the fleet, and the fleet's key, which the hub never has.
 
-An invitation is one line of JSON: `line`, `hub` (the URL with the line's login) and `key`. What `hotlined-setup` hands
-to the line's user has no `hub`: root keeps that.
+An invitation is one line of JSON: `line`, `hub` (the URL with the line's login) and `key`. The invitation that
+`hotlined-setup` hands to the line's user has no `hub`: root keeps it.
 """
 
 import json
@@ -16,28 +16,28 @@ from hotlined.errors import RefusedError, UsageError
 from hotlined.language import _
 
 KEY_FILE = "fleet.key"
-"""The fleet's key, beside the first invitation: 64 hexadecimal digits."""
+"""The file of the fleet's key, beside the first invitation: 64 hexadecimal digits."""
 LARGEST = 4096
-"""Octets of an invitation."""
+"""Largest size of an invitation, in bytes."""
 _KEY = re.compile("[0-9a-f]{64}")
 _LINE = re.compile("[a-z0-9][a-z0-9_]{0,21}")
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An invitation; `hub` is None where root has kept it."""
+    """An invitation; `hub` is None if root has kept it."""
 
     line: str
     key: bytes = field(repr=False)
     hub: str | None = field(repr=False)
 
     def to_json(self) -> str:
-        """Write it as one line."""
+        """Return the invitation as one line of JSON."""
         return json.dumps({"line": self.line, "hub": self.hub, "key": self.key.hex()}) + "\n"
 
 
 def require_line(line: str) -> None:
-    """Raise UsageError unless a line may be called so."""
+    """Raise UsageError unless this is a valid name of a line."""
     if not _LINE.fullmatch(line):
         raise UsageError(
             _("{line} is no line: a name has 1 to 22 of a-z, 0-9 and _, first a letter or digit.", line=line)
@@ -45,7 +45,7 @@ def require_line(line: str) -> None:
 
 
 def require_person(person: str) -> None:
-    """Raise UsageError unless this is how a fleet names somebody."""
+    """Raise UsageError unless this is a pseudonym, by which a fleet identifies a person."""
     if not pseudonym.is_one(person):
         raise UsageError(_("{person} is nobody in a fleet: `hotlined show NUMBER` prints one as ~….", person=person))
 
@@ -65,9 +65,9 @@ def read(octets: bytes) -> Invitation:
 
 
 def have_key(folder: Path, *, is_first: bool) -> bytes:
-    """Return the fleet's key, which lies beside the first invitation and is made with it.
+    """Return the fleet's key from the file beside the first invitation; make it with the first invitation.
 
-    Raises RefusedError where the hub has its fingerprint already, and it is not there.
+    Raises RefusedError if the file is missing although the hub has a key's fingerprint already.
     """
     path = folder / KEY_FILE
     try:

@@ -1,8 +1,7 @@
 """The exchange: takes the line's question to the hub and the hub's answer to the line, until it is stopped.
 
-It has no database and understands no row: the control program makes the question and judges the answer. While the line
-has nothing new and the hub has nothing for it, the same question is put again and again, and the control program is
-left alone.
+It has no database and understands no row: the control program makes the question and judges the answer. While neither
+the line nor the hub has news, the exchange repeats the same question and does not start the control program.
 """
 
 import json
@@ -24,40 +23,44 @@ from hotlined.language import Language, _
 from hotlined.timing import Backoff
 
 _FIGURES_SECONDS = 60.0
-"""Between two reports of how the line is, in a fleet of up to 60 lines. In a larger one it is a second for each line:
-the hub writes each report to its disk, and its answer has those of all lines."""
-_DOOR_SECONDS = 30.0  # a Pi Zero that has to start the control program first, and a database that is locked for a while
-_AT_ONCE = 100  # answers with news one after the other, before a pause: twenty thousand rows
-_UNMARKED = 4  # questions to the hub without a daemon's mark, before the line is asked: a minute
-_AWAY = '{"state": "not_answering"}'  # the figures of a line whose daemon does not live
-_HEARD_MODE = 0o644  # without a number in it, and its readers have no group in common with the exchange
+"""Seconds between two reports of the line's state, in a fleet of up to 60 lines; in a larger one, a second per line.
+
+The hub writes each report to its disk, and its answer has the reports of all lines.
+"""
+_DOOR_SECONDS = 30.0  # a Pi Zero may have to start the control program first; a database may be locked for a while
+_AT_ONCE = 100  # answers with news in a row before a pause: twenty thousand rows
+_UNMARKED = 4  # questions to the hub without a daemon's mark before the line is asked: a minute
+_AWAY = '{"state": "not_answering"}'  # the figures of a line whose daemon does not run
+_HEARD_MODE = 0o644  # no number is in it, and its readers share no group with the exchange
 
 Told = dict[str, Any]
 Door = Callable[[dict[str, Any] | None], Told]
-"""Hands an answer of the hub to the line, or None, and returns the next question: `question`, and `hub`, where it is,
-as far as the configuration says that."""
+"""Hands an answer of the hub, or None, to the line and returns its next question.
+
+The result has `question`, and `hub`, the hub's address if the configuration has it.
+"""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long the exchange waits, in seconds."""
+    """The waits of the exchange, in seconds."""
 
     look: float = 2.0
     """Between two looks at the daemon's mark."""
     read: float = 15.0
-    """Between two questions without news: a decision of one line is known to the others within 30 s."""
+    """Between two questions without news: the other lines know of a decision within 30 s."""
     pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0)
-    """Before a hub that was not reached is tried again."""
+    """Before the next try at a hub that was not reached."""
     misfits: tuple[float, ...] = (0.0, 1.0, 10.0, 60.0, 600.0)
-    """Before the line is asked again after an answer that does not fit: it may refuse to begin anew."""
+    """Before the line is asked again after an answer that does not fit: the line may refuse to start again."""
     refused: float = 60.0
-    """Before a line that refuses to exchange is asked again."""
+    """Before the next try at a line that refuses to exchange."""
 
 
 class HubExchange:
-    """Exchanges for one line: `door` asks the line, `url` is where its hub is, unless the line says that."""
+    """The exchange of one line: `door` asks the line; `url` is its hub's, unless the line gives it."""
 
     def __init__(
         self,
@@ -109,9 +112,9 @@ class HubExchange:
             raise
 
     def _exchange(self, hub: Hub, question: dict[str, Any], goes_on: Callable[[], bool], pauses: Backoff) -> None:
-        """Exchange over one connection, for as long as it lasts.
+        """Exchange over one connection, until it breaks.
 
-        The first answer without news is handed in, too: the line hears that nothing is wrong any more.
+        The first answer without news goes to the line, too, so that the line knows that nothing is wrong any more.
         """
         turns, is_settled = 0, False
         while goes_on():
@@ -133,9 +136,9 @@ class HubExchange:
                 question, _url = self._ask_line(None)
 
     def _wait(self) -> bool:
-        """Wait until the hub is to be asked again; return whether the line has something new.
+        """Wait until it is time to ask the hub again; return whether the line may have news.
 
-        Without a daemon nobody says that, and people may decide all the same.
+        Without a daemon there is no mark to show news, but people may still decide: so the line is asked now and then.
         """
         waited = 0.0
         mark = None
@@ -148,7 +151,7 @@ class HubExchange:
         return self._unmarked >= _UNMARKED
 
     def _ask_line(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
-        """Do as `_told` does; raises _LineError where the line asks nothing."""
+        """Do as `_told` does; raises _LineError if the line gives no question."""
         mark = self._fresh_mark()
         self._seen, self._unmarked = mark.changed if mark else None, 0
         try:
@@ -159,7 +162,7 @@ class HubExchange:
             raise _LineError(error.message, error.hint) from error
 
     def _told(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
-        """Hand in an answer, and return the next question and where the hub is."""
+        """Hand an answer to the line; return its next question and the hub's URL."""
         told = self._door(answer)
         url = self._url or told.get("hub")
         if not isinstance(url, str):
@@ -190,7 +193,7 @@ class HubExchange:
     def _note(
         self, *, reachable: bool, reason: str = "", not_let_in: bool = False, lines: list[Any] | None = None
     ) -> None:
-        """Write for everybody to read how the hub is, where that has changed, and each minute while it is there."""
+        """Write the state of the hub for everybody to read, when it changes, and each minute while it is reachable."""
         before, now = self._heard, clock.boottime()
         is_as_before = before is not None and before.reachable is reachable
         if is_as_before and before and before.reason == reason and lines is None:
@@ -208,7 +211,7 @@ class HubExchange:
         if lines is not None:
             found = replace(found, lines=tuple(lines), lines_boottime=now)
         self._heard = found
-        with suppress(OSError):  # a folder of somebody else, as for a person who exchanges by hand
+        with suppress(OSError):  # another user's folder, as when a person exchanges by hand
             write(self._place.heard, found, _HEARD_MODE)
 
     def _note_failure(self, error: HotlinedError) -> None:
@@ -216,16 +219,16 @@ class HubExchange:
 
     def _complain(self, error: HotlinedError) -> None:
         if error.message != self._said:
-            log.warning("%s", error.message)  # once: the log is on the card
+            log.warning("%s", error.message)  # only once, because the log is on the card
         self._said = error.message
 
 
 class _LineError(HotlinedError):
-    """The line asks nothing: its control program is away, or refuses."""
+    """The line gives no question: its control program does not run, or refuses."""
 
 
 def _has_news(question: dict[str, Any], answer: dict[str, Any]) -> bool:
-    """Tell whether the line has to see an answer."""
+    """Return whether the line has to see an answer."""
     return bool(
         question.get("rows")
         or question.get("again")
@@ -236,7 +239,7 @@ def _has_news(question: dict[str, Any], answer: dict[str, Any]) -> bool:
 
 
 def at(path: Path) -> Door:
-    """Return the door of a line's control program; whoever it is for may connect."""
+    """Return the door of a line's control program, at the socket `path`."""
 
     def ask(answer: dict[str, Any] | None) -> Told:
         request = {"verb": "exchange", "arguments": {"answer": answer}, "language": Language.ENGLISH}

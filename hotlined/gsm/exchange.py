@@ -177,8 +177,10 @@ class Exchange:
     def resynchronise(self, tries: int = len(PROBES)) -> None:
         """Let late answers pass, then write probes until one gets its own answer; ESC before each closes a prompt.
 
-        A probe is a harmless question with a prefix of its own. Raises ModemSilentError if none of `tries` probes,
-        nor those without ESC after them, got its own answer, or if `progress` ended the waits.
+        A probe is a harmless question whose answer has a prefix of its own: so it cannot be mistaken for a late answer
+        to an earlier command. That mistake would be dangerous: a late OK would be read as the result of the next
+        command, for example of a deletion. Raises ModemSilentError if none of `tries` probes, nor those without ESC
+        after them, got its own answer, or if `progress` ended the waits.
         """
         if self.in_step:
             self._protocol = Protocol()

@@ -209,7 +209,11 @@ class Storages:
         self._take_in(self.unknown)
 
     def _take_in(self, names: Iterable[str]) -> None:
-        """Select these; if one is refused, or is the union, use the union alone where possible."""
+        """Select these; if one is refused, or is the union, use the union alone where possible.
+
+        The texts of a storage that cannot be selected may still be seen in the union. SM and ME are then not used any
+        more: an index deleted under one of two names may be another text's under the other (see `UNION`).
+        """
         for name in sorted(names):
             # first, so that a storage that makes the modem hang is not selected again and again
             self._pending.discard(name)

@@ -294,7 +294,7 @@ def _refused(words: str, cure: str) -> RefusedError:
 
 
 def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
-    """Return the result of `tag`; `news` is None if there is no such contact: then raises HotlinedError."""
+    """Return the result of `tag` in a sentence; raises HotlinedError if there is no such contact (`news` is None)."""
     if news is None:
         raise no_contact(contact_id)
     if news:
@@ -317,7 +317,7 @@ def sorted_meanwhile(db: Database, contact_id: int, by: str) -> str:
 def told(contact_id: int, *, news: bool | None) -> str:
     """Return the result of asking the admin to look at a contact.
 
-    `news` is None if there is no such contact: then raises HotlinedError.
+    Raises HotlinedError if there is no such contact (`news` is None).
     """
     if news is None:
         raise no_contact(contact_id)
@@ -327,7 +327,7 @@ def told(contact_id: int, *, news: bool | None) -> str:
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
-    """Return the result of `tag --remove`; `news` is None if there is no such contact: then raises HotlinedError."""
+    """Return the result of `tag --remove`; raises HotlinedError if there is no such contact (`news` is None)."""
     if news is None:
         raise no_contact(contact_id)
     if news:
@@ -336,7 +336,7 @@ def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
 
 
 def kept(config: Config, contact_id: int, *, news: bool | None) -> str:
-    """Return the result of `keep`; `news` is None if there is no such contact: then raises HotlinedError."""
+    """Return the result of `keep` in a sentence; raises HotlinedError if there is no such contact (`news` is None)."""
     if news is None:
         raise no_contact(contact_id)
     if not news:

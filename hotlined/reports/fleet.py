@@ -113,7 +113,7 @@ def _trouble(code: TroubleCode, since: str | None) -> Trouble:
 
 
 def _members(heard: Heard, now: datetime, boottime: float) -> Iterator[FleetLine]:
-    """Yield the lines as the hub named them; a value that is not what it must be is dropped."""
+    """Yield the lines from the hub's answer; each value is checked, and an impossible one is dropped."""
     for row in heard.lines[:_MOST_LINES]:
         match row:
             case {"line": str(line), "away": int() | float() | None as away} if _NAME.fullmatch(line):

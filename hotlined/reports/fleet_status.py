@@ -39,6 +39,7 @@ class AskedStatus:
     person: str
     """The name that the fleet has for the person: a pseudonym."""
     by: str
+    """The line that asks."""
     since: Time | None
 
 

@@ -89,6 +89,7 @@ class LimitsReport:
     currency: str
     windows: ByWindow[Window]
     queue: dict[str, Queue]
+    """By share: new, known."""
     held: tuple[Sending, ...]
     worst: dict[str, Worst]
     answers: tuple[AnswerCost, ...]

@@ -218,6 +218,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     by_daemon = [said(each, config) for each in daemon.trouble if each.code != TroubleCode.ANSWER_REFUSED and alive]
     about_database = [trouble for trouble in by_daemon if is_about_database(trouble.code)]
     others = [trouble for trouble in by_daemon if not is_about_database(trouble.code)]
+    # the daemon uses the database and knows its trouble best; a failure here counts if the daemon reports none
     if not about_database and failure:
         about_database = [failure]
     elif not about_database and state in _UNUSABLE:

@@ -1,7 +1,7 @@
 """The figures of a line in the text format of Prometheus; names, labels and meanings are promises to scripts.
 
-A figure that is not known now is left out: without a living daemon those of the modem, without a readable database
-all totals. Labels are words of tables and names of storages; they never contain a number, a text or a tag.
+A figure that is not known now is left out: without a living daemon the figures of the modem, without a readable
+database all totals. Labels are words of tables and names of storages; they never contain a number, a text or a tag.
 """
 
 import math

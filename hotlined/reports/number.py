@@ -53,6 +53,7 @@ class NumberOutlook:
     """
 
     answer: bool
+    """True if it would be answered."""
     reason: Annotated[Reason, Form(type="string")]
     """More may be added."""
     in_seconds: Seconds | None
@@ -66,12 +67,16 @@ class ShownNumber(Correspondent):
     """The document of show NUMBER --json: everything about a number, a name or a short code."""
 
     country: str | None
+    """The code of ISO 3166; null if not known."""
     line_type: Annotated[LineType, Form(type="string")]
     next: NumberOutlook
     """The decision about a text that came now."""
     paused: bool
+    """True if the line is paused."""
     history: tuple[PreviewedContact, ...]
+    """Its newest contacts, the oldest first."""
     by_hand: tuple[TextByHand, ...]
+    """Texts that people sent to it by hand."""
     elsewhere: tuple[Elsewhere, ...]
     """The entries of other lines of the fleet about it."""
     fleet_pseudonym: str | None
@@ -287,7 +292,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
 
 
 def next_answer(report: NumberReport, config: Config, now: Now) -> str:
-    """Return when a number is answered next: an answer is on its way, its next text is answered, or from when on."""
+    """Return in words when a number is answered next, or that an answer to it is already on its way."""
     if queued := _queued_in_words(report, config):
         return _("one is on its way: {fate}", fate=queued)
     return _next_in_words(report.outlook, now, config)

@@ -1,8 +1,8 @@
 """The time without a contact, and whether it is much longer than usual.
 
-The usual pause is the shortest one for which it and all shorter pauses make up nine tenths of the last four weeks, by
-the hours that had a contact. So nights and weekends count, and a flood, with its many contacts in little time,
-changes nothing.
+Pauses are counted between hours that had a contact. The usual pause is the shortest one for which it and all shorter
+pauses make up nine tenths of the last four weeks. So nights and weekends count, and a flood, with its many contacts in
+little time, changes nothing.
 
 Known to be wrong: a line that is young, or contacted less than about once a day, is never found to be too quiet.
 """

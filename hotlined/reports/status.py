@@ -68,6 +68,7 @@ class LineStatus:
 
     alive: bool
     pid: int | None
+    """The process of the daemon that wrote its status last."""
     version: str
     line: str
     config: str
@@ -75,16 +76,21 @@ class LineStatus:
     mode: Annotated[str, Form(enum=(*Mode,))]
     paused: bool | None
     paused_by: str | None
+    """Null if the line is not paused."""
     since: Time | None
+    """The start of the daemon."""
     last_scan_at: Time | None
+    """The last time that the daemon listed the storages of the modem."""
     clock: ClockStatus
     queue: Annotated[dict[str, int], Form(keys=(*OPEN, AnswerState.UNCONFIRMED))] | None
+    """Answers by state; those in unconfirmed are of the last 24 hours."""
     budgets: ByWindow[Budget] | None
     modem: ModemStatus
     database_state: str | None
     """The state of the database: ok, full, denied, locked, damaged, replaced."""
     sending: Sending | None
     next_due_at: Time | None
+    """The earliest time of the next answer; null if none waits, or a person has to decide first."""
     credit: Credit | None
     backup: BackupStatus | None
     """Null also if no backup is configured."""

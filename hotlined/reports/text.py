@@ -37,12 +37,17 @@ class TextCost:
     segments: int
     max_segments: int
     fits: bool
+    """True if it takes at most `max_segments`."""
     characters_too_many: int
+    """The number of characters at the end that do not fit into `max_segments`."""
     price: Decimal | None
+    """Null if limits.price_per_segment is not set."""
     currency: str
     replaced: tuple[Replacement, ...]
     to_blame: tuple[ForcingCharacter, ...]
+    """The characters that force UCS-2."""
     segments_without_blamed: int
+    """The number of segments without any of these characters."""
 
 
 @dataclass(frozen=True, slots=True)

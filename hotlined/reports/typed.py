@@ -34,7 +34,7 @@ _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche
 _DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
 _SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,5})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTHS = {name.rstrip(".").upper(): number for names in MONTHS.values() for number, name in enumerate(names, 1)}
-"""The number of a month by its name in any language; no name means another month in another language."""
+"""The number of a month by its name in any language; no name means different months in two languages."""
 _NUMBERS = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})(?:[/.-]([0-9]{4}|[0-9]{2}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")

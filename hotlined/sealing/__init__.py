@@ -1,1 +1,1 @@
-"""Sealed backups: all that a line needs to begin again on a new card, in one file that the key on paper alone opens."""
+"""Sealed backups: everything that a line needs on a new card, in one file that only the key on paper opens."""

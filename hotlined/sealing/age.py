@@ -1,4 +1,7 @@
-"""Runs age (https://age-encryption.org), which seals and opens: all of it through pipes, and no key on a disk."""
+"""Runs age (https://age-encryption.org), which encrypts and decrypts: all through pipes, and no key on a disk.
+
+To seal is to encrypt a backup for a recipient, the public half of a key; the identity is the secret half.
+"""
 
 import contextlib
 import os
@@ -17,13 +20,13 @@ from hotlined.states import SealFailure
 from hotlined.words.conditions import SEAL_FAILURES
 
 _PIECE = 256 * 1024
-_ENOUGH = 2000  # characters of what age says
+_ENOUGH = 2000  # characters of age's messages
 
 
 def seal(recipients: Sequence[str], write: Callable[[IO[bytes]], None], take: Callable[[bytes], None]) -> None:
     """Seal what `write` writes, and hand it to `take` piece by piece; raises SealError, and what the two raise.
 
-    `take` is called by a thread of its own: age stops reading where nobody takes what it has made.
+    A thread calls `take`, because age stops reading its input when nobody takes its output.
     """
     command = [_program("age"), "--encrypt", *(f"--recipient={recipient}" for recipient in recipients)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -34,13 +37,13 @@ def seal(recipients: Sequence[str], write: Callable[[IO[bytes]], None], take: Ca
     taker = threading.Thread(target=_pour, args=(process.stdout, take, failures))
     taker.start()
     try:
-        with contextlib.suppress(BrokenPipeError):  # what age or the taker died of is told below
+        with contextlib.suppress(BrokenPipeError):  # the reason why age or `take` failed is raised below
             try:
                 write(process.stdin)
             finally:
                 process.stdin.close()
     except BaseException:
-        process.kill()  # what it has made so far would look whole
+        process.kill()  # age must not finish: its output so far would look like a whole file
         raise
     finally:
         taker.join()
@@ -57,7 +60,7 @@ def _pour(source: IO[bytes], take: Callable[[bytes], None], failures: list[BaseE
     try:
         while piece := source.read(_PIECE):
             take(piece)
-    except BaseException as error:  # noqa: BLE001  it is raised again by the one who waits
+    except BaseException as error:  # noqa: BLE001 `seal` raises it again
         failures.append(error)
     finally:
         source.close()  # age ends at its next write
@@ -65,7 +68,7 @@ def _pour(source: IO[bytes], take: Callable[[bytes], None], failures: list[BaseE
 
 @contextlib.contextmanager
 def opened(file: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
-    """Give what is in a sealed file as a stream; raises SealError where this key does not open it."""
+    """Give the content of a sealed file as a stream; raises SealError if this key does not open it."""
     read_end, write_end = os.pipe()
     try:
         os.write(write_end, f"{identity}\n".encode())
@@ -104,12 +107,12 @@ def make_identity() -> tuple[str, str]:
 
 
 def recipient_of(identity: str) -> str:
-    """Return the recipient that an identity opens."""
+    """Return the recipient of an identity."""
     return _run([_program("age-keygen"), "-y"], f"{identity}\n").strip()
 
 
 def is_there() -> bool:
-    """Tell whether age is installed."""
+    """Return whether age is installed."""
     return shutil.which("age") is not None
 
 

@@ -1,7 +1,8 @@
-"""What a sealed backup holds: a compressed tar whose last member is the database, written and read as a stream.
+"""The content of a sealed backup: a compressed tar whose last member is the database, written and read as a stream.
 
-Any tar opens it, once age has. Whoever knows the recipient can make a file that opens, so nothing is read but what
-`write` writes: plain headers of USTAR, regular files, each name once, none larger than it may be, and nothing behind.
+Any tar opens it, after age. Anybody who knows the recipient can make a file that opens, so `read` accepts only what
+`write` writes: plain headers of USTAR (the standard form of tar), regular files, each name once, limited sizes, and
+nothing after the end.
 """
 
 import gzip
@@ -30,7 +31,7 @@ CONFIG, ANSWER = "config.yaml", "answer.txt"
 KEY, FLEET, PINS = "hotlined.db.key", "hotlined.db.fleet", "hotlined.db.pins"
 PIN, URLS = "pin", "urls"
 BESIDE = {KEY: database_files.KEY, FLEET: database_files.FLEET, PINS: database_files.PINS}
-"""Those that lie beside the database, and what they are called after it."""
+"""The members that belong beside the database, with the endings of their file names there."""
 LARGEST_MEMBERS = {
     _ABOUT: 4096,
     CONFIG: LARGEST,
@@ -42,23 +43,26 @@ LARGEST_MEMBERS = {
     URLS: LARGEST,
     DATABASE: 4 << 30,
 }
-"""What may stand in a backup, and how many octets of it: the configuration, the answer's file, the keys beside the
-database, the SIM's PIN and the addresses of alerts if they are not in the configuration, and the database."""
-_LEVEL = 1  # of compression: a Pi spends its time on it, and texts shrink to a quarter all the same
+"""The members that a backup may have, with their largest sizes in bytes.
+
+They are the configuration, the answer's file, the keys beside the database, the SIM's PIN and the addresses of alerts
+if they are not in the configuration, and the database.
+"""
+_LEVEL = 1  # of compression, the fastest: a Pi is slow, and texts still shrink to a quarter
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024
 _MODE = 0o600
-_USTAR = b"ustar\x0000"  # magic and version; those of GNU differ
-_BEHIND = tarfile.RECORDSIZE + 2 * tarfile.BLOCKSIZE  # octets that end a tar: two blocks, and what fills its record
+_USTAR = b"ustar\x0000"  # magic and version; GNU's tar writes others
+_BEHIND = tarfile.RECORDSIZE + 2 * tarfile.BLOCKSIZE  # bytes that end a tar: two blocks, and the filling of its record
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z.+~-]{1,60}")
-# tarfile reads numbers of a header without looking whether they are any
+# tarfile does not check that the numbers in a header are numbers
 _SPOILED = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Of which line a backup is, when it was made, and by which version."""
+    """The line of a backup, when it was made, and by which version."""
 
     line: str
     made_at: str
@@ -83,7 +87,7 @@ def _member(name: str, octets: int) -> tarfile.TarInfo:
 
 
 class _Squeezed:
-    """A stream that is compressed as it is written."""
+    """A stream that compresses while it is written."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out, self._squeeze = out, zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
@@ -97,7 +101,7 @@ class _Squeezed:
 
 
 class _Pieces(io.RawIOBase):
-    """Pieces, read as a file is."""
+    """A sequence of pieces that can be read like a file."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._rest = pieces, b""
@@ -117,7 +121,7 @@ class _Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A backup that is read: what stands before its database, and the stream that the database comes in."""
+    """A backup that is being read: everything before its database, and the stream from which the database comes."""
 
     about: About
     small: Mapping[str, bytes]
@@ -125,7 +129,7 @@ class Opened:
     stream: _Readable
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the octets of the database; raises SealError where the backup does not end behind them."""
+        """Yield the bytes of the database; raises SealError if the backup does not end after them."""
         left = self.octets
         try:
             while left:
@@ -143,7 +147,7 @@ class Opened:
 
 
 def read(stream: IO[bytes]) -> Opened:
-    """Read a backup up to its database; raises SealError for what is none."""
+    """Read a backup up to its database; raises SealError if it is not a backup."""
     plain = gzip.GzipFile(fileobj=stream)
     small: dict[str, bytes] = {}
     try:
@@ -164,12 +168,12 @@ def read(stream: IO[bytes]) -> Opened:
 
 
 def _header(block: bytes) -> tuple[str, int]:
-    """Return the name and the size of a member; raises SealError for any that `write` does not make."""
+    """Return the name and the size of a member; raises SealError for a member that `write` does not make."""
     member = tarfile.TarInfo.frombuf(block, "ascii", "strict")
     is_plain = (
         block[257:265] == _USTAR
         and block[156:157] == tarfile.REGTYPE
-        and not any(block[345:])  # the longer names of USTAR
+        and not any(block[345:])  # the field for long names in USTAR
         and not member.linkname
         and member.mode == _MODE
     )
@@ -179,7 +183,7 @@ def _header(block: bytes) -> tuple[str, int]:
 
 
 def _up_to(stream: _Readable, most: int) -> bytes:
-    """Return the next octets of a stream, fewer only where it ends."""
+    """Return the next bytes of a stream, fewer than `most` only at its end."""
     found = b""
     while len(found) < most and (piece := stream.read(most - len(found))):
         found += piece
@@ -207,7 +211,7 @@ def _about(octets: bytes) -> About:
 
 
 def _sound(found: Any) -> About:
-    """Return what a backup says about itself; raises ValueError, KeyError and TypeError for anything else."""
+    """Return a backup's description of itself; raises ValueError, KeyError or TypeError if it is malformed."""
     about = About(**found)
     is_sound = (
         set(found) == {field.name for field in fields(About)}

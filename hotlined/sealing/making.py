@@ -1,4 +1,4 @@
-"""Makes a sealed backup of a line: its database as it is now and what else a new card needs, written where it stays."""
+"""Makes a sealed backup of a line, the database as it is now and the rest that a new card needs, and stores it."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,14 +21,14 @@ from hotlined.store.line import line
 from hotlined.systemd import maybe_credential
 
 CREDENTIALS = (archive.PIN, archive.URLS)
-"""What the unit hands over of files that only root reads; see systemd/hotlined-offcard@.service."""
+"""The credentials that the unit hands over from files that only root reads; see systemd/hotlined-offcard@.service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A sealed backup: its name, where it is, and what is in it; in two places it may have two names.
+    """A sealed backup: its name, its places and its members; in two places it may have two names.
 
-    `lacks` is what it has not of that which the unit would have handed over.
+    `lacks` are the members that only the unit could have handed over.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Made:
 
 
 def make(config: Config) -> Made:
-    """Make a backup, and record that or why it failed; raises SealError, StoreError, RefusedError, OSError."""
+    """Make a backup, and record it or why it failed; raises SealError, StoreError, RefusedError, OSError."""
     with open_beside_daemon(config.database) as db:
         began = db.now()
     try:
@@ -66,7 +66,7 @@ def _make(config: Config, began: Now) -> Made:
         if is_wanted:
             try:
                 made.append(put(config, small, began))
-            except SealError as error:  # the other place gets one all the same
+            except SealError as error:  # the other place still gets a backup
                 failures.append(error)
     if failures:
         raise _all_of(failures)
@@ -76,17 +76,17 @@ def _make(config: Config, began: Now) -> Made:
 
 
 def _all_of(failures: Sequence[SealError]) -> SealError:
-    """Return one error that says all that failed; recorded is the first, the folder's, which waits for a person."""
+    """Return one error for all failures; the first, of the folder, is the one that is recorded and needs a person."""
     first, *others = failures
     if not others:
         return first
-    # what did not arrive is tried again: the exit code asks for it whatever else failed
+    # a failed transfer is tried again: the exit code asks for it, whatever else failed
     kind = UnsentError if any(isinstance(error, UnsentError) for error in failures) else SealError
     return kind(" ".join(map(str, failures)), " ".join(error.hint for error in failures), first.failure)
 
 
 def _shelve(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, str]:
-    """Put a backup into the folder; return its name, and where it is."""
+    """Put a backup into the folder; return its name and its path."""
     assert config.backup.folder
     shelf = Shelf(config.backup.folder, config.line)
     shelf.require_elsewhere(config.database)
@@ -104,7 +104,7 @@ def _shelve(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str
 
 
 def _send(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, str]:
-    """Send a backup to the other machine; return its name there, and where it is."""
+    """Send a backup to the other machine; return its name there and its place."""
     with sending(config.runtime_dir, config.line, began.utc) as on_its_way:
         _seal(config, small, began, on_its_way.write)
         name = on_its_way.finish()
@@ -112,7 +112,7 @@ def _send(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, 
 
 
 def _seal(config: Config, small: Mapping[str, bytes], began: Now, take: Callable[[bytes], None]) -> None:
-    """Seal the line as it is now, and hand it over piece by piece."""
+    """Seal the line as it is now, and hand it to `take` piece by piece."""
     about = archive.About(config.line, began.rfc3339, __version__)
     with snapshot(config.database) as database:
         write = partial(archive.write, about=about, small=small, database=database)
@@ -120,10 +120,10 @@ def _seal(config: Config, small: Mapping[str, bytes], began: Now, take: Callable
 
 
 def _small(config: Config) -> Iterator[tuple[str, bytes]]:
-    """Yield what a new card needs beside the database, as far as there is such."""
+    """Yield the files that a new card needs beside the database, if they exist."""
     yield archive.CONFIG, files.read(config.path).encode()
     if file := config.answer.text_file:
-        with contextlib.suppress(OSError):  # one that the line's user cannot read answers nobody
+        with contextlib.suppress(OSError):  # an unreadable answer is never sent anyway
             yield archive.ANSWER, answer_octets(file)
     for name, ending in archive.BESIDE.items():
         if octets := pseudonym.maybe_key(beside(config.database, ending)):

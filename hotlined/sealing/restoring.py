@@ -1,7 +1,8 @@
-"""Opens a backup for `hotlined-setup restore`: database and keys are staged, and the rest is handed back.
+"""Opens a backup for `hotlined-setup restore`: stages database and keys, and hands the rest back.
 
-All of this is the line's user's work: a backup may be anybody's who knows the recipient. Root takes the octets of
-configuration, answer, PIN and addresses as they are and shows what is written here; see debian/hotlined-setup.
+Staged files wait beside their place until a person has agreed. All of this runs as the line's user, because anybody who
+knows the recipient may have made the backup. Root takes the bytes of configuration, answer, PIN and addresses
+unchanged, and shows what is written here; see debian/hotlined-setup.
 """
 
 import base64
@@ -23,13 +24,13 @@ from hotlined.store.people import backup
 from hotlined.words.harmless import harmless
 from hotlined.words.times import moment
 
-_DATABASE = "database"  # the key that says where it lies
-_LINES = 60  # of an answer that are shown
+_DATABASE = "database"  # the configuration's key for the database's place
+_LINES = 60  # at most, when an answer is shown
 _PIECE = 64 * 1024
 
 
 def place_of_database(path: Path) -> Path:
-    """Return where the database of a line lies: where the configuration installed here says, else where all do."""
+    """Return the place of a line's database: from the configuration installed here, else the default."""
     with contextlib.suppress(ConfigError):
         installed = salvage(path)
         if _DATABASE not in installed.unknown:
@@ -38,13 +39,13 @@ def place_of_database(path: Path) -> Path:
 
 
 def _nothing(path: Path) -> Config:
-    """Return what an empty configuration means."""
+    """Return the meaning of an empty configuration."""
     return salvage_text("", path).config
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackedFile:
-    """A file that is root's to write: its octets in base64, what is shown of it, and whether it can be used."""
+    """A file for root to write: its bytes in base64, the lines to show about it, and whether it can be used."""
 
     octets: str
     shown: list[str]
@@ -53,16 +54,16 @@ class UnpackedFile:
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What root needs of a backup: what is said of it, and its files by their names."""
+    """The part of a backup that root needs: sentences about it, and its files by name."""
 
     said: list[str]
     files: dict[str, UnpackedFile]
 
 
 def unpack(file: IO[bytes], identity: str, path: Path) -> Unpacked:
-    """Stage what is in a sealed backup for the line whose configuration is `path`; return what root needs of it.
+    """Stage the content of a sealed backup for the line of the configuration `path`; return the part that root needs.
 
-    Raises SealError and StoreError where it cannot be used, OSError.
+    Raises SealError and StoreError if the backup cannot be used, and OSError.
     """
     database = place_of_database(path)
     try:
@@ -92,7 +93,7 @@ def unpack_plain(file: IO[bytes], path: Path) -> Unpacked:
 
 
 def place(path: Path) -> list[str]:
-    """Put in place what was staged; return what is said of it, the contacts that are left behind last."""
+    """Put the staged files in place; return sentences about it, the last one about the contacts left behind."""
     database = place_of_database(path)
     try:
         placed = backup.place(database)
@@ -102,7 +103,7 @@ def place(path: Path) -> list[str]:
 
 
 def discard(path: Path) -> None:
-    """Remove what was staged and is not wanted."""
+    """Remove the staged files if they are not wanted."""
     backup.discard(place_of_database(path))
 
 
@@ -128,7 +129,7 @@ def _placed(placed: backup.Placed, name: str) -> Iterator[str]:
 
 
 def _files(small: Mapping[str, bytes], path: Path, database: Path) -> Iterator[tuple[str, UnpackedFile]]:
-    """Yield each file that is root's to write, with its name."""
+    """Yield each file for root to write, with its name."""
     for name in (archive.CONFIG, archive.ANSWER, archive.PIN, archive.URLS):
         if (octets := small.get(name)) is None:
             continue
@@ -145,7 +146,7 @@ def _files(small: Mapping[str, bytes], path: Path, database: Path) -> Iterator[t
 
 
 def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, list[str]]:
-    """Return whether a configuration can be used here, and what would change with it or what is wrong with it."""
+    """Return whether a configuration can be used here, and the changes that it makes or its faults."""
     try:
         coming = parse_octets(octets, path)
     except ConfigError as error:
@@ -168,7 +169,7 @@ def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, lis
 
 
 def _answer(octets: bytes, path: Path) -> Iterator[str]:
-    """Yield the answer that is in a backup, and the one that is here."""
+    """Yield the answer in a backup, and the one that is here."""
     here = b""
     with contextlib.suppress(OSError):
         here = path.with_name(f"{path.stem}.txt").read_bytes()
@@ -182,6 +183,6 @@ def _answer(octets: bytes, path: Path) -> Iterator[str]:
 
 
 def _addresses(octets: bytes) -> Iterator[str]:
-    """Yield what kinds of addresses there are; what stands behind is a secret."""
+    """Yield the kind of each address; the rest of it is a secret."""
     for each in octets.decode(errors="replace").split()[:_LINES]:
         yield f"{harmless(each.partition(':')[0][:20])}://***"

@@ -1,8 +1,8 @@
-"""Sends a sealed backup to another machine, by a program at a socket that has a network and no database.
+"""Sends a sealed backup to another machine, through a program at a socket that has a network and no database.
 
-It is handed a line that says of which line and moment the backup is, the octets, and their SHA-256 in hexadecimal
-digits; it hands them on by ssh (systemd/hotlined-away@.service). What comes back once the backup is on the disk of the
-other machine, which numbers it, is its name there: docs/examples/receive-backup is that side.
+The program gets a line with the name of the hotline's line and the moment, the bytes of the backup, and their SHA-256
+in hexadecimal digits; it passes them on by ssh (systemd/hotlined-away@.service). When the backup is on the other
+machine's disk, that machine numbers it and answers with its name there; docs/examples/receive-backup is that side.
 """
 
 import contextlib
@@ -19,29 +19,29 @@ from hotlined.states import SealFailure
 from hotlined.words.conditions import SEAL_FAILURES
 
 PATIENCE_SECONDS = 600.0  # for a piece of 256 KiB, and for the disk of the other machine
-_LONGEST_ANSWER = 200  # octets; more is no name
+_LONGEST_ANSWER = 200  # bytes; a longer answer is not a name
 
 
 def socket_path(runtime_dir: Path) -> Path:
-    """Return where the program listens, for all lines of this machine."""
+    """Return the socket of the program, one for all lines of this machine."""
     return wire.socket_path(runtime_dir, "away", "all")
 
 
 class BackupTransfer:
-    """A backup on its way: it has arrived once `finish` returns."""
+    """A backup on its way; it has arrived when `finish` returns."""
 
     def __init__(self, connection: socket.socket, line: str) -> None:
         self._connection, self._line = connection, line
         self._digest = hashlib.sha256()
 
     def write(self, octets: bytes) -> None:
-        """Send on; raises UnsentError."""
+        """Send the next bytes; raises UnsentError."""
         self._digest.update(octets)
         with _named_errors():
             self._connection.sendall(octets)
 
     def finish(self) -> str:
-        """End it, wait until the other machine has it on its disk, and return its name there; raises UnsentError."""
+        """End the backup, wait until the other machine has it on disk, return its name there; raises UnsentError."""
         answer = b""
         with _named_errors():
             self._connection.sendall(self._digest.hexdigest().encode())
@@ -57,7 +57,7 @@ class BackupTransfer:
 
 @contextlib.contextmanager
 def sending(runtime_dir: Path, line: str, made_at: datetime) -> Iterator[BackupTransfer]:
-    """Give a backup to be sent; raises UnsentError where it does not arrive: it can be tried again."""
+    """Open a transfer; raises UnsentError if the backup does not arrive: it can be tried again."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(PATIENCE_SECONDS)
         with _named_errors():
@@ -68,7 +68,7 @@ def sending(runtime_dir: Path, line: str, made_at: datetime) -> Iterator[BackupT
 
 @contextlib.contextmanager
 def _named_errors() -> Iterator[None]:
-    """Raise an OSError of the connection as what it means."""
+    """Raise an OSError of the connection as an UnsentError."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,8 @@
-"""The folder that sealed backups of lines lie in, on a disk that can be full, read-only, or pulled at any moment.
+"""The folder for sealed backups of lines, on a disk that can be full, read-only, or pulled out at any moment.
 
-A backup is written under another name, brought to the disk, read back from there, and only then called what it is; the
-oldest go after that. Which is the newest is said by a number and not by the clock: after a start it may say 1970.
-Several lines can have one folder. Known to be wrong: two lines of one name, on two machines, share their backups.
+A backup is written under a temporary name, synced to the disk, read back, and only then gets its name; after that the
+oldest backups are removed. The newest is the one with the highest number, because after a start the clock may be in
+1970. Several lines can share a folder. Known to be wrong: two lines of one name, on two machines, share their backups.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from hotlined.states import SealFailure
 from hotlined.words.conditions import SEAL_FAILURES
 
 NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")
-"""What a backup is called: of which line, the how manieth, of when."""
+"""The name of a backup: LINE-NUMBER-TIME.age."""
 _UNFINISHED = ".unfinished"
 _MODE = 0o600
 _PIECE = 256 * 1024
@@ -39,20 +39,20 @@ _FAILURES: Mapping[int | None, SealFailure] = {
 
 
 def failed(failure: SealFailure, folder: Path) -> SealError:
-    """Return the error that a backup could not be put into a folder."""
+    """Return the error for a backup that could not be put into a folder."""
     known = SEAL_FAILURES[failure]
     return SealError(known.words.format(folder=folder), known.cure.format(folder=folder), failure)
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A folder, and the line whose backups are meant."""
+    """A folder, and the line whose backups these methods are about."""
 
     folder: Path
     line: str
 
     def backups(self) -> list[Path]:
-        """Return the backups of the line, the oldest first; raises OSError."""
+        """Return the backups of the line, oldest first; raises OSError."""
         found = {path.name: NAME.fullmatch(path.name) for path in self.folder.iterdir()}
         return [self.folder / name for name, match in sorted(found.items()) if match and match["line"] == self.line]
 
@@ -65,36 +65,36 @@ class Shelf:
 
     @contextlib.contextmanager
     def new(self, now: datetime) -> Iterator["Writing"]:
-        """Give a backup to be written; what is not finished does not stay. Raises SealError, RefusedError."""
+        """Give a backup to be written; it is removed unless finished. Raises SealError, RefusedError."""
         unfinished = self.folder / f".{self.line}{_UNFINISHED}"
         with self._named_errors():
             descriptor = files.open_plain(unfinished, os.O_RDWR, _MODE)
         try:
             with self._named_errors():
-                with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+                with contextlib.suppress(PermissionError):  # FAT has no file modes
                     os.fchmod(descriptor, _MODE)
                 if not files.lock(descriptor):
                     raise RefusedError(
                         _("Another backup is being written to {folder}.", folder=self.folder), _("Wait until it ends.")
                     )
-                os.ftruncate(descriptor, 0)  # of one that was cut off
+                os.ftruncate(descriptor, 0)  # drop the rest of a write that was cut off
                 try:
                     yield Writing(self, descriptor, unfinished, now)
                 finally:
-                    with contextlib.suppress(OSError):  # it has its name, or the disk is gone
+                    with contextlib.suppress(OSError):  # the file has its name by now, or the disk is gone
                         unfinished.unlink()
         finally:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
     def keep(self, count: int) -> None:
-        """Remove all but the newest; what cannot be removed stays."""
+        """Remove all backups except the newest `count`; one that cannot be removed stays."""
         for path in self.backups()[:-count]:
             with contextlib.suppress(OSError):
                 path.unlink()
 
     def make_room(self) -> bool:
-        """Remove the oldest backup where there is another one; tell whether that happened."""
+        """Remove the oldest backup unless it is the only one; return whether it was removed."""
         with contextlib.suppress(OSError):
             oldest, *others = self.backups()
             if others:
@@ -110,7 +110,7 @@ class Shelf:
 
     @contextlib.contextmanager
     def _named_errors(self) -> Iterator[None]:
-        """Raise an OSError of the disk as a SealError; what has no name of its own is that the disk was lost."""
+        """Raise an OSError of the disk as a SealError; an unknown error means that the disk was lost."""
         try:
             yield
         except OSError as error:
@@ -118,14 +118,14 @@ class Shelf:
 
 
 class Writing:
-    """A backup as it is written: it has no name until `finish`."""
+    """A backup that is being written; it has no name until `finish`."""
 
     def __init__(self, shelf: Shelf, descriptor: int, path: Path, now: datetime) -> None:
         self._shelf, self._descriptor, self._path, self._now = shelf, descriptor, path, now
         self._digest, self.octets = hashlib.sha256(), 0
 
     def write(self, octets: bytes) -> None:
-        """Write on; raises OSError."""
+        """Write the next bytes; raises OSError."""
         self._digest.update(octets)
         self.octets += len(octets)
         view = memoryview(octets)
@@ -133,9 +133,9 @@ class Writing:
             view = view[os.write(self._descriptor, view) :]
 
     def finish(self) -> Path:
-        """Bring it to the disk, read it back, give it its name, and return that; raises OSError, SealError."""
+        """Sync it to the disk, read it back, give it its name, and return its path; raises OSError, SealError."""
         os.fsync(self._descriptor)
-        with contextlib.suppress(OSError):  # a file system that cannot: then it is read from memory
+        with contextlib.suppress(OSError):  # some file systems cannot do this: then the backup is read back from memory
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         if self._read_back() != self._digest.digest():
             raise failed(SealFailure.ALTERED, self._shelf.folder)

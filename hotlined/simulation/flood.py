@@ -1,4 +1,4 @@
-"""What comes in a simulation: a flood that is made up, or the log of what really came."""
+"""The contacts of a simulation: an invented flood, or the log of real contacts."""
 
 import csv
 import random
@@ -20,16 +20,14 @@ from hotlined.states import ContactKind
 
 HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEARS = range(1970, 3000)  # of a log: also what a machine without a clock writes
+_YEARS = range(1970, 3000)  # of a log; a machine without a clock chip may write 1970
 _COLUMNS = ("received_at", "originator", "kind", "text")
-_ESCAPED = re.compile(
-    r"\A'(?=[=+\-@\t\r])"
-)  # the apostrophe that `log --csv` puts before what a spreadsheet calculates
+_ESCAPED = re.compile(r"\A'(?=[=+\-@\t\r])")  # the apostrophe of `log --csv` before a formula
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A contact to come, in seconds since the first."""
+    """A contact of the simulation; `at` is in seconds since the first."""
 
     at: float
     kind: str
@@ -40,8 +38,9 @@ class Arrival:
 def flood(messages: int, numbers: int, hours: int, new: int, config: Config, rng: random.Random) -> Iterator[Arrival]:
     """Yield texts spread evenly over the hours; `new` percent of them come from numbers never seen before.
 
-    No text is like another, so that the guard against machines stays out of it. The numbers begin with +999, which is
-    no country (ITU-T E.164), and are taken for mobile numbers of one that is answered, and whose answers cost most.
+    All texts differ, so that the guard against machines does not react. The numbers begin with +999, which is not a
+    country (ITU-T E.164); they count as mobile numbers of the answered country with the longest answers, the dearest
+    one.
     """
     countries = config.numbers.answer_countries or (config.numbers.country,)
     country = max(countries, key=lambda each: _segments(config.answer, each))
@@ -54,7 +53,7 @@ def flood(messages: int, numbers: int, hours: int, new: int, config: Config, rng
 
 
 def _segments(answer: AnswerConfig, country: str) -> int:
-    """Return how many segments the first answers to a number of a country take at most, each of them once."""
+    """Return the most segments that the first answers to a number of a country can take, each step once."""
     return sum(
         max((plan(wording.text, answer.encoding).segments for wording in answer.choices(step, country)), default=0)
         for step in range(max(1, len(answer.steps)))
@@ -62,9 +61,9 @@ def _segments(answer: AnswerConfig, country: str) -> int:
 
 
 def replay(path: Path, config: Config) -> Iterator[Arrival]:
-    """Yield the contacts of a log that `log --csv` wrote, in its order; a calendar that was put back stands still.
+    """Yield the contacts of a log from `log --csv`, in its order; where its calendar goes back, time waits.
 
-    Raises UsageError for what is no such log, with the line.
+    Raises UsageError, with the line, if the file is not such a log.
     """
     who = lru_cache(maxsize=4096)(lambda cell: _identity(cell, config.numbers.country))
     began: datetime | None = None
@@ -95,7 +94,7 @@ def _require_columns(names: Collection[str]) -> None:
 
 
 def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
-    """Read the cells of one row; raises ValueError that says what is wrong."""
+    """Read the cells of one row; raises ValueError with the reason if one is wrong."""
     received_at, originator, kind, text = (_ESCAPED.sub("", row[name] or "") for name in _COLUMNS)
     (originator + text).encode()
     moment = None
@@ -111,7 +110,7 @@ def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
 
 
 def _identity(cell: str, country: str) -> Identity:
-    """Return the identity of an originator; a pseudonym is taken for a mobile number of the line's country."""
+    """Return the identity of an originator; a pseudonym counts as a mobile number of the line's country."""
     if cell.startswith("~"):
         return Identity(cell, cell, country, LineType.MOBILE)
     digits = cell.removeprefix("+")

@@ -1,6 +1,6 @@
 """Contacts recorded, judged and answered in virtual time, by the functions that the daemon uses.
 
-Known to be wrong: what waits is looked at every ten minutes and not every second, so an answer that turns stale is
+Known to be wrong: a waiting answer is checked every ten minutes, not every second, so an answer that gets too old is
 cancelled up to ten minutes late.
 """
 
@@ -22,12 +22,12 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import commit_share_wait
 
 LOOK_AGAIN_SECONDS = 600.0
-"""How often an answer that waits is looked at again, though no window has room."""
-TICK_SECONDS = 1.0  # nothing that waits is looked at more often, as in the daemon
+"""The longest time between two checks of a waiting answer, even if no window has room."""
+TICK_SECONDS = 1.0  # the shortest time between two checks, as in the daemon
 
 
 class VirtualSender:
-    """Sends answers in virtual time as the daemon does in real time, to a network that takes every segment."""
+    """Sends answers in virtual time as the daemon does in real time; its network takes every segment."""
 
     def __init__(self, db: Database, config: Config, rules: policy.Rules) -> None:
         self._db = db
@@ -40,7 +40,7 @@ class VirtualSender:
         self._waits: dict[Share, float] = {}
 
     def expect(self, due: float, share: Share) -> None:
-        """Plan a look for when an answer is due, or later if its share waits or a segment has just left."""
+        """Plan a check for when an answer is due, or later if its share waits or a segment has just left."""
         self._look_at = min(self._look_at, max(due, self._waits.get(share, due), self._free_at))
 
     def run_until(self, at: float) -> None:
@@ -49,7 +49,7 @@ class VirtualSender:
             self._look_at = self._look(self._look_at)
 
     def _look(self, at: float) -> float:
-        """Send at most one segment and return when to look again."""
+        """Send at most one segment and return the time of the next check."""
         now = _now(at)
         queue.sweep(self._db, self._rules.max_age, now, by_calendar=False)
         for turn in queue.due(self._db, now):
@@ -78,12 +78,12 @@ class VirtualSender:
         return self._look_at
 
     def _compose(self, step: int, country: str | None, _draw: int) -> gate.Composition | None:
-        """Choose the dearest variant: the worst that can happen, and the same at every run."""
+        """Choose the variant with the most segments: the worst case, and the same in every run."""
         choices = [self._plans[wording.text] for wording in self._answer.choices(step, country)]
         return gate.Composition(max(choices, key=attrgetter("segments")), step) if choices else None
 
     def _room_at(self, now: Now, share: Share) -> float:
-        """Return when a share that waits is looked at again: when every window has room, or before."""
+        """Return the next check of a waiting share: when every window has room, but within `LOOK_AGAIN_SECONDS`."""
         segments = max(planned.segments for planned in self._plans.values())
         occupied = windows.occupancy(self._db, now, shadow=False)
         room = max(
@@ -94,7 +94,7 @@ class VirtualSender:
 
 
 def _encode(_recipient: str, planned: Plan, _reference: int) -> list[EncodedSegment]:
-    """Return empty segments: the gate counts segments and does not read them."""
+    """Return empty segments: the gate only counts them."""
     return [EncodedSegment("", 0)] * planned.segments
 
 
@@ -103,7 +103,7 @@ def play(
 ) -> float:
     """Record, judge and answer all arrivals, and return the end: the longest delay after the last of them.
 
-    `rules` are those of the line; without them, those of the configuration alone.
+    `rules` are the line's; if None, those of the configuration alone.
     """
     rules = rules or config.rules()
     sender = VirtualSender(db, config, rules)

@@ -1,4 +1,4 @@
-"""The sums of a simulation: what became of the contacts, what was spent, and what each window held at most."""
+"""The sums of a simulation: what became of the contacts, the segments spent, the fullest moment of each window."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ from hotlined.store.line.database import Database
 from hotlined.store.reading import simulation
 from hotlined.words.amounts import maybe_price
 
-HOURLY_UP_TO = 100 * HOUR_SECONDS  # what lasts longer is counted by the day
+HOURLY_UP_TO = 100 * HOUR_SECONDS  # longer simulations are counted by the day
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The most segments that any window held, and its limit."""
+    """The most segments that a window ever had, and its limit."""
 
     segments: int
     limit: int
@@ -27,7 +27,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """An hour or a day: when it begins, in seconds since the first contact, and what happened in it."""
+    """An hour or a day: its start, in seconds since the first contact, and its numbers of contacts and answers."""
 
     start_seconds: int
     received: int
@@ -36,7 +36,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class FloodReport:
-    """What `simulate --json` prints; contacts are counted by their fate, each with its reasons."""
+    """The document of `simulate --json`; contacts are counted by their fate, and each fate by its reasons."""
 
     seed: Annotated[int, Form(minimum=None)]
     seconds: Seconds
@@ -52,7 +52,7 @@ class FloodReport:
 
 
 def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodReport:
-    """Return the report of a simulation that ended after so many seconds."""
+    """Return the report of a simulation of this many seconds."""
     fates = simulation.fates(db)
     segments, worst = peaks(simulation.segment_times(db))
     bin_seconds = HOUR_SECONDS if seconds <= HOURLY_UP_TO else DAY_SECONDS
@@ -74,11 +74,11 @@ def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodRepo
 
 
 def peaks(times: Iterable[float]) -> tuple[int, dict[str, int]]:
-    """Return how many moments there are, in order, and the most of them that each sliding window held."""
+    """Count the moments, which come in order, and return their number and the most of them in each sliding window."""
     held: dict[str, deque[float]] = {name: deque() for name in policy.WINDOW_SECONDS}
     most = dict.fromkeys(held, 0)
     count = 0
-    for count, time in enumerate(times, 1):  # noqa: B007  the last count is what is wanted
+    for count, time in enumerate(times, 1):  # noqa: B007 only the last count is used
         for name, window in held.items():
             window.append(time)
             while window[0] <= time - policy.WINDOW_SECONDS[name]:

@@ -20,7 +20,7 @@ from hotlined.simulator.server import Server
 
 
 class _Command(click.Command):
-    """A command whose help ends with the messages and the faults, from their tables."""
+    """A command whose help ends with tables of the messages and the faults."""
 
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the tables."""

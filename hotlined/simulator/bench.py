@@ -1,4 +1,4 @@
-"""One modem, one SIM, one network and one port, put together, with everything that happens as events."""
+"""One modem, one SIM, one network and one port, put together; everything that happens is an event."""
 
 import time
 from collections import Counter
@@ -22,14 +22,14 @@ Listener = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a simulator is made of."""
+    """The properties of a simulator."""
 
     link: Path | None = None
     sim_size: int | None = None
     me_size: int | None = None
     me_is_sim: bool = False
     offers: tuple[str, ...] = ()
-    """The storages, each in every role of AT+CPMS; none: those of the make."""
+    """The storages, each for every role of AT+CPMS; empty: those of the make."""
     latency: str = "zero"
     number: str = "+32460209399"
     imsi: str = "206012345678901"
@@ -45,7 +45,7 @@ class Options:
 
 
 def _make(options: Options) -> Make:
-    """Take the row of the make, with more commands that it does not know."""
+    """Return the row of the make, with the unknown commands of the options added."""
     make = MAKES[options.make]
     return replace(
         make,
@@ -56,7 +56,7 @@ def _make(options: Options) -> Make:
 
 
 def _storages(options: Options) -> dict[str, Storage | Union]:
-    """Make the storages that are offered; ME may be another name of SM, MT is both."""
+    """Return the offered storages; ME may be another name of SM, MT is both."""
     make = MAKES[options.make]
     sizes = (
         make.sim_size if options.sim_size is None else options.sim_size,
@@ -75,14 +75,14 @@ def _storages(options: Options) -> dict[str, Storage | Union]:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """What becomes of the port at a reset: it is gone for so long, and comes back under a link if there is one."""
+    """The absence of the port at a reset: it is gone for `seconds` and comes back, under `link` if given."""
 
     seconds: float
     link: Path | None = None
 
 
 class Bench:
-    """Everything but the sockets; `listeners` hear each event, `tally` counts them by name."""
+    """Everything except the sockets; `listeners` get each event, `tally` counts events by name."""
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self.listeners: list[Listener] = []
@@ -117,7 +117,7 @@ class Bench:
         )
 
     def event(self, name: str, **fields: Any) -> None:
-        """Count an event and tell it to every listener."""
+        """Count an event and pass it to every listener."""
         self.tally[name] += 1
         for listener in list(self.listeners):
             listener({"event": name, **fields})
@@ -126,7 +126,7 @@ class Bench:
         self.modem.announce(*lines)
 
     def plug(self, link: Path | None = None) -> None:
-        """Plug the stick in, under another name if one is given; it starts, for the port feeds it."""
+        """Plug the stick in, under another name if one is given; it starts, because the port gives it power."""
         self.unplug()
         self.port.link = link or self.port.link
         self.port.plug()
@@ -134,7 +134,7 @@ class Bench:
         self.modem.start()
 
     def _restart(self) -> None:
-        """Do what AT+CFUN=1,1 does: start anew, and leave the bus meanwhile if that was asked for."""
+        """Restart as after AT+CFUN=1,1, and leave the bus meanwhile if `away` says so."""
         if self.away is None:
             self.modem.start()
             return
@@ -150,6 +150,6 @@ class Bench:
             self.event("unplugged", port=name)
 
     def next_reference(self) -> int:
-        """Return a fresh concatenation reference."""
+        """Return a new concatenation reference."""
         self.reference += 1
         return self.reference

@@ -1,4 +1,4 @@
-"""The other end of the control socket, blocking, and a simulator as a context: for tests and the demo."""
+"""A blocking client of the control socket, and a simulator as a context: for tests and the demo."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ class Client:
     def do(self, name: str, /, **given: Any) -> dict[str, Any]:
         """Send a message and return its answer; `from_`, `class_` and `for_` stand for the keywords.
 
-        RefusedError says why the simulator does not do it, UnavailableError that there is none any more.
+        Raises RefusedError with the simulator's reason, and UnavailableError if the simulator has ended.
         """
         message = {"do": name} | {key.removesuffix("_"): value for key, value in given.items()}
         self._socket.settimeout(ANSWER_SECONDS + float(given.get("timeout", 0)))
@@ -48,7 +48,7 @@ class Client:
         return answer
 
     def watch(self) -> Iterator[dict[str, Any]]:
-        """Return every event from now on, on a connection of its own; it ends with the simulator."""
+        """Yield every event from now on, over a separate connection; ends with the simulator."""
         watcher = Client(self._path)
         watcher.do("watch")
         watcher._socket.settimeout(None)
@@ -56,7 +56,7 @@ class Client:
         return watcher._events()
 
     def close(self) -> None:
-        """Close the connection and those that watch."""
+        """Close the connection and those of `watch`."""
         for watcher in self._watchers:
             watcher.close()
         self._lines.close()
@@ -88,7 +88,7 @@ def connect(path: str | Path) -> Client:
 
 @dataclass(slots=True)
 class Simulation:
-    """A simulator that runs: `port` is the link to open, `client` speaks to it."""
+    """A running simulator: `port` is the link to open, `client` is connected to it."""
 
     process: subprocess.Popen[str]
     port: str
@@ -102,7 +102,7 @@ class Simulation:
     def close(self) -> None:
         """End it in an orderly way."""
         self.client.close()
-        # not by a signal, whose exception may come where none may: under coverage that is a lock
+        # not by a signal: its exception may come at a bad moment, such as inside a lock of coverage
         for stream in (self.process.stdin, self.process.stdout):
             if stream:
                 stream.close()
@@ -121,7 +121,7 @@ class Simulation:
 
 
 def _arguments(options: dict[str, Any]) -> Iterator[str]:
-    """Write options of the command line: `sim_size=3`, `me_is_sim=True`, `factory=["+CMGF=1"]`."""
+    """Yield options as arguments of the command line: `sim_size=3`, `me_is_sim=True`, `factory=["+CMGF=1"]`."""
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
         match value:
@@ -139,7 +139,7 @@ def _arguments(options: dict[str, Any]) -> Iterator[str]:
 def start(directory: str | Path, **options: Any) -> Simulation:
     """Start a simulator with its link and its socket in `directory`; it ends with this process.
 
-    `options` are those of the command line; UnavailableError if it does not start.
+    `options` are those of the command line. Raises UnavailableError if it does not start.
     """
     link, path = Path(directory) / "modem", Path(directory) / "control"
     process = subprocess.Popen(

@@ -1,7 +1,7 @@
 """The AT commands of the modem, as a table of functions (3GPP TS 27.005, TS 27.007, ITU-T V.250).
 
-Each takes the device, the operation and its parameters, and returns an answer; what is malformed is
-a ValueError, which the caller answers with ERROR. Text mode is refused, and there is no dialling.
+Each function takes the device, the operation and its parameters, and returns an answer; it raises ValueError for
+malformed parameters, and the caller answers ERROR. Text mode is refused, and there is no dialling.
 """
 
 import re
@@ -22,7 +22,7 @@ from hotlined.simulator.sim import SimState, Status, Storage, Union, tpdu_length
 
 
 class Operation(Enum):
-    """The four syntaxes of a command (V.250, 5.4.3 and 5.4.4)."""
+    """The four forms of a command (V.250, 5.4.3 and 5.4.4)."""
 
     RUN = ""
     READ = "?"
@@ -32,14 +32,14 @@ class Operation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error to answer with: a number and its words, or, without a family, words alone."""
+    """An error as an answer: a number and its words, or, without a family, only words."""
 
     family: str = ""
     number: int = 0
     words: str = "ERROR"
 
     def final(self, verbosity: int) -> str:
-        """Write the final result code; `verbosity` is +CMEE (TS 27.007, 9.1), which CMS errors ignore at 0."""
+        """Return the final result code; `verbosity` is +CMEE (TS 27.007, 9.1): at 0 a CME error is only ERROR."""
         if not self.family:
             return self.words
         if self.family == "CME" and verbosity == 0:
@@ -67,7 +67,7 @@ SMS_MEMORY_FULL = Error("CMS", 322, "memory full")
 SMS_NO_NETWORK = Error("CMS", 331, "no network service")
 SMS_NOTHING_TO_ACKNOWLEDGE = Error("CMS", 340, "no +CNMA acknowledgement expected")
 
-# What a command that needs the SIM answers without it: CME errors, or CMS ones for short messages.
+# The answers of a command that needs the SIM, if there is none: CME errors, or CMS ones for short messages.
 _WITHOUT_SIM = {
     SimState.ABSENT: (NO_SIM, SMS_NO_SIM),
     SimState.PIN: (PIN_REQUIRED, SMS_PIN_REQUIRED),
@@ -77,14 +77,14 @@ _WITHOUT_SIM = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A command that waits for a PDU: `done` takes its digits and returns the answer."""
+    """A prompt for a PDU: `done` takes its digits and returns the answer."""
 
     done: Callable[[str], "Answer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Information text, and how it ends: OK, an error, or a prompt; `then` follows the final code."""
+    """Information text and its end: OK, an error, or a prompt; `then` runs after the final result code."""
 
     lines: tuple[str, ...] = ()
     error: Error | None = None
@@ -100,7 +100,7 @@ Run = Callable[[Device, Operation, list[str]], Answer]
 
 
 class Need(Enum):
-    """What has to be there before a command is looked at."""
+    """The condition for a command to run at all."""
 
     NOTHING = 0
     SIM = 1
@@ -119,7 +119,7 @@ _COMMA = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
 def parameters(text: str) -> list[str]:
-    """Split parameters at commas outside of quotes; the quotes stay (V.250, 5.4.2)."""
+    """Split parameters at commas outside quotes; the quotes stay (V.250, 5.4.2)."""
     return [part.strip() for part in _COMMA.split(text)] if text else []
 
 
@@ -140,7 +140,7 @@ def _ranges(ranges: tuple[tuple[int, int], ...]) -> str:
 
 
 def _says(text: Callable[[Device], str]) -> Run:
-    """Answer with one line, whatever the operation but SET."""
+    """Return a function that answers every operation except SET with one line."""
 
     def run(device: Device, operation: Operation, _: list[str]) -> Answer:
         if operation is Operation.SET:
@@ -151,7 +151,7 @@ def _says(text: Callable[[Device], str]) -> Run:
 
 
 def _setting(name: str, extra: Callable[[Device], str] = lambda _: "") -> Run:
-    """Read, list and set a row of SETTINGS; parameters left out are those of the factory."""
+    """Return a function that reads, lists and sets a row of SETTINGS; omitted parameters get the factory's values."""
     setting = SETTINGS[name]
 
     def run(device: Device, operation: Operation, given: list[str]) -> Answer:
@@ -243,7 +243,7 @@ def _networks(device: Device, operation: Operation, _: list[str]) -> Answer:
 
 
 def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+COPS (TS 27.007, 7.3), of which mode 3 only sets the format."""
+    """AT+COPS (TS 27.007, 7.3); its mode 3 only sets the format."""
     mode, form = device.settings["+COPS"]
     if operation is Operation.READ:
         name = _in_charset(device, device.network.operator[form == 2])
@@ -271,7 +271,7 @@ def _iccid(device: Device, _: Operation, __: list[str]) -> Answer:
 
 
 def _indications(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+CNMI (TS 27.005, 3.4.1), as far as the make goes."""
+    """AT+CNMI (TS 27.005, 3.4.1), within the values that the make accepts."""
     if operation is Operation.TEST:
         return Answer((f"+CNMI: {_ranges(device.make.cnmi)}",))
     if operation is Operation.SET:
@@ -281,7 +281,7 @@ def _indications(device: Device, operation: Operation, given: list[str]) -> Answ
 
 
 def _service(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+CSMS (TS 27.005, 3.2.1): setting it answers too."""
+    """AT+CSMS (TS 27.005, 3.2.1); setting it has an answer, too."""
     if operation is Operation.SET and given != ["0"] and not device.make.acknowledges:
         return Answer(error=SMS_NOT_SUPPORTED)
     answer = _setting("+CSMS", lambda _: ",1,1,1")(device, operation, given)
@@ -294,7 +294,7 @@ def _used(device: Device, names: list[str], *, named: bool) -> str:
 
 
 def _offered(device: Device) -> tuple[Iterable[str], ...]:
-    """Return which storages may have each of the three roles of AT+CPMS."""
+    """Return the storages allowed for each of the three roles of AT+CPMS."""
     return device.make.offers or (device.storages,) * 3
 
 
@@ -320,7 +320,7 @@ def _memories(device: Device, operation: Operation, given: list[str]) -> Answer:
 
 
 def _in_charset(device: Device, text: str) -> str:
-    """Write a string as +CSCS has it: in hexadecimal digits of UCS-2, or as it is."""
+    """Return a string as +CSCS asks: in hexadecimal digits of UCS-2, or unchanged."""
     return text.encode("utf-16-be").hex().upper() if device.charset == "UCS2" else text
 
 
@@ -339,7 +339,7 @@ def _reading(device: Device) -> Storage | Union:
 
 
 def _listed(device: Device, index: int) -> str:
-    """Write the parameters of an entry; to have been listed is to have been read (TS 27.005, 3.4.2)."""
+    """Return the parameters of an entry, and mark it as read (TS 27.005, 3.4.2)."""
     entry = _reading(device).entries[index]
     header = f"{int(entry.status)},{device.make.alpha},{entry.tpdu_length}"
     if entry.status is Status.UNREAD:
@@ -348,7 +348,7 @@ def _listed(device: Device, index: int) -> str:
 
 
 def _list(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+CMGL (TS 27.005, 4.1); 4 is every status."""
+    """AT+CMGL (TS 27.005, 4.1); 4 means every status."""
     if operation is Operation.TEST:
         return Answer(("+CMGL: (0-4)",))
     if operation is Operation.READ or len(given) > 1:
@@ -359,7 +359,7 @@ def _list(device: Device, operation: Operation, given: list[str]) -> Answer:
 
 
 def _index(device: Device, text: str) -> int | None:
-    """Return an index of the storage that is read, None if there is no such place."""
+    """Return an index of the storage for reading, None if there is no such place."""
     index = _number(text, 0, 99_999)
     return index if index in _reading(device).indexes else None
 
@@ -377,7 +377,7 @@ def _read(device: Device, operation: Operation, given: list[str]) -> Answer:
     return Answer((f"+CMGR: {said if device.make.status_in_cmgr else said[1:]}",))
 
 
-# What <delflag> deletes besides (TS 27.005, 3.5.4).
+# The statuses that <delflag> deletes, too (TS 27.005, 3.5.4).
 _DELETED = {
     1: {Status.READ},
     2: {Status.READ, Status.SENT},
@@ -387,7 +387,7 @@ _DELETED = {
 
 
 def _delete(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+CMGD (TS 27.005, 3.5.4); deleting what is not there is OK, as most makes have it."""
+    """AT+CMGD (TS 27.005, 3.5.4); deleting an empty place is OK, as with most makes."""
     storage = _reading(device)
     if operation is Operation.TEST:
         return Answer((f"+CMGD: ({','.join(str(i) for i, _ in storage.occupied())}),(0-4)",))
@@ -407,7 +407,7 @@ def _delete(device: Device, operation: Operation, given: list[str]) -> Answer:
 
 
 def _checked(length: int, pdu: str) -> Segment | None:
-    """Read a PDU that was typed at the prompt; None if it is wrong or not as long as announced."""
+    """Read a PDU typed at the prompt; None if it is wrong or not as long as announced."""
     return maybe_segment(pdu) if tpdu_length(pdu) == length else None
 
 
@@ -417,7 +417,7 @@ def _submit(device: Device, operation: Operation, given: list[str]) -> Answer:
         return OK
     if operation is not Operation.SET or len(given) != 1:
         raise ValueError(operation)
-    length = _number(given[0], 1, 164)  # TS 23.040: 140 octets of user data behind 24 of header
+    length = _number(given[0], 1, 164)  # TS 23.040: 140 octets of user data after a header of 24
 
     def done(pdu: str) -> Answer:
         segment = _checked(length, pdu)
@@ -493,7 +493,7 @@ def _ussd(device: Device, operation: Operation, given: list[str]) -> Answer:
 
 
 def _forwarding(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+CCFC (TS 27.007, 7.11): only asked (mode 2), for one reason; the time is that of no reply."""
+    """AT+CCFC (TS 27.007, 7.11): only queries (mode 2), for one reason; the time is that of no reply."""
     if operation is Operation.TEST:
         return Answer((f"+CCFC: ({','.join(map(str, range(len(FORWARDING))))})",))
     if operation is not Operation.SET or len(given) < 2:
@@ -512,7 +512,7 @@ def _forwarding(device: Device, operation: Operation, given: list[str]) -> Answe
 
 
 def _ussd_text(device: Device, text: str) -> str:
-    """Write the string of an answer and its data coding scheme (TS 23.038, 5): 15 is GSM-7, 72 UCS-2."""
+    """Return the string of an answer and its data coding scheme (TS 23.038, 5): 15 is GSM-7, 72 UCS-2."""
     octets = text.encode("utf-16-be").hex().upper()
     if device.charset == "UCS2":
         return f',"{octets}",15'
@@ -578,7 +578,7 @@ COMMANDS = {
     "+CMGW": Command(_write, Need.MESSAGES),
     "+CNMA": Command(_acknowledge),
 }
-SHORT_MESSAGES = re.compile(r"\+C(MG|PM|NM|SCA|SMS)")  # whose errors are CMS ones
+SHORT_MESSAGES = re.compile(r"\+C(MG|PM|NM|SCA|SMS)")  # commands whose errors are CMS errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -590,7 +590,7 @@ class GivenCommand:
     given: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Write it as it was given, without AT and blanks."""
+        """Return the command as it was given, without AT and spaces."""
         return self.name + self.operation.value + ",".join(self.given)
 
 
@@ -604,7 +604,7 @@ _COMMAND = re.compile(
 
 
 def parse(line: str) -> Iterator[GivenCommand]:
-    """Take apart a command line behind its AT (V.250, 5.4); the rest of it is ValueError if it is none."""
+    """Split a command line after its AT (V.250, 5.4); raises ValueError at a part that is not a command."""
     if not line.strip():
         yield GivenCommand("", Operation.RUN, ())
     at = 0
@@ -623,7 +623,7 @@ def parse(line: str) -> Iterator[GivenCommand]:
 
 
 def execute(device: Device, call: GivenCommand) -> Answer:
-    """Carry out one command."""
+    """Run one command."""
     if str(call) == device.make.reset:
         return Answer(restarts=True)
     command = COMMANDS.get(call.name)

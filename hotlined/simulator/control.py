@@ -1,7 +1,7 @@
-"""The messages of the control socket, as a table: each one's function, and its first line as its help.
+"""The messages of the control socket, as a table: the function of each, and its first docstring line as help.
 
-A message is a JSON object {"do": NAME, ...}; the rest are the parameters of the function, where
-`from_` is written `from` and `class_` `class`. Whatever makes no sense is a UsageError, a TypeError or a ValueError.
+A message is a JSON object {"do": NAME, ...}; the other fields are the function's parameters, where `from_` is written
+`from` and `class_` `class`. A message that makes no sense raises UsageError, TypeError or ValueError.
 """
 
 import inspect
@@ -39,7 +39,7 @@ def _queue(bench: Bench, pdus: Sequence[str]) -> Result:
 
 
 def _pick(pdus: Sequence[str], parts: Sequence[int] | None) -> Sequence[str]:
-    """Choose segments by sequence, in any order, some twice or not at all."""
+    """Choose segments by sequence, in any order; a segment may be chosen twice or not at all."""
     if parts is None:
         return pdus
     if not all(1 <= part <= len(pdus) for part in parts):
@@ -75,7 +75,7 @@ def deliver(
 
 
 def deliver_pdu(bench: Bench, *, pdu: str) -> Result:
-    """Queue a PDU as it is, with its service centre, be it garbage."""
+    """Queue a PDU unchanged, with its service centre; it may be garbage."""
     return _queue(bench, [pdu])
 
 
@@ -88,14 +88,14 @@ def mms(
     parts: Sequence[int] | None = None,
     originator: str = MMS_CENTRE,
 ) -> Result:
-    """Queue the notification of an MMS, a WAP push of as many segments as it takes; originator is its TP-OA."""
+    """Queue the notification of an MMS, a WAP push in one or more segments; originator is its TP-OA."""
     reference = bench.next_reference()
     pdus = write_mms(from_, subject, scts=_when(scts), reference=reference, originator=originator)
     return _queue(bench, _pick(pdus, parts))
 
 
 def store(bench: Bench, *, pdu: str, storage: str = "SM", index: int | None = None, status: int = 0) -> Result:
-    """Put an entry straight into a storage; status 0 unread, 1 read, 2 unsent, 3 sent."""
+    """Put an entry directly into a storage; status 0 unread, 1 read, 2 unsent, 3 sent."""
     place = bench.device.storages[storage]
     if index is None:
         index = place.add(Status(status), pdu)
@@ -118,7 +118,7 @@ def call(bench: Bench, *, from_: str | None = None, rings: int | None = None, in
 
 
 def state(bench: Bench) -> Result:
-    """Tell everything: settings, storages, queue, submitted texts, counters, faults, port."""
+    """Return everything: settings, storages, queue, submitted texts, counters, faults, port."""
     return {
         **as_json(bench.device),
         **counters(bench),
@@ -131,17 +131,17 @@ def state(bench: Bench) -> Result:
 
 
 def submitted(bench: Bench) -> Result:
-    """List the texts that left, whole or not yet."""
+    """List the texts that left, complete or not yet."""
     return {"submitted": [text.as_json() for text in bench.device.network.submitted]}
 
 
 def counters(bench: Bench) -> Result:
-    """Count the commands by name, and the events by name."""
+    """Return the counts of commands and of events, by name."""
     return {"counters": dict(bench.modem.counters), "events": dict(bench.tally)}
 
 
 def reset_counters(bench: Bench) -> Result:
-    """Count from nothing."""
+    """Set all counters to zero."""
     bench.modem.counters.clear()
     bench.tally.clear()
     return {}
@@ -157,14 +157,14 @@ def fault(
     until: str | None = None,
     **given: Any,
 ) -> Result:
-    """Switch a fault on for a command or all, `count` times, until a remedy or cleared, after so many passes."""
+    """Switch a fault on for one command or all, `count` times or until a remedy or clear, after `after` passes."""
     if command is not None:
         command = command.upper().removeprefix("AT") or "AT"
     return bench.faults.add(kind, command, count, after, given, until).as_json()
 
 
 def clear(bench: Bench, *, what: str = "faults") -> Result:
-    """Forget faults, submitted, queue, storages or all of these."""
+    """Remove faults, submitted, queue, storages or all of these."""
 
     def empty_storages() -> None:
         for place in bench.device.storages.values():
@@ -185,13 +185,13 @@ def clear(bench: Bench, *, what: str = "faults") -> Result:
 
 
 def unplug(bench: Bench) -> Result:
-    """Pull the stick: the port and its link are gone."""
+    """Pull the stick out: the port and its link are gone."""
     bench.unplug()
     return {}
 
 
 def replug(bench: Bench, *, name: str | None = None, after: float = 0.0) -> Result:
-    """Pull the stick and plug it in after so many seconds, under another link if named."""
+    """Pull the stick out and plug it in after `after` seconds, under another link if named."""
     link = _link(name)
     bench.unplug()
     bench.faults.cure(FaultRemedy.POWER)
@@ -210,24 +210,24 @@ def _link(name: str | None) -> Path | None:
 
 
 def power_cycle(bench: Bench, *, off: float = 1.0) -> Result:
-    """Take the stick's power for so many seconds, as a hub does: the port goes, and what only this cures is over."""
+    """Cut the stick's power for `off` seconds, as a hub does: the port goes, and faults that only this cures end."""
     return replug(bench, after=off)
 
 
 def reset(bench: Bench) -> Result:
-    """Let the modem start again by itself, as after a brown-out: settings are lost, the port stays."""
+    """Restart the modem by itself, as after a brown-out: settings are lost, the port stays."""
     bench.modem.start()
     return {}
 
 
 def away(bench: Bench, *, seconds: float | None = None, name: str | None = None) -> Result:
-    """Let a reset by command take the port away for so many seconds, under another link if named; else it stays."""
+    """Make each reset by command take the port away for `seconds`, under another link if named; else the port stays."""
     bench.away = None if seconds is None else Away(seconds, _link(name))
     return {}
 
 
 def forget(bench: Bench, *, settings: Sequence[str] = ()) -> Result:
-    """Put settings back to the factory's without a word (E is the echo), all if none is named."""
+    """Silently put settings back to the factory's (E is the echo); all of them if none is named."""
     if unknown := set(settings) - set(SETTINGS):
         raise UsageError(f"{', '.join(sorted(unknown))} is no setting", hint=", ".join(SETTINGS))
     device = bench.device
@@ -249,10 +249,10 @@ def habits(
     registers: Sequence[str] | None = None,
     lines: str = "any",
 ) -> Result:
-    """Let texts go into ME while SM is full, a start number the entries anew, a text wait so long for +CNMA.
+    """Set habits: texts overflow from SM into ME, a start renumbers entries, a text waits `patience` s for +CNMA.
 
-    `registers` says which of +CREG, +CGREG, +CEREG and +C5GREG know the registration; `lines`, whether a line
-    that does not begin with AT is taken from its AT on (any), ignored (silent) or refused.
+    `registers` names those of +CREG, +CGREG, +CEREG and +C5GREG that know the registration. `lines` says what happens
+    to a line with something before its AT: that is skipped (any), the line is ignored (silent) or refused.
     """
     if overflows and "ME" not in bench.device.storages:
         raise UsageError("there is no ME", hint="--me-size")
@@ -265,7 +265,7 @@ def habits(
 
 
 def power(bench: Bench, *, on: bool) -> Result:
-    """Switch the modem off or on; the port stays, mute."""
+    """Switch the modem off or on; the port stays, but silent."""
     if on:
         bench.modem.start()
     else:
@@ -283,7 +283,7 @@ def network(
 ) -> Result:
     """Set registration (true, false, home, roaming, searching, denied, none), statuses of reports (or none), centre.
 
-    `technology` is the <AcT> of +COPS from then on.
+    `technology` is from then on the <AcT> of +COPS.
     """
     known = {True: "home", False: "none"} | {name: name for name in REGISTRATION}
     if registered is not None:
@@ -303,7 +303,7 @@ def network(
 
 
 def say(bench: Bench, *, line: str) -> Result:
-    """Let the modem say a line unasked."""
+    """Make the modem write an unsolicited line."""
     bench.device.announce(line)
     return {}
 
@@ -323,7 +323,7 @@ def sim(
     iccid: str | None = None,
     number: str | None = None,
 ) -> Result:
-    """Take the SIM out or put it in, as its make says it, ask for a PIN from now on, or make it another SIM."""
+    """Take the SIM out or put it in, require a PIN from now on, or make it another SIM."""
     card = bench.device.sim
     changed = absent is not None and absent is not card.absent
     card.absent = card.absent if absent is None else absent
@@ -341,13 +341,13 @@ def sim(
 
 
 def ussd(bench: Bench, *, code: str, text: str = "", kind: str = "notify") -> Result:
-    """Set what the network answers to a USSD code: notify, menu (it wants an answer), error, timeout or silence."""
+    """Set the answer to a USSD code: notify, menu (it waits for a choice), error, timeout or silence."""
     bench.device.network.ussd[code] = UssdReply(text, UssdKind(kind))
     return {}
 
 
 def forward(bench: Bench, *, when: str, to: str | None = None, services: int = 1, seconds: int = 20) -> Result:
-    """Forward calls: always, busy, no_reply (after so many seconds) or not_reachable; to nowhere ends that."""
+    """Forward calls: always, busy, no_reply (after `seconds`) or not_reachable; without `to` that forwarding ends."""
     if when not in FORWARDING:
         raise ValueError(f"when is one of {', '.join(FORWARDING)}")
     bench.device.network.forwarding.pop(when, None)
@@ -389,7 +389,7 @@ MESSAGES: dict[str, Callable[..., Result]] = {
 
 
 def _spelling(parameter: inspect.Parameter) -> str:
-    """Write a parameter as a message has it, in brackets if it can be left out."""
+    """Return a parameter as a message has it, in brackets if it is optional."""
     name = parameter.name.rstrip("_")
     if parameter.kind is parameter.VAR_KEYWORD:
         return "[...]"
@@ -397,7 +397,7 @@ def _spelling(parameter: inspect.Parameter) -> str:
 
 
 def summaries() -> dict[str, tuple[str, str]]:
-    """Say for each message which parameters it takes and what it does."""
+    """Return, for each message, its parameters and its help."""
     found = {}
     for name, function in MESSAGES.items():
         taken = [_spelling(each) for each in list(inspect.signature(function).parameters.values())[1:]]
@@ -413,7 +413,7 @@ def do(bench: Bench, name: str, given: Mapping[str, Any]) -> Result:
 
 
 def condition(bench: Bench, what: str, count: int) -> Callable[[], bool]:
-    """Return whether something is so: `submitted`, `empty`, a command (+CMGL, AT) or an event, `count` times."""
+    """Return a check for `wait`: `submitted`, `empty`, a command (+CMGL, AT) or an event, at least `count` times."""
     network_, storages = bench.device.network, bench.device.storages
     if what == "submitted":
         return lambda: sum(text.complete for text in network_.submitted) >= count

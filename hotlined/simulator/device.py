@@ -1,7 +1,7 @@
-"""What the modem knows: settings, storages, radio, and how what comes from the network is routed.
+"""The state of the modem: settings, storages, radio; and the routing of everything that comes from the network.
 
-It speaks no AT lines but the unsolicited ones, which it hands to whoever drives it. CNMI mode 0
-discards codes instead of keeping them (TS 27.005, 3.4.1 allows it), and cell broadcast is missing.
+It handles no AT lines; the unsolicited ones go to `announce`. CNMI mode 0 discards codes instead of keeping them (TS
+27.005, 3.4.1 allows it), and cell broadcast is missing.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,9 +17,9 @@ from hotlined.simulator.pdus import Segment, write_status_report, write_text
 from hotlined.simulator.sim import Sim, SimState, Status, Storage, Union, tpdu_length
 from hotlined.simulator.timers import Timers
 
-ACKNOWLEDGE_SECONDS = 15.0  # the network's patience with a +CMT that is not acknowledged
+ACKNOWLEDGE_SECONDS = 15.0  # how long the network waits for the acknowledgement of a +CMT
 DEREGISTERED = 2  # the <mode> of +COPS (TS 27.007, 7.3)
-CLASS_0 = 0  # TS 23.038, 4: to be shown at once
+CLASS_0 = 0  # TS 23.038, 4: to be shown at once, not stored
 CLASS_2 = 2  # for the SIM
 CLASS_3 = 3  # for the terminal equipment
 
@@ -30,7 +30,7 @@ Event = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Integers that a command sets (V.250, 5.4.2): what they are from the factory, and their ranges."""
+    """Integers that a command sets (V.250, 5.4.2): their factory values and their ranges."""
 
     default: tuple[int, ...]
     ranges: tuple[tuple[int, int], ...]
@@ -64,7 +64,7 @@ class Radio(IntEnum):
 
 
 def _routing(pdu: str) -> tuple[bool, int | None]:
-    """Say whether a queued PDU is a status report, and the message class of a DELIVER (TS 23.038, 4)."""
+    """Return whether a queued PDU is a status report, and the message class of a DELIVER (TS 23.038, 4)."""
     try:
         tpdu = bytes.fromhex(pdu)[-tpdu_length(pdu) :]
         report = tpdu[0] & 0x03 == 0x02
@@ -76,7 +76,7 @@ def _routing(pdu: str) -> tuple[bool, int | None]:
 
 @dataclass(slots=True)
 class Device:
-    """A modem without its line: `announce` takes the lines of one unsolicited code."""
+    """A modem without its AT line: `announce` takes the lines of one unsolicited code."""
 
     make: Make
     imei: str
@@ -89,11 +89,11 @@ class Device:
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     settings: dict[str, tuple[int, ...]] = field(default_factory=dict)
     memories: list[str] = field(default_factory=list)
-    overflows: bool = False  # from SM into ME when SM is full
-    renumbers: bool = False  # the entries at each start
+    overflows: bool = False  # texts go into ME when SM is full
+    renumbers: bool = False  # each start numbers the entries again
     patience: float = ACKNOWLEDGE_SECONDS
     registers: frozenset[str] = frozenset(REGISTERS)
-    lines: str = "any"  # what becomes of one that does not begin with AT: any, silent or refused
+    lines: str = "any"  # the treatment of a line that does not begin with AT: any, silent or refused
     loops_back: bool = False  # a text to the SIM's own number comes back
     factory_charset: str = "GSM"
     charset: str = "GSM"
@@ -106,14 +106,14 @@ class Device:
     _stop_ringing: Callable[[], None] = lambda: None
 
     def reset_settings(self) -> None:
-        """Do what ATZ does: nothing is kept but the factory's settings."""
+        """Restore the factory's settings, as ATZ does."""
         self.settings = {name: setting.default for name, setting in SETTINGS.items()}
         self.settings |= {**self.make.factory, **self.factory}
         self.memories = [self.make.receives or next(name for name in self.storages if name != "SR")] * 3
         self.charset = self.factory_charset
 
     def start(self) -> None:
-        """Get power: settings are those of the factory, and the PIN is to be entered."""
+        """Power up: settings are the factory's, and the PIN has to be entered."""
         self.reset_settings()
         self.sim.start()
         self.radio = Radio.FLIGHT if self.make.radio_off else Radio.FULL
@@ -122,13 +122,13 @@ class Device:
                 storage.renumber()
 
     def stop(self) -> None:
-        """Lose power: a call is over, and what was not acknowledged stays in the network."""
+        """Lose power: a call ends, and a text that was not acknowledged stays in the network."""
         self.running = False
         self.hang_up("stopped")
         self.refuse()
 
     def boot(self) -> None:
-        """Be up, and say what the make says then."""
+        """Finish starting, and write the make's first lines."""
         self.running = True
         pin = "NOT INSERTED" if self.sim.absent else self.sim.state
         for line in self.make.boot:
@@ -137,13 +137,13 @@ class Device:
 
     @property
     def registration(self) -> str:
-        """The name of the state of registration, with power, radio and SIM in mind."""
+        """The name of the state of registration; power, radio and SIM count, too."""
         searches = self.radio is Radio.FULL and self.settings["+COPS"][0] != DEREGISTERED
         usable = self.running and searches and self.sim.state is SimState.READY
         return self.network.registration if usable else "none"
 
     def registration_in(self, name: str) -> int:
-        """Return the <stat> of one of the four questions; a make without circuits knows it by the later ones alone."""
+        """Return the <stat> of one of the four queries; one that is not in `registers` gives the make's `elsewhere`."""
         return REGISTRATION[self.registration if name in self.registers else self.make.elsewhere]
 
     @property
@@ -152,13 +152,13 @@ class Device:
         return self.network.registered and self.registration == self.network.registration
 
     def announce_registration(self) -> None:
-        """Say the state of registration where one of the four was asked for it (TS 27.007, 7.2, 10.1)."""
+        """Announce the state of registration by each of the four codes that is switched on (TS 27.007, 7.2, 10.1)."""
         for name in REGISTERS:
             if self.settings[name][0] and name not in self.make.lacks:
                 self.announce(f"{name}: {self.registration_in(name)}")
 
     def pump(self) -> None:
-        """Let in what waits in the network as far as there is room and a route for it."""
+        """Let the waiting texts in from the network as far as there are room and a route."""
         while self.registered and self.network.queue and self.unacknowledged is None:
             if not self._route(self.network.queue[0]):
                 return
@@ -188,14 +188,14 @@ class Device:
         if index is None:
             return False
         self.event("delivered", storage=storage.name, index=index, pdu=pdu)
-        if mode and (report or mt):  # mode 0 keeps silent
+        if mode and (report or mt):  # in mode 0, nothing is announced
             if self.make.notifies_part and isinstance(storage, Union):
                 storage, index = storage.place(index)
             self.announce(f'{route}: "{storage.name}",{index}')
         return True
 
     def _direct(self, route: str, pdu: str) -> None:
-        """Hand a PDU over without storing it; with +CSMS=1 it has to be acknowledged (TS 27.005, 3.4.4)."""
+        """Hand over a PDU without storing it; with +CSMS=1 it has to be acknowledged (TS 27.005, 3.4.4)."""
         comma = "," if route == "+CMT" else ""
         self.event("delivered", storage=None, index=None, pdu=pdu)
         if self.settings["+CSMS"][0]:
@@ -204,25 +204,25 @@ class Device:
         self.announce(f"{route}: {comma}{tpdu_length(pdu)}", pdu)
 
     def acknowledge(self) -> None:
-        """Take what was handed over for received."""
+        """Treat the PDU that was handed over as received."""
         self._stop_waiting()
         self.unacknowledged = None
 
     def refuse(self) -> None:
-        """Put what was not acknowledged back into the network."""
+        """Put the PDU that was not acknowledged back into the network."""
         if self.unacknowledged is not None:
             self.network.queue.appendleft(self.unacknowledged)
             self.acknowledge()
 
     def _not_acknowledged(self) -> None:
-        """Stop routing directly, as TS 27.005, 3.4.4 asks for, and let the network try again."""
+        """Stop routing directly, as TS 27.005, 3.4.4 requires, and let the network try again."""
         mode, _, bm, _, bfr = self.settings["+CNMI"]
         self.settings["+CNMI"] = (mode, 0, bm, 0, bfr)
         self.refuse()
         self.pump()
 
     def submit(self, segment: Segment) -> int:
-        """Let a segment leave and return its message reference."""
+        """Send a segment and return its message reference."""
         now = datetime.now(UTC)
         self.mr = (self.mr + 1) % 256
         self.event("segment", recipient=segment.recipient, mr=self.mr, pdu=segment.pdu)
@@ -243,7 +243,7 @@ class Device:
         self.pump()
 
     def ring(self, call: Call) -> None:
-        """Let a call ring until it is ended, or until its rings are over."""
+        """Ring until the call is ended, or until its rings are over."""
         self.hang_up("replaced")
         self.network.call = call
         self.event("call", number=call.number)
@@ -270,14 +270,14 @@ class Device:
 
 
 def _clip(number: str | None) -> str:
-    """Write +CLIP (TS 27.007, 7.11); validity 1 says that the number is withheld."""
+    """Return the +CLIP line (TS 27.007, 7.11); validity 1 means that the number is withheld."""
     if number is None:
         return '+CLIP: "",128,"",0,"",1'
     return f'+CLIP: "{number}",{145 if number.startswith("+") else 129},"",0,"",0'
 
 
 def as_json(device: Device) -> dict[str, Any]:
-    """Say what the device knows."""
+    """Return the state of the device for JSON."""
     return {
         "settings": {name: list(values) for name, values in device.settings.items()},
         "memories": list(device.memories),

@@ -1,9 +1,9 @@
-"""What can be made to go wrong, as a table of switches; each is taken a number of times, or until cleared.
+"""The faults that can be switched on, as a table; each acts a number of times, or until it is cleared.
 
-A switch acts in one of four places: on the command before it is carried out, on the lines of its answer,
-on how they are written, or on what becomes of a text after Ctrl-Z. It changes nothing that the network or
-SIM holds but what its own line says. With `until` it ends at a remedy; the command that is one is obeyed.
-A fault of a submission can be that of one `recipient`, or of one `segment` (1, 2, …) of every text, alone.
+A fault acts in one of four places: on the command before it runs, on the lines of its answer, on the way they are
+written, or on the result of a text after Ctrl-Z. It changes nothing in network or SIM except what its line in the table
+says. With `until` it ends at a remedy; the command that is the remedy works in spite of the fault. A fault of a
+submission can be limited to one `recipient`, or to one `segment` (1, 2, …) of every text.
 """
 
 import re
@@ -18,7 +18,7 @@ from hotlined.simulator.pdus import Segment
 
 
 class FaultRemedy(IntEnum):
-    """What may end a fault; a stronger one does what the weaker do."""
+    """The remedies that may end a fault; a stronger one includes the weaker ones."""
 
     RADIO = 1  # AT+CFUN=0 or 4, AT+COPS=2
     RESET = 2  # by the make's command, or by itself
@@ -26,7 +26,7 @@ class FaultRemedy(IntEnum):
 
 
 class FaultSite(Enum):
-    """Where a switch acts."""
+    """The place where a fault acts."""
 
     COMMAND = "command"
     LINES = "lines"
@@ -49,7 +49,7 @@ def _urc_inside(lines: Lines, given: Given) -> Lines:
 
 
 def _on_pdus(change: Callable[[str], str]) -> Callable[[Lines, Given], Lines]:
-    """Change every line that follows a header of +CMGL or +CMGR."""
+    """Return a change of every line that follows a header of +CMGL or +CMGR."""
 
     def lies(lines: Lines, _: Given) -> Lines:
         return [
@@ -61,7 +61,7 @@ def _on_pdus(change: Callable[[str], str]) -> Callable[[Lines, Given], Lines]:
 
 
 def _wrong_used(lines: Lines, _: Given) -> Lines:
-    """Count one more than there are in the first <used> of +CPMS."""
+    """Increase the first <used> of +CPMS by one."""
     said = []
     for line in lines:
         head, colon, counts = line.partition(": ")
@@ -74,7 +74,7 @@ def _wrong_used(lines: Lines, _: Given) -> Lines:
 
 
 def _wrong_length(lines: Lines, _: Given) -> Lines:
-    """Announce one octet more than there is in every header of a listing."""
+    """Announce one octet too many in every header of a listing."""
     said = []
     for line in lines:
         head, comma, length = line.rpartition(",")
@@ -83,7 +83,7 @@ def _wrong_length(lines: Lines, _: Given) -> Lines:
     return said
 
 
-# The ways in which `list_lies` lies.
+# The variants of `list_lies`.
 _LIES: dict[str, Callable[[Lines, Given], Lines]] = {
     "used": _wrong_used,
     "length": _wrong_length,
@@ -105,20 +105,20 @@ def _rewrite(lines: Lines, given: Given) -> Lines:
 
 
 ONE_SEGMENT: Given = {"recipient": None, "segment": None}
-"""Which submissions a fault is about; None: every one."""
+"""The submissions that a fault affects; None: every one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One kind of fault: what it does, where, on which command if none is named, and its parameters."""
+    """One kind of fault: its effect, its place, its command if none is named, and its parameters."""
 
     doc: str
     place: FaultSite
     command: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     change: Callable[[Lines, Given], Lines] = lambda lines, _: lines
-    silent: bool = False  # the answer ends without what it should end with
-    resets: bool = False  # the modem starts anew behind it
+    silent: bool = False  # the answer lacks its final result code
+    resets: bool = False  # then the modem restarts
 
 
 KINDS: dict[str, FaultKind] = {
@@ -203,7 +203,7 @@ KINDS: dict[str, FaultKind] = {
 
 @dataclass(slots=True)
 class Fault:
-    """A switch that is on: `count` times (None: always) for `command` (None: any), after `after` passes."""
+    """A fault that is on: `count` times (None: always) for `command` (None: any), after the first `after` uses."""
 
     kind: str
     command: str | None
@@ -215,9 +215,9 @@ class Fault:
     def fits(
         self, names: Collection[str], index: str | None, remedy: FaultRemedy | None, segment: Segment | None = None
     ) -> bool:
-        """Whether it acts on these commands, of which the first parameter is `index`, which submit `segment`.
+        """Return whether the fault acts on these commands, with first parameter `index`, which submit `segment`.
 
-        They may be the remedy themselves.
+        It does not act on its own remedy.
         """
         if self.command not in {None, *names} or (self.until and remedy and remedy >= self.until):
             return False
@@ -240,7 +240,7 @@ class Fault:
         return Error()
 
     def as_json(self) -> dict[str, Any]:
-        """Say what is on."""
+        """Return the fault for JSON."""
         until = self.until.name.lower() if self.until else None
         plain = {"kind": self.kind, "command": self.command, "count": self.count, "after": self.after, "until": until}
         return {**plain, **self.given}
@@ -248,7 +248,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The switches that are on."""
+    """The faults that are on."""
 
     on: list[Fault] = field(default_factory=list)
 
@@ -273,7 +273,7 @@ class Faults:
         return fault
 
     def cure(self, remedy: FaultRemedy) -> None:
-        """Switch off what this remedy ends."""
+        """Switch off the faults that this remedy ends."""
         self.on[:] = [fault for fault in self.on if fault.until is None or fault.until > remedy]
 
     def take(
@@ -284,7 +284,7 @@ class Faults:
         remedy: FaultRemedy | None = None,
         segment: Segment | None = None,
     ) -> Fault | None:
-        """Return the first switch of these kinds for one of these commands, and count it as used."""
+        """Return the first fault of these kinds for one of these commands, and count it as used."""
         for fault in self.on:
             if fault.kind not in kinds or not fault.fits(names, index, remedy, segment):
                 continue
@@ -299,6 +299,6 @@ class Faults:
         return None
 
     def take_all(self, place: FaultSite, names: Collection[str]) -> Sequence[Fault]:
-        """Take every switch of a place that is on for one of these commands, in the order of the table."""
+        """Return all faults of a place for these commands, in the order of the table, and count them as used."""
         kinds = [name for name, kind in KINDS.items() if kind.place is place]
         return [fault for kind in kinds if (fault := self.take({kind}, names))]

@@ -1,9 +1,8 @@
-"""What differs from make to make, as data: another make is another row of `MAKES`; it holds no code.
+"""The differences between makes of modem, as data: for another make, add a row to `MAKES`; the table has no code.
 
-The rows imitate what these makes are known for, from their manuals, from the answers of real ones that
-python-gsmmodem's tests hold, and from those that owners posted: a comment says where, tests/data/answers.jsonl has
-them, and sizes that nobody posted are invented. No hardware was at hand. It is a table of its own: the daemon's is
-not looked at.
+The rows imitate the known habits of these makes. Their sources are manuals, answers of real modems in python-gsmmodem's
+tests, and answers that owners posted: a comment says where, and tests/data/answers.jsonl has them. Sizes that nobody
+posted are invented. No hardware was at hand. This table does not use the daemon's, so that an error in one shows up.
 """
 
 from collections.abc import Mapping
@@ -16,26 +15,26 @@ Ranges = tuple[tuple[int, int], ...]
 REGISTERS = ("+CREG", "+CGREG", "+CEREG", "+C5GREG")
 LTE = frozenset({"+CEREG"})
 NO_TEXTS = frozenset({f"+C{name}" for name in ("MGF", "SMS", "PMS", "NMI", "MGL", "MGR", "MGD", "MGS", "SCA")})
-"""What a modem without texts does not know."""
+"""The commands that a modem without texts does not know."""
 _PHS8 = (("ME", "MT"), ("ME", "SM", "MT"), ("SM", "MT"))  # ModemManager, test_cpms_response_cinterion
 
 
 class UssdForm(Enum):
-    """How a make takes a USSD code and gives the answer."""
+    """The form in which a make takes a USSD code and gives the answer."""
 
-    TEXT = "text"  # as it is, or in UCS-2 if it needs that
+    TEXT = "text"  # plain text, or UCS-2 if necessary
     PACKED = "packed"  # septets in hexadecimal digits (TS 23.038, 6.1.2.3)
-    UCS2 = "ucs2"  # the answer is UCS-2 always
+    UCS2 = "ucs2"  # the answer is always UCS-2
 
 
 @dataclass(frozen=True, slots=True)
 class Make:
     """One make of modem.
 
-    `boot` is said at start, `chatter` before each fourth answer, one line after another, `sim_in` and `sim_out` as
-    the SIM comes and goes. `unknown` ends a command that it does not know, as are those in `lacks` (`+CMGF`, or
-    `+CMGF?` alone); None is a numbered error. `iccid` is the command, and how it answers. `factory`: the settings that
-    are not the standard's.
+    It writes `boot` at start, one line of `chatter` before each fourth answer, in turn, and `sim_in` and `sim_out` when
+    the SIM comes and goes. `unknown` is the final result code of a command that it does not know, such as those in
+    `lacks` (`+CMGF`, or only `+CMGF?`); None is a numbered error. `iccid` is the command and its answer. `factory` has
+    the settings that differ from the standard's.
     """
 
     manufacturer: str
@@ -53,25 +52,25 @@ class Make:
     iccid: tuple[str, str] = ("+CCID", "+CCID: {iccid}")
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cnmi: Ranges = ((0, 3), (0, 3), (0, 3), (0, 2), (0, 1))
-    registers: frozenset[str] = frozenset(REGISTERS)  # what knows the registration
-    elsewhere: str = "none"  # the registration that the others always say
-    offers: tuple[tuple[str, ...], ...] = ()  # for each role of AT+CPMS, where it differs: one need not be there at all
-    receives: str = ""  # the storage of each role at the start; else the first
-    radio_off: bool = False  # at the start
+    registers: frozenset[str] = frozenset(REGISTERS)  # the queries that show the registration
+    elsewhere: str = "none"  # the answer of the other queries, always
+    offers: tuple[tuple[str, ...], ...] = ()  # for each role of AT+CPMS, if special: such a storage may be missing
+    receives: str = ""  # the storage of each role at the start; by default the first
+    radio_off: bool = False  # off at the start
     notifies_part: bool = False  # +CMTI names the part of MT that a text came into
     acknowledges: bool = True  # AT+CSMS=1 can be set
     class_0_direct: bool = False  # a text of class 0 is handed over even where +CNMI stores
     status_in_cmgr: bool = True
-    alpha: str = ""  # the field between status and length of a listing
+    alpha: str = ""  # the field between status and length in a listing
     delete_flag: bool = True  # AT+CMGD takes a second parameter
     cpin_ends: bool = True  # AT+CPIN? ends with OK
     nested_memories: bool = False  # AT+CPMS=? answers ((…),(…))
-    memories: tuple[int, ...] = (1, 2, 3)  # how many AT+CPMS takes at once
-    counts_memories: bool = True  # and answers with how many entries they hold
-    networks: str = ""  # what AT+WS46=? lists; empty where it is not known
+    memories: tuple[int, ...] = (1, 2, 3)  # how many storages AT+CPMS may name at once
+    counts_memories: bool = True  # its answer says how many entries they have
+    networks: str = ""  # the list of AT+WS46=?; empty if unknown
     ussd: UssdForm = UssdForm.TEXT
-    reset: str = "+CFUN=1,1"  # what makes it start anew
-    ignores_reset: bool = False  # AT+CFUN=1,1 is OK and does nothing
+    reset: str = "+CFUN=1,1"  # the command that restarts it
+    ignores_reset: bool = False  # AT+CFUN=1,1 answers OK and does nothing
 
 
 MAKES = {
@@ -145,7 +144,7 @@ MAKES = {
         iccid=("^ICCID", "^ICCID: {iccid}"),
         ussd=UssdForm.PACKED,
     ),
-    "huawei-e3531": Make(  # gammu, issues 369, 438, 490: texts come into ME, whatever was asked for
+    "huawei-e3531": Make(  # gammu, issues 369, 438, 490: texts come into ME, whatever was set
         "huawei",
         "E3531",
         "21.318.15.00.55",
@@ -193,7 +192,7 @@ MAKES = {
         lacks=frozenset({"+CNUM", "+CEREG"}),
         status_in_cmgr=False,
     ),
-    "zte-mf710": Make(  # gammu, issue 560; its counts, and what it says of a report: those of an MF626, issue 209
+    "zte-mf710": Make(  # gammu, issue 560; its counts and its reports are those of an MF626, issue 209
         "+CGMI: ZTE CORPORATION",
         "+CGMM: MF710",
         "BD_MF710",
@@ -323,7 +322,7 @@ MAKES = {
         elsewhere="denied",
         receives="ME",
     ),
-    "a7670e-lnxy": Make(  # SIMCom, for data alone: LilyGo-Modem-Series, issues 247, 254
+    "a7670e-lnxy": Make(  # SIMCom, for data only: LilyGo-Modem-Series, issues 247, 254
         "SIMCOM INCORPORATED",
         "A7670E-LNXY-UBL",
         "23110B01A7670M4A_CUS_UBIA",
@@ -336,7 +335,7 @@ MAKES = {
         registers=LTE,
         reset="+CRESET",
     ),
-    "a7670e-fase": Make(  # SIMCom: esphome, 6721; for emergencies alone: LilyGo-Modem-Series, issue 247
+    "a7670e-fase": Make(  # SIMCom: esphome, 6721; for emergency calls only: LilyGo-Modem-Series, issue 247
         "SIMCOM INCORPORATED",
         "A7670E-FASE",
         "A7670M7",
@@ -404,7 +403,7 @@ MAKES = {
         offers=(("SM", "MT", "ME", "SR"),) * 3,
         networks="(12,22,25)",
     ),
-    "ml307c": Make(  # China Mobile: sms_forwarding, issue 19; another program left it handing texts over
+    "ml307c": Make(  # China Mobile: sms_forwarding, issue 19; another program left it in the mode that hands texts over
         "CMCC",
         "ML307C",
         "ML307C-DC-CN",
@@ -527,4 +526,4 @@ MAKES = {
     ),
 }
 MAKES["cinterion-sm"] = replace(MAKES["cinterion-mt"], notifies_part=True)
-"""The same, which names where a text lies, and does not let that be listed."""
+"""The same make, but a notification names the storage of a text, which cannot be listed under that name."""

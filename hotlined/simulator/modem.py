@@ -1,7 +1,7 @@
-"""The modem's end of the line: command lines, echo, prompt, answers, unsolicited codes (ITU-T V.250).
+"""The modem's end of the serial line: command lines, echo, prompt, answers, unsolicited codes (ITU-T V.250).
 
-Bytes in, bytes out, on a clock that is passed in; no port and no thread. One command line at a time:
-what comes while one is carried out waits, what comes before a prompt is lost, as on real modems.
+Bytes in, bytes out, on a clock that is passed in; no port and no thread. It runs one command line at a time: bytes that
+come meanwhile wait, and bytes that come before a prompt are lost, as on real modems.
 """
 
 import random
@@ -24,14 +24,14 @@ PROMPTING = {"+CMGS", "+CMGW"}
 SUBMIT_FAULTS = {name for name, kind in KINDS.items() if kind.place is FaultSite.SUBMIT}
 RADIO_OFF = ("+CFUN=0", "+CFUN=4", "+COPS=2")  # TS 27.007, 8.2 and 7.3
 BAD_LINE = Error("CME", 4, "operation not supported")
-CHATTER_EVERY = 4  # answers
+CHATTER_EVERY = 4  # answers between two lines of chatter
 LINE_OCTETS = 1024  # a command line longer than this is refused
-BYTE_SECONDS = 0.0005  # between bytes that are written one by one: more than one read of the peer
+BYTE_SECONDS = 0.0005  # between bytes that are written one by one: longer than one read of the peer
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long things take, each uniformly between two durations in seconds."""
+    """The time that things take, each uniformly between two durations in seconds."""
 
     command: tuple[float, float] = (0.0, 0.0)
     submit: tuple[float, float] = (0.0, 0.0)
@@ -45,7 +45,7 @@ LATENCIES = {
 
 
 class State(Enum):
-    """What the modem is doing with its line."""
+    """The modem's current activity."""
 
     OFF = "off"
     STARTING = "starting"
@@ -55,7 +55,7 @@ class State(Enum):
 
 
 class Modem:
-    """One modem on one line; `write` takes what it says."""
+    """One modem on one line; `write` takes its output."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class Modem:
 
     @property
     def state(self) -> State:
-        """What it is doing."""
+        """The current activity."""
         return self._state
 
     def start(self) -> None:
-        """Get power, or reset: settings are lost, and the make says what it says at start."""
+        """Power up, or reset: settings are lost, and the make writes its first lines."""
         self.stop()
         self._faults.cure(FaultRemedy.RESET)
         self._state = State.STARTING
@@ -103,7 +103,7 @@ class Modem:
         self._later(self._latency.boot, self._up)
 
     def stop(self) -> None:
-        """Lose power: nothing is heard, said or remembered."""
+        """Lose power: input, output and everything in memory are lost."""
         self._device.stop()
         self._life += 1
         self._state = State.OFF
@@ -117,7 +117,7 @@ class Modem:
         self._device.boot()
 
     def announce(self, *lines: str) -> None:
-        """Say one unsolicited code of one or two lines, once no command is carried out any more."""
+        """Write one unsolicited code of one or two lines, as soon as no command is running."""
         octets = _octets("\r\n" + "\r\n".join(lines) + "\r\n")
         if self._state is State.IDLE:
             self._say(octets)
@@ -125,14 +125,14 @@ class Modem:
             self._unsolicited.append(octets)
 
     def receive(self, data: bytes) -> None:
-        """Take what the peer wrote."""
+        """Take bytes from the peer."""
         self.octets_in += len(data)
         if self._state not in {State.OFF, State.STARTING}:
             self._input.extend(data)
             self._read()
 
     def _read(self) -> None:
-        """Take octets as long as no command is carried out; an answer given at once comes back here."""
+        """Read octets while no command is running. An immediate answer calls this again; the inner call returns."""
         if self._reading:
             return
         self._reading = True
@@ -170,7 +170,7 @@ class Modem:
             self._line.append(octet)
 
     def _command(self, line: str) -> None:
-        """Begin with a command line; what stands before AT is noise by habit, a line without it is ignored."""
+        """Begin with a command line; one without AT is ignored, and `lines` decides about noise before AT."""
         start = re.search("AT", line, re.IGNORECASE)
         if start is None:
             return
@@ -224,7 +224,7 @@ class Modem:
         self._say(b"\r\n> ")
 
     def _payload(self, digits: str) -> None:
-        """Do with a PDU what its command does, and what the switches want of its result."""
+        """Run the prompt's command on a PDU, and change its result as the faults say."""
         assert self._prompt
         names = self._prompted
         segment = maybe_segment(digits)
@@ -253,7 +253,7 @@ class Modem:
         *,
         ends: bool = True,
     ) -> None:
-        """Write an answer as the switches want it, and be ready for the next command afterwards."""
+        """Write an answer, changed by the faults, and then be ready for the next command."""
         said = [each for line in lines for each in line.split("\r\n")]
         final = error.final(self._device.settings["+CMEE"][0]) if error else "OK" if ends else ""
         self._chatter()
@@ -277,19 +277,19 @@ class Modem:
         self._later((seconds * len(chunks),) * 2, lambda: self._finish(then))
 
     def _remedy(self, calls: Sequence[GivenCommand]) -> FaultRemedy | None:
-        """Return which remedy a command line is."""
+        """Return the remedy that a command line is, if any."""
         remedies = {**dict.fromkeys(RADIO_OFF, FaultRemedy.RADIO), self._device.make.reset: FaultRemedy.RESET}
         return next((remedies[str(call)] for call in calls if str(call) in remedies), None)
 
     def _chatter(self) -> None:
-        """Say what the make says now and then, before every so many answers."""
+        """Write a line of the make's chatter before every fourth answer."""
         self._answered += 1
         chatter = self._device.make.chatter
         if chatter and self._answered % CHATTER_EVERY == 0:
             self._say(_octets(f"\r\n{chatter[self._answered // CHATTER_EVERY % len(chatter)]}\r\n"))
 
     def _finish(self, then: Callable[[], None] | None = None) -> None:
-        """Be idle again: what could not be said is said, what waits in the network comes in."""
+        """Become idle: write what had to wait, and let texts in from the network."""
         self._state = State.IDLE
         while self._unsolicited:
             self._say(self._unsolicited.popleft())
@@ -299,7 +299,7 @@ class Modem:
         self._read()
 
     def _later(self, between: tuple[float, float], action: Callable[[], object]) -> None:
-        """Act after a time between two durations, at once if they are nothing, never after a reset."""
+        """Act after a random time between two durations; at once if they are zero, never after a reset."""
         seconds = random.uniform(*between)
         life = self._life
         if seconds:
@@ -317,6 +317,6 @@ def _octets(text: str) -> bytes:
 
 
 def _written(lines: Sequence[str], final: str) -> list[str]:
-    """Put line ends where V.250, 5.7.1 has them."""
+    """Add line ends as in V.250, 5.7.1."""
     written = [("\r\n" if number == 0 else "") + line + "\r\n" for number, line in enumerate(lines)]
     return [*written, f"\r\n{final}\r\n"] if final else written

@@ -1,7 +1,7 @@
-"""The network that the modem camps on: what waits for the SIM, what the SIM has submitted, a call.
+"""The network of the modem: texts that wait for the SIM, texts that the SIM has submitted, a call.
 
-It has no air interface and never refuses a text by itself: a cause is a fault switch. Every segment
-that leaves is kept; the segments of one text are joined by recipient, reference and total.
+It simulates no radio and never refuses a text by itself; for that there are faults. It keeps every segment that leaves,
+and joins the segments of one text by recipient, reference and total.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from typing import Any
 
 from hotlined.simulator.pdus import Segment
 
-# The <stat> of +CREG (TS 27.007, 7.2) by the name that the control socket uses.
+# The <stat> of +CREG (TS 27.007, 7.2) for each name that the control socket uses.
 REGISTRATION = {
     "none": 0,
     "home": 1,
@@ -31,7 +31,7 @@ REGISTERED = {name for name in REGISTRATION if name.startswith(("home", "roaming
 
 @dataclass(slots=True)
 class Submitted:
-    """A text that left, whole or not yet."""
+    """A text that left, complete or not yet."""
 
     at: datetime
     segments: dict[int, Segment]
@@ -42,7 +42,7 @@ class Submitted:
         return len(self.segments) == next(iter(self.segments.values())).total
 
     def takes(self, segment: Segment) -> bool:
-        """Whether a segment belongs here; one that is here already begins another text."""
+        """Return whether a segment belongs to this text; a sequence that is already here begins another text."""
         first = next(iter(self.segments.values()))
         same = (first.recipient, first.reference, first.total) == (
             segment.recipient,
@@ -52,7 +52,7 @@ class Submitted:
         return same and segment.sequence not in self.segments
 
     def as_json(self) -> dict[str, Any]:
-        """Say what left, in order, and the raw PDUs in the order in which they came."""
+        """Return the text so far, in order, and the raw PDUs in the order in which they came."""
         first = next(iter(self.segments.values()))
         return {
             "recipient": first.recipient,
@@ -70,7 +70,7 @@ class Submitted:
 
 @dataclass(slots=True)
 class Call:
-    """An incoming call: `number` is None if it is withheld; `rings` None rings until it is ended."""
+    """An incoming call: `number` is None if it is withheld; with `rings` None it rings until it is ended."""
 
     number: str | None
     rings: int | None = None
@@ -79,10 +79,10 @@ class Call:
 
 
 class UssdKind(StrEnum):
-    """How the network answers a USSD code."""
+    """The kinds of answer to a USSD code."""
 
     NOTIFY = "notify"
-    MENU = "menu"  # and wants to be answered
+    MENU = "menu"  # waits for a choice
     ERROR = "error"  # not supported
     TIMEOUT = "timeout"
     SILENCE = "silence"
@@ -94,7 +94,7 @@ USSD_CODES = {UssdKind.NOTIFY: 0, UssdKind.MENU: 1, UssdKind.ERROR: 4, UssdKind.
 
 @dataclass(frozen=True, slots=True)
 class UssdReply:
-    """An answer to a USSD code: its text, and how it is given."""
+    """An answer to a USSD code: its text and its kind."""
 
     text: str = ""
     kind: UssdKind = UssdKind.NOTIFY
@@ -106,7 +106,7 @@ FORWARDING = ("always", "busy", "no_reply", "not_reachable")
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """Where calls go for one reason; `services` is the sum of classes, 1 is voice."""
+    """The target of calls for one reason; `services` is the sum of classes, 1 is voice."""
 
     number: str
     services: int = 1
@@ -115,10 +115,10 @@ class Forwarding:
 
 @dataclass(slots=True)
 class Network:
-    """The state of the network; `report_status` holds the TP-ST of each report that a text gets, one after another."""
+    """The state of the network; `report_status` has the TP-ST of each report for a text, in turn."""
 
     operator: tuple[str, str] = ("Proximus", "20601")
-    technology: int | None = None  # <AcT> of +COPS (TS 27.007, 7.3); None: the modem does not say it
+    technology: int | None = None  # <AcT> of +COPS (TS 27.007, 7.3); None: the modem leaves it out
     registration: str = "home"
     signal: int = 18
     report_status: tuple[int, ...] = (0,)
@@ -135,7 +135,7 @@ class Network:
         return self.registration in REGISTERED
 
     def submit(self, segment: Segment, at: datetime) -> Submitted:
-        """Take a segment and return the text that it belongs to."""
+        """Take a segment and return the text to which it belongs."""
         for text in reversed(self.submitted):
             if not text.complete and text.takes(segment):
                 text.segments[segment.sequence] = segment

@@ -1,8 +1,9 @@
-"""The network's side of the codec: DELIVER and STATUS-REPORT written, SUBMIT read (3GPP TS 23.040).
+"""The network's side of the codec: writes DELIVER and STATUS-REPORT, reads SUBMIT (3GPP TS 23.040).
 
-SUBMITs are read with python-gsmmodem, so that an error of the daemon's codec meets a decoder that
-nobody here wrote. What that decoder is known to get wrong stands in one table, `FLAWS`, and is read
-another way. Validity period and protocol identifier are not judged.
+A DELIVER is a text to the SIM, a SUBMIT one from it, a STATUS-REPORT says what became of a SUBMIT. SUBMITs are read
+with python-gsmmodem, a decoder that was not written here, so that it finds the errors of the daemon's codec. The known
+errors of that decoder are in one table, `FLAWS`, and are read another way. Validity period and protocol identifier are
+not checked.
 """
 
 import warnings
@@ -14,29 +15,29 @@ from typing import Any
 from hotlined.errors import PduError, TextError, UsageError
 from hotlined.gsm.alphabet import decode_gsm7, encode_gsm7, pack, unpack
 
-with warnings.catch_warnings():  # invalid escapes in its source are errors to a strict interpreter
+with warnings.catch_warnings():  # its source has invalid escapes, which a strict interpreter treats as errors
     warnings.simplefilter("ignore")
     from gsmmodem import pdu as gsmmodem_pdu
     from gsmmodem.exceptions import EncodingError
 
 CENTRE = "+32475161616"
-MMS_CENTRE = "8600"  # who announces an MMS: a short code or a name of the operator's, never a subscriber
+MMS_CENTRE = "8600"  # the sender of MMS notifications: a short code or name of the operator, never a subscriber
 USER_DATA_OCTETS = 140  # TS 23.040, 9.2.3.16
 DCS = {"gsm7": 0x00, "8bit": 0x04, "ucs2": 0x08}  # TS 23.038, 4
 CLASS_BIT = 0x10  # TS 23.038, 4: bits 1 and 0 hold a message class
 SEMI_OCTETS = str.maketrans("*#abc", "ABCDE")  # TS 23.040, 9.1.2.3
-PUSH_PORTS = bytes.fromhex("05040B8423F0")  # TS 23.040, 9.2.3.24.4: to 2948 (WAP push) from 9200
-PUSH = bytes.fromhex("0603BEAF84")  # WAP-230, 8.2.4: a push whose 3 octets of headers say MMS
+PUSH_PORTS = bytes.fromhex("05040B8423F0")  # TS 23.040, 9.2.3.24.4: to port 2948 (WAP push) from port 9200
+PUSH = bytes.fromhex("0603BEAF84")  # WAP-230, 8.2.4: a push; its 3 octets of headers mean MMS
 
 
 def _semi_octets(digits: str) -> bytes:
-    """Write digits two an octet, the first in the low half, filled up with F."""
+    """Encode digits two per octet, the first in the low half, filled up with F."""
     padded = digits.translate(SEMI_OCTETS) + "F" * (len(digits) % 2)
     return bytes.fromhex("".join(high + low for low, high in zip(padded[::2], padded[1::2], strict=True)))
 
 
 def _address(text: str) -> bytes:
-    """Write an address field: international with a plus, else digits, else alphanumeric (TS 23.040, 9.1.2.5)."""
+    """Encode an address: international with a plus, else digits, else alphanumeric (TS 23.040, 9.1.2.5)."""
     digits = text.removeprefix("+")
     if set(digits) <= set("0123456789*#"):
         return bytes([len(digits), 0x91 if text.startswith("+") else 0x81]) + _semi_octets(digits)
@@ -45,13 +46,13 @@ def _address(text: str) -> bytes:
 
 
 def _centre() -> bytes:
-    """Write the service centre, which stands before the TPDU and counts octets (TS 27.005, 3.1)."""
+    """Encode the service centre, which comes before the TPDU and counts octets (TS 27.005, 3.1)."""
     digits = _semi_octets(CENTRE.removeprefix("+"))
     return bytes([len(digits) + 1, 0x91]) + digits
 
 
 def _timestamp(when: datetime) -> bytes:
-    """Write a time stamp with its zone in quarters of an hour (TS 23.040, 9.2.3.11)."""
+    """Encode a time with its zone in quarters of an hour (TS 23.040, 9.2.3.11)."""
     quarters = round((when.utcoffset() or timedelta()) / timedelta(minutes=15))
     octets = bytearray(_semi_octets(f"{when:%y%m%d%H%M%S}{abs(quarters):02}"))
     octets[-1] |= 0x08 if quarters < 0 else 0
@@ -59,7 +60,7 @@ def _timestamp(when: datetime) -> bytes:
 
 
 def _encode(text: str, encoding: str | None) -> tuple[str, bytes]:
-    """Encode as asked, else in GSM-7 where it fits; septets one a byte, or octets."""
+    """Encode in the given encoding, else in GSM-7 if possible; return septets, one per byte, or octets."""
     match encoding:
         case "ucs2":
             return "ucs2", text.encode("utf-16-be", "surrogatepass")
@@ -76,7 +77,7 @@ def _encode(text: str, encoding: str | None) -> tuple[str, bytes]:
             raise UsageError(f"there is no encoding {encoding!r}", hint="gsm7, ucs2 or 8bit")
 
 
-# For each encoding, how much a cut at `end` has to go back so as not to split a pair.
+# For each encoding, how far a cut at `end` has to move back so that it splits no pair.
 _BACK: dict[str, Callable[[bytes, int], int]] = {
     "gsm7": lambda body, end: int(body[end - 1] == 0x1B),
     "ucs2": lambda body, end: 2 * (body[end - 2] & 0xFC == 0xD8),
@@ -85,7 +86,7 @@ _BACK: dict[str, Callable[[bytes, int], int]] = {
 
 
 def _cut(encoding: str, body: bytes, header_octets: int) -> list[bytes]:
-    """Cut a body so that each piece fits behind a header."""
+    """Cut a body so that each piece fits after a header."""
     room = USER_DATA_OCTETS - header_octets
     size = room * 8 // 7 if encoding == "gsm7" else room - room % 2
     pieces = []
@@ -97,7 +98,7 @@ def _cut(encoding: str, body: bytes, header_octets: int) -> list[bytes]:
 
 
 def _user_data(encoding: str, header: bytes, body: bytes) -> bytes:
-    """Write TP-UDL and TP-UD (TS 23.040, 9.2.3.16 and 9.2.3.24)."""
+    """Encode TP-UDL and TP-UD (TS 23.040, 9.2.3.16 and 9.2.3.24)."""
     if encoding != "gsm7":
         return bytes([len(header + body)]) + header + body
     fill_bits = -len(header) * 8 % 7
@@ -105,7 +106,7 @@ def _user_data(encoding: str, header: bytes, body: bytes) -> bytes:
 
 
 def _concatenation(reference: int, bits: int, total: int, sequence: int) -> bytes:
-    """Write the information element of concatenation (TS 23.040, 9.2.3.24.1 and 9.2.3.24.8)."""
+    """Encode the information element of concatenation (TS 23.040, 9.2.3.24.1 and 9.2.3.24.8)."""
     octets = bits // 8
     element = bytes([0x00 if octets == 1 else 0x08, octets + 2])
     return element + (reference % (1 << bits)).to_bytes(octets, "big") + bytes([total, sequence])
@@ -122,9 +123,9 @@ def write_delivers(
     message_class: int | None = None,
     ports: bytes = b"",
 ) -> list[str]:
-    """Write the SMS-DELIVERs of one message (TS 23.040, 9.2.2.1), in sequence, as hexadecimal digits.
+    """Encode one message as SMS-DELIVERs (TS 23.040, 9.2.2.1), in sequence, in hexadecimal digits.
 
-    `body` holds septets one a byte for `gsm7`, else octets; `ports` is an information element.
+    `body` has septets, one per byte, for `gsm7`, else octets; `ports` is an information element.
     """
     pieces = _cut(encoding, body, len(ports) + 1 if ports else 0)
     if len(pieces) > 1:
@@ -142,16 +143,16 @@ def write_delivers(
 
 
 def write_text(sender: str, text: str, *, encoding: str | None = None, **options: Any) -> list[str]:
-    """Write a text as SMS-DELIVERs; `options` are those of `write_delivers`."""
+    """Encode a text as SMS-DELIVERs; `options` are those of `write_delivers`."""
     return write_delivers(sender, *_encode(text, encoding), **options)
 
 
 def write_mms(
     sender: str | None, subject: str, *, scts: datetime, reference: int, originator: str = MMS_CENTRE
 ) -> list[str]:
-    """Write the WAP push of an m-notification-ind (OMA MMS encapsulation, 6.2); None hides the sender.
+    """Encode the WAP push of an m-notification-ind (OMA MMS encapsulation, 6.2); None hides the sender.
 
-    `originator` is who sent the push (TP-OA): the operator's centre, or a subscriber who forges one.
+    `originator` sent the push (TP-OA): the operator's centre, or a subscriber who forges one.
     """
     token = b"\x80" + f"{sender}/TYPE=PLMN".encode() + b"\x00" if sender else b"\x81"
     fields = {
@@ -171,7 +172,7 @@ def write_mms(
 
 
 def write_status_report(mr: int, recipient: str, scts: datetime, discharged_at: datetime, status: int) -> str:
-    """Write an SMS-STATUS-REPORT (TS 23.040, 9.2.2.3); `status` is TP-ST."""
+    """Encode an SMS-STATUS-REPORT (TS 23.040, 9.2.2.3); `status` is TP-ST."""
     tpdu = bytes([0x06, mr]) + _address(recipient) + _timestamp(scts) + _timestamp(discharged_at)
     return (_centre() + tpdu + bytes([status])).hex().upper()
 
@@ -183,14 +184,14 @@ def write_ussd(text: str) -> str:
 
 
 def read_ussd(digits: str) -> str:
-    """Unpack a USSD string; ValueError for what is no pairs of digits."""
+    """Unpack a USSD string; ValueError if it is not made of pairs of digits."""
     octets = bytes.fromhex(digits)
     return decode_gsm7(unpack(octets, len(octets) * 8 // 7)).removesuffix("\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One SUBMIT as it was understood; reference, total and sequence are 0, 1, 1 if it stands alone."""
+    """One SUBMIT as it was read; reference, total and sequence are 0, 1, 1 for a text in one segment."""
 
     recipient: str
     text: str
@@ -213,7 +214,7 @@ class _Raw:
 
     @property
     def septets(self) -> bytes:
-        """The septets behind the header."""
+        """The septets after the header."""
         skipped = -(-len(self.header) * 8 // 7)
         bits = int.from_bytes(self.octets, "little")
         return bytes(bits >> 7 * i & 0x7F for i in range(skipped, self.length))
@@ -226,7 +227,7 @@ def _raw(octets: bytes) -> _Raw:
         raise PduError("this is no SUBMIT")
     pid = 4 + (tpdu[2] + 1) // 2
     dcs = tpdu[pid + 1]
-    at = pid + 2 + (0, 7, 1, 7)[tpdu[0] >> 3 & 0x03]  # behind the validity period, in its format
+    at = pid + 2 + (0, 7, 1, 7)[tpdu[0] >> 3 & 0x03]  # after the validity period, which has one of four formats
     encoding = {0: "gsm7", 1: "8bit", 2: "ucs2"}[dcs >> 2 & 0x03 if dcs < 0x40 else 0]
     length, data = tpdu[at], tpdu[at + 1 :]
     if len(data) != (-(-length * 7 // 8) if encoding == "gsm7" else length) or len(data) > USER_DATA_OCTETS:
@@ -235,14 +236,14 @@ def _raw(octets: bytes) -> _Raw:
 
 
 def _septets_anew(raw: _Raw, _text: str) -> str:
-    """Read the septets here, their alphabet with the library."""
+    """Read the septets here, and decode them with the library."""
     runs = [gsmmodem_pdu.decodeGsm7(bytearray(run)) for run in raw.septets.split(b"\x1b\x0a")]
     return "\f".join(runs)
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Something that python-gsmmodem 0.13.0 reads wrongly: when, and how it is read instead."""
+    """An error of python-gsmmodem 0.13.0: its condition, and the way to read the text instead."""
 
     what: str
     met: Callable[[_Raw, str], bool]
@@ -282,7 +283,7 @@ _LIBRARY_ERRORS = (EncodingError, ValueError, LookupError, TypeError, StopIterat
 
 
 def _concatenated(elements: Sequence[Any]) -> tuple[int, int, int]:
-    """Return reference, total and sequence of the last element that says so."""
+    """Return reference, total and sequence of the last element that has them."""
     found = [(e.reference, e.parts, e.number) for e in elements if hasattr(e, "parts")]
     reference, total, sequence = found[-1] if found else (0, 1, 1)
     if not 1 <= sequence <= total:
@@ -291,7 +292,7 @@ def _concatenated(elements: Sequence[Any]) -> tuple[int, int, int]:
 
 
 def read_submit(pdu: str) -> Segment:
-    """Read a SUBMIT with its service centre; whatever a strict network would not take is a PduError."""
+    """Read a SUBMIT with its service centre; PduError for everything that a strict network would refuse."""
     try:
         raw = _raw(bytes.fromhex(pdu))
         decoded = gsmmodem_pdu.decodeSmsPdu(pdu)
@@ -310,7 +311,7 @@ def read_submit(pdu: str) -> Segment:
 
 
 def maybe_segment(pdu: str) -> Segment | None:
-    """Read a SUBMIT; None for what is none."""
+    """Read a SUBMIT; None if it is not one."""
     try:
         return read_submit(pdu)
     except PduError:

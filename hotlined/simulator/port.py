@@ -1,7 +1,7 @@
 """The pseudo-terminal that a peer opens as if it were the modem's serial port.
 
-Its own end of the slave stays open, so that settings survive the peer and reads do not fail while
-nobody is there; so it cannot see who opens or closes it. What nobody reads is dropped beyond a limit.
+This process keeps the slave open, too, so that settings survive the peer and reads do not fail while there is none;
+therefore it cannot see who opens or closes the port. Output that nobody reads is dropped beyond a limit.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ UNREAD_OCTETS = 65_536
 
 
 class Port:
-    """A pseudo-terminal with a link to it, as udev makes one; it can be pulled and plugged in again."""
+    """A pseudo-terminal with a link to it, as udev makes one; it can be pulled out and plugged in again."""
 
     def __init__(self, link: Path | None) -> None:
         self.link = link
@@ -25,7 +25,7 @@ class Port:
 
     @property
     def name(self) -> str | None:
-        """What to open; None while it is unplugged."""
+        """The name to open; None while it is unplugged."""
         if self._ends is None:
             return None
         return str(self.link or self._device)
@@ -37,11 +37,11 @@ class Port:
 
     @property
     def has_unread(self) -> bool:
-        """Whether there is something to write once there is room."""
+        """Whether output is waiting for room."""
         return bool(self._unread)
 
     def plug(self) -> None:
-        """Make a new pseudo-terminal, raw, and let the link point to it."""
+        """Make a new pseudo-terminal, in raw mode, and point the link to it."""
         self.unplug()
         master, slave = self._ends = pty.openpty()
         tty.setraw(slave)
@@ -54,7 +54,7 @@ class Port:
             fresh.replace(self.link)
 
     def unplug(self) -> None:
-        """Close it, so that the peer's next read fails as on a pulled stick, and remove the link."""
+        """Close it, so that the peer's next read fails as with a pulled stick, and remove the link."""
         if self._ends is None:
             return
         if self.link and self.link.is_symlink() and str(self.link.readlink()) == self._device:
@@ -65,10 +65,10 @@ class Port:
         self._unread.clear()
 
     def read(self) -> bytes:
-        """Return what the peer wrote; nothing if there is nothing."""
+        """Return the bytes from the peer; empty if there are none."""
         if self._ends is None:
             return b""
-        # exclusive use, once asked for, would outlive the peer that asked for it
+        # a peer's exclusive lock on the port would outlive the peer
         fcntl.ioctl(self._ends[1], termios.TIOCNXCL)
         try:
             return os.read(self._ends[0], 65_536)

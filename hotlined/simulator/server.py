@@ -1,7 +1,7 @@
-"""One process, one loop: the port, the control socket and the timers, waited for together.
+"""One process, one loop: it waits for the port, the control socket and the timers together.
 
-A line of JSON in, a line of JSON out; a connection that watches gets every event as a line besides.
-The control socket is for whoever may write to its folder; it asks for no password.
+Each message and each answer is one line of JSON; a connection that watches also gets each event as a line. Access to
+the control socket is access to its folder; it asks for no password.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from hotlined.errors import HotlinedError
 from hotlined.simulator import control
 from hotlined.simulator.bench import Bench
 
-BACKLOG_OCTETS = 4 << 20  # a watcher that does not read is dropped beyond it
+BACKLOG_OCTETS = 4 << 20  # a watcher that does not read is dropped after this much
 WAIT_SECONDS = 10.0
 
 
@@ -38,7 +38,7 @@ class _Connection:
 
 
 class Server:
-    """A bench that can be talked to; `control_path` None leaves the control socket out."""
+    """A bench with a control socket; none if `control_path` is None."""
 
     def __init__(self, bench: Bench, control_path: Path | None, *, until_eof: bool = False) -> None:
         self._bench = bench
@@ -50,7 +50,7 @@ class Server:
         bench.listeners.append(self._tell)
 
     def run(self, ready: Callable[[], object]) -> None:
-        """Serve until the standard input ends, if that is to count, else without end; leave nothing behind.
+        """Serve without end, or until the standard input ends if `until_eof`; leave nothing behind.
 
         `ready` is called once, when the port and the socket can be opened.
         """
@@ -74,7 +74,7 @@ class Server:
                 self._path.unlink(missing_ok=True)
 
     def _pass(self) -> bool:
-        """Wait for whatever comes first and deal with it; False when it is time to end."""
+        """Wait for the next event and handle it; return False when it is time to end."""
         port = self._bench.port
         sources: list[Any] = [*self._connections, *([self._listener] if self._listener else [])]
         sources += [sys.stdin] if self._until_eof else []
@@ -109,7 +109,7 @@ class Server:
         return True
 
     def _hear(self, connection: _Connection) -> None:
-        """Read from a client and answer every whole line."""
+        """Read from a client and answer every complete line."""
         try:
             data = connection.socket.recv(65_536)
         except OSError:
@@ -139,7 +139,7 @@ class Server:
             connection.say({"ok": True, **control.do(self._bench, name, message)})
 
     def _wait(self, connection: _Connection, message: dict[str, Any]) -> None:
-        """Answer when something is so, or when the time is over."""
+        """Answer when the condition is met, or when the time is over."""
         what, seconds = message["for"], float(message.get("timeout", WAIT_SECONDS))
         so = control.condition(self._bench, what, int(message.get("count", 1)))
         over = False

@@ -1,13 +1,13 @@
-"""The SIM with its PIN, and storages of short messages (3GPP TS 27.005, 3.1).
+"""The SIM with its PIN, and the storages of short messages (3GPP TS 27.005, 3.1).
 
-It knows indexes, states and raw PDUs; it decodes nothing and speaks no AT.
+It knows indexes, states and raw PDUs; it decodes nothing and knows no AT commands.
 """
 
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-PIN_TRIES = 3  # TS 102 221, 9.5.1: what cards are issued with
+PIN_TRIES = 3  # TS 102 221, 9.5.1: the number on a new card
 
 
 class Status(IntEnum):
@@ -28,12 +28,12 @@ class Entry:
 
     @property
     def tpdu_length(self) -> int:
-        """Octets without the service centre, as +CMGL gives them."""
+        """The number of octets without the service centre, as in +CMGL."""
         return tpdu_length(self.pdu)
 
 
 def tpdu_length(pdu: str) -> int:
-    """Count the octets behind the service centre; of what is no PDU, all of them."""
+    """Count the octets after the service centre; if it is not a PDU, all of them."""
     octets = len(pdu) // 2
     centre = int(pdu[:2], 16) + 1 if re.match(r"[0-9A-Fa-f]{2}", pdu) else 0
     return octets - centre if centre <= octets else octets
@@ -41,7 +41,7 @@ def tpdu_length(pdu: str) -> int:
 
 @dataclass(slots=True)
 class Storage:
-    """`size` numbered places, of which the lowest free one is taken first."""
+    """`size` numbered places; the lowest free one is used first."""
 
     name: str
     size: int
@@ -50,7 +50,7 @@ class Storage:
 
     @property
     def indexes(self) -> range:
-        """Every index that there is, free or not."""
+        """Every index, free or not."""
         return range(self.first, self.first + self.size)
 
     def add(self, status: Status, pdu: str) -> int | None:
@@ -61,11 +61,11 @@ class Storage:
         return index
 
     def put(self, index: int, status: Status, pdu: str) -> None:
-        """Put an entry into a place, whatever stood there."""
+        """Put an entry into a place, even if it is occupied."""
         self.entries[index] = Entry(status, pdu)
 
     def remove(self, index: int) -> Entry:
-        """Empty a place and return what stood there."""
+        """Empty a place and return its entry."""
         return self.entries.pop(index)
 
     def occupied(self) -> list[tuple[int, Entry]]:
@@ -80,25 +80,25 @@ class Storage:
 
 @dataclass(slots=True)
 class Union:
-    """Two storages under one name, MT, the places of the second behind those of the first (TS 27.005, 3.1)."""
+    """Two storages under one name, MT: the places of the second come after those of the first (TS 27.005, 3.1)."""
 
     parts: tuple[Storage, Storage]
     name: str = "MT"
 
     @property
     def size(self) -> int:
-        """How many places there are in both."""
+        """The number of places in both."""
         return sum(part.size for part in self.parts)
 
     @property
     def indexes(self) -> range:
-        """Every index that there is, free or not."""
+        """Every index, free or not."""
         first = self.parts[0].first
         return range(first, first + self.size)
 
     @property
     def entries(self) -> dict[int, Entry]:
-        """Both storages' entries by the index that they have here."""
+        """Both storages' entries by their index here."""
         first, second = self.parts
         behind = {index + first.size: entry for index, entry in second.entries.items()}
         return first.entries | behind
@@ -112,12 +112,12 @@ class Union:
         return None if index is None else index + first.size
 
     def put(self, index: int, status: Status, pdu: str) -> None:
-        """Put an entry into a place, whatever stood there."""
+        """Put an entry into a place, even if it is occupied."""
         part, place = self.place(index)
         part.put(place, status, pdu)
 
     def remove(self, index: int) -> Entry:
-        """Empty a place and return what stood there."""
+        """Empty a place and return its entry."""
         part, place = self.place(index)
         return part.remove(place)
 
@@ -126,13 +126,13 @@ class Union:
         return sorted(self.entries.items())
 
     def place(self, index: int) -> tuple[Storage, int]:
-        """Return the part that an index lies in, and the index that it has there."""
+        """Return the storage behind an index, and the index within that storage."""
         first, second = self.parts
         return (first, index) if index in first.indexes else (second, index - first.size)
 
 
 class SimState(StrEnum):
-    """The answers of AT+CPIN? (TS 27.007, 8.3), and no SIM at all."""
+    """The answers of AT+CPIN? (TS 27.007, 8.3), and one for a missing SIM."""
 
     READY = "READY"
     PIN = "SIM PIN"
@@ -142,7 +142,7 @@ class SimState(StrEnum):
 
 @dataclass(slots=True)
 class Sim:
-    """A card; the PIN has to be entered after each start if there is one."""
+    """A card; if it has a PIN, that has to be entered after each start."""
 
     imsi: str
     iccid: str
@@ -154,12 +154,12 @@ class Sim:
     tries: int = PIN_TRIES
 
     def start(self) -> None:
-        """Lose power and get it again: the PIN is to be entered, the tries left stay."""
+        """Lose power and get it again: the PIN has to be entered, the tries left stay."""
         self.unlocked = False
 
     @property
     def state(self) -> SimState:
-        """What AT+CPIN? says."""
+        """The answer to AT+CPIN?."""
         if self.absent:
             return SimState.ABSENT
         if not self.tries:

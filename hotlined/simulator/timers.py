@@ -1,4 +1,4 @@
-"""Things to do later, on a clock that is passed in; it neither sleeps nor starts a thread."""
+"""Actions for later, on a clock that is passed in; it neither sleeps nor starts a thread."""
 
 import heapq
 import itertools
@@ -8,7 +8,7 @@ Action = Callable[[], object]
 
 
 class Timers:
-    """A queue of actions, each with the moment when it is due; `clock` gives seconds."""
+    """A queue of actions, each with its due time; `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -16,7 +16,7 @@ class Timers:
         self._order = itertools.count()
 
     def after(self, seconds: float, action: Action) -> Callable[[], None]:
-        """Run `action` when `seconds` are over; what is returned cancels it."""
+        """Run `action` after `seconds`; call the returned function to cancel it."""
         live = True
 
         def cancel() -> None:
@@ -27,10 +27,10 @@ class Timers:
         return cancel
 
     def wait_seconds(self) -> float | None:
-        """Say how long nothing is due; None if nothing ever will be."""
+        """Return the seconds until the next action; None if there is none."""
         return max(0.0, self._due[0][0] - self._clock()) if self._due else None
 
     def run(self) -> None:
-        """Run what is due, in order."""
+        """Run the actions that are due, in order."""
         while self._due and self._due[0][0] <= self._clock():
             heapq.heappop(self._due)[2]()

@@ -27,18 +27,27 @@ class PeriodCounts:
     texts: int
     calls: int
     others: int
+    """Contacts that are neither texts nor calls."""
     mms: int
     """Messages that announce a picture; they are also in `others`."""
     withheld: int
+    """Texts and calls without a number."""
     new: int
     """Telephone numbers that contacted the line for the first time; names and short codes are not counted."""
     returning: int
+    """Telephone numbers that had contacted the line before."""
     suppressed: int
+    """Contacts that get no answer by their verdict."""
     answers: int
+    """Answers whose first segment was given to the modem in this time, whatever state they ended in."""
     unconfirmed: int
+    """Answers that may or may not have left; they are also in `answers`."""
     shadowed: int
+    """Answers that shadow mode did not send; they are not in `answers`."""
     segments: int
+    """All segments that the SIM spent, also for texts by hand."""
     cost: float | None
+    """`segments` times limits.price_per_segment; null if that is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +65,19 @@ class PeriodTally(PeriodCounts):
     seconds_to_answer: tuple[Seconds, Seconds, Seconds] | None
     """The time from a contact to the last segment of its answer: the three quartiles; the second is the median."""
     timed: int
+    """The number of answers that `seconds_to_answer` is computed from."""
     reactions: int
+    """Texts that came within 24 hours after an answer to their number."""
     untagged: int
     """Reactions without a tag that can still be read."""
     tags: dict[str, int]
+    """Reactions by tag; one with two tags counts twice."""
     unread: int
     """Reactions whose text was erased before a person tagged it."""
     by_tags: tuple[Tagged, ...]
+    """Reactions by all their tags together; each counts once."""
     other_tags: dict[str, int]
+    """Contacts that are not reactions, by tag."""
     by_text: tuple[SentText, ...]
     """Answers and reactions, by the text of the answer; the text is null for all answers whose text is erased."""
     reasons: ReasonCounts
@@ -93,21 +107,30 @@ class Stats:
     line: str
     currency: str
     zone: str
+    """The time zone, such as CET; both if it changes during the period, such as CEST/CET."""
     by: By
     since: Time
     until: Time
     began: Time | None
+    """The first contact or answer of the line."""
     price_per_segment: float | None
     total: PeriodTally
     before: PeriodTally | None
+    """The same counts for the period before, which is as long; null if the line did not exist for all of it."""
     bins: tuple[PeriodCounts, ...]
+    """The period in hours, days, weeks or months, as `by` says."""
     week: _ByHour
     """Contacts by weekday, Monday first, and by hour."""
     week_days: _ByHour
+    """The number of days in the period that have this weekday and hour."""
     busiest_day: BusiestDay | None
+    """The day with the most texts, the first of several; null if no text came."""
     weeks: tuple[WeekTexts, ...]
+    """The whole weeks from the first midnight of the period on."""
     modem_seconds: dict[str, Seconds]
+    """The time that the modem spent in each state; unknown: nothing was recorded."""
     words: tuple[str, ...]
+    """The figures in sentences, in the language of the line."""
 
 
 def document(summary: Summary) -> Stats:

@@ -59,9 +59,9 @@ from hotlined.store.line import history, pseudonyms
 from hotlined.store.line.database import Database
 
 MOST_ROWS = 200
-"""Rows in a question or an answer at most."""
+"""The highest number of rows in a question or an answer."""
 MOST_HEARD = 500_000
-"""Stored rows of other lines at most, about 40 MB: a hub that sends false rows cannot fill the card."""
+"""The highest number of stored rows of other lines, about 40 MB: a hub that lies cannot fill the card."""
 RENEWALS_SECONDS = 3600.0
 """All rows are read again twice in this time at most: two machines that act as one line would repeat it for ever."""
 _STEP = 1_000_000  # R2; a line that speaks of a million persons, a hundred times each, stays far below 2**53
@@ -277,7 +277,7 @@ def _answered(db: Database, met: str) -> History:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The row of another line about a person, as far as this line shares its fields, and the answers that line sent."""
+    """Another line's decisions about a person and the number of its answers, as far as this line shares those."""
 
     line: str
     opted_out_at: Time | None
@@ -559,7 +559,11 @@ def take(db: Database, answer: Mapping[str, Any], now: Now) -> bool:
 
 
 def _begin_anew(db: Database, state: sqlite3.Row, said: _Answer, now: Now) -> bool:
-    """Begin to read all rows again, the own ones, too, before anything is sent: R3."""
+    """Begin to read all rows again, the own ones, too, before anything is sent: R3.
+
+    A third time within `RENEWALS_SECONDS` means that two machines act as this line, each with versions that the other
+    does not know: then nothing is read, and the trouble is recorded. The first exchange with a hub does not count.
+    """
     renewals = (state["renewed_limit"], state["renewed_before"])
     if state["hub"] is not None:
         before = state["renewed_before"]
@@ -579,6 +583,13 @@ def _begin_anew(db: Database, state: sqlite3.Row, said: _Answer, now: Now) -> bo
 
 
 def _take(db: Database, state: sqlite3.Row, said: _Answer, here: Collection[str], now: Now) -> bool:
+    """Take in an answer that fits; return whether to ask again at once.
+
+    The hub's highest version tells whether the batch arrived. While all rows are read again (R3), own rows are
+    recovered instead of skipped, and no batch is sent. After the last of them every own row gets a version above all
+    that the hub has, so that each is sent again. If the table of other lines' rows is full, the cursor stays: the rows
+    are read once there is room.
+    """
     batch = json.loads(state["batch"])
     arrived = bool(batch) and not state["again"] and said.highest == batch[-1]["version"]
     if arrived:
@@ -614,7 +625,12 @@ def _hear(db: Database, row: _Row, *, is_here: bool) -> None:
 
 
 def _take_back(db: Database, row: _Row, under_way: Collection[int], *, is_here: bool) -> None:
-    """Recover an own row that this line sent after the backup from which it was restored: R4, C8."""
+    """Recover an own row that this line sent after the backup from which it was restored: R4, C8.
+
+    A row that the hub had acknowledged, or that is under way, is known here, and skipped. Of any other row, the
+    decisions and the answers that this database lacks are stored in `fleet_heard` under the line's own name. There they
+    hold and count like those of other lines, and the line's next row about the person contains them.
+    """
     before = db.one("SELECT sent, asked FROM fleet_said WHERE person = ?", row.person)
     if row.version in under_way or (before and row.version <= before["sent"]):
         return
@@ -652,7 +668,7 @@ def _confirm(db: Database, row: _Row) -> None:
 
 
 def _note(db: Database, trouble: FleetTrouble | None, now: Now) -> None:
-    """Record the trouble between line and hub, and since when, if it has changed."""
+    """Record the trouble between line and hub, and its beginning, if it has changed."""
     db.execute(
         "UPDATE fleet SET trouble = ?, trouble_at = ? WHERE trouble IS NOT ?",
         trouble,

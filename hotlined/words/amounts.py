@@ -9,7 +9,7 @@ from hotlined.policy import Limits
 
 SOON_SECONDS = 60
 """A shorter wait is shown as "now": the next answer often waits only until the answers before it are handed over."""
-_STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from the first on, a wait is rounded up to the second
+_STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: the least wait, and the step that it is rounded up to
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
 _UNITS = {
     Language.ENGLISH: ("d", "h", "m", "s"),

@@ -143,12 +143,12 @@ UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined st
 HOLDS: dict[HoldReason | None, Condition] = {
     HoldReason.KEY_LOST: Condition(
         N_("a key of the pseudonyms is lost"),
-        N_("A key of the pseudonyms is lost, the line's or its fleet's: nothing is sent."),
-        N_("Restore it from a backup. `hotlined resume` names the file, and says what it means to go on without it."),
+        N_("A key of the pseudonyms is lost: nothing is sent."),
+        N_("Restore it from a backup. `hotlined resume` names its file, and goes on."),
     ),
     HoldReason.KEY_DENIED: Condition(
         N_("a key of the pseudonyms may not be read"),
-        N_("A key of the pseudonyms may not be read, the line's or its fleet's: nothing is sent."),
+        N_("A key of the pseudonyms may not be read: nothing is sent."),
         N_("Give it the database's owner and rights, then `hotlined resume`."),
     ),
     HoldReason.SIM_CHANGED: MODEM[ModemState.SIM_CHANGED],

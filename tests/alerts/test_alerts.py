@@ -1,4 +1,4 @@
-"""`hotlined alerts`: each thing is told once and its end once, whatever is killed, refused or broken in between."""
+"""`hotlined alerts`: each alert is sent once and its end once, whatever is killed, refused or broken in between."""
 
 import json
 import os
@@ -60,35 +60,35 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PLENTY = (100_000_000_000, 200_000_000_000)
 
 
-# ---- what is due
+# ---- alerts that are due
 
 
 def at(seconds: float) -> Now:
-    """Return the moment so many seconds after noon, which the limit clock calls 0."""
+    """Return the moment this many seconds after noon, which is 0 on the limit clock."""
     return Now(NOON + timedelta(seconds=seconds), seconds, synchronised=True)
 
 
 def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
-    """Return a line that is well, but for what is said."""
+    """Return the state of a line without trouble, except for these values."""
     usual = {"unwell_seconds": 0.0, "budgets": {}, "currency": "EUR", "disk": PLENTY}
     return LineState("main", modem_state, **{**usual, **more})
 
 
 class Teller:
-    """Runs of `due`, each going on where the one before was."""
+    """Runs of `due`, each continuing where the one before ended."""
 
     def __init__(self) -> None:
         self.progress = AlertProgress()
 
     def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
-        """Return conditions and levels that are told."""
+        """Return the conditions and levels of the alerts that are due."""
         happened = [events.Event(number, kind, at(seconds).rfc3339, {}) for number, kind in news]
         self.progress, drafts = due(self.progress, look, happened, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
 
 
-def test_who_is_asked_for_is_told_at_once_and_weekly() -> None:
-    """Each further person is, too; once nobody is asked for any more, that is told once."""
+def test_requests_for_the_admin_are_sent_at_once_and_weekly() -> None:
+    """Each further request is sent at once, all are repeated after a week, and their end is sent once."""
     teller, day = Teller(), 86_400.0
 
     assert teller.tell(seen(asked=1)) == [("asked", 1)]
@@ -100,8 +100,8 @@ def test_who_is_asked_for_is_told_at_once_and_weekly() -> None:
     assert [teller.tell(seen(), number * day) for number in (7.4, 15)] == [[("asked", 0)], []]
 
 
-def test_a_trouble_of_the_exchange_is_told_and_its_end() -> None:
-    """A graver one is told anew; while nobody can say how the hub is, nothing is."""
+def test_a_trouble_of_the_exchange_and_its_end_are_sent() -> None:
+    """A graver trouble is sent anew; while the hub's state is unknown no alert is due."""
     teller = Teller()
     away, login = (LEVELS.index(code) + 1 for code in ("hub_away", "hub_login"))
     known = {code: conditions.FLEET[code] for code in LEVELS}
@@ -116,10 +116,10 @@ def test_a_trouble_of_the_exchange_is_told_and_its_end() -> None:
     assert said == [[], [("hub", away)], [], [], [("hub", login)], [("hub", 0)]]
 
 
-def test_a_country_that_waits_is_told_after_an_hour_and_once_a_day() -> None:
-    """Each for itself; after a day in which nothing left, and where nothing ever did, it is the SIM; its end is told.
+def test_an_outage_of_a_country_is_sent_after_an_hour_and_once_a_day() -> None:
+    """Each country has its own alert; after a day the SIM is named as the cause if no answer was ever sent.
 
-    One that comes and goes within a day is not told again.
+    The end is sent, too. An outage that returns within a day is not sent again.
     """
     teller = Teller()
     german, french = (CountryOutage(name, "", 0.0, ever_taken=name == "FR") for name in ("DE", "FR"))
@@ -136,8 +136,8 @@ def test_a_country_that_waits_is_told_after_an_hour_and_once_a_day() -> None:
 
 
 @pytest.mark.parametrize("state", [None, "absent", "unregistered", "recovering", "of a later version"])
-def test_a_modem_is_lost_after_ten_minutes_and_comes_back_once(state: str | None) -> None:
-    """Whatever keeps it from being ready is told at ten minutes, not before and not again, and its end once."""
+def test_a_modem_is_reported_lost_after_ten_minutes(state: str | None) -> None:
+    """A modem that is not ready for ten minutes, for any reason, is reported once, and its return once."""
     teller = Teller()
 
     assert [teller.tell(seen(state), seconds) for seconds in (0, 599, 600, 900)] == [[], [], [("modem", 1)], []]
@@ -145,7 +145,7 @@ def test_a_modem_is_lost_after_ten_minutes_and_comes_back_once(state: str | None
 
 
 def test_states_that_are_not_ready_add_up() -> None:
-    """A modem that goes from one trouble to the next is lost all the same; one that was ready in between is not."""
+    """Time in different troubles counts together; one ready moment starts it anew."""
     teller = Teller()
     teller.tell(seen("absent"), 0)
     assert teller.tell(seen("recovering"), 400) == []
@@ -158,8 +158,8 @@ def test_states_that_are_not_ready_add_up() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(name for name, known in conditions.MODEM.items() if known.waits_for_a_person))
-def test_a_lost_modem_that_comes_back_and_waits_for_a_person_says_so(state: str) -> None:
-    """Whoever was told that it is lost would not look again; told once, however often it is lost in between."""
+def test_a_lost_modem_that_waits_for_a_person_is_reported_anew(state: str) -> None:
+    """A lost modem that then waits for a person is reported once more, and never again until it is ready."""
     teller = Teller()
     teller.tell(seen("absent"), 0)
     told = [teller.tell(seen(each), 600 + at) for at, each in enumerate(("absent", state, "absent", state, "ready"))]
@@ -168,8 +168,8 @@ def test_a_lost_modem_that_comes_back_and_waits_for_a_person_says_so(state: str)
     assert Teller().tell(seen(state, unwell_seconds=600.0)) == [("modem", 2)]
 
 
-def test_the_daemon_says_how_long_the_modem_has_been_away() -> None:
-    """A first run may find it lost already."""
+def test_the_first_run_may_find_the_modem_lost() -> None:
+    """The daemon's own count of the time without a modem makes a first run report it."""
     assert Teller().tell(seen("absent", unwell_seconds=600.0)) == [("modem", 1)]
 
 
@@ -177,7 +177,7 @@ def test_the_daemon_says_how_long_the_modem_has_been_away() -> None:
     ("since", "synchronised", "expected"),
     [(-700.0, True, 700.0), (-700.0, False, 0.0), (700.0, True, 0.0)],
 )
-def test_the_calendar_is_asked_only_while_it_is_to_be_trusted(
+def test_the_calendar_counts_only_while_it_is_synchronised(
     since: float, synchronised: bool, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A clock that is not synchronised, or was put back, makes no modem lost."""
@@ -188,20 +188,20 @@ def test_the_calendar_is_asked_only_while_it_is_to_be_trusted(
     assert alerts_run.unwell_seconds(None, now) == 0.0
 
 
-def test_nothing_lasts_longer_than_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A state that began in 1970, before the clock was set, is as old as the boot at most."""
+def test_no_state_is_older_than_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state that began in 1970, before the clock was set, is at most as old as the boot."""
     monkeypatch.setattr("hotlined.clock.boottime", lambda: 90.0)
 
     assert alerts_run.unwell_seconds("1970-01-01T00:00:20.000Z", at(0)) == 90.0
 
 
 def used(percent: int) -> LineState:
-    """Return a line that has spent so much of its day."""
+    """Return a line that has spent this percentage of its day."""
     return seen(budgets={"day": (percent * 3, 300)})
 
 
-def test_a_budget_is_told_at_each_level_once_until_it_has_fallen() -> None:
-    """Crossed upwards: 50, 80, 100; then silence until below 40, which is told once and begins anew."""
+def test_each_level_of_a_budget_is_sent_once() -> None:
+    """Crossing 50, 80 and 100 % is sent once each; falling below 40 % is sent once, and the levels begin anew."""
     teller = Teller()
     told = [teller.tell(used(percent)) for percent in (49, 50, 79, 45, 55, 80, 100, 81, 40, 39, 10, 100)]
 
@@ -214,7 +214,7 @@ def test_a_budget_is_told_at_each_level_once_until_it_has_fallen() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 120), max_size=30))
 def test_budget_levels_only_rise_between_two_ends(percents: list[int]) -> None:
-    """Whatever is spent when: told levels rise, are reached, and an end has a beginning."""
+    """For any spending the levels rise and are reached, and each end follows a beginning."""
     teller, level = Teller(), 0
     for percent in percents:
         for _, told in teller.tell(used(percent)):
@@ -223,8 +223,8 @@ def test_budget_levels_only_rise_between_two_ends(percents: list[int]) -> None:
             level = told
 
 
-def test_nothing_to_spend_is_no_budget_that_was_crossed() -> None:
-    """A window whose limit is 0 is never told."""
+def test_a_limit_of_0_is_never_crossed() -> None:
+    """A window whose limit is 0 causes no alert."""
     assert Teller().tell(seen(budgets={"hour": (0, 0)})) == []
 
 
@@ -235,16 +235,16 @@ def test_nothing_to_spend_is_no_budget_that_was_crossed() -> None:
         (500_000_000, 49_999_999, 99_999_999, 100_000_000),
     ],
 )
-def test_a_disk_is_nearly_full_until_it_has_twice_the_room(total: int, low: int, between: int, enough: int) -> None:
-    """Less than 5 % or 50 MB begins it; only twice as much ends it."""
+def test_a_nearly_full_disk_ends_at_twice_the_room(total: int, low: int, between: int, enough: int) -> None:
+    """Less than 5 % or 50 MB begins the alert; only twice as much ends it."""
     teller = Teller()
     told = [teller.tell(seen(disk=(free, total))) for free in (between, low, between, low, enough, between)]
 
     assert told == [[], [("disk", 1)], [], [], [("disk", 0)], []]
 
 
-def test_events_are_told_in_their_order_each_change_once() -> None:
-    """A flood that came and went between two runs is told with its end; a second event of the same kind is no news."""
+def test_events_are_sent_in_order() -> None:
+    """A flood that began and ended between two runs is sent with its end; a second event of the same kind is not."""
     teller = Teller()
     teller.tell(seen())
 
@@ -265,8 +265,8 @@ def test_events_are_told_in_their_order_each_change_once() -> None:
     assert teller.progress.event_id == 11
 
 
-def test_the_first_run_tells_only_what_goes_on() -> None:
-    """A flood of last year is no news; one that goes on is."""
+def test_the_first_run_sends_only_present_conditions() -> None:
+    """The first run leaves out a flood of last year and sends a present one."""
     over = (1, "flood_begin"), (2, "flood_end")
 
     assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
@@ -275,7 +275,7 @@ def test_the_first_run_tells_only_what_goes_on() -> None:
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(("condition", "level"), TEXTS)
 def test_every_alert_fits_one_segment(condition: str, level: int, language: Language) -> None:
-    """Title and text are GSM-7 in one segment where the daemon's own words are short: cut, they would lose the cure."""
+    """Title and text are one segment in GSM-7 if the values in them are short: cut, they would lose the cure."""
     told = (
         *conditions.MODEM.values(),
         conditions.NOT_RUNNING,
@@ -303,7 +303,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int, language: Lang
 
 
 def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str | None:
-    """Return how an alert is texted that is told because of a condition; None where that is never its cause."""
+    """Return the text message of an alert with a condition; None if it never has that condition."""
     filling = {
         "title": known.title.format(left="60 days"),
         "words": known.words.format_map(defaultdict(lambda: "uid 1003"))
@@ -342,31 +342,31 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
     return f"hotlined fr: {alert.title}. {alert.text}"
 
 
-def test_every_state_of_modem_and_database_has_its_cure() -> None:
-    """What the daemon can say, this can tell."""
+def test_every_state_of_modem_and_database_has_an_alert() -> None:
+    """Every state that the daemon can report has words."""
     assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
     assert {trouble.state for trouble in TROUBLES.values()} | {"replaced"} == conditions.DATABASE_TITLES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}
 
 
-def test_a_broken_configuration_is_told_after_ten_minutes_and_corrected_once() -> None:
-    """Nobody is told in the middle of an edit; who went home after one is."""
+def test_a_broken_configuration_is_sent_after_ten_minutes() -> None:
+    """An edit of a few minutes causes no alert; a longer one does, and its correction another."""
     teller = Teller()
     told = [teller.tell(seen(broken_seconds=seconds)) for seconds in (None, 1.0, 599.0, 600.0, 900.0, None, 1.0)]
 
     assert told == [[], [], [], [("config", 1)], [], [("config", 0)], []]
 
 
-def test_an_answer_without_a_text_is_told_once_and_its_end_once() -> None:
-    """That nobody is answered is one thing, that nobody will be after a restart another."""
+def test_an_answer_without_a_text_is_sent_once_and_its_end_once() -> None:
+    """An empty answer in force and one that would be in force after a restart are different alerts."""
     teller = Teller()
     told = [teller.tell(seen(answer=level)) for level in (0, 1, 1, 2, 0, 0, 2)]
 
     assert told == [[], [("answer", 1)], [], [("answer", 2)], [("answer", 0)], [], [("answer", 2)]]
 
 
-def test_texts_that_may_not_come_are_told_once_and_their_end_once() -> None:
-    """By VoLTE alone is one thing, where nobody can read them a graver one; while nobody knows nothing changes."""
+def test_lost_reception_is_sent_once_and_its_end_once() -> None:
+    """Reception only by VoLTE is one alert, an unreadable storage a graver one; an unknown state changes nothing."""
     teller = Teller()
     told = [teller.tell(seen(reception=each)) for each in map(reception, (None, 0, 1, None, 1, 2, 0, 0))]
 
@@ -374,12 +374,12 @@ def test_texts_that_may_not_come_are_told_once_and_their_end_once() -> None:
 
 
 def reception(level: int | None) -> Judged | None:
-    """Return what is said of reception at a level."""
+    """Return the reception at a level."""
     known = conditions.STORAGE_UNREAD if level == 2 else conditions.VOLTE_ONLY
     return None if level is None else Judged(level, {"title": known.title, "cure": known.cure})
 
 
-# ---- what a person has chosen and may forget
+# ---- choices of a person that may be forgotten
 
 
 def pause(limit: float, **more: Any) -> LineState:
@@ -387,8 +387,8 @@ def pause(limit: float, **more: Any) -> LineState:
     return seen(pause=Chosen(limit, "11-24 12:00", "marie", **more))
 
 
-def test_a_pause_is_told_after_an_hour_and_then_daily() -> None:
-    """Not before and not oftener, and its end once; a pause of a few minutes is told to nobody."""
+def test_a_pause_is_sent_after_an_hour_and_then_daily() -> None:
+    """A pause is sent after an hour, then once a day, and its end once; a short pause is never sent."""
     teller = Teller()
     moments = (0, 3599, 3600, 3900, 3600 + 86_399, 3600 + 86_400, 3600 + 2 * 86_400)
 
@@ -399,13 +399,13 @@ def test_a_pause_is_told_after_an_hour_and_then_daily() -> None:
     assert [Teller().tell(look, 3599) for look in (pause(0), seen())] == [[], []]
 
 
-def test_a_pause_that_came_back_with_a_backup_is_told_at_once() -> None:
-    """Nobody has chosen it now, so nobody is given an hour to remember."""
+def test_a_pause_restored_from_a_backup_is_sent_at_once() -> None:
+    """A pause from a backup is sent without the hour of patience: nobody has just chosen it."""
     assert Teller().tell(pause(0, restored=True), 1) == [("paused", 1)]
 
 
-def test_shadow_mode_is_told_like_a_pause_while_the_daemon_says_so() -> None:
-    """After an hour, daily, and its end; a daemon that does not run says nothing of it, neither that it is over."""
+def test_shadow_mode_is_sent_like_a_pause() -> None:
+    """Shadow mode is sent after an hour, then daily, and its end; without a daemon it is neither sent nor ended."""
     shadow = {"shadow": Chosen(0, "11-24 12:00")}
     teller = Teller()
 
@@ -420,7 +420,7 @@ def test_shadow_mode_is_told_like_a_pause_while_the_daemon_says_so() -> None:
 
 
 class Receiver:
-    """A web server that takes alerts and pings: paths and bodies of what came; paths in `refused` get a 500."""
+    """A web server for alerts and pings that keeps paths and bodies; paths in `refused` get a 500."""
 
     def __init__(self) -> None:
         self.came: list[tuple[str, dict[str, Any]]] = []
@@ -439,13 +439,13 @@ class Receiver:
             do_GET = do_POST  # noqa: N815  # the name is http.server's
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self.server.server_port}"
 
     def titles(self, path: str = "/a") -> list[str]:
-        """Return the titles that came to a path, and forget everything."""
+        """Return the titles of a path's alerts, and clear the list."""
         titles = [body["title"] for at, body in self.came if at == path]
         self.came.clear()
         return titles
@@ -468,17 +468,17 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Quiet(Filled):
-    """A line whose daemon is played by its status file, and whose alerts go to the receiver's paths."""
+    """A line whose status file plays the daemon, and whose alerts go to the receiver's paths."""
 
     def __init__(self, folder: Path, receiver: Receiver, **alerts: Any) -> None:
         urls = {"urls": [f"json://user:{SECRET}@{receiver.address}/a"]}
         super().__init__(folder, alerts=urls | alerts)
         with self.db.transaction():
-            save_limit_clock(self.db, self.db.now())  # as a daemon does when it starts
+            save_limit_clock(self.db, self.db.now())  # as a daemon does at its start
         self.say()
 
     def say(self, state: str = "ready", database_state: str = "ok", **more: Any) -> None:
-        """Write the daemon's file."""
+        """Write the daemon's status file."""
         status = DaemonStatus(
             pid=os.getpid(),
             database=str(self.database),
@@ -492,7 +492,7 @@ class Quiet(Filled):
         path.write_text(replace(status, **more).to_json())
 
     def alerts(self, *arguments: str) -> tuple[int, str]:
-        """Run the command; return its exit code and all that it printed, in which no secret ever is."""
+        """Run the command; return its exit code and its output, which must not have a secret."""
         result = self.run("alerts", *arguments)
         assert SECRET not in result.output
         assert ADMIN not in result.output
@@ -504,14 +504,14 @@ class Quiet(Filled):
             events.record(self.db, self.db.now(), kind, detail={"contacts": 61, "seconds": 600})
 
     def later(self, seconds: float) -> None:
-        """Let time pass: what was written down becomes older."""
+        """Let time pass: make what is recorded older."""
         self.db.connection.execute("UPDATE line_state SET unwell_limit = unwell_limit - ?", (seconds,))
         self.db.connection.execute("UPDATE alerts SET at_limit = at_limit - ?", (seconds,))
 
 
 @pytest.fixture
 def quiet(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Quiet]]:
-    """Give a maker of lines; the system's temporary folder is the test's."""
+    """Give a maker of lines; the system's temporary folder is the test's own."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     made: list[Quiet] = []
 
@@ -527,7 +527,7 @@ def quiet(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_well_line_is_quiet(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Nothing is sent, printed or written while nothing happens."""
+    """A line without trouble sends, prints and writes nothing."""
     line = quiet()
     version = line.db.changed_elsewhere()
 
@@ -536,8 +536,8 @@ def test_a_well_line_is_quiet(quiet: Callable[..., Quiet], receiver: Receiver) -
     assert line.db.changed_elsewhere() == version
 
 
-def test_each_thing_is_told_once_and_its_end_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The progress is kept from run to run; an alert has a title, what to do, and its time."""
+def test_each_alert_is_sent_once_and_its_end_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The progress is kept between runs; an alert has a title, a cure, and its time."""
     line = quiet()
     line.say("absent")
     line.event("flood_begin")
@@ -560,10 +560,10 @@ def test_each_thing_is_told_once_and_its_end_once(quiet: Callable[..., Quiet], r
     assert receiver.came == []
 
 
-def test_the_end_of_the_sim_is_told_level_by_level_and_its_top_up_once(
+def test_the_end_of_the_sim_is_sent_by_level(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixty days before, when it is over, and that it was topped up, each once; a wrong clock says nothing of it."""
+    """A SIM's end is sent sixty days before and when it has come, its top-up afterwards; a wrong clock sends none."""
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     line = quiet()
     line.config.write_text(json.dumps(line.settings | {"credit": {"valid_for": "365d"}}))
@@ -591,8 +591,8 @@ def test_the_end_of_the_sim_is_told_level_by_level_and_its_top_up_once(
     assert words.startswith("It lasts until ")
 
 
-def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Ten minutes without a daemon are ten minutes without a hotline."""
+def test_a_stopped_daemon_is_reported(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Ten minutes without a daemon cause an alert."""
     line = quiet()
     (line.folder / "run" / "main" / "status.json").unlink()
     line.alerts()
@@ -604,13 +604,13 @@ def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receive
 
 
 def age(line: Quiet, column: str, seconds: float) -> None:
-    """Let what began at a limit time, and what was told, be so much older than it is."""
+    """Make a beginning on the limit clock, and the alerts, this much older."""
     line.db.connection.execute(f"UPDATE line_state SET {column} = {column} - ?", (seconds,))
     line.db.connection.execute("UPDATE alerts SET at_limit = at_limit - ?", (seconds,))
 
 
-def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Who has paused, since when, and how it ends; again after a day; no 'all is well' meanwhile; its end once."""
+def test_a_forgotten_pause_is_sent_with_its_cure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The alert names who paused, when, and the cure; it is repeated daily without pings, and its end is sent once."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     decisions.pause(line.db, "marie", line.db.now())
     (line.folder / "run" / "main" / "alerts.json").unlink()
@@ -635,8 +635,8 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
     assert receiver.titles() == ["hotlined fr: the line is paused"] * 2 + ["hotlined fr: the pause is over"]
 
 
-def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
-    """A database that was locked for a moment while the line was looked at makes neither pause nor shadow mode over."""
+def test_a_locked_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
+    """A run that finds the database locked takes neither pause nor shadow mode for ended."""
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
     decisions.commit_mode(line.db, line.db.now(), shadow=True)
@@ -650,7 +650,7 @@ def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) 
 
 
 def look(line: Quiet) -> LineState:
-    """Return the state of a line as a run of alerts sees it."""
+    """Return the state of a line as a run of `alerts` sees it."""
     config = configuration.load(line.config)
     return alerts_run.Run(config, find(config), report_line(config), say=print, complain=print).look(line.db)
 
@@ -658,10 +658,10 @@ def look(line: Quiet) -> LineState:
 @pytest.mark.parametrize(
     ("code", "level"), [(TroubleCode.VOLTE_ONLY, 1), (TroubleCode.STORAGE_UNREAD, 2), (TroubleCode.NO_REPORTS, 0)]
 )
-def test_what_keeps_texts_away_is_told_after_ten_minutes(
+def test_lost_reception_is_sent_after_ten_minutes(
     quiet: Callable[..., Quiet], code: str, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A SIM that is still busy, or just registered, is told to nobody; what stays so is."""
+    """A SIM that is busy or has just registered causes no alert unless it stays so."""
     line, found = quiet(), []
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     for minutes in (1, 11):
@@ -672,8 +672,8 @@ def test_what_keeps_texts_away_is_told_after_ten_minutes(
     assert [each and each.level for each in found] == ([0, 0] if level == 0 else [None, level])
 
 
-def test_a_text_that_was_lost_is_told_for_a_day(quiet: Callable[..., Quiet]) -> None:
-    """It is trouble for a day that the machine was on, and its end is told, too."""
+def test_a_lost_text_is_a_trouble_for_a_day(quiet: Callable[..., Quiet]) -> None:
+    """A lost text is a trouble for a day of powered-on time; then its end is sent."""
     line = quiet()
     assert look(line).text_lost is None
     with line.db.transaction():
@@ -690,8 +690,8 @@ def test_a_text_that_was_lost_is_told_for_a_day(quiet: Callable[..., Quiet]) -> 
     assert draft("text_lost", 0, "", **over.filling).text.startswith("The last one that was came ")
 
 
-def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The backup that was put back was made while the line was paused, and somebody else may have put it back."""
+def test_a_restored_pause_is_sent_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A backup made during a pause causes an alert once it is restored: the person who restores it may not know."""
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
     with line.db.transaction():
@@ -703,10 +703,8 @@ def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiv
     assert "and the pause came back with a backup: nothing is sent" in body["message"]
 
 
-def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
-    quiet: Callable[..., Quiet], receiver: Receiver
-) -> None:
-    """A first try that nobody has ended answers nobody; no 'all is well' from its first minute on."""
+def test_forgotten_shadow_mode_is_sent_with_its_cure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Shadow mode is sent until it ends, and suppresses pings from its first minute."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     (line.folder / "run" / "main" / "alerts.json").unlink()
     decisions.commit_mode(line.db, line.db.now(), shadow=True)
@@ -726,8 +724,8 @@ def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
     assert receiver.titles() == ["hotlined fr: the line is in shadow mode", "hotlined fr: shadow mode is over"]
 
 
-def test_spending_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """What the database counts against the configuration is what crosses a level."""
+def test_spending_is_sent_by_level(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The spending in the database crosses the levels of the configuration."""
     line = quiet()
     line.settings["limits"] = {"segments": {"hour": 2}}
     line.config.write_text(json.dumps(line.settings))
@@ -738,7 +736,7 @@ def test_spending_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> No
     assert receiver.titles() == ["hotlined fr: 100 % of the hour's budget"]
 
 
-def test_the_disk_is_looked_at_where_the_database_is(
+def test_the_disk_of_the_database_is_checked(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk with 1 % free is nearly full."""
@@ -750,10 +748,8 @@ def test_the_disk_is_looked_at_where_the_database_is(
     assert receiver.titles() == ["hotlined fr: the disk is nearly full"]
 
 
-def test_a_channel_that_failed_is_tried_again_and_others_are_not_repeated(
-    quiet: Callable[..., Quiet], receiver: Receiver
-) -> None:
-    """A failure is one sentence and 1; that channel alone has yet to take the alert, in its order."""
+def test_a_failed_channel_is_tried_again_alone(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A failure is one sentence and exit code 1; only that channel gets the alert again, in order."""
     line = quiet(urls=[f"json://{receiver.address}/{path}/?token={SECRET}" for path in "ab"])
     a, b = (f"/{path}/" for path in "ab")
     receiver.came.clear()
@@ -773,8 +769,8 @@ def test_a_channel_that_failed_is_tried_again_and_others_are_not_repeated(
     assert receiver.came == []
 
 
-def test_after_a_day_an_alert_is_not_owed_any_more(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A channel that was broken for 24 hours is not flooded with old news."""
+def test_an_alert_is_given_up_after_a_day(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A channel that was broken for 24 hours does not get old alerts."""
     line = quiet()
     receiver.refused = {"/a"}
     line.event("flood_begin")
@@ -789,7 +785,7 @@ def test_after_a_day_an_alert_is_not_owed_any_more(quiet: Callable[..., Quiet], 
 
 
 def test_killed_between_sending_and_recording(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A run that is killed once the receiver has the alert repeats it once; nothing is lost."""
+    """A run killed after the receiver has the alert repeats it once; no alert is lost."""
     line = quiet()
     line.event("flood_begin")
     command = subprocess.Popen([sys.executable, "-m", "hotlined", "--config", str(line.config), "alerts"])
@@ -802,10 +798,10 @@ def test_killed_between_sending_and_recording(quiet: Callable[..., Quiet], recei
     assert receiver.titles() == ["hotlined fr: a flood of texts"] * 2
 
 
-def test_what_cannot_be_recorded_is_not_sent(
+def test_an_alert_that_cannot_be_recorded_is_not_sent(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While another program holds the database for a moment, a run ends with 1 and tells nothing."""
+    """A run that finds the database locked ends with 1 and sends nothing."""
     monkeypatch.setattr("hotlined.store.file.opening.BUSY_SECONDS", 0.1)
     line = quiet()
     line.event("flood_begin")
@@ -819,10 +815,10 @@ def test_what_cannot_be_recorded_is_not_sent(
     assert receiver.titles() == ["hotlined fr: a flood of texts"]
 
 
-def test_what_cannot_be_checked_off_is_not_sent_again_and_again(
+def test_an_alert_whose_delivery_cannot_be_recorded_is_not_repeated(
     quiet: Callable[..., Quiet], receiver: Receiver
 ) -> None:
-    """A database that takes an alert but not its delivery is in trouble, and that is told once."""
+    """A database that takes an alert but not its delivery is damaged; that is sent once instead of the alert."""
     line = quiet()
     line.db.connection.execute(
         "CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT raise(ABORT, 'full'); END"
@@ -838,8 +834,8 @@ def test_what_cannot_be_checked_off_is_not_sent_again_and_again(
     assert receiver.titles() == ["hotlined fr: a flood of texts", "hotlined fr: the database is fine again"]
 
 
-def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) -> None:
-    """What was told of the database while it was in trouble is recorded in the same words once it can be."""
+def test_the_note_keeps_the_words_of_an_alert(quiet: Callable[..., Quiet]) -> None:
+    """An alert about the database is recorded later with the words that were sent."""
     line = quiet()
     words = "The daemon cannot use its database: the disk is full. Make room."
     note = {"pinged": None, "trouble": "full", "words": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
@@ -855,10 +851,8 @@ def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) ->
 
 
 @pytest.mark.parametrize("before", [None, "not_running"])
-def test_what_keeps_a_line_from_texting_itself_is_kept_as_a_code(
-    quiet: Callable[..., Quiet], before: str | None
-) -> None:
-    """It is said once, whatever language the line speaks from then on."""
+def test_the_obstacle_of_the_selftest_is_kept_as_a_code(quiet: Callable[..., Quiet], before: str | None) -> None:
+    """The reason why the line cannot text itself is printed once, even if its language changes."""
     line = quiet(selftest="7d")
     note = line.folder / "run" / "main" / "alerts.json"
     decisions.pause(line.db, "anna", line.db.now())
@@ -875,7 +869,7 @@ def test_what_keeps_a_line_from_texting_itself_is_kept_as_a_code(
 
 
 def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Who stands twice in the list hears everything once."""
+    """An URL listed twice gets each alert once."""
     line = quiet(urls=[f"json://{receiver.address}/a"] * 2)
     line.event("flood_begin")
     line.alerts()
@@ -884,7 +878,7 @@ def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Rec
 
 
 def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """What would be sent is printed with its channel, and is still to be sent after."""
+    """`--dry-run` prints each alert with its channel, and it is still due afterwards."""
     line = quiet()
     line.event("flood_begin")
     code, output = line.alerts("--dry-run")
@@ -897,8 +891,8 @@ def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receive
     assert line.alerts("--dry-run") == (0, "Nothing is due.\n")
 
 
-def test_test_goes_through_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """One that cannot be reached makes it 1, and is not tried again later."""
+def test_test_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A channel that `--test` cannot reach makes it end with 1, and is not tried again later."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}", sms_to=ADMIN)
     assert receiver.came == []
     line.say("absent")
@@ -916,7 +910,7 @@ def test_test_goes_through_every_channel(quiet: Callable[..., Quiet], receiver: 
 
 
 def test_test_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """While all is well, --test asks the URL too, and says if nobody heard."""
+    """`--test` also asks the ping URL while the line is well, and reports a failure."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     assert line.alerts("--test") == (0, "alerts.ping: heard\n")
     assert receiver.pings() == 1
@@ -926,12 +920,14 @@ def test_test_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
 
 
 def test_dry_run_and_test_exclude_each_other(quiet: Callable[..., Quiet]) -> None:
-    """Both at once make no sense."""
+    """`--dry-run` and `--test` together are a usage error."""
     assert quiet().alerts("--dry-run", "--test")[0] == 2
 
 
-def test_without_apprise_is_a_sentence(quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch) -> None:
-    """URLs without the library end with 1 and the command that installs it; what is due is still to be sent."""
+def test_without_apprise_the_installation_is_named(
+    quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """URLs without the library end with 1 and the command that installs it; the alerts stay due."""
     line = quiet()
     line.event("flood_begin")
     monkeypatch.setitem(sys.modules, "apprise", None)
@@ -942,8 +938,8 @@ def test_without_apprise_is_a_sentence(quiet: Callable[..., Quiet], monkeypatch:
     assert line.alerts("--test") == (0, "alerts.urls entry 1: hotlined fr: a test\n")
 
 
-def test_a_url_that_apprise_does_not_know_is_a_sentence(quiet: Callable[..., Quiet]) -> None:
-    """It is named by its place in the list, never by itself."""
+def test_a_url_that_apprise_rejects_is_named_by_its_place(quiet: Callable[..., Quiet]) -> None:
+    """The URL is named by its place in the list, and not shown."""
     line = quiet(urls=[f"nonsense://{SECRET}"])
     line.event("flood_begin")
 
@@ -953,8 +949,8 @@ def test_a_url_that_apprise_does_not_know_is_a_sentence(quiet: Callable[..., Qui
     )
 
 
-def test_no_library_tells_a_secret(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """What Apprise and its own libraries would log does not reach the journal."""
+def test_no_library_logs_a_secret(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Log records of Apprise and its libraries do not reach the journal."""
     line = quiet(urls=[f"nonsense://{SECRET}", f"json://127.0.0.1:1/{SECRET}", f"json://{receiver.address}/{SECRET}"])
     receiver.refused = {f"/{SECRET}"}
     line.event("flood_begin")
@@ -970,8 +966,8 @@ def test_no_library_tells_a_secret(quiet: Callable[..., Quiet], receiver: Receiv
     assert SECRET not in done.stderr + done.stdout
 
 
-def test_nowhere_to_send_is_said(quiet: Callable[..., Quiet]) -> None:
-    """Without a channel nothing counts as told, so that a channel that is added hears of it."""
+def test_an_alert_without_a_channel_stays_due(quiet: Callable[..., Quiet]) -> None:
+    """Without a channel the alert stays due, so that a channel added later gets it."""
     line = quiet(urls=[])
     line.event("flood_begin")
     code, output = line.alerts()
@@ -981,7 +977,7 @@ def test_nowhere_to_send_is_said(quiet: Callable[..., Quiet]) -> None:
 
 
 def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
-    """Before the daemon has run there is nothing to tell."""
+    """Before the daemon's first start `alerts` ends with 69."""
     line = quiet()
     line.db.close()
     for path in line.folder.glob("hotlined.db*"):
@@ -990,16 +986,16 @@ def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
     assert line.alerts()[0] == 69
 
 
-def test_two_runs_at_once_are_one(quiet: Callable[..., Quiet]) -> None:
-    """The second is refused, so that nothing is sent twice."""
+def test_a_second_run_at_once_is_refused(quiet: Callable[..., Quiet]) -> None:
+    """A second run at the same time is refused, so that nothing is sent twice."""
     line = quiet()
     with open_note(configuration.load(line.config)):
         assert line.alerts()[0] == 75
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "1", '{"else": 1}'])
-def test_a_note_that_a_crash_cut_off_is_forgotten(quiet: Callable[..., Quiet], content: str) -> None:
-    """It costs one repetition at most, never a run."""
+def test_a_truncated_note_is_ignored(quiet: Callable[..., Quiet], content: str) -> None:
+    """A note that a crash has truncated costs at most one repetition."""
     line = quiet()
     (line.folder / "run" / "main" / "alerts.json").write_text(content)
 
@@ -1007,8 +1003,8 @@ def test_a_note_that_a_crash_cut_off_is_forgotten(quiet: Callable[..., Quiet], c
 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "stranger"])
-def test_a_note_that_is_a_trap_is_taken_away(quiet: Callable[..., Quiet], tmp_path: Path, trap: str) -> None:
-    """It costs no alert: what lies there goes, where a link leads to nothing changes, and the note is ours alone."""
+def test_a_trap_in_place_of_the_note_is_removed(quiet: Callable[..., Quiet], tmp_path: Path, trap: str) -> None:
+    """A link or FIFO in the note's place is removed unread, the link's target is unchanged, and no alert is lost."""
     line, target = quiet(), tmp_path / "target"
     note = line.folder / "run" / "main" / "alerts.json"
     note.unlink()
@@ -1025,8 +1021,8 @@ def test_a_note_that_is_a_trap_is_taken_away(quiet: Callable[..., Quiet], tmp_pa
     assert (note.is_file(), note.lstat().st_mode & 0o777, note.lstat().st_uid) == (True, 0o600, os.getuid())
 
 
-def test_a_note_that_cannot_be_made_is_said(quiet: Callable[..., Quiet]) -> None:
-    """A folder in its place is an error with its cure, and not an end without a word."""
+def test_a_note_that_cannot_be_written_is_an_error(quiet: Callable[..., Quiet]) -> None:
+    """A folder in the note's place is an error with its cure."""
     line = quiet()
     note = line.folder / "run" / "main" / "alerts.json"
     note.unlink()
@@ -1039,8 +1035,8 @@ def test_a_note_that_cannot_be_made_is_said(quiet: Callable[..., Quiet]) -> None
 # ---- all is well
 
 
-def test_ping_is_heard_hourly_while_all_is_well(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """At most once an hour, and again in the next boot."""
+def test_a_ping_goes_out_hourly_while_all_is_well(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Pings are an hour apart, and one goes out after each boot."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     note = line.folder / "run" / "main" / "alerts.json"
     first = json.loads(note.read_text())["pinged"]
@@ -1052,8 +1048,8 @@ def test_ping_is_heard_hourly_while_all_is_well(quiet: Callable[..., Quiet], rec
         assert receiver.pings() == pings
 
 
-def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A file that a reload refused is told, too: the line would come back from a power cut and answer nobody."""
+def test_an_empty_answers_file_is_sent_until_it_has_a_text(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """An empty file that a reload has refused is an alert, too: after a power cut the line would answer nobody."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     line.config.write_text(json.dumps(line.settings | {"answer": {"text_file": "main.txt"}}))
     refused = DaemonTrouble("answer_refused")
@@ -1072,10 +1068,10 @@ def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., 
 @pytest.mark.parametrize(
     "trouble", [{"state": "absent"}, {"pid": 2**22 + 1}, {"database_state": "locked"}, {"mode": "shadow"}]
 )
-def test_ping_is_silent_while_something_is_wrong(
+def test_no_ping_goes_out_during_a_trouble(
     quiet: Callable[..., Quiet], receiver: Receiver, trouble: dict[str, Any]
 ) -> None:
-    """A dead man's signal that comes from a dead man is worse than none."""
+    """A trouble stops the pings, so that the watcher notices."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     (line.folder / "run" / "main" / "alerts.json").unlink()
     line.say(**trouble)
@@ -1084,8 +1080,8 @@ def test_ping_is_silent_while_something_is_wrong(
     assert receiver.pings() == 0
 
 
-def test_ping_is_silent_while_the_line_is_held(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A line whose pseudonyms' key is lost, that a person paused, or of which nothing leaves, is not well."""
+def test_no_ping_goes_out_while_the_line_is_held(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A lost key of pseudonyms, a pause or an outage stops the pings."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     for held in ("key_lost_at = '2026'", "paused_at = '2026', paused_by = 'pi'", "breaker_cause = 'outage'", ""):
         (line.folder / "run" / "main" / "alerts.json").unlink(missing_ok=True)
@@ -1095,8 +1091,8 @@ def test_ping_is_silent_while_the_line_is_held(quiet: Callable[..., Quiet], rece
         assert receiver.pings() == (0 if held else 1)
 
 
-def test_ping_that_nobody_hears_is_a_failure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """It is said without the URL, and tried again by the next run."""
+def test_a_failed_ping_is_a_failure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A failed ping is reported without its URL, and tried again by the next run."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     note = line.folder / "run" / "main" / "alerts.json"
     note.unlink()
@@ -1112,8 +1108,8 @@ def test_ping_that_nobody_hears_is_a_failure(quiet: Callable[..., Quiet], receiv
 # ---- a configuration in trouble
 
 
-def test_a_broken_configuration_is_told_where_alerts_go(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The daemon's file has no addresses: they are taken from what is sound in the broken one, whose end is told."""
+def test_a_broken_configuration_still_sends_alerts(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The addresses are read from the sound part of the broken file; the alert's end is sent, too."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     sound = line.config.read_text()
     config = configuration.load(line.config)
@@ -1131,8 +1127,8 @@ def test_a_broken_configuration_is_told_where_alerts_go(quiet: Callable[..., Qui
     assert receiver.titles() == ["hotlined fr: the configuration can be used again"]
 
 
-def test_where_alerts_go_may_be_what_is_broken(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A run that reaches nobody ends with 78, and is not taken for one that had nothing to tell."""
+def test_broken_addresses_of_alerts_are_78(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A run that cannot read the addresses ends with 78, not as one without alerts."""
     line = quiet()
     line.config.write_text(json.dumps(line.settings | {"alerts": {"urls": SECRET}}))
 
@@ -1145,8 +1141,8 @@ def test_where_alerts_go_may_be_what_is_broken(quiet: Callable[..., Quiet], rece
 # ---- a database in trouble
 
 
-def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Each URL hears of it once, also when one had to be tried again, and of its end once; a text says both after."""
+def test_a_damaged_database_is_sent_without_it(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Each URL gets the alert once, even after a second attempt, and its end once; a text message follows both."""
     line = quiet(urls=[f"json://{receiver.address}/{path}" for path in "ab"], sms_to=ADMIN)
     line.db.close()
     whole = line.database.read_bytes()
@@ -1171,8 +1167,8 @@ def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], rece
     ]
 
 
-def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A database that only the daemon fails to write is told, and so is everything else meanwhile."""
+def test_database_trouble_of_the_daemon_is_sent(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A database that only the daemon cannot write causes an alert; all others are sent, too."""
     line = quiet()
     denied = DaemonTrouble("database_denied", LackingRight.NOT_WRITABLE)
     line.say(database_state="denied", trouble=(denied,))
@@ -1181,7 +1177,7 @@ def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet
     line.alerts()
     assert receiver.came[0][1]["message"].startswith(
         "The daemon cannot use its database: it may not be written by this user."
-    )  # it is not said to be full
+    )  # it is not reported as full
     assert receiver.titles() == ["hotlined fr: the daemon may not use its database", "hotlined fr: a flood of texts"]
     line.say()
     line.alerts()
@@ -1190,8 +1186,8 @@ def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet
     assert receiver.titles() == ["hotlined fr: the database is fine again"]
 
 
-def test_a_database_of_another_version_is_no_trouble(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """It wants a restart, and says so; nobody is alarmed."""
+def test_a_database_of_another_version_causes_no_alert(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A database of another version asks for a restart and causes no alert."""
     line = quiet()
     line.db.connection.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE id = 1")
 
@@ -1209,8 +1205,8 @@ def test_a_database_of_another_version_is_no_trouble(quiet: Callable[..., Quiet]
         (sqlite3.SQLITE_READONLY, None),
     ],
 )
-def test_what_sqlite_refuses_has_a_state(code: int, state: str | None) -> None:
-    """A card that fails is told; a user who may not write is not."""
+def test_each_error_of_sqlite_has_its_state(code: int, state: str | None) -> None:
+    """A failing card causes an alert; a user without the right to write does not."""
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = code
 
@@ -1220,8 +1216,8 @@ def test_what_sqlite_refuses_has_a_state(code: int, state: str | None) -> None:
 # ---- an outage, through the daemon
 
 
-def test_an_outage_is_told_and_its_end(line: Line, receiver: Receiver) -> None:
-    """Nothing leaves though the network has the line: told once, no 'all is well'; the first that is taken ends it."""
+def test_an_outage_and_its_end_are_sent(line: Line, receiver: Receiver) -> None:
+    """An outage despite registration is sent once and stops the pings; the first taken answer ends it."""
     ping = f"http://{receiver.address}/{SECRET}"
     line.configure(alerts={"urls": [f"json://{receiver.address}/a"], "ping": ping})
     line.sim.do("fault", kind="error", command="+CMGS", cms=42)
@@ -1252,8 +1248,8 @@ def test_an_outage_is_told_and_its_end(line: Line, receiver: Receiver) -> None:
     line.cli("status")
 
 
-def test_the_daemon_notes_since_when_it_is_in_shadow_mode(line: Line) -> None:
-    """A start and a reload note a change of the mode, a restart notes none; `status` shows since when."""
+def test_the_daemon_notes_when_shadow_mode_began(line: Line) -> None:
+    """A start and a reload note a change of the mode, a restart notes none; `status` shows the beginning."""
     kinds = "SELECT kind FROM events WHERE kind GLOB 'mode_*' ORDER BY id"
     line.configure(mode="shadow")
     for _ in range(2):
@@ -1281,7 +1277,7 @@ END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 EUR is left.")
 
 
 def balance(line: Line, kind: str) -> None:
-    """Record the event as the daemon does where it asks for the balance."""
+    """Record the event of the daemon's enquiry about the balance."""
     with sqlite3.connect(line.database) as db:
         db.execute(
             'INSERT INTO events (at, kind, detail) VALUES (?, ?, \'{"balance": "3.20"}\')', (at(0).rfc3339, kind)
@@ -1290,19 +1286,19 @@ def balance(line: Line, kind: str) -> None:
 
 
 def texts(line: Line) -> list[tuple[str, str]]:
-    """Return what left from the SIM."""
+    """Return the texts that left from the SIM."""
     return [(sent["recipient"], sent["text"]) for sent in line.submitted()]
 
 
 def alert(line: Line) -> tuple[int, str]:
-    """Run the command; return its exit code and what it said."""
+    """Run the command; return its exit code and its output."""
     done = CliRunner().invoke(main, ["--config", str(line.config), "alerts"])
     return done.exit_code, done.output
 
 
 @pytest.fixture
 def texting(line: Line) -> Line:
-    """Give a line that runs, is ready, texts its alerts to the admin, and has told all so far."""
+    """Give a running, ready line that texts its alerts to the admin and has sent all so far."""
     line.configure(alerts={"sms_to": ADMIN})
     line.start()
     line.wait_state("ready")
@@ -1310,8 +1306,8 @@ def texting(line: Line) -> Line:
     return line
 
 
-def test_alerts_are_texted_within_their_number_a_day(texting: Line) -> None:
-    """They leave through the daemon, each once, and no more of them than sms_per_day, counted over runs."""
+def test_texted_alerts_are_limited_by_day(texting: Line) -> None:
+    """The daemon sends each text once, and at most sms_per_day of them over all runs."""
     texting.configure(alerts={"sms_per_day": 1})
     balance(texting, "balance_low")
     assert alert(texting) == (0, "alerts.sms_to: hotlined fr: the balance is low\n")
@@ -1326,8 +1322,8 @@ def test_alerts_are_texted_within_their_number_a_day(texting: Line) -> None:
     assert ADMIN not in texting.log_path.read_text()
 
 
-def test_words_do_not_use_up_the_texts_of_other_alerts(texting: Line) -> None:
-    """Who texts such words again and again takes half of the day's texts at most, and what is wrong goes first."""
+def test_alerts_on_words_use_half_of_the_texts_at_most(texting: Line) -> None:
+    """Alerts on words take at most half of the day's texts, and alerts on troubles go first."""
     texting.configure(alerts={"sms_per_day": 2})
     with sqlite3.connect(texting.database) as db:
         for _ in range(2):
@@ -1345,8 +1341,8 @@ def test_words_do_not_use_up_the_texts_of_other_alerts(texting: Line) -> None:
     assert texts(texting) == [BEGIN]
 
 
-def test_a_text_whose_run_was_killed_is_not_sent_again(texting: Line) -> None:
-    """A request that was made is the record of itself: the next run finds it done."""
+def test_a_text_of_a_killed_run_is_not_sent_again(texting: Line) -> None:
+    """The recorded request shows the next run that the text is done."""
     balance(texting, "balance_low")
     assert texting.daemon
     texting.daemon.send_signal(signal.SIGSTOP)
@@ -1362,7 +1358,7 @@ def test_a_text_whose_run_was_killed_is_not_sent_again(texting: Line) -> None:
 
 
 def test_a_text_waits_for_the_daemon(texting: Line) -> None:
-    """Paused, without a budget, blocked or without a daemon: the channel is left out, and the text goes out later."""
+    """A text whose way is barred by a pause, a budget, a block or a missing daemon stays due."""
     balance(texting, "balance_low")
     texting.cli("pause")
     assert alert(texting) == (0, "alerts.sms_to is left out: the line is paused.\n")
@@ -1383,13 +1379,13 @@ def test_a_text_waits_for_the_daemon(texting: Line) -> None:
     assert texts(texting) == [BEGIN]
 
 
-def test_a_text_that_may_have_left_counts_as_taken(texting: Line) -> None:
-    """An unconfirmed one is not sent again by a machine."""
+def test_an_unconfirmed_text_counts_as_sent(texting: Line) -> None:
+    """An unconfirmed text is not sent again by a program."""
     texting.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     balance(texting, "balance_low")
     alert(texting)
     with sqlite3.connect(texting.database) as db:
-        db.execute("UPDATE alert_deliveries SET taken_at = NULL")  # as a run leaves it that is killed here
+        db.execute("UPDATE alert_deliveries SET taken_at = NULL")  # as a run that is killed here leaves it
     db.close()
     alert(texting)
 
@@ -1399,7 +1395,7 @@ def test_a_text_that_may_have_left_counts_as_taken(texting: Line) -> None:
 def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
     quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A daemon that hangs sends no old news once it is back; what it has begun is left to it."""
+    """A daemon that hangs finds no old texts afterwards, except those that it has begun."""
     monkeypatch.setattr(by_text, "RESULT_SECONDS", 0.1)
     line = quiet(urls=[], sms_to=ADMIN)
     line.event("flood_begin")
@@ -1417,7 +1413,7 @@ def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
 @pytest.mark.parametrize("name", ["fr", "a" * 22])
 @pytest.mark.parametrize("detail", ["", "many words " * 20, "ê 😀"])
 def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str, name: str, detail: str) -> None:
-    """Whatever the daemon would encode it in, it begins with what the matter is."""
+    """A text is cut to one segment in the daemon's encoding, and begins with the title."""
     line = quiet()
     line.settings |= {"line": name, "answer": {"text": "x", "encoding": encoding}}
     config = configuration.parse(json.dumps(line.settings), line.config)
@@ -1427,8 +1423,8 @@ def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str
     assert text.startswith(f"hotlined {name}: the modem is")
 
 
-def test_urls_may_stand_in_a_file_of_their_own(quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path) -> None:
-    """Those of alerts.urls_file are told as those of alerts.urls; one that is in both is told once."""
+def test_urls_may_be_in_a_file_of_their_own(quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path) -> None:
+    """URLs of alerts.urls_file are used like those of alerts.urls; one in both gets each alert once."""
     url = f"json://user:{SECRET}@{receiver.address}"
     (tmp_path / "urls").write_text(f"# the neighbour\n\n  {url}/b  \n{url}/a\n")
     line = quiet(urls_file="urls")
@@ -1441,10 +1437,10 @@ def test_urls_may_stand_in_a_file_of_their_own(quiet: Callable[..., Quiet], rece
     assert sorted(path for path, _ in receiver.came) == ["/a", "/b"]
 
 
-def test_a_file_of_urls_that_cannot_be_read_is_a_failure(
+def test_an_unreadable_file_of_urls_is_a_failure(
     quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path
 ) -> None:
-    """The others are told all the same, and the exit code says that not all were."""
+    """The other URLs get the alert, and the exit code shows the failure."""
     line = quiet(urls_file="nowhere")
     line.event("flood_begin")
 
@@ -1454,11 +1450,11 @@ def test_a_file_of_urls_that_cannot_be_read_is_a_failure(
     assert receiver.titles() == ["hotlined fr: a flood of texts"]
 
 
-# ---- somebody asks
+# ---- requests for the admin
 
 
-def test_somebody_at_the_desk_who_asks_the_admin_is_heard(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The alert has who asks and the contact, and neither text nor number; once in an hour for each contact."""
+def test_a_request_at_the_desk_is_sent_to_the_admin(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The alert names who asks and the contact, but neither text nor number; once an hour for each contact."""
     line = quiet()
     contact = line.text("je te tue", "+32470123456")
     assert decisions.tell(line.db, contact, "léa", line.db.now())
@@ -1472,19 +1468,19 @@ def test_somebody_at_the_desk_who_asks_the_admin_is_heard(quiet: Callable[..., Q
     assert not re.search("tue|32470|123456", json.dumps(body))
 
 
-# ---- words of a text
+# ---- words in a text
 
 
 def meet(line: Quiet, text: str, sender: str) -> int:
-    """Receive a text as a daemon does that looks for `tue`, and return its contact."""
+    """Receive a text as a daemon that looks for `tue` does; return its contact."""
     line.source = line.source._replace(words_met=lambda text: recognition.words_met(text, ["tue"]))
     return line.text(text, sender)
 
 
-def test_a_word_is_told_by_its_contact_and_the_rest_of_the_hour_by_their_number(
+def test_a_word_is_sent_with_its_contact_and_later_ones_with_their_number(
     quiet: Callable[..., Quiet], receiver: Receiver
 ) -> None:
-    """Neither the text nor the number is in it; what comes within the hour is told when that is over, once."""
+    """The alert has neither text nor number; further texts within an hour are sent together at its end."""
     line = quiet(words=["tue"])
     first = meet(line, "Je te TUÉ, pute", "+32470123456")
     assert "It is contact 1, since" in line.alerts("--dry-run")[1]
@@ -1498,7 +1494,7 @@ def test_a_word_is_told_by_its_contact_and_the_rest_of_the_hour_by_their_number(
     others = [meet(line, "tue", f"+3247012345{digit}") for digit in range(7)]
     meet(line, "Tu es belle", "+32470123459")
     line.alerts()
-    line.later(1000)  # texts of a filled line come a minute apart
+    line.later(1000)  # texts of a filled line are a minute apart
     line.alerts()
     assert receiver.came == []
     line.later(2600)
@@ -1509,10 +1505,8 @@ def test_a_word_is_told_by_its_contact_and_the_rest_of_the_hour_by_their_number(
     assert body["message"].startswith(f"Contacts {', '.join(map(str, others[:3]))} and more, since")
 
 
-def test_what_comes_while_alerts_are_sent_is_told_by_the_same_run(
-    quiet: Callable[..., Quiet], receiver: Receiver
-) -> None:
-    """Whoever asks for a run while one is at work gets none: that one looks again before it ends."""
+def test_a_text_during_a_run_is_sent_by_the_same_run(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A run looks for new texts before it ends: a second run cannot start meanwhile."""
     line = quiet(words=["tue"])
     line.event("flood_begin")
 
@@ -1520,7 +1514,7 @@ def test_what_comes_while_alerts_are_sent_is_told_by_the_same_run(
     source = line.source._replace(words_met=lambda text: recognition.words_met(text, ["tue"]))
 
     def receive() -> None:
-        with open_beside_daemon(line.database) as db:  # this is a thread of the receiver's
+        with open_beside_daemon(line.database) as db:  # a thread of the receiver
             if not db.value("SELECT count(*) FROM contacts"):
                 store_steps.record(db, *text, now=db.now(), source=source)
 
@@ -1531,10 +1525,10 @@ def test_what_comes_while_alerts_are_sent_is_told_by_the_same_run(
 
 
 @pytest.mark.parametrize("how", ["answered", "blocked", "paused", "shadow", "never answered", "opting out"])
-def test_the_daemon_asks_for_alerts_when_a_word_has_come(
+def test_the_daemon_requests_alerts_for_a_text_with_a_word(
     how: str, open_line: Callable[..., Line], receiver: Receiver
 ) -> None:
-    """A file appears beside its status, once the text is committed, whatever becomes of the text; for others none."""
+    """After the commit of such a text, whatever its verdict, a file appears beside the status; for other texts none."""
     line = open_line()
     line.configure(
         alerts={"words": ["tue", "stop"], "urls": [f"json://{receiver.address}/a"]},

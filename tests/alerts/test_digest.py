@@ -1,4 +1,4 @@
-"""The digest: a day or a week in a mail, once each, with figures and health and nothing of anybody."""
+"""The digest: one mail a day or a week with figures and health, without anybody's number or text."""
 
 import email
 import json
@@ -36,17 +36,17 @@ HOSTILE = "call me on 0475 99 88 77, +32 475 99 88 77\n\x1b[31m<b>=1+1\u202e"
 MONDAY = date(2026, 11, 23)
 
 
-# ---- which one is due
+# ---- the digest that is due
 
 
 def local(day: date, hour: int = 0, minute: int = 0) -> datetime:
-    """Return a moment by the machine's time."""
+    """Return a moment in local time."""
     return datetime(day.year, day.month, day.day, hour, minute).astimezone()
 
 
 @pytest.fixture(params=["Europe/Brussels", "UTC", "Pacific/Kiritimati", "America/St_Johns"])
 def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Live in a time zone."""
+    """Set a time zone."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield request.param
@@ -55,8 +55,8 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.usefixtures("zone")
-def test_a_week_goes_on_monday_at_eight_and_a_day_each_morning() -> None:
-    """A week is from Monday to Sunday, a day the one before; until eight the one before is the newest."""
+def test_a_week_is_due_on_monday_at_eight_and_a_day_each_morning() -> None:
+    """A digest is of the week from Monday to Sunday, or of the day before, and is due at eight."""
     week = timedelta(days=7)
     this = Edition(local(MONDAY - week), local(MONDAY), local(MONDAY, 8))
     before = Edition(local(MONDAY - 2 * week), local(MONDAY - week), local(MONDAY - week, 8))
@@ -70,8 +70,8 @@ def test_a_week_goes_on_monday_at_eight_and_a_day_each_morning() -> None:
     assert newest(Digest.DAILY, local(MONDAY, 7)).end == local(MONDAY - day)
 
 
-def test_a_day_is_one_where_the_clocks_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The day with 25 hours is told of whole, and its mail goes at eight by the new time."""
+def test_a_day_may_have_25_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day on which the clocks change is covered whole, and its digest is due at eight by the new time."""
     monkeypatch.setenv("TZ", "Europe/Brussels")
     time.tzset()
     edition = newest(Digest.DAILY, datetime(2026, 10, 26, 7, 30, tzinfo=UTC))
@@ -83,12 +83,10 @@ def test_a_day_is_one_where_the_clocks_change(monkeypatch: pytest.MonkeyPatch) -
 
 
 @given(st.lists(st.tuples(st.integers(1, 60 * 24 * 30), st.booleans()), max_size=30), st.sampled_from(Digest))
-def test_each_edition_is_sent_once_however_long_the_machine_was_off(
-    steps: list[tuple[int, bool]], rhythm: Digest
-) -> None:
-    """Whenever the machine runs, with a clock that may be trusted or not: none is sent twice, and none but the newest.
+def test_each_digest_is_sent_once(steps: list[tuple[int, bool]], rhythm: Digest) -> None:
+    """However long the machine was off, no digest is sent twice, and only the newest is sent.
 
-    It is sent at the first run by a trusted clock behind its morning.
+    It goes out at the first run after its morning with a synchronised clock.
     """
     now, last, sent = local(MONDAY, 12).astimezone(UTC), None, list[Edition]()
     for minutes, synchronised in steps:
@@ -101,8 +99,8 @@ def test_each_edition_is_sent_once_however_long_the_machine_was_off(
             last = rfc3339(now)
 
 
-def test_a_clock_that_was_wrong_ahead_does_not_end_the_digest() -> None:
-    """A digest that was recorded years ahead is none of those that were due since."""
+def test_a_clock_once_ahead_does_not_end_the_digest() -> None:
+    """A digest recorded years ahead does not count as one that was due since."""
     now = local(MONDAY, 9).astimezone(UTC)
     edition = newest(Digest.WEEKLY, now)
 
@@ -114,7 +112,7 @@ def test_a_clock_that_was_wrong_ahead_does_not_end_the_digest() -> None:
 
 
 class Weekly(Quiet):
-    """A line that had its contacts on the second day of the week that the newest digest tells of."""
+    """A line whose contacts came on the second day of the week of the newest digest."""
 
     def now(self) -> Now:
         """Return the next moment of that day."""
@@ -123,7 +121,7 @@ class Weekly(Quiet):
         return Now(day.astimezone(UTC) + timedelta(seconds=moment.limit - self._began), moment.limit, synchronised=True)
 
     def fill(self) -> None:
-        """Receive, answer, and get reactions, one of them hostile; one answer is perhaps sent."""
+        """Receive and answer texts, one answer unconfirmed, and get reactions, one of them hostile."""
         self.judge(self.text(sender=KEVIN))
         self.send()
         self.text(HOSTILE, sender=KEVIN)
@@ -133,7 +131,7 @@ class Weekly(Quiet):
 
 @pytest.fixture
 def weekly(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Weekly]]:
-    """Give a maker of lines with a digest, by a clock that may be trusted."""
+    """Give a maker of lines with a digest and a synchronised clock."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(clock, "synchronised", lambda: True)
     made: list[Weekly] = []
@@ -147,8 +145,8 @@ def weekly(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) 
         line.db.close()
 
 
-def test_the_week_comes_in_a_mail_once(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """Figures, what waits and how the line is: sent at the first run behind its morning, and by no later one."""
+def test_a_week_is_mailed_once(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
+    """Figures, waiting answers and the line's state are sent by the first run after the morning only."""
     line = weekly()
     line.fill()
     contact = line.text("Je vais te tuer", sender="+32499000111")
@@ -181,8 +179,8 @@ def test_the_week_comes_in_a_mail_once(weekly: Callable[..., Weekly], receiver: 
     assert ["the week" in body["title"] for _, body in receiver.came].count(True) == 1
 
 
-def test_it_names_no_number_and_quotes_no_text(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """Nothing that a stranger wrote or is called gets into a mail, and nothing in it is markup or a control."""
+def test_a_digest_has_no_number_and_no_text(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
+    """The mail has no stranger's text, number or name, no markup and no control character."""
     line = weekly()
     line.fill()
     line.alerts()
@@ -195,10 +193,8 @@ def test_it_names_no_number_and_quotes_no_text(weekly: Callable[..., Weekly], re
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
-def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
-    weekly: Callable[..., Weekly], receiver: Receiver
-) -> None:
-    """What is wrong when it is sent, what is left on the SIM, and how long the modem was ready."""
+def test_a_digest_has_troubles_with_cures_and_the_balance(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
+    """The mail has the present troubles, the dated balance, and the time that the modem was ready."""
     line = weekly()
     week = newest(Digest.WEEKLY, datetime.now(UTC))
     for days, kind in ((0, "modem_ready"), (5, "modem_absent"), (6, "modem_ready")):
@@ -223,10 +219,8 @@ def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
     assert re.search(r"- The balance was 12\.50 EUR, asked on 22 Nov( 2026)? [0-9]{2}:00\.", message)
 
 
-def test_a_channel_that_failed_gets_it_later_and_only_the_newest(
-    weekly: Callable[..., Weekly], receiver: Receiver
-) -> None:
-    """A digest is owed longer than an alert, once, until another one follows."""
+def test_a_failed_channel_gets_only_the_newest_digest(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
+    """A failed digest is sent later than an alert would be, once, unless the next one is due."""
     line = weekly()
     receiver.refused.add("/a")
     assert line.alerts()[0] == 1
@@ -238,7 +232,7 @@ def test_a_channel_that_failed_gets_it_later_and_only_the_newest(
     assert len(receiver.titles()) == 1
 
     receiver.refused.add("/a")
-    for _ in range(2):  # a week goes by, and another
+    for _ in range(2):  # a week passes, and another
         line.db.connection.execute("UPDATE alerts SET at = '2020-01-01T00:00:00.000Z' WHERE condition = 'digest'")
         line.alerts()
     receiver.refused.clear()
@@ -247,10 +241,10 @@ def test_a_channel_that_failed_gets_it_later_and_only_the_newest(
     assert len(receiver.titles()) == 1
 
 
-def test_a_clock_that_is_not_set_sends_none(
+def test_no_digest_is_sent_by_an_unset_clock(
     weekly: Callable[..., Weekly], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Pi that does not know the day waits until it does."""
+    """A Pi waits with the digest until its clock is synchronised."""
     line = weekly()
     monkeypatch.setattr(clock, "synchronised", lambda: False)
     line.alerts()
@@ -261,7 +255,7 @@ def test_a_clock_that_is_not_set_sends_none(
 
 
 def test_without_digest_or_with_texts_alone_none_is_sent(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """Null sends none; where alerts are only texted, none is recorded, and none is asked of the daemon."""
+    """With digest: null, or with alerts only by text message, no digest is recorded or asked of the daemon."""
     line = weekly(digest=None)
     line.alerts()
     assert receiver.came == []
@@ -273,8 +267,8 @@ def test_without_digest_or_with_texts_alone_none_is_sent(weekly: Callable[..., W
     assert line.db.one("SELECT 1 FROM requests") is None
 
 
-def test_a_killed_run_sends_it_once_more_at_most(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """It is recorded before it is sent: what a crash cut off is sent by the next run."""
+def test_a_killed_run_sends_the_digest_once_more_at_most(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
+    """The digest is recorded before it is sent; the next run sends what a crash interrupted."""
     line = weekly()
     receiver.before_answer = lambda: (_ for _ in ()).throw(ConnectionResetError())
     line.alerts()
@@ -287,8 +281,8 @@ def test_a_killed_run_sends_it_once_more_at_most(weekly: Callable[..., Weekly], 
     assert len(line.db.all("SELECT 1 FROM alerts WHERE condition = 'digest'")) == 1
 
 
-def test_a_digest_that_cannot_be_made_holds_no_alert_back(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """What is wrong is told first: figures that cannot be read cost the digest alone."""
+def test_a_failing_digest_delays_no_alert(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
+    """Alerts go first: figures that cannot be read cost only the digest."""
     line = weekly()
     line.fill()
     contact = line.text("Je vais te tuer", sender="+32499000111")
@@ -302,7 +296,7 @@ def test_a_digest_that_cannot_be_made_holds_no_alert_back(weekly: Callable[..., 
 
 
 def test_dry_run_shows_it_due_or_not(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """Whoever wants to see what it looks like does not have to wait for Monday, and nothing is sent."""
+    """`--dry-run` shows the digest at any time, and sends nothing."""
     line = weekly()
     line.fill()
     code, output = line.alerts("--dry-run")
@@ -320,7 +314,7 @@ def test_dry_run_shows_it_due_or_not(weekly: Callable[..., Weekly], receiver: Re
 
 
 def test_a_digest_is_bounded(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """The sender and most chats take 4,096 characters: a week with thousands of tags is cut."""
+    """A digest of a week with thousands of tags is cut to 4,096 characters, as many as most chats take."""
     line = weekly()
     contact = line.text()
     tags = json.dumps([f"a-tag-that-is-long-{number}" for number in range(1000)])
@@ -346,7 +340,7 @@ class Mailbox:
 
     @property
     def address(self) -> str:
-        """Host and port."""
+        """Return host and port."""
         return f"127.0.0.1:{self.listener.getsockname()[1]}"
 
     def _serve(self) -> None:
@@ -379,7 +373,7 @@ class Mailbox:
 
 
 def test_a_mail_keeps_its_lines() -> None:
-    """In a mail client each sentence stands on a line of its own, and a sign of markup is a sign."""
+    """In a mail client each sentence is on a line of its own, and markup is shown as text."""
     mailbox = Mailbox()
     url = f"mailto://{mailbox.address}?from=line@example.org&to=her@example.org"
     post(
@@ -393,6 +387,6 @@ def test_a_mail_keeps_its_lines() -> None:
 
 
 def test_os_has_time_zones() -> None:
-    """The zones of these tests are known here; an unknown one would be UTC, and prove nothing."""
+    """The system knows the zones of these tests; an unknown one would be UTC, and the tests prove nothing."""
     assert all((Path("/usr/share/zoneinfo") / name).exists() for name in ("Europe/Brussels", "Pacific/Kiritimati"))
     assert os.environ.get("TZ") != "Pacific/Kiritimati"

@@ -1,4 +1,4 @@
-"""Alerts in two halves: one knows what is due and where it goes, without a network; the other sends what it gets."""
+"""Alerts in two programs: one knows what is due, without a network; the other sends it and has no database."""
 
 import json
 import os
@@ -19,14 +19,14 @@ __all__ = ["quiet", "receiver"]
 
 @pytest.fixture
 def sender() -> Iterator[Callable[..., Path]]:
-    """Give what starts the sender of a line, with addresses of its own as systemd hands them over, and nothing else."""
+    """Give a function that starts a line's sender with addresses as systemd's credentials, and nothing else."""
     programs = []
 
     def start(line: Quiet, *urls: str) -> Path:
         credentials, nowhere = line.folder / "credentials", line.folder / "nowhere"
         for folder in (credentials, nowhere):
             folder.mkdir()
-        (credentials / "urls").write_text("\n".join(urls) or "-")  # as the unit says it where root has no such file
+        (credentials / "urls").write_text("\n".join(urls) or "-")  # as in the unit when root has no such file
         path = line.folder / "run-alerts/main.sock"
         path.parent.mkdir()
         programs.append(
@@ -50,7 +50,7 @@ def sender() -> Iterator[Callable[..., Path]]:
 
 
 def asked(path: Path, request: Any) -> dict[str, Any]:
-    """Return what the sender answers."""
+    """Return the sender's reply."""
     with socket.socket(socket.AF_UNIX) as channel:
         channel.connect(str(path))
         channel.sendall(json.dumps(request).encode() + b"\n")
@@ -59,10 +59,10 @@ def asked(path: Path, request: Any) -> dict[str, Any]:
         return answer
 
 
-def test_the_sender_is_handed_each_address_with_its_text(
+def test_the_sender_gets_each_address_with_its_text(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """Alerts and the ping go where the configuration says, which the sender has never seen."""
+    """Alerts and the ping go to the addresses of the configuration, which the sender cannot read."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     sender(line)
     (line.folder / "run/main/alerts.json").unlink()
@@ -73,10 +73,10 @@ def test_the_sender_is_handed_each_address_with_its_text(
     assert receiver.pings() == 1
 
 
-def test_addresses_that_the_line_does_not_read_are_the_senders(
+def test_addresses_unknown_to_the_line_stay_with_the_sender(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """Who decides what is due knows those by a key alone; one that the configuration has, too, is told once."""
+    """The line knows the sender's own addresses only by keys; one that the configuration has, too, is used once."""
     line = quiet()
     own = f"json://{receiver.address}/known-to-the-sender"
     path = sender(line, "# the neighbour", own, line.settings["alerts"]["urls"][0])
@@ -90,10 +90,10 @@ def test_addresses_that_the_line_does_not_read_are_the_senders(
     assert sorted(path for path, _ in receiver.came) == ["/a", "/known-to-the-sender"]
 
 
-def test_a_file_that_the_sender_is_not_handed_is_a_failure(
+def test_a_file_that_the_sender_does_not_have_is_a_failure(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """The line's user reads no file of addresses where there is a sender, and says which one counts."""
+    """Beside a sender alerts.urls_file is not read; the error names the file that counts."""
     line = quiet()
     (line.folder / "urls").write_text(f"json://{receiver.address}/b\n")
     line.config.write_text(json.dumps(line.settings | {"alerts": line.settings["alerts"] | {"urls_file": "urls"}}))
@@ -108,10 +108,10 @@ def test_a_file_that_the_sender_is_not_handed_is_a_failure(
     assert [path for path, _ in receiver.came] == ["/a"]
 
 
-def test_a_sender_that_is_gone_is_an_error_and_loses_no_alert(
+def test_a_missing_sender_is_an_error_and_loses_no_alert(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """Nothing is sent beside it; the next run tells what was due."""
+    """Without its sender the line sends nothing; the next run sends what is due."""
     line = quiet()
     path = sender(line)
     listening = path.rename(path.with_name("away"))
@@ -129,10 +129,10 @@ def test_a_sender_that_is_gone_is_an_error_and_loses_no_alert(
     assert receiver.titles() == ["hotlined fr: a flood of texts"]
 
 
-def test_what_is_no_request_is_refused(
+def test_malformed_requests_are_refused(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """A key that it does not know, what is no address of the web, what is too long: nothing is sent, and it goes on."""
+    """An unknown key, an address not of the web, or an oversized request sends nothing, and the sender goes on."""
     line = quiet()
     path = sender(line)
     told = {"title": "t", "text": "x", "level": 1, "name": "n", "key": "ffffff"}
@@ -155,10 +155,10 @@ def test_what_is_no_request_is_refused(
     assert [path for path, _ in receiver.came] == ["/x"]
 
 
-def test_what_an_address_refuses_is_said_in_the_language_of_the_line(
+def test_a_failure_of_an_address_is_in_the_language_of_the_line(
     quiet: Callable[..., Quiet], sender: Callable[..., Path]
 ) -> None:
-    """Without the address, which may hold a password."""
+    """The sentence leaves out the address, which may contain a password."""
     line = quiet()
     path = sender(line)
     post = {"do": "post", "title": "t", "text": "x", "level": 1, "key": "k", "url": f"nonsense://{SECRET}"}

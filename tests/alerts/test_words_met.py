@@ -1,4 +1,4 @@
-"""`alerts.words`: found word by word, noted with the text, first where people tag, gone with the text."""
+"""`alerts.words`: whole words, noted with the text, shown first to people who tag, erased with the text."""
 
 import json
 import re
@@ -28,7 +28,7 @@ from hotlined.words.alerts import TEXTS, alert_in_words
 WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
 
 
-# ---- what is met
+# ---- matches
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
         ("😀", []),
     ],
 )
-def test_a_word_is_met_whole(text: str, met: list[str]) -> None:
-    """Word by word, case and accents aside; signs, lines and what cannot be seen between two words do not count."""
+def test_a_word_matches_whole_words_only(text: str, met: list[str]) -> None:
+    """Case and accents do not matter; punctuation, line breaks and invisible characters separate words."""
     assert recognition.words_met(text, WORDS) == met
 
 
-def test_marks_without_end_take_no_time() -> None:
-    """A text of nothing but accents is read as fast as any other: not by the square of its length."""
+def test_a_pile_of_accents_takes_no_time() -> None:
+    """A text of accents alone is searched in linear time."""
     accents = "\u0301\u0323" * 500_000
 
     assert recognition.words_met(f"je te tue{accents} {accents}", WORDS) == ["tue"]
@@ -71,9 +71,9 @@ def test_marks_without_end_take_no_time() -> None:
 
 
 @given(st.text(st.characters(whitelist_categories=("L", "M"))))
-def test_case_and_accents_are_put_aside_alike(text: str) -> None:
-    """Dropping the accents first changes nothing of what is compared."""
-    apart = unicodedata.normalize("NFKD", text)  # a letter of another style becomes a capital
+def test_case_and_accents_are_removed_in_any_order(text: str) -> None:
+    """Removing the accents before the case gives the same text to compare."""
+    apart = unicodedata.normalize("NFKD", text)  # a letter of a mathematical style becomes a capital
     decomposed = unicodedata.normalize("NFKD", apart.casefold().replace("œ", "oe"))
 
     assert recognition.fold(text) == "".join(filter(str.isalnum, decomposed))
@@ -86,8 +86,8 @@ def test_case_and_accents_are_put_aside_alike(text: str) -> None:
     st.lists(st.sampled_from([" ", "\n", "...", " - ", "\u00a0", "!? ", " 😀 ", "\u2028"]), min_size=5, max_size=5),
     st.booleans(),
 )
-def test_a_phrase_is_met_however_it_is_written(words: list[str], between: list[str], upper: bool) -> None:
-    """Whatever stands between its words and around them, and in capitals."""
+def test_a_phrase_matches_in_any_spelling(words: list[str], between: list[str], upper: bool) -> None:
+    """Any punctuation between or around its words, and capitals, do not matter."""
     text = between[-1] + "".join(word + gap for word, gap in zip(words, between, strict=False))
 
     assert recognition.words_met(text.upper() if upper else text, [" ".join(words)])
@@ -101,19 +101,19 @@ def test_a_phrase_is_met_however_it_is_written(words: list[str], between: list[s
 def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line that looks for words."""
     filled = Filled(tmp_path, alerts={"words": list(WORDS)})
-    filled.config.write_text(json.dumps(filled.settings, ensure_ascii=False))  # YAML knows no halves of an emoji
+    filled.config.write_text(json.dumps(filled.settings, ensure_ascii=False))  # YAML cannot have half an emoji
     filled.source = filled.source._replace(words_met=lambda text: recognition.words_met(text, WORDS))
     with filled.db:
         yield filled
 
 
 def noted(line: Filled) -> dict[int, list[str]]:
-    """Return the words that are noted, by contact."""
+    """Return the noted words by contact."""
     return {row["contact_id"]: json.loads(row["words"]) for row in line.db.all("SELECT * FROM words_met")}
 
 
-def test_words_are_noted_of_whoever_writes(line: Filled) -> None:
-    """Blocked and opted out, never answered, a name: the text is looked through when it comes, before any verdict."""
+def test_words_are_noted_for_every_originator(line: Filled) -> None:
+    """The text is searched on arrival, before any verdict, even of blocked, opted-out or alphanumeric originators."""
     decisions.block(line.db, KEVIN, "anna", line.now())
     blocked, fine = line.text("je te tue"), line.text("Salut")
     opting_out, name = line.text("Stop", sender=LEA), line.text("🔪", sender="info")
@@ -124,8 +124,8 @@ def test_words_are_noted_of_whoever_writes(line: Filled) -> None:
     assert fine not in noted(line)
 
 
-def test_words_of_a_long_text_are_found_when_its_parts_come_late(line: Filled) -> None:
-    """Across the end of a segment, in any order, and after the text was judged as half of one."""
+def test_words_of_a_long_text_are_found_with_its_late_parts(line: Filled) -> None:
+    """A word across two segments is found in any order of arrival, even after half of the text was judged."""
     said = "x " * 150 + "je sais où tu habites " + "y " * 100
     parts = pdus.write_text(KEVIN, said, scts=line.now().utc, reference=9)
     assert len(parts) == 4
@@ -141,8 +141,8 @@ def test_words_of_a_long_text_are_found_when_its_parts_come_late(line: Filled) -
     assert line.newest() == contact
 
 
-def test_a_word_that_only_half_a_text_had_is_taken_back(line: Filled) -> None:
-    """A text that breaks off inside a word may have one that the whole has not; what was told stays told."""
+def test_a_word_of_half_a_text_is_removed(line: Filled) -> None:
+    """A text cut within a word may match one that the whole has not; an alert that was sent is not undone."""
     said = "x" * 149 + " tue" + "rait personne"  # 153 septets a segment
     for told in (False, True):
         parts = pdus.write_text(KEVIN if told else LEA, said, scts=line.now().utc, reference=9)
@@ -155,8 +155,8 @@ def test_a_word_that_only_half_a_text_had_is_taken_back(line: Filled) -> None:
         assert noted(line) == ({line.newest(): ["tue"]} if told else {})
 
 
-def test_a_repeat_is_no_second_alert(line: Filled) -> None:
-    """The network delivers a text again: nothing is told twice."""
+def test_a_repeat_causes_no_second_alert(line: Filled) -> None:
+    """A text that the network delivers again causes no second alert."""
     [part] = pdus.write_text(KEVIN, "je te tue", scts=line.now().utc, reference=1)
     line.pdu(part)
     with line.db.transaction():
@@ -167,8 +167,8 @@ def test_a_repeat_is_no_second_alert(line: Filled) -> None:
     assert line.log()[0]["repeats"] == 1
 
 
-def test_what_was_noted_goes_with_its_text(line: Filled) -> None:
-    """`purge` takes it with the text, `forget` with the person."""
+def test_noted_words_are_erased_with_their_text(line: Filled) -> None:
+    """`purge` removes them with the text, `forget` with the person."""
     first, second = line.text("je te tue", sender="+3290012345"), line.text("tue", sender=LEA)
     line.judge(first)
     late = line.now()._replace(limit=line.now().limit + 100 * 86_400)
@@ -179,11 +179,11 @@ def test_what_was_noted_goes_with_its_text(line: Filled) -> None:
     assert noted(line) == {}
 
 
-# ---- told
+# ---- alerts
 
 
-def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
-    """The first is told alone and at once; what comes within the hour waits until it is over, and is counted."""
+def test_many_matches_are_sent_once_an_hour_with_their_count(line: Filled) -> None:
+    """The first is sent alone and at once; those of the next hour are sent together at its end."""
     first = line.text("je te tue")
     due = words_met.maybe_due(line.db, line.now())
     assert due
@@ -203,8 +203,8 @@ def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
     assert (due.count, due.first_ids) == (300, tuple(range(first + 1, first + 4)))
 
 
-def test_what_is_forgotten_while_it_is_looked_at_ends_nobody(line: Filled) -> None:
-    """A person forgets the only number with such a text while the daemon, or a run of alerts, counts."""
+def test_erasure_during_a_count_ends_no_program(line: Filled) -> None:
+    """A text erased while the daemon or a run of alerts counts matches causes no crash."""
     line.text("Je te tue")
     forgotten: list[stored.StoredCounts | None] = []
 
@@ -221,19 +221,19 @@ def test_what_is_forgotten_while_it_is_looked_at_ends_nobody(line: Filled) -> No
     assert words_met.maybe_due(line.db, line.now()) is None
 
 
-def test_an_alert_names_neither_text_nor_number() -> None:
-    """Its words are filled with ids, a count and a time alone."""
+def test_an_alert_has_neither_text_nor_number() -> None:
+    """The words of the alert contain only IDs, a count and a time."""
     for level in (1, 2, 3):
         filling = {"count": "7", "ids": "1, 2", "id": 1, "since": "24 Nov 22:18"}
         assert all("{" not in part for part in alert_in_words("words", level, filling))
         assert set(re.findall(r"\{(\w+)", str(TEXTS["words", level]))) <= filling.keys()
 
 
-# ---- first where people tag
+# ---- shown first to people who tag
 
 
-def test_such_texts_come_first_and_say_why(line: Filled) -> None:
-    """In `review`, first contacts too, before every reaction, and they are marked where they show."""
+def test_matching_texts_come_first_in_the_review(line: Filled) -> None:
+    """`review` shows them before every reaction, first contacts too, with a mark."""
     line.text("Salut")
     line.judge(1)
     line.send()
@@ -251,8 +251,8 @@ def test_such_texts_come_first_and_say_why(line: Filled) -> None:
     assert json.loads(line.run("show", str(threat), "--json").stdout)["alert_words"] == ["tue"]
 
 
-def test_the_inbox_shows_them_first(line: Filled) -> None:
-    """Without JavaScript; who keeps one stays with it, who skips it goes on to the next, and can come back."""
+def test_matching_texts_come_first_in_the_inbox(line: Filled) -> None:
+    """Without JavaScript a kept text stays shown, and a skipped one can be returned to."""
     line.text("Salut")
     line.judge(1)
     line.send()
@@ -282,8 +282,8 @@ def test_the_inbox_shows_them_first(line: Filled) -> None:
         assert "alert word" not in browser.get("/").words.partition("Last contacts")[0]
 
 
-def test_a_line_without_such_texts_asks_none_of_its_contacts(line: Filled) -> None:
-    """What the overview and the review ask takes as many steps with a thousand contacts as with none."""
+def test_a_line_without_matches_reads_no_contacts(line: Filled) -> None:
+    """Overview and review take as many steps of SQLite with a thousand contacts as with none."""
     steps = []
 
     def ask() -> None:
@@ -297,7 +297,7 @@ def test_a_line_without_such_texts_asks_none_of_its_contacts(line: Filled) -> No
         assert next(review.queue(line.db), None) is None
         line.db.connection.set_progress_handler(None, 0)
 
-    ask()  # SQLite prepares
+    ask()  # SQLite prepares its statements
     ask()
     with line.db.transaction():
         line.db.connection.executemany(
@@ -310,8 +310,8 @@ def test_a_line_without_such_texts_asks_none_of_its_contacts(line: Filled) -> No
     assert steps[1] == steps[2], steps
 
 
-def test_words_have_something_to_look_for(line: Filled) -> None:
-    """A word of nothing but blanks or dots would be met nowhere: the configuration is refused."""
+def test_a_word_needs_a_letter_or_digit(line: Filled) -> None:
+    """A word of blanks or dots alone could never match: the configuration is refused."""
     for word in ("...", "\u200b"):
         line.config.write_text(json.dumps(line.settings | {"alerts": {"words": [word]}}))
         assert line.run("config", "check").exit_code == 78

@@ -1,8 +1,9 @@
-"""Measures what the daemon costs and prints it as a table: `scripts/run bench`.
+"""Measures the costs of the daemon and prints them as a table: `scripts/run bench`.
 
-No test: it judges nothing. Times are medians, on this machine with the disk of /var/tmp. The modem is the simulator,
-which answers at once: a real one takes seconds for each segment sent, and tens of milliseconds for each command.
-With --against COMMIT the daemon of that commit is measured beside this one, in the same run against the same simulator.
+It judges nothing. Times are medians, on this machine with the disk of /var/tmp. The modem is the simulator, which
+answers at once: a real one takes seconds for each segment sent, and tens of milliseconds for each command.
+
+With --against COMMIT the daemon of that commit is measured beside this one, in the same run with the same simulator.
 """
 
 import itertools
@@ -47,7 +48,7 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import save_limit_clock
 
 ROOT = Path(__file__).parents[2]
-DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
+DISK = Path("/var/tmp")  # the only temporary folder that is on a disk everywhere
 CORPUS = Path(__file__).parents[1] / "data" / "pdus.jsonl"
 TEXTS = 200
 BEHIND = 2000
@@ -73,7 +74,7 @@ AS_INSTALLED = ("-m", "hotlined")
 
 def start_daemon(line: Line, tree: Path, program: Sequence[str] = AS_INSTALLED) -> None:
     """Start the daemon of a source tree."""
-    start_bare(line, *program, PYTHONPATH=str(tree), PYTHONDONTWRITEBYTECODE="")  # compiled, as installed
+    start_bare(line, *program, PYTHONPATH=str(tree), PYTHONDONTWRITEBYTECODE="")  # with bytecode, as installed
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def running(
     answer: str = TWO_SEGMENTS,
     program: Sequence[str] = AS_INSTALLED,
 ) -> Iterator[Line]:
-    """Give a line whose daemon has listed, its database on a disk and its status on a tmpfs where there is one."""
+    """Give a line whose daemon has listed the SIM; its database is on a disk, its status on a tmpfs if possible."""
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
         tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as runtime,
@@ -103,7 +104,7 @@ def running(
 
 
 def traffic(tree: Path) -> Iterator[Row]:
-    """Receive and answer texts at a SIM without a second storage, then drain as many that are not answered."""
+    """Receive and answer texts with one storage, then drain as many that are not answered."""
     with running("10s", tree, me_size=0) as line:
         before = commands(line)
         for count in range(TEXTS // 4):
@@ -118,7 +119,7 @@ def traffic(tree: Path) -> Iterator[Row]:
 
 
 def drained(line: Line) -> float:
-    """Return how many texts a second leave the SIM of ten places for the disk, from a country that is not answered."""
+    """Return the texts a second that go from a SIM of ten places to the disk, from a country that is not answered."""
     line.sim.do("network", registered=False)
     for count in range(TEXTS):
         line.sim.do("deliver", from_=f"+4474001{count:05}", text="Hello, who is this?")
@@ -129,9 +130,9 @@ def drained(line: Line) -> float:
 
 
 def written(tree: Path) -> Iterator[Row]:
-    """Receive texts one by one behind many others; tell how much each writes into the database's log.
+    """Receive texts one by one after many others; yield the bytes that each writes to the -wal.
 
-    The log is emptied before, and a reader keeps it from being emptied meanwhile: it grows by what is written.
+    The -wal is emptied before, and a reader prevents checkpoints meanwhile: it grows by the bytes written.
     """
     with running("10s", tree, me_size=0) as line:
         line.sim.do("network", registered=False)
@@ -141,7 +142,7 @@ def written(tree: Path) -> Iterator[Row]:
         wait_until(lambda: received(line, BEHIND), "everything drained", seconds=120)
         log = line.database.with_name(line.database.name + "-wal")
         here = BEHIND
-        # those who are not answered have written before: that is what trolls do
+        # unanswered senders have written before, as trolls do
         for what, sender in (("not answered", "+4474003{:05}"), ("answered in two segments", "+3247004{:04}")):
             with closing(sqlite3.connect(line.database, isolation_level=None)) as reader:
                 wait_until(partial(is_emptied, reader), "an empty log")
@@ -155,13 +156,13 @@ def written(tree: Path) -> Iterator[Row]:
 
 
 def is_emptied(connection: sqlite3.Connection) -> bool:
-    """Have what the log holds written into the database; tell whether nobody was in the way."""
+    """Checkpoint the -wal; tell whether no reader was in the way."""
     (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 
 
 class Spent(NamedTuple):
-    """What answering `TEXTS` texts took: statements, where they were counted, octets of log, and seconds."""
+    """The cost of answering `TEXTS` texts: statements if counted, bytes of -wal, and seconds."""
 
     statements: list[str]
     octets: int
@@ -170,7 +171,7 @@ class Spent(NamedTuple):
 
 
 def texts(tree: Path) -> Iterator[Row]:
-    """Answer texts in one segment each, one by one and many that came at once: what a text asks, writes and takes."""
+    """Answer texts of one segment each, one by one and many at once: statements, writes and time."""
     for what, answer in (("one by one", one_by_one), ("at once", at_once)):
         counted, plain = spend(tree, answer, count=True), spend(tree, answer, count=False)
         yield Row(f"texts answered {what}: statements a text", len(counted.statements) / TEXTS, "")
@@ -181,11 +182,11 @@ def texts(tree: Path) -> Iterator[Row]:
 
 
 def spend(tree: Path, answer: Callable[[Line], None], *, count: bool) -> Spent:
-    """Let a daemon that has answered one text answer many; its statements are counted apart, for that takes time.
+    """Let a daemon that has answered one text answer many; statements are counted separately, since that takes time.
 
-    The log is emptied before, and a reader keeps it from being emptied meanwhile: it grows by what is written.
+    The -wal is emptied before, and a reader prevents checkpoints meanwhile: it grows by the bytes written.
     """
-    with tempfile.NamedTemporaryFile() as asked:  # not beside the database, whose folder the daemon watches
+    with tempfile.NamedTemporaryFile() as asked:  # outside the folder of the database, which the daemon watches
         program = ("-c", COUNTED, asked.name) if count else AS_INSTALLED
         with running("60s", tree, me_size=0, answer=ONE_SEGMENT, program=program) as line:
             line.sim.do("deliver", from_="+32470060000", text="Salut, ça va ?")
@@ -206,14 +207,14 @@ def spend(tree: Path, answer: Callable[[Line], None], *, count: bool) -> Spent:
 
 
 def one_by_one(line: Line) -> None:
-    """Let texts come, each from a number of its own, and each once the one before has its answer."""
+    """Let texts come, each from another number and each after the answer to the one before."""
     for count in range(TEXTS):
         line.sim.do("deliver", from_=f"+3247005{count:04}", text="Salut, ça va ?")
         wait_until(partial(received, line, count + 2), "the answer")
 
 
 def at_once(line: Line) -> None:
-    """Let texts come that wait in the network, each from a number of its own."""
+    """Let texts that wait in the network come, each from another number."""
     line.sim.do("network", registered=False)
     for count in range(TEXTS):
         line.sim.do("deliver", from_=f"+3247005{count:04}", text="Salut, ça va ?")
@@ -222,7 +223,7 @@ def at_once(line: Line) -> None:
 
 
 def idle(seconds: float, tree: Path) -> Iterator[Row]:
-    """Let the daemon idle with the usual settings, from the middle between two polls on."""
+    """Let the daemon idle with the usual settings, beginning midway between two polls."""
     with running("10s", tree) as line:
         line.sim.do("wait", for_="+CMGL", count=commands(line)["+CMGL"] + 1, timeout=20)
         time.sleep(5)
@@ -237,7 +238,7 @@ def idle(seconds: float, tree: Path) -> Iterator[Row]:
 
 
 def start(tree: Path) -> Iterator[Row]:
-    """Start the daemon again and again on a database that is there already."""
+    """Start the daemon again and again on an existing database."""
     with running("60s", tree) as line:
         seconds = []
         for _ in range(STARTS):
@@ -257,13 +258,13 @@ CODES = ("pass", f"import {MODULES}")
 
 
 def interpret(code: str, tree: Path) -> None:
-    """Run a program in an interpreter of its own, with the package of a source tree."""
-    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""}  # compiled, as installed
+    """Run code in a new interpreter, with the package of a source tree."""
+    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""}  # with bytecode, as installed
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that something takes."""
+    """Return the seconds that a call takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -281,9 +282,9 @@ def number(count: int) -> str:
 
 
 def fill(db: Database, size: int) -> None:
-    """Write contacts of the last sixty days, the oldest first, four of a number; the newest number is `number(0)`.
+    """Write contacts of the last sixty days, the oldest first, four for each number; the newest is `number(0)`.
 
-    As many answers as the default limits allow: 3,000 segments in 30 days.
+    They have as many answers as the default limits allow: 3,000 segments in 30 days.
     """
     now, step = db.now(), timedelta(days=60) / size
     contacts = [
@@ -317,14 +318,14 @@ def fill(db: Database, size: int) -> None:
 
 
 def judge(db: Database, originator: str) -> float:
-    """Record a contact and return the seconds that its verdict takes, its commit included."""
+    """Record a contact and return the seconds for its verdict and the commit."""
     identity = address.identify(address.Address(originator[1:], address.Ton.INTERNATIONAL), "BE")
     contact_id = contacts.record_call(db, "fr", identity, db.now())
     return timed(lambda: store_steps.judge(db, contact_id, db.now(), RULES))
 
 
 def gate(db: Database) -> float:
-    """Let the answer that is due out and return the seconds until that is committed."""
+    """Let the due answer out and return the seconds until the commit."""
     began = time.perf_counter()
     result = store_steps.begin_next(db, db.now(), PLAN, RULES)
     seconds = time.perf_counter() - began
@@ -333,7 +334,7 @@ def gate(db: Database) -> float:
 
 
 def commit(db: Database) -> float:
-    """Return the seconds that the smallest transaction takes: what the disk costs."""
+    """Return the seconds of the smallest transaction: the cost of the disk."""
 
     def write() -> None:
         with db.transaction():
@@ -343,7 +344,7 @@ def commit(db: Database) -> float:
 
 
 def rules(sizes: tuple[int, ...]) -> Iterator[Row]:
-    """Judge and let out with so many contacts in the database."""
+    """Judge and let out with these numbers of contacts in the database."""
     for size in sizes:
         with tempfile.TemporaryDirectory(dir=DISK) as folder, open_for_daemon(Path(folder) / "hotlined.db") as db:
             fill(db, size)
@@ -361,7 +362,7 @@ FIGURES = ("stats", "stats --by hour", "stats --html -", "numbers", "numbers --s
 
 
 def figures(size: int) -> Iterator[Row]:
-    """Tell the figures of so many contacts, as a person would: the whole command, and the most memory that it took."""
+    """Measure the statistics of this number of contacts: the whole command and its peak memory."""
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
         config = folder / "main.yaml"
@@ -378,7 +379,7 @@ def figures(size: int) -> Iterator[Row]:
             yield Row("    memory at most", max(memory for _, _, memory in costs), "MiB")
 
 
-# a small program starts the command: what a process takes at most is at least what the one had that it was made by
+# a small program starts the command: the peak memory of a process is at least that of its parent
 MEASURED = """
 import json, resource, subprocess, sys, time
 began = time.perf_counter()
@@ -389,7 +390,7 @@ print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]
 
 
 def cost(command: list[str]) -> tuple[float, float, float]:
-    """Run a command; return its seconds, those of the processor, and the most memory that it took, in MiB."""
+    """Run a command; return its seconds, processor seconds, and peak memory in MiB."""
     done = subprocess.run([sys.executable, "-c", MEASURED, *command], check=True, capture_output=True, text=True)
     seconds, busy, memory = json.loads(done.stdout)
     return seconds, busy, memory
@@ -399,7 +400,7 @@ def cost(command: list[str]) -> tuple[float, float, float]:
 
 
 def decisions() -> Iterator[Row]:
-    """Block a number: in the database itself, at a control program that has to start first, and at one that lives."""
+    """Block a number: in the database, at a control program that has to start first, and at a running one."""
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
         config, path = folder / "main.yaml", folder / "run-control/main.sock"
@@ -434,7 +435,7 @@ def decisions() -> Iterator[Row]:
 
 
 def handed(listener: socket.socket, config: Path, command: str) -> list[str]:
-    """Return the program that runs a command at a socket that is handed over, as systemd does."""
+    """Return the program that runs a command with a socket handed over, as systemd does."""
     code = f"import os; os.dup2({listener.fileno()}, 3)"
     code += "; os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); " + COMMAND
     return [sys.executable, "-c", code, "--config", str(config), command]
@@ -443,7 +444,7 @@ def handed(listener: socket.socket, config: Path, command: str) -> list[str]:
 # ---- the desk
 
 CROWD = 200
-"""Visitors at once."""
+"""The number of visitors at once."""
 ALSO = {
     "/log": (
         "search=zzz", "number=0470000001", "number=foo", "number=withheld", "since=7d", "since=2100-01-01", "until=50d",
@@ -455,11 +456,11 @@ ALSO = {
     "/inbox": ("all=1", "all=1&here=1000"),
     "/stats": ("since=365d", "by=hour"),
 }  # fmt: skip
-"""Pages that are asked for in other ways, too: every filter with and without a hit, orders, what lies far back."""
+"""Further requests for some pages: every filter with and without a hit, orders, old rows."""
 
 
 def desk(size: int) -> Iterator[Row]:
-    """Look at each page of the desk of so many contacts, as the member of the group who came first, and then again."""
+    """Get each page of a desk with this number of contacts, as the group's first member, and again."""
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
         config = folder / "main.yaml"
@@ -481,7 +482,7 @@ def desk(size: int) -> Iterator[Row]:
 
 
 def warm_pages(browser: Browser, size: int, pid: int) -> Iterator[Row]:
-    """Look at each page again and again; the processor tells more than the clock where much else is done."""
+    """Get each page many times; processor time says more than the clock on a busy machine."""
     for page in PAGES:
         if "GET" in page.methods and not page.path.startswith(("/act/", "/enter")):
             asked = [f"{page.path}?{query}" for query in ALSO.get(page.path, ())]
@@ -495,7 +496,7 @@ def warm_pages(browser: Browser, size: int, pid: int) -> Iterator[Row]:
 
 
 def nobody_looks(pid: int) -> Iterator[Row]:
-    """Tell what it costs while it lives and nobody looks, for ten minutes at most; after them it costs nothing."""
+    """Measure the desk while it runs without visitors, for ten minutes at most; then it has ended."""
     before, seconds = meters(pid), 10.0
     time.sleep(seconds)
     after = meters(pid)
@@ -509,7 +510,7 @@ def nobody_looks(pid: int) -> Iterator[Row]:
 
 
 def meters(pid: int) -> dict[str, int]:
-    """Return what the kernel knows of a process: memory in KiB, switches and ticks, of all its threads."""
+    """Return the kernel's figures of a process: memory in KiB, switches and ticks, of all its threads."""
     found: dict[str, int] = {"ticks": sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15]))}
     for thread in Path(f"/proc/{pid}/task").iterdir():
         for line in (thread / "status").read_text().splitlines():
@@ -523,7 +524,7 @@ def meters(pid: int) -> dict[str, int]:
 
 @contextmanager
 def controlled(config: Path) -> Iterator[None]:
-    """Have the control program at its socket, as installed: it writes down who looked, not the desk."""
+    """Run the control program at its socket, as installed: it records look-ups for the desk."""
     path = config.parent / "run-control/main.sock"
     path.parent.mkdir(exist_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -539,7 +540,7 @@ def controlled(config: Path) -> Iterator[None]:
 
 @contextmanager
 def awakened(config: Path) -> Iterator[tuple[float, Browser, "subprocess.Popen[bytes]"]]:
-    """Start a desk as systemd does, when the first visitor comes; give the seconds that the first page took."""
+    """Start a desk as systemd does, at the first visit; give the seconds until the first page."""
     path = config.parent / "web.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -560,7 +561,7 @@ def awakened(config: Path) -> Iterator[tuple[float, Browser, "subprocess.Popen[b
 
 
 def crowded() -> Iterator[Row]:
-    """Tell how long a text takes from the network to the disk, alone and while two hundred look at the desk at once."""
+    """Measure the time of a text from the network to the disk, alone and with two hundred visitors of the desk."""
     with running("10s", ROOT) as line, Desk(line.config) as desk:
         alone = [latency(line, each) for each in range(ROUNDS)]
         lasting = threading.Event()
@@ -582,7 +583,7 @@ def crowded() -> Iterator[Row]:
 
 
 def latency(line: Line, count: int) -> float:
-    """Return the seconds until a text that is delivered is a contact."""
+    """Return the seconds until a delivered text is a contact."""
     began = time.perf_counter()
     line.sim.do("deliver", from_=f"+4474002{count:05}", text="Hello, who is this?")
     wait_until(lambda: line.count("SELECT count(*) FROM contacts") > count, "a contact")
@@ -614,7 +615,7 @@ def decode() -> Iterator[Row]:
 
 @contextmanager
 def tree_of(commit: str) -> Iterator[Path]:
-    """Give the source tree of a commit, which is taken away afterwards."""
+    """Give the source tree of a commit, and remove it afterwards."""
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         tree = Path(name) / "tree"
         git = ["git", "-C", str(ROOT)]
@@ -634,7 +635,7 @@ def daemons(seconds: float, tree: Path) -> Iterator[Row]:
 
 
 def compare(measure: Callable[[Path], Iterator[Row]], commits: Sequence[str]) -> None:
-    """Print what the daemon costs, and beside it what those of some commits do."""
+    """Print the costs of the daemon, beside those of some commits."""
     with ExitStack() as stack:
         trees = [ROOT, *(stack.enter_context(tree_of(commit)) for commit in commits)]
         click.echo(" " * 44 + "".join(f"{name[:9]:>10}" for name in ("now", *commits)))

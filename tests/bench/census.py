@@ -1,7 +1,7 @@
-"""Counts what one person has to carry: `scripts/run census [COMMIT]...`, a column each, and one for the work tree.
+"""Counts the code that one person has to maintain: `scripts/run census [COMMIT]...`, with a column for each commit.
 
-Lines are those that git has, blank ones and comments with them. Tables, commands, keys and states are asked of the
-program itself, as that commit has it.
+Lines are those in git, with blank ones and comments; the work tree has the last column. Tables, commands, keys and
+states are queried from the program of that commit.
 """
 
 import io
@@ -70,18 +70,18 @@ ROOMS = {
     "scripts": ("scripts/", ""),
     "debian, card": ("debian/", ""),
 }
-"""Where lines are counted: the beginning of a path and its possible ends; a path counts in the narrowest one."""
+"""Groups of counted files: the beginning of their paths and the allowed endings; the longest beginning wins."""
 
 
 def checkout(commit: str, folder: Path) -> None:
-    """Put the files that git has of a commit into a folder."""
+    """Put the files of a commit into a folder."""
     octets = subprocess.run(["git", "-C", ROOT, "archive", commit], capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(octets)) as archive:
         archive.extractall(folder, filter="data")
 
 
 def room_of(path: str) -> str | None:
-    """Return the room of a path: the one with the longest beginning that fits."""
+    """Return the room of a path: the one with the longest matching beginning."""
     path = path.replace("card/", "debian/") if path.startswith("card/") else path
     path = re.sub(r"^tests/\w+/test_", "tests/test_", path)
     fits = [name for name, (begin, *ends) in ROOMS.items() if path.startswith(begin) and path.endswith(tuple(ends))]

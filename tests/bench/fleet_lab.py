@@ -1,10 +1,11 @@
-"""Measures what many lines of a fleet cost their hub and each line: without answers in what they share, and with them.
+"""Measures the costs of a large fleet for its hub and each line, with and without shared answers.
 
-No test: it judges nothing. The hub is a throw-away PostgreSQL with the real function; each line has its own session.
-The lines ask the questions of the protocol but remember their place alone; one more is real, and joins at the end with
-its own database. A day's rows are said first; then some rounds are played, as fast as they go, in which each line asks
-as often as it does between two polls, and a day is computed from them. Octets are those of one line that comes over TCP
-with TLS, with the headers of its packets.
+It judges nothing. The hub is a temporary PostgreSQL with the real function; each line has its own session. The lines
+ask the questions of the protocol but store only their place; one more is real, and joins at the end with its own
+database. The rows of a day are sent first; then some rounds are played as fast as possible, with as many questions of
+each line as between two polls, and a day is computed from them. Bytes are those of one line over TCP with TLS, with the
+headers of its packets.
+
 Known to be wrong: the hub is 0 ms away, new connections are not counted, and no line restores anything.
 """
 
@@ -36,20 +37,20 @@ from hotlined.store import fleet
 DAY = 86_400
 PACE = sync.Pace()
 POLL = -(-PACE.read // PACE.look) * PACE.look
-"""Seconds between two questions of a line: looks at its mark, until the pause is over."""
-SEGMENT = 52  # octets of the headers of IPv4 and TCP, with its timestamps
+"""Seconds between two questions of a line: the pause, rounded up to its looks at the mark."""
+SEGMENT = 52  # bytes of the headers of IPv4 and TCP, with its timestamps
 FIGURES = '{"state": "answering", "contacts_today": 50, "answers_today": 44, "trouble": [], "open": {}}'
 MOMENT = "2026-01-01T12:00:00Z"
 WARM, SAMPLE = 6, 20  # questions
 DRAWN = Random(1)
 STOPS, BLOCKS = 0.04, 0.02
-"""Of all contacts."""
-TCP_ACKED, TCP_SEGMENTS = 120, 136  # in Linux' struct tcp_info: octets there and back, segments there and back
+"""Shares of all contacts."""
+TCP_ACKED, TCP_SEGMENTS = 120, 136  # offsets in Linux' struct tcp_info: bytes and segments, there and back
 
 
 @dataclass
 class Simulated:
-    """A line that asks as the program does, and remembers its place alone."""
+    """A line that asks as the program does, and stores only its place."""
 
     name: str
     hub: str
@@ -57,7 +58,7 @@ class Simulated:
     cursor: int = 0
 
     def ask(self, hub: Hub, rows: list[dict[str, Any]], **more: str) -> list[dict[str, Any]]:
-        """Say these rows, and return a page of what is new."""
+        """Send these rows, and return a page of news."""
         base, self.version = self.version, self.version + len(rows)
         said = [{"asked": None, "asked_at": None, "version": base + n, **row} for n, row in enumerate(rows, 1)]
         place = {"hub": self.hub, "base": base, "upto": self.version, "cursor": self.cursor, "again": False}
@@ -68,18 +69,18 @@ class Simulated:
         return found
 
     def poll(self, hub: Hub, rows: list[dict[str, Any]]) -> int:
-        """Ask as the exchange does, until it pauses; return how many questions that were."""
+        """Ask as the exchange does, until it pauses; return the number of questions."""
         asked, is_settled = 0, True
         while True:
             has_news, rows = bool(self.ask(hub, rows) or rows), []
             asked += 1
             if is_settled and not has_news:
                 return asked
-            is_settled = not has_news  # the first answer without news is handed in, too, and the question put again
+            is_settled = not has_news  # the exchange hands in the first answer without news, too, and asks again
 
 
 def said_of(contacts: int, *, shares_answers: bool) -> Iterator[dict[str, Any]]:
-    """Yield what a line says to the others of so many contacts, each of another person."""
+    """Yield the rows of a line for this number of contacts, each about another person."""
     for _ in range(contacts):
         drawn, person = DRAWN.random(), f"~{DRAWN.getrandbits(48):012x}"
         stops, is_blocked = drawn < STOPS, STOPS <= drawn < STOPS + BLOCKS
@@ -90,27 +91,27 @@ def said_of(contacts: int, *, shares_answers: bool) -> Iterator[dict[str, Any]]:
 
 
 def processor(hub: Hub) -> float:
-    """Return the seconds of processor that the sessions of all lines have had."""
+    """Return the processor seconds of the sessions of all lines."""
     pids = hub.admin.execute("SELECT pid FROM pg_stat_activity WHERE usename LIKE 'hotlined\\_%'").fetchall()
     return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for (pid,) in pids) / 1e9
 
 
 def memory(hub: Hub) -> int:
-    """Return the octets of memory of all sessions, of what they share each its part."""
+    """Return the bytes of memory of all sessions; shared pages count in part for each."""
     pids = hub.admin.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'").fetchall()
     lines = (Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() for (pid,) in pids)
     return sum(1024 * int(line.split()[1]) for each in lines for line in each if line.startswith("Pss:"))
 
 
 def octets(session: psycopg.Connection[Any]) -> int:
-    """Return the octets of a TCP connection until now, there and back."""
+    """Return the bytes of a TCP connection so far, there and back."""
     with socket.fromfd(session.fileno(), socket.AF_INET, socket.SOCK_STREAM) as channel:
         info = channel.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
     return sum(struct.unpack_from("QQ", info, TCP_ACKED)) + SEGMENT * sum(struct.unpack_from("II", info, TCP_SEGMENTS))
 
 
 def over_tls(cluster: Cluster, hub: Hub, line: str) -> psycopg.Connection[Any]:
-    """Return a session of a line over TCP with TLS, as docs/fleet.md sets it up but for the password."""
+    """Return a session of a line over TCP with TLS, set up as in docs/fleet.md but without the password."""
     made, key = cluster.folder / "hub.pem", cluster.folder / "hub.key"
     openssl = f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=hub -keyout {key} -out {made}"
     subprocess.run(openssl.split(), check=True, capture_output=True)
@@ -134,13 +135,13 @@ def say(what: str, value: float, unit: str = "") -> None:
 
 
 def play(cluster: Cluster, lines: int, daily: int, rounds: int, *, shares_answers: bool) -> None:
-    """Play a fleet and print what it came to."""
+    """Play a fleet and print its figures."""
     names = [f"l{number}" for number in range(lines)]
     with cluster.hub(pseudonym.digest(KEY), *names, "real") as hub, tempfile.TemporaryDirectory() as folder:
         members = [Simulated(name, hub.one("SELECT id::text FROM hotlined.hub")) for name in names]
         hub.sessions["l0"] = measured = over_tls(cluster, hub, "l0")
         place = 0
-        for member in members:  # a day's rows; each line begins where the one before has read to
+        for member in members:  # the rows of a day; each line begins at the place that the previous one has read to
             member.cursor = place
             rows = list(said_of(daily, shares_answers=shares_answers))
             for first in range(0, len(rows), fleet.MOST_ROWS):
@@ -149,7 +150,7 @@ def play(cluster: Cluster, lines: int, daily: int, rounds: int, *, shares_answer
         day = hub.one("SELECT count(*) FROM hotlined.said")
         for member in members:
             member.cursor = hub.one("SELECT place FROM hotlined.hub")
-            for _ in range(WARM):  # until PostgreSQL has its plans
+            for _ in range(WARM):  # until PostgreSQL has cached its plans
                 member.ask(hub, [])
             member.ask(hub, [], figures=FIGURES)
 

@@ -1,4 +1,4 @@
-"""Plays random histories of three lines and their hub, in which anything is lost, late, doubled or put back."""
+"""Plays random histories of three lines and their hub that lose, delay, double or restore messages."""
 
 import random
 import sys

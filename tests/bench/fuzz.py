@@ -1,7 +1,7 @@
 """Feeds mutated PDUs to the codec, a real database and the log, as hostile networks would; scripts/run fuzz, at length.
 
-No exception but the codec's own, which becomes the entry's `problem`; every PDU is recorded once, as it came; whatever
-was made of it is a line of JSON. What a run does depends on its seed alone.
+The only exception is the codec's own, which becomes the entry's `problem`; every PDU is recorded once and unchanged;
+each contact is a line of JSON. A run depends on its seed alone.
 """
 
 import json
@@ -26,8 +26,8 @@ from hotlined.store.reading.simulation import open_to_throw_away
 
 CORPUS = Path(__file__).parents[1] / "data" / "pdus.jsonl"
 LISTING = 50  # entries: a SIM with room for many
-MOST_CHANGES = 4  # to one PDU
-LONGEST = 400  # octets: twice what a TPDU can have
+MOST_CHANGES = 4  # of one PDU
+LONGEST = 400  # bytes: twice the size of a TPDU
 Mutation = Callable[[random.Random, bytearray, bytes], None]
 
 
@@ -74,7 +74,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run came to; memory is the most that the process had so far, in MiB, before and after."""
+    """Figures of a run; memory is the peak of the process so far, in MiB, before and after."""
 
     pdus: int
     problems: int
@@ -86,7 +86,7 @@ class Figures:
 
 
 def corpus() -> list[bytes]:
-    """Return the octets of every short message that there is a record of, with a service centre in front."""
+    """Return the bytes of every recorded short message, with a service centre in front."""
     records = map(json.loads, CORPUS.read_text(encoding="ascii").splitlines())
     return [
         bytes.fromhex(record["pdu"] if record["smsc_prefix"] else f"00{record['pdu']}")
@@ -97,7 +97,7 @@ def corpus() -> list[bytes]:
 
 
 def mutants(seed: int) -> Iterator[str]:
-    """Yield mutated PDUs without end, as a modem would list them; one in a hundred is no hexadecimal number at all."""
+    """Yield mutated PDUs without end, as a modem lists them; one in a hundred is not hexadecimal."""
     chance, originals = random.Random(seed), corpus()
     while True:
         pdu = bytearray(chance.choice(originals))
@@ -112,9 +112,9 @@ def mutants(seed: int) -> Iterator[str]:
 
 
 def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = lambda _: None) -> Figures:
-    """Record so many mutants in listings and render what came of them; raises what nobody may raise.
+    """Record this number of mutants in listings and render the contacts; raise any exception that is not allowed.
 
-    `report` hears now and then how many were recorded.
+    `report` is called now and then with the number recorded so far.
     """
     began, before = time.monotonic(), _peak_mib()
     with open_to_throw_away(folder / "fuzz.db") as db:
@@ -153,7 +153,7 @@ def _peak_mib() -> float:
 @click.option("--count", default=1_000_000, show_default=True, help="So many mutants.")
 @click.option("--seed", default=1, show_default=True, help="What they depend on.")
 def main(count: int, seed: int) -> None:
-    """Feed mutated PDUs to the codec, a database and the log, and print what it came to."""
+    """Feed mutated PDUs to the codec, a database and the log, and print the figures."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         figures = fuzz(count, seed, Path(folder))
     click.echo(

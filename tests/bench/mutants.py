@@ -1,7 +1,7 @@
 """Breaks the rules of the money path on purpose, one at a time, and runs the tests of their rooms: `scripts/mutants`.
 
-Each mutant is a text that is looked for in its module, and what takes its place. What no test finds is printed: it has
-to be nothing. A text that is gone ends the program before anything runs: who changes a rule changes its mutant.
+A mutant is a text in a module and its replacement. Mutants that no test finds are printed: there have to be none. A
+missing text ends the program before anything runs: a change of a rule needs a change of its mutant.
 """
 
 import os
@@ -27,13 +27,13 @@ TESTS = {
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
 }
-"""The tests that have to find the mutants of a module of hotlined, the quickest first."""
+"""For each module of hotlined: the tests that have to find its mutants, the quickest first."""
 MINUTES = 15
-"""How long the tests of a mutant may take: one that makes them wait for ever is found, too."""
+"""The time limit for the tests of a mutant; a mutant that makes them hang counts as found."""
 
 
 class Mutant(NamedTuple):
-    """A text of a module, and what takes its place."""
+    """A text of a module, and its replacement."""
 
     module: str
     before: str
@@ -163,12 +163,12 @@ MUTANTS = (
 
 
 def text_of(mutant: Mutant) -> str:
-    """Return the text of the module of a mutant, as it is."""
+    """Return the unchanged text of a mutant's module."""
     return (ROOT / "hotlined" / mutant.module).read_text()
 
 
 def mutated(mutant: Mutant) -> str:
-    """Return the text of a module with a mutant in it; click.ClickException where its text is not there once."""
+    """Return the text of a module with a mutant in it; raise click.ClickException unless its text occurs once."""
     text = text_of(mutant)
     if (many := text.count(mutant.before)) != 1:
         raise click.ClickException(
@@ -178,7 +178,7 @@ def mutated(mutant: Mutant) -> str:
 
 
 def survives(mutant: Mutant, folder: Path) -> bool:
-    """Tell whether all tests of the room of a mutant pass with it, in a copy of the project below a folder."""
+    """Tell whether all tests of a mutant's room pass with it, in a copy of the project below a folder."""
     copy = folder / "project"
     for name in ("hotlined", "tests", "setup.cfg", "config.yaml", "docs"):
         place = ROOT / name

@@ -1,8 +1,9 @@
 """Plays networks that refuse: barred countries, forged numbers, outages; in virtual time, on the real store and rules.
 
-`scripts/run outages` prints a table: who was answered and how long that took, how long the line's breaker was open, how
-often the ladder was asked to climb, and what was spent on those who are not reached. It judges nothing; test_outages
-has some of these days, shortened. Known to be wrong: the modem is always there, and a segment takes five seconds.
+`scripts/run outages` prints a table: answered people and their waits, hours of the open breaker, calls of the ladder,
+and segments spent without an answer. It judges nothing; test_outages has some of these days, shortened.
+
+Known to be wrong: the modem is always there, and a segment takes five seconds.
 """
 
 import json
@@ -36,7 +37,7 @@ BEFORE = 10 * 86400.0  # of the limit clock: windows look back
 HOUR = 3600.0
 SHM = Path("/dev/shm")
 TEXT = plan("Non.")
-SEGMENT_SECONDS = 5.0  # until the next may go: what the network takes, and the interval
+SEGMENT_SECONDS = 5.0  # until the next may go: the network's time, and the interval
 PREFIXES = {"BE": "+3247", "DE": "+4915", "FR": "+3361", "NL": "+3161", "LU": "+352621"}
 DIGITS = {"BE": 7, "DE": 9, "FR": 7, "NL": 7, "LU": 6}
 RULES = policy.Rules(policy.Limits(), policy.Numbers(answer_countries=tuple(PREFIXES)), timedelta(hours=24))
@@ -51,20 +52,20 @@ CAUSES: dict[str, NoAnswer] = {
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """People who write, each once: so many an hour, of a country, from and until an hour; `honest` ones are counted."""
+    """People who write once each: a number an hour, from a country, between two hours; `honest` ones are counted."""
 
     country: str
     an_hour: float
     honest: bool = False
     refused: NoAnswer | None = None
-    """What the network says to whatever is sent to them; None where it takes it."""
+    """The network's result for each segment to them; None if it accepts them."""
     since: float = 0.0
     until: float = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """From one hour to another nothing leaves at all."""
+    """Two hours between which nothing leaves at all."""
 
     since: float
     until: float
@@ -73,23 +74,23 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of some days."""
+    """The figures of some days."""
 
     due: int
-    """Honest people who could have been answered: they wrote early enough."""
+    """Honest people who wrote early enough to be answered."""
     answered: int
     median_hours: float
     longest_hours: float
     opened: int
     open_share: float
     climbs: int
-    """How often the ladder was told that nothing leaves."""
+    """Reports to the ladder that nothing leaves."""
     tried: int
-    """Submissions that were not taken."""
+    """Submissions that were not accepted."""
     spent: int
-    """Segments among these that may have left, and are paid for as far as anybody knows."""
+    """Segments among these that may have left, and may have been paid for."""
     out: tuple[str, ...]
-    """The countries that wait by themselves at the end."""
+    """Countries in an outage of their own at the end."""
 
 
 _WAITING = (
@@ -118,11 +119,11 @@ class Player:
 
     @property
     def now(self) -> Now:
-        """The moment that it is."""
+        """The present moment."""
         return Now(START + timedelta(seconds=self.at), BEFORE + self.at, synchronised=False)
 
     def arrivals(self, hours: float, draw: random.Random) -> list[tuple[float, str, Crowd]]:
-        """Draw who writes when."""
+        """Draw the arrivals: time, number and crowd of each."""
         found = []
         for serial, crowd in enumerate(self.crowds):
             begin, end = crowd.since * HOUR, min(crowd.until, hours) * HOUR
@@ -132,7 +133,7 @@ class Player:
         return sorted(found, key=lambda each: each[:2])
 
     def play(self, hours: float, seed: int) -> Played:
-        """Play so many hours, and until nobody waits any more who could be reached, a day at most."""
+        """Play these hours, and until no reachable number waits any more, a day at most."""
         draw = random.Random(seed)
         for at, number, crowd in self.arrivals(hours, draw):
             self.run_until(at)
@@ -176,7 +177,7 @@ class Player:
             self.at += step
 
     def pause(self) -> float:
-        """Return in how many seconds something may be due; sooner than needed does no harm."""
+        """Return the seconds until something may be due; too few do no harm."""
         moments = [HOUR]
         row = self.db.one(
             "SELECT min(due_limit) AS at FROM answers WHERE state = 'queued' AND due_limit > ?", self.now.limit
@@ -188,7 +189,7 @@ class Player:
         return min(moments)
 
     def send(self) -> bool:
-        """Let a segment out, if there is one whose turn it is."""
+        """Let the next due segment out; tell whether there was one."""
         queue.sweep(self.db, self.rules.max_age, self.now, by_calendar=False)
         for turn in queue.due(self.db, self.now):
             became = store_steps.begin(self.db, turn.answer_id, self.now, TEXT, self.rules, trial=turn.trial)
@@ -200,7 +201,7 @@ class Player:
         return False
 
     def submit(self, begun: gate.Begun) -> None:
-        """Hand a segment over, and commit what the network says."""
+        """Hand a segment over, and commit the network's result."""
         number = begun.recipient
         says: policy.Result | None = self.refused[number]
         if self.outage and self.outage.since * HOUR <= self.at < self.outage.until * HOUR:
@@ -229,23 +230,23 @@ def play(
             db.close()
 
 
-# ---- the days that are printed
+# ---- the printed days
 
 ABROAD = ("DE", "FR", "NL", "LU")
 
 
 def honest(an_hour: float, country: str = "BE") -> Crowd:
-    """Return people who are reached."""
+    """Return people who can be reached."""
     return Crowd(country, an_hour, honest=True)
 
 
 def barred(countries: int, an_hour: float, says: NoAnswer) -> list[Crowd]:
-    """Return people of so many countries that the SIM may not text."""
+    """Return people of this number of countries that the SIM may not text."""
     return [Crowd(country, an_hour / countries, refused=says) for country in ABROAD[:countries]]
 
 
 def days() -> Iterator[tuple[str, str, Callable[[], Played]]]:
-    """Yield groups of days, each with its name and what plays it; the first of a group is the one without trolls."""
+    """Yield groups of days, each with its name and a function that plays it; the first of a group has no trolls."""
     for rate, words, hours in ((2.0, "2 an hour", 36), (0.25, "6 a day", 144)):
         group = f"honest Belgians, {words}"
         week = partial(play, honest(rate), hours=hours)

@@ -1,7 +1,7 @@
 """Makes the pictures of the documentation, in a real browser: `scripts/run pictures`.
 
-No test. The line is one that a week went by at: a threat, reactions of which some are tagged, a troll who is blocked.
-Each page is taken as a phone and as a table have it, by day and by night, in French. `pngquant` makes them small.
+The line has a week of traffic: a threat, reactions with some tags, a blocked troll. Each page is taken as a phone and a
+table show it, by day and by night, in French. `pngquant` makes the files small.
 """
 
 import random
@@ -51,7 +51,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text that came: when, from whom, and the tag that somebody gave it, if any."""
+    """A received text: its time, its sender, and its tag, if any."""
 
     at: datetime
     sender: str
@@ -60,7 +60,7 @@ class Said:
 
 
 class Story(Filled):
-    """A line whose contacts come when they are said to come."""
+    """A line whose contacts come at given times."""
 
     at = datetime.now(UTC)
 
@@ -86,7 +86,7 @@ class Story(Filled):
 
 
 def story(now: datetime) -> Iterator[Said]:
-    """Yield what came to the line in five weeks."""
+    """Yield the texts of five weeks."""
     chance = random.Random(7)
     for ago in range(35, 0, -1):
         for number in range(chance.choice((1, 2, 2, 3, 5))):
@@ -124,7 +124,7 @@ def tell(folder: Path) -> tuple[Story, int]:
 
 
 def take(link: str, threat: int) -> None:
-    """Take every picture of the desk that a link leads to."""
+    """Take every picture of the desk behind a link."""
     pages = {
         "now": "/",
         "inbox": "/inbox",
@@ -155,7 +155,7 @@ def small(octets: bytes, target: Path) -> None:
     """Write a picture with few colours."""
     target.write_bytes(octets)
     options = ["--force", "--skip-if-larger", "--strip", "--speed", "1", "--output", target]
-    subprocess.run(["pngquant", *options, COLOURS, target], check=False)  # 98: it would be larger
+    subprocess.run(["pngquant", *options, COLOURS, target], check=False)  # 98: the result would be larger
     click.echo(f"{target.relative_to(FOLDER.parent.parent)} {target.stat().st_size:,} octets")
 
 

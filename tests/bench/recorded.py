@@ -1,7 +1,7 @@
-"""Runs our driver against every recording of a stick in tests/data/sticks: `scripts/run recorded`, or files named.
+"""Runs our driver with every recording of a stick in tests/data/sticks, or with named files: `scripts/run recorded`.
 
-No test: it prints, for each stick, what initialisation, listing and submission come to, and which of the answers were
-recorded ones. All others are the simulator's: no stick was recorded while it deleted or sent.
+It judges nothing: for each stick it prints the results of initialisation, listing and submission, and which answers
+were recorded. All others are the simulator's: no stick was recorded while it deleted or sent.
 """
 
 import sys
@@ -30,7 +30,7 @@ def say(what: str, *words: object) -> None:
 
 
 def try_out(modem: Modem) -> None:
-    """Do with a modem what the daemon does, and print what came of it."""
+    """Do with a modem what the daemon does, and print the results."""
     modem.begin()
     say("make", modem.profile.name)
     say("SIM", modem.sim_state()[0])
@@ -50,7 +50,7 @@ def try_out(modem: Modem) -> None:
 
 
 def main() -> None:
-    """Try every recorded stick out."""
+    """Try every recorded stick."""
     for path in [Path(name) for name in sys.argv[1:]] or sorted(STICKS.glob("*.txt")):
         recording = parse(path.read_text(encoding="ascii"))
         click.echo(f"{path.stem}: {recording.comments[0]}")

@@ -1,10 +1,11 @@
 """Throws all kinds of faults at the daemon and its modem as texts arrive, and checks each promise; scripts/run soak.
 
-One fault at a time, drawn by a seed; texts go on arriving. A fault ends when the world has done its part: the stick is
-in again, the network is back, or there is nothing for it to do. From then on is counted how long it takes until a text
-that comes then is on the disk and the modem ready, and until the SIM is seen empty. The soak is the network, the people
-and the unit that switches the stick's power. The machine is left alone: the daemon's calendar and USB are files.
-Known to be wrong: what is drawn depends on the seed alone, but the moment at which it hits does not.
+One fault at a time, drawn by a seed; texts go on arriving. A fault ends when the simulated world has done its part: the
+stick is in again, the network is back, or nothing is left to do. Two times are measured from then on: until a later
+text is on the disk and the modem ready, and until the SIM is seen empty. The soak plays the network, the people and the
+unit that switches the stick's power. The machine stays as it is: the daemon's calendar and USB are files.
+
+Known to be wrong: the drawn faults depend on the seed alone, but their moments do not.
 """
 
 import bisect
@@ -37,17 +38,17 @@ from hotlined.simulator import client as simulation
 from hotlined.simulator.makes import MAKES
 
 IN_SERVICE_SECONDS = 120.0  # the promise
-DRAINED_SECONDS = 120.0  # what is given to a SIM that is read again to be empty, and to refused deletions
-SETTLED_SECONDS = 120.0  # what is given to the last texts and answers at the end
-TAKEN_SECONDS = 20.0  # what is waited for a switched-on fault to strike
-SUBMITTED_SECONDS = 4.0  # what the simulated network takes for a segment, at most
-LINES_SHOWN = 60  # of the log, where a promise was not kept
-LATE_SECONDS = 150.0  # between the moment that a segment is counted and the moment that it leaves, at most
-MOST_MIB = 64.0  # of memory that a daemon may hold
+DRAINED_SECONDS = 120.0  # until a readable SIM is empty, with refused deletions
+SETTLED_SECONDS = 120.0  # for the last texts and answers at the end
+TAKEN_SECONDS = 20.0  # until a fault that is switched on has to strike
+SUBMITTED_SECONDS = 4.0  # at most, of the simulated network for a segment
+LINES_SHOWN = 60  # of the log, after a broken promise
+LATE_SECONDS = 150.0  # at most, between the counting of a segment and its leaving
+MOST_MIB = 64.0  # of memory for a daemon
 SHORT_CODE = "8888"
-NAMES = ("ttyUSB0", "ttyUSB1", "ttyUSB2")  # of the stick: another each time that it is plugged in
-SEGMENTS_A_MINUTE, LEAST_SEGMENTS = 4, 60  # of the hour's limit: less than can be sent, so that it bites in the end
-RESERVE_PERCENT = 90  # so that this bites, too
+NAMES = ("ttyUSB0", "ttyUSB1", "ttyUSB2")  # of the stick: another at each plugging in
+SEGMENTS_A_MINUTE, LEAST_SEGMENTS = 4, 60  # of the hour's limit: less than can be sent, so that it is reached
+RESERVE_PERCENT = 90  # so that the reserve is reached, too
 TEXTS = ("1. Non, c'est non. " * 9, "2. Toujours non.", "3. C'est la dernière fois.")
 """The answers: two segments, one, one; each number gets each at most once."""
 
@@ -60,7 +61,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "limits": {"cooldown": "60s"},
     "credit": {"ussd": "*100#"},
 }  # fmt: skip
-"""What differs from the defaults, so that much happens in a short time."""
+"""Changes of the defaults, so that much happens in a short time."""
 
 
 class ViolatedError(AssertionError):
@@ -78,7 +79,7 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a soak came to."""
+    """Figures of a soak."""
 
     seed: int
     recoveries: Sequence[Recovery]
@@ -86,7 +87,7 @@ class Figures:
     repeats: int
     calls: int
     missed: int
-    """Faults that did not strike in time: what they wait for did not happen."""
+    """Faults that did not strike in time: their condition did not come about."""
     answers: int
     segments: int
     limit: int
@@ -95,17 +96,17 @@ class Figures:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the simulated network knows: how often it handed over which PDU, what left when, whose calls are over."""
+    """The simulated network's records: PDUs handed over with their counts, segments with their times, ended calls."""
 
     handed_over: Counter[str] = field(default_factory=Counter)
     unstored: Counter[str] = field(default_factory=Counter)
-    """Of these what was handed over without being stored: reports, which end with the daemon that has not read them."""
+    """PDUs among these that were handed over without being stored: reports, lost if the daemon ends unread."""
     left: list[tuple[float, str, str]] = field(default_factory=list)
-    """Of each segment the monotonic time, the recipient and the PDU."""
+    """Monotonic time, recipient and PDU of each segment that left."""
     calls_over: list[str] = field(default_factory=list)
 
     def follow(self, events: Iterator[dict[str, Any]]) -> None:
-        """Take down the simulator's events until it ends."""
+        """Record the simulator's events until it ends."""
         for event in events:
             match event["event"]:
                 case "delivered":
@@ -170,7 +171,7 @@ class Soak:
     # ---- time
 
     def tick(self) -> None:
-        """Let a moment pass in which texts arrive, and give the stick's power away if that is wished for."""
+        """Let texts arrive for a moment, and cycle the power of the stick if that is requested."""
         assert self.line.daemon
         if not self._is_down and self.line.daemon.poll() is not None:
             raise ViolatedError(f"the daemon has ended by itself ({self.line.daemon.returncode})")
@@ -189,16 +190,16 @@ class Soak:
             self.tick()
 
     def a_while(self) -> float:
-        """Draw how long something lasts, in seconds."""
+        """Draw a duration, in seconds."""
         return self.chance.uniform(0.5, self.longest)
 
     def until(self, condition: Callable[[], object], what: str, seconds: float) -> None:
-        """Let time pass until something is so; it is a violation if that takes too long."""
+        """Let time pass until a condition is true; it is a violation if that takes too long."""
         if not self.comes_true(condition, seconds):
             raise ViolatedError(f"not within {seconds:g} s: {what}")
 
     def comes_true(self, condition: Callable[[], object], seconds: float) -> bool:
-        """Let time pass until something is so, and tell whether it came true in time."""
+        """Let time pass until a condition is true, and tell whether it came true in time."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() >= end:
@@ -214,13 +215,13 @@ class Soak:
         return f"+3247{self._serial:07}"
 
     def text(self) -> str:
-        """Let a text of somebody new arrive at once, and return what it says."""
+        """Let a text from a new number arrive at once, and return its words."""
         body = self._body()
         self._hand_over("deliver", {"from_": self.bodies[body], "text": body})
         return body
 
     def _body(self, originator: str = "", words: str = "") -> str:
-        """Return what nobody has said before, noted as what this one says; somebody new where nobody is named."""
+        """Return new words, noted as those of this originator; a new number if none is given."""
         self._serial += 1
         body = f"no. {self._serial} {words}".strip()
         self.bodies[body] = originator or self.new_number()
@@ -263,7 +264,7 @@ class Soak:
         yield "mms", {"from_": self.new_number(), "subject": "photo"}
 
     def _again(self) -> Iterator[Message]:
-        """Deliver again what is known to have left the SIM: before that nobody could tell it from the first."""
+        """Deliver a text again that is known to have left the SIM; before that it would not count as a repeat."""
         deleted = self.line.rows("SELECT pdu, count(*) FROM segments GROUP BY pdu HAVING count(deleted_at) = count(*)")
         known = sorted(pdu for pdu, count in deleted if self.queued[pdu] == count)
         if known:
@@ -278,7 +279,7 @@ class Soak:
         self._is_down = False
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """End the daemon by a signal; one that is asked to end does so in order."""
+        """End the daemon by a signal; SIGTERM and SIGINT end it in order."""
         self._is_down = True
         if self.line.stop(number) not in {0, -signal.SIGKILL}:
             raise ViolatedError(f"the daemon ended with {self.line.daemon and self.line.daemon.returncode}")
@@ -290,14 +291,14 @@ class Soak:
         return status.get("pid") == self.line.daemon.pid and status["modem"]["state"] == "ready"
 
     def is_empty(self) -> bool:
-        """Whether everything in the network and on the SIM has been taken in."""
+        """Whether everything in the network and on the SIM has been received."""
         state = self.sim.do("state")
         return not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
 
     # ---- the daemon's machine
 
     def plug(self) -> None:
-        """Plug the stick in under another name than the last time; the link `by-id` follows it."""
+        """Plug the stick in under another name; the link `by-id` follows it."""
         name = next(self._names)
         tree = self.line.folder / name
         if not tree.exists():
@@ -312,7 +313,7 @@ class Soak:
         self._link("usb", "nothing")
 
     def set_calendar(self, days: int, *, known: bool) -> None:
-        """Let the daemon's calendar be so many days off, and its kernel take that for the right time or not."""
+        """Set the daemon's calendar off by some days, synchronised for its kernel or not."""
         fresh = self.line.folder / "days.new"
         fresh.write_text(str(days))
         fresh.replace(self.line.folder / "days")
@@ -327,7 +328,7 @@ class Soak:
     # ---- faults
 
     def suffer(self, kind: str) -> Recovery:
-        """Let a fault happen, and return how long it takes to be in service again."""
+        """Let a fault happen, and return the times until the daemon is in service again."""
         with self.line.log_path.open("a") as log:
             log.write(f"-- soak: {kind}\n")
         FAULTS[kind](self)
@@ -344,13 +345,13 @@ class Soak:
         return Recovery(kind, in_service, time.monotonic() - began)
 
     def struck(self, seconds: float = TAKEN_SECONDS) -> bool:
-        """Let time pass until the fault that is switched on has struck as often as it is to."""
+        """Let time pass until the active fault has struck as often as it should."""
         return self.comes_true(lambda: not self.sim.do("state")["faults"], seconds)
 
     def settle(self) -> None:
-        """Stop the traffic, let everything that is under way come to its end, and then the daemon.
+        """Stop the traffic, let all pending work end, and then stop the daemon.
 
-        Answers that are due need not all leave for that, but one has to.
+        Not all due answers have to leave, but one has to.
         """
         while self._arrivals:
             self._hand_over(*self._arrivals.popleft())
@@ -374,11 +375,11 @@ OPEN = "SELECT count(*) FROM answers WHERE state = 'sending'"
 DUE = "SELECT count(*) FROM log WHERE answer_waiting_for IN ('due', 'send_interval', 'network', 'retry')"
 
 
-# ---- the faults: each returns when the world has done its part
+# ---- the faults: each returns when the simulated world has done its part
 
 
 def _switched(kind: str, *commands: str | None, most: int = 1, **choices: Any) -> Fault:
-    """Return what switches a simulator's fault on, at most so many times, and waits until it has struck."""
+    """Return a function that switches a simulator's fault on, for a number of times, and waits until it has struck."""
 
     def inject(soak: Soak) -> None:
         given = {name: soak.chance.choice(values) for name, values in choices.items()}
@@ -393,18 +394,18 @@ def _switched(kind: str, *commands: str | None, most: int = 1, **choices: Any) -
 
 
 def _until(kind: str, command: str | None, remedy: str, **given: Any) -> Fault:
-    """Return what switches a simulator's fault on that only a remedy ends, which the daemon has to find."""
+    """Return a function that switches on a simulator's fault that only a remedy ends; the daemon has to find it."""
     return lambda soak: soak.sim.do("fault", kind=kind, command=command, until=remedy, **given)
 
 
 def _hang(soak: Soak) -> None:
-    """Hang until a reset, which lets the port go away or not."""
+    """Hang until a reset, which may remove the port."""
     soak.sim.do("away", seconds=soak.chance.choice((None, 2.0)))
     soak.sim.do("fault", kind="hang", until="reset")
 
 
 def _lying_registration(soak: Soak) -> None:
-    """Let nothing leave though the network has us, until the radio was off."""
+    """Let nothing leave though the modem is registered, until the radio was off."""
     soak.sim.do("fault", kind="error_after_submit", cms=500, until="radio")
     for _ in range(4):
         soak.text()
@@ -412,7 +413,7 @@ def _lying_registration(soak: Soak) -> None:
 
 
 def _during(message: str, given: Mapping[str, Sequence[Any]], after: Mapping[str, Any]) -> Fault:
-    """Return what changes something in the world for a while."""
+    """Return a function that changes the simulated world for a while."""
 
     def inject(soak: Soak) -> None:
         soak.sim.do(message, **{name: soak.chance.choice(values) for name, values in given.items()})
@@ -442,7 +443,7 @@ def _call(soak: Soak) -> None:
 
 
 def _ussd(soak: Soak) -> None:
-    """Let a person ask for the balance, whatever the network says to that."""
+    """Let a person ask for the balance, with any result of the network."""
     kind = soak.chance.choice(("notify", "menu", "error", "timeout", "silence"))
     soak.sim.do("ussd", code="*100#", text="Solde: 12,34 EUR", kind=kind)
     balance = subprocess.Popen(
@@ -453,7 +454,7 @@ def _ussd(soak: Soak) -> None:
 
 
 def _while_sending(fault: Fault) -> Fault:
-    """Return what lets a fault happen while a segment is being submitted, be it before or after it leaves."""
+    """Return a function that causes a fault during a submission, before or after the segment leaves."""
 
     def inject(soak: Soak) -> None:
         soak.text()
@@ -465,7 +466,7 @@ def _while_sending(fault: Fault) -> Fault:
 
 
 def _full(soak: Soak) -> None:
-    """Start with a SIM that is full, and more in the network."""
+    """Start with a full SIM, and further texts in the network."""
     soak.stop()
     for _ in range(25):
         soak.text()
@@ -484,7 +485,7 @@ def _kill_later(soak: Soak) -> None:
 
 
 def _kill_in_recovery(soak: Soak) -> None:
-    """Kill the daemon that is on its way up the ladder."""
+    """Kill the daemon on its way up the ladder."""
     _hang(soak)
     _kill_later(soak)
 
@@ -495,14 +496,14 @@ def _stop(soak: Soak) -> None:
 
 
 def _reload(soak: Soak) -> None:
-    """Name the port or have it found, and let that be read."""
+    """Name the port or let it be found, and reload."""
     assert soak.line.daemon
     soak.line.configure(modem={"port": soak.chance.choice(("auto", str(soak.line.folder / "by-id")))})
     soak.line.daemon.send_signal(signal.SIGHUP)
 
 
 def _lock(soak: Soak) -> None:
-    """Keep the database from being written to."""
+    """Lock the database."""
     with contextlib.closing(sqlite3.connect(soak.line.database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         soak.play(soak.a_while())
@@ -510,7 +511,7 @@ def _lock(soak: Soak) -> None:
 
 
 def _step_calendar(soak: Soak) -> None:
-    """Let the calendar jump under a running daemon, into the past or the future, and back; some start on it, too."""
+    """Step the calendar of a running daemon back or forth, and back again; some daemons start with it, too."""
     soak.set_calendar(soak.chance.choice((-20_000, -400, -1, 1, 400, 4_000)), known=soak.chance.choice((True, False)))
     soak.play(soak.a_while())
     if soak.chance.choice((True, False)):
@@ -519,7 +520,7 @@ def _step_calendar(soak: Soak) -> None:
     soak.set_calendar(0, known=True)
 
 
-ASKED = ("+CMGL", "+CPMS", "+CMGD", "+CREG", "+CMGF", "+CIMI")  # what a daemon asks in service
+ASKED = ("+CMGL", "+CPMS", "+CMGD", "+CREG", "+CMGF", "+CIMI")  # commands of a daemon in service
 
 # Causes of a text that did not leave: TS 24.011 E-2, TS 23.040 9.2.3.22, TS 27.005 3.2.5
 CAUSES = (8, 21, 38, 41, 42, 47, 50, 96, 111, 127, 192, 195, 208, 255, 304, 310, 322, 330, 331)
@@ -576,17 +577,17 @@ FAULTS: Mapping[str, Fault] = {
     "database locked": _lock,
     "calendar steps": _step_calendar,
 }
-"""What can happen, by the name that the figures have."""
+"""The faults, by their names in the figures."""
 
 
 def draw(seed: int, kinds: Sequence[str]) -> Iterator[str]:
-    """Yield kinds of faults without end, each once before any comes again."""
+    """Yield kinds of faults without end, all of them before any comes again."""
     chance = random.Random(seed)
     while True:
         yield from chance.sample(kinds, len(kinds))
 
 
-# ---- what has to be true
+# ---- the promises
 
 
 def _traceback(soak: Soak) -> Iterator[str]:
@@ -614,7 +615,7 @@ def _twice(soak: Soak) -> Iterator[str]:
 
 
 def _limits(soak: Soak) -> Iterator[str]:
-    """Hold that no window lets more out than it may, nor more of later answers than is not kept for new numbers."""
+    """Check that no window lets out more than its limit, or more later answers than the reserve leaves."""
     later = {text[:2] for text in soak.line.settings["answer"]["texts"][1:]}
     of_later = {pdu for text in soak.line.submitted() if text["text"][:2] in later for pdu in text["pdus"]}
     everything = [at for at, _, _ in soak.ledger.left]
@@ -631,7 +632,7 @@ def _limits(soak: Soak) -> Iterator[str]:
 
 
 def _counted(soak: Soak) -> Iterator[str]:
-    # before the database is asked: the daemon may begin another one meanwhile
+    # before the query: the daemon may begin another segment meanwhile
     left = Counter(recipient for _, recipient, _ in soak.ledger.left)
     counted = soak.line.rows(
         "SELECT a.recipient, count(*) FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
@@ -645,9 +646,9 @@ ALWAYS: Sequence[Check] = (_traceback, _memory, _twice, _limits, _counted)
 
 
 def _once(soak: Soak) -> Iterator[str]:
-    """Hold that all that was handed over is in the log once, and what was handed over again is a repeat of it.
+    """Check that each PDU handed over is in the log once, and that further deliveries are repeats of it.
 
-    A report of what left right before the daemon was told to stop is on the SIM instead, and recorded or not.
+    A report of a segment that left right before the stop is on the SIM instead, recorded or not.
     """
     lying = sum(storage["used"] for storage in soak.sim.do("state")["storages"].values())
     rows = Counter(dict(soak.line.rows("SELECT pdu, count(*) FROM segments GROUP BY pdu")))
@@ -693,7 +694,7 @@ def _calls(soak: Soak) -> Iterator[str]:
 
 
 def _truth(soak: Soak) -> Iterator[str]:
-    """Hold that what is called sent has left, and what is called failed has not."""
+    """Check that sent answers have left, and failed ones have not."""
     left = {pdu for _, _, pdu in soak.ledger.left}
     for state, pdu in soak.line.rows("SELECT state, pdu FROM answer_segments"):
         if (state in {"sent", "delivered", "undelivered"} and pdu not in left) or (state == "refused" and pdu in left):
@@ -704,7 +705,7 @@ AT_THE_END: Sequence[Check] = (*ALWAYS, _once, _calls, _truth)
 
 
 def check(soak: Soak, checks: Sequence[Check]) -> None:
-    """Raise ViolatedError with everything that these checks find."""
+    """Raise ViolatedError with all findings of these checks."""
     if found := [words for each in checks for words in each(soak)]:
         raise ViolatedError("\n".join(found))
 
@@ -723,9 +724,9 @@ def run(
     make: str = "generic",
     report: Callable[[str], object] = lambda _: None,
 ) -> Figures:
-    """Let faults happen for so long and return what it came to; raises ViolatedError with the end of the log.
+    """Cause faults for this time and return the figures; raise ViolatedError with the end of the log.
 
-    `kinds` are all if none is named; `report` hears of each fault as it is over.
+    No `kinds` means all of them; `report` is called after each fault.
     """
     with simulation.start(folder, sim_size=10, me_size=5, latency=latency, make=make) as simulator:
         line = Line(folder, simulator)
@@ -773,7 +774,7 @@ def run(
 @click.option("--make", type=click.Choice(sorted(MAKES)), default="generic", show_default=True, help="Of the modem.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Leave database and log in this folder.")
 def main(minutes: float, seed: int | None, kinds: Sequence[str], make: str, keep: Path | None) -> None:
-    """Throw faults at the real daemon while texts arrive, and print how long it takes to be in service again."""
+    """Throw faults at the real daemon while texts arrive, and print the times until it is in service again."""
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))

@@ -7,11 +7,11 @@ import extent
 import fuzz
 
 MUTANTS = 20_000 if extent.WHOLE else 5_000
-MOST_MIB = 64  # more than that would grow with what was received
+MOST_MIB = 64  # more would mean that memory grows with the traffic
 
 
-def test_no_mutated_pdu_is_lost_or_stops_anything(tmp_path: Path) -> None:
-    """Each is recorded once, as it came, decoded or with its problem, and what came of it is a line of JSON."""
+def test_mutated_pdus_are_recorded_and_stop_nothing(tmp_path: Path) -> None:
+    """Each is recorded once and unchanged, decoded or with its problem, and its contact is a line of JSON."""
     figures = fuzz.fuzz(MUTANTS, extent.SEED, folder=tmp_path)
 
     assert figures.pdus == MUTANTS
@@ -20,7 +20,7 @@ def test_no_mutated_pdu_is_lost_or_stops_anything(tmp_path: Path) -> None:
     assert figures.mib_after - figures.mib_before < MOST_MIB
 
 
-def test_a_seed_gives_the_same_mutants() -> None:
-    """What was found once is found again."""
+def test_seed_gives_the_same_mutants() -> None:
+    """A finding can be repeated."""
     assert list(islice(fuzz.mutants(7), 500)) == list(islice(fuzz.mutants(7), 500))
     assert list(islice(fuzz.mutants(7), 500)) != list(islice(fuzz.mutants(8), 500))

@@ -7,8 +7,8 @@ import pytest
 
 
 @pytest.mark.parametrize("module", mutants.TESTS)
-def test_each_mutant_finds_its_text(module: str) -> None:
-    """Who changes a rule of the money path changes its mutants: each text is there once, and Python after it."""
+def test_each_mutant_finds_its_text_once(module: str) -> None:
+    """A change of a rule needs a change of its mutant; the result is valid Python."""
     changed = [each for each in mutants.MUTANTS if each.module == module]
 
     assert len(changed) > 4

@@ -1,4 +1,4 @@
-"""A minute of the soak with a fixed seed in each run of the tests; scripts/run soak is half an hour and every fault."""
+"""A minute of the soak with a fixed seed in each run of the tests; scripts/run soak has half an hour and all faults."""
 
 import contextlib
 import copy
@@ -19,11 +19,11 @@ QUICK = (
     "network gone", "settings forgotten", "SIM taken out", "SIM full", "call", "daemon killed", "daemon stopped",
     "configuration read", "database locked",
 )  # fmt: skip
-"""The kinds that are over in seconds where the modem answers at once."""
+"""Kinds of faults that last seconds with a modem that answers at once."""
 
 
-def test_a_minute_of_faults_breaks_no_promise(tmp_path: Path) -> None:
-    """After each fault the daemon is in service again in time, and at the end nothing is lost, doubled or untrue."""
+def test_minute_of_faults_breaks_no_promise(tmp_path: Path) -> None:
+    """The daemon is in service again in time after each, and nothing is lost, doubled or false at the end."""
     figures = soak.run(tmp_path, minutes=1, seed=1, kinds=QUICK, longest=2.0, latency="zero")
 
     assert figures.texts > 0
@@ -31,8 +31,8 @@ def test_a_minute_of_faults_breaks_no_promise(tmp_path: Path) -> None:
     assert figures.recoveries
 
 
-def test_a_seed_gives_the_same_faults() -> None:
-    """What was found once is found again: each kind comes once before any comes twice, in an order of the seed's."""
+def test_seed_gives_the_same_faults() -> None:
+    """Each kind comes once before any comes twice, in the seed's order."""
     kinds = tuple(soak.FAULTS)
     drawn = [list(islice(soak.draw(seed, kinds), len(kinds))) for seed in (7, 7, 8)]
 
@@ -40,12 +40,12 @@ def test_a_seed_gives_the_same_faults() -> None:
     assert sorted(drawn[0]) == sorted(kinds)
 
 
-# ---- a soak that could not fail would prove nothing
+# ---- the soak can fail
 
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[soak.Soak]:
-    """Give a soak in which nothing went wrong, and whose daemon has ended in order."""
+    """Give a soak without faults whose daemon has ended in order."""
     folder = tmp_path_factory.mktemp("soak")
     with simulation.start(folder, sim_size=10, me_size=5) as simulator:
         quiet = soak.Soak(Line(folder, simulator), seed=1, longest=1.0, limit=20)
@@ -61,7 +61,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[soak.Soak]:
 
 @pytest.fixture
 def spoilt(quiet: soak.Soak) -> Iterator[soak.Soak]:
-    """Give the quiet soak to be spoilt, and mend it afterwards."""
+    """Give the quiet soak to be spoilt, and restore it afterwards."""
     line = quiet.line
     kept = [(path, path.read_bytes()) for path in (line.database, line.log_path)]
     ledger, settings = copy.deepcopy(quiet.ledger), copy.deepcopy(line.settings)
@@ -73,7 +73,7 @@ def spoilt(quiet: soak.Soak) -> Iterator[soak.Soak]:
 
 
 def sql(*statements: str) -> Callable[[soak.Soak], object]:
-    """Return what changes the database behind the daemon's back."""
+    """Return a function that changes the database behind the daemon's back."""
 
     def spoil(spoilt: soak.Soak) -> None:
         with contextlib.closing(sqlite3.connect(spoilt.line.database)) as connection, connection:
@@ -84,13 +84,13 @@ def sql(*statements: str) -> Callable[[soak.Soak], object]:
 
 
 def a_traceback(spoilt: soak.Soak) -> None:
-    """Write what a bug would write into the daemon's log."""
+    """Write a traceback into the daemon's log."""
     with spoilt.line.log_path.open("a") as log:
         log.write("Traceback (most recent call last):\n")
 
 
 def later_answers(spoilt: soak.Soak) -> None:
-    """Let what was sent be all that may be sent, and have been later answers."""
+    """Make all sent answers later ones, and set the limits to what was sent."""
     settings = spoilt.line.settings
     settings["answer"]["texts"] = ("", *settings["answer"]["texts"])
     settings["limits"]["segments"]["hour"] = len(spoilt.ledger.left)
@@ -101,7 +101,7 @@ SPOILT: dict[str, Callable[[soak.Soak], object]] = {
     "one too many": sql("UPDATE contacts SET text = 'no. 0' WHERE kind = 'text'"),
     "1 other contacts, not 0": sql("UPDATE contacts SET kind = 'unreadable' WHERE kind = 'call'"),
     "calls from": sql("DELETE FROM contacts WHERE kind = 'call'"),
-    "recorded 0 times": sql("DELETE FROM segments"),  # one may be a report that came right before the daemon ended
+    "recorded 0 times": sql("DELETE FROM segments"),  # one may be a report from right before the end of the daemon
     "recorded 1 times": lambda spoilt: spoilt.ledger.handed_over.update([next(iter(spoilt.queued))]),
     "its deletion never confirmed": sql("UPDATE segments SET deleted_at = NULL WHERE id = 1"),
     "repeats, not": sql("UPDATE contacts SET repeats = repeats + 1 WHERE id = 1"),
@@ -113,20 +113,20 @@ SPOILT: dict[str, Callable[[soak.Soak], object]] = {
     "later answers": later_answers,
     "has a traceback": a_traceback,
 }
-"""Words of each finding, and what makes it so."""
+"""Words of each finding, and the change that causes it."""
 
 
 @pytest.mark.parametrize("words", SPOILT)
-def test_a_promise_that_is_not_kept_is_found(spoilt: soak.Soak, words: str) -> None:
-    """Whichever promise is broken, the soak says so."""
+def test_soak_finds_each_broken_promise(spoilt: soak.Soak, words: str) -> None:
+    """Its words are in the error."""
     SPOILT[words](spoilt)
 
     with pytest.raises(soak.ViolatedError, match=words):
         soak.check(spoilt, soak.AT_THE_END)
 
 
-def test_a_daemon_that_ends_by_itself_is_found(line: Line) -> None:
-    """A daemon that is not there any more, though nobody has stopped it, ends the soak with the end of its log."""
+def test_soak_finds_a_daemon_that_ended_by_itself(line: Line) -> None:
+    """The soak ends with the end of the log."""
     dying = soak.Soak(line, seed=1, longest=1.0, limit=20)
     try:
         dying.begin()

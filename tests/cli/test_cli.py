@@ -57,13 +57,13 @@ EVERY = dict(commands())
 
 
 def helped(columns: int) -> list[str]:
-    """Return the lines of `hotlined --help` on a terminal so many characters wide."""
+    """Return the lines of `hotlined --help` on a terminal of this width."""
     return CliRunner().invoke(main, ["--help"], env={"COLUMNS": str(columns)}).stdout.splitlines()
 
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_help_names_every_command_under_its_heading(columns: int) -> None:
-    """`hotlined --help` says of each command what it does; what units and scripts run is listed by its name alone."""
+    """`hotlined --help` explains each command for people and only lists those for units and scripts."""
     text = "\n".join(helped(columns))
 
     for heading, names in COMMANDS.items():
@@ -77,7 +77,7 @@ def test_help_names_every_command_under_its_heading(columns: int) -> None:
 
 
 def test_help_is_one_screen() -> None:
-    """On a terminal of 80 columns and 24 lines all of it is seen, with the line below for the next command."""
+    """The help and the next prompt fit a terminal of 80 columns and 24 lines."""
     lines = helped(80)
 
     assert len(lines) < 24
@@ -85,7 +85,7 @@ def test_help_is_one_screen() -> None:
 
 
 def test_help_imports_no_command() -> None:
-    """It is there at once, on a Pi too."""
+    """`hotlined --help` imports no module of a command: it is quick on a Pi, too."""
     asked = "import sys; from hotlined.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     modules = done.stdout.splitlines()[-1].split()
@@ -104,7 +104,7 @@ def bare(folder: Path, *options: str, **environment: str) -> subprocess.Complete
 
 
 def test_hotlined_alone_is_its_status(line: Filled) -> None:
-    """By the configuration that is there, or that is named: the sheet and the exit code are those of `status`."""
+    """`hotlined` alone prints what `status` prints and ends with the same exit code."""
     line.config = line.config.rename(line.folder / "config.yaml")  # which is found in a folder
     asked = bare(line.folder, "status")
 
@@ -117,8 +117,8 @@ def test_hotlined_alone_is_its_status(line: Filled) -> None:
 
 
 @needs_allowance(not Path("/etc/hotlined/main.yaml").exists(), "a line is installed here")
-def test_hotlined_alone_is_the_help_where_nothing_is_configured(tmp_path: Path) -> None:
-    """Whoever has just installed it reads what there is, and a script does not take that for a line that is well."""
+def test_hotlined_alone_prints_help_before_anything_is_configured(tmp_path: Path) -> None:
+    """Without a configuration the help is printed and the exit code is 2: a script must not read it as success."""
     asked, done = bare(tmp_path, "--help"), bare(tmp_path)
 
     assert (done.returncode, done.stdout, done.stderr) == (2, asked.stdout, "")
@@ -129,7 +129,7 @@ def test_hotlined_alone_is_the_help_where_nothing_is_configured(tmp_path: Path) 
 def test_every_command_has_an_example_that_parses(
     path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The example in a command's help is that command, with options and arguments that it has."""
+    """The example in each command's help uses that command, with arguments and options that exist."""
     monkeypatch.chdir(tmp_path)
     for name in ("fr-000001.age", "fr.invitation"):
         (tmp_path / name).touch()
@@ -147,7 +147,7 @@ def test_every_command_has_an_example_that_parses(
 @pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("path", [(), ("config",), ("text",), *EVERY], ids=" ".join)
 def test_help_fits_a_terminal(path: tuple[str, ...], columns: int) -> None:
-    """No sentence of a help is wider than the terminal, a phone's too, or cut off; what is to be copied stays whole."""
+    """No sentence of a help is cut or wider than the terminal, even a phone's; examples to copy stay on one line."""
     text = CliRunner().invoke(main, [*path, "--help"], env={"COLUMNS": f"{columns}"}).stdout
     lines = [line for line in text.splitlines() if not line.strip().startswith("~/.")]
 
@@ -156,8 +156,8 @@ def test_help_fits_a_terminal(path: tuple[str, ...], columns: int) -> None:
     assert "..." not in text.partition("Options:")[2]
 
 
-def test_hints_name_commands_that_exist() -> None:
-    """Whatever is told to type is there: commands in backticks in every module and in config.yaml."""
+def test_advised_commands_exist() -> None:
+    """Commands in backticks, in every module and in config.yaml, exist."""
     root = Path(__file__).parents[2]
     told = {
         tuple(words.split())
@@ -169,13 +169,13 @@ def test_hints_name_commands_that_exist() -> None:
     assert told - {path[:length] for path in EVERY for length in (1, 2)} == set()
 
 
-def test_the_version_is_told() -> None:
-    """--version names program and version."""
+def test_version_names_program_and_version() -> None:
+    """`--version` prints the program's name and its version."""
     assert CliRunner().invoke(main, ["--version"]).stdout == f"hotlined {__version__}\n"
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
-    """A command that does not exist ends with 2, and names the way to those that do."""
+    """An unknown command ends with 2 and names `--help`."""
     result = CliRunner().invoke(main, ["frobnicate"])
 
     assert result.exit_code == 2
@@ -185,8 +185,8 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 @pytest.mark.parametrize(
     ("typed", "meant"), [("logs", "log"), ("Stat", "stats or status"), ("selftets", "selftest"), ("Aide", "help")]
 )
-def test_a_command_that_is_nearly_one_is_named(typed: str, meant: str) -> None:
-    """Who mistypes a command is told which it may be."""
+def test_a_mistyped_command_gets_a_suggestion(typed: str, meant: str) -> None:
+    """An unknown command that resembles a known one is answered with the known one."""
     result = CliRunner().invoke(main, [typed])
 
     assert result.exit_code == 2
@@ -194,8 +194,8 @@ def test_a_command_that_is_nearly_one_is_named(typed: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["block", "unblock", "show", "forget", "export"])
-def test_a_number_with_blanks_is_told_how_it_is_written(command: str) -> None:
-    """A shell makes several words of it: whoever types it so reads what to do."""
+def test_a_number_with_blanks_is_refused_with_advice(command: str) -> None:
+    """A number typed with blanks is several arguments: the error says how to write it."""
     result = CliRunner().invoke(main, [command, "04", "85", "55", "66", "77"])
 
     assert result.exit_code == 2
@@ -204,7 +204,7 @@ def test_a_number_with_blanks_is_told_how_it_is_written(command: str) -> None:
 
 
 def test_words_are_read_as_a_phone_writes_them(line: Filled) -> None:
-    """Capitals are put aside in commands, options and values, and so are the blanks that the log shows in reasons."""
+    """Commands, options and values may be typed in capitals, and reasons with the blanks that the log shows."""
     line.judge(line.text(sender="8850"))
     line.text()
     result = line.run("Log", "--Json", "--kind", "Text", "--reason", "not answerable")
@@ -236,13 +236,13 @@ def test_no_configuration_says_where_it_was_looked_for(tmp_path: Path) -> None:
 
 
 def test_a_line_names_its_configuration() -> None:
-    """--line looks for /etc/hotlined/NAME.yaml, and a name that is a path is refused."""
+    """`--line NAME` reads /etc/hotlined/NAME.yaml; a name that is a path is refused."""
     assert "/etc/hotlined/nolinelikethis.yaml" in CliRunner().invoke(main, ["--line", "nolinelikethis", "log"]).stderr
     assert CliRunner().invoke(main, ["--line", "../passwd", "log"]).exit_code == 2
 
 
 def test_no_database_yet_is_a_sentence_and_69(line: Filled) -> None:
-    """Before the daemon has run there is nothing to list."""
+    """Before the daemon's first start, lists end with 69 and a sentence."""
     line.database.unlink()
     result = line.run("log")
 
@@ -252,7 +252,7 @@ def test_no_database_yet_is_a_sentence_and_69(line: Filled) -> None:
 
 
 def test_a_damaged_database_is_a_sentence(line: Filled) -> None:
-    """A file that is no database ends with 1 and no traceback."""
+    """A file that is not an SQLite database ends with 1 and no traceback."""
     line.db.close()
     for path in line.folder.glob("hotlined.db*"):
         path.unlink()
@@ -264,8 +264,8 @@ def test_a_damaged_database_is_a_sentence(line: Filled) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_table_that_was_dropped_is_a_sentence(line: Filled) -> None:
-    """What SQLite refuses half-way is told like any other error."""
+def test_an_error_of_sqlite_is_a_sentence(line: Filled) -> None:
+    """An error that SQLite raises in the middle of a command ends with a sentence and no traceback."""
     line.db.connection.execute("DROP VIEW log")
     result = line.run("log")
 
@@ -273,7 +273,7 @@ def test_a_table_that_was_dropped_is_a_sentence(line: Filled) -> None:
     assert "The database cannot be used: no such table: log." in result.stderr
 
 
-# root without its capabilities is held to the rights of files like anyone else
+# root without its capabilities has only the rights that the files give
 UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
 
 
@@ -286,7 +286,7 @@ def unprivileged(line: Filled, *arguments: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture
 def guarded(line: Filled) -> Iterator[Filled]:
-    """Give a line whose database is in a folder of its own, which is opened again at the end."""
+    """Give a line whose database is in a folder of its own; the folder is made accessible again at the end."""
     line.db.close()
     folder = line.folder / "state"
     folder.mkdir()
@@ -306,8 +306,8 @@ def may_only_read(database: Path) -> None:
     database.parent.chmod(0o550)
 
 
-def test_who_may_only_read_can_read_while_the_daemon_runs(guarded: Filled) -> None:
-    """The right to read is enough for every list, and a decision says what is missing."""
+def test_a_reader_without_write_access_can_list_while_the_daemon_runs(guarded: Filled) -> None:
+    """Read access is enough for every list; a decision is refused with the missing right."""
     may_only_read(guarded.database)
     listed, blocked = unprivileged(guarded, "log", "--json"), unprivileged(guarded, "block", KEVIN)
 
@@ -317,8 +317,8 @@ def test_who_may_only_read_can_read_while_the_daemon_runs(guarded: Filled) -> No
     assert blocked.stderr.startswith("Error: The database cannot be used: it may not be written by this user.\n")
 
 
-def test_a_database_that_may_not_be_used_is_not_called_damaged(guarded: Filled) -> None:
-    """Without the right to write or to open it, the sentence is about rights, and the exit code 1."""
+def test_missing_rights_are_not_called_damage(guarded: Filled) -> None:
+    """An error for missing rights to the database names the rights, not damage, and ends with 1."""
     guarded.db.close()
     for ending in ("-wal", "-shm"):
         guarded.database.with_name(guarded.database.name + ending).unlink()
@@ -335,7 +335,7 @@ def test_a_database_that_may_not_be_used_is_not_called_damaged(guarded: Filled) 
 
 
 def test_a_configuration_that_may_not_be_read_is_78(line: Filled) -> None:
-    """It is a sentence about the configuration, not about how to call the command."""
+    """A configuration that cannot be read for lack of rights ends with 78, not with a usage error."""
     line.config.chmod(0)
     done = unprivileged(line, "log")
 
@@ -343,8 +343,8 @@ def test_a_configuration_that_may_not_be_read_is_78(line: Filled) -> None:
     assert done.stderr.startswith(f"Error: {line.config} cannot be read: Permission denied\n")
 
 
-def test_a_full_disk_under_the_database_has_its_cure(line: Filled) -> None:
-    """What SQLite says of a full disk comes with what to do."""
+def test_a_full_disk_under_the_database_has_a_cure(line: Filled) -> None:
+    """SQLite's error on a full disk is shown with its cure."""
     line.db.connection.execute("PRAGMA max_page_count = 1")
     with pytest.raises(sqlite3.OperationalError) as caught:
         line.db.connection.execute("CREATE TABLE more (x)")
@@ -365,8 +365,8 @@ def test_a_full_disk_under_the_database_has_its_cure(line: Filled) -> None:
     ],
     ids=str,
 )
-def test_a_reader_that_goes_away_is_no_error(line: Filled, arguments: str) -> None:
-    """Who pipes into `head` gets nothing on stderr, and 0."""
+def test_a_closed_pipe_ends_quietly(line: Filled, arguments: str) -> None:
+    """Output into a closed pipe (`| head`) ends with 0 and nothing on stderr."""
     for _ in range(3):
         line.call()
     reading, writing = os.pipe()
@@ -384,8 +384,8 @@ def test_a_reader_that_goes_away_is_no_error(line: Filled, arguments: str) -> No
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_error_obeys_no_escape(tmp_path: Path) -> None:
-    """A file name with an escape sequence in it is shown escaped."""
+def test_an_escape_sequence_in_an_error_is_escaped(tmp_path: Path) -> None:
+    """An escape sequence in a file's name is shown escaped."""
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "\x1b[2J.yaml"), "log"])
 
     assert "\x1b" not in result.stderr
@@ -393,7 +393,7 @@ def test_an_error_obeys_no_escape(tmp_path: Path) -> None:
 
 
 def test_debug_shows_where_an_error_arose(line: Filled) -> None:
-    """HOTLINED_DEBUG=1 lets the exception through."""
+    """With HOTLINED_DEBUG=1 the exception itself is shown."""
     line.db.connection.execute("DROP VIEW log")
 
     assert isinstance(line.run("log", env={"HOTLINED_DEBUG": "1"}).exception, sqlite3.OperationalError)
@@ -401,7 +401,7 @@ def test_debug_shows_where_an_error_arose(line: Filled) -> None:
 
 @pytest.mark.parametrize("arguments", [["log"], ["log", "--json"], ["log", "--csv"], ["status"], ["--help"]])
 def test_a_full_disk_is_a_sentence(line: Filled, arguments: list[str]) -> None:
-    """Output that cannot be written ends with 1 and one sentence."""
+    """Output to a full disk ends with 1 and one sentence."""
     line.call()
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -419,7 +419,7 @@ def test_a_full_disk_is_a_sentence(line: Filled, arguments: list[str]) -> None:
 
 
 def test_a_terminal_that_knows_ascii_only_gets_escapes(line: Filled) -> None:
-    """A locale without the letters of a text is no reason to fail."""
+    """On an ASCII locale other letters are printed as escapes; the command does not fail."""
     line.text("déjà vu")
     done = subprocess.run(
         [*SCRIPT, "--config", str(line.config), "log"],
@@ -436,7 +436,7 @@ def test_a_terminal_that_knows_ascii_only_gets_escapes(line: Filled) -> None:
 
 
 def test_run_once_without_a_modem_is_69(line: Filled) -> None:
-    """One scan that cannot be made says so; the database is there, for its group only."""
+    """`run --once` without a modem ends with 69; the database is created, with rights for its group only."""
     line.db.close()
     line.database.unlink()
     done = subprocess.run(
@@ -448,8 +448,8 @@ def test_run_once_without_a_modem_is_69(line: Filled) -> None:
     assert line.database.stat().st_mode & 0o777 == 0o640
 
 
-def test_run_ends_with_0_when_it_is_told_to(line: Filled) -> None:
-    """SIGTERM is the regular end, and in the journal each line carries its priority."""
+def test_run_ends_with_0_on_sigterm(line: Filled) -> None:
+    """SIGTERM ends `run` with 0; each of its lines in the journal carries its priority."""
     line.db.close()
     with subprocess.Popen(
         [*SCRIPT, "--config", str(line.config), "run"],
@@ -470,7 +470,7 @@ def test_run_ends_with_0_when_it_is_told_to(line: Filled) -> None:
 
 
 def test_a_second_daemon_is_refused(line: Filled) -> None:
-    """One database has one daemon: the second ends with 1 and a hint."""
+    """A second daemon on the same database ends with 1 and a hint."""
     result = line.run("run")
 
     assert result.exit_code == 1
@@ -478,7 +478,7 @@ def test_a_second_daemon_is_refused(line: Filled) -> None:
 
 
 def test_run_refuses_a_broken_configuration(line: Filled) -> None:
-    """A configuration that cannot be used ends with 78."""
+    """`run` ends with 78 when the configuration cannot be used."""
     line.config.write_text("answer: {}")
 
     assert line.run("run").exit_code == 78
@@ -489,7 +489,7 @@ def test_run_refuses_a_broken_configuration(line: Filled) -> None:
     [(logging.DEBUG, "<7>"), (logging.INFO, "<6>"), (logging.WARNING, "<4>"), (logging.ERROR, "<3>")],
 )
 def test_a_record_is_one_line_and_harmless(level: int, prefix: str) -> None:
-    """No text that a record holds writes a second one, and none an escape; the journal gets its priority."""
+    """A log record is one line without escape sequences, whatever text it contains; the journal gets its priority."""
     record = logging.LogRecord("hotlined", level, "", 0, "operator %s\nmore", ("\x1b[31m\n<3>forged\r\u2028x",), None)
     written = "operator \\x1b[31m⏎<3>forged\\x0d\\u2028x⏎more"
 
@@ -500,7 +500,7 @@ def test_a_record_is_one_line_and_harmless(level: int, prefix: str) -> None:
 
 
 def test_a_traceback_is_one_line() -> None:
-    """What went wrong is a record, too, and its text may be a stranger's."""
+    """A traceback is logged as one harmless line, although it may contain a stranger's text."""
     with pytest.raises(ValueError, match="forged") as caught:
         raise ValueError("x\n<6>forged")
     bug = caught.type, caught.value, caught.tb
@@ -511,8 +511,8 @@ def test_a_traceback_is_one_line() -> None:
     assert written.endswith("ValueError: x⏎<6>forged")
 
 
-def test_the_database_is_open_again_for_its_daemon(line: Filled) -> None:
-    """A command leaves no lock behind."""
+def test_a_command_leaves_the_database_unlocked(line: Filled) -> None:
+    """A command leaves no lock behind, so the daemon can start."""
     line.run("log")
     line.db.close()
 

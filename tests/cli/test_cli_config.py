@@ -1,4 +1,4 @@
-"""`hotlined config`: the configuration judged, and as it is in force."""
+"""`hotlined config`: its check, and the configuration that is in force."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from hotlined.reports.limits import worst_case
 
 
 def judged(folder: Path, **sections: Any) -> str:
-    """Return what `config check` says of a configuration."""
+    """Return the output of `config check` for a configuration."""
     line = Filled(folder, **sections)
     line.db.close()
     result = line.run("config", "check")
@@ -22,8 +22,8 @@ def judged(folder: Path, **sections: Any) -> str:
     return result.stdout
 
 
-def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
-    """What the answer costs and the worst that can be spent stand in words and money, without a warning."""
+def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
+    """The check of a sound configuration prints an answer's cost and the highest possible spending, and no warning."""
     text = judged(tmp_path, limits={"price_per_segment": 0.05})
 
     assert f"{tmp_path / 'main.yaml'} is fine." in text
@@ -52,20 +52,20 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
         ({"alerts": {"digest": "weekly"}}, "alerts.digest: no alerts.urls and no alerts.urls_file"),
     ],
 )
-def test_what_is_risky_is_said(tmp_path: Path, sections: dict[str, Any], warning: str) -> None:
-    """A setting that is allowed and may not be meant gets one sentence."""
+def test_a_risky_setting_gets_one_warning(tmp_path: Path, sections: dict[str, Any], warning: str) -> None:
+    """Each setting that is allowed but probably a mistake gets one sentence."""
     (line,) = [line for line in judged(tmp_path, **sections).splitlines() if line.startswith("Careful: ")]
 
     assert warning in line
 
 
-def test_marks_inside_an_answer_are_no_risk(tmp_path: Path) -> None:
-    """Who quotes somebody at the start and at the end of her text has put no marks around it."""
+def test_quotes_within_an_answer_are_not_a_warning(tmp_path: Path) -> None:
+    """An answer that begins and ends with a quotation is not taken for one in stray quotation marks."""
     assert "Careful" not in judged(tmp_path, answer={"text": "« Salut » ? Je ne dis pas « oui »"})
 
 
-def test_the_answer_stands_there_as_it_leaves(tmp_path: Path) -> None:
-    """It is shown as a phone shows it, in one piece, with what was replaced in it and how often; no money is named."""
+def test_check_shows_the_answer_as_it_is_sent(tmp_path: Path) -> None:
+    """The answer is printed as phones show it, its replaced characters counted; without a price no cost is named."""
     typed = "C’est “non”, même à l’œil… " * 10
     text = judged(tmp_path, answer={"text": typed})
     shown = dict(re.findall(r"^  (text|replaced) +(.*)$", text, re.MULTILINE))
@@ -78,8 +78,8 @@ def test_the_answer_stands_there_as_it_leaves(tmp_path: Path) -> None:
     assert "  replaced     nothing\n" in judged(tmp_path, answer={"text": "Non."})
 
 
-def test_a_pin_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """A SIM whose PIN stands in a file that is missing would never come up: the check and the start say so, with 78."""
+def test_a_missing_pin_file_is_an_error(tmp_path: Path) -> None:
+    """A missing `pin_file` ends the check and the start with 78: the SIM could never be unlocked."""
     line = Filled(tmp_path, modem={"pin_file": "pin"})
     line.db.close()
     for command in (("config", "check"), ("run", "--once"), ("run",)):
@@ -91,8 +91,8 @@ def test_a_pin_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert "Careful" not in judged(tmp_path, modem={"pin_file": "pin"})
 
 
-def test_a_file_of_urls_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """Alerts that would go nowhere are named before one is due."""
+def test_a_missing_file_of_alert_urls_is_named(tmp_path: Path) -> None:
+    """The check names a missing file of alert URLs before an alert is due."""
     missing = f"Careful: alerts.urls_file: there is no {tmp_path / 'urls'}, so"
     assert missing in judged(tmp_path, alerts={"urls_file": "urls"})
     (tmp_path / "urls").write_text("json://localhost")
@@ -100,22 +100,22 @@ def test_a_file_of_urls_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
-    """Texts have their numbers, and a dear one names its character."""
+    """Each of several answers is judged under its number, and an expensive character in it is named."""
     text = judged(tmp_path, answer={"texts": ["non", "non ★"]})
 
     assert "Answer 1 takes 1 segment in gsm7. The phone shows:" in text
     assert "Answer 2 takes 1 segment in ucs2 because of ★. The phone shows:\n  text         non ★\n" in text
 
 
-def test_a_single_segment_is_one(tmp_path: Path) -> None:
-    """The worst case of one segment is told in the singular."""
+def test_one_segment_is_named_in_the_singular(tmp_path: Path) -> None:
+    """A worst case of one segment is written in the singular."""
     limits = {"segments": {"hour": 1}, "price_per_segment": 0.05}
 
     assert "1 segment (0.05 EUR) in an hour, 24 segments" in judged(tmp_path, limits=limits)
 
 
 def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:
-    """A file is not known by its last part alone, and a number with a mistake in it is not shown."""
+    """Problems give the file's path as it was typed and do not repeat a mistyped phone number."""
     line = Filled(tmp_path)
     line.db.close()
     line.config.write_text("answer: {text: x}\nnumbers: {blocked: [12x]}\n")
@@ -126,7 +126,7 @@ def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:
 
 
 def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
-    """A configuration that cannot be used is 78 with all its problems."""
+    """A broken configuration ends with 78 and all its problems."""
     line = Filled(tmp_path)
     line.db.close()
     line.config.write_text("mod: live\nanswer: {text: x, delay: soon}\n")
@@ -138,7 +138,7 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
-    """What is in force is YAML that means the same; a PIN is not in it."""
+    """`config show` prints YAML that gives the same configuration; a PIN is left out."""
     line = Filled(tmp_path, modem={"pin": "8246"})
     line.db.close()
     shown = line.run("config", "show").stdout
@@ -151,7 +151,7 @@ def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(hour=st.integers(0, 100), day=st.integers(0, 1000), month=st.integers(0, 9000))
 def test_the_worst_case_is_within_every_window(hour: int, day: int, month: int) -> None:
-    """No window can take more than a longer one allows, nor than its shorter ones add up to."""
+    """The worst case of a window exceeds neither that of a longer window nor the sum of its shorter ones."""
     text = f"answer: {{text: x}}\nlimits: {{segments: {{hour: {hour}, day: {day}, month: {month}}}}}"
     worst = worst_case(configuration.parse(text, Path("main.yaml")).limits)
 

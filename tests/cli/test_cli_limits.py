@@ -1,4 +1,4 @@
-"""`hotlined limits`: what is left, and the worst that can be spent."""
+"""`hotlined limits`: what is left, and the highest possible spending."""
 
 import json
 import math
@@ -38,7 +38,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def told(line: Filled) -> dict[str, Any]:
-    """Return what --json prints."""
+    """Return the output of `limits --json`."""
     result = line.run("limits", "--json")
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
@@ -46,14 +46,14 @@ def told(line: Filled) -> dict[str, Any]:
 
 
 def answer_contacts(line: Filled, count: int) -> None:
-    """Answer so many first contacts, two segments each."""
+    """Answer this number of first contacts, two segments each."""
     for number in range(count):
         line.judge(line.text("Salut", f"+3247000{number:04}"))
         line.send()
 
 
 def test_without_a_database_nothing_is_used(make: Make) -> None:
-    """Before the daemon has ever run all windows are empty and have room."""
+    """Before the daemon's first start all windows are empty and have room."""
     line = make()
     line.db.close()
     line.database.unlink()
@@ -71,7 +71,7 @@ def test_without_a_database_nothing_is_used(make: Make) -> None:
 
 
 def test_the_worst_is_bounded_by_every_window(make: Make) -> None:
-    """No hour takes more than a month may, no month more than its days may."""
+    """The worst case of a month is at most its own limit, and at most that of its days."""
     line = make(limits={"segments": {"hour": 7, "day": 500, "month": 100_000}, "price_per_segment": 0.1})
 
     assert told(line)["worst"] == {
@@ -81,8 +81,8 @@ def test_the_worst_is_bounded_by_every_window(make: Make) -> None:
     }
 
 
-def test_what_was_sent_is_used(make: Make) -> None:
-    """Segments count in each window, and those to known numbers are told apart."""
+def test_sent_segments_count_in_their_windows(make: Make) -> None:
+    """Each window counts the segments that were sent, and separately those to known numbers."""
     line = make(limits={"segments": LIMITS})
     answer_contacts(line, 2)
     windows = told(line)["windows"]
@@ -94,11 +94,11 @@ def test_what_was_sent_is_used(make: Make) -> None:
 
 
 def test_a_full_window_says_when_it_has_room(make: Make) -> None:
-    """A window that is full has room for an answer once the oldest two segments have left it."""
+    """A full window has room again once the oldest two segments have left it."""
     line = make(limits={"segments": LIMITS})
     answer_contacts(line, 3)
     second = line.db.one("SELECT submitted_limit FROM answer_segments WHERE sequence = 2 ORDER BY id LIMIT 1")
-    latest = line.db.one("SELECT limit_time FROM line_state")  # ahead of this machine's clock: it stands still
+    latest = line.db.one("SELECT limit_time FROM line_state")  # ahead of this machine's clock: it does not advance
     assert second
     assert latest
     windows = told(line)["windows"]
@@ -109,14 +109,14 @@ def test_a_full_window_says_when_it_has_room(make: Make) -> None:
 
 
 def wait(line: Filled, count: int, share: str = "new") -> None:
-    """Let so many answers wait, two segments each."""
+    """Let this number of answers wait, two segments each."""
     for _ in range(count):
         line.judge(line.text("Salut", f"+3248{line.newest() if line.log() else 0:07}"))
     line.db.connection.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE state = 'queued'", (share,))
 
 
-def test_room_is_what_those_who_wait_leave(make: Make) -> None:
-    """A window that is empty has no room for the next text where others wait for all of it, and it says how many."""
+def test_waiting_answers_take_room_from_the_next(make: Make) -> None:
+    """An empty window has no room for a new text if waiting answers fill it; their number is shown."""
     line = make(limits={"segments": {"hour": 6, "day": 14, "month": 50}}, modem={"send_interval": "0s"})
     wait(line, 3)
     full = told(line)
@@ -138,8 +138,8 @@ def test_room_is_what_those_who_wait_leave(make: Make) -> None:
     assert longer["queue"]["new"]["next_in_seconds"] == longer["windows"]["day"]["new_in_seconds"]
 
 
-def test_each_share_has_its_own_head(make: Make) -> None:
-    """Known numbers that wait for their half hold no new number up, and what these take is gone for the known."""
+def test_each_share_has_its_own_queue(make: Make) -> None:
+    """Waiting answers to known numbers do not delay answers to new ones."""
     line = make(limits={"segments": {"hour": 8, "day": 80, "month": 800}}, modem={"send_interval": "0s"})
     wait(line, 3, "known")
     found = told(line)["queue"]
@@ -148,8 +148,8 @@ def test_each_share_has_its_own_head(make: Make) -> None:
     assert found["new"]["next_in_seconds"] == 0
 
 
-def test_who_would_be_too_old_is_in_nobodys_way(make: Make) -> None:
-    """An answer that is cancelled before its turn comes takes no room from the next."""
+def test_an_answer_that_will_be_too_old_takes_no_room(make: Make) -> None:
+    """An answer that will be cancelled as too old before its turn takes no room from the next."""
     line = make(
         answer={"text": ANSWER, "max_age": "2h", "delay": "0s"},
         limits={"segments": {"hour": 2, "day": 80, "month": 800}},
@@ -160,8 +160,8 @@ def test_who_would_be_too_old_is_in_nobodys_way(make: Make) -> None:
     assert told(line)["queue"]["new"]["next_in_seconds"] < 4 * 3600
 
 
-def test_answers_that_are_due_before_go_first_and_the_delay_counts(make: Make) -> None:
-    """A text of now waits for its own delay at least, and for those that are due until then; the rest come after."""
+def test_a_new_answer_waits_for_its_delay_and_for_those_due_before(make: Make) -> None:
+    """A new answer waits for its own delay and for those due before its end, not for later ones."""
     line = make(answer={"text": ANSWER, "delay": ["30m", "60m"]})
     wait(line, 3)
     now = line.db.now().limit
@@ -176,7 +176,7 @@ def test_answers_that_are_due_before_go_first_and_the_delay_counts(make: Make) -
 
 
 def test_segments_leave_one_after_the_other(make: Make) -> None:
-    """The next answer goes when those before it have left, three seconds a segment by default."""
+    """The next answer goes once those before it have left, at three seconds a segment by default."""
     line = make()
     wait(line, 5)
 
@@ -192,7 +192,7 @@ def test_segments_leave_one_after_the_other(make: Make) -> None:
     st.sampled_from(["0%", "50%"]),
 )
 def test_the_forecast_is_what_the_gate_does(shares: list[str], hour: int, day: int, reserve: str) -> None:
-    """Whoever waits, the next answer goes when the windows let it out, as the rules read if they are played."""
+    """The predicted time of the next answer is the time when the windows let it out, for any queue."""
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(
             Path(folder),
@@ -222,7 +222,7 @@ def wait_one(line: Filled, share: str) -> None:
 
 
 def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
-    """Play the queue hour by hour: return when the last one goes, two segments each, as the rules read."""
+    """Play the queue hour by hour by the rules; return when the last answer goes, at two segments each."""
     queues = {name: [index for index, share in enumerate(shares) if share == name] for name in ("new", "known")}
     left: list[tuple[int, str]] = []
     for at in range(0, 3600 * 24 * 29, 3600):
@@ -248,7 +248,7 @@ def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
 
 
 def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
-    """What can never fit is null in JSON and `never` for people, with a database and without one."""
+    """A window smaller than an answer never has room: null in JSON, `never` for people, also without a database."""
     line = make(limits={"segments": {"hour": 3, "day": 1, "month": 50}})
     windows = told(line)["windows"]
     line.db.close()
@@ -268,8 +268,8 @@ def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
     assert "never" in line.run("limits").stdout
 
 
-def test_the_answers_of_a_number_are_priced_one_by_one(make: Make) -> None:
-    """Each text has its own cost, and a known number waits for room for the longest that it may get."""
+def test_each_answer_of_a_number_has_its_own_price(make: Make) -> None:
+    """Each answer has its own cost; a known number needs room for the longest one that it may get."""
     texts = ["Non.", ANSWER]
     limits = {"segments": {"hour": 2, "day": 20, "month": 50}, "price_per_segment": 0.05}
     line = make(answer={"texts": texts}, limits=limits)
@@ -285,7 +285,7 @@ def test_the_answers_of_a_number_are_priced_one_by_one(make: Make) -> None:
 
 
 def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
-    """In shadow mode the windows are those of shadow mode."""
+    """In shadow mode the windows count the answers that would have been sent."""
     line = make(mode="shadow")
     answer_contacts(line, 1)
     line.db.connection.execute("UPDATE answer_segments SET state = 'shadowed'")
@@ -322,7 +322,7 @@ def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     ],
 )
 def test_no_heading_is_cut_on_a_phone_in_any_language(make: Make, columns: int, language: str, headings: str) -> None:
-    """What is too wide stands in two tables, one below the other."""
+    """A table that is too wide for a phone is printed as two tables, in every language."""
     lines = make(language=language, limits={"segments": {"month": 30_000}, "price_per_segment": 0.05}).on_a_terminal(
         columns, "limits"
     )
@@ -335,7 +335,7 @@ def test_no_heading_is_cut_on_a_phone_in_any_language(make: Make, columns: int, 
 
 
 def test_a_broken_configuration_is_78(make: Make) -> None:
-    """Limits are those of a configuration that can be used."""
+    """With a broken configuration `limits` ends with 78."""
     line = make()
     line.config.write_text("answer: {}")
 
@@ -343,7 +343,7 @@ def test_a_broken_configuration_is_78(make: Make) -> None:
 
 
 def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
-    """The share of known numbers is full before the window is."""
+    """The share of known numbers can be full before its window is; the time shown is exact."""
     line = make()
     limits = policy.Limits(segments=policy.Windows(hour=10, day=20, month=50))
     line.judge(line.text("Salut", LEA))
@@ -385,18 +385,18 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
         (timedelta(days=29, hours=3, seconds=1), "29d4h"),
     ],
 )
-def test_a_wait_is_told_in_two_units(duration: timedelta, words: str) -> None:
-    """A wait is rounded up and takes two units at most."""
+def test_a_wait_is_shown_in_at_most_two_units(duration: timedelta, words: str) -> None:
+    """A wait is rounded up and shown in at most two units."""
     assert wait_in_words(duration.total_seconds()) == words
 
 
-def test_a_wait_between_two_moments_is_not_rounded_up_for_their_rounding() -> None:
-    """The difference of two moments may be a ten-millionth of a second too long."""
+def test_a_wait_ignores_float_noise() -> None:
+    """A wait that is longer by a rounding error of a ten-millionth of a second is not rounded up."""
     assert wait_in_words(1800.0000002) == "30m"
 
 
-def test_what_keeps_answers_back_is_said(make: Make) -> None:
-    """While the line is paused no moment is promised, whatever room there is; `resume` brings it back."""
+def test_a_pause_is_shown_and_no_time_is_promised(make: Make) -> None:
+    """While the line is paused `limits` says so and gives no time; after `resume` it gives one again."""
     line = make()
     line.judge(line.text())
     decisions.pause(line.db, "marie", line.now())

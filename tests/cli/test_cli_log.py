@@ -1,4 +1,4 @@
-"""`hotlined log` and `hotlined show`: everything that came, harmless whatever it says."""
+"""`hotlined log` and `hotlined show`: every contact, with hostile text made harmless."""
 
 import csv
 import io
@@ -58,7 +58,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give a line with an answered text, a suppressed one, a call that waits, and what will not decode."""
+    """Give a line with an answered text, a suppressed one, a call whose answer waits, and an undecodable text."""
     filled = Filled(tmp_path_factory.mktemp("busy"))
     with filled.db:
         filled.judge(filled.text("Salut, ÇA va ?"))
@@ -74,7 +74,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 
 def test_log_json_has_the_keys_that_are_promised(busy: Filled) -> None:
-    """Every contact has every key, in order, and nested objects have theirs."""
+    """Every contact has every promised key, in order, and so have nested objects."""
     contacts = busy.log()
 
     assert all(list(contact) == LOG_KEYS for contact in contacts)
@@ -87,8 +87,8 @@ def test_log_json_has_the_keys_that_are_promised(busy: Filled) -> None:
     ]
 
 
-def test_log_json_tells_what_happened(busy: Filled) -> None:
-    """Kinds, verdicts, answers and times are what was recorded."""
+def test_log_json_has_what_was_recorded(busy: Filled) -> None:
+    """Kinds, verdicts, answers and times are those that were recorded."""
     text, again, call, unreadable = busy.log()
 
     assert (text["id"], text["kind"], text["originator"], text["text"]) == (1, "text", KEVIN, "Salut, ÇA va ?")
@@ -130,13 +130,13 @@ def test_log_json_tells_what_happened(busy: Filled) -> None:
     ],
 )
 def test_filters_combine_and_keep_the_newest_in_order(busy: Filled, arguments: str, ids: list[int]) -> None:
-    """A filter shows exactly what fits it, oldest first, at most the newest n."""
+    """A filter shows exactly the contacts that match, oldest first, at most the newest n."""
     assert [contact["id"] for contact in busy.log(*arguments.split())] == ids
 
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give a line with nothing in it, for texts that are taken back again."""
+    """Give an empty line whose texts are rolled back after each example."""
     filled = Filled(tmp_path_factory.mktemp("searched"))
     with filled.db:
         yield filled
@@ -148,10 +148,8 @@ SEARCHED = st.text("aAéÉ\u0301ßs%_\\\0 ю🦊", max_size=4)
 @given(written=st.lists(SEARCHED, min_size=1, max_size=6), search=SEARCHED)
 @example(["a\0b"], "B")
 @example([None, "é"], "\u0301")
-def test_a_search_finds_what_has_the_words_whatever_their_case_and_accents(
-    searched: Filled, written: list[str | None], search: str
-) -> None:
-    """The texts that SQLite passes over are none that fit: case and accents are put aside in all of them."""
+def test_a_search_ignores_case_and_accents(searched: Filled, written: list[str | None], search: str) -> None:
+    """A search finds every text with the words in any case or accents; the filter in SQLite drops none of them."""
     db = searched.db
     db.connection.execute("BEGIN")
     try:
@@ -166,8 +164,8 @@ def test_a_search_finds_what_has_the_words_whatever_their_case_and_accents(
 
 
 @pytest.mark.parametrize("stepped", [False, True])
-def test_a_period_has_what_came_in_it_though_the_clock_was_put_back(line: Filled, stepped: bool) -> None:
-    """Since a moment is by the dates that are written, whether they ascend as the contacts came or not."""
+def test_a_period_holds_after_the_clock_was_put_back(line: Filled, stepped: bool) -> None:
+    """`--since` goes by the recorded dates, whether or not they ascend."""
     days = (5, 0, 3) if stepped else (0, 3, 5)
     ids = [contact(line, MONDAY + day * timedelta(days=1)) for day in days]
     where = contact_log.Filter(since=MONDAY + timedelta(days=2))
@@ -178,8 +176,8 @@ def test_a_period_has_what_came_in_it_though_the_clock_was_put_back(line: Filled
     assert [*contact_log.rows(line.db, contact_log.Filter(since=MONDAY + timedelta(days=9)))] == []
 
 
-def test_who_hides_and_who_has_a_name_are_found(line: Filled) -> None:
-    """--number takes a name in any case, and withheld for those who show nothing; what will not decode is unknown."""
+def test_withheld_and_named_originators_are_found(line: Filled) -> None:
+    """`--number` takes a name in any case, and `withheld`; the originator of an undecodable text is unknown."""
     named, hidden = line.call(), line.call()
     line.db.connection.execute("UPDATE contacts SET originator = 'Proximus' WHERE id = ?", (named,))
     line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (hidden,))
@@ -193,7 +191,7 @@ def test_who_hides_and_who_has_a_name_are_found(line: Filled) -> None:
 
 
 def test_a_cancelled_answer_is_found_by_its_own_reason(line: Filled) -> None:
-    """--reason looks at why an answer was cancelled too."""
+    """`--reason` also finds the reason for which an answer was cancelled."""
     line.judge(line.text())
     line.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
 
@@ -204,8 +202,8 @@ def test_a_cancelled_answer_is_found_by_its_own_reason(line: Filled) -> None:
     "arguments", [("--since", "soon"), ("--since", "9" * 8 + "d"), ("--until", "9999-12-31"), ("-n", "-1"),
                   ("--kind", "x"), ("--number", "+3247…877"), ("--json", "--csv"), ("--tag", "\udcff")]
 )  # fmt: skip
-def test_what_makes_no_sense_is_a_usage_error(busy: Filled, arguments: tuple[str, ...]) -> None:
-    """A wrong option ends with 2 and a sentence, never with a traceback."""
+def test_an_absurd_option_is_a_usage_error(busy: Filled, arguments: tuple[str, ...]) -> None:
+    """A wrong value of an option ends with 2 and a sentence, without a traceback."""
     result = busy.run("log", *arguments)
 
     assert result.exit_code == 2
@@ -214,7 +212,7 @@ def test_what_makes_no_sense_is_a_usage_error(busy: Filled, arguments: tuple[str
 
 
 def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
-    """CSV is RFC 4180: CRLF, a header of the view's columns, nothing for what is not known."""
+    """CSV follows RFC 4180: CRLF, a header with the view's columns, and empty fields for unknown values."""
     output = busy.run("log", "--csv").stdout_bytes.decode()
     header, first, *_ = rows = list(csv.reader(io.StringIO(output, newline="")))
 
@@ -231,7 +229,7 @@ def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
 
 
 def outcome(line: str) -> str:
-    """Return what stands in the column of outcomes on a wide terminal."""
+    """Return the content of the column of outcomes on a wide terminal."""
     before = 5 + 1 + TIME_WIDTH[spoken()] + 1 + 13 + 1
     return line[before : before + OUTCOME_WIDTH].rstrip()
 
@@ -240,7 +238,7 @@ def outcome(line: str) -> str:
     (150, "ID TIME FROM ANSWER TEXT"), (80, "ID TIME FROM ANSWER TEXT"), (40, "ID TIME FROM"),
 ])  # fmt: skip
 def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
-    """A narrow terminal gets outcome and text below each contact, and no line is longer than it is wide."""
+    """On a narrow terminal outcome and text are below each contact, and no line is too long."""
     lines = busy.on_a_terminal(columns, "log", NO_COLOR="1")
 
     assert lines[0].split() == headings.split()
@@ -250,8 +248,8 @@ def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) 
 
 
 @pytest.mark.parametrize("columns", [80, 40])
-def test_the_table_says_what_became_of_each(busy: Filled, columns: int) -> None:
-    """An outcome is what becomes of the answer, or why there is none, in plain words; a phone shows it too."""
+def test_the_table_shows_the_outcome_of_each_contact(busy: Filled, columns: int) -> None:
+    """The outcome is what happened to the answer, or why there is none, in plain words, on a phone, too."""
     busy.daemon_runs()
     lines = busy.on_a_terminal(columns, "log")
     due = busy.log()[2]["answer"]["due_at"]
@@ -281,8 +279,8 @@ WAITS = "UPDATE line_state SET paused_at = NULL, hold = NULL, hold_new = NULL, b
         (", hold_new = 'reserve'", "waits: new ones first"),
     ],
 )
-def test_what_an_answer_waits_for_is_whole_at_every_width(line: Filled, change: str, words: str) -> None:
-    """Which budget it is, or what else, can be read at 80 columns and on a phone's 40."""
+def test_the_reason_of_a_wait_is_whole_at_every_width(line: Filled, change: str, words: str) -> None:
+    """The reason why an answer waits, such as the exhausted budget, is readable at 80 and at 40 columns."""
     line.judge(line.text())
     line.db.connection.execute("UPDATE answers SET due_limit = 0")
     line.db.connection.execute(WAITS + change)
@@ -293,8 +291,8 @@ def test_what_an_answer_waits_for_is_whole_at_every_width(line: Filled, change: 
     assert narrow[2].startswith(f"  {words} · ")
 
 
-def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
-    """What is due later says at what time of the day, here; while the line is paused or held it says that."""
+def test_the_due_time_is_local(line: Filled) -> None:
+    """An answer that is due later is shown with its local time, or with the pause or hold of the line."""
     line.daemon_runs()
     line.judge(line.text(), delay=0.0)
     epoch = datetime.now(UTC) + timedelta(hours=1)
@@ -319,7 +317,7 @@ def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
     ],
 )
 def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, words: str) -> None:
-    """What a daemon would send waits for one, in the log and where `show` has it; a pause comes first."""
+    """While no daemon runs, a due answer is shown as waiting for the daemon, or for the end of a pause."""
     line.judge(line.text())
     line.db.connection.execute(f"UPDATE answers SET {change}")
 
@@ -340,7 +338,7 @@ def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, wor
 
 
 def test_no_outcome_is_longer_than_its_column() -> None:
-    """Every state, reason and thing that is waited for has plain words that fit, and none is a code."""
+    """Every state, reason and kind of wait has plain words that fit the column; none is shown as a code."""
     words = {each: briefly(each) for each in (*Reason, *WaitingFor)}
 
     assert max(len(each.format(at="tomorrow")[:99]) for each in words.values() if "{at}" not in each) <= OUTCOME_WIDTH
@@ -359,8 +357,8 @@ def logged_answer(state: AnswerState, waiting_for: WaitingFor | None = None) -> 
     return LoggedAnswer(1, state, None, "Non.", Encoding.GSM7, 2, 0, waiting_for, at, at, None, None)
 
 
-def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Filled) -> None:
-    """Nobody has to look into `show` to learn why nothing was sent, or that half of it was."""
+def test_the_list_shows_why_an_answer_was_cancelled_or_how_far_it_came(line: Filled) -> None:
+    """The list shows the reason of a cancelled answer and how many segments of a failed one were sent."""
     line.judge(line.text())
     line.send()
     line.judge(line.text(sender=LEA))
@@ -373,7 +371,7 @@ def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Fill
 
 
 def test_in_a_pipe_every_text_is_whole(line: Filled) -> None:
-    """Whatever COLUMNS says, a pipe or a file gets each contact on one line with its whole text, the outcome before."""
+    """In a pipe or a file each contact is one line with its whole text at the end, whatever COLUMNS says."""
     line.judge(line.text("Je sais où tu habites, " * 5 + "je vais te tuer"))
     line.db.connection.execute("UPDATE contacts SET received_at = '2025-03-04T11:00:00.000Z'")
     _, shown = line.run("log", env={"COLUMNS": "40", "TZ": "UTC"}).stdout.splitlines()
@@ -383,8 +381,8 @@ def test_in_a_pipe_every_text_is_whole(line: Filled) -> None:
     assert ":00 +32470123456" in shown
 
 
-def test_tags_and_what_is_kept_show_and_are_found(line: Filled) -> None:
-    """The list shows each tag, and which contacts are exempt from erasure; --kept finds these, in JSON too."""
+def test_tags_and_kept_contacts_show_and_are_found(line: Filled) -> None:
+    """The list shows tags and kept contacts; `--kept` finds the latter, in JSON too."""
     for text in ("un", "deux", "trois"):
         line.text(text)
     line.run("tag", "2", "threat")
@@ -406,7 +404,7 @@ def test_tags_and_what_is_kept_show_and_are_found(line: Filled) -> None:
 
 
 def test_wide_characters_keep_the_columns_straight(line: Filled) -> None:
-    """A text of wide characters takes the same room on the terminal as any other."""
+    """A text of wide characters takes as many columns as any other."""
     from rich.cells import cell_len  # noqa: PLC0415  what the test compares with
 
     line.judge(line.text("日本語" * 20))
@@ -418,7 +416,7 @@ def test_wide_characters_keep_the_columns_straight(line: Filled) -> None:
 
 
 def test_the_order_of_columns_is_the_same_everywhere(busy: Filled) -> None:
-    """What was read on a terminal stands at the same place in a pipe, the text last."""
+    """The columns have the same order on a terminal and in a pipe, the text last."""
     terminal, pipe = busy.on_a_terminal(150, "log"), busy.run("log").stdout.splitlines()
 
     assert terminal[0].split() == pipe[0].split()
@@ -426,7 +424,7 @@ def test_the_order_of_columns_is_the_same_everywhere(busy: Filled) -> None:
 
 
 def test_a_reason_may_be_typed_as_the_log_has_it(busy: Filled) -> None:
-    """The words of the column find what the code finds; another word is answered with all that there are."""
+    """`--reason` takes the words of the column as well as the code; an unknown word is answered with all reasons."""
     assert busy.log("--reason", "Had one lately") == busy.log("--reason", "cooldown") != []
     said = busy.run("log", "--reason", "weather")
 
@@ -435,14 +433,14 @@ def test_a_reason_may_be_typed_as_the_log_has_it(busy: Filled) -> None:
 
 
 def test_an_empty_log_says_so(line: Filled) -> None:
-    """People are told that there is nothing; programs get nothing."""
+    """People read that there are no contacts; programs get no output."""
     assert line.run("log").stdout == "Nobody has contacted the line yet.\n"
     assert line.run("log", "--kind", "call").stdout == "No contact is like that.\n"
     assert line.run("log", "--json").stdout == ""
 
 
 def test_an_erased_text_and_a_missing_segment_show(line: Filled) -> None:
-    """What is not there is said, not left blank."""
+    """An erased text and a missing segment are marked as such, not left blank."""
     line.text("x" * 200)
     line.db.connection.execute(
         "UPDATE contacts SET segments_received = 1, text = NULL, received_at = '1970-01-01T00:00:00.000Z'"
@@ -460,7 +458,7 @@ def test_an_erased_text_and_a_missing_segment_show(line: Filled) -> None:
 @given(texts)
 @example("\x7f\x00")
 def test_no_text_is_obeyed(text: str) -> None:
-    """Nothing that a terminal obeys is left of any text but its newlines, and those become a sign."""
+    """The table contains no control character from a text; a newline becomes a sign."""
     assert not OBEYED.search(harmless(text))
     assert "\n" not in harmless(text)
     assert not OBEYED.search(json_line(text))
@@ -471,7 +469,7 @@ def test_no_text_is_obeyed(text: str) -> None:
 @settings(deadline=None, max_examples=300)
 @given(texts)
 def test_no_cell_is_calculated(text: str) -> None:
-    """A cell that a spreadsheet would calculate starts with an apostrophe, and the csv module reads back the rest."""
+    """A cell that a spreadsheet would calculate starts with an apostrophe; the csv module reads the rest back."""
     output = io.StringIO(newline="")
     csv.writer(output).writerow(["x", csv_cell(text)])
     ((_, cell),) = csv.reader(io.StringIO(output.getvalue(), newline=""))
@@ -484,7 +482,7 @@ def test_no_cell_is_calculated(text: str) -> None:
 @settings(deadline=None, max_examples=25)
 @given(st.lists(texts, min_size=1, max_size=4))
 def test_every_form_of_the_log_is_harmless(bodies: list[str]) -> None:
-    """Whatever is texted, table, sheet and CSV hold no control but newlines, and JSON gives it back exactly."""
+    """Table, sheet and CSV contain no control character but newlines for any text; JSON gives the text back exactly."""
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(Path(folder))
         with line.db:
@@ -503,7 +501,7 @@ def test_every_form_of_the_log_is_harmless(bodies: list[str]) -> None:
 
 
 def test_an_attack_is_shown_escaped(line: Filled) -> None:
-    """Escape sequences, overrides and markup are visible as what they are."""
+    """Escape sequences, bidi overrides and markup are shown as visible escapes."""
     line.judge(line.text(HOSTILE))
     shown = line.run("log", env={"COLUMNS": "200"}).stdout
 
@@ -514,8 +512,8 @@ def test_an_attack_is_shown_escaped(line: Filled) -> None:
 @pytest.mark.parametrize(
     "text", ["👩\u200d👩\u200d👧", "👩🏽\u200d❤️\u200d💋\u200d👨🏿", "🙂\u200d↔️", "🏳️\u200d🌈", "👍🏽", "1️⃣"]
 )
-def test_an_emoji_is_an_emoji(text: str) -> None:
-    """What is joined of several pictures is shown as it was typed: half of what is texted has one."""
+def test_a_composed_emoji_is_shown_as_typed(text: str) -> None:
+    """An emoji made of several joined ones is shown as it was typed."""
     assert harmless(f"Salut {text} !") == f"Salut {text} !"
 
 
@@ -523,13 +521,13 @@ def test_an_emoji_is_an_emoji(text: str) -> None:
     "text", ["a\u200db", "👩\u200d", "\u200d👩", "👩\u200d\u200d👩", "👩\u200da", "1\u200d1", "\u2800\u200d\u2800"]
 )
 def test_a_joiner_that_joins_no_emoji_is_escaped(text: str) -> None:
-    """A joiner that shows nothing is visible, so that two words that look the same are the same."""
+    """A joiner outside an emoji is shown as an escape: otherwise two different words would look the same."""
     assert "\u200d" not in harmless(text)
     assert r"\u200d" in harmless(text)
 
 
 def test_a_storm_of_combining_marks_is_cut(line: Filled) -> None:
-    """A letter keeps three marks; the rest of a pile is escaped."""
+    """A letter keeps three combining marks; further ones are escaped."""
     del line
     assert harmless("e\u0301") == "e\u0301"
     assert harmless("Z" + "\u0301" * 5) == "Z\u0301\u0301\u0301\\u0301\\u0301"
@@ -540,7 +538,7 @@ def test_a_storm_of_combining_marks_is_cut(line: Filled) -> None:
 
 
 def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
-    """A contact whole: the segments with their PDUs, the fate of each segment of its answer, and its events."""
+    """`show --json` has the object of the log with segments and PDUs, the fate of each answer segment, and events."""
     contact = json.loads(busy.run("show", "1", "--json").stdout)
     parts, sent, events = contact.pop("parts"), contact["answer"].pop("parts"), contact.pop("events")
     assert contact.pop("kept") is None
@@ -560,8 +558,8 @@ def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
     assert events == []
 
 
-def test_show_says_everything_in_words(busy: Filled) -> None:
-    """The sheet holds text, raw PDU, reason in words, and each segment's reference."""
+def test_show_has_everything_in_words(busy: Filled) -> None:
+    """`show` prints the text, the raw PDU, the reason in words, and each segment's reference."""
     shown = busy.run("show", "1").stdout
 
     for words in (
@@ -578,8 +576,8 @@ def test_show_says_everything_in_words(busy: Filled) -> None:
     assert "from           unknown" in busy.run("show", "4").stdout
 
 
-def test_one_repeat_is_one(line: Filled) -> None:
-    """What is counted has its plural only where there are several."""
+def test_a_count_of_one_is_singular(line: Filled) -> None:
+    """Counts of one are written in the singular."""
     line.call()
     assert "0 repeats" in line.run("show", "1").stdout
     line.db.connection.execute("UPDATE contacts SET repeats = 1")
@@ -595,7 +593,7 @@ def test_one_repeat_is_one(line: Filled) -> None:
 def test_colours_are_for_terminals_that_want_them(
     busy: Filled, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], coloured: bool
 ) -> None:
-    """On a terminal the mark of an answer has its colour, but not with NO_COLOR or a terminal that has none."""
+    """The mark of an answer has its colour on a terminal, except with NO_COLOR or TERM=dumb."""
     for name, value in ({"TERM": "xterm"} | environment).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
@@ -607,7 +605,7 @@ def test_colours_are_for_terminals_that_want_them(
 
 @pytest.mark.parametrize("arguments", ["log", "show 1", "status", "config check", "text check"])
 def test_forty_columns_are_enough(line: Filled, arguments: str) -> None:
-    """On a narrow terminal lists and sheets are as wide as it is, but for words that are longer themselves."""
+    """Lists and sheets fit 40 columns, except for single words that are longer."""
     line.judge(line.text("Salut, ça va ? " * 5))
     lines = line.on_a_terminal(40, *arguments.split())
 
@@ -615,8 +613,8 @@ def test_forty_columns_are_enough(line: Filled, arguments: str) -> None:
     assert all(len(each) <= 40 or len(each.split()[-1]) >= 25 for each in lines)
 
 
-def test_show_of_nothing_is_a_sentence(busy: Filled) -> None:
-    """An unknown contact ends with 1, a sentence, a hint, and the configuration's name."""
+def test_show_of_an_unknown_contact_is_a_sentence(busy: Filled) -> None:
+    """An unknown contact ends with 1, a sentence, and a hint that names the configuration."""
     result = busy.run("show", "99")
 
     assert result.exit_code == 1
@@ -625,7 +623,7 @@ def test_show_of_nothing_is_a_sentence(busy: Filled) -> None:
 
 
 def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
-    """What nobody knows is called perhaps sent, with its cause."""
+    """An unconfirmed answer is shown as `perhaps sent`, with the cause."""
     line.judge(line.text())
     line.send([None])
     shown = line.run("show", "1").stdout
@@ -635,7 +633,7 @@ def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
 
 
 def test_every_reason_has_words() -> None:
-    """No reason is without its meaning."""
+    """Every reason has an explanation in words."""
     assert set(REASONS) == set(Reason)
 
 
@@ -643,7 +641,7 @@ CMS_ERRORS = {1: "the network", 38: "the network", 193: "the service centre", 33
 
 
 def test_every_cause_of_an_attempt_has_words() -> None:
-    """No cause is without its meaning, and one that has a number is told with it, and with who refused."""
+    """Every cause of an attempt has an explanation; it includes the cause's number, if any, and who refused."""
     assert set(CAUSES) == set(AttemptCause)
     for cms, who in CMS_ERRORS.items():
         words = cause_in_words(cms_code(cms))
@@ -654,7 +652,7 @@ def test_every_cause_of_an_attempt_has_words() -> None:
 
 @pytest.mark.parametrize("language", Language)
 def test_show_has_no_code_of_a_cause(tmp_path: Path, language: Language) -> None:
-    """Why an answer did not leave, or may have, is said in words, of the answer and of its segments."""
+    """Causes are shown in words, for an answer and for its segments."""
     filled = Filled(tmp_path, language=language.value)
     with filled.db:
         filled.judge(filled.text())
@@ -677,7 +675,7 @@ def test_show_has_no_code_of_a_cause(tmp_path: Path, language: Language) -> None
 
 
 def test_times_are_read_as_people_type_them() -> None:
-    """Moments, days, durations ago and weekday names are what they say."""
+    """Moments, days, durations ago and weekday names are understood."""
     now = datetime(2026, 11, 24, 22, 18, tzinfo=UTC).astimezone()  # a Tuesday
     today = now.replace(hour=0, minute=0)
     day = timedelta(days=1)
@@ -692,7 +690,7 @@ def test_times_are_read_as_people_type_them() -> None:
     assert {period(word, now) for word in ("lundi", "Maandag")} == {period("monday", now)}
     assert {period(word, now) for word in ("24 Nov", "24 nov 2026")} == {period("today", now)}
     assert {period(word, now) for word in ("24/11", "24/11/2026", "24-11-2026", "24.11.26")} == {period("today", now)}
-    assert period("3/2/2026", now).start.date().isoformat() == "2026-02-03"  # the day stands first, in every language
+    assert period("3/2/2026", now).start.date().isoformat() == "2026-02-03"  # the day comes first in every language
     assert period("24/11 22:18", now).start == period("24/11/2026 22:18", now).start == now
     for word in ("11/24", "32/1", "29/2/2026", "24/11/202", "24/"):
         with pytest.raises(ValueError, match=r"month|day|isoformat"):
@@ -711,7 +709,7 @@ def test_times_are_read_as_people_type_them() -> None:
 
 @pytest.fixture
 def brussels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let local time be that of Brussels."""
+    """Set the local time zone to Brussels."""
     monkeypatch.setenv("TZ", "Europe/Brussels")
     time.tzset()
     yield
@@ -725,10 +723,10 @@ SECONDS = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 @pytest.mark.usefixtures("brussels")
 @pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"show {KEVIN}", "numbers", f"export {KEVIN}"])
-def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> None:
-    """Wherever a time is shown it is local, day before month, with the year where it is not this one, never in UTC.
+def test_times_are_shown_in_one_way(line: Filled, arguments: str) -> None:
+    """Times are local, day before month, never UTC; a year other than this one is shown.
 
-    What a person takes to the police is read in years to come: there each time has its year and its seconds.
+    On documents for the police, which are read years later, each time has its year and its seconds.
     """
     line.judge(line.text())
     line.send()
@@ -746,7 +744,7 @@ def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> No
 
 
 def test_the_year_is_said_where_it_is_not_this_one() -> None:
-    """A moment of this year has day and time; one of another year, or on paper, has the year too."""
+    """The year is omitted only for moments of this year on a screen; paper always has it."""
     now = datetime.now(UTC)
     this_year = now.replace(month=6, day=9, hour=12, minute=5)
 
@@ -761,7 +759,7 @@ def test_the_year_is_said_where_it_is_not_this_one() -> None:
 
 
 def follower_of(line: Filled, **where: Any) -> Callable[[], list[tuple[int, str | None]]]:
-    """Return a function that tells what a follower hears of now: contacts with the state of their answers."""
+    """Return a function that gives the follower's news since its last call: contacts and states of answers."""
     position = contact_log.newest_position(line.db)
     return lambda: [
         (row["id"], row["answer_state"]) for row in contact_log.changes(line.db, contact_log.Filter(**where), position)
@@ -769,7 +767,7 @@ def follower_of(line: Filled, **where: Any) -> Callable[[], list[tuple[int, str 
 
 
 def test_changes_are_what_is_new_or_different(line: Filled) -> None:
-    """A follower hears of each contact once, and of each change of its answer, but of nothing that was before."""
+    """A follower gets each new contact and each change of an answer once, and nothing that was there before."""
     line.text("before")
     heard = follower_of(line)
 
@@ -785,7 +783,7 @@ def test_changes_are_what_is_new_or_different(line: Filled) -> None:
 
 
 def test_old_contacts_are_followed_too(line: Filled) -> None:
-    """However many came since, a status report, another try and a tag are heard of, each once."""
+    """A status report, another attempt or a tag of an old contact is followed, however many contacts came since."""
     reported, unconfirmed = line.text(), line.text(sender=LEA)
     line.judge(reported)
     line.send()
@@ -809,8 +807,8 @@ def test_old_contacts_are_followed_too(line: Filled) -> None:
     assert heard() == []
 
 
-def test_a_follower_hears_of_what_begins_to_fit(line: Filled) -> None:
-    """Filters hold for changes too: a contact is heard of when it has come to fit them."""
+def test_a_follower_gets_contacts_that_begin_to_match(line: Filled) -> None:
+    """A contact that matches the filter only after a change is followed from then on."""
     line.judge(line.text("Salut"))
     heard, silent = follower_of(line, states=("sent",)), follower_of(line, states=("sent",), search="bonjour")
 
@@ -820,7 +818,7 @@ def test_a_follower_hears_of_what_begins_to_fit(line: Filled) -> None:
 
 
 def test_follow_prints_what_comes_until_ctrl_c(line: Filled) -> None:
-    """The newest, then each contact that comes or changes, and a quiet end with 0."""
+    """`log --follow` prints the newest contacts, then each change, and ends with 0 on Ctrl-C."""
     line.text("un")
     line.text("deux")
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "log", "--follow", "--json", "-n", "1"]
@@ -840,7 +838,7 @@ def test_follow_prints_what_comes_until_ctrl_c(line: Filled) -> None:
 
 
 def imported(line: Filled, *names: str) -> list[str]:
-    """Return which of these packages `log --json` has imported at its end."""
+    """Return those of these packages that `log --json` has imported at its end."""
     program = (
         "import sys\n"
         "from hotlined.cli import main\n"
@@ -852,13 +850,13 @@ def imported(line: Filled, *names: str) -> list[str]:
 
 
 def test_log_json_imports_nothing_large(line: Filled) -> None:
-    """A list for a script starts without the libraries of tables, modems and the schema, and without the daemon."""
+    """`log --json` starts without the libraries for tables, modems and the schema, and without the daemon."""
     unwanted = ("rich", "serial", "sqlite_utils", "hotlined.daemon", "hotlined.gsm.modem", "hotlined.simulator")
 
     assert imported(line, "click", "yaml", *unwanted) == ["click", "yaml"]
 
 
 def test_log_json_reads_no_numbering_plans(line: Filled) -> None:
-    """A list without --number starts without the numbering plans of the world, where no country is configured."""
+    """Without --number and a configured country, `log --json` starts without the numbering plans."""
     line.config.write_text(json.dumps({name: value for name, value in line.settings.items() if name != "numbers"}))
     assert imported(line, "phonenumbers") == []

@@ -1,4 +1,4 @@
-"""`hotlined status`: the truth, whatever is missing."""
+"""`hotlined status`: the state of the line, even when parts of it are missing."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ from hotlined.store.line.line import commit_balance, recorded_holds
 from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 
-# what is promised of `status --json`, in its order
+# the promised keys of `status --json`, in order
 KEYS = [
     "alive", "pid", "version", "line", "config", "database", "mode", "paused", "paused_by", "since", "last_scan_at",
     "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at", "credit", "backup", "waiting",
@@ -55,7 +55,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
 
 
 def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any) -> None:
-    """Write the daemon's file."""
+    """Write the daemon's status file."""
     modem = ModemStatus(
         state=state,
         since="2026-11-24T22:00:01.000Z",
@@ -90,13 +90,13 @@ NO_MODEM = DaemonTrouble("absent", CauseCode.NO_STICK, since="2026-11-24T22:00:0
 
 
 def status(line: Filled) -> tuple[dict[str, Any], int]:
-    """Return what --json prints, and the exit code."""
+    """Return the output of `status --json`, and the exit code."""
     result = line.run("status", "--json")
     return json.loads(result.stdout), result.exit_code
 
 
 def test_status_json_has_the_keys_that_are_promised(line: Filled) -> None:
-    """Every key is there in order, whether a daemon runs or not."""
+    """Every key is there in order, with or without a daemon."""
     for _ in range(2):
         document, _ = status(line)
         assert list(document) == KEYS
@@ -108,7 +108,7 @@ def test_status_json_has_the_keys_that_are_promised(line: Filled) -> None:
 
 
 def test_a_ready_daemon_is_0(line: Filled) -> None:
-    """Alive and ready is the only 0, and what the daemon told is shown."""
+    """Only a running daemon with a ready modem gives 0; its own report is shown."""
     say(line)
     document, code = status(line)
 
@@ -119,7 +119,7 @@ def test_a_ready_daemon_is_0(line: Filled) -> None:
 
 
 def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
-    """People read what is wrong and what to do in one sentence."""
+    """The trouble and its cure are shown in one sentence."""
     say(line, state="absent", trouble=(NO_MODEM,))
     result = line.run("status")
 
@@ -128,8 +128,8 @@ def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
     assert str(line.config) in result.stdout
 
 
-def test_no_daemon_is_69_with_its_output(line: Filled) -> None:
-    """Without a daemon the database still tells what waits."""
+def test_no_daemon_is_69_with_what_waits(line: Filled) -> None:
+    """Without a daemon the database still says what waits; the exit code is 69."""
     line.judge(line.text(), delay=3600)
     document, code = status(line)
 
@@ -140,8 +140,8 @@ def test_no_daemon_is_69_with_its_output(line: Filled) -> None:
 
 @pytest.mark.parametrize("how", [{"pid": 2**22 + 1}, {"pid": "x"}, {"pid": 2**70}, {"pass_boottime": -181.0},
                                  {"pass_boottime": 1e12}])  # fmt: skip
-def test_what_a_dead_daemon_left_is_not_alive(line: Filled, how: dict[str, Any]) -> None:
-    """A file of a process that ended, hangs, or ran before a reboot is what was last known, and no more."""
+def test_the_file_of_a_dead_daemon_is_not_alive(line: Filled, how: dict[str, Any]) -> None:
+    """The file of a process that has ended, hangs, or ran before a reboot is shown as the last known state only."""
     if how.get("pass_boottime") == -181.0:
         how = {"pass_boottime": boottime() - 181}
     say(line, **how)
@@ -152,7 +152,7 @@ def test_what_a_dead_daemon_left_is_not_alive(line: Filled, how: dict[str, Any])
 
 
 def test_a_daemon_of_another_user_is_alive(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that may not be signalled lives."""
+    """A daemon that this user may not signal counts as alive."""
 
     def refuse(_pid: int, _signal: int) -> None:
         raise PermissionError
@@ -164,8 +164,8 @@ def test_a_daemon_of_another_user_is_alive(line: Filled, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', "\udcff"])
-def test_a_file_that_is_none_is_no_daemon(line: Filled, content: str) -> None:
-    """Whatever stands in the runtime directory, status answers."""
+def test_an_unreadable_status_file_is_not_a_daemon(line: Filled, content: str) -> None:
+    """`status` works whatever the status file contains."""
     (line.folder / "run" / "main").mkdir(parents=True)
     (line.folder / "run" / "main" / "status.json").write_bytes(content.encode(errors="surrogateescape"))
 
@@ -173,8 +173,8 @@ def test_a_file_that_is_none_is_no_daemon(line: Filled, content: str) -> None:
 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder", "endless"])
-def test_a_file_that_is_a_trap_is_no_daemon(line: Filled, trap: str) -> None:
-    """It is neither followed, nor waited for, nor read without end."""
+def test_a_trap_as_status_file_is_not_a_daemon(line: Filled, trap: str) -> None:
+    """A link, a FIFO or an endless file as status file is neither followed, waited for, nor read to the end."""
     say(line)
     path = line.folder / "run" / "main" / "status.json"
     path.rename(line.folder / "moved")
@@ -190,14 +190,14 @@ def test_a_file_that_is_a_trap_is_no_daemon(line: Filled, trap: str) -> None:
 
 
 def test_the_daemon_is_found_in_the_temporary_folder(line: Filled) -> None:
-    """Where the runtime directory could not be made, the file is where the daemon puts it instead."""
+    """Without a runtime directory the status file is in the temporary folder, and is found there."""
     say(line, folder=f"hotlined-{os.getuid()}")
 
     assert status(line)[1] == 0
 
 
-def test_somebody_elses_temporary_folder_is_not_believed(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A status that another user left in the temporary folder is none."""
+def test_a_temporary_folder_of_another_user_is_not_believed(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status file that another user left in the temporary folder is ignored."""
     somebody_else = os.getuid() + 1
     say(line, folder=f"hotlined-{somebody_else}")
     monkeypatch.setattr(os, "getuid", lambda: somebody_else)
@@ -205,8 +205,8 @@ def test_somebody_elses_temporary_folder_is_not_believed(line: Filled, monkeypat
     assert status(line)[1] == 69
 
 
-def test_no_database_yet_is_no_error(line: Filled) -> None:
-    """What is not known is null, and the daemon's state is told all the same."""
+def test_no_database_yet_is_not_an_error(line: Filled) -> None:
+    """Before the first start, unknown values are null; the daemon's state is shown."""
     line.db.close()
     line.database.unlink()
     document, code = status(line)
@@ -218,7 +218,7 @@ def test_no_database_yet_is_no_error(line: Filled) -> None:
 
 
 def test_a_damaged_database_is_a_state(line: Filled) -> None:
-    """A file that is no database is `damaged`."""
+    """A file that is not an SQLite database is reported as `damaged`."""
     line.db.close()
     for path in line.folder.glob("hotlined.db-*"):
         path.unlink()
@@ -228,7 +228,7 @@ def test_a_damaged_database_is_a_state(line: Filled) -> None:
 
 
 def test_a_damaged_database_has_its_cure(line: Filled) -> None:
-    """A sentence and a hint, with a full stop between them, whoever found it."""
+    """A damaged database is shown as a sentence and a hint, whether the daemon or the command found it."""
     say(line)
     line.db.close()
     line.database.write_bytes(b"no database at all " * 1000)
@@ -242,7 +242,7 @@ def test_a_damaged_database_has_its_cure(line: Filled) -> None:
 
 
 def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that keeps the database for itself is the trouble."""
+    """A database that another program keeps locked is a trouble with a cure."""
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
     line.db.close()
     with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
@@ -259,8 +259,8 @@ def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.Monkey
         ("locked", "another program keeps it locked. End what"),
     ],
 )
-def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, state: str, words: str) -> None:
-    """The daemon's word on its database comes with a cure, beside the modem's trouble."""
+def test_database_trouble_of_the_daemon_is_shown(line: Filled, state: str, words: str) -> None:
+    """The database trouble that the daemon reports is shown with its cure, beside the modem's."""
     say(line, state="absent", trouble=(NO_MODEM,), database_state=state)
     document, _ = status(line)
     shown = line.run("status").stdout
@@ -272,7 +272,7 @@ def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, 
 
 
 def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
-    """Two configurations that share the status file are told apart by their database, and `status` says so."""
+    """Daemons of two configurations with one status file are told apart by the database, and `status` says so."""
     say(line, database="/elsewhere/hotlined.db")
     document, code = status(line)
     shown = line.run("status").stdout
@@ -284,7 +284,7 @@ def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
 
 
 def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
-    """A link or a detour in the path leads to the same daemon."""
+    """A link or a detour in the path to the database leads to the same daemon."""
     say(line, database=str(line.folder / "run" / ".." / "hotlined.db"))
     (line.folder / "link").symlink_to(line.folder)
     assert status(line)[1] == 0
@@ -292,8 +292,8 @@ def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
     assert status(line)[1] == 0
 
 
-def test_what_waits_is_told_in_words(line: Filled) -> None:
-    """People read how many wait and how many perhaps left, and no code of a state, of the modem's neither."""
+def test_waiting_answers_are_shown_in_words(line: Filled) -> None:
+    """People read how many answers wait and how many perhaps left, without any code of a state."""
     say(line, state="pin_required")
     assert re.search(
         "^modem +pin required since .*^answers +none waiting$", line.run("status").stdout, re.MULTILINE | re.DOTALL
@@ -307,13 +307,13 @@ def test_what_waits_is_told_in_words(line: Filled) -> None:
     assert status(line)[0]["queue"] == {"queued": 1, "sending": 0, "unconfirmed": 1}
     line.db.connection.execute(
         "UPDATE attempts SET begun_limit = begun_limit - 86400"
-    )  # nobody settles it: it is no news
+    )  # nobody settles it: it is old news
     assert re.search("^answers +1 waiting$", line.run("status").stdout, re.MULTILINE)
     assert status(line)[0]["queue"]["unconfirmed"] == 0
 
 
-def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
-    """The modem of a daemon that ended was ready; of one that never said anything nothing is said of its network."""
+def test_past_state_is_not_shown_as_present(line: Filled) -> None:
+    """A daemon that ended has a modem that `was ready`; without any report no network is shown."""
     assert "network" not in line.run("status").stdout
     say(line, pass_boottime=-1e6)
     assert "modem          was ready since" in line.run("status").stdout
@@ -325,8 +325,8 @@ def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
     )
 
 
-def test_no_service_is_taken_for_granted(line: Filled) -> None:
-    """Who runs it by hand is told so; systemctl is for who runs it as a service."""
+def test_a_line_without_a_service_gets_other_advice(line: Filled) -> None:
+    """The hint names systemctl only for a line that runs as a service."""
     for more in ({}, {"pass_boottime": -1e6}):
         if more:
             say(line, **more)
@@ -335,8 +335,8 @@ def test_no_service_is_taken_for_granted(line: Filled) -> None:
         assert re.search("[Oo]r `hotlined .*run`,? where it is no service", trouble)
 
 
-def test_what_was_sent_is_counted(line: Filled) -> None:
-    """Budgets show the segments that count in each window, and the configured limits."""
+def test_sent_segments_are_counted(line: Filled) -> None:
+    """Budgets show the segments counted in each window and the configured limits."""
     line.judge(line.text())
     line.send()
     document, _ = status(line)
@@ -347,15 +347,15 @@ def test_what_was_sent_is_counted(line: Filled) -> None:
 
 
 def test_a_paused_line_shows(line: Filled) -> None:
-    """Who paused a line months ago is reminded."""
+    """`status` shows a pause, however long ago it began."""
     line.db.connection.execute("UPDATE line_state SET paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'")
 
     assert status(line)[0]["paused"] is True
     assert "paused" in line.run("status").stdout
 
 
-def test_an_operators_name_is_not_obeyed(line: Filled) -> None:
-    """What the network calls itself is a text from strangers."""
+def test_an_operators_name_is_escaped(line: Filled) -> None:
+    """The network's name is a stranger's text and is escaped."""
     say(line)
 
     assert harmless("Proximus\x1b[2J") in line.run("status").stdout
@@ -381,7 +381,7 @@ def change(line: Filled, state: str) -> None:
 
 
 def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
-    """With a daemon, a modem and a free line the list is empty, and answers go out."""
+    """With a daemon, a ready modem and no hold there is no trouble, and answers go out."""
     say(line)
 
     assert troubled(line) == ([], 0)
@@ -397,8 +397,8 @@ def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
         ("breaker_cause = 'credit', breaker_since = '2026-11-24T22:00:00.000Z'", "credit", "trial"),
     ],
 )
-def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str, sending: str) -> None:
-    """A pause, a lost key, an outage, no credit: each has its code, its beginning and its cure, and ends with 69."""
+def test_each_hold_is_a_trouble(line: Filled, state: str, code: str, sending: str) -> None:
+    """A pause, a lost key, an outage or no credit is a trouble with code, beginning and cure; status ends with 69."""
     say(line)
     change(line, state)
 
@@ -409,8 +409,8 @@ def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str,
     assert re.search("^trouble +Since [0-9-]+", line.run("status").stdout, re.MULTILINE)
 
 
-def test_everything_that_keeps_answers_back_has_its_words(line: Filled) -> None:
-    """Each reason that the line's row can lead to has its words, and keeps answers back as the table says."""
+def test_each_hold_has_its_words(line: Filled) -> None:
+    """Each hold that the line's row can have has its words, and keeps answers back as the table says."""
     found = set()
     for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), (0, 1), Cause):
         change(line, f"key_lost_at = {lost}, key_denied = {denied}, paused_at = 'x', pause_restored = {restored}")
@@ -423,7 +423,7 @@ def test_everything_that_keeps_answers_back_has_its_words(line: Filled) -> None:
 
 
 def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:
-    """Whoever finds a line that was paused months ago reads all that in one line."""
+    """The sentence of a pause names when it began, who paused, and how it ends."""
     say(line)
     decisions.pause(line.db, "marie", line.db.now())
     shown = line.run("status").stdout
@@ -432,8 +432,8 @@ def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:
     assert status(line)[0]["sending"]["by"] == "marie"
 
 
-def test_all_that_is_wrong_is_told(line: Filled) -> None:
-    """One trouble hides no other; `sending` names the one that a resume would not end."""
+def test_all_troubles_are_shown(line: Filled) -> None:
+    """No trouble hides another; `sending` names the one that a resume would not end."""
     say(line, state="absent", trouble=(NO_MODEM,), sim_changed=True, mode="shadow")
     change(line, "paused_at = '2026', paused_by = 'pi', breaker_cause = 'outage', key_lost_at = '2026'")
 
@@ -441,8 +441,8 @@ def test_all_that_is_wrong_is_told(line: Filled) -> None:
     assert status(line)[0]["sending"]["reason"] == "key_lost"
 
 
-def test_a_sim_that_the_daemon_does_not_know_is_told_while_nothing_waits(line: Filled) -> None:
-    """The daemon's word counts while it lives, else what it noted last; since when stands in the line's row."""
+def test_an_unknown_sim_is_shown_while_nothing_waits(line: Filled) -> None:
+    """The report of a running daemon counts, else its last note; the beginning is in the line's row."""
     say(line, sim_changed=True)
     assert troubled(line) == (["sim_changed"], 69)
     change(line, "sim_changed_at = '2026-11-24T22:00:00.000Z'")
@@ -453,8 +453,8 @@ def test_a_sim_that_the_daemon_does_not_know_is_told_while_nothing_waits(line: F
     assert troubled(line) == (["not_alive", "sim_changed"], 69)
 
 
-def test_shadow_mode_is_told_and_is_no_failure(line: Filled) -> None:
-    """Somebody has chosen it, so it ends with 0; since when it is so is known over restarts."""
+def test_shadow_mode_is_shown_and_is_not_a_failure(line: Filled) -> None:
+    """Shadow mode is a choice: status ends with 0 and says since when, across restarts."""
     decisions.commit_mode(line.db, line.now(), shadow=True)
     began = line.db.one("SELECT at FROM events")
     decisions.commit_mode(line.db, line.now(), shadow=True)
@@ -469,8 +469,8 @@ def test_shadow_mode_is_told_and_is_no_failure(line: Filled) -> None:
     assert troubled(line) == ([], 0)
 
 
-def test_a_full_window_is_told_and_is_no_failure(line: Filled) -> None:
-    """Whether it is spent to the last segment, or the next answer does not fit any more and waits."""
+def test_a_full_window_is_shown_and_is_not_a_failure(line: Filled) -> None:
+    """A window counts as full when it is used up or the next waiting answer does not fit; status ends with 0."""
     say(line)
     line.settings["limits"] = {"segments": {"hour": 2}}
     line.config.write_text(json.dumps(line.settings))
@@ -489,7 +489,7 @@ def test_a_full_window_is_told_and_is_no_failure(line: Filled) -> None:
 
 
 def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
-    """While a person has to decide first there is none, and in an outage none before the next trial."""
+    """No time is given while a person has to decide first, and none before the next trial in an outage."""
     say(line)
     line.judge(line.text(), delay=600)
     row = line.db.one("SELECT due_limit FROM answers")
@@ -507,8 +507,8 @@ def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
     assert status(line)[0]["next_due_at"] is None
 
 
-def test_who_decided_has_a_name(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel says who it is, whatever the session claims; nobody knows uid 1003."""
+def test_decisions_are_under_the_name_that_the_kernel_gives(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's user counts, not what the session claims; a uid without a name is shown as a number."""
     monkeypatch.delenv("SUDO_UID", raising=False)
     monkeypatch.setenv("SUDO_USER", "somebody else")
     monkeypatch.setenv("USER", "somebody\nelse")
@@ -521,8 +521,8 @@ def test_who_decided_has_a_name(line: Filled, monkeypatch: pytest.MonkeyPatch) -
         assert done.stdout == "uid 54321\n"
 
 
-def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
-    """Entries that the modem does not delete, and the rung of the ladder that it is on."""
+def test_the_counts_of_the_daemon_are_shown(line: Filled) -> None:
+    """Status shows the entries that the modem does not delete and the rung of the recovery ladder."""
     say(line)
     assert (status(line)[0]["modem"]["undeletable"], status(line)[0]["modem"]["steps"]) == (3, 2)
     assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout
@@ -535,8 +535,8 @@ def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
         *(TroubleCode.NO_REPORTS, TroubleCode.CONFIG_BROKEN, TroubleCode.CONFIG_REFUSED),
     ],
 )
-def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: str) -> None:
-    """A SIM that was not topped up, a text that is lost or not read: status ends with 69, and answers go out."""
+def test_a_trouble_that_holds_no_answer_back_says_so(line: Filled, code: str) -> None:
+    """With an expired SIM or a lost text status ends with 69, but the page says that answers go out."""
     say(line)
     report = report_line(configuration.load(line.config))
     wrong = replace(report, trouble=(Trouble(code, "words", "cure"),))
@@ -547,7 +547,7 @@ def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: st
 
 
 def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
-    """It was noted when it changed, and asked for since."""
+    """The balance is shown with the time of its last change and of its last enquiry."""
     assert status(line)[0]["credit"] == dict.fromkeys(["balance", "asked_at", "topped_up_at", "valid_until"])
     commit_balance(line.db, "9.20", line.now(), low=False)
     say(line, balance_asked_at="2026-11-25T07:00:00.000Z")
@@ -563,11 +563,11 @@ def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
         ("3.20", {"ussd": "*100#"}, "3.20 EUR is left on the SIM. Top it up."),
         ("5.00", {"ussd": "*100#"}, None),
         ("3.20", {"ussd": "*100#", "alert_below": 3}, None),
-        ("3.20", {}, None),  # nobody asks for it any more
+        ("3.20", {}, None),  # it is not asked for any more
     ],
 )
 def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str, Any], words: str | None) -> None:
-    """It is told with its cure, in the line's currency and since when, and does not count as wrong."""
+    """Little credit is shown with its cure, in the line's currency and since when; it is not a failure."""
     line.config.write_text(json.dumps(line.settings | {"credit": credit}))
     commit_balance(line.db, balance, line.now(), low=True)
     say(line)
@@ -583,8 +583,8 @@ def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str
     assert f"balance {balance} EUR, asked" in shown
 
 
-def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
-    """Where answers wait because the SIM cannot pay, that is the trouble, and no warning beside it."""
+def test_lack_of_credit_is_shown_once(line: Filled) -> None:
+    """The lack of credit that holds answers back is shown as trouble, and not as a warning beside it."""
     line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
     commit_balance(line.db, "0.01", line.now(), low=True)
     with line.db.transaction():
@@ -612,7 +612,7 @@ WORDS = {"words": ["tue"]}
 def test_an_alert_that_goes_nowhere_is_a_warning(
     line: Filled, alerts: dict[str, Any], file: str | None, *, told: bool
 ) -> None:
-    """Who wants to hear of words and says not where is told so by `status`, `doctor` and the check alike."""
+    """Alerts on words without a destination are reported by `status`, `doctor` and the check alike."""
     line.config.write_text(json.dumps(line.settings | {"alerts": alerts}))
     if file:
         (line.folder / file).write_text("json://localhost\n")

@@ -1,4 +1,4 @@
-"""`hotlined text check`: what a text costs, and which characters force UCS-2."""
+"""`hotlined text check`: the cost of a text, and the characters that force UCS-2."""
 
 import json
 from decimal import Decimal
@@ -28,13 +28,13 @@ def line(tmp_path: Path) -> Filled:
 
 
 def check(line: Filled, text: str, **options: Any) -> tuple[dict[str, Any], int]:
-    """Return what --json prints, and the exit code."""
+    """Return the output of `text check --json`, and the exit code."""
     result = line.run("text", "check", "--json", text, **options)
     return json.loads(result.stdout), result.exit_code
 
 
-def test_the_configured_answers_are_meant_without_a_text(line: Filled) -> None:
-    """What will be sent is judged as it is configured."""
+def test_the_configured_answers_are_judged_without_a_text(line: Filled) -> None:
+    """Without a text the configured answers are judged."""
     result = line.run("text", "check")
 
     assert result.exit_code == 0
@@ -46,8 +46,8 @@ def test_the_configured_answers_are_meant_without_a_text(line: Filled) -> None:
     assert "price: 0.10 EUR" in line.run("text", "check").stdout
 
 
-def test_what_smart_replaces_is_named(line: Filled) -> None:
-    """Each replaced character stands with its replacement and its count."""
+def test_replaced_characters_are_named(line: Filled) -> None:
+    """Each character that `smart` replaces is shown with its replacement and its count."""
     found, code = check(line, "c’est l’été, être…")
 
     assert code == 0
@@ -60,7 +60,7 @@ def test_what_smart_replaces_is_named(line: Filled) -> None:
     assert 'replaced: ’ by "\'", 2 times' in line.run("text", "check", "c’est l’été").stdout
 
 
-def test_the_character_that_is_dear_is_named_with_what_it_costs(line: Filled) -> None:
+def test_an_expensive_character_is_named_with_its_cost(line: Filled) -> None:
     """One emoji makes three segments of one; removing it saves them."""
     found, code = check(line, "a" * 150 + "😀")
 
@@ -69,8 +69,8 @@ def test_the_character_that_is_dear_is_named_with_what_it_costs(line: Filled) ->
     assert found["segments_without_blamed"] == 1
 
 
-def test_two_dear_characters_save_only_together(line: Filled) -> None:
-    """Removing one of two emoji saves nothing, removing both does."""
+def test_two_expensive_characters_save_only_together(line: Filled) -> None:
+    """Removing one of two emoji saves nothing; removing both does."""
     shown = line.run("text", "check", "a" * 100 + "😀😀€★").stdout
 
     assert "forces ucs2: 😀 (GRINNING FACE), 2 times; without it: 2 segments" in shown
@@ -78,8 +78,8 @@ def test_two_dear_characters_save_only_together(line: Filled) -> None:
     assert "without all of them: 1 segment\n" in shown
 
 
-def test_what_is_one_is_not_told_as_several(line: Filled) -> None:
-    """One character, septet, unit or segment is one."""
+def test_one_of_each_unit_is_singular(line: Filled) -> None:
+    """One character, septet, unit or segment is written in the singular."""
     assert "1 character, 1 septet in gsm7\n" in line.run("text", "check", "a").stdout
     assert "1 character, 1 unit of 16 bits in ucs2\n" in line.run("text", "check", "★").stdout
     assert 'replaced: ’ by "\'", 1 time\n' in line.run("text", "check", "’").stdout
@@ -87,15 +87,15 @@ def test_what_is_one_is_not_told_as_several(line: Filled) -> None:
 
 @pytest.mark.parametrize("typed", ["", " ", "-"])
 def test_a_blank_text_is_refused_as_in_the_configuration(line: Filled, typed: str) -> None:
-    """What no configuration may send does not fit either."""
+    """A blank text does not fit: the configuration may not contain it either."""
     result = line.run("text", "check", typed, input="\n")
 
     assert result.exit_code == 1
     assert "xpected a text that is not blank, got '" in result.stderr
 
 
-def test_a_text_that_takes_too_much_is_1(line: Filled) -> None:
-    """The exit code tells whether it fits answer.max_segments."""
+def test_a_text_of_too_many_segments_is_1(line: Filled) -> None:
+    """The exit code says whether the text fits answer.max_segments."""
     result = line.run("text", "check", "x" * 400)
 
     assert result.exit_code == 1
@@ -103,13 +103,13 @@ def test_a_text_that_takes_too_much_is_1(line: Filled) -> None:
 
 
 def test_a_text_comes_from_the_standard_input_too(line: Filled) -> None:
-    """- reads it, without the newline at its end."""
+    """With `-` the text comes from the standard input, without the newline at its end."""
     assert check(line, "-", input="été\n")[0]["text"] == "été"
     assert line.run("text", "check", "-", input=b"\xff").exit_code == 1
 
 
 def test_a_text_that_cannot_be_sent_is_a_sentence(line: Filled) -> None:
-    """More than 255 segments and half a character end with 1 and no traceback."""
+    """A text of more than 255 segments or with half a character ends with 1 and no traceback."""
     for text in ("x" * 50_000, "\udcff"):
         result = line.run("text", "check", text)
         assert result.exit_code == 1
@@ -117,7 +117,7 @@ def test_a_text_that_cannot_be_sent_is_a_sentence(line: Filled) -> None:
 
 
 def test_a_text_needs_no_configuration(tmp_path: Path) -> None:
-    """A text of one's own is judged by the defaults, and that is said."""
+    """Without a configuration a text is judged by the defaults, and the output says so."""
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "none.yaml"), "text", "check", "Hé, arrêtez !"])
 
     assert result.exit_code == 0
@@ -126,7 +126,7 @@ def test_a_text_needs_no_configuration(tmp_path: Path) -> None:
 
 
 def test_the_answer_that_breaks_the_configuration_is_judged(line: Filled) -> None:
-    """A configured text that is too long is a reason to run this, not to refuse it; 78 if no text can be read."""
+    """A configured answer that is too long is judged, not refused; the exit code is 78 if no answer can be read."""
     line.config.write_text(f"answer: {{text: {'x' * 400}, max_segments: 2}}\nmod: live\n")
     result = line.run("text", "check")
 
@@ -144,8 +144,8 @@ def test_the_answer_that_breaks_the_configuration_is_judged(line: Filled) -> Non
 
 @settings(deadline=None)
 @given(st.text("a€é😀’", min_size=1, max_size=9), st.integers(60, 400), st.integers(1, 3))
-def test_the_characters_too_many_are_too_many(piece: str, length: int, most: int) -> None:
-    """Without as many characters at its end as are named a text fits, and with one of them it does not."""
+def test_the_count_of_surplus_characters_is_exact(piece: str, length: int, most: int) -> None:
+    """A text fits without the named number of characters at its end, and not with one of them."""
     text = (piece * length)[:length]
     planned = plan(text)
     kept = len(planned.text) - planned.beyond(most)
@@ -155,8 +155,8 @@ def test_the_characters_too_many_are_too_many(piece: str, length: int, most: int
         assert plan(planned.text[: kept + 1], planned.encoding).segments > most
 
 
-def test_a_hostile_text_is_not_obeyed(line: Filled) -> None:
-    """What is judged is shown, never obeyed."""
+def test_a_hostile_text_is_escaped(line: Filled) -> None:
+    """The judged text is shown escaped."""
     shown = line.run("text", "check", "\x1b[31m\u202e").stdout
 
     assert "\x1b" not in shown
@@ -165,8 +165,8 @@ def test_a_hostile_text_is_not_obeyed(line: Filled) -> None:
 
 @settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=300))
-def test_the_cost_is_what_is_sent(text: str) -> None:
-    """Segments, units and price are those of the plan that the daemon sends; without a price there is none."""
+def test_the_cost_is_that_of_the_sent_segments(text: str) -> None:
+    """Segments, units and price are those of the daemon's own plan; without a price per segment there is no price."""
     priced = DEFAULTS._replace(limits=DEFAULTS.limits._replace(price_per_segment=Decimal("0.05")))
     found, planned = cost(text, priced), plan(text)
 

@@ -1,4 +1,4 @@
-"""What people decide from the command line, obeyed by the running daemon."""
+"""Decisions of people on the command line, obeyed by the running daemon."""
 
 import json
 import os
@@ -25,7 +25,7 @@ NUMBER = "+32470123456"
 
 
 def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> None:
-    """A person's text leaves from the SIM, and the command ends when the network has taken it."""
+    """A person's text leaves from the SIM; the command ends when the network has taken it."""
     line.start()
     line.wait_state("ready")
 
@@ -42,7 +42,7 @@ def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> No
     ],
 )
 def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], words: str) -> None:
-    """What a limit or a block does not allow is refused at once, with 75 and the reason."""
+    """A text against a limit or a block is refused at once, with 75 and the reason."""
     line.configure(**settings)
     line.start()
     line.wait_state("ready")
@@ -53,8 +53,8 @@ def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], word
     assert line.submitted() == []
 
 
-def test_what_was_not_so_is_not_called_undone(line: Line) -> None:
-    """`unblock` says whether there was anything to lift, of a block and of an opt-out."""
+def test_unblock_says_when_nothing_was_to_lift(line: Line) -> None:
+    """`unblock` says whether there was a block or an opt-out to lift."""
     line.start()
     line.wait_state("ready")
 
@@ -66,8 +66,8 @@ def test_what_was_not_so_is_not_called_undone(line: Line) -> None:
     assert line.cli("unblock", NUMBER) == f"{NUMBER} is not blocked any more.\n"
 
 
-def test_what_the_configuration_blocks_stays_so_and_only_that_is_said(tmp_path: Path) -> None:
-    """No sentence says the contrary of the next one."""
+def test_a_number_blocked_in_the_configuration_stays_blocked(tmp_path: Path) -> None:
+    """`unblock` of a number that the configuration blocks says only that, without contradicting itself."""
     filled = Filled(tmp_path, numbers={"blocked": [NUMBER]})
     with filled.db:
         filled.run("block", NUMBER)
@@ -77,14 +77,14 @@ def test_what_the_configuration_blocks_stays_so_and_only_that_is_said(tmp_path: 
 
 
 def opted_out(folder: Path) -> Filled:
-    """Return a line that a person has told to stop."""
+    """Return a line whose number has opted out."""
     filled = Filled(folder)
     filled.judge(filled.text("STOP"))
     return filled
 
 
 def test_unblocking_leaves_an_opt_out_and_says_so(tmp_path: Path) -> None:
-    """Whoever asked not to be answered stays so when a block is lifted: the command says what lifts that."""
+    """`unblock` leaves the number's opt-out in force and names the command that lifts it."""
     filled = opted_out(tmp_path)
     with filled.db:
         filled.run("block", NUMBER)
@@ -98,7 +98,7 @@ def test_unblocking_leaves_an_opt_out_and_says_so(tmp_path: Path) -> None:
 
 
 def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path: Path) -> None:
-    """Where nobody can be asked --yes says so; a block stays, and who lifted the opt-out is an event."""
+    """Without a terminal `--yes` confirms; a block stays, and an event records who lifted the opt-out."""
     filled = opted_out(tmp_path)
     with filled.db:
         filled.run("block", NUMBER)
@@ -121,7 +121,7 @@ def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path
 
 @pytest.mark.parametrize(("typed", "lifted"), [("oui", True), ("non", False)])
 def test_lifting_an_opt_out_asks(tmp_path: Path, typed: str, *, lifted: bool) -> None:
-    """On a terminal the command asks, and anything but yes leaves the opt-out."""
+    """On a terminal the command asks; any answer but yes leaves the opt-out."""
     filled = opted_out(tmp_path)
     ours, theirs = pty.openpty()
     os.write(ours, f"{typed}\n".encode())
@@ -135,8 +135,8 @@ def test_lifting_an_opt_out_asks(tmp_path: Path, typed: str, *, lifted: bool) ->
         assert (filled.judge(filled.text()).reason is Reason.FIRST_CONTACT) is lifted
 
 
-def test_a_text_by_hand_is_sent_again_because_a_person_said_so(line: Line) -> None:
-    """What was perhaps sent goes out anew under its ID, and counts anew."""
+def test_requeue_sends_a_text_by_hand_again(line: Line) -> None:
+    """A text by hand that was perhaps sent goes out again under its ID, and is counted again."""
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     line.start()
     line.wait_state("ready")
@@ -154,8 +154,8 @@ def test_a_text_by_hand_is_sent_again_because_a_person_said_so(line: Line) -> No
     ("words", "said"),
     [((NUMBER,), "Give a TEXT, or --answer."), ((NUMBER, "un", "--answer"), "give no TEXT"), (("--answer",), "NUMBER")],
 )
-def test_a_text_or_the_answer_is_sent_and_not_both(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    """`send` takes a text, and with --answer none."""
+def test_send_takes_a_text_or_the_answer_not_both(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    """`send` takes a text; `send --answer` takes none."""
     filled = Filled(tmp_path)
     filled.db.close()
     done = filled.run("send", *words)
@@ -164,8 +164,8 @@ def test_a_text_or_the_answer_is_sent_and_not_both(tmp_path: Path, words: tuple[
     assert said in done.stderr
 
 
-def test_a_balance_that_nothing_asks_for_names_the_key(line: Line) -> None:
-    """Without a code the budgets are beside the point: the hint says what to set."""
+def test_a_balance_without_a_code_names_the_key(line: Line) -> None:
+    """Without a configured code the hint says which key to set, whatever the budgets."""
     line.start()
     line.wait_state("ready")
     code, output = run(line, "sim", "balance")
@@ -177,7 +177,7 @@ def test_a_balance_that_nothing_asks_for_names_the_key(line: Line) -> None:
 
 
 def test_every_refusal_has_words_and_a_cure() -> None:
-    """No code is one of a verdict or a wait, and each has its sentence."""
+    """Each refusal has a sentence of its own; its code differs from those of verdicts and waits."""
     assert set(REFUSALS) == set(Refusal)
     assert not {*Refusal} & {*Reason, *WaitingFor}
     values = json.dumps({"state": "failed", "reason": "cms_38", "segments": 4, "most": 3, "problem": "it is no number"})
@@ -191,7 +191,7 @@ def test_every_refusal_has_words_and_a_cure() -> None:
 
 @pytest.mark.parametrize("command", [("send", NUMBER, "x"), ("selftest",), ("sim", "balance")])
 def test_send_without_a_daemon_is_refused(line: Line, command: tuple[str, ...]) -> None:
-    """Nothing is left behind that a later start would send; with 69, for nobody has refused it."""
+    """Without a daemon `send` ends with 69 and leaves nothing that a later start would send."""
     line.configure(line_number=NUMBER, credit={"ussd": "*100#"})
     line.start()
     line.wait_state("ready")
@@ -202,7 +202,7 @@ def test_send_without_a_daemon_is_refused(line: Line, command: tuple[str, ...]) 
 
 
 def interrupted(line: Line, until: Callable[[], object], *command: str) -> tuple[int, str]:
-    """Run a command, press Ctrl-C as soon as something is true, and return its exit code and all that it printed."""
+    """Run a command, press Ctrl-C once a condition holds; return its exit code and everything it printed."""
     typed = [sys.executable, "-m", "hotlined", "--config", str(line.config), *command]
     with subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as waiting:
         wait_until(until)
@@ -212,8 +212,8 @@ def interrupted(line: Line, until: Callable[[], object], *command: str) -> tuple
 
 
 @pytest.mark.parametrize("command", [("send", NUMBER, "x"), ("send", "--answer", NUMBER), ("selftest",)])
-def test_ctrl_c_withdraws_what_the_daemon_has_not_begun(line: Line, command: tuple[str, ...]) -> None:
-    """It says so, and the daemon sends nothing when it goes on."""
+def test_ctrl_c_withdraws_a_text_not_yet_begun(line: Line, command: tuple[str, ...]) -> None:
+    """The command says that the text is withdrawn, and the daemon does not send it when it goes on."""
     line.configure(line_number="+32460209399")
     line.start()
     line.wait_state("ready")
@@ -231,8 +231,8 @@ def test_ctrl_c_withdraws_what_the_daemon_has_not_begun(line: Line, command: tup
     ("text", "left", "said"),
     [("x", 0, "Withdrawn: nothing has left."), ("y" * 200, 1, "Withdrawn; a part of it has left.")],
 )
-def test_ctrl_c_withdraws_what_waits_for_its_turn(line: Line, text: str, left: int, said: str) -> None:
-    """A text that is queued, or half sent, goes no further; it says whether a part of it has left."""
+def test_ctrl_c_withdraws_a_text_that_waits_or_is_half_sent(line: Line, text: str, left: int, said: str) -> None:
+    """A queued or half-sent text goes no further; the command says whether a part has left."""
     line.configure(modem={"send_interval": "10m"})
     line.start()
     line.wait_state("ready")
@@ -247,8 +247,8 @@ def test_ctrl_c_withdraws_what_waits_for_its_turn(line: Line, text: str, left: i
     assert len(line.submitted()) == 1
 
 
-def test_ctrl_c_waits_until_the_text_is_asked_for(line: Line) -> None:
-    """Where the control program takes its time, nothing is written down of which the command does not know."""
+def test_ctrl_c_waits_for_a_slow_control_program(line: Line) -> None:
+    """Ctrl-C waits for the control program's reply, so that no request is left unknown to the command."""
     line.start()
     line.wait_state("ready")
     assert line.daemon
@@ -272,13 +272,13 @@ def test_ctrl_c_waits_until_the_text_is_asked_for(line: Line) -> None:
 
 
 def _status(pid: int) -> dict[str, str]:
-    """Return what the kernel tells of a process."""
+    """Return the kernel's status of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return dict(line.split(":\t", 1) for line in lines)
 
 
-def test_ctrl_c_says_what_has_left(line: Line) -> None:
-    """What is on its way goes on, and a self-test that has left may come back later: neither is called withdrawn."""
+def test_ctrl_c_says_when_a_text_has_left(line: Line) -> None:
+    """A text on its way and a self-test that has left go on; neither is called withdrawn."""
     line.configure(line_number="+32460209399")
     line.start()
     line.wait_state("ready")
@@ -298,8 +298,8 @@ def test_ctrl_c_says_what_has_left(line: Line) -> None:
 @pytest.mark.parametrize(
     "command", [("send", NUMBER, "x"), ("send", "--answer", NUMBER), ("sim", "balance"), ("selftest",)]
 )
-def test_what_needs_the_modem_ends_at_once_without_one(line: Line, command: tuple[str, ...]) -> None:
-    """It is said what is wrong with the modem and what helps, and nothing waits for it."""
+def test_a_command_that_needs_the_modem_ends_at_once_without_one(line: Line, command: tuple[str, ...]) -> None:
+    """Without a ready modem the command ends at once, with the trouble and its cure."""
     line.configure(line_number=NUMBER, credit={"ussd": "*100#"})
     line.sim.do("unplug")
     line.start()
@@ -313,7 +313,7 @@ def test_what_needs_the_modem_ends_at_once_without_one(line: Line, command: tupl
 
 
 def test_pause_holds_and_resume_lets_go(line: Line) -> None:
-    """While paused texts are recorded and judged, and nothing leaves."""
+    """While paused, texts are recorded and judged, and nothing is sent until `resume`."""
     line.start()
     line.wait_state("ready")
     line.cli("pause")
@@ -329,7 +329,7 @@ def test_pause_holds_and_resume_lets_go(line: Line) -> None:
 
 
 def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> None:
-    """A blocked number gets neither what waits for it nor a later answer, until it is unblocked."""
+    """A blocked number gets neither its queued answer nor a later one, until it is unblocked."""
     line.configure(answer={"delay": "2s"})
     line.start()
     line.wait_state("ready")
@@ -342,8 +342,8 @@ def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> Non
     wait_until(lambda: [message["text"] for message in line.submitted()] == [ANSWER])
 
 
-def test_requeue_sends_an_unconfirmed_answer_again_because_a_person_said_so(line: Line) -> None:
-    """The whole text goes out anew, what was counted stays counted, and the act is recorded."""
+def test_requeue_sends_an_unconfirmed_answer_again(line: Line) -> None:
+    """The whole answer goes out again, its first count stays, and the decision is recorded."""
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -358,8 +358,8 @@ def test_requeue_sends_an_unconfirmed_answer_again_because_a_person_said_so(line
 
 
 @pytest.mark.parametrize("command", ["requeue", "cancel"])
-def test_no_contact_is_told_from_no_answer(tmp_path: Path, command: str) -> None:
-    """A slip of the pen ends with 1, as everywhere; a contact that nobody answers is refused with 75."""
+def test_an_unknown_contact_differs_from_one_without_an_answer(tmp_path: Path, command: str) -> None:
+    """An unknown ID ends with 1; a contact without an answer is refused with 75."""
     filled = Filled(tmp_path)
     contact = filled.text("Ma liste", sender="8850")
     with filled.db:
@@ -373,7 +373,7 @@ def test_no_contact_is_told_from_no_answer(tmp_path: Path, command: str) -> None
 
 
 def test_pause_says_how_it_ends_and_what_becomes_stale(tmp_path: Path) -> None:
-    """Whoever pauses a paused line hears who did so before, and since when."""
+    """`pause` of a paused line says who paused it before, and since when."""
     filled = Filled(tmp_path)
     with filled.db:
         first, second = filled.run("pause"), filled.run("pause")
@@ -385,8 +385,8 @@ def test_pause_says_how_it_ends_and_what_becomes_stale(tmp_path: Path) -> None:
     assert re.match("It was paused already since [0-9]+ [A-Z][a-z]+ [0-9:]+, by .+: nothing", second.output)
 
 
-def test_a_text_without_quotes_is_told_how_to_write_it(tmp_path: Path) -> None:
-    """A shell hands over each word on its own: the words are put together, nothing is sent."""
+def test_a_text_without_quotes_is_refused_with_advice(tmp_path: Path) -> None:
+    """A text typed without quotes is several arguments: the error shows it quoted, and nothing is sent."""
     filled = Filled(tmp_path)
     filled.db.close()
     said = filled.run("send", "0470123456", "coucou", "l'ami")
@@ -397,7 +397,7 @@ def test_a_text_without_quotes_is_told_how_to_write_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("typed", "erased"), [("oui", True), ("J", True), ("y", True), ("non", False), ("", False)])
 def test_yes_may_be_said_in_the_languages_of_the_line(tmp_path: Path, typed: str, *, erased: bool) -> None:
-    """`forget` asks once; o, oui, j and ja are as good as y, and everything else leaves it."""
+    """`forget` asks once; o, oui, j and ja mean yes, and everything else means no."""
     filled = Filled(tmp_path)
     filled.text()
     ours, theirs = pty.openpty()
@@ -412,7 +412,7 @@ def test_yes_may_be_said_in_the_languages_of_the_line(tmp_path: Path, typed: str
 
 
 def test_nothing_is_sent_to_a_short_code(tmp_path: Path) -> None:
-    """It is never answered or texted; it can be blocked once it has contacted the line."""
+    """A short code is never answered or texted, and can be blocked once it has contacted the line."""
     filled = Filled(tmp_path)
     filled.db.close()
     said = filled.run("send", "8850", "Bonjour")
@@ -422,8 +422,8 @@ def test_nothing_is_sent_to_a_short_code(tmp_path: Path) -> None:
     assert "never answered" in said.stderr
 
 
-def test_a_phone_that_just_texted_is_told_what_to_do(line: Line) -> None:
-    """`send --answer` refuses a number whose answer waits: that one can be cancelled."""
+def test_send_answer_to_a_number_whose_answer_waits_is_refused(line: Line) -> None:
+    """`send --answer` to a number whose answer waits is refused; the hint says that it can be cancelled."""
     line.configure(answer={"delay": "1h"})
     line.start()
     line.wait_state("ready")
@@ -437,7 +437,7 @@ def test_a_phone_that_just_texted_is_told_what_to_do(line: Line) -> None:
 
 
 def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:
-    """It goes out over the network and in again, and the line does not answer itself."""
+    """The self-test goes out over the network and comes in again, and the line does not answer it."""
     line.start()
     line.wait_state("ready")
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "selftest"]
@@ -452,8 +452,8 @@ def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:
     wait_until(lambda: line.rows("SELECT reason FROM contacts") == [("own_number",)])
 
 
-def test_a_number_need_not_stand_on_the_command_line(tmp_path: Path) -> None:
-    """With `-` for the number each command that takes one reads it from the first line of its input."""
+def test_a_number_can_come_from_the_standard_input(tmp_path: Path) -> None:
+    """Each command that takes a number reads it from the first line of its input if `-` is given."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.text()

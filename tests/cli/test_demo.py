@@ -1,4 +1,4 @@
-"""The demo: the first thing that a newcomer runs."""
+"""`hotlined demo`, the first command that a newcomer runs."""
 
 import os
 import shlex
@@ -21,12 +21,12 @@ COMMAND = [sys.executable, "-m", "hotlined", "demo"]
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Return what a demo left in its temporary folder."""
+    """Return the files that a demo left in its temporary folder."""
     return [path.name for path in folder.iterdir()]
 
 
 def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None:
-    """Without a terminal it prints plain lines: what comes in, why, what goes out, a summary."""
+    """Without a terminal the demo prints plain lines: contacts, verdicts, answers, and a summary."""
     done = subprocess.run(
         COMMAND,
         env=os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "C.UTF-8"},
@@ -47,7 +47,7 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
 
 
 def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
-    """With --web its line is shown at a port of this machine until Ctrl-C; it speaks the language of the locale."""
+    """`demo --web` serves the pages at a local port until Ctrl-C, in the language of the locale."""
     environment = os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "fr_BE.UTF-8", "PYTHONUTF8": "1"}
     with subprocess.Popen([*COMMAND, "--web"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout
@@ -79,7 +79,7 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
 
 
 def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Ctrl-C, or the terminal going away, ends daemon and simulator and takes the folder away."""
+    """Ctrl-C or the loss of the terminal ends daemon and simulator and removes the folder."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         with subprocess.Popen(
             COMMAND, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
@@ -90,16 +90,18 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
         assert left_behind(tmp_path) == []
 
 
-def test_a_folder_to_keep_is_meant_from_where_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The daemon finds the modem of a demo that is kept in a folder without a path: its port is not below twice."""
+def test_a_folder_to_keep_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demo that is kept in a relative folder finds its modem's port there."""
     monkeypatch.chdir(tmp_path)
     with _folder(Path("kept")) as folder:
         assert folder == tmp_path / "kept"
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["nothing stays", "kept"])
-def test_what_to_try_next_works_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keep: bool) -> None:
-    """The commands at the end are typed where the person stands, which is not where scripts/demo went."""
+def test_the_suggested_commands_work_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keep: bool
+) -> None:
+    """The commands that the demo prints at its end work in any folder, not only in that of scripts/demo."""
     folder = tmp_path / "new folder"
     if keep:
         filled = Filled(tmp_path)
@@ -126,7 +128,7 @@ def test_what_to_try_next_works_from_anywhere(tmp_path: Path, monkeypatch: pytes
 def test_without_its_library_the_demo_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, module: str, package: str
 ) -> None:
-    """An installation without the libraries of the demo, as a Pi's is, ends with 1 and where the demo runs."""
+    """Without the libraries of the demo, as on a Pi, it ends with 1 and says where it runs."""
     monkeypatch.setitem(sys.modules, module, None)
     done = CliRunner().invoke(main, ["demo", "--web"])
 
@@ -137,7 +139,7 @@ def test_without_its_library_the_demo_says_what_to_do(
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
-    """A folder to keep the log in has to be a new one."""
+    """`--keep` refuses a folder that already exists."""
     precious = tmp_path / "main.yaml"
     precious.write_text("answer: {text: mine}")
     done = subprocess.run([*COMMAND, "--keep", str(tmp_path)], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Help and completion: every group shows an example that runs, and three shells complete what there is."""
+"""Help and completion: each group's example runs, and three shells complete commands and values."""
 
 import os
 import re
@@ -29,7 +29,7 @@ installed = needs_allowance(PROGRAM.exists(), "no hotlined is installed beside t
 def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line with two contacts, one of them tagged."""
     filled = Filled(tmp_path)
-    shutil.copy(filled.config, tmp_path / "config.yaml")  # as it is called in a checkout
+    shutil.copy(filled.config, tmp_path / "config.yaml")  # the name that a checkout has for it
     with filled.db:
         filled.text()
         decisions.tag(filled.db, filled.call(), "excuses", "somebody", filled.now())
@@ -48,12 +48,12 @@ def groups(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tu
 
 GROUPS = dict(groups())
 WITHOUT = {"hub": 69, "fleet": 75, "status": 69}
-"""How an example ends where there is no hub, no fleet, no daemon."""
+"""The exit code of an example without a hub, a fleet or a daemon."""
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)
 def test_every_group_has_an_example_that_runs(line: Filled, path: tuple[str, ...]) -> None:
-    """The example in a group's help is a command of that group, and runs as far as a line without a daemon goes."""
+    """The example in a group's help is a command of that group, and runs on a line without a daemon."""
     found = re.search(r"Example:\s+hotlined (.+)", GROUPS[path].help or "")
     assert found
     words = shlex.split(found[1])
@@ -82,7 +82,7 @@ def test_help_is_a_word_too(words: str) -> None:
 
 @pytest.mark.parametrize("words", ["nope", "log nope", "db nope"])
 def test_help_of_nothing_is_a_usage_error(words: str) -> None:
-    """A command that there is not has no help."""
+    """`help` of an unknown command is a usage error."""
     assert CliRunner().invoke(main, ["help", *words.split()]).exit_code == 2
 
 
@@ -155,7 +155,7 @@ def test_help_is_of_the_line_that_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_has_its_script(shell: str) -> None:
-    """The script asks hotlined itself what completes a line."""
+    """Each shell's script asks hotlined itself for completions."""
     done = CliRunner().invoke(main, ["completion", shell])
 
     assert done.exit_code == 0
@@ -175,12 +175,12 @@ LINES = {
     "hotlined --config none.yaml show ": [],
     "hotlined completion z": ["zsh"],
 }
-"""What is typed, and what completes it."""
+"""Typed words, and their completions."""
 
 
 @pytest.mark.parametrize(("typed", "words"), LINES.items(), ids=LINES)
-def test_the_program_says_what_completes(line: Filled, typed: str, words: list[str]) -> None:
-    """Commands, values, numbers and tags are completed; where nothing can be read, nothing is, without a word."""
+def test_completions_come_from_the_program(line: Filled, typed: str, words: list[str]) -> None:
+    """Commands, values, numbers and tags are completed; an unreadable database gives neither them nor an error."""
     cursor = str(typed.count(" "))
     done = subprocess.run(
         [sys.executable, "-m", "hotlined"],
@@ -199,7 +199,7 @@ def test_the_program_says_what_completes(line: Filled, typed: str, words: list[s
 @needs("bash")
 @installed
 def test_bash_completes(line: Filled) -> None:
-    """By the script that it is told to read, bash completes each line so."""
+    """Bash completes each command line with the printed script."""
     script = [
         'eval "$(hotlined completion bash)"',
         'ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _hotlined_completion hotlined',
@@ -221,7 +221,7 @@ def test_bash_completes(line: Filled) -> None:
 
 
 def asked(line: Filled, *shell: str) -> str:
-    """Return what a shell with nothing set up prints for the last of its arguments, which it runs."""
+    """Return the program's output to a bare shell that completes the last of these arguments."""
     done = subprocess.run(
         shell,
         env=os.environ
@@ -242,7 +242,7 @@ def asked(line: Filled, *shell: str) -> str:
     ("typed", "words"), [("hotlined re", ["requeue", "resume", "review"]), ("hotlined tag 1 e", ["excuses"])]
 )
 def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
-    """What fish is told to read completes commands, with what they do, and tags."""
+    """Fish completes commands, with their descriptions, and tags."""
     shown = asked(line, "fish", "-c", f"hotlined completion fish | source; complete -C '{typed}'")
 
     assert sorted(each.split("\t")[0] for each in shown.splitlines()) == words
@@ -251,7 +251,7 @@ def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
 @needs("zsh")
 @installed
 def test_zsh_completes(line: Filled) -> None:
-    """A zsh that was never set up knows who completes hotlined, and one that was is not set up again."""
+    """Zsh completes hotlined with and without a set-up of its completions, which is not done twice."""
     turn_on = 'eval "$(hotlined completion zsh)"; echo $_comps[hotlined]'
     ours = "compdef() { echo $1 $2 }; compinit() { echo again }; "
 

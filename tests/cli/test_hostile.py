@@ -1,4 +1,4 @@
-"""Hostile text through every output that there is: shown or escaped, never interpreted, and never near a shell."""
+"""Hostile text through every output: shown or escaped, never interpreted, and never given to a shell."""
 
 import ast
 import csv
@@ -28,7 +28,7 @@ from hotlined.simulator import pdus
 from hotlined.words.harmless import harmless
 
 ROOT = Path(__file__).parents[2]
-MARK = "obeyed"  # the file that a shell would make
+MARK = "obeyed"  # the file that a shell would create
 TEXTS = {
     "escape sequences": "\x1b[2J\x1b]0;title\x07\x1b[31mred\x9b31m\x1bP+q\x1b\\",
     "C0": "".join(map(chr, range(32))),
@@ -65,7 +65,7 @@ NAMES = {
     "CSV": '",=1"',
     "-": "-1;id|sh",
 }
-"""Who sends some of them: an alphanumeric originator, eleven characters."""
+"""Alphanumeric originators of some of the texts, eleven characters at most."""
 
 OUTPUTS = (
     "tag {contact} troll", "keep {contact}", "log -n 0", "log -n 0 --json", "log -n 0 --csv", "log -n 0 --search a",
@@ -74,26 +74,29 @@ OUTPUTS = (
     "export --json -- {originator}", "stats", "stats --json", "stats --csv", "stats --by day", "status", "limits",
     "alerts --dry-run", "db check --full", "evidence -- {originator}",
 )  # fmt: skip
-"""What prints, in this order: what is kept is shown after. With a place to fill in it is asked of each text."""
+"""The commands that print received text, in the order in which they run: contacts are kept before `--kept` lists them.
+
+One with a placeholder runs once for each text.
+"""
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "pause", "resume", "requeue", "cancel",
     "send", "sim", "selftest", "review", "purge", "forget", "simulate", "config", "text",
     "completion", "help", "web", "metrics", "fleet",
 }  # fmt: skip
-"""Commands that print nothing received, or have tests of their own: `sim balance`, `review`, completion, `web`."""
+"""Commands that print no received text, or have tests of their own: `sim balance`, `review`, completion, `web`."""
 
 
 EVIDENCE_TAGS = {
     *("head", "body", "main", "h1", "h2", "h3", "p", "table", "tr", "th", "td", "strong", "br", "section", "article"),
     *("blockquote", "bdi", "ul", "li", "dl", "dt", "dd", "div", "code", "kbd", "footer", "html"),
 }
-"""What may stand on the page of `evidence`."""
+"""Elements allowed on the page of `evidence`."""
 
 TABLE = {name for names in COMMANDS.values() for name in names}
 
 
 def obeyed(shown: str) -> set[str]:
-    """Return the characters that a terminal would obey, or would not show, but for newlines and joiners of emoji."""
+    """Return the characters that a terminal would obey or not show, except newlines and joiners of emoji."""
     return {
         character
         for character in re.sub("(?<=👩)\u200d(?=[👩👧])", "", shown)
@@ -102,7 +105,7 @@ def obeyed(shown: str) -> set[str]:
 
 
 def as_received(text: str) -> str:
-    """Return a text as it is to be kept: a half of a pair has become U+FFFD."""
+    """Return a text as it is stored: half of a surrogate pair has become U+FFFD."""
     return text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace")
 
 
@@ -116,12 +119,12 @@ def receive(line: Filled, name: str, originator: str) -> None:
 
 
 class Crowd(Filled):
-    """A line that was sent each text by a hostile name and by a number, answered that, and was sent it again."""
+    """A line that got each text from a hostile name and from a number, answered, and got each again."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.texts: dict[int, str] = {}
-        """By their contacts."""
+        """By the IDs of their contacts."""
         self.senders: list[tuple[int, str]] = []
         """The first contact of each text, and the number that sent it, too."""
         self._shown: dict[str, list[tuple[str, str]]] = {}
@@ -136,16 +139,16 @@ class Crowd(Filled):
             self.texts |= dict.fromkeys(range(newest - 2, newest + 1), as_received(TEXTS[name]))
 
     def shown(self, command: str) -> list[tuple[str, str]]:
-        """Return what a command prints, with the text that it was asked of; each is run once."""
+        """Return the output of a command for a text; each command runs once."""
         if command not in self._shown:
             asked = self.senders if "{" in command else self.senders[:1]
             self._shown[command] = [(self.texts[first], self._output(command, first)) for first, _ in asked]
         return self._shown[command]
 
     def _output(self, command: str, first: int) -> str:
-        """Run a command: it does what it was asked, or says that no daemon runs."""
+        """Run a command that succeeds, or reports that no daemon runs."""
         row = self.db.the("SELECT originator FROM contacts WHERE id = ?", first)
-        if command.startswith("evidence"):  # octets; what is in them is looked at elsewhere
+        if command.startswith("evidence"):  # bytes; a test below looks into them
             return self.evidence(row["originator"], self.folder / f"evidence{first}").stderr
         places = {"contact": first, "originator": row["originator"]}
         result = self.run(*(word.format(**places) for word in command.split()), env={"COLUMNS": "120"})
@@ -155,7 +158,7 @@ class Crowd(Filled):
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
-    """Give a line that was sent every hostile text."""
+    """Give a line that got every hostile text."""
     line = Crowd(tmp_path_factory.mktemp("crowd"))
     with line.db:
         yield line
@@ -164,21 +167,21 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
 # ---- every command
 
 
-def test_every_command_is_known_to_show_text_or_not() -> None:
-    """A new command stands in one of the two tables."""
+def test_every_command_is_in_a_table_of_outputs() -> None:
+    """Each command is listed either as printing received text or as not printing it."""
     assert {command.partition(" ")[0] for command in OUTPUTS} | SHOW_NO_TEXT >= TABLE
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
 def test_no_output_obeys_a_text(crowd: Crowd, command: str) -> None:
-    """No control, no override of direction, nothing invisible is left in what is printed."""
+    """The output has no control character, no bidi override and no invisible character."""
     for text, shown in crowd.shown(command):
         assert shown
         assert not obeyed(shown.replace("\r\n", "\n")), ascii(text)
 
 
 def contacts_in(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every contact in what was printed, however deep it stands."""
+    """Yield every contact in a JSON output, at any depth."""
     if isinstance(value, dict) and {"originator", "text"} <= value.keys():
         yield value
     elif isinstance(value, dict | list):
@@ -188,7 +191,7 @@ def contacts_in(value: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("command", [command for command in OUTPUTS if "--json" in command])
 def test_json_is_ascii_and_keeps_the_text(crowd: Crowd, command: str) -> None:
-    """Every line is an object in ASCII; where a text stands in it, it is exactly what was received."""
+    """Each line is a JSON object in ASCII, and the texts in it are exactly those received."""
     found = set()
     for _, shown in crowd.shown(command):
         objects = [json.loads(each) for each in shown.splitlines()]
@@ -202,8 +205,8 @@ def test_json_is_ascii_and_keeps_the_text(crowd: Crowd, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["log -n 0", "show {contact}"])
-def test_a_text_is_shown_as_what_it_is(crowd: Crowd, command: str) -> None:
-    """What people read is the text itself or its escapes, as much as fits the line."""
+def test_a_text_is_shown_itself_or_escaped(crowd: Crowd, command: str) -> None:
+    """People read the text itself or its escapes, as far as it fits the line."""
     shown = crowd.shown(command)
     for place, (first, _) in enumerate(crowd.senders):
         expected = harmless(crowd.texts[first])[:12].strip()
@@ -217,7 +220,7 @@ def test_a_text_is_shown_as_what_it_is(crowd: Crowd, command: str) -> None:
 
 @pytest.mark.parametrize("command", [command for command in OUTPUTS if "--csv" in command])
 def test_no_cell_is_calculated(crowd: Crowd, command: str) -> None:
-    """No cell of a sheet begins like a formula but numbers, and each row has the columns of the first."""
+    """No cell of a CSV file begins like a formula, except numbers; each row has as many columns as the first."""
     ((_, shown),) = crowd.shown(command)
     rows = list(csv.reader(io.StringIO(shown, newline="")))
 
@@ -226,8 +229,8 @@ def test_no_cell_is_calculated(crowd: Crowd, command: str) -> None:
         assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")) or re.fullmatch(r"-?[0-9.]+", cell)
 
 
-def test_a_page_quotes_nobody(crowd: Crowd) -> None:
-    """The page of `stats` holds neither a text nor the name of a sender."""
+def test_the_page_of_statistics_quotes_no_text(crowd: Crowd) -> None:
+    """The page of `stats` has neither a text nor the name of a sender."""
     written = crowd.run("stats", "--html", "-").stdout
 
     assert not obeyed(written)
@@ -238,8 +241,8 @@ def test_a_page_quotes_nobody(crowd: Crowd) -> None:
 
 
 @pytest.mark.parametrize("sender", ["a name", "a number"])
-def test_evidence_shows_a_text_and_obeys_nothing(crowd: Crowd, sender: str) -> None:
-    """On its page a text is text: no tag, no link, no override of direction, and its data keeps it exactly."""
+def test_evidence_shows_a_text_harmlessly(crowd: Crowd, sender: str) -> None:
+    """The page of evidence has texts without a tag, link or bidi override of theirs; its data keep them exactly."""
     if sender == "a name":
         crowd.shown("evidence -- {originator}")
     for first, number in crowd.senders:
@@ -251,7 +254,7 @@ def test_evidence_shows_a_text_and_obeys_nothing(crowd: Crowd, sender: str) -> N
 
 
 def look_at_evidence(folder: Path, text: str) -> None:
-    """See that what `evidence` wrote holds a text, and nothing of it is obeyed."""
+    """Check that the files of `evidence` have a text in harmless form."""
     page = (folder / "evidence.html").read_text("utf-8")
     inside = page.partition("</style>")[2]
     assert not obeyed(page)
@@ -268,8 +271,8 @@ def look_at_evidence(folder: Path, text: str) -> None:
         assert not [cell for cells in rows for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
-def test_completion_offers_nothing_that_a_shell_obeys(crowd: Crowd) -> None:
-    """A word that is put on a command line, where Enter runs it, is letters, digits and a few signs."""
+def test_completions_are_harmless_to_a_shell(crowd: Crowd) -> None:
+    """A completed word has only letters, digits and a few signs: Enter would run anything else."""
     asked = {
         "_HOTLINED_COMPLETE": "bash_complete",
         "COMP_WORDS": "hotlined show ",
@@ -285,11 +288,11 @@ def test_completion_offers_nothing_that_a_shell_obeys(crowd: Crowd) -> None:
     assert all(re.fullmatch(r"\w[\w.-]*|[+~]\w+", word) for word in offered)
 
 
-# ---- on a terminal, and while one looks on
+# ---- on a terminal, and while it is followed
 
 
 def test_a_terminal_gets_no_sequence_but_colours(crowd: Crowd) -> None:
-    """On a terminal the list has colours of its own, and nothing of the texts'."""
+    """On a terminal the list has its own colours and no escape sequence of a text."""
     ours, theirs = pty.openpty()
     shown = b""
     with os.fdopen(ours, "rb", buffering=0) as screen:
@@ -301,7 +304,7 @@ def test_a_terminal_gets_no_sequence_but_colours(crowd: Crowd) -> None:
                 env=os.environ | {"COLUMNS": "100", "TERM": "xterm"},
                 check=True,
             )
-        with suppress(OSError):  # a pseudo-terminal ends so
+        with suppress(OSError):  # the end of a pseudo-terminal
             while octets := screen.read(4096):
                 shown += octets
 
@@ -309,8 +312,8 @@ def test_a_terminal_gets_no_sequence_but_colours(crowd: Crowd) -> None:
     assert not obeyed(re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n"))
 
 
-def test_a_follower_is_told_no_sequence(crowd: Crowd) -> None:
-    """What `log --follow` prints is as harmless as what `log` does."""
+def test_a_follower_gets_no_escape_sequence(crowd: Crowd) -> None:
+    """`log --follow` prints texts as harmless as `log` does."""
     command = [sys.executable, "-m", "hotlined", "--config", str(crowd.config), "log", "--follow"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "100"}) as follower:
         assert follower.stdout
@@ -324,7 +327,7 @@ def test_a_follower_is_told_no_sequence(crowd: Crowd) -> None:
 
 
 class Systemd:
-    """The socket that systemd would listen on, and what was said to it."""
+    """A socket in the place of systemd's, and the messages to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -335,7 +338,7 @@ class Systemd:
         self._reader.start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the socket."""
         self._socket.shutdown(socket.SHUT_RD)
         self._reader.join()
         self._socket.close()
@@ -346,7 +349,7 @@ class Systemd:
 
 
 def test_the_daemon_repeats_no_text(line: Line) -> None:
-    """Neither its log nor systemd's status line holds a control character, or a text, or a whole number."""
+    """Neither the daemon's log nor its status line at systemd has a control character, a text, or a whole number."""
     line.configure(credit={"ussd": "*100#", "pattern": "([0-9]+)"}, modem={"poll_interval": "1s"})
     line.sim.do("ussd", code="*100#", text=f"\x1b[31m\u202e{TEXTS['shell']} 12")
     with closing(Systemd(line.folder / "notify")) as systemd:
@@ -372,11 +375,11 @@ def test_the_daemon_repeats_no_text(line: Line) -> None:
 
 
 def test_no_module_has_a_shell() -> None:
-    """Nothing in the package hands a string to a shell."""
+    """No module gives a string to a shell."""
     shells = {"system", "popen", "getoutput", "getstatusoutput", "create_subprocess_shell"}
     for path in (ROOT / "hotlined").rglob("*.py"):
         source = path.read_text("utf-8")
-        if not any(name in source for name in {*shells, "shell"}):  # to parse them all takes long
+        if not any(name in source for name in {*shells, "shell"}):  # parsing them all is slow
             continue
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call):

@@ -1,4 +1,4 @@
-"""A FILE that a person names: opened by that person, a new one, whole or not there; root's shell opens it for root."""
+"""A FILE that a person names: opened with that person's rights, new, whole or absent; root's is opened by the shell."""
 
 import json
 import os
@@ -27,13 +27,13 @@ COMMANDS = {
     "export": (["export", KEVIN], b"written "),
     "doctor": (["doctor", "--record"], b"# hotlined recording 1\n"),
 }
-"""Each command that writes a FILE: its words before the name, and how what it writes begins."""
+"""Each command that writes a FILE: its words before the name, and the first bytes of the file."""
 
 
 @pytest.fixture
 def house() -> Iterator[Path]:
     """Give a folder with a line of its own user (`state`) and a folder of a member (`home`)."""
-    folder = Path(tempfile.mkdtemp(prefix="hotlined-named-"))  # pytest's own folders let nobody pass
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-named-"))  # pytest's own folders are closed to other users
     folder.chmod(0o755)
     for name, user in (("state", LINE), ("home", MEMBER)):
         (folder / name).mkdir(mode=0o750)
@@ -49,15 +49,15 @@ def house() -> Iterator[Path]:
 
 
 def write(house: Path, words: list[str], user: Person = LINE, **environment: str) -> tuple[int, str, str]:
-    """Run a command of the line; return its exit code, and both its outputs."""
+    """Run a command of the line; return its exit code, stdout and stderr."""
     done = user.hotlined(house / "state/main.yaml", *words, **environment)
     return done.returncode, done.stdout, done.stderr
 
 
 @needs_root
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_file_is_new_and_the_persons_alone(house: Path, name: str) -> None:
-    """It is 0600 and has what the standard output gets else; a second time it is there, and stays as it is."""
+def test_a_file_is_new_and_its_owners_alone(house: Path, name: str) -> None:
+    """The file has mode 0600 and the content that stdout would get; a second run leaves it unchanged."""
     words, begins = COMMANDS[name]
     file = house / "state/named"
     code, said, _ = write(house, [*words, str(file)])
@@ -75,8 +75,8 @@ def test_a_file_is_new_and_the_persons_alone(house: Path, name: str) -> None:
 @needs_root
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder"])
-def test_what_has_the_name_is_not_touched(house: Path, name: str, kind: str) -> None:
-    """A link is not followed, not to what is there and not to what is not; nothing is waited for."""
+def test_an_existing_name_is_not_touched(house: Path, name: str, kind: str) -> None:
+    """An existing link is not followed, broken or not, and a FIFO is not waited for."""
     file, elsewhere = house / "state/named", house / "state/elsewhere"
     elsewhere.write_text("mine")
     if kind == "fifo":
@@ -95,7 +95,7 @@ def test_what_has_the_name_is_not_touched(house: Path, name: str, kind: str) -> 
 @needs_root
 @pytest.mark.parametrize("name", COMMANDS)
 def test_root_names_no_file(house: Path, name: str) -> None:
-    """Behind the installed command it is refused with what to type, and what is typed works: the shell opens it."""
+    """Root's FILE is refused with another command to type: there the shell opens the file."""
     words, begins = COMMANDS[name]
     file = house / "state/named"
     code, said, why = write(house, [*words, str(file)], HOTLINED_FOR_ROOT="1", SUDO_UID=str(MEMBER.uid))
@@ -109,7 +109,7 @@ def test_root_names_no_file(house: Path, name: str) -> None:
 
 @needs_root
 def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
-    """In a container, where root has a database of its own."""
+    """Root may not name a FILE in a container either, where the database is root's own."""
     line = Filled(tmp_path)
     line.db.close()
     done = line.run("metrics", str(tmp_path / "named"))
@@ -120,12 +120,12 @@ def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
 
 @needs_root
 @pytest.mark.parametrize("name", ["db backup", "evidence", "metrics", "stats", "export"])
-def test_a_member_has_no_more_rights_than_his(house: Path, name: str) -> None:
-    """He writes at home, and not where the line's user may; what he could not finish is not there."""
+def test_a_file_is_written_with_the_members_own_rights(house: Path, name: str) -> None:
+    """A member can write a file at home, and not where only the line's user may; an unfinished file is removed."""
     words, begins = COMMANDS[name]
     (house / "home/named").unlink(missing_ok=True)
     code, _, why = write(house, [*words, str(house / "home/named")], MEMBER)
-    if name == "evidence":  # it is a decision, and nobody is there to be asked
+    if name == "evidence":  # evidence is a decision, and no terminal is there to confirm it
         assert (code, (house / "home/named").exists()) == (75, False)
     else:
         assert code == 0, why
@@ -138,8 +138,8 @@ def test_a_member_has_no_more_rights_than_his(house: Path, name: str) -> None:
 
 
 @needs_root
-def test_what_fails_is_taken_away(house: Path) -> None:
-    """Where a command fails after it began, the name is free again."""
+def test_an_unfinished_file_is_removed(house: Path) -> None:
+    """A command that fails after it began removes its file."""
     code, _, _ = write(house, ["evidence", "+33699999999", str(house / "state/named")])
     assert (code, (house / "state/named").exists()) == (1, False)
 
@@ -147,7 +147,7 @@ def test_what_fails_is_taken_away(house: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_folder_that_is_not_there_is_a_sentence(house: Path, name: str) -> None:
-    """It is named, and nothing is printed in place of the file."""
+    """A missing folder is named in a sentence, and nothing is printed instead of the file."""
     code, said, why = write(house, [*COMMANDS[name][0], str(house / "state/none/named")])
 
     assert (code, said) == (1, "")
@@ -156,7 +156,7 @@ def test_a_folder_that_is_not_there_is_a_sentence(house: Path, name: str) -> Non
 
 @needs_root
 def test_half_a_number_makes_no_file(house: Path) -> None:
-    """Whoever types a number with a blank reads that nothing is stored about its beginning."""
+    """A number typed with a blank makes no file: the error says that nothing is stored about its first half."""
     done = write(house, ["export", "0470", str(house / "state/123456")])
 
     assert done[:2] == (0, "Nothing is stored about 0470.\n")
@@ -164,8 +164,8 @@ def test_half_a_number_makes_no_file(house: Path) -> None:
 
 
 @needs_root
-def test_a_disk_that_takes_no_more_leaves_no_half(house: Path) -> None:
-    """A limit on the size of files stands for a full disk."""
+def test_a_full_disk_leaves_no_part_of_a_file(house: Path) -> None:
+    """A file that reaches the limit on file sizes, as on a full disk, is removed."""
     file = house / "state/named"
     code = (
         "import sys; from pathlib import Path; from hotlined import files\n"
@@ -181,8 +181,8 @@ def test_a_disk_that_takes_no_more_leaves_no_half(house: Path) -> None:
 
 
 @needs_root
-def test_what_somebody_puts_there_meanwhile_stays(house: Path) -> None:
-    """What is taken away is what was made, and nothing else that has its name by then."""
+def test_a_file_put_there_meanwhile_stays(house: Path) -> None:
+    """A failed command removes only its own file, not another that has the name by then."""
     code = (
         "import sys; from pathlib import Path; from hotlined import files\n"
         "path = Path(sys.argv[1])\n"
@@ -197,7 +197,7 @@ def test_what_somebody_puts_there_meanwhile_stays(house: Path) -> None:
 
 @needs_root
 def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
-    """It has the copy's name and `.key`; where that is taken there is neither; the database's own names are none."""
+    """A copy of the database has its key beside it (`.key`), or neither exists; the database's names are refused."""
     state = house / "state"
     write_key(state / "hotlined.db", KEY, b"1" * 32)
     give(state)
@@ -216,7 +216,7 @@ def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
 
 @needs_root
 def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
-    """As it stands, also one that cannot be used; one that is not there is not missed."""
+    """A copy of the answer's file, as it is, goes beside a copy of the database; a missing one is no error."""
     state, octets = house / "state", b"\xef\xbb\xbfNon.\r\nArr\xeate\r\n"
     settings = json.loads((state / "main.yaml").read_text()) | {"answer": {"text_file": "main.txt"}}
     (state / "main.yaml").write_text(json.dumps(settings))
@@ -233,7 +233,7 @@ def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
 
 @needs_root
 def test_a_zip_in_a_file_is_whole(house: Path) -> None:
-    """Its sum is printed beside it."""
+    """The ZIP of `evidence` is complete, and its checksum is printed."""
     code, _, said = write(house, ["evidence", KEVIN, str(house / "state/threat.zip")])
     with zipfile.ZipFile(house / "state/threat.zip") as archive:
         assert archive.testzip() is None
@@ -243,8 +243,8 @@ def test_a_zip_in_a_file_is_whole(house: Path) -> None:
     assert re.search("SHA256SUMS.txt is [0-9a-f]{64}", said)
 
 
-def test_the_mark_of_root_is_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whoever runs the tests: what the installed command sets is enough."""
+def test_a_variable_marks_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The variable that the installed command sets marks root, whichever user runs the tests."""
     monkeypatch.setenv(person.FOR_ROOT, "1")
     with pytest.raises(UsageError), files.create(tmp_path / "named"):
         pass

@@ -1,4 +1,4 @@
-"""`hotlined numbers` and `hotlined show NUMBER`: who contacts the line, and when one may next be answered."""
+"""`hotlined numbers` and `hotlined show NUMBER`: who contacts the line, and when a number may next be answered."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ KEYS = ["number", "contacts", "first_at", "last_at", "last_id", "answers", "segm
 KEYS += ["blocked_at", "blocked_by", "opted_out_at"]
 DAY = 86_400.0
 AT_ONCE = {"text": ANSWER, "delay": "0s"}
-NEAR = 900  # seconds: the line's minutes run ahead of the command's clock
+NEAR = 900  # seconds that the line's clock may be ahead of the command's
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 @pytest.fixture
 def busy(line: Filled) -> Filled:
-    """Give a line that was contacted by one who is answered, one who is blocked, one who hides, and by noise."""
+    """Give a line with contacts of an answered number, a blocked one, a withheld one, and noise."""
     line.judge(line.text("Salut"))
     line.send()
     line.judge(line.text("Salut ?", sender=LEA))
@@ -58,12 +58,12 @@ def busy(line: Filled) -> Filled:
 
 
 def listed(line: Filled, *arguments: str) -> list[dict[str, Any]]:
-    """Return what `numbers --json` prints."""
+    """Return the output of `numbers --json`."""
     return [json.loads(each) for each in line.run("numbers", "--json", *arguments).stdout.splitlines()]
 
 
 def asked(line: Filled, number: str, *arguments: str) -> dict[str, Any]:
-    """Return what `show NUMBER --json` prints."""
+    """Return the output of `show NUMBER --json`."""
     result = line.run("show", "--number", number, "--json", *arguments)
     assert result.exit_code == 0, result.output
     return dict(json.loads(result.stdout))
@@ -73,7 +73,7 @@ def asked(line: Filled, number: str, *arguments: str) -> dict[str, Any]:
 
 
 def test_each_number_is_summed_up(busy: Filled) -> None:
-    """Contacts, times, answers and their segments are counted by number; who hides is one; noise is nobody."""
+    """Contacts, times, answers and segments are counted by number; withheld numbers count as one, noise as none."""
     everyone = {each["number"]: each for each in listed(busy)}
 
     assert set(everyone) == {KEVIN, LEA, TOM, None}
@@ -97,13 +97,13 @@ def test_each_number_is_summed_up(busy: Filled) -> None:
         ("-n 0", [TOM, LEA, KEVIN, None]),
     ],
 )
-def test_the_latest_or_most_stand_last(busy: Filled, arguments: str, numbers: list[str | None]) -> None:
-    """--sort says by what they are ordered, and -n keeps the end."""
+def test_the_list_is_sorted_and_ends_with_the_most(busy: Filled, arguments: str, numbers: list[str | None]) -> None:
+    """`--sort` names the order, and `-n` keeps the end of the list."""
     assert [each["number"] for each in listed(busy, *arguments.split())] == numbers
 
 
-def test_what_the_configuration_blocks_is_blocked(tmp_path: Path) -> None:
-    """numbers.blocked counts as much as `hotlined block`."""
+def test_a_number_blocked_in_the_configuration_is_blocked(tmp_path: Path) -> None:
+    """A number of numbers.blocked counts as one that `hotlined block` blocked."""
     filled = Filled(tmp_path, numbers={"blocked": [LEA]})
     with filled.db:
         filled.call()
@@ -113,7 +113,7 @@ def test_what_the_configuration_blocks_is_blocked(tmp_path: Path) -> None:
 
 @pytest.fixture
 def refusing(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line that refuses one who was blocked twice and opted out, two who are blocked, one who opted out."""
+    """Give a line that refuses four: one blocked twice and opted out, two blocked, and one opted out."""
     filled = Filled(tmp_path, answer=AT_ONCE, numbers={"blocked": [LONDON]})
     with filled.db:
         filled.judge(filled.text("Salut"))
@@ -136,16 +136,16 @@ def refusing(tmp_path: Path) -> Iterator[Filled]:
         ("--blocked -n 1", {LEA}),
     ],
 )
-def test_whom_the_line_refuses_is_listed(refusing: Filled, options: str, numbers: set[str]) -> None:
-    """Those who are blocked, also by the configuration, and those who have opted out, known to the line or not."""
+def test_refused_numbers_are_listed(refusing: Filled, options: str, numbers: set[str]) -> None:
+    """Blocked numbers, also those of the configuration, and opted-out ones are listed, with or without contacts."""
     found = listed(refusing, *options.split())
 
     assert {each["number"] for each in found} == numbers
-    assert found[-1]["number"] == LEA  # the last who contacted it
+    assert found[-1]["number"] == LEA  # the latest contact
 
 
 def test_a_refusal_says_by_whom_and_since_when(refusing: Filled) -> None:
-    """The first block counts; who opted out did so alone; `numbers`, `show`, `export` and the desk say the same."""
+    """The first block counts, an opt-out has no author; `numbers`, `show`, `export` and the desk say the same."""
     lea = next(each for each in listed(refusing, "--blocked") if each["number"] == LEA)
     blocked, opted_out = moment(lea["blocked_at"]), moment(lea["opted_out_at"])
     words = f"blocked by anna, {blocked}; opted out, {opted_out}"
@@ -166,14 +166,14 @@ def test_a_refusal_says_by_whom_and_since_when(refusing: Filled) -> None:
     assert refusing.run("numbers", "--opted-out", "-n", "1").stdout.splitlines()[-1].endswith(f"opted out, {opted_out}")
 
 
-def test_nobody_is_refused_is_said(line: Filled) -> None:
-    """Not that nobody has contacted the line."""
+def test_an_empty_list_of_refused_numbers_is_said(line: Filled) -> None:
+    """An empty list of refused numbers differs in words from an empty list of contacts."""
     line.text()
     assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
 
 
-def test_shadow_mode_never_says_that_something_was_sent(tmp_path: Path) -> None:
-    """What it let out is no answer and spent nothing; of a person it is told as what would have gone."""
+def test_shadow_mode_never_says_sent(tmp_path: Path) -> None:
+    """An answer of shadow mode counts neither as an answer nor as segments; it is shown as one that would have gone."""
     filled = Filled(tmp_path, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
@@ -193,7 +193,7 @@ def test_shadow_mode_never_says_that_something_was_sent(tmp_path: Path) -> None:
 
 
 def test_csv_calculates_nothing(busy: Filled) -> None:
-    """The header names the keys of --json, and a number is no sum."""
+    """The CSV's header has the keys of --json, and a spreadsheet does not calculate a number."""
     header, *rows = csv.reader(io.StringIO(busy.run("numbers", "--csv").stdout_bytes.decode(), newline=""))
 
     assert header == KEYS
@@ -206,7 +206,7 @@ def test_csv_calculates_nothing(busy: Filled) -> None:
     [(80, "NUMBER CONTACTS ANSWERS SEGMENTS FIRST LAST STATE"), (40, "NUMBER IN OUT LAST")],
 )
 def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
-    """A narrow terminal gets fewer columns, and the state on a line of its own."""
+    """On a narrow terminal the list has fewer columns and the state on a line of its own."""
     lines = busy.on_a_terminal(columns, "numbers")
 
     assert lines[0].split() == headings.split()
@@ -215,8 +215,8 @@ def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -
     assert lines[-1].startswith("withheld")
 
 
-def test_nobody_is_said(line: Filled) -> None:
-    """People are told that there is nothing; programs get nothing."""
+def test_an_empty_list_is_said(line: Filled) -> None:
+    """People read that there are no numbers; programs get no output."""
     assert line.run("numbers").stdout == "Nobody has contacted the line yet.\n"
     assert line.run("numbers", "--json").stdout == ""
 
@@ -225,7 +225,7 @@ def test_nobody_is_said(line: Filled) -> None:
 
 
 def answered(line: Filled, times: int = 1) -> None:
-    """Answer KEVIN so often, each time long ago."""
+    """Answer KEVIN this many times, long ago."""
     for _ in range(times):
         line.judge(line.text())
         line.send()
@@ -273,10 +273,10 @@ def opted_out(line: Filled) -> None:
         "own",
     ],
 )
-def test_the_policy_says_when(
+def test_the_next_answer_is_by_the_policy(
     line: Filled, before: Callable[[Filled], object], number: str, reason: str, seconds: float | None
 ) -> None:
-    """Whether and when a number may next be answered is what a text that came now would meet."""
+    """`show NUMBER` says whether and when a text that came now would be answered."""
     before(line)
     told = asked(line, number)["next"]
 
@@ -285,8 +285,8 @@ def test_the_policy_says_when(
     assert REASONS[Reason(reason)] in line.run("show", "--number", number).stdout
 
 
-def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
-    """Where the policy says yes, the windows say when there is room, and never where one is too small."""
+def test_the_next_answer_waits_for_its_window(tmp_path: Path) -> None:
+    """A number that the policy would answer waits for room in the windows, or for ever if one is too small."""
     filled = Filled(
         tmp_path, limits={"segments": {"hour": 2, "day": 2, "month": 1}, "reserve_for_new": "0%"}, answer=AT_ONCE
     )
@@ -315,7 +315,7 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     ],
 )
 def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words: str) -> None:
-    """The policy says yes all the same, but when is nobody's to say, and the sheet tells why and the cure."""
+    """While the line is held the policy still says yes, but no time is given; the sheet has the hold and its cure."""
     assert (asked(line, KEVIN)["next"]["in_seconds"], asked(line, KEVIN)["paused"]) == (0, False)
     line.db.connection.execute(f"UPDATE line_state SET {state}")
     told = asked(line, KEVIN)
@@ -327,8 +327,8 @@ def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words
     assert f"  held back    {words}" in shown
 
 
-def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) -> None:
-    """While the daemon lives and knows another SIM in it, `show` says what the daemon would: nobody is answered."""
+def test_another_sim_is_judged_as_the_daemon_does(line: Filled) -> None:
+    """While a running daemon reports another SIM, `show` says that nobody is answered."""
     path = line.folder / "run" / "main" / "status.json"
     path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=True, pass_boottime=boottime())
@@ -341,13 +341,13 @@ def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) ->
     assert asked(line, KEVIN)["next"]["answer"]
 
 
-def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
-    """Who has to wait for another half minute is not told that a text that came now would be answered."""
+def test_the_last_seconds_of_a_cooldown_count(tmp_path: Path) -> None:
+    """During the last half minute of a cooldown `show` does not promise an answer yet."""
     filled = Filled(tmp_path, limits={"cooldown": "24h"}, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-        ahead = asked(filled, KEVIN)["next"]["in_seconds"] - DAY  # of the line's clock to the command's
+        ahead = asked(filled, KEVIN)["next"]["in_seconds"] - DAY  # how far the line's clock is ahead of the command's
         filled.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - ?", (DAY + ahead - 30,))
         shown = filled.run("show", KEVIN).stdout
 
@@ -356,14 +356,14 @@ def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
 
 
 def queued(line: Filled, first: int, count: int) -> None:
-    """Let so many new numbers wait for their answers."""
+    """Let this number of new numbers wait for their answers."""
     for number in range(first, first + count):
         line.judge(line.text("Salut", f"+3247000{number:04}"))
     line.db.connection.execute("UPDATE answers SET due_limit = 0")
 
 
-def test_who_waits_before_goes_first(tmp_path: Path) -> None:
-    """With a window's worth of answers before it the next one waits for the hour after, and it says for how many."""
+def test_answers_that_wait_go_first(tmp_path: Path) -> None:
+    """With a window's worth of waiting answers the next one waits an hour; the number of those before it is shown."""
     filled = Filled(
         tmp_path, limits={"segments": {"hour": 4, "day": 300}}, modem={"send_interval": "0s"}, answer=AT_ONCE
     )
@@ -385,8 +385,8 @@ def test_who_waits_before_goes_first(tmp_path: Path) -> None:
     assert re.search("room +hour's budget: in 3h, day's budget: now, month's budget: now", said)
 
 
-def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None:
-    """A number whose answer is queued is not told that it never gets one."""
+def test_a_queued_answer_is_shown_with_its_time(line: Filled) -> None:
+    """A number with a queued answer reads when it goes, not that there will be none."""
     line.judge(line.text(), delay=0.0)
     line.db.connection.execute(
         "UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", (time.time() + 3600,)
@@ -399,8 +399,8 @@ def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None
     assert re.search("next answer +one is on its way: paused\n", line.run("show", KEVIN).stdout)
 
 
-def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> None:
-    """While the daemon lives and has the line's SIM in it, nothing is held back, whatever the last hold was."""
+def test_a_running_daemon_decides_whether_an_answer_is_held(line: Filled) -> None:
+    """While the daemon runs with the line's SIM nothing counts as held, whatever hold was noted last."""
     line.judge(line.text(), delay=0.0)
     line.db.connection.execute(
         "UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", (time.time() + 3600,)
@@ -419,8 +419,8 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
 
 
 @pytest.mark.parametrize("word", ["Withheld", "masqué", "masque\u0301", "verborgen"])
-def test_who_withholds_the_number_is_nobody(line: Filled, word: str) -> None:
-    """`withheld` is no number, in the words of any list: a sentence says where to look."""
+def test_withheld_is_not_a_number(line: Filled, word: str) -> None:
+    """`withheld` has no sheet of its own: a sentence says where to look."""
     line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (line.call(),))
     result = line.run("show", word)
 
@@ -429,7 +429,7 @@ def test_who_withholds_the_number_is_nobody(line: Filled, word: str) -> None:
 
 
 def test_a_number_has_its_history(busy: Filled) -> None:
-    """However it is written, a number's contacts follow: as the log has them, the newest -n."""
+    """The newest n contacts of a number follow its sheet, however the number is typed."""
     told = asked(busy, "0470/12.34.56")
 
     assert [*told][: len(KEYS)] == KEYS
@@ -443,8 +443,8 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     assert "\nanswers        1 answer, 2 segments\n" in busy.run("show", KEVIN).stdout
 
 
-def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
-    """Segments that went to a number without an answer are said to be those of a person."""
+def test_a_text_by_hand_is_not_an_answer(line: Filled) -> None:
+    """Segments that a person sent to a number without an answer are shown as that person's."""
     plan, now = alphabet.plan(ANSWER), line.now()
     with line.db.transaction():
         answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi", shadow=False)
@@ -453,8 +453,8 @@ def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
     assert "\nanswers        none, but 2 segments by hand\n" in line.run("show", KEVIN).stdout
 
 
-def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
-    """Before a first contact there is no history, but an answer to the question."""
+def test_a_number_without_contacts_has_a_sheet(busy: Filled) -> None:
+    """A number that has never contacted the line has no history, but a next answer."""
     shown = busy.run("show", "+32470111111").stdout
 
     assert shown.endswith("\nIt has not contacted the line.\n")
@@ -462,20 +462,20 @@ def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
     assert "blocked" in busy.run("show", TOM).stdout
 
 
-def test_a_pause_is_said(line: Filled) -> None:
-    """Nobody wonders why nothing is sent."""
+def test_a_pause_is_shown(line: Filled) -> None:
+    """The sheet of a number shows that the line is paused."""
     decisions.pause(line.db, "somebody", line.now())
 
     assert f"`hotlined --config {line.config} resume`" in line.run("show", KEVIN).stdout
 
 
-def test_what_is_no_number_is_a_usage_error(busy: Filled) -> None:
-    """What is neither a number nor a name that contacted the line ends with 2."""
+def test_a_word_that_is_neither_number_nor_name_is_a_usage_error(busy: Filled) -> None:
+    """A word that is neither a number nor a name of a contact ends with 2."""
     assert busy.run("show", "nobody").exit_code == 2
 
 
 def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
-    """What became a pseudonym is summed up with what is still under the number."""
+    """Contacts under the number's pseudonym and those under the number are added up."""
     before = asked(busy, KEVIN)
     with busy.db.transaction():
         name = pseudonym.of(pseudonyms.adopt_key(busy.db), KEVIN)
@@ -489,8 +489,8 @@ def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
     assert asked(busy, name)["contacts"] == 1
 
 
-def test_the_latest_are_the_latest_however_many_texts_one_sends(line: Filled) -> None:
-    """The list of the latest is the end of the whole list, whether few of the newest contacts tell it or all do."""
+def test_the_latest_numbers_are_exact_during_a_flood(line: Filled) -> None:
+    """The list of the latest numbers is the end of the whole list, even if one number sent all the newest contacts."""
     numbers = [f"+3247000000{each}" for each in range(5)]
     contacts = [*numbers, *["+32470999999"] * 2500, *numbers[3:]]
     with line.db.transaction():
@@ -520,10 +520,10 @@ def test_the_latest_are_the_latest_however_many_texts_one_sends(line: Filled) ->
         ("last", 4, 9, "CDA"),
     ],
 )
-def test_the_newest_contacts_tell_who_is_listed(
+def test_the_list_can_be_of_the_newest_contacts_only(
     line: Filled, order: str, among: int, limit: int, expected: str
 ) -> None:
-    """Where the newest alone are to tell, nobody else is listed; what is said of each is the same as ever."""
+    """With `among` only originators of the newest contacts are listed, with the same counts as ever."""
     with line.db.transaction():
         line.db.connection.executemany(
             "INSERT INTO contacts (line, kind, originator, country, line_type, text, segments_received, segments_total,"
@@ -539,8 +539,8 @@ def test_the_newest_contacts_tell_who_is_listed(
 
 @pytest.mark.parametrize("delay", ["0s", "30m"])
 @pytest.mark.parametrize(("waiting", "hour"), [(0, 60), (2, 60), (3, 6), (0, 0), (2, 1)])
-def test_limits_and_show_say_the_same_of_a_number(tmp_path: Path, delay: str, waiting: int, hour: int) -> None:
-    """When a new number and one whose cooldown is over can be answered is one fact, in figures and in words."""
+def test_limits_and_show_agree_on_the_next_answer(tmp_path: Path, delay: str, waiting: int, hour: int) -> None:
+    """`limits` and `show` give the same time to a new number and to one after its cooldown, in figures and in words."""
     limits = {"segments": {"hour": hour, "day": 500, "month": 5000}}
     line = Filled(tmp_path, answer={"text": ANSWER, "delay": delay}, limits=limits, modem={"send_interval": "0s"})
     with line.db:

@@ -1,4 +1,4 @@
-"""What commands print with --json is what docs/output.schema.json promises, in every state of the line."""
+"""The output of commands with --json conforms to docs/output.schema.json, in every state of the line."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ TABLE = dict(
 
 
 def _closed(schema: Any) -> Any:
-    """Return a schema that takes no further properties: what is printed and not promised is a mistake here."""
+    """Return a schema that refuses further properties: unpromised output is an error in these tests."""
     if isinstance(schema, list):
         return [_closed(each) for each in schema]
     if not isinstance(schema, dict):
@@ -45,12 +45,12 @@ CLOSED = _closed(copy.deepcopy(SCHEMA))
 
 @cache
 def definition(name: str) -> jsonschema.Draft7Validator:
-    """Return what holds objects to a definition."""
+    """Return a validator of a definition."""
     return jsonschema.Draft7Validator({"$ref": f"#/definitions/{name}", "definitions": CLOSED["definitions"]})
 
 
 def judge(name: str, document: Any) -> None:
-    """Hold an object to a definition: nothing is missing, nothing is of another kind, nothing is beside it."""
+    """Validate an object: every key is there, of the right kind, and no other key."""
     wrong = jsonschema.exceptions.best_match(definition(name).iter_errors(document))
     assert wrong is None, f"{name}{wrong.json_path.removeprefix('$')}: {wrong.message[:300]}"
 
@@ -64,11 +64,11 @@ def printed(line: Filled, *arguments: str) -> list[Any]:
 
 
 PEOPLE = (("show_number", "show"), ("export", "export"))
-"""The definitions of what is printed about a number, and the command."""
+"""Commands that print about a number, by their definitions."""
 
 
 def judge_all(line: Filled) -> set[str]:
-    """Hold everything that is printed of a line to the schema; return which definitions were met."""
+    """Validate all output about a line; return the definitions that it used."""
     numbers = [row["number"] for row in printed(line, "numbers") if row["number"]]
     contacts = [str(contact["id"]) for contact in printed(line, "log", "-n", "0")]
     asked = [
@@ -109,7 +109,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 
 def fill(line: Filled) -> None:
-    """Receive every kind of contact, judged and not, answered, with tags, decisions and a text by hand."""
+    """Receive every kind of contact, with and without verdict, answer, tags, decisions, and a text by hand."""
     line.judge(line.text())
     line.send()
     line.text("T'es qui ?\x00 ﷽")
@@ -124,8 +124,8 @@ def fill(line: Filled) -> None:
     line.run("block", LEA)
 
 
-def test_the_schema_is_one_and_has_every_command() -> None:
-    """It is draft 7; each command with --json has a row in the documentation and a definition, and no other has one."""
+def test_the_schema_covers_every_command() -> None:
+    """The schema is valid draft 7; exactly the documented commands with --json have definitions."""
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     context = main.make_context("hotlined", ["help"])
     with_json = set()
@@ -138,8 +138,8 @@ def test_the_schema_is_one_and_has_every_command() -> None:
     assert set(TABLE.values()) <= SCHEMA["definitions"].keys()
 
 
-def test_the_schema_is_what_the_types_say() -> None:
-    """`scripts/run schema` has made it of the types in force; the keys of the log stand in the order of its columns."""
+def test_the_schema_is_made_of_the_types() -> None:
+    """The schema is the output of `scripts/run schema`; the log's keys have the order of its columns."""
     definitions = SCHEMA["definitions"]
 
     assert schema.FILE.read_text("utf-8") == schema.made()
@@ -150,13 +150,13 @@ def test_the_schema_is_what_the_types_say() -> None:
     )
 
 
-def test_an_empty_line_prints_what_is_promised(filled: Filled) -> None:
-    """Before anybody has contacted it."""
+def test_an_empty_line_conforms(filled: Filled) -> None:
+    """The output of a line without contacts conforms."""
     assert judge_all(filled) == {"stats", "limits", "status", "text_check"}
 
 
-def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
-    """Whatever came, was decided and was sent, paused and not."""
+def test_a_filled_line_conforms(filled: Filled) -> None:
+    """Every kind of contact, decision and answer conforms, paused and not."""
     fill(filled)
     met = judge_all(filled)
     decisions.pause(filled.db, "somebody", filled.now())
@@ -165,8 +165,8 @@ def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
     assert met >= {"log", "show", "numbers", "show_number", "export", "stats", "limits", "status"}
 
 
-def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
-    """It says which text an answer had, what each text brought, and which text is checked."""
+def test_a_line_with_variants_conforms(tmp_path: Path) -> None:
+    """The output names the text of each answer, the effect of each text, and the text that is checked."""
     line = Filled(tmp_path, answer={"texts": [[ANSWER, "Nee."], "Non."], "by_country": {"NL": "Nee."}})
     fill(line)
     judge_all(line)
@@ -177,8 +177,8 @@ def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", AnswerState)
-def test_an_answer_in_any_state_is_printed_as_promised(answered: Filled, state: AnswerState) -> None:
-    """Each state of an answer, with each state that its segments can have."""
+def test_an_answer_in_any_state_conforms(answered: Filled, state: AnswerState) -> None:
+    """Each state of an answer conforms, with each possible state of its segments."""
     was = answered.db.the("SELECT state FROM answer_segments WHERE id = 1")["state"]
     answered.db.connection.execute("UPDATE answers SET state = ?, reason = 'person' WHERE contact_id = 1", (state,))
     judge_all(answered)
@@ -188,8 +188,8 @@ def test_an_answer_in_any_state_is_printed_as_promised(answered: Filled, state: 
         judge("show", contact)
 
 
-def test_what_was_erased_is_printed_as_promised(filled: Filled) -> None:
-    """Texts that are gone, numbers that are pseudonyms."""
+def test_erased_contacts_conform(filled: Filled) -> None:
+    """Erased texts and pseudonyms conform."""
     fill(filled)
     long_ago = "2020-01-01T00:00:00.000Z"
     filled.db.connection.execute("UPDATE contacts SET received_at = ?, kept_at = NULL", (long_ago,))
@@ -200,8 +200,8 @@ def test_what_was_erased_is_printed_as_promised(filled: Filled) -> None:
     assert judge_all(filled) >= {"log", "show", "numbers"}
 
 
-def test_a_broken_configuration_leaves_what_is_promised(filled: Filled) -> None:
-    """While the file cannot be used, status and limits say what they know, in the same shape."""
+def test_a_broken_configuration_conforms(filled: Filled) -> None:
+    """With a broken configuration status and limits print what they know, in the same shape."""
     fill(filled)
     filled.config.write_text(filled.config.read_text().replace('"answer"', '"colour": 1, "answer"', 1))
     for name in ("status", "limits", "numbers", "stats"):
@@ -209,8 +209,8 @@ def test_a_broken_configuration_leaves_what_is_promised(filled: Filled) -> None:
             judge(name, document)
 
 
-def test_a_missing_database_is_printed_as_promised(filled: Filled) -> None:
-    """Where the database cannot be read its figures are null."""
+def test_a_missing_database_conforms(filled: Filled) -> None:
+    """Without a readable database the figures are null."""
     filled.db.close()
     filled.database.unlink()
     (document,) = printed(filled, "status")
@@ -218,8 +218,8 @@ def test_a_missing_database_is_printed_as_promised(filled: Filled) -> None:
     assert document["queue"] is None
 
 
-def test_a_running_daemon_prints_what_is_promised(line: Line) -> None:
-    """Status of a daemon with a modem, a text by hand, doctor and the simulation of a flood."""
+def test_a_running_daemon_conforms(line: Line) -> None:
+    """Status of a daemon with a modem, a text by hand, doctor and the simulation of a flood conform."""
     line.start()
     line.wait_state("ready")
     subprocess.run(
@@ -242,8 +242,8 @@ def test_a_running_daemon_prints_what_is_promised(line: Line) -> None:
             judge(name, json.loads(row))
 
 
-def test_what_is_printed_and_not_promised_is_found() -> None:
-    """The schema as it is held here takes neither more nor less than it names."""
+def test_unpromised_output_is_found() -> None:
+    """The schema as tightened here accepts neither a missing nor a further key."""
     good = {"check": "port", "verdict": "ok", "seen": "x", "cure": ""}
     judge("doctor", good)
     for wrong in (good | {"more": 1}, {"check": "port"}, good | {"verdict": "fine"}, good | {"seen": None}):
@@ -252,7 +252,7 @@ def test_what_is_printed_and_not_promised_is_found() -> None:
 
 
 def test_the_example_runs_a_command_for_each_threat(filled: Filled, tmp_path: Path) -> None:
-    """Whatever changes about a contact, the command runs once for it, and is handed neither its number nor its text."""
+    """The example program runs its command once for each threat, and hands over neither number nor text."""
     (tmp_path / "bin").mkdir()
     hotlined = tmp_path / "bin/hotlined"
     hotlined.write_text(f'#!/bin/sh\nexec {sys.executable} -m hotlined --config {filled.config} "$@"\n')

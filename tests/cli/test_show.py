@@ -1,4 +1,4 @@
-"""`hotlined show`: what is an ID, what is a number, and the texts that people sent by hand."""
+"""`hotlined show`: IDs, numbers, and texts that people sent by hand."""
 
 import json
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def by_hand(line: Filled, recipient: str = KEVIN, text: str = "Tout va bien.") -
 def test_digits_are_an_id_and_the_rest_a_number(
     line: Filled, typed: str, contact: int | None, number: str | None
 ) -> None:
-    """Digits alone are the ID of a contact unless they begin with 0; + and 0 begin a number, letters are a name."""
+    """Digits alone are a contact's ID unless they begin with 0; + and 0 begin a number, letters are a name."""
     said = json.loads(line.run("show", typed, "--json").stdout)
 
     assert (said.get("id"), said.get("number")) == (contact, number)
@@ -70,8 +70,8 @@ def test_digits_are_an_id_and_the_rest_a_number(
         ("nobody", 2, "nobody"),
     ],
 )
-def test_what_is_neither_is_told_how_it_is_typed(line: Filled, typed: str, code: int, words: str) -> None:
-    """A number without its + or 0 would be an ID: who types one, or a short code, reads what to type."""
+def test_a_number_without_its_plus_is_refused_with_advice(line: Filled, typed: str, code: int, words: str) -> None:
+    """A number without + or 0, or a short code, is not taken for an ID: the error says what to type."""
     result = line.run("show", *typed.split())
 
     assert result.exit_code == code
@@ -79,7 +79,7 @@ def test_what_is_neither_is_told_how_it_is_typed(line: Filled, typed: str, code:
 
 
 def test_a_text_by_hand_has_an_id_of_its_own(line: Filled) -> None:
-    """The same ID stands in the log, with the person, with the contact and in `export`; no contact has it."""
+    """A text by hand has one ID in the log, in `show` of person and contact, and in `export`; no contact has it."""
     shown = by_hand(line)
     listed = json.loads(line.run("log", "--by-hand", "--json").stdout)
     whole = json.loads(line.run("show", shown, "--json").stdout)
@@ -97,7 +97,7 @@ def test_a_text_by_hand_has_an_id_of_its_own(line: Filled) -> None:
 
 
 def test_a_text_by_hand_is_cancelled_and_sent_again_by_its_id(line: Filled) -> None:
-    """Its ID does not mean the contact with that number, and who decided stands among the events about its number."""
+    """The ID of a text by hand differs from a contact's; events about its number name who decided."""
     other, shown = by_hand(line, LEA), by_hand(line)
     cancelled = line.run("cancel", shown)
     again = line.run("cancel", shown)
@@ -125,8 +125,8 @@ def lines(line: Filled, *arguments: str) -> list[str]:
 
 
 @pytest.mark.parametrize("verb", ["cancel", "requeue"])
-def test_a_text_by_hand_that_there_is_not_is_told(line: Filled, verb: str) -> None:
-    """The answer to a contact is none of them, though it has the number: each has its own IDs."""
+def test_an_unknown_text_by_hand_is_refused(line: Filled, verb: str) -> None:
+    """An answer's ID is not that of a text by hand, even if the number is the same."""
     line.judge(1)
     answer = line.db.value("SELECT id FROM answers")
     result = line.run(verb, f"h{answer}")

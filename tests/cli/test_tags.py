@@ -1,4 +1,4 @@
-"""`hotlined tag` and `review`: what people say about contacts."""
+"""`hotlined tag` and `review`: people's judgements of contacts."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def tags(line: Filled) -> list[list[str]]:
 
 
 def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
-    """A tag shows in the log, the filter finds it, and both decisions are recorded with who made them."""
+    """A tag shows in the log and is found by the filter; both decisions are recorded with their author."""
     line.text()
     env = {"SUDO_UID": "1", "SUDO_USER": "greta"}
     greta = user_name(1)
@@ -83,8 +83,8 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
         *(("insults", "insult"), ("treat", "threat"), ("jokes", "joke"), ("désole", "désolé")),
     ],
 )
-def test_a_word_that_is_nearly_another_tag_is_asked_about(line: Filled, word: str, known: str) -> None:
-    """What differs by a letter, or by the language, would be counted apart: without a terminal it is refused."""
+def test_a_word_close_to_a_tag_is_refused_without_a_terminal(line: Filled, word: str, known: str) -> None:
+    """A word that differs from a tag by a letter or the language needs `--new`: it would be counted apart."""
     line.text()
     for tag in ("joke", "désolé"):
         assert line.run("tag", "1", tag).exit_code == 0
@@ -99,16 +99,16 @@ def test_a_word_that_is_nearly_another_tag_is_asked_about(line: Filled, word: st
 
 
 @pytest.mark.parametrize("word", ["encore-une_fois", "love", "x", "thanks", "menu"])
-def test_a_word_of_its_own_is_asked_about_by_nobody(line: Filled, word: str) -> None:
-    """A new tag is a new tag."""
+def test_a_new_word_is_taken_without_a_question(line: Filled, word: str) -> None:
+    """A word unlike any tag becomes a new tag."""
     line.text()
 
     assert line.run("tag", "1", word).exit_code == 0
 
 
 @pytest.mark.parametrize(("said", "put_on"), [("y", "threat"), ("n", "treat"), ("", "treat")])
-def test_at_a_terminal_a_person_says_which_tag_is_meant(line: Filled, said: str, put_on: str) -> None:
-    """Yes takes the tag that is there already; anything else is a new one."""
+def test_a_person_says_at_a_terminal_which_tag_is_meant(line: Filled, said: str, put_on: str) -> None:
+    """Yes takes the existing tag; any other reply makes a new one."""
     line.text()
     ours, theirs = pty.openpty()
     os.write(ours, f"{said}\n".encode())
@@ -125,8 +125,8 @@ def test_at_a_terminal_a_person_says_which_tag_is_meant(line: Filled, said: str,
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("tag", TAG_KEYS.values())
-def test_the_word_of_a_key_can_be_typed_as_it_is_shown(language: Language, tag: str) -> None:
-    """What stands beside a key is a tag in every language, and means the same tag where another language is spoken."""
+def test_the_word_beside_a_key_can_be_typed(language: Language, tag: str) -> None:
+    """The word shown beside a key of `review` can be typed in any language and means the same tag."""
     with speaking(language):
         shown = tag_in_words(tag)
         assert review.tag_meant(shown) == tag
@@ -135,7 +135,7 @@ def test_the_word_of_a_key_can_be_typed_as_it_is_shown(language: Language, tag: 
 
 
 def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
-    """Letters with accents are the same word composed or not."""
+    """A word with accents is one tag, whether its letters are composed or not."""
     line.text()
     line.run("tag", "1", "de\u0301sole\u0301")
 
@@ -143,8 +143,8 @@ def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
 
 
 @pytest.mark.parametrize("word", ["à voir", "", " ", "-x", "a,b", "x" * 41, "\x1b[2J", "\udcff"])
-def test_what_is_no_word_is_refused(line: Filled, word: str) -> None:
-    """A tag is one word: anything else ends with 2 and changes nothing."""
+def test_a_tag_is_one_word(line: Filled, word: str) -> None:
+    """A tag that is not a single word ends with 2 and changes nothing."""
     line.text()
 
     assert line.run("tag", "--", "1", word).exit_code == 2
@@ -157,12 +157,12 @@ def test_what_is_no_word_is_refused(line: Filled, word: str) -> None:
      "review --key q=quit", "review --key k=keen", "review --key ab=c", "review --key a", "review --key a="],
 )  # fmt: skip
 def test_half_a_tag_is_a_usage_error(line: Filled, arguments: str) -> None:
-    """`tag` takes ID and WORD; `review` takes keys that are free, on a terminal alone."""
+    """`tag` needs ID and WORD; `review` needs free keys and a terminal."""
     assert line.run(*arguments.split()).exit_code == 2
 
 
 @pytest.mark.parametrize("remove", [(), ("--remove",)], ids=["on", "off"])
-def test_there_has_to_be_a_contact(line: Filled, remove: tuple[str, ...]) -> None:
+def test_an_unknown_contact_cannot_be_tagged(line: Filled, remove: tuple[str, ...]) -> None:
     """An unknown contact ends with 1 and a sentence."""
     result = line.run("tag", "7", "x", *remove)
 
@@ -173,7 +173,7 @@ def test_there_has_to_be_a_contact(line: Filled, remove: tuple[str, ...]) -> Non
 
 
 def react(line: Filled) -> list[int]:
-    """Answer KEVIN, let him and others text, and return the ids of the reactions."""
+    """Answer KEVIN, let him and others text, and return the IDs of the reactions."""
     line.text("too early")
     line.judge(1)
     line.send()
@@ -186,7 +186,7 @@ def react(line: Filled) -> list[int]:
 
 
 def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
-    """Texts from an answered number in the day after its answer was sent are reactions, while they have no tag."""
+    """Untagged texts from an answered number in the day after its answer are reactions."""
     first, *others = react(line)
 
     assert [*queue(line.db)] == [*others[::-1], first]
@@ -195,9 +195,9 @@ def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
 
 
 def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: Callable[[], object] = bool) -> str:
-    """Run `review` on a terminal, press a key at each question, and return what it shows.
+    """Run `review` on a terminal, press a key at each question, and return its output.
 
-    `meanwhile` is done before the first key.
+    `meanwhile` is called before the first key.
     """
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "review", *arguments]
@@ -212,7 +212,7 @@ def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: C
                 if number == 1:
                     meanwhile()
                 os.write(ours, key.encode())
-            with suppress(OSError):  # a pseudo-terminal ends so
+            with suppress(OSError):  # the end of a pseudo-terminal
                 while octets := _read(ours):
                     shown += octets
         except BaseException:
@@ -230,7 +230,7 @@ def _read(screen: int) -> bytes:
 
 
 def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
-    """Each untagged reaction is shown harmless with its keys, and each key does what it says, at once."""
+    """Each untagged reaction is shown harmless with its keys; each key acts at once."""
     third, second, first = react(line)
     shown = walk(line, "a", "i", "s")
 
@@ -244,8 +244,8 @@ def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
     assert [tags(line)[contact - 1] for contact in (first, second, third)] == [["apology"], ["insult"], []]
 
 
-def test_a_key_that_means_nothing_is_answered(line: Filled) -> None:
-    """Whoever presses another key hears so, with the keys that there are, and nothing is tagged."""
+def test_an_unknown_key_lists_the_keys(line: Filled) -> None:
+    """A key without a meaning lists the keys that have one; nothing is tagged."""
     react(line)
     shown = walk(line, "x", "q")
 
@@ -254,8 +254,8 @@ def test_a_key_that_means_nothing_is_answered(line: Filled) -> None:
 
 
 @pytest.mark.parametrize("quitting", ["q", "\x03", "\x04"])
-def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
-    """The key u undoes the last key, a tag or a skip, as often as there is one; q, Ctrl-C and Ctrl-D end it."""
+def test_the_last_keys_can_be_undone(line: Filled, quitting: str) -> None:
+    """The key u undoes the last tag or skip, and again the one before; q, Ctrl-C and Ctrl-D end the review."""
     _, second, first = react(line)
     shown = walk(line, "u", "i", "s", "u", "u", "a", "o", quitting)
 
@@ -267,7 +267,7 @@ def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
 
 
 def test_keys_can_have_other_words(line: Filled) -> None:
-    """--key gives a key a word, a new key or one that has another."""
+    """`--key` gives a key another word, or a new key a word."""
     _, second, first = react(line)
     shown = walk(line, "e", "a", "q", arguments=("--key", "e=excuses", "--key", "a=Amour"))
 
@@ -275,8 +275,8 @@ def test_keys_can_have_other_words(line: Filled) -> None:
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["excuses"], ["amour"]]
 
 
-def test_what_was_erased_meanwhile_is_passed_over(line: Filled) -> None:
-    """A contact or a text that goes while others are looked at is not asked about."""
+def test_a_contact_erased_meanwhile_is_skipped(line: Filled) -> None:
+    """A contact or text that is erased during the review is skipped."""
     third, second, first = react(line)
 
     def erase() -> None:
@@ -290,7 +290,7 @@ def test_what_was_erased_meanwhile_is_passed_over(line: Filled) -> None:
 
 
 def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
-    """The key k keeps the contact and asks again, t tags it as a threat; u takes back a tag, and never the keeping."""
+    """The key k keeps the contact and asks again, t tags it as a threat; u takes back a tag, never the keeping."""
     _, second, first = react(line)
     shown = walk(line, "k", "t", "k", "u", "i", "q")
 
@@ -303,8 +303,8 @@ def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
     assert not line.db.value("SELECT count(*) FROM events WHERE kind = 'unkeep'")
 
 
-def test_what_was_kept_before_stays_kept(line: Filled) -> None:
-    """Keeping what is kept already says by whom it is, and changes nothing: neither k, u nor the command does."""
+def test_a_kept_contact_stays_kept(line: Filled) -> None:
+    """Keeping a kept contact says who kept it, and neither k, u nor the command changes it."""
     *_, first = react(line)
     decisions.keep(line.db, first, "anna", line.now())
     before = line.db.the("SELECT kept_at, kept_by FROM contacts WHERE id = ?", first)
@@ -319,7 +319,7 @@ def test_what_was_kept_before_stays_kept(line: Filled) -> None:
 
 
 def test_all_offers_first_contacts_too(line: Filled) -> None:
-    """With --all a threat in a text that nothing was answered to is shown as well, whoever sent it; calls are not."""
+    """`--all` also shows texts without an answer before them, from any number, but no calls."""
     react(line)
     line.run("tag", "2", "apology")
     line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
@@ -334,6 +334,6 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
     ]
 
 
-def test_nothing_to_tag_is_said(line: Filled) -> None:
-    """Without reactions it ends at once."""
+def test_review_without_reactions_ends_at_once(line: Filled) -> None:
+    """Without reactions `review` says so and ends."""
     assert walk(line) == "0 reactions tagged, 0 left.\n"

@@ -1,4 +1,4 @@
-"""What can be seen and decided while config.yaml is broken: by what the daemon has in force, or by what is left."""
+"""Commands while config.yaml is broken: they use the daemon's configuration, or the sound parts of the file."""
 
 import json
 import re
@@ -17,10 +17,10 @@ from hotlined import config as configuration
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.settings import WHILE_BROKEN
 
-QUOTES = "answer:\n  text: 'C'est non'\n"  # no YAML at all
+QUOTES = "answer:\n  text: 'C'est non'\n"  # not YAML at all
 UNKNOWN_KEY = "mod: live\n"
 
-# one command line for each command that works, for contact 1 of Kevin's
+# one command line for each command that works, about contact 1, Kevin's
 TYPED = (
     "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "numbers", "stats",
     "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
@@ -28,9 +28,9 @@ TYPED = (
 )  # fmt: skip
 
 
-def test_every_command_that_is_promised_is_tried() -> None:
-    """The commands that work while the configuration is broken are the promised ones, and each has a line here."""
-    # `review` needs a terminal, and `web` goes on: test_desk.py tries that
+def test_every_promised_command_is_tried() -> None:
+    """The commands promised to work with a broken configuration are exactly those tried here."""
+    # `review` needs a terminal, and `web` does not end: test_desk.py tries that
     assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review", "web"}
     assert {name for names in COMMANDS.values() for name in names} >= WHILE_BROKEN
 
@@ -38,8 +38,8 @@ def test_every_command_that_is_promised_is_tried() -> None:
 # ---- beside a daemon
 
 
-def test_a_flood_in_the_middle_of_an_edit_can_be_stopped(line: Line) -> None:
-    """The daemon's own database, country and limits count, though nothing of the file can be read any more."""
+def test_a_flood_can_be_stopped_with_a_broken_file(line: Line) -> None:
+    """The daemon's own database, country and limits count while nothing of the file can be read."""
     line.configure(
         numbers={"country": "FR"},
         limits={"segments": {"hour": 7}},
@@ -64,7 +64,7 @@ def test_a_flood_in_the_middle_of_an_edit_can_be_stopped(line: Line) -> None:
 
 
 def test_a_broken_configuration_is_trouble(line: Line) -> None:
-    """`status` names it with since, cure and 69; a reload that was refused stays trouble until one is taken."""
+    """`status` shows a broken file with since, cure and 69; a refused reload stays a trouble until one succeeds."""
     line.start()
     line.wait_state("ready")
     sound = line.config.read_text()
@@ -85,8 +85,8 @@ def test_a_broken_configuration_is_trouble(line: Line) -> None:
     wait_until(lambda: not line.status()["trouble"], "the configuration is taken")
 
 
-def test_a_file_that_cannot_be_read_has_another_cure_than_one_with_mistakes(line: Line) -> None:
-    """At a reload nobody is sent to look for lines in a file that is not there, or whose rights are wrong."""
+def test_an_unreadable_file_has_another_cure_than_mistakes(line: Line) -> None:
+    """The cure for a missing or unreadable file is not to look at its lines."""
     line.start()
     line.wait_state("ready")
     line.config.rename(line.folder / "away")
@@ -97,8 +97,8 @@ def test_a_file_that_cannot_be_read_has_another_cure_than_one_with_mistakes(line
     assert "main.yaml cannot be read: No such file or directory. See that it exists, and that this" in line.trouble()
 
 
-def test_who_was_taken_out_does_not_come_back_with_a_mistake(line: Line) -> None:
-    """The daemon still has the people of its last reload: through a proxy come those of the file, or nobody."""
+def test_a_removed_person_does_not_come_back_with_a_mistake(line: Line) -> None:
+    """The desk never falls back to the daemon's older list of people: with a broken file the proxy lets nobody in."""
     line.configure(web={"people": {"anna": "admin", "rosa": "reader"}})
     line.start()
     line.wait_state("ready")
@@ -110,8 +110,8 @@ def test_who_was_taken_out_does_not_come_back_with_a_mistake(line: Line) -> None
         assert [desk.proxied(name).get("/").status for name in ("anna", "rosa")] == [403, 403]
 
 
-def test_a_reload_that_is_refused_leaves_what_was_in_force(line: Line) -> None:
-    """After a SIGHUP with a broken file the status goes on to say what the daemon obeys."""
+def test_a_refused_reload_changes_nothing(line: Line) -> None:
+    """After a SIGHUP with a broken file the status still shows the configuration that the daemon obeys."""
     line.configure(limits={"segments": {"hour": 7}})
     line.start()
     line.wait_state("ready")
@@ -124,7 +124,7 @@ def test_a_reload_that_is_refused_leaves_what_was_in_force(line: Line) -> None:
 
 
 def test_the_status_file_is_for_the_lines_group_alone(line: Line) -> None:
-    """It names numbers that are blocked: nobody else reads it."""
+    """Only the line's group may read the status file: it has blocked numbers."""
     line.start()
     line.wait_state("ready")
 
@@ -145,7 +145,7 @@ def filled(tmp_path: Path) -> Filled:
 
 @pytest.mark.parametrize("mistake", [UNKNOWN_KEY, QUOTES], ids=["unknown key", "no YAML"])
 def test_without_a_daemon_the_sound_keys_count(filled: Filled, mistake: str) -> None:
-    """Every command works by what can be read of the file, and says so."""
+    """Without a daemon every command uses the readable keys of the file, and says so."""
     text = 'answer: {text: "Non."}\n' if mistake == UNKNOWN_KEY else ""
     filled.config.write_text(f"{mistake}{text}database: hotlined.db\nruntime_dir: run\n")
     for typed in TYPED:
@@ -158,7 +158,7 @@ def test_without_a_daemon_the_sound_keys_count(filled: Filled, mistake: str) -> 
 
 @pytest.mark.parametrize("typed", ["block {}", "unblock {}", "unblock --opted-out {}", "show {}", "log --number {}"])
 def test_without_a_daemon_a_number_needs_its_plus(filled: Filled, typed: str) -> None:
-    """The country of the file may be the mistake: a national number could be somebody else's and is refused."""
+    """Without a daemon a national number is refused: the broken file may have the wrong country."""
     filled.config.write_text(f"{UNKNOWN_KEY}answer: {{text: Non}}\ndatabase: hotlined.db\n")
     for national in ("0470123456", "0032470123456"):
         result = filled.run(*typed.format(national).split())
@@ -167,8 +167,8 @@ def test_without_a_daemon_a_number_needs_its_plus(filled: Filled, typed: str) ->
     assert filled.run(*typed.format(KEVIN).split()).exit_code == 0
 
 
-def test_limits_say_what_they_cannot_know(filled: Filled) -> None:
-    """A limit with a mistake in it is named as unknown; those beside it are as the file has them."""
+def test_limits_name_an_unreadable_limit(filled: Filled) -> None:
+    """A limit with a mistake in it is shown as unknown; the others are the file's."""
     filled.config.write_text(
         "answer: {text: Non}\ndatabase: hotlined.db\nlimits: {segments: {hour: many, day: 30}}\nmod: live\n"
     )
@@ -185,8 +185,8 @@ def test_limits_say_what_they_cannot_know(filled: Filled) -> None:
     assert "shown with their defaults: limits. Write numbers" in filled.run("limits").stderr
 
 
-def test_a_text_that_cannot_be_sent_is_unknown(filled: Filled) -> None:
-    """A preview needs no text that fits its encoding."""
+def test_a_text_that_cannot_be_sent_has_no_preview(filled: Filled) -> None:
+    """A text that does not fit its encoding is shown as unknown."""
     filled.config.write_text('answer: {text: "🙂", encoding: gsm7}\ndatabase: hotlined.db\n')
     result = filled.run("show", "1")
 
@@ -198,14 +198,14 @@ def test_a_text_that_cannot_be_sent_is_unknown(filled: Filled) -> None:
     "typed", ["config check", "config show", f"send --answer {KEVIN}", f"forget {KEVIN} --yes", "purge"]
 )
 def test_the_others_wait_until_it_is_corrected(filled: Filled, typed: str) -> None:
-    """What erases, sends or judges the configuration needs a sound one."""
+    """Commands that erase, send or judge the configuration need a sound one."""
     filled.config.write_text(UNKNOWN_KEY)
 
     assert filled.run(*typed.split()).exit_code == 78
 
 
 def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
-    """Before the first start there is nothing in force and no database: each command then names the mistakes."""
+    """Before the first start there is neither a daemon nor a database: each command lists the mistakes of the file."""
     (tmp_path / "main.yaml").write_text(f"{UNKNOWN_KEY}database: none.db\n")
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "main.yaml"), "status"])
 
@@ -213,24 +213,24 @@ def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
     assert "main.yaml:1: mod: unknown key" in result.stderr
 
 
-def test_a_file_that_is_not_there_is_no_broken_one(tmp_path: Path) -> None:
-    """A name with a slip in it leads to no database, and is told once."""
+def test_a_missing_file_is_not_a_broken_one(tmp_path: Path) -> None:
+    """A mistyped name of a configuration leads to no database, and is reported once."""
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "nope.yaml"), "status"])
 
     assert result.exit_code == 78
     assert result.stderr.count("nope.yaml") == 1
 
 
-def test_a_line_beside_a_file_is_said_to_be_passed_over(filled: Filled) -> None:
-    """--config wins over --line, and not in silence."""
+def test_config_wins_over_line_and_says_so(filled: Filled) -> None:
+    """With `--config` and `--line` a warning says that `--line` is ignored."""
     assert (
         "--line nl is not looked at"
         in CliRunner().invoke(main, ["--config", str(filled.config), "--line", "nl", "log"]).stderr
     )
 
 
-def test_a_further_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where its file no longer says which database it has, its own usual one is meant, and never another line's."""
+def test_another_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default database of a line whose file names none is its own, never another line's."""
     monkeypatch.chdir(tmp_path)
     for name in ("main", "nl"):
         path = Path(f"{name}.yaml")

@@ -1,4 +1,4 @@
-"""The answer's file: what a person writes there is what is sent, and without a text nobody is answered."""
+"""The answer's file: it is sent as written, and without a text in it nobody is answered."""
 
 import json
 import os
@@ -30,13 +30,13 @@ LONG = "Non ! " * 60
 
 
 def read(octets: bytes, folder: Path, **options: Any) -> configuration.AnswerFile:
-    """Read a file with these octets."""
+    """Read a file with these bytes."""
     path = folder / "main.txt"
     path.write_bytes(octets)
     return answer_file.read(path, **({"encoding": "smart", "max_segments": 2} | options))
 
 
-# ---- what stands in it
+# ---- contents
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def read(octets: bytes, folder: Path, **options: Any) -> configuration.AnswerFil
         f"\u2028{ONE}\u0085".encode(),
     ],
 )
-def test_a_text_is_read_however_an_editor_saves_it(octets: bytes, tmp_path: Path) -> None:
-    """A BOM, any line ends and blank lines around the text are no part of it."""
+def test_a_text_is_read_from_any_editors_file(octets: bytes, tmp_path: Path) -> None:
+    """A BOM, line ends of any kind and blank lines around the text are left out."""
     assert read(octets, tmp_path) == configuration.AnswerFile((ONE,))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_line_of_three_hyphens_separates_variants(end: str, tmp_path: Path) -> None:
-    """It stands alone on its line; line breaks and hyphens within a text stay, and no quote or sign means anything."""
+    """It is alone on its line; line breaks and hyphens within a text stay, and no quote or sign has a meaning."""
     lines = [ONE, "", "# --- : [x]", "--- ", "'Non'", "----", " --- ", TWO]
     found = read(end.join(lines).encode(), tmp_path)
 
@@ -67,7 +67,7 @@ def test_a_line_of_three_hyphens_separates_variants(end: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("octets", [b"", b"\n", b" \r\n\t\r\n", b"\xef\xbb\xbf", "\u00a0\n".encode()])
 def test_a_file_without_a_text_is_empty(octets: bytes, tmp_path: Path) -> None:
-    """Nothing is wrong with it."""
+    """An empty file is not an error."""
     assert read(octets, tmp_path) == configuration.AnswerFile()
 
 
@@ -90,16 +90,16 @@ def test_a_file_without_a_text_is_empty(octets: bytes, tmp_path: Path) -> None:
         (b"Non.\n---\n" * 100 + b"Nee.", 200, "expected at most 100 variants, got 101"),
     ],
 )
-def test_what_cannot_be_used_is_named_with_its_line(octets: bytes, line: int, words: str, tmp_path: Path) -> None:
-    """Another encoding, another kind of file, too much, and a variant without a text."""
+def test_an_unusable_file_is_named_with_its_line(octets: bytes, line: int, words: str, tmp_path: Path) -> None:
+    """Another encoding, another kind of file, an oversized one, and a variant without a text."""
     (problem, *_) = read(octets, tmp_path).problems
 
     assert problem.line == line
     assert words in problem.sentence
 
 
-def test_what_the_encoding_lacks_is_named_with_its_line(tmp_path: Path) -> None:
-    """As in the configuration, and every variant that is wrong is named."""
+def test_characters_outside_the_encoding_are_named_with_their_line(tmp_path: Path) -> None:
+    """All faulty variants are named, as in the configuration."""
     problems = read("Non 😀\n---\nNon\n---\n★".encode(), tmp_path, encoding="gsm7").problems
 
     assert [problem.line for problem in problems] == [1, 5]
@@ -110,7 +110,7 @@ def test_what_the_encoding_lacks_is_named_with_its_line(tmp_path: Path) -> None:
     | st.lists(st.sampled_from(["---", "Non.", "", " ", "é", "\r", "\ufeff"])).map("\n".join).map(str.encode)
 )
 def test_any_file_is_read(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
-    """Whatever stands in it has texts that are not blank, or problems on its lines, or neither."""
+    """Any file gives texts that are not blank, problems with their lines, or neither."""
     found = read(octets, tmp_path_factory.getbasetemp())
 
     assert all(text == text.strip() != "" for text in found.variants)
@@ -135,8 +135,8 @@ def _nothing(_path: Path) -> None:
     ],
     ids=["nothing", "folder", "fifo", "loop"],
 )
-def test_what_is_no_file_is_not_waited_for(make: Callable[[Path], None], words: str, tmp_path: Path) -> None:
-    """A name that leads to no file cannot be used, and is said so at once."""
+def test_a_fifo_is_not_waited_for(make: Callable[[Path], None], words: str, tmp_path: Path) -> None:
+    """A name that is not of a file cannot be used, and is reported at once."""
     make(tmp_path / "main.txt")
     (problem,) = answer_file.read(tmp_path / "main.txt", "smart", 2).problems
 
@@ -144,7 +144,7 @@ def test_what_is_no_file_is_not_waited_for(make: Callable[[Path], None], words: 
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
-    """The file may lie where its writer can write."""
+    """The file may be elsewhere, where its writer has the right to write."""
     (tmp_path / "hers.txt").write_text(ONE)
     (tmp_path / "main.txt").symlink_to("hers.txt")
 
@@ -155,7 +155,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 
 def configured(folder: Path, text: str | bytes | None = ONE, **sections: Any) -> Filled:
-    """Return a line whose answer stands in a file; None: there is none."""
+    """Return a line whose answer is in a file; None: the file is missing."""
     answer = {"text_file": "main.txt"} | sections.pop("answer", {})
     if text is not None:
         (folder / "main.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -164,8 +164,8 @@ def configured(folder: Path, text: str | bytes | None = ONE, **sections: Any) ->
     return line
 
 
-def test_it_is_the_first_and_every_further_answer(tmp_path: Path) -> None:
-    """Each variant may be drawn at every step; countries stay in the configuration."""
+def test_the_file_is_used_for_every_answer(tmp_path: Path) -> None:
+    """Each variant may be drawn for any answer to a number; texts for countries stay in the configuration."""
     line = configured(tmp_path, f"{ONE}\n---\n{TWO}", answer={"by_country": {"NL": THREE}})
     answer = load(line.config).answer
 
@@ -191,16 +191,16 @@ def test_it_is_the_first_and_every_further_answer(tmp_path: Path) -> None:
         ("{text_file: ~/main.txt}", "expected a path"),
     ],
 )
-def test_the_answer_stands_in_one_place(answer: str, words: str) -> None:
-    """Of the three keys exactly one is set, and the mistake says which to take out."""
+def test_the_answer_has_one_place(answer: str, words: str) -> None:
+    """Exactly one of the three keys may be set; the error says which to remove."""
     with pytest.raises(ConfigError) as caught:
         parse(f"answer: {answer}", Path("/somewhere/config.yaml"))
 
     assert words in " ".join(caught.value.problems)
 
 
-def test_config_check_shows_what_is_sent_and_warns_of_an_empty_file(tmp_path: Path) -> None:
-    """It ends with 0; nobody is answered, and that is said with what to do."""
+def test_config_check_warns_of_an_empty_file(tmp_path: Path) -> None:
+    """The check ends with 0 and warns, with a cure, that nobody is answered."""
     line = configured(tmp_path, f"{ONE}\n---\n{TWO}")
     shown = line.run("config", "check")
     assert (shown.exit_code, "c'est non." in shown.stdout, "Careful" in shown.stdout) == (0, True, False)
@@ -211,8 +211,8 @@ def test_config_check_shows_what_is_sent_and_warns_of_an_empty_file(tmp_path: Pa
     assert f"nano {tmp_path}/main.txt" in shown.stdout
 
 
-def test_config_check_names_what_cannot_be_used(tmp_path: Path) -> None:
-    """It ends with 78, with every problem on its line; the configuration itself is loaded all the same."""
+def test_config_check_names_an_unusable_file(tmp_path: Path) -> None:
+    """The check ends with 78 and every problem's line; the configuration itself is loaded."""
     line = configured(tmp_path, f"{LONG}\n---\n{LONG}")
     shown = line.run("config", "check")
     assert shown.exit_code == 78
@@ -223,8 +223,8 @@ def test_config_check_names_what_cannot_be_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("marks", ['""', "''", "“”", "«»", "„”"])
-def test_quotation_marks_around_the_text_are_a_warning_and_are_sent(marks: str, tmp_path: Path) -> None:
-    """Nobody needs them in a text file, and nobody else than the writer knows whether they are meant."""
+def test_quotation_marks_around_the_text_are_a_warning(marks: str, tmp_path: Path) -> None:
+    """The marks are sent, for only the writer knows whether they are meant."""
     line = configured(tmp_path, f"{marks[0]}Non.{marks[1]}\n")
     for command in (("config", "check"), ("text", "check")):
         shown = line.run(*command)
@@ -234,8 +234,8 @@ def test_quotation_marks_around_the_text_are_a_warning_and_are_sent(marks: str, 
 
 
 @pytest.mark.parametrize(("language", "words"), [("fr", "illisible : "), ("nl", "kan niet gelezen worden: ")])
-def test_what_is_wrong_is_said_in_the_language_of_the_line(language: str, words: str, tmp_path: Path) -> None:
-    """The file is read before the configuration says which that is."""
+def test_problems_of_the_file_are_in_the_language_of_the_line(language: str, words: str, tmp_path: Path) -> None:
+    """The file is read before the language is known."""
     line = configured(tmp_path, None, language=language)
 
     assert words in line.run("status").stdout.replace("\u00a0", " ")
@@ -243,7 +243,7 @@ def test_what_is_wrong_is_said_in_the_language_of_the_line(language: str, words:
 
 
 def test_text_check_judges_the_file(tmp_path: Path) -> None:
-    """Each variant with what it costs: 1 where one is too long, 78 where it is no text, 0 where it is empty."""
+    """Each variant has its cost; the exit code is 1 if one is too long, 78 for an unusable file, 0 for an empty one."""
     line = configured(tmp_path, f"{ONE}\n---\n{TWO} 😀")
     found = line.run("text", "check", "--json")
     costs = [json.loads(row) for row in found.stdout.splitlines()]
@@ -264,8 +264,8 @@ def test_text_check_judges_the_file(tmp_path: Path) -> None:
     assert (found.exit_code, "c'est non." in found.stdout) == (0, True)
 
 
-def test_what_is_in_force_is_written_with_its_texts(tmp_path: Path) -> None:
-    """`config show` names the file; what a daemon obeys has the texts, also after the file has changed."""
+def test_the_configuration_in_force_has_the_texts(tmp_path: Path) -> None:
+    """`config show` names the file; the daemon's status has its texts, even after the file has changed."""
     line = configured(tmp_path, f"{ONE}\n---\n{TWO}")
     config = load(line.config)
     shown = line.run("config", "show").stdout
@@ -281,8 +281,8 @@ def test_what_is_in_force_is_written_with_its_texts(tmp_path: Path) -> None:
 # ---- without a text
 
 
-def test_who_asks_without_a_daemon_hears_that_nobody_is_answered(tmp_path: Path) -> None:
-    """`limits`, `show` and `simulate` count with no answer, and `doctor` says it first."""
+def test_commands_without_a_daemon_say_that_nobody_is_answered(tmp_path: Path) -> None:
+    """`limits`, `show` and `simulate` assume no answer, and `doctor` reports it first."""
     line = configured(tmp_path, "")
     assert "nobody is answered" in line.run("limits").stdout
     limits = json.loads(line.run("limits", "--json").stdout)
@@ -301,8 +301,8 @@ def test_who_asks_without_a_daemon_hears_that_nobody_is_answered(tmp_path: Path)
     assert (first["check"], first["verdict"]) == ("answer", "ok")
 
 
-def test_a_flood_from_a_country_with_a_text_is_rehearsed(tmp_path: Path) -> None:
-    """The worst is counted: who is answered at all."""
+def test_a_flood_is_simulated_from_a_country_with_a_text(tmp_path: Path) -> None:
+    """The worst case is counted: some numbers are answered."""
     line = configured(tmp_path, "", answer={"by_country": {"NL": THREE}}, numbers={"answer_countries": ["BE", "NL"]})
     flood = json.loads(line.run("simulate", "--messages", "5", "--numbers", "1", "--new", "100%", "--json").stdout)
     assert flood["segments"] == 5
@@ -313,32 +313,32 @@ def test_a_flood_from_a_country_with_a_text_is_rehearsed(tmp_path: Path) -> None
 
 @pytest.fixture(name="line")
 def _line(line: Line) -> Line:
-    """Give a line whose answer stands in a file."""
+    """Give a line whose answer is in a file."""
     line.configure(answer={"text": None, "text_file": "main.txt"})
     return line
 
 
 def write(line: Line, text: str | bytes) -> None:
-    """Write the answer's file as an editor does: whole."""
+    """Replace the answer's file at once, as an editor does."""
     new = line.folder / "main.txt.new"
     new.write_bytes(text if isinstance(text, bytes) else text.encode())
     new.replace(line.folder / "main.txt")
 
 
 def reload(line: Line, *, until: Callable[[dict[str, Any]], object]) -> None:
-    """Let the daemon read its configuration again."""
+    """Make the daemon reload its configuration."""
     assert line.daemon
     line.daemon.send_signal(signal.SIGHUP)
     wait_until(lambda: until(line.status()), "the reload")
 
 
 def codes(line: Line) -> list[str]:
-    """Return what is wrong, as `status` says it."""
+    """Return the codes of the troubles in `status`."""
     return [each["code"] for each in json.loads(line.cli("status", "--json", check=False))["trouble"]]
 
 
 def texted(line: Line, number: str, text: str = "") -> tuple[str, str]:
-    """Let a number text the line, each time something else, and return verdict and reason."""
+    """Send a new text from a number; return verdict and reason."""
     judged = "SELECT count(*) FROM contacts WHERE verdict IS NOT NULL"
     before = line.count(judged)
     line.sim.do("deliver", from_=number, text=text or f"coucou {before}")
@@ -347,15 +347,15 @@ def texted(line: Line, number: str, text: str = "") -> tuple[str, str]:
 
 
 def given_to(line: Line) -> list[tuple[str, str]]:
-    """Return to whom which text went."""
+    """Return each recipient with the text sent."""
     return [(sent["recipient"], sent["text"]) for sent in line.submitted()]
 
 
 SENT_AS = ONE.replace("’", "'")
 
 
-def test_a_file_that_is_emptied_answers_nobody_and_counts_nothing(line: Line) -> None:
-    """From the reload on; what is queued is cancelled at the gate, and the next text is a first contact."""
+def test_an_emptied_file_answers_nobody_and_counts_nothing(line: Line) -> None:
+    """After the reload queued answers are cancelled at the gate, and the next text counts as a first contact."""
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
@@ -369,7 +369,7 @@ def test_a_file_that_is_emptied_answers_nobody_and_counts_nothing(line: Line) ->
     wait_until(line.settled)
     assert line.rows("SELECT state, reason FROM answers ORDER BY id")[1:] == [("cancelled", "no_answer_text")]
     assert texted(line, KEVIN) == ("suppress", "no_answer_text")
-    assert texted(line, PAUL) == ("suppress", "no_answer_text")  # also where a cooldown runs
+    assert texted(line, PAUL) == ("suppress", "no_answer_text")  # even during a cooldown
     assert texted(line, LEA, "stop") == ("suppress", "opted_out")
     wrong = json.loads(line.cli("status", "--json", check=False))["trouble"][0]
     assert wrong["words"] == f"{line.folder}/main.txt is empty: nobody is answered."
@@ -385,7 +385,7 @@ def test_a_file_that_is_emptied_answers_nobody_and_counts_nothing(line: Line) ->
 
 
 def test_numbers_of_a_country_with_a_text_of_its_own_are_answered(line: Line) -> None:
-    """An empty file is about everybody else."""
+    """An empty file concerns only numbers without a text for their country."""
     write(line, "")
     line.configure(answer={"by_country": {"NL": THREE}})
     line.start()
@@ -397,8 +397,8 @@ def test_numbers_of_a_country_with_a_text_of_its_own_are_answered(line: Line) ->
 
 
 @pytest.mark.parametrize("spoil", [b"Arr\xeate", b"", None], ids=["another encoding", "a lone separator", "no file"])
-def test_a_file_that_cannot_be_used_keeps_what_is_in_force_until_a_restart(line: Line, spoil: bytes | None) -> None:
-    """It is trouble from the reload on, and says that nobody is answered after a restart; then nobody is."""
+def test_an_unusable_file_leaves_the_old_text_until_a_restart(line: Line, spoil: bytes | None) -> None:
+    """From the reload on a trouble says that a restart will leave nobody answered, which is then so."""
     write(line, ONE)
     line.start()
     line.wait_state("ready")
@@ -427,8 +427,8 @@ def test_a_file_that_cannot_be_used_keeps_what_is_in_force_until_a_restart(line:
     assert codes(line) == []
 
 
-def test_a_reload_is_taken_whole_or_not_at_all(line: Line) -> None:
-    """A text that is too long for a lowered answer.max_segments keeps the old bound, too: the old text still leaves."""
+def test_a_reload_is_all_or_nothing(line: Line) -> None:
+    """A text too long for a lowered answer.max_segments keeps the old limit, too: the old text is still sent."""
     long = "Non ! " * 40
     write(line, long)
     line.start()
@@ -440,8 +440,8 @@ def test_a_reload_is_taken_whole_or_not_at_all(line: Line) -> None:
     assert given_to(line) == [(PAUL, long.strip())]
 
 
-def test_what_was_written_and_not_read_is_said(line: Line) -> None:
-    """`status` ends with 0 and says that the file is another one than the daemon has; `doctor` says it first."""
+def test_a_changed_file_without_a_reload_is_shown(line: Line) -> None:
+    """`status` ends with 0 and says that the file differs from the daemon's text; `doctor` reports it first."""
     write(line, ONE)
     line.start()
     line.wait_state("ready")
@@ -459,8 +459,8 @@ def test_what_was_written_and_not_read_is_said(line: Line) -> None:
     assert "after a reload or a restart, nobody is answered" in line.cli("status")
 
 
-def test_what_people_ask_to_be_sent_has_no_text_either(line: Line) -> None:
-    """The first answer to one's own phone, and an answer that never had a text, are refused in the same words."""
+def test_requests_without_a_text_are_refused(line: Line) -> None:
+    """An answer to one's own phone and one that never had a text are refused in the same words."""
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
@@ -481,7 +481,7 @@ def test_what_people_ask_to_be_sent_has_no_text_either(line: Line) -> None:
 
 
 def asked(line: Line, *words: str) -> tuple[int, str]:
-    """Run a command, and return its exit code and the beginning of what it says is wrong."""
+    """Run a command; return its exit code and the beginning of its error."""
     from running import CliRunner  # noqa: PLC0415  for this alone
 
     from hotlined.cli import main  # noqa: PLC0415  the same
@@ -490,8 +490,8 @@ def asked(line: Line, *words: str) -> tuple[int, str]:
     return result.exit_code, result.stderr.partition(" --config")[0]
 
 
-def test_an_answer_that_has_a_stored_text_is_sent_again_without_another(line: Line) -> None:
-    """What was composed is sent as it was, whatever the file says now."""
+def test_a_stored_answer_is_sent_again_unchanged(line: Line) -> None:
+    """An answer with a stored text is sent again as it was, whatever the file has now."""
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     write(line, ONE)
     line.start()
@@ -505,7 +505,7 @@ def test_an_answer_that_has_a_stored_text_is_sent_again_without_another(line: Li
 
 
 def test_shadow_mode_judges_without_a_text_too(line: Line) -> None:
-    """It says what would happen live."""
+    """Without a text shadow mode has the verdict of live mode."""
     write(line, "")
     line.configure(mode="shadow")
     line.start()
@@ -513,8 +513,8 @@ def test_shadow_mode_judges_without_a_text_too(line: Line) -> None:
     assert codes(line) == ["no_answer_text", "shadow"]
 
 
-def test_the_text_of_before_is_known_when_it_comes_back(line: Line) -> None:
-    """A machine that returns our own answer is no person, though no text is in force any more."""
+def test_a_former_answer_is_recognised_as_an_echo(line: Line) -> None:
+    """An echo of our own answer is recognised even when no text is in force any more."""
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
@@ -523,13 +523,13 @@ def test_the_text_of_before_is_known_when_it_comes_back(line: Line) -> None:
     assert texted(line, KEVIN, ONE) == ("suppress", "loop")
 
 
-# ---- who may read it
+# ---- rights to read it
 
 
 @needs_root
 @pytest.mark.parametrize("in_force", [ONE, ""])
-def test_a_member_who_may_not_read_the_file_believes_the_daemon(in_force: str) -> None:
-    """Whoever cannot see the file is not told that it differs; that nobody is answered is the daemon's word."""
+def test_a_member_who_cannot_read_the_file_sees_the_daemons_word(in_force: str) -> None:
+    """Without the right to read the file no difference is reported; the daemon says that nobody is answered."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -550,8 +550,8 @@ def test_a_member_who_may_not_read_the_file_believes_the_daemon(in_force: str) -
         assert [each["code"] for each in found["trouble"]] == ["not_running"]
 
 
-def test_a_configuration_that_was_loaded_long_ago_is_no_word_about_the_file(tmp_path: Path) -> None:
-    """A desk that stays open says what `status` says: the file is read anew for each report."""
+def test_the_file_is_read_anew_for_each_report(tmp_path: Path) -> None:
+    """A desk that stays open reports the same as `status`."""
     line = configured(tmp_path, ONE)
     config = load(line.config)
     (tmp_path / "main.txt").write_text(TWO)
@@ -562,7 +562,7 @@ def test_a_configuration_that_was_loaded_long_ago_is_no_word_about_the_file(tmp_
 
 
 def say(line: Filled, config: configuration.Config, **more: Any) -> None:
-    """Let a living daemon say that it obeys a configuration."""
+    """Write the status file of a living daemon that obeys a configuration."""
     path = line.folder / "run/main/status.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     said = {

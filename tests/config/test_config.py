@@ -45,7 +45,7 @@ ANSWER = "answer: {text: Stop it}\n"
 
 
 def problems(text: str) -> tuple[str, ...]:
-    """Read a text that is no configuration, and return its problems."""
+    """Read a broken configuration; return its problems."""
     with pytest.raises(ConfigError) as caught:
         parse(text, FILE)
     assert caught.value.exit_code == 78
@@ -54,7 +54,7 @@ def problems(text: str) -> tuple[str, ...]:
 
 
 def flatten(tree: dict[str, Any], section: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the keys of a tree of sections, with their paths."""
+    """Yield the keys of nested sections by their paths."""
     for name, value in tree.items():
         if isinstance(value, dict) and f"{section}{name}" not in KEYS:
             yield from flatten(value, f"{section}{name}.")
@@ -77,28 +77,28 @@ def nest(values: dict[str, Any]) -> str:
 # the example
 
 
-def test_every_key_of_the_example_is_read_and_every_key_that_is_read_is_in_it() -> None:
-    """config.yaml states exactly the keys that are read, in their order."""
+def test_the_example_has_exactly_the_keys_that_are_read() -> None:
+    """config.yaml has exactly the keys that are read, in their order."""
     stated = dict(flatten(yaml.load(EXAMPLE.read_text("utf-8"), yaml.BaseLoader)))
     assert list(stated) == list(KEYS)
 
 
 def example_with_its_text() -> str:
-    """Return config.yaml with the text that stands in a comment of it."""
+    """Return config.yaml with the answer from its comment."""
     text = EXAMPLE.read_text("utf-8")
     (line,) = re.findall(r"^  # (  text: .*)$", text, re.MULTILINE)
     return text.replace("\n  text: null\n", f"\n{line}\n")
 
 
 def test_the_example_states_the_defaults() -> None:
-    """What config.yaml states is what holds without it."""
+    """The values in config.yaml are the defaults."""
     example = parse(example_with_its_text(), EXAMPLE)
     silent = parse(nest({"answer.text": example.answer.texts[0]}), EXAMPLE)
     assert example == silent
 
 
 def test_the_example_answers_nobody() -> None:
-    """Nobody's line answers with the text of another: the example has none, and says so where it is not replaced."""
+    """The example has no answer, so that no line sends another's; it says what to replace."""
     with pytest.raises(ConfigError) as caught:
         load(EXAMPLE)
     (problem,) = caught.value.problems
@@ -106,21 +106,21 @@ def test_the_example_answers_nobody() -> None:
 
 
 def test_the_example_explains_every_key() -> None:
-    """Each key of config.yaml stands under a comment of its own."""
+    """Each key of config.yaml has a comment of its own above it."""
     lines = EXAMPLE.read_text("utf-8").splitlines()
     keys = [number for number, line in enumerate(lines) if re.match(r" *\w+: \S", line)]
     assert len(keys) == len(KEYS)
     assert [lines[number] for number in keys if not lines[number - 1].lstrip().startswith("# ")] == []
 
 
-def test_the_example_shows_the_hotlines_text() -> None:
-    """The example's answer, in its comment, is the real one, whole."""
+def test_the_example_has_the_hotlines_text() -> None:
+    """The example's comment has the real answer, whole."""
     (text,) = parse(example_with_its_text(), EXAMPLE).answer.texts
     assert len(text) == 193
     assert text.startswith("Hey! Non, non, c’est pas qui tu crois.")
 
 
-def test_the_defaults_are_the_promised_ones() -> None:
+def test_the_defaults_are_those_promised() -> None:
     """A file with nothing but an answer gets the documented limits and times."""
     got = parse(ANSWER, FILE)
     assert (got.line, got.mode, got.modem.calls) == ("main", Mode.LIVE, Calls.RING)
@@ -137,7 +137,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
     assert got.path == FILE
 
 
-# what scalars mean
+# the meaning of scalars
 
 
 @pytest.mark.parametrize(
@@ -174,31 +174,31 @@ def test_the_defaults_are_the_promised_ones() -> None:
         ("alerts: {sms_to: '0470123456'}", "alerts.sms_to", "+32470123456"),
     ],
 )
-def test_scalars_mean_what_they_say(stated: str, path: str, value: object) -> None:
-    """A scalar is read by its key, whatever YAML would make of it."""
+def test_scalars_are_read_by_their_key(stated: str, path: str, value: object) -> None:
+    """A scalar is read by its key's type, whatever YAML would make of it."""
     got: Any = parse(f"{ANSWER}{stated}\n", FILE)
     for name in path.split("."):
         got = getattr(got, name)
     assert got == value
 
 
-def test_one_delay_is_no_range() -> None:
+def test_one_delay_has_equal_ends() -> None:
     """One duration is both ends of the delay."""
     assert parse("answer: {text: Stop, delay: 5m}", FILE).answer.delay == (timedelta(minutes=5),) * 2
 
 
 def test_several_texts_keep_their_order() -> None:
-    """The first answer to a number, then the second."""
+    """The first text is the first answer to a number, the second its second answer."""
     assert parse("answer: {texts: [one, ' two ']}", FILE).answer.texts == ("one", "two")
 
 
-def test_paths_begin_in_the_files_folder() -> None:
-    """A relative path does not depend on where hotlined was started from, however the file was named."""
+def test_paths_are_relative_to_the_file() -> None:
+    """A relative path does not depend on the current folder, however the file was named."""
     got = parse(f"{ANSWER}database: lines/a.db", Path("main.yaml"))
     assert (got.database, got.path) == (Path.cwd() / "lines/a.db", Path.cwd() / "main.yaml")
 
 
-# what is refused
+# refused values
 
 
 TWO = "2 segments (answer.max_segments)"
@@ -354,14 +354,14 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
         ),
     ],
 )
-def test_what_is_wrong_is_said(stated: str, problem: str) -> None:
-    """A wrong value is reported with its line, its key, what was expected and what was got."""
+def test_a_wrong_value_is_explained(stated: str, problem: str) -> None:
+    """A wrong value is reported with its line, its key, the expected and the given value."""
     text = f"{ANSWER}# a comment\n{stated}\n"
     assert problems(text) == (f"{FILE}:3: {problem}",)
 
 
 def test_the_people_of_the_desk_are_names_with_roles() -> None:
-    """Each name has one role, whatever it looks like to YAML; what is shown and handed on is read again."""
+    """Each name has one role, however YAML reads it; the shown configuration is read back the same."""
     names = {
         "anna": Role.VOLUNTEER,
         "no": Role.READER,
@@ -378,8 +378,8 @@ def test_the_people_of_the_desk_are_names_with_roles() -> None:
     assert parse(f"{ANSWER}web:\n  people:\n    # anna: reader\n", FILE).web.people == ()
 
 
-def test_quotes_and_apostrophes_inside_a_text_are_none_at_its_end() -> None:
-    """What opens and closes, and an apostrophe behind a letter, is a text like any other."""
+def test_quotes_inside_a_text_do_not_end_it() -> None:
+    """A pair of quotes, or an apostrophe after a letter, may be within a text."""
     for text in ('Tu dis "non"', "c'est la voiture des amis'", "L'un dit 'non'"):
         assert config.parse(f"answer:\n  text: {text}\n", FILE).answer.texts == (text,)
 
@@ -464,7 +464,7 @@ def test_quotes_and_apostrophes_inside_a_text_are_none_at_its_end() -> None:
         (ANSWER + "line: " + "[" * 1000, "2: this is not YAML: nested too deeply"),
     ],
 )
-def test_where_it_is_wrong_is_said(text: str, problem: str) -> None:
+def test_a_mistake_is_reported_on_its_line(text: str, problem: str) -> None:
     """A mistake of the whole file, of its YAML or between keys is reported once, on its line."""
     (got,) = problems(text)
     assert got.startswith(f"{FILE}:{problem}")
@@ -507,14 +507,14 @@ def test_where_it_is_wrong_is_said(text: str, problem: str) -> None:
         (" \u200btext: Non\n", "2: answer.text: an invisible zero width space stands before `text`: delete it"),
     ],
 )
-def test_what_a_person_types_first_is_told_in_her_words(stated: str, problem: str) -> None:
-    """Quotes in quotes, a # in the text, a blank that is none: the one problem says what to type instead."""
+def test_common_mistakes_are_explained_in_plain_words(stated: str, problem: str) -> None:
+    """Quotes in quotes, a # in the text, a no-break blank: the one problem says what to type instead."""
     (got,) = problems(f"answer:\n{stated}")
     assert got.startswith(f"{FILE}:{problem}")
 
 
-def test_a_code_that_begins_with_a_hash_is_no_comment() -> None:
-    """A balance code such as #123# without quotes is a problem, not an empty value; a remark behind a value is none."""
+def test_a_code_that_begins_with_a_hash_is_not_a_comment() -> None:
+    """A balance code such as #123# without quotes is a problem, not an empty value; a comment after a value is fine."""
     (got,) = problems(f"{ANSWER}credit:\n  ussd: #123#\n")
     assert got.startswith(f"{FILE}:3: credit.ussd: ends at the #, and what follows ('#123#') is a comment")
 
@@ -523,14 +523,14 @@ def test_a_code_that_begins_with_a_hash_is_no_comment() -> None:
 
 
 def test_a_secret_behind_a_hash_is_not_shown() -> None:
-    """What is cut off a URL with a password stays out of the journal."""
+    """A password in the cut-off part of a URL is not in the error."""
     (got,) = problems(f"{ANSWER}alerts:\n  urls:\n    - mailto://a #sesame\n")
     assert "ends at the #" in got
     assert "sesame" not in got
 
 
 def test_all_problems_are_reported_together() -> None:
-    """One look at the errors is enough to mend a file: each is there, in the order of the lines."""
+    """All problems are reported at once, in the order of the lines."""
     text = """\
 line: f r
 modem:
@@ -566,13 +566,13 @@ privacy: {keep_texts: 2d, keep_numbers: 1d}
 
 @pytest.mark.parametrize("key", ["modem: {pin: %s}", "alerts: {urls: ['%s']}", "alerts: {ping: '%s'}"])
 def test_problems_keep_secrets(key: str) -> None:
-    """A secret with a typing error in it does not reach the journal."""
+    """A mistyped secret is not in the error."""
     (problem,) = problems(ANSWER + key % "sesame")
     assert "sesame" not in problem
 
 
 def test_a_small_file_cannot_grow() -> None:
-    """Aliases that double a list again and again are looked at once each."""
+    """Aliases that double a list again and again are read once each."""
     layers = [f"      - &l{n} [*l{n - 1}, *l{n - 1}]" for n in range(1, 60)]
     text = "\n".join([ANSWER + "numbers:", "  blocked:", "      - &l0 [x]", *layers])
     got = problems(text)
@@ -581,7 +581,7 @@ def test_a_small_file_cannot_grow() -> None:
 
 
 def test_a_section_may_not_hold_itself() -> None:
-    """A section that is an alias of itself ends in a problem, not in a loop."""
+    """A section that contains itself by an alias is a problem, not a loop."""
     (problem,) = problems("answer: &a\n  text: Stop\n  answer: *a\n")
     assert problem.startswith(f"{FILE}:3: answer.answer: unknown key")
 
@@ -590,7 +590,7 @@ def test_a_section_may_not_hold_itself() -> None:
 
 
 def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
-    """UTF-8 is read, with or without the mark that Windows puts in front."""
+    """UTF-8 is read with or without a BOM."""
     file = tmp_path / "main.yaml"
     file.write_text("answer: {text: Arrête}", "utf-8-sig")
     assert load(file).answer.texts == ("Arrête",)
@@ -603,8 +603,8 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
         (b"#" * (config.LARGEST_FILE + 1), f"main.yaml:1: expected at most {config.LARGEST_FILE:,} octets"),
     ],
 )
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path, octets: bytes, problem: str) -> None:
-    """A file in another encoding, or too large to be a configuration, is refused with its line."""
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, octets: bytes, problem: str) -> None:
+    """A file in another encoding, or too large for a configuration, is refused with its line."""
     file = tmp_path / "main.yaml"
     file.write_bytes(octets)
     with pytest.raises(ConfigError) as caught:
@@ -612,7 +612,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, octets: bytes, proble
     assert caught.value.problems == (f"{tmp_path}/{problem}",)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     """A folder or a missing file is refused with its path and the system's reason."""
     for file, reason in ((tmp_path, "Is a directory"), (tmp_path / "a.yaml", "No such file or directory")):
         with pytest.raises(ConfigError) as caught:
@@ -623,7 +623,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the system's folder of configurations, empty, beside an empty current folder."""
+    """Give an empty folder for the system's configurations, beside an empty current folder."""
     monkeypatch.setattr(loading, "SYSTEM_FOLDER", tmp_path / "etc")
     (tmp_path / "etc").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -631,7 +631,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_file_is_searched_in_the_promised_order(system: Path) -> None:
-    """--config, --line, HOTLINED_CONFIG, main or else the only line of the system's folder, the current one."""
+    """The order is --config, --line, HOTLINED_CONFIG, main or else the only line of the system, the current folder."""
     chosen, environment = system.parent / "chosen.yaml", system.parent / "environment.yaml"
     places = [chosen, system / "nl.yaml", environment, system / "main.yaml", Path("config.yaml")]
     for place in places:
@@ -647,7 +647,7 @@ def test_the_file_is_searched_in_the_promised_order(system: Path) -> None:
     assert find(None, None, {}) == Path("config.yaml")
 
 
-def test_a_file_that_was_asked_for_is_never_replaced(system: Path) -> None:
+def test_a_named_file_is_never_replaced(system: Path) -> None:
     """A missing file that was named is an error, though others could be found."""
     (system / "main.yaml").touch()
     for option, line, environ in (
@@ -660,21 +660,21 @@ def test_a_file_that_was_asked_for_is_never_replaced(system: Path) -> None:
 
 
 def test_all_places_are_named_when_there_is_no_file(system: Path) -> None:
-    """Without any configuration every place that was looked at is named."""
+    """Without any configuration all searched places are named."""
     with pytest.raises(ConfigError) as caught:
         find(None, None, {})
     assert caught.value.problems == ()
     assert f"{system}/main.yaml nor config.yaml" in caught.value.message
 
 
-def test_a_file_that_may_not_be_looked_at_is_not_passed_over() -> None:
-    """Only a file that is not there is not there: any other trouble is for load to tell."""
+def test_a_file_without_rights_is_not_skipped() -> None:
+    """Only a missing file is skipped; any other error is reported when the file is loaded."""
     unreachable = Path("n" * 300)
     assert find(unreachable, None, {}) == unreachable
 
 
-def test_a_line_is_a_name() -> None:
-    """--line cannot leave the folder of configurations."""
+def test_a_line_is_a_name_not_a_path() -> None:
+    """`--line` cannot leave the folder of configurations."""
     with pytest.raises(UsageError):
         find(None, "../nl", {})
 
@@ -691,7 +691,7 @@ def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def test_the_runtime_folder_is_made(tmp_path: Path) -> None:
-    """Each line has a folder of its own, called like its file; it is made with its parents, and found again."""
+    """Each line has its own folder, named like its file; it is made with its parents."""
     got = parse(ANSWER, FILE)._replace(runtime_dir=tmp_path / "a" / "b")
     other = got._replace(path=tmp_path / "nl.yaml")
     assert config.runtime_dir(got) == config.runtime_dir(got) == tmp_path / "a" / "b" / "main"
@@ -699,14 +699,14 @@ def test_the_runtime_folder_is_made(tmp_path: Path) -> None:
     assert stat.S_IMODE(config.runtime_dir(got).stat().st_mode) & 0o027 == 0
 
 
-def test_the_runtime_folder_that_systemd_made_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RUNTIME_DIRECTORY is the line's own folder, the first one where there are several."""
+def test_the_runtime_folder_of_systemd_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RUNTIME_DIRECTORY is the line's own folder; of several the first."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", f"{tmp_path / 'given'}:/elsewhere")
     assert config.runtime_dir(parse(ANSWER, FILE)) == tmp_path / "given"
 
 
 def test_the_runtime_folder_falls_back_to_a_private_one(tmp_path: Path, homeless: Config) -> None:
-    """Where it cannot be made, the folder of this user is used and closed to others."""
+    """If it cannot be made, a folder of this user, closed to others, is used."""
     private = tmp_path / f"hotlined-{os.getuid()}"
     assert config.runtime_dir(homeless) == private / "main"
     private.chmod(0o777)
@@ -715,7 +715,7 @@ def test_the_runtime_folder_falls_back_to_a_private_one(tmp_path: Path, homeless
 
 
 def test_a_runtime_folder_that_is_a_link_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would be written where it leads to is written into the private folder instead."""
+    """A link in its place is not followed: the private folder is used."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "main").symlink_to(tmp_path / "elsewhere")
@@ -725,7 +725,7 @@ def test_a_runtime_folder_that_is_a_link_is_not_used(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Config, inside: bool) -> None:
-    """A link or a file in the place of the private folder, or of the line's in it, is refused."""
+    """A link or a file in place of the private folder, or of the line's in it, is refused."""
     private = tmp_path / f"hotlined-{os.getuid()}"
     if inside:
         private.mkdir()
@@ -740,8 +740,8 @@ def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Co
 
 
 @needs_root
-def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path, homeless: Config) -> None:
-    """A folder that another user put there first is refused, and left as it is; the line's own is gone around."""
+def test_a_runtime_folder_of_another_user_is_refused(tmp_path: Path, homeless: Config) -> None:
+    """Another user's folder in the private one's place is refused, in the line's own place avoided."""
     private = tmp_path / f"hotlined-{os.getuid()}"
     theirs = homeless._replace(runtime_dir=tmp_path)
     (tmp_path / "main").mkdir()
@@ -759,7 +759,7 @@ def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path, homeless: 
 
 
 DURATIONS = st.integers(min_value=1, max_value=600).map(lambda seconds: f"{seconds}s")
-# A quote that ends a text and none opens is refused, unless the text stands in quotes: not every program writes them.
+# A quote that ends a text and opens none is refused unless the text is in quotes: not every program writes them.
 TEXTS = st.sampled_from(["null", "~", "yes", "*a", "0123", '"', "\\"]) | st.text(
     st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=60
 ).filter(lambda text: text.strip() and text.rstrip()[-1] not in "'\"")
@@ -789,10 +789,10 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
 
 @given(st.fixed_dictionaries({"answer.texts": st.lists(TEXTS, min_size=1, max_size=3)}, optional=LEAVES))
 @settings(deadline=None, max_examples=extent.examples(40, 150))
-def test_what_is_shown_is_in_force(values: dict[str, Any]) -> None:
-    """The output of show, read as a file, is the same configuration, and states every key in order.
+def test_the_shown_configuration_is_the_one_in_force(values: dict[str, Any]) -> None:
+    """The output of show, read as a file, is the same configuration, with every key in order.
 
-    So is what the daemon says it obeys, but for where alerts go.
+    So is the configuration in the daemon's status, except for the addresses of alerts.
     """
     shown_from = parse(nest(values), FILE)
     shown = show(shown_from)
@@ -802,7 +802,7 @@ def test_what_is_shown_is_in_force(values: dict[str, Any]) -> None:
     assert all(character.isprintable() or character == "\n" for character in shown)
 
 
-# what is left of a broken file
+# the rest of a broken file
 
 
 @pytest.mark.parametrize(
@@ -823,8 +823,8 @@ def test_what_is_shown_is_in_force(values: dict[str, Any]) -> None:
         ("answer: {text: Stop}\nprivacy: {keep_texts: 2d, keep_numbers: 1d}\ndatabase: a.db\n", ["privacy.keep_texts"]),
     ],
 )
-def test_what_is_sound_in_a_broken_file_is_salvaged(tmp_path: Path, text: str, unknown: list[str]) -> None:
-    """Only what a mistake stands in is unknown: a section that is no YAML, a key, or what a mistyped one meant."""
+def test_sound_parts_of_a_broken_file_are_salvaged(tmp_path: Path, text: str, unknown: list[str]) -> None:
+    """Only keys with a mistake are unknown: a section of broken YAML, a key, or those that a mistyped one may mean."""
     file = tmp_path / "main.yaml"
     file.write_text(text)
     got = salvage(file)
@@ -840,8 +840,8 @@ def test_what_is_sound_in_a_broken_file_is_salvaged(tmp_path: Path, text: str, u
     | st.lists(st.text(max_size=20)).map(lambda lines: "\n".join(lines).encode())
 )
 @settings(deadline=None, max_examples=extent.examples(30, 100))
-def test_something_is_salvaged_of_any_file(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
-    """Whatever a file holds, there is a configuration to go by until it is corrected."""
+def test_a_configuration_is_salvaged_from_any_file(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
+    """Any file gives a configuration for the time until it is corrected."""
     file = tmp_path_factory.getbasetemp() / "salvaged.yaml"
     file.write_bytes(octets)
     got = salvage(file)
@@ -851,7 +851,7 @@ def test_something_is_salvaged_of_any_file(tmp_path_factory: pytest.TempPathFact
 
 
 def test_show_hides_secrets() -> None:
-    """A PIN and the URLs of alerts are shown as ***, nowhere else, and *** is not taken for one of them."""
+    """A PIN and the URLs of alerts are shown as ***, which is not accepted as a value."""
     secrets = {"modem.pin": "4711", "alerts.urls": ["tgram://sesame", "json://sesame"], "alerts.ping": "https://sesame"}
     full = parse(nest({"answer.text": "Stop", **secrets}), FILE)
     shown = show(full)
@@ -872,7 +872,7 @@ def test_show_hides_secrets() -> None:
 @given(st.integers(min_value=0, max_value=10**10))
 @settings(deadline=None)
 def test_durations_survive_being_written(seconds: int) -> None:
-    """Every whole number of seconds is written as it is read."""
+    """Every whole number of seconds is read as it was written."""
     duration = timedelta(seconds=seconds)
     assert parse_duration(format_duration(duration)) == duration
 
@@ -889,26 +889,26 @@ def test_durations_survive_being_written(seconds: int) -> None:
     ],
 )
 def test_durations_are_integers_with_a_unit(written: str, duration: timedelta) -> None:
-    """The spellings that are promised are read."""
+    """The documented spellings are read."""
     assert parse_duration(written) == duration
 
 
 @pytest.mark.parametrize("written", ["", "10", "1.5h", "-1s", "30m1h", "1h 30m", "1H", "1w", "s", "٣s", "999999999d"])
-def test_anything_else_is_no_duration(written: str) -> None:
-    """Half a duration, another order, another unit or a bare number are refused."""
+def test_anything_else_is_not_a_duration(written: str) -> None:
+    """Half a duration, another order, another unit or a bare number is refused."""
     with pytest.raises(ValueError, match="expected a duration like 90s"):
         parse_duration(written)
 
 
 def test_durations_are_written_in_the_largest_units() -> None:
-    """Units are carried, a fraction of a second is dropped, and a negative duration is refused."""
+    """The largest units are used, a fraction of a second is dropped, and a negative duration is refused."""
     assert format_duration(timedelta(days=1, seconds=3_661, milliseconds=999)) == "1d1h1m1s"
     assert format_duration(timedelta(milliseconds=999)) == "0s"
     with pytest.raises(ValueError, match="not negative"):
         format_duration(timedelta(seconds=-1))
 
 
-# anything
+# any file
 
 
 SCALARS = st.sampled_from(
@@ -943,7 +943,7 @@ LINES = st.tuples(
 @given(st.binary() | st.text().map(str.encode) | st.lists(LINES).map(lambda lines: "\n".join(lines).encode()))
 @settings(deadline=None, max_examples=extent.examples(100, 400))
 def test_any_file_is_a_configuration_or_refused(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
-    """Whatever a file holds, it is a configuration or a ConfigError whose problems have lines of the file."""
+    """Any file is a configuration, or a ConfigError whose problems have lines of the file."""
     file = tmp_path_factory.getbasetemp() / "main.yaml"
     file.write_bytes(octets)
     try:
@@ -958,6 +958,6 @@ def test_any_file_is_a_configuration_or_refused(tmp_path_factory: pytest.TempPat
 
 
 def test_yaml_is_loaded_when_a_file_is_read() -> None:
-    """A process that reads no configuration does not pay for the YAML library."""
+    """A process that reads no configuration does not load the YAML library."""
     program = "import sys, hotlined.config; sys.exit('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Which of the line's texts an answer is: variants, texts for countries, and what stands of it afterwards."""
+"""The choice among the texts of an answer: variants, texts for countries, and the record of what was sent."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def reads(text: str) -> Any:
 
 
 def problems(text: str) -> tuple[str, ...]:
-    """Return what is wrong with a section `answer`."""
+    """Return the problems of a section `answer`."""
     with pytest.raises(ConfigError) as caught:
         reads(text)
     return tuple(problem.removeprefix(f"{FILE}:") for problem in caught.value.problems)
@@ -44,15 +44,15 @@ def problems(text: str) -> tuple[str, ...]:
 
 
 def test_an_entry_of_texts_may_be_a_list_of_variants() -> None:
-    """One text, a list of variants, and again one: each answer to a number has its own."""
+    """Each answer to a number has its own text or list of variants."""
     answer = reads("  texts: [one, [two, ' or two '], three]\n")
     assert answer.steps == (("one",), ("two", "or two"), ("three",))
     assert [answer.maybe_choose(1, "BE", draw).text for draw in (0, 1, 2, 3)] == ["two", "or two", "two", "or two"]
     assert [answer.maybe_choose(step, "BE", 5).text for step in (0, 2, 9)] == ["one", "three", "three"]
 
 
-def test_a_country_has_its_own_texts_at_every_step() -> None:
-    """By country goes before the step; `NO` is Norway, and what is commented out is nothing."""
+def test_a_country_has_its_own_texts_for_every_answer() -> None:
+    """The country counts before the answer's place; `NO` is Norway, and an empty entry is ignored."""
     answer = reads("  texts: [one, two]\n  by_country:\n    NO: nei\n    DE: [eins, zwei]\n")
     assert {answer.maybe_choose(step, "NO", 1).text for step in range(4)} == {"nei"}
     assert [answer.maybe_choose(step, "DE", draw).text for step in (0, 3) for draw in (0, 1)] == ["eins", "zwei"] * 2
@@ -95,20 +95,20 @@ def test_a_country_has_its_own_texts_at_every_step() -> None:
     ],
 )  # fmt: skip
 def test_mistakes_are_named_with_their_line(section: str, found: list[str]) -> None:
-    """Each problem has its line, its entry and variant, and what was most likely meant."""
+    """Each problem has its line, its entry and variant, and the likely meaning."""
     got = problems(section)
     assert [problem[: len(begin)] for problem, begin in zip(got, found, strict=True)] == found
 
 
-def test_each_variant_is_held_to_the_most_segments() -> None:
-    """A long one is an error wherever it stands."""
+def test_each_variant_is_limited_to_max_segments() -> None:
+    """A variant that is too long is an error in every entry."""
     long = "x" * 400
     assert len(problems(f"  texts: [one, [two, {long}]]\n")) == 1
     assert len(problems(f"  texts: [one]\n  by_country: {{NL: {long}}}\n")) == 1
 
 
 def test_a_small_file_cannot_ask_for_a_million_texts() -> None:
-    """A list that an alias repeats is counted each time."""
+    """A list repeated by an alias is counted each time."""
     shared = ", ".join(["x"] * 101)
     assert "expected 1 to 100 variants, got 101" in problems(f"  texts: [&a [{shared}]]\n")[0]
     assert "expected at most 100 entries" in problems(f"  texts: [&a [x, y], {', '.join(['*a'] * 100)}]\n")[0]
@@ -122,15 +122,15 @@ def test_a_small_file_cannot_ask_for_a_million_texts() -> None:
         {"text": "a", "by_country": {"NO": ["nei", "null"]}},
     ],
 )
-def test_what_is_shown_and_handed_on_is_what_is_in_force(answer: dict[str, Any]) -> None:
-    """`config show` and the daemon's status file write variants and countries so that they are read again."""
+def test_shown_texts_are_read_back_the_same(answer: dict[str, Any]) -> None:
+    """`config show` and the daemon's status file write variants and countries in a form that is read back the same."""
     config = parse(yaml.safe_dump({"answer": answer}), FILE)
     assert parse(show(config), FILE) == config
     assert parse(in_force(config), FILE).answer == config.answer
     assert all(text in show(config) for text in ("by_country", "texts"))
 
 
-# what people see before anything is sent
+# output before any answer
 
 
 @pytest.fixture
@@ -142,8 +142,8 @@ def choosy(tmp_path: Path) -> Iterator[Filled]:
     filled.db.close()
 
 
-def test_config_check_shows_each_text_the_longest_and_a_country_that_is_not_answered(choosy: Filled) -> None:
-    """Every text has its segments, and so has the longest; a text that nobody can get is a warning."""
+def test_config_check_shows_each_text_and_the_longest(choosy: Filled) -> None:
+    """Every text has its segments, and so has the longest; a text that no number can get is a warning."""
     said = choosy.run("config", "check").output
     heads = re.findall(r"^(.*) takes (\d) segments?", said, re.MULTILINE)
     assert heads == [
@@ -153,15 +153,15 @@ def test_config_check_shows_each_text_the_longest_and_a_country_that_is_not_answ
     assert "Careful: answer.by_country has GB, numbers.answer_countries has not: nobody there gets it." in said
 
 
-def test_limits_count_with_the_dearest_variant(choosy: Filled) -> None:
-    """What an answer costs at worst is what the dearest variant costs, whatever is drawn."""
+def test_limits_count_with_the_most_expensive_variant(choosy: Filled) -> None:
+    """The worst cost of an answer is that of its most expensive variant."""
     report = json.loads(choosy.run("limits", "--json").output)
     assert [answer["segments"] for answer in report["answers"]] == [2, 1]
     assert report["worst"]["hour"]["first_contacts"] == 30
 
 
-def test_text_check_says_which_text_each_is(choosy: Filled) -> None:
-    """People read a place, scripts its numbers from 1 on."""
+def test_text_check_numbers_the_texts(choosy: Filled) -> None:
+    """People read the answer and variant, scripts their numbers from 1."""
     assert "Answer 1, variant 2:" in choosy.run("text", "check").output
     places = [json.loads(line) for line in choosy.run("text", "check", "--json").output.splitlines()]
     assert [(each["answer"], each["variant"], each["country"]) for each in places] == [
@@ -171,23 +171,23 @@ def test_text_check_says_which_text_each_is(choosy: Filled) -> None:
     assert (typed["answer"], typed["variant"], typed["country"]) == (None, None, None)
 
 
-def test_number_says_what_it_would_get(choosy: Filled) -> None:
-    """Of the variants one, or the text for its country."""
+def test_show_names_the_next_text(choosy: Filled) -> None:
+    """`show NUMBER` names the variants, or the text for the number's country."""
     said = choosy.run("show", KEVIN).output
     assert f"would get      Answer 1, variant 1: {ONE}" in said
     assert "would get      Answer 1, variant 2: Non!" in said
     assert f"would get      The answer for NL: {THREE}" in choosy.run("show", "+31612345678").output
 
 
-def test_simulate_spends_what_the_dearest_variant_costs(choosy: Filled) -> None:
-    """The same seed gives the same result, and it is the worst one."""
+def test_simulate_spends_the_cost_of_the_most_expensive_variant(choosy: Filled) -> None:
+    """The same seed gives the same result, which is the worst."""
     asked = ("simulate", "--json", "--messages", "40", "--numbers", "1", "--new", "100%", "--hours", "1")
     first, second = (json.loads(choosy.run(*asked).output) for _ in range(2))
     assert first == second
     assert first["segments"] == 2 * sum(first["fates"]["answered"].values()) > 0
 
 
-def test_simulate_takes_the_country_whose_texts_cost_most(tmp_path: Path) -> None:
+def test_simulate_takes_the_most_expensive_country(tmp_path: Path) -> None:
     """A crowd may come from any country that is answered."""
     answer = {"text": ONE, "by_country": {"NL": MANY, "GB": "No! " * 100}, "max_segments": 3}
     line = Filled(tmp_path, answer=answer, numbers={"answer_countries": ["BE", "NL"]})
@@ -198,21 +198,21 @@ def test_simulate_takes_the_country_whose_texts_cost_most(tmp_path: Path) -> Non
 
 
 def test_the_loop_guard_knows_every_text(choosy: Filled) -> None:
-    """A text for a country, or a variant that was not drawn, is our own answer when it comes back."""
+    """A text for a country, and a variant that was not drawn, are recognised as our own when they come back."""
     rules = parse(choosy.config.read_text(), choosy.config).rules()
     assert len(rules.our_texts) == 5
 
 
-# what is sent
+# answers
 
 
 def given(line: Line) -> list[tuple[str, str]]:
-    """Return to whom which text went."""
+    """Return each recipient with the text sent."""
     return [(sent["recipient"], sent["text"]) for sent in line.submitted()]
 
 
-def test_one_of_the_variants_goes_to_each_number_and_a_countrys_text_to_its_numbers(line: Line) -> None:
-    """Every variant is drawn sooner or later; the attempt has the place of what it sent."""
+def test_each_number_gets_a_variant_or_its_countrys_text(line: Line) -> None:
+    """Every variant is drawn sooner or later; the attempt records which text it sent."""
     line.configure(answer={"text": None, "texts": [[ONE, TWO]], "by_country": {"DE": THREE}})
     line.start()
     numbers = [f"+3247012{number:04}" for number in range(24)]
@@ -222,7 +222,7 @@ def test_one_of_the_variants_goes_to_each_number_and_a_countrys_text_to_its_numb
     wait_until(line.settled)
     sent = dict(given(line))
     assert sent.pop(GRETA) == THREE
-    assert set(sent.values()) == {ONE, TWO}  # one alone: once in 2**23 runs
+    assert set(sent.values()) == {ONE, TWO}  # only one of them once in 2**23 runs
     stored = line.rows(
         "SELECT a.recipient, a.text, t.step, t.variant, t.country FROM answers a JOIN attempts t ON t.answer_id = a.id"
     )
@@ -237,8 +237,8 @@ def test_one_of_the_variants_goes_to_each_number_and_a_countrys_text_to_its_numb
     assert given(line)[-1] == ("+4915112345679", THREE)
 
 
-def test_what_waits_is_drawn_anew_from_fewer_variants_and_what_was_composed_is_sent_as_it_was(line: Line) -> None:
-    """A reload that takes variants away leaves no answer without a text; requeue sends the stored one at its place."""
+def test_a_reload_draws_again_and_a_requeue_does_not(line: Line) -> None:
+    """After a reload with fewer variants a waiting answer is drawn anew; a requeued one is sent as it was stored."""
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     line.configure(answer={"text": None, "texts": [[ONE, TWO]], "by_country": {"DE": [TWO, THREE]}})
     line.start()
@@ -264,18 +264,18 @@ PLACES = "SELECT step, variant, country FROM attempts ORDER BY id"
 
 
 def reload(line: Line, text: str, **sections: Any) -> None:
-    """Let the daemon read the configuration again, until it has a text in force."""
+    """Make the daemon reload the configuration, and wait until it has a text in force."""
     line.configure(**sections)
     assert line.daemon
     line.daemon.send_signal(signal.SIGHUP)
     wait_until(lambda: text in line.status()["in_force"], "the reload")
 
 
-# what came back
+# reactions
 
 
 def played(line: Filled, texts: Mapping[str, Sequence[list[str]]], numbers: str = "+32470") -> None:
-    """Let each text go out as often as it has lists: of the tags of the texts that came back, one each."""
+    """Send each text as often as it has lists of tags; a reaction to each gets the tags of one list."""
     for at, (text, everybody) in enumerate(texts.items()):
         for number, tags in enumerate(everybody):
             who = f"{numbers}{at}{number:05}"
@@ -285,13 +285,13 @@ def played(line: Filled, texts: Mapping[str, Sequence[list[str]]], numbers: str 
 
 
 def by_text(line: Filled) -> list[dict[str, Any]]:
-    """Return what the figures say of each text that was sent."""
+    """Return the figures by sent text."""
     found: list[dict[str, Any]] = told(line)["total"]["by_text"]
     return found
 
 
-def test_what_came_back_is_counted_by_the_text_that_was_sent(choosy: Filled) -> None:
-    """Whatever is in force now: each text with its answers, the texts that came within a day, and their tags."""
+def test_reactions_are_counted_by_the_text_that_was_sent(choosy: Filled) -> None:
+    """Each text that was ever sent has its answers, the reactions within a day, and their tags."""
     apology, insult = ["apology"], ["insult"]
     texts = {ONE: [apology, ["apology", "apology", "insult"], [""], []], MANY: [insult, []], "An earlier text": [[]]}
     played(choosy, texts)
@@ -310,8 +310,8 @@ def test_what_came_back_is_counted_by_the_text_that_was_sent(choosy: Filled) -> 
     assert (total["answers"], total["reactions"], total["tags"]) == (9, 6, {"apology": 3, "insult": 2})
 
 
-def test_texts_that_are_erased_are_one_row(choosy: Filled) -> None:
-    """What keep_texts erases is still counted, under pseudonyms too; which text it was nobody can tell."""
+def test_erased_texts_are_one_row(choosy: Filled) -> None:
+    """Answers whose text was erased are still counted, under pseudonyms too, in one row."""
     played(choosy, {ONE: [["apology"], [""], []], MANY: [["insult"]]})
     later = MONDAY + timedelta(days=400)
     list(
@@ -329,7 +329,7 @@ def test_texts_that_are_erased_are_one_row(choosy: Filled) -> None:
 
 
 def test_a_reaction_is_to_the_latest_answer(choosy: Filled) -> None:
-    """What comes after the second answer is no reaction to the first, though a day has not passed."""
+    """A text after the second answer is not a reaction to the first, even within its day."""
     answer(choosy, contact(choosy, MONDAY), MONDAY + HOUR, text=ONE)
     answer(choosy, contact(choosy, MONDAY + 2 * HOUR), MONDAY + 3 * HOUR, text=TWO)
     contact(choosy, MONDAY + 4 * HOUR, tags='["apology"]')
@@ -340,7 +340,7 @@ def test_a_reaction_is_to_the_latest_answer(choosy: Filled) -> None:
 
 
 def test_texts_are_shown_side_by_side(choosy: Filled) -> None:
-    """A terminal and a page show them, the most frequent first, without a word of anybody else's."""
+    """Terminal and page show the sent texts, the most frequent first, and none of a stranger's."""
     played(choosy, {TWO: [["insult"]], "Non\x1b[31m": [["apology"], [""], []]})
     said = choosy.run("stats", *NOVEMBER).output
     assert re.search(
@@ -357,14 +357,14 @@ def test_texts_are_shown_side_by_side(choosy: Filled) -> None:
 
 
 def test_a_text_by_hand_is_not_compared(choosy: Filled) -> None:
-    """What a person sends is her own: no figure quotes it."""
+    """The figures leave out a text by hand, which is a person's own."""
     played(choosy, {ONE: [[]], TWO: [[]]})
     answer(choosy, None, MONDAY + HOUR, text="See you at eight")
     assert [each["text"] for each in by_text(choosy)] == [ONE, TWO]
 
 
 def test_a_line_with_one_text_compares_nothing(tmp_path: Path) -> None:
-    """No table is shown where there is nothing beside it."""
+    """A line with a single text has no such table."""
     line = Filled(tmp_path)
     played(line, {ONE: [[""]]})
     assert len(by_text(line)) == 1
@@ -378,14 +378,14 @@ def test_a_line_with_one_text_compares_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def recipe() -> dict[str, Any]:
-    """Give the configuration with a harmless first answer, as the documentation has it."""
+    """Give the documented configuration with a harmless first answer."""
     shown = re.findall(r"```yaml\n(.+?)```", (ROOT / "docs/configuration.md").read_text(), re.DOTALL)
     (found,) = (yaml.safe_load(text) for text in shown if "Hey, j" in text)
     return dict(found)
 
 
-def test_who_writes_back_gets_the_lesson_at_once_and_then_nothing(line: Line, recipe: dict[str, Any]) -> None:
-    """A harmless text first; the lesson when he writes back; the third time his cooldown runs."""
+def test_a_second_text_gets_the_lesson_and_a_third_nothing(line: Line, recipe: dict[str, Any]) -> None:
+    """The first answer is harmless; a reaction gets the lesson; a third text meets the cooldown."""
     line.configure(**recipe | {"answer": recipe["answer"] | {"text": None, "delay": "0s"}})
     line.start()
     harmless, lesson = (plan(text).text for text in recipe["answer"]["texts"])
@@ -400,7 +400,7 @@ def test_who_writes_back_gets_the_lesson_at_once_and_then_nothing(line: Line, re
 
 
 def test_simulate_prices_both_answers(tmp_path: Path, recipe: dict[str, Any]) -> None:
-    """Numbers that write on get two answers each in the time of a flood, and both are in the bill."""
+    """Numbers that write again get two answers each during a flood, and the bill has both."""
     line = Filled(tmp_path, **recipe)
     segments = sum(plan(text).segments for text in recipe["answer"]["texts"])
     asked = ("simulate", "--json", "--messages", "100", "--numbers", "8", "--new", "0%", "--hours", "48")
@@ -414,8 +414,8 @@ def test_simulate_prices_both_answers(tmp_path: Path, recipe: dict[str, Any]) ->
 # the desk
 
 
-def test_the_desk_shows_which_text_an_answer_had_and_what_each_brought(choosy: Filled) -> None:
-    """The page of a contact names the text, the page of figures has all of them."""
+def test_the_desk_shows_the_text_of_an_answer_and_the_figures_of_each(choosy: Filled) -> None:
+    """The page of a contact names the text, the page of figures has all texts."""
     played(choosy, {ONE: [["apology"], []], MANY: [["insult"]]})
     with Desk(choosy.config) as desk:
         browser = desk.browser()

@@ -1,4 +1,4 @@
-"""Who may decide about a line, and through which door."""
+"""Doors of the control program: who may decide about a line, and through which socket."""
 
 import contextlib
 import json
@@ -49,7 +49,7 @@ for number in {*given, *doors} - {*range(3, 3 + len(doors))}:
 os.environ.update(LISTEN_FDS=str(len(doors)), LISTEN_PID=str(os.getpid()))
 del sys.argv[1]
 """
-"""Lets what follows find sockets that are handed over, as systemd's."""
+"""Code that hands sockets over to the rest of a program, as systemd does."""
 ASK = """
 import contextlib, socket, sys
 with socket.socket(socket.AF_UNIX) as channel:
@@ -58,7 +58,7 @@ with socket.socket(socket.AF_UNIX) as channel:
         channel.sendall(sys.argv[2].replace("MANY", "x" * int(sys.argv[3] if sys.argv[3:] else 0)).encode() + b"\\n")
     print(channel.makefile().readline())
 """
-"""Says one line at a socket, with a number of letters for MANY, and prints the answer."""
+"""A program that writes one line to a socket, with a number of letters for MANY, and prints the answer."""
 
 
 @dataclass
@@ -70,36 +70,36 @@ class Doors:
 
     @property
     def config(self) -> Path:
-        """The configuration, root's."""
+        """The configuration, which belongs to root."""
         return self.folder / "main.yaml"
 
     @property
     def database(self) -> Path:
-        """The database, the line's user's."""
+        """The database, which belongs to the line's user."""
         return self.folder / "state/hotlined.db"
 
     @property
     def lists(self) -> Lists:
-        """The users and groups of the system, as the program finds them."""
+        """The users and groups of the system, as the control program sees them."""
         return Lists(self.folder)
 
     @property
     def socket(self) -> Path:
-        """The members' door, in a folder of root's."""
+        """The members' socket, in a folder of root's."""
         return self.folder / "run-control/main.sock"
 
     @property
     def desks(self) -> Path:
-        """The door of the desk's user."""
+        """The socket for the desk's user."""
         return self.folder / "run-control/main-desk.sock"
 
     @property
     def fleets(self) -> Path:
-        """The door of the exchange's user."""
+        """The socket for the user of the exchange."""
         return self.folder / "run-control/main-fleet.sock"
 
     def start(self) -> None:
-        """Start the control program, as systemd would: the sockets are made by root, and handed over."""
+        """Start the control program as systemd does: root makes the sockets and hands them over."""
         own = ((self.desks, DESK.uid, 0, 0o600), (self.fleets, EXCHANGE.uid, 0, 0o600))
         with contextlib.ExitStack() as stack:
             handed = []
@@ -118,7 +118,7 @@ class Doors:
             )
 
     def stop(self) -> None:
-        """End it, and take its sockets away."""
+        """End it, and remove its sockets."""
         if self.program:
             self.program.kill()
             self.program.communicate()
@@ -126,7 +126,7 @@ class Doors:
             path.unlink(missing_ok=True)
 
     def request(self, **claims: Any) -> str:
-        """Return what asks for a pause at the socket."""
+        """Return a request for a pause."""
         return json.dumps({"verb": "pause", "arguments": {}, "database": str(self.database), **claims})
 
     def one(self, sql: str) -> Any:
@@ -136,7 +136,7 @@ class Doors:
 
 
 def make_database(path: Path, owner: Person) -> None:
-    """Make the database of a line as a daemon that has ended leaves it, and give it and its folder to a user."""
+    """Make the database of a line as after the end of a daemon, and give it and its folder to a user."""
     open_for_daemon(make_empty(path)).close()
     for each in (path.parent, *path.parent.iterdir()):
         os.chown(each, owner.uid, owner.gids[0])
@@ -165,18 +165,18 @@ def doors() -> Iterator[Doors]:
 
 
 FOR_ROOT = {"HOTLINED_FOR_ROOT": "1"}
-"""What the installed command sets where root has started it, once it has become the line's user."""
+"""The variable that the installed command sets when root starts it, once it has become the line's user."""
 
 
 @needs_root
-def test_members_and_the_lines_user_decide_and_the_kernel_says_who(doors: Doors) -> None:
-    """A member decides under its own name, whatever it claims; the line's user under that of who typed sudo."""
+def test_decision_is_recorded_under_the_name_from_the_kernel(doors: Doors) -> None:
+    """A member's claims do not count; for the line's user it is the person who typed sudo."""
     doors.start()
 
     for person, name, claims in (
         (MEMBER, "anna", {"USER": "root", "SUDO_USER": "root", "SUDO_UID": "0", **FOR_ROOT}),
         (LINE, "uid 61001", {}),
-        (LINE, "uid 61001", {"SUDO_UID": "61005"}),  # of `sudo -u`: nobody became root
+        (LINE, "uid 61001", {"SUDO_UID": "61005"}),  # by `sudo -u`, without root
         (LINE, "uid 61005", {"SUDO_UID": "61005", **FOR_ROOT}),
         (LINE, "uid 61006", {"PKEXEC_UID": "61006", **FOR_ROOT}),
         (LINE, "root", {"SUDO_UID": "0", **FOR_ROOT}),
@@ -185,15 +185,15 @@ def test_members_and_the_lines_user_decide_and_the_kernel_says_who(doors: Doors)
         done = person.hotlined(doors.config, "pause", **claims)
         assert (done.returncode, done.stderr) == (0, "")
         assert doors.one("SELECT who FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == name
-    assert doors.one("SELECT paused_by FROM line_state") == "anna"  # who began it
+    assert doors.one("SELECT paused_by FROM line_state") == "anna"  # the first of these pauses
     assert MEMBER.hotlined(doors.config, "resume").returncode == 0
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
 
 
 @needs_root
 @pytest.mark.parametrize("has_socket", [True, False], ids=["control socket", "directly"])
-def test_a_block_with_sudo_is_recorded_as_who_typed_it(doors: Doors, has_socket: bool) -> None:
-    """As `sudo hotlined block` is: by the line's user, in the name of the person."""
+def test_block_with_sudo_is_recorded_under_the_person(doors: Doors, has_socket: bool) -> None:
+    """The line's user carries it out, as `sudo hotlined block` does."""
     if has_socket:
         doors.start()
     done = LINE.hotlined(doors.config, "block", NUMBER, SUDO_UID=str(MEMBER.uid), **FOR_ROOT)
@@ -203,8 +203,8 @@ def test_a_block_with_sudo_is_recorded_as_who_typed_it(doors: Doors, has_socket:
 
 
 @needs_root
-def test_root_is_no_member_by_itself(doors: Doors) -> None:
-    """What runs as root and puts itself into the group is refused at the socket; NSS says who is in it."""
+def test_root_is_not_a_member_by_itself(doors: Doors) -> None:
+    """NSS decides about membership: a process of root in the group is refused at the socket."""
     doors.start()
     for root in (ADMIN, Person(0, (0, LINE.gids[0]))):
         done = root.call(ASK, str(doors.socket), doors.request(who="anna"))
@@ -215,18 +215,18 @@ def test_root_is_no_member_by_itself(doors: Doors) -> None:
 
 
 UNIT = Person(STRANGER.uid, (*STRANGER.gids, *LINE.gids))
-"""A stranger whose process has the line's group: by an old session, or by the settings of a unit."""
+"""A stranger whose process has the line's group, from an old session or the settings of a unit."""
 
 
 def kind(person: Person, path: Path, request: str, *many: str) -> str:
-    """Return what somebody gets at a door: `decided`, the kind of an error, or `nothing` where it stays closed."""
+    """Return the result at a socket: `decided`, the kind of an error, or `nothing` if it stays closed."""
     said = person.call(ASK, str(path), request, *many).stdout
     return str(json.loads(said).get("error", {}).get("kind", "decided")) if said else "nothing"
 
 
 @needs_root
-def test_who_is_a_member_is_asked_at_each_question(doors: Doors) -> None:
-    """Who joins decides at once; who is removed does not, though her session keeps the group; nor does a unit."""
+def test_membership_is_checked_at_each_request(doors: Doors) -> None:
+    """A new member decides at once; a removed one does not, though her session keeps the group."""
     doors.start()
     asked = doors.socket, doors.request()
 
@@ -237,11 +237,11 @@ def test_who_is_a_member_is_asked_at_each_question(doors: Doors) -> None:
 
 @needs_root
 @pytest.mark.parametrize("person", [STRANGER, OTHER_LINE, UNIT, NOBODY, ADMIN, MEMBER, LINE, DESK, EXCHANGE])
-def test_nobody_decides_at_a_door_of_others(doors: Doors, person: Person) -> None:
-    """Not a stranger, not another line's user, nor who a user namespace does not know, be it in the group.
+def test_each_socket_serves_its_own_users_only(doors: Doors, person: Person) -> None:
+    """Strangers, other lines' users and unknown users of a namespace decide nowhere.
 
-    At the desk's door that holds for members, the line's user and root, too, and at the members' for the desk; at that
-    of the exchange for all of them, and for the exchange everywhere: a pause is nothing that it decides.
+    The desk's socket refuses members, the line's user and root, and the members' socket refuses the desk. The socket of
+    the exchange refuses all of them, and the exchange cannot pause at any.
     """
     doors.start()
     whose = ((doors.socket, (MEMBER, LINE)), (doors.desks, (DESK,)), (doors.fleets, ()))
@@ -259,14 +259,14 @@ ASKED = {
     "purge": {},
     "pause": {},
 }
-"""Some verbs with their arguments, of which the desk's pages have `pause` alone."""
+"""Some verbs with their arguments; only `pause` is on the desk's pages."""
 OF_THE_EXCHANGE = {"verb": "exchange", "arguments": {"answer": None}}
 
 
 @needs_root
 @pytest.mark.parametrize("verb", ASKED)
-def test_verbs_belong_to_the_door(doors: Doors, verb: str) -> None:
-    """The desk gets at its door what its pages decide, and at the members' nothing, whatever group its unit has."""
+def test_desk_gets_only_the_verbs_of_its_pages(doors: Doors, verb: str) -> None:
+    """It gets none at the members' socket, whatever group its unit has."""
     doors.start()
     request = doors.request(verb=verb, arguments=ASKED[verb], who="ada")
 
@@ -277,8 +277,8 @@ def test_verbs_belong_to_the_door(doors: Doors, verb: str) -> None:
 
 
 @needs_root
-def test_what_the_exchange_does_nobody_else_does(doors: Doors) -> None:
-    """A member could forge what other lines say. The exchange says no database: its door says which line is meant."""
+def test_verbs_of_the_exchange_are_refused_to_all_others(doors: Doors) -> None:
+    """A member could forge other lines' rows. The exchange names no database: its socket decides the line."""
     doors.start()
     request = doors.request(**OF_THE_EXCHANGE)
 
@@ -297,8 +297,8 @@ def test_what_the_exchange_does_nobody_else_does(doors: Doors) -> None:
 
 
 @needs_root
-def test_the_desk_is_believed_the_persons_name_at_its_own_door(doors: Doors) -> None:
-    """Its side of the client finds the door; a member's finds that of the members."""
+def test_desk_may_name_the_person_at_its_own_socket(doors: Doors) -> None:
+    """The client finds the desk's socket for the desk, and the members' socket for a member."""
     doors.start()
     decide = """
 import sys
@@ -315,8 +315,8 @@ decide(config.load(Path(sys.argv[1])), "ada (proxy)", "resume")
 
 
 @needs_root
-def test_a_member_is_not_believed_another_name(doors: Doors) -> None:
-    """What a member says at the socket about who it is counts for nothing."""
+def test_claimed_name_of_a_member_does_not_count(doors: Doors) -> None:
+    """The decision is recorded under the member's own name."""
     doors.start()
     done = MEMBER.call(ASK, str(doors.socket), doors.request(who="root"))
 
@@ -325,8 +325,8 @@ def test_a_member_is_not_believed_another_name(doors: Doors) -> None:
 
 
 @needs_root
-def test_who_may_not_read_may_not_decide_either(doors: Doors) -> None:
-    """The command of a stranger ends with a sentence and 75, and decides nothing."""
+def test_stranger_may_not_decide(doors: Doors) -> None:
+    """The command ends with a sentence and 75."""
     doors.start()
     done = STRANGER.hotlined(doors.config, "block", NUMBER)
 
@@ -336,8 +336,8 @@ def test_who_may_not_read_may_not_decide_either(doors: Doors) -> None:
 
 
 @needs_root
-def test_without_a_socket_only_the_owner_decides(doors: Doors) -> None:
-    """Nobody writes a database that is another user's, nor root."""
+def test_owner_alone_decides_without_a_socket(doors: Doors) -> None:
+    """Nobody writes to another user's database, not even root."""
     refused = MEMBER.hotlined(doors.config, "pause")
     assert refused.returncode == 75
     assert "there is no control socket" in refused.stderr
@@ -348,8 +348,8 @@ def test_without_a_socket_only_the_owner_decides(doors: Doors) -> None:
     assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
 
 
-def test_where_no_socket_can_be_the_owner_decides(tmp_path: Path) -> None:
-    """A runtime folder that is too deep for a socket has none: its owner decides directly."""
+def test_owner_decides_where_no_socket_is_possible(tmp_path: Path) -> None:
+    """The path of the runtime folder is too long for a socket."""
     folder = tmp_path / ("deep" * 30)
     folder.mkdir()
     filled = Filled(folder)
@@ -360,8 +360,8 @@ def test_where_no_socket_can_be_the_owner_decides(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_socket_that_fails_is_an_error(doors: Doors) -> None:
-    """Where there is a socket nobody writes beside it, not even the owner."""
+def test_failing_socket_is_an_error(doors: Doors) -> None:
+    """Not even the owner writes beside an existing socket."""
     doors.start()
     assert doors.program
     wait_until(lambda: MEMBER.hotlined(doors.config, "resume").returncode == 0)
@@ -376,8 +376,8 @@ def test_a_socket_that_fails_is_an_error(doors: Doors) -> None:
 
 @needs_root
 @needs_readers
-def test_another_lines_socket_decides_nothing_here(doors: Doors) -> None:
-    """A configuration of the same name that has its own database is not served by the line whose socket is there."""
+def test_socket_of_another_line_is_not_used(doors: Doors) -> None:
+    """A configuration of the same name has its own database."""
     doors.start()
     mine = doors.folder / "mine"
     mine.mkdir()
@@ -394,7 +394,7 @@ def test_another_lines_socket_decides_nothing_here(doors: Doors) -> None:
 
 @needs_root
 def test_every_decision_works_for_a_member(doors: Doors) -> None:
-    """The commands of a member's day do what they do for the owner."""
+    """A member's commands have the same effects as the owner's."""
     doors.start()
     contact = """
 from pathlib import Path
@@ -433,8 +433,8 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
 
 
 @needs_root
-def test_a_broken_configuration_keeps_nobody_from_pausing(doors: Doors) -> None:
-    """The control program goes by what is in force, as the commands do."""
+def test_member_can_pause_with_a_broken_configuration(doors: Doors) -> None:
+    """The control program uses the configuration in force, as commands do."""
     doors.config.write_text(doors.config.read_text().replace('"Non."', '"Non.", "txet": "x"'))
     doors.start()
 
@@ -443,7 +443,7 @@ def test_a_broken_configuration_keeps_nobody_from_pausing(doors: Doors) -> None:
     assert doors.one("SELECT paused_by FROM line_state") == "anna"
 
 
-# ---- what is said at the socket
+# ---- the protocol of the socket
 
 
 @pytest.fixture
@@ -465,13 +465,13 @@ def asked(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def answers(path: Path) -> bool:
-    """Tell whether somebody listens at a socket: its file is there a moment earlier."""
+    """Tell whether a program listens at a socket; the file of the socket exists a moment earlier."""
     with socket.socket(socket.AF_UNIX) as channel:
         return channel.connect_ex(str(path)) == 0
 
 
 def say(path: Path, octets: bytes) -> dict[str, Any]:
-    """Say something at the socket and return the answer."""
+    """Write bytes to the socket and return the answer."""
     with socket.socket(socket.AF_UNIX) as channel:
         channel.connect(str(path))
         channel.sendall(octets)
@@ -481,8 +481,8 @@ def say(path: Path, octets: bytes) -> dict[str, Any]:
         return answer
 
 
-def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
-    """Whatever is said at the socket, it answers with a sentence and goes on; nothing of it reaches the database."""
+def test_malformed_requests_are_refused(asked: tuple[Path, Path]) -> None:
+    """The program answers with a sentence and goes on; nothing reaches the database."""
     path, database = asked
     fits = {"database": str(database), "verb": "block", "arguments": {"number": NUMBER}}
     odd = [
@@ -522,8 +522,8 @@ def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("verb", RequestVerb)
-def test_whatever_the_daemon_can_be_asked_is_asked_at_the_socket(asked: tuple[Path, Path], verb: RequestVerb) -> None:
-    """The control program writes down every request that the daemon begins."""
+def test_socket_takes_every_request_to_the_daemon(asked: tuple[Path, Path], verb: RequestVerb) -> None:
+    """The control program stores it, and the daemon begins it."""
     path, database = asked
     arguments = {"number": NUMBER, "text": "Tout va bien."}
     request = {"database": str(database), "verb": "ask", "arguments": {"request": verb, "arguments": arguments}}
@@ -535,19 +535,20 @@ def test_whatever_the_daemon_can_be_asked_is_asked_at_the_socket(asked: tuple[Pa
     assert (begun.request_id, begun.verb) == (request_id, verb)
 
 
-def test_a_refusal_is_in_the_language_of_who_asks(asked: tuple[Path, Path]) -> None:
-    """Who asks in French is refused in French, by a program that began in English; what is no language counts not."""
+def test_refusal_is_in_the_language_of_the_request(asked: tuple[Path, Path]) -> None:
+    """The program itself began in English; an unknown language gives English."""
     path, database = asked
     fits = {"database": str(database), "verb": "topup", "arguments": {"at": "1890-01-01T00:00:00.000Z"}}
     words = {"fr": "À cette époque", "nl": "Toen werden", "de": "No SIM was", None: "No SIM was"}
     for language, beginning in words.items():
         error = say(path, json.dumps(fits | {"language": language}).encode() + b"\n")["error"]
         assert (error["kind"], error["message"].startswith(beginning)) == ("RefusedError", True), error
-    assert say(path, b"{}\n")["error"]["message"] == "The request is malformed."  # the language before is forgotten
+    # the language of the previous request is forgotten
+    assert say(path, b"{}\n")["error"]["message"] == "The request is malformed."
 
 
-def test_a_command_says_in_which_language_it_asks(asked: tuple[Path, Path]) -> None:
-    """What a program that began in English refuses is Dutch to a command that is: its sentences are of one language."""
+def test_command_sends_its_language(asked: tuple[Path, Path]) -> None:
+    """The refusal of an English program is Dutch, as the command's own sentences."""
     path, database = asked
     for name in ("etc", "run-control"):
         (path.parent / name).mkdir()
@@ -562,8 +563,8 @@ def test_a_command_says_in_which_language_it_asks(asked: tuple[Path, Path]) -> N
 
 @needs_root
 @needs_readers
-def test_a_refusal_speaks_the_language_of_the_line_and_its_journal_english(doors: Doors) -> None:
-    """Who may not decide on a French line reads why in French; the journal says so in English."""
+def test_refusal_is_in_the_lines_language_and_the_journal_in_english(doors: Doors) -> None:
+    """The line is French, and a stranger asks."""
     doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"language": "fr"}))
     doors.start()
     refused = "n’a pas le droit de décider pour cette ligne."
@@ -579,21 +580,21 @@ def test_a_refusal_speaks_the_language_of_the_line_and_its_journal_english(doors
     assert refused.encode() not in journal
 
 
-def test_a_name_is_one_line(asked: tuple[Path, Path]) -> None:
-    """Who is believed a name cannot write a second line into the record."""
+def test_recorded_name_is_one_short_line(asked: tuple[Path, Path]) -> None:
+    """A claimed name of several lines does not count, a long one is cut off."""
     path, database = asked
     fits = {"database": str(database), "verb": "pause", "arguments": {}}
     for claimed, taken in (("anna", "anna"), ("anna\nroot", None), ("", None), (7, None), ("x" * 200, "x" * 64)):
         assert say(path, json.dumps(fits | {"who": claimed}).encode() + b"\n") == {"result": None}
         with contextlib.closing(sqlite3.connect(database)) as db:
             (paused_by,) = db.execute("SELECT paused_by FROM line_state").fetchone()
-            db.execute("UPDATE line_state SET paused_at = NULL")  # the next pause is another one
+            db.execute("UPDATE line_state SET paused_at = NULL")  # makes the next pause a new one
             db.commit()
         assert (paused_by == taken) if taken else ("\n" not in paused_by and paused_by != str(claimed))
 
 
-def test_who_says_nothing_holds_nobody_up(asked: tuple[Path, Path]) -> None:
-    """Who connects and says nothing, or half of something, is not waited for: the next person is served before."""
+def test_silent_connections_hold_up_no_request(asked: tuple[Path, Path]) -> None:
+    """They send nothing, or half a request."""
     path, database = asked
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(90)]
@@ -608,8 +609,8 @@ def test_who_says_nothing_holds_nobody_up(asked: tuple[Path, Path]) -> None:
             assert b"The request is malformed" in channel.recv(65_536)
 
 
-def test_who_connects_again_and_again_keeps_nobody_out(asked: tuple[Path, Path]) -> None:
-    """Of very many who say nothing those that came first are ended at once: the program never runs out of room."""
+def test_many_silent_connections_keep_no_request_out(asked: tuple[Path, Path]) -> None:
+    """The oldest ones are closed at once."""
     path, database = asked
     with contextlib.ExitStack() as stack:
         for _ in range(400):
@@ -618,8 +619,8 @@ def test_who_connects_again_and_again_keeps_nobody_out(asked: tuple[Path, Path])
         assert say(path, json.dumps(fits).encode() + b"\n") == {"result": None}
 
 
-def test_the_journal_hears_of_a_refusal_once_a_minute() -> None:
-    """With how often it came since; another refusal is another one."""
+def test_journal_counts_a_refusal_once_a_minute() -> None:
+    """The entry has the number of equal refusals since the last."""
     refusals = RefusalCounts()
     heard = [refusals.count("anna", now) for now in (0, 1, 59.9, 60, 61, 130)]
 
@@ -627,8 +628,8 @@ def test_the_journal_hears_of_a_refusal_once_a_minute() -> None:
     assert refusals.count("desk", 131) == 1
 
 
-def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
-    """An idle program is memory for nothing; what takes long is waited for all the same."""
+def test_idle_program_ends(tmp_path: Path) -> None:
+    """It frees its memory."""
     database = tmp_path / "hotlined.db"
     make_empty(database)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -637,16 +638,17 @@ def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
         Server(database, lambda: configuration.load(tmp_path / "main.yaml"), idle_seconds=0.05).serve([listener])
 
 
-def test_every_verb_is_asked_for() -> None:
-    """A decision that no command and no page makes is a door that nobody uses."""
+def test_every_verb_is_used_by_a_command_or_page() -> None:
+    """An unused verb is a door without a purpose."""
     package = Path(hotlined.__file__).parent
     asking = [path for room in ("cli", "desk") for path in (package / room).rglob("*.py")]
-    source = "".join(path.read_text() for path in (*asking, *(package / "control").glob("*ing.py")))
+    asking += [package / "control/erase_requests.py", package / "control/joining.py"]
+    source = "".join(path.read_text() for path in asking)
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
 
 
-def test_what_may_take_minutes_is_a_verb() -> None:
-    """Each name for which both ends wait longer is a verb; a misspelt one would make them wait for the wrong verb."""
+def test_names_of_long_verbs_are_verbs() -> None:
+    """Both ends wait longer for these; a misspelt one would lengthen no wait."""
     assert LONG - VERBS.keys() == set()
 
 
@@ -662,12 +664,12 @@ with socket.socket(socket.AF_UNIX) as channel:
     except OSError:
         print("ended")
 """
-"""Says a little at a time, without end."""
+"""A program that writes a little at a time, without end."""
 
 
 @needs_root
-def test_who_never_comes_to_an_end_is_not_listened_to(doors: Doors) -> None:
-    """A member who goes on saying a little at a time has as long as one who says nothing."""
+def test_endless_request_is_ended(doors: Doors) -> None:
+    """Writing a little at a time does not extend the time limit."""
     doors.start()
 
     assert MEMBER.call(HOLD, str(doors.socket)).stdout == "ended\n"
@@ -675,8 +677,8 @@ def test_who_never_comes_to_an_end_is_not_listened_to(doors: Doors) -> None:
 
 @needs_root
 @pytest.mark.parametrize("name", [[], {}, 1, None])
-def test_what_is_no_request_leaves_the_program_running(doors: Doors, name: object) -> None:
-    """A name that is no text is refused like any other."""
+def test_wrong_type_of_a_request_leaves_the_program_running(doors: Doors, name: object) -> None:
+    """It is refused as a malformed request."""
     doors.start()
     request = {"verb": "ask", "arguments": {"request": name, "arguments": {}}, "database": str(doors.database)}
     done = MEMBER.call(ASK, str(doors.socket), json.dumps(request))
@@ -697,12 +699,12 @@ for _ in range(20):
 for channel in asked:
     print(json.loads(channel.makefile().readline()).get("error", {}).get("kind"))
 """
-"""Says the same line many times at once, and prints what was wrong with each."""
+"""A program that sends the same line many times at once, and prints the kind of each error."""
 
 
 @needs_root
-def test_few_are_erasing_at_a_time(doors: Doors) -> None:
-    """Who asks for what takes long many times at once is refused, and the program goes on."""
+def test_number_of_erasures_at_a_time_is_limited(doors: Doors) -> None:
+    """Further ones are refused, and the program goes on."""
     with contextlib.closing(sqlite3.connect(doors.database)) as db:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
         doors.start()
@@ -728,8 +730,8 @@ def test_few_are_erasing_at_a_time(doors: Doors) -> None:
 
 
 @needs_root
-def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
-    """When the program has ended, whoever comes hears so, though one is still being erased: nobody waits in vain."""
+def test_running_erasure_does_not_keep_the_socket_open(doors: Doors) -> None:
+    """The program has ended, so new connections are refused instead of waiting in vain."""
     with contextlib.closing(sqlite3.connect(doors.database)) as db:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
         doors.start()
@@ -741,7 +743,8 @@ def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
         ) as asking:
             children = Path(f"/proc/{doors.program.pid}/task/{doors.program.pid}/children")
             wait_until(lambda: len(children.read_text().split()) == 1, "that it is being erased")
-            wait_until(lambda: MEMBER.call(ASK, str(doors.socket), "{}").returncode == 0)  # the child has come so far
+            # the child has started its work
+            wait_until(lambda: MEMBER.call(ASK, str(doors.socket), "{}").returncode == 0)
             doors.program.kill()
             doors.program.wait()
             with socket.socket(socket.AF_UNIX) as late, pytest.raises(ConnectionRefusedError):
@@ -751,10 +754,10 @@ def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
             assert "result" in json.loads(asking.stdout.read())
 
 
-def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> None:
-    """Who asks hears what is wrong, and nobody is left at the door: systemd would start it again and again.
+def test_unusable_configuration_is_reported_to_all_who_wait(tmp_path: Path) -> None:
+    """No connection is left: systemd would start the program again and again.
 
-    It is said in the line's language, and in English to the journal.
+    The answer is in the line's language, the journal in English.
     """
     (tmp_path / "main.yaml").write_text("language: fr\ndatabase: hotlined.db\nanswer: {txet: Non}\n")
     words = ("-c", f"import os; os.dup2(int(os.environ['DOOR']), 3); {ACTIVATED}", "--config", "main.yaml", "control")
@@ -786,7 +789,7 @@ def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> N
     assert "Error: " in done.stderr
     assert "main.yaml cannot be used" in done.stderr
     assert "inutilisable" not in done.stderr
-    assert "txet" not in json.dumps(said)  # strangers are among those who wait
+    assert "txet" not in json.dumps(said)  # strangers may wait, too
 
 
 # ---- root in a checkout: `python3 -m hotlined`, without the command that becomes the line's user
@@ -800,8 +803,8 @@ COMMANDS = [
 
 @needs_root
 @pytest.mark.parametrize("words", COMMANDS)
-def test_root_opens_nothing_beside_anothers_database(doors: Doors, words: str) -> None:
-    """It ends with 1 and the commands that are right; nothing there changes, be it looked at."""
+def test_root_refuses_to_work_on_another_users_database(doors: Doors, words: str) -> None:
+    """It ends with 1 and names the right commands; nothing there changes."""
     before = there(doors.folder)
     done = ADMIN.hotlined(doors.config, *words.split())
 
@@ -813,24 +816,24 @@ def test_root_opens_nothing_beside_anothers_database(doors: Doors, words: str) -
 
 
 def there(folder: Path) -> set[tuple[Path, int, int]]:
-    """Return what lies in a folder and when each was changed."""
+    """Return the files in a folder and the times of their changes."""
     return {(path, path.stat().st_ino, path.stat().st_ctime_ns) for path in folder.rglob("*")}
 
 
 @needs_root
-def test_a_database_of_roots_own_is_roots_to_use(tmp_path: Path) -> None:
-    """As in a container, below folders of root's."""
+def test_root_may_use_a_database_of_its_own(tmp_path: Path) -> None:
+    """All folders above it are root's, as in a container."""
     filled = Filled(tmp_path)
     filled.db.close()
     assert ADMIN.hotlined(filled.config, "pause").returncode == 0
-    os.chown(tmp_path, LINE.uid, LINE.gids[0])  # but not in a folder that somebody else can write
+    os.chown(tmp_path, LINE.uid, LINE.gids[0])  # not in a folder that another user can write to
     assert ADMIN.hotlined(filled.config, "pause").returncode == 1
 
 
 @needs_root
 @pytest.mark.parametrize("target", ["root", "another line"])
 def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, target: str) -> None:
-    """A link in the place of the database, whoever owns what it leads to, is the line's user's word."""
+    """A link in place of the database is not followed, whatever user owns its target."""
     theirs = doors.folder / "theirs.db"
     make_empty(theirs)
     if target == "another line":
@@ -853,8 +856,8 @@ def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, ta
 
 @needs_root
 @pytest.mark.parametrize("link", ["file", "folder", "file that the line's user has replaced"])
-def test_a_link_of_roots_leads_to_its_owner(doors: Doors, link: str) -> None:
-    """Where an admin has put the database on another disk, whoever can write there keeps root away."""
+def test_root_refuses_a_link_of_its_own_to_another_users_folder(doors: Doors, link: str) -> None:
+    """An admin put the database on another disk, and its user can write there."""
     path = doors.folder / "elsewhere"
     path.symlink_to(doors.database.parent if link == "folder" else doors.database)
     if link.endswith("replaced"):
@@ -873,8 +876,8 @@ def test_a_link_of_roots_leads_to_its_owner(doors: Doors, link: str) -> None:
 
 @needs_root
 @pytest.mark.parametrize("whose", ["database", "runtime folder"])
-def test_root_believes_no_daemon_of_another(doors: Doors, tmp_path: Path, whose: str) -> None:
-    """While the configuration is broken the daemon says what is in force: one that is taken over says what it likes."""
+def test_root_ignores_the_status_of_another_users_daemon(doors: Doors, tmp_path: Path, whose: str) -> None:
+    """With a broken configuration the status says what is in force; a captured daemon may lie there."""
     precious = doors.folder / "precious.db"
     make_empty(precious)
     told = {

@@ -1,4 +1,4 @@
-"""What the daemon costs: commands as the simulator counts them; memory, writing and waking as the kernel does."""
+"""Costs of the daemon: commands as the simulator counts them; memory, writes and wake-ups as the kernel does."""
 
 import os
 import signal
@@ -24,11 +24,11 @@ POLLS = 6
 TWO_SEGMENTS = "é" * 200
 DISK, SHM = Path("/var/tmp"), Path("/dev/shm")
 CHECK = ("+CMGF", "+CNMI", "+CPMS", "+CSCS")
-"""What is asked for to see whether the modem has kept its settings and its storages."""
+"""Queries that check whether the modem has kept its settings and storages."""
 SENDERS = {"SM": "+3247010", "ME": "+3247011"}
 
 
-# started in place of the daemon: writes down each statement that it has SQLite run, on a line of its own
+# runs in place of the daemon: writes each SQL statement to a file, one a line
 COUNTED = """
 import os, runpy, sqlite3, sys
 asked = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -44,17 +44,17 @@ runpy.run_module("hotlined", run_name="__main__", alter_sys=True)
 
 
 def commands(line: Line) -> Counter[str]:
-    """Return how often each command was given so far."""
+    """Return how often each command was given."""
     return Counter(line.sim.do("counters")["counters"])
 
 
 def received(line: Line, contacts: int) -> bool:
-    """Tell whether so many contacts are recorded and nothing is left to be done for them."""
+    """Tell whether this number of contacts is recorded and nothing is left to do for them."""
     return line.count("SELECT count(*) FROM contacts") == contacts and line.settled()
 
 
 def lay(line: Line, storage: str, *texts: str) -> None:
-    """Put texts into a storage without a word to the daemon, each from a number of its own."""
+    """Put texts into a storage without a notification, each from another number."""
     for count, text in enumerate(texts):
         written = pdus.write_text(
             f"{SENDERS[storage]}{count:04}", text, scts=datetime.now().astimezone(), reference=count
@@ -64,7 +64,7 @@ def lay(line: Line, storage: str, *texts: str) -> None:
 
 
 def start_bare(line: Line, *interpreter: str, **more: str) -> None:
-    """Start the daemon as an installation does, with `more` in its environment and nothing that measures tests."""
+    """Start the daemon as an installation does, with `more` in its environment and without coverage."""
     line.configure()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with line.log_path.open("ab") as output:
@@ -78,7 +78,7 @@ def start_bare(line: Line, *interpreter: str, **more: str) -> None:
 
 
 def proc(line: Line, name: str) -> dict[str, str]:
-    """Return a file of /proc/PID of the daemon that has a name and a value on each line."""
+    """Return a file of /proc/PID of the daemon as names and values, one a line."""
     assert line.daemon
     rows = Path(f"/proc/{line.daemon.pid}/{name}").read_text().splitlines()
     return {key: value.strip() for key, _, value in (row.partition(":") for row in rows)}
@@ -87,8 +87,8 @@ def proc(line: Line, name: str) -> dict[str, str]:
 # ---- texts
 
 
-def test_a_scan_costs_one_listing_and_each_segment_one_command(line: Line) -> None:
-    """Ten segments on the SIM cost a listing and ten deletions; an answer costs a look at the SIM and its segments."""
+def test_scan_costs_one_listing_and_one_deletion_a_segment(line: Line) -> None:
+    """An answer costs one query of the IMSI and its segments."""
     line.configure(modem={"poll_interval": "60s"}, answer={"text": TWO_SEGMENTS})
     line.start()
     line.wait_state("ready")
@@ -101,8 +101,8 @@ def test_a_scan_costs_one_listing_and_each_segment_one_command(line: Line) -> No
     assert commands(line) - before == {"+CMGL": 1, "+CMGD": 10, "+CIMI": 8, "+CMGS": 16}
 
 
-def test_a_flood_costs_at_most_one_listing_per_text(line: Line) -> None:
-    """However texts come, none costs more than a listing, a deletion and its answer."""
+def test_flood_costs_at_most_one_listing_a_text(line: Line) -> None:
+    """Each text costs one deletion and one answer besides."""
     line.configure(modem={"poll_interval": "60s"})
     line.start()
     line.wait_state("ready")
@@ -116,8 +116,8 @@ def test_a_flood_costs_at_most_one_listing_per_text(line: Line) -> None:
     assert cost == {"+CMGD": 25, "+CIMI": 25, "+CMGS": 25}
 
 
-def test_a_sim_that_fills_again_is_emptied_listing_by_listing(line: Line) -> None:
-    """A full SIM that takes the next text for each that is deleted is emptied before it is listed again."""
+def test_full_sim_that_refills_is_emptied_listing_by_listing(line: Line) -> None:
+    """The network fills each free place at once; a listing is emptied before the next."""
     line.configure(modem={"poll_interval": "60s"})
     line.start({"delete_least": 60.0})
     line.wait_state("ready")
@@ -130,11 +130,11 @@ def test_a_sim_that_fills_again_is_emptied_listing_by_listing(line: Line) -> Non
     cost = commands(line) - before
 
     assert cost["+CMGD"] == 40
-    assert cost["+CMGL"] <= 6  # at ten at a time: at the first of them the daemon may find less
+    assert cost["+CMGL"] <= 6  # ten texts at a time: the first listing may have fewer
 
 
-def test_two_storages_are_each_listed_once_a_scan(open_line: Open) -> None:
-    """A scan lists each storage once and empties both; it begins with the one that is selected already."""
+def test_scan_lists_each_of_two_storages_once(open_line: Open) -> None:
+    """It begins with the selected one, and empties both."""
     line = open_line(sim_size=10, me_size=20)
     line.configure(modem={"poll_interval": "60s"})
     line.start()
@@ -148,19 +148,19 @@ def test_two_storages_are_each_listed_once_a_scan(open_line: Open) -> None:
     assert commands(line) - before == {"+CPMS": 1, "+CMGL": 2, "+CMGD": 20, "+CIMI": 20, "+CMGS": 20}
 
 
-def test_a_text_asks_the_database_little_and_commits_three_times(line: Line, tmp_path: Path) -> None:
-    """It is on the disk before it leaves the SIM, its answer before it is handed over, its fate before anything else.
+def test_text_costs_three_commits_and_sixty_statements_at_most(line: Line, tmp_path: Path) -> None:
+    """Commits come before the deletion, before the submission, and after its result.
 
-    What promises nothing (that it has left the SIM, its verdict) is committed with the next of these.
+    The confirmation of the deletion and the verdict are committed with the next of these.
     """
-    asked = tmp_path / "aside" / "asked"  # not beside the database, whose folder the daemon watches
+    asked = tmp_path / "aside" / "asked"  # outside the folder of the database, which the daemon watches
     asked.parent.mkdir()
     line.configure(modem={"poll_interval": "60s"}, limits={"segments": {"hour": 100, "day": 100, "month": 100}})
     start_bare(line, "-c", COUNTED, str(asked))
     line.wait_state("ready")
     for count in range(11):
         if count == 1:
-            asked.write_text("")  # the first one has the rules made, and SQLite compile its statements
+            asked.write_text("")  # the first text builds the rules and compiles the statements
         line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count}")
         wait_until(partial(received, line, count + 1))
     statements = asked.read_text().splitlines()
@@ -169,8 +169,8 @@ def test_a_text_asks_the_database_little_and_commits_three_times(line: Line, tmp
     assert len(statements) <= 10 * 60
 
 
-def test_an_answer_that_is_not_due_yet_asks_nothing(line: Line, tmp_path: Path) -> None:
-    """However long its delay, no pass is made for it before: half an hour of them would cost more than all else."""
+def test_answer_that_is_not_due_causes_no_passes(line: Line, tmp_path: Path) -> None:
+    """A delay of half an hour would otherwise cost more than everything else."""
     asked = tmp_path / "aside" / "asked"
     asked.parent.mkdir()
     line.configure(modem={"poll_interval": "60s"}, answer={"delay": "45m"})
@@ -182,7 +182,7 @@ def test_an_answer_that_is_not_due_yet_asks_nothing(line: Line, tmp_path: Path) 
     asked.write_text("")
     time.sleep(5)
 
-    assert len(asked.read_text().splitlines()) <= 10  # of a pass that was due for something else
+    assert len(asked.read_text().splitlines()) <= 10  # from a pass that was due for another reason
 
 
 # ---- nothing
@@ -190,7 +190,7 @@ def test_an_answer_that_is_not_due_yet_asks_nothing(line: Line, tmp_path: Path) 
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """What has been spent up to a moment; `files` holds size and time of the last change of each."""
+    """Amounts spent up to a moment; `files` has size and time of change of each file."""
 
     commands: Counter[str]
     files: dict[str, tuple[int, int]]
@@ -200,7 +200,7 @@ class Meters:
 
 
 def read_meters(line: Line) -> Meters:
-    """Read what the simulator, the file system and the kernel have counted."""
+    """Read the counts of the simulator, the file system and the kernel."""
     assert line.daemon
     paths = [Path(f"{line.database}{suffix}") for suffix in ("", "-wal")]
     nanoseconds = Path(f"/proc/{line.daemon.pid}/schedstat").read_text().split()[0]
@@ -209,12 +209,12 @@ def read_meters(line: Line) -> Meters:
         {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in paths},
         int(proc(line, "io")["write_bytes"]),
         int(proc(line, "status")["voluntary_ctxt_switches"]),
-        int(nanoseconds) / 1e9,  # of its one thread: utime and stime of proc_pid_stat(5) count in hundredths
+        int(nanoseconds) / 1e9,  # of its one thread; utime and stime of proc_pid_stat(5) have only hundredths
     )
 
 
-def test_answers_that_wait_ask_nothing_of_the_modem(line: Line) -> None:
-    """While answers wait for the budget a poll costs what it costs an idle line."""
+def test_waiting_answers_cost_the_modem_no_commands(line: Line) -> None:
+    """A poll costs the same as on an idle line while answers wait for the budget."""
     line.configure(limits={"segments": {"hour": 1, "day": 1, "month": 1}})
     line.start()
     for count in range(2):
@@ -229,7 +229,7 @@ def test_answers_that_wait_ask_nothing_of_the_modem(line: Line) -> None:
 
 
 def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> None:
-    """A minute at the default interval costs a listing of each storage and one selection a poll, and one check."""
+    """A poll costs a listing of each storage and one selection; one check a minute comes on top."""
     with simulation.start(tmp_path, sim_size=10, me_size=20) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
@@ -245,7 +245,7 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def idle() -> Iterator[tuple[Meters, Meters]]:
-    """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs alone, and read them again."""
+    """Read the meters, let the daemon idle for `POLLS` polls with its status on a tmpfs, and read them again."""
     if not SHM.is_dir():
         forbidden("there is no tmpfs at /dev/shm")
     with (
@@ -267,8 +267,8 @@ def idle() -> Iterator[tuple[Meters, Meters]]:
             line.stop()
 
 
-def test_an_idle_poll_is_one_listing(idle: tuple[Meters, Meters]) -> None:
-    """While nothing comes, a poll costs the modem one AT+CMGL; every sixth one line that asks for its settings."""
+def test_idle_poll_costs_one_listing(idle: tuple[Meters, Meters]) -> None:
+    """Every sixth poll has one line of queries about the settings besides."""
     before, after = idle
     cost = after.commands - before.commands
 
@@ -277,16 +277,16 @@ def test_an_idle_poll_is_one_listing(idle: tuple[Meters, Meters]) -> None:
     assert all(cost[name] <= 2 for name in CHECK)
 
 
-def test_nothing_is_written_while_nothing_happens(idle: tuple[Meters, Meters]) -> None:
-    """An idle line writes nothing to its database, its write-ahead log, or any disk."""
+def test_idle_line_writes_nothing(idle: tuple[Meters, Meters]) -> None:
+    """Neither its database, its -wal nor any disk is written."""
     before, after = idle
 
     assert after.files == before.files
     assert after.octets_written == before.octets_written
 
 
-def test_idling_sleeps(idle: tuple[Meters, Meters]) -> None:
-    """An idle daemon wakes less than six times a poll and takes less than 20 ms of a processor for it."""
+def test_idle_daemon_sleeps(idle: tuple[Meters, Meters]) -> None:
+    """It wakes less than six times a poll and takes less than 20 ms of a processor for it."""
     before, after = idle
 
     assert after.switches - before.switches < 6 * POLLS
@@ -301,8 +301,8 @@ def once(line: Line) -> None:
     subprocess.run([sys.executable, "-m", "hotlined", "--config", str(line.config), "run", "--once"], check=True)
 
 
-def test_the_daemon_stays_under_32_mebibytes(line: Line) -> None:
-    """After texts were received and answered, the daemon's memory is below 32 MiB, from its second start on."""
+def test_daemon_stays_under_32_mebibytes(line: Line) -> None:
+    """This is measured after texts were received and answered, from its second start on."""
     line.configure()
     once(line)
     start_bare(line, "-m", "hotlined")
@@ -313,8 +313,8 @@ def test_the_daemon_stays_under_32_mebibytes(line: Line) -> None:
     assert int(proc(line, "status")["VmRSS"].removesuffix(" kB")) < 32 * 1024
 
 
-def test_the_daemon_does_without_what_only_others_need(line: Line) -> None:
-    """Consoles, documents, the simulator and tests leave nothing in the daemon, nor do migrations that are not due."""
+def test_daemon_loads_no_modules_of_other_programs(line: Line) -> None:
+    """These are consoles, documents, the simulator, tests, and migrations that are not due."""
     line.configure()
     once(line)
     start_bare(line, "-c", LIST_MODULES)
@@ -328,10 +328,11 @@ def test_the_daemon_does_without_what_only_others_need(line: Line) -> None:
     assert not others & set(modules)
 
 
-def test_a_daemon_that_is_ready_loads_no_library(line: Line) -> None:
-    """What an upgrade of Debian's may replace is in memory before READY=1; texts, calls and reloads bring nothing more.
+def test_daemon_loads_no_library_after_ready(line: Line) -> None:
+    """An upgrade may replace libraries later: texts, calls and reloads need no more of them.
 
-    Python itself is left out, and so are the plans of countries: they are the package's own, which stops the daemon.
+    Python's own modules are left out, and so are the number plans of countries: they come with our own package, whose
+    upgrade stops the daemon.
     """
     start_bare(line, "-c", LIST_WHEN_READY)
     for count, sender in enumerate(("+32470123456", "+33612345678", "8850", "+491711234567")):

@@ -1,8 +1,8 @@
-"""The daemon is killed at every step that it takes, and starts again; scripts/run crash-matrix prints what it came to.
+"""The daemon is killed before each of its steps and started again; scripts/run crash-matrix prints the results.
 
-A traced run gives the list of steps (tests/harness/steps.py), so nobody has to remember a new one. For each of them the
-same run is begun anew, killed there, started again and left to finish. Then everything has to be as if nothing had
-happened, but for a segment that was being submitted: its answer is unconfirmed, and nobody sends it again.
+A traced run gives the list of steps (tests/harness/steps.py), so a new step is tried without a new test. For each step
+the same run begins anew, is killed there, started again and left to finish. Then everything has to be as if nothing had
+happened, except that a segment which was being submitted is unconfirmed and never sent again.
 """
 
 import multiprocessing
@@ -36,14 +36,14 @@ KEVIN, LEA, AXEL, NORA = "+32470123456", "+33612345678", "+32471234567", "+32472
 TEXT = "Salut, ça va ?"
 THREE_SEGMENTS = "Pourquoi tu ne réponds pas ? " * 14
 SHARDS = 12 if extent.WHOLE else 4
-"""So many tests share the points. Each process of tests that takes one finds all points first, which takes six runs."""
+"""The number of tests that share the points. Each process first finds all points, which takes six runs."""
 ONE_IN = 8
-"""Of the steps each so manieth is tried in a run that takes samples."""
+"""A run that samples tries one step in this number."""
 COSTLY = re.compile(
     r"PDU and Ctrl-Z|AT\+CPIN=|AT\+CMG[SD]=|"
     r"COMMIT: (UPDATE (answer_segments|segments|pin_tries)|INSERT INTO (contacts|segments|pin_tries)|SELECT count)"
 )
-"""Of the steps with each such name one is tried in each run: a crash there can cost a text, money, or the SIM."""
+"""Each run tries one step of each of these names: a crash there can cost a text, money, or the SIM."""
 
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -51,11 +51,11 @@ _FORKS.set_forkserver_preload(list(steps.PRELOADED))
 
 
 class Mortal(Line):
-    """A line whose daemon takes its steps down, and is killed where it is told to be."""
+    """A line whose daemon records its steps and is killed before a given one."""
 
     @property
     def trace(self) -> Path:
-        """The file of its steps."""
+        """The file with its steps."""
         return self.folder / "steps"
 
     def live(self, done: Callable[["Mortal"], bool], die_at: Step | None = None) -> bool:
@@ -81,9 +81,9 @@ class Mortal(Line):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What waits for the daemon when it starts, when that is done, and what is true of the line then.
+    """The work that waits at the start of the daemon, the sign that it is done, and the checks afterwards.
 
-    Its steps from `until` on are like those of another scenario; `options` are the simulator's.
+    Its steps from `until` on equal those of another scenario; `options` are the simulator's.
     """
 
     begin: Callable[[Mortal], object]
@@ -95,9 +95,9 @@ class Scenario:
 
 
 def play(scenario: Scenario, die_at: Step | None = None) -> list[Step]:
-    """Play a scenario on a new line with a daemon that is killed, and started again; return the first one's steps.
+    """Play a scenario on a new line, killed once and started again; return the steps of the first start.
 
-    Of one that was killed the last step was not taken.
+    If it was killed, its last step was not carried out.
     """
     taken: list[Step] = []
     with (
@@ -121,11 +121,11 @@ def play(scenario: Scenario, die_at: Step | None = None) -> list[Step]:
 
 
 def left(line: Mortal) -> list[tuple[str, str]]:
-    """Return the segments that left the SIM: the recipient and the PDU of each."""
+    """Return recipient and PDU of each segment that left the SIM."""
     return [(message["recipient"], pdu) for message in line.submitted() for pdu in message["pdus"]]
 
 
-# ---- traffic: whatever comes, and answers of two segments with their reports
+# ---- traffic: contacts of several kinds, and answers of two segments with their reports
 
 
 def traffic(line: Mortal) -> None:
@@ -138,7 +138,7 @@ def traffic(line: Mortal) -> None:
 
 
 def traffic_is_over(line: Mortal) -> bool:
-    """Whether all are judged, nothing waits to be sent, and the report of each segment has left the SIM again."""
+    """Whether all contacts are judged, no answer waits, and the report of each segment has left the SIM again."""
     ((judged, waiting, reports, on_the_sim),) = line.rows(
         "SELECT (SELECT count(*) FROM contacts WHERE verdict IS NOT NULL),"
         " (SELECT count(*) FROM answers WHERE state IN ('queued', 'sending')),"
@@ -152,7 +152,7 @@ def traffic_is_over(line: Mortal) -> bool:
 
 
 def traffic_is_right(line: Mortal) -> None:
-    """Check that nothing is lost, nothing is there twice, no segment left twice, and all that left is counted."""
+    """Check that nothing is lost or doubled, no segment left twice, and all that left is counted."""
     assert line.rows("PRAGMA integrity_check") == [("ok",)]
     assert line.rows("SELECT kind, originator, text, repeats FROM contacts ORDER BY kind, originator") == [
         ("call", NORA, None, 0),
@@ -171,7 +171,8 @@ def traffic_is_right(line: Mortal) -> None:
     submitting = line.count("SELECT count(*) FROM events WHERE kind = 'unconfirmed'")
     fates = Counter(state for (state,) in line.rows("SELECT state FROM answers"))
     assert (fates["delivered"], fates.total()) in {(4, 4), (4 - submitting, 4)}
-    assert fates["unconfirmed"] + fates["failed"] == 4 - fates["delivered"]  # failed: a report proves half of it
+    # failed: a report proves that half of the answer left
+    assert fates["unconfirmed"] + fates["failed"] == 4 - fates["delivered"]
     assert len(segments) >= 8 - 2 * submitting
 
 
@@ -187,7 +188,7 @@ TRAFFIC = Scenario(
 
 
 def text_is_answered_once(line: Mortal) -> None:
-    """Check that the text is there once, and answered once."""
+    """Check that the text is stored once and answered once."""
     assert line.rows("PRAGMA integrity_check") == [("ok",)]
     assert line.rows("SELECT text, repeats FROM contacts") == [(TEXT, 0)]
     assert [recipient for recipient, _ in left(line)] == [KEVIN]
@@ -206,7 +207,7 @@ FIRST_START = Scenario(
 
 
 def tries_are_left(line: Mortal) -> None:
-    """Check that no more than one of the SIM's three tries is gone."""
+    """Check that at most one of the SIM's three tries is used."""
     assert line.sim.do("state")["pin_tries"] >= 2
 
 
@@ -226,9 +227,10 @@ SCENARIOS = {"traffic": TRAFFIC, "first start": FIRST_START, "wrong PIN": WRONG_
 
 @cache
 def points() -> tuple[tuple[str, Step], ...]:
-    """Return every point at which the daemon is killed: a scenario, and a step in it.
+    """Return all points for a kill: a scenario and a step in it.
 
-    A first run of a fresh checkout is slow and asks the modem more than once: what no second run has is no point.
+    The first run of a fresh checkout is slow and queries the modem more than once: only steps that a second run has,
+    too, are points.
     """
     usual = {(name, step) for name, scenario in SCENARIOS.items() for step in play(scenario)}
     return tuple(
@@ -240,7 +242,7 @@ def points() -> tuple[tuple[str, Step], ...]:
 
 
 def chosen() -> list[tuple[str, Step]]:
-    """Return the points that this run of the tests takes."""
+    """Return the points of this run of the tests."""
     costly: dict[tuple[str, str], list[tuple[str, Step]]] = {}
     for point in points():
         if COSTLY.search(point[1].name):
@@ -255,8 +257,8 @@ def kill(name: str, step: Step) -> bool:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(shard: int) -> None:
-    """Killed at whatever step: every text once, no segment twice, what left is counted, no PIN tried again."""
+def test_crash_at_any_step_loses_and_doubles_nothing(shard: int) -> None:
+    """No text is lost, no segment leaves twice, all that left is counted, and no PIN is tried again."""
     mine = chosen()[shard::SHARDS]
     killed = [kill(name, step) for name, step in mine]
     assert killed.count(False) <= max(1, len(mine) / 10), "a run differs from another by a poll or two"
@@ -265,7 +267,7 @@ def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(shard: int) -> No
 @click.command()
 @click.option("--workers", default=4, show_default=True, help="So many lines are played at the same time.")
 def main(workers: int) -> None:
-    """Kill the daemon at every step, check that every promise holds, and print what it came to."""
+    """Kill the daemon at every step, check every promise, and print the results."""
     began = time.monotonic()
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         killed = Counter(

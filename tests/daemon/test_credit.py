@@ -1,4 +1,4 @@
-"""A SIM that cannot pay: answers wait, receiving goes on, and it ends by itself."""
+"""A SIM without credit: answers wait, receiving goes on, and answers go out again without a person."""
 
 import json
 import signal
@@ -37,8 +37,8 @@ def deliver(line: Line, *numbers: int) -> None:
         line.sim.do("deliver", from_=f"+3247000{number:04}", text="un")
 
 
-def test_a_barred_sim_holds_answers_back_and_a_trial_lets_them_go(line: Line) -> None:
-    """Three people refused in a row make all wait, one event says so; nothing fails, and one that leaves ends it."""
+def test_barred_sim_holds_answers_until_a_trial_leaves(line: Line) -> None:
+    """Three refused people in a row stop the line, with one event; no answer fails."""
     line.sim.do("fault", kind="error", command="+CMGS", cms=10)
     line.start(timing={"trial_after": [2.0]})
     deliver(line, 1, 2, 3, 4)
@@ -46,7 +46,7 @@ def test_a_barred_sim_holds_answers_back_and_a_trial_lets_them_go(line: Line) ->
     deliver(line, 5)
     wait_until(lambda: line.count("SELECT count(*) FROM contacts") == 5)
     assert [kind for kind, _ in events(line, "credit%")] == ["credit_out"]
-    wait_until(lambda: spent(line) == 0)  # while one is tried, it counts
+    wait_until(lambda: spent(line) == 0)  # an answer counts during its trial
 
     line.sim.do("clear", what="faults")
     wait_until(lambda: [row[0] for row in line.rows(ANSWERS)].count("sent") == 5)
@@ -56,8 +56,8 @@ def test_a_barred_sim_holds_answers_back_and_a_trial_lets_them_go(line: Line) ->
 @pytest.mark.parametrize(
     "text", ["Votre solde est de 3,20 EUR.", "Uw tegoed:\n3.20 EUR\ngeldig tot 1/1", "Ваш баланс 3,20 EUR"]
 )
-def test_the_balance_is_asked_for_and_recorded(line: Line, text: str) -> None:
-    """GSM-7, several lines or UCS-2: the group of the pattern is the balance, and a low one is an event."""
+def test_balance_is_queried_and_recorded(line: Line, text: str) -> None:
+    """The pattern finds it in GSM-7, UCS-2 and several lines; a low balance is an event."""
     line.sim.do("ussd", code="*121#", text=text)
     line.configure(credit=CREDIT)
     line.start()
@@ -67,8 +67,8 @@ def test_the_balance_is_asked_for_and_recorded(line: Line, text: str) -> None:
     assert events(line, "balance%") == [("balance_low", "3.20")]
 
 
-def test_an_empty_balance_holds_answers_back(line: Line) -> None:
-    """What cannot pay one segment is out of credit before anything is tried."""
+def test_balance_below_the_price_of_a_segment_holds_answers(line: Line) -> None:
+    """The line is out of credit before any answer is tried."""
     line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
     line.configure(credit=CREDIT, limits=PRICE)
     line.start()
@@ -78,8 +78,8 @@ def test_an_empty_balance_holds_answers_back(line: Line) -> None:
     assert line.submitted() == []
 
 
-def test_a_code_that_the_network_does_not_know_is_no_trouble(line: Line) -> None:
-    """Without an answer the balance is unknown, and the line works."""
+def test_unknown_ussd_code_leaves_the_line_working(line: Line) -> None:
+    """The balance stays unknown."""
     line.configure(credit=CREDIT)
     line.start()
     deliver(line, 1)
@@ -87,8 +87,8 @@ def test_a_code_that_the_network_does_not_know_is_no_trouble(line: Line) -> None
     assert events(line, "balance%") == []
 
 
-def test_the_balance_is_asked_for_once_there_is_a_network(line: Line) -> None:
-    """A stick that starts with the daemon is not registered yet: the day's question is not spent on that."""
+def test_balance_query_waits_for_the_network(line: Line) -> None:
+    """A stick that starts with the daemon is not registered yet: the day's query is not spent on that."""
     line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
     line.sim.do("network", registered="searching")
     line.configure(credit=CREDIT)
@@ -101,8 +101,8 @@ def test_the_balance_is_asked_for_once_there_is_a_network(line: Line) -> None:
     wait_until(lambda: events(line, "balance%") == [("balance_low", "3.20")])
 
 
-def test_an_unconfirmed_trial_takes_no_other_along(line: Line) -> None:
-    """While there is no credit one answer is tried now and then, whatever becomes of it, and the rest waits."""
+def test_unconfirmed_trial_leaves_the_other_answers_waiting(line: Line) -> None:
+    """Without credit one answer is tried now and then, and the rest waits."""
     line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
     line.configure(credit=CREDIT, limits=PRICE)
     line.start(timing={"trial_after": [3.0, 3600.0]})
@@ -118,8 +118,8 @@ def test_an_unconfirmed_trial_takes_no_other_along(line: Line) -> None:
 
 
 @pytest.mark.parametrize("said", ["+CUSD: 4", "OK"], ids=["refused", "out of step"])
-def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, said: str) -> None:
-    """What is asked of the daemon behind a question that fails is done all the same."""
+def test_failed_balance_request_holds_up_no_other_request(line: Line, said: str) -> None:
+    """The daemon carries out the next request after the failure."""
     line.sim.do("ussd", code="*121#", kind="error")
     line.configure(credit=CREDIT)
     line.start()
@@ -139,7 +139,7 @@ def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, s
     wait_until(line.submitted, "the text of the second request")
 
     wait_until(lambda: line.rows("SELECT state FROM requests ORDER BY id") == [("refused",), ("done",)])
-    assert "WARNING The network has no answer" not in line.log_path.read_text()  # the modem is not to blame
+    assert "WARNING The network has no answer" not in line.log_path.read_text()  # the modem works
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, s
     ],
     ids=["nothing", "a notice", "a refusal", "another notice"],
 )
-def test_the_balance_is_asked_for_once_a_day_or_sooner_for_a_reason(
+def test_balance_is_queried_daily_or_an_hour_after_a_reason(
     line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Balance], None], seconds: float
 ) -> None:
-    """By itself a day after the last time; after an operator's notice or a refusal that smells of it, an hour after."""
+    """Reasons are an operator's notice and a refusal that may be about credit."""
     line.sim.do("ussd", code="*121#", text="Solde: 9,20 EUR")
     line.configure(credit=CREDIT)
     began, later = time.monotonic, [0.0]

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, databases that are damaged: texts wait on the SIM, and all goes on by itself."""
+"""Full and read-only disks and damaged databases: texts wait on the SIM, and the daemon goes on by itself."""
 
 import contextlib
 import json
@@ -31,22 +31,22 @@ NUMBER = "+32470112233"
 
 
 def used(line: Line) -> int:
-    """Return how many texts lie on the SIM."""
+    """Return the number of texts on the SIM."""
     return int(line.sim.do("state")["storages"]["SM"]["used"])
 
 
 def wait_database(line: Line, state: str) -> None:
-    """Wait until the status file says so of the database."""
+    """Wait until the status file has this state of the database."""
     wait_until(lambda: line.status().get("database_state") == state, f"database {state}")
 
 
 def outages(line: Line) -> list[str]:
-    """Return the kinds of the events that tell of a database in trouble."""
+    """Return the kinds of events about trouble with the database."""
     return [kind for (kind,) in line.rows("SELECT kind FROM events WHERE kind GLOB 'database_*' ORDER BY id")]
 
 
 def hold(line: Line, state: str) -> None:
-    """Prove that nothing is taken, answered or lost while the database is in a state, and that `status` says so."""
+    """Check that nothing is taken, answered or lost in a state of the database, and that `status` has that state."""
     wait_database(line, state)
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: used(line) == 1)
@@ -61,7 +61,7 @@ def hold(line: Line, state: str) -> None:
 
 
 def goes_on(line: Line) -> None:
-    """Prove that the text is answered, once, now that the database can be used."""
+    """Check that the text is answered once, now that the database can be used."""
     wait_until(lambda: line.submitted() and line.settled(), "an answer")
     wait_database(line, "ok")
     assert len(line.submitted()) == line.count("SELECT count(*) FROM contacts") == 1
@@ -69,7 +69,7 @@ def goes_on(line: Line) -> None:
 
 @pytest.fixture
 def stopped(line: Line) -> Line:
-    """Give a line with a database, whose daemon does not run yet."""
+    """Give a line with a database whose daemon does not run."""
     line.configure()
     make_empty(line.database)
     return line
@@ -79,7 +79,7 @@ def stopped(line: Line) -> Line:
 
 
 def cut(path: Path) -> None:
-    """Cut a database short, as a card does."""
+    """Truncate a database, as a card may."""
     os.truncate(path, 4096 * 3)
 
 
@@ -91,13 +91,13 @@ def scribble(path: Path) -> None:
 
 
 def replace(path: Path) -> None:
-    """Put something else in the place of a database."""
+    """Put another file in the place of a database."""
     path.write_bytes(b"this is no database" * 1000)
 
 
 @pytest.mark.parametrize("damage", [cut, scribble, replace])
-def test_a_damaged_database_is_left_alone_and_waited_for(stopped: Line, damage: Callable[[Path], None]) -> None:
-    """The daemon stays up, takes nothing off the SIM and changes no octet; with the database back it goes on."""
+def test_daemon_waits_for_a_damaged_database_and_leaves_it_alone(stopped: Line, damage: Callable[[Path], None]) -> None:
+    """Texts stay on the SIM; with the good database back it goes on."""
     line = stopped
     good = line.database.read_bytes()
     damage(line.database)
@@ -112,8 +112,8 @@ def test_a_damaged_database_is_left_alone_and_waited_for(stopped: Line, damage: 
     assert line.stop() == 0
 
 
-def test_what_waits_beside_a_damaged_database_is_not_moved_into_it(tmp_path: Path) -> None:
-    """SQLite would move the -wal into the file on closing, and throw it away for an empty file: neither is done."""
+def test_wal_beside_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
+    """SQLite would checkpoint it into the file on closing, and drop it for an empty file."""
     path = tmp_path / "hotlined.db"
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -133,8 +133,8 @@ def test_what_waits_beside_a_damaged_database_is_not_moved_into_it(tmp_path: Pat
         assert [(tmp_path / file.name).read_bytes() for file in kept.iterdir()] == before
 
 
-def test_damage_under_a_running_daemon_ends_its_writing(stopped: Line) -> None:
-    """Once SQLite finds damage nothing more is written; the line goes on with a good database."""
+def test_running_daemon_stops_writing_at_damage(stopped: Line) -> None:
+    """SQLite reports the damage; the line goes on with a good database."""
     line = stopped
     good = line.database.read_bytes()
     line.start()
@@ -145,7 +145,7 @@ def test_damage_under_a_running_daemon_ends_its_writing(stopped: Line) -> None:
         file.seek(4096)
         file.write(b"\xa5" * (len(good) - 4096))
     with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
-        other.execute("PRAGMA writable_schema = ON")  # the schema is read anew, and with it the pages
+        other.execute("PRAGMA writable_schema = ON")  # makes SQLite read the schema again, and with it the pages
         other.execute("PRAGMA schema_version = 99")
     hold(line, "damaged")
     for ending in ("-wal", "-shm"):
@@ -156,8 +156,8 @@ def test_damage_under_a_running_daemon_ends_its_writing(stopped: Line) -> None:
     assert outages(line) == ["database_damaged"]
 
 
-def test_a_stop_ends_the_waiting_at_once(stopped: Line) -> None:
-    """SIGTERM while a damaged database is waited for ends the daemon with 0, and its status file goes."""
+def test_daemon_that_waits_for_its_database_stops_at_once(stopped: Line) -> None:
+    """SIGTERM and SIGINT end it with 0, and its status file goes."""
     line = stopped
     replace(line.database)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -167,8 +167,8 @@ def test_a_stop_ends_the_waiting_at_once(stopped: Line) -> None:
         assert not (line.folder / "run" / "main" / "status.json").exists()
 
 
-def test_a_reload_while_it_waits_is_done_afterwards(stopped: Line) -> None:
-    """SIGHUP does not end the waiting, and the daemon reads the configuration once it has its database."""
+def test_reload_while_the_database_is_damaged_is_done_later(stopped: Line) -> None:
+    """SIGHUP does not end the wait; the configuration is read once the database is good."""
     line = stopped
     good = line.database.read_bytes()
     replace(line.database)
@@ -182,8 +182,8 @@ def test_a_reload_while_it_waits_is_done_afterwards(stopped: Line) -> None:
     assert "the configuration was read again" in line.log_path.read_text()
 
 
-def test_a_reload_while_the_database_is_locked_is_done_afterwards(line: Line) -> None:
-    """A running daemon that is told to send nothing any more goes on, and does not send once it can write again."""
+def test_reload_while_the_database_is_locked_is_done_later(line: Line) -> None:
+    """A reload to shadow mode holds before anything is sent."""
     line.configure()
     line.start()
     line.wait_state("ready")
@@ -199,8 +199,8 @@ def test_a_reload_while_the_database_is_locked_is_done_afterwards(line: Line) ->
     assert line.submitted() == []
 
 
-def test_a_database_of_a_later_version_ends_with_78(stopped: Line) -> None:
-    """No service manager starts it again and again; the database is as it was."""
+def test_database_of_a_later_version_ends_the_daemon_with_78(stopped: Line) -> None:
+    """With 78 systemd does not restart it, and the database is unchanged."""
     line = stopped
     with closing(sqlite3.connect(line.database)) as other, other:
         other.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'x', '')")
@@ -211,8 +211,8 @@ def test_a_database_of_a_later_version_ends_with_78(stopped: Line) -> None:
     assert line.database.read_bytes() == before
 
 
-def test_once_does_not_wait(stopped: Line) -> None:
-    """`run --once` ends with 1 and the cure where the database is damaged."""
+def test_run_once_does_not_wait_for_a_damaged_database(stopped: Line) -> None:
+    """It ends with 1 and names the cure."""
     replace(stopped.database)
     command = ["-m", "hotlined", "--config", str(stopped.config), "run", "--once"]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, cwd=stopped.folder)
@@ -220,8 +220,8 @@ def test_once_does_not_wait(stopped: Line) -> None:
     assert (done.returncode, "Hint: Stop the daemon" in done.stderr) == (1, True)
 
 
-def test_systemd_is_told_why_it_waits(stopped: Line) -> None:
-    """READY comes without a database, with the trouble in words, and the watchdog is fed."""
+def test_systemd_sees_why_the_daemon_waits(stopped: Line) -> None:
+    """READY comes without a database, STATUS has the trouble in words, and the watchdog is fed."""
     replace(stopped.database)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(stopped.folder / "notify"))
@@ -238,13 +238,13 @@ def test_systemd_is_told_why_it_waits(stopped: Line) -> None:
 
 
 def limit(line: Line, octets: int) -> None:
-    """Let no file of the daemon grow beyond so many octets; what it has written stays."""
+    """Limit the size of the daemon's files to these bytes; existing content stays."""
     assert line.daemon
     resource.prlimit(line.daemon.pid, resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
 
 
-def test_a_disk_that_takes_no_more_is_waited_for(line: Line) -> None:
-    """A limit on the size of files stands for it: nothing leaves the SIM, one event tells of it, all goes on."""
+def test_daemon_waits_for_room_on_the_disk(line: Line) -> None:
+    """A limit on the size of files plays a full disk: texts stay on the SIM, with one event, and all goes on."""
     line.configure()
     line.start()
     line.wait_state("ready")
@@ -263,7 +263,7 @@ def test_a_disk_that_takes_no_more_is_waited_for(line: Line) -> None:
 
 @pytest.fixture
 def small(line: Line) -> Iterator[Path]:
-    """Give a disk of 1 MiB with the database of the line, which has nothing in it."""
+    """Give a disk of 1 MiB with the empty database of the line."""
     folder = line.folder / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-n", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode:
@@ -279,7 +279,7 @@ def small(line: Line) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Write to a disk until it takes no more."""
+    """Write to a disk until it is full."""
     path = folder / "filling"
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)):
@@ -289,8 +289,8 @@ def fill(folder: Path) -> Path:
 
 
 @needs_root
-def test_a_full_disk_is_waited_for(line: Line, small: Path) -> None:
-    """A real disk without a free octet: what comes meanwhile is answered once there is room."""
+def test_daemon_waits_on_a_really_full_disk(line: Line, small: Path) -> None:
+    """A text that came meanwhile is answered once there is room, also after a restart."""
     line.start()
     line.wait_state("ready")
     filling = fill(small)
@@ -307,8 +307,8 @@ def test_a_full_disk_is_waited_for(line: Line, small: Path) -> None:
 
 
 @needs_root
-def test_a_full_disk_without_a_database_is_waited_for(line: Line, small: Path) -> None:
-    """The first start on a full disk makes nothing half: the database is whole once there is room."""
+def test_first_start_on_a_full_disk_makes_no_partial_database(line: Line, small: Path) -> None:
+    """The database is whole once there is room."""
     line.database.unlink()
     filling = fill(small)
     line.start()
@@ -319,12 +319,12 @@ def test_a_full_disk_without_a_database_is_waited_for(line: Line, small: Path) -
 
 
 @needs_root
-def test_a_disk_without_room_for_another_file_is_waited_for(line: Line, small: Path) -> None:
-    """A disk whose inodes are used up cannot make the -wal; that is no damage."""
+def test_daemon_waits_on_a_disk_without_inodes(line: Line, small: Path) -> None:
+    """SQLite cannot make the -wal; this does not count as damage."""
     line.start()
     line.wait_state("ready")
     assert line.stop() == 0
-    for ending in ("-wal", "-shm"):  # as after a copy was put back
+    for ending in ("-wal", "-shm"):  # as after a restore
         line.database.with_name(line.database.name + ending).unlink()
     subprocess.run(["mount", "-n", "-o", f"remount,nr_inodes={len(list(small.iterdir())) + 1}", small], check=True)
     line.start()
@@ -334,8 +334,8 @@ def test_a_disk_without_room_for_another_file_is_waited_for(line: Line, small: P
 
 
 @needs_root
-def test_a_read_only_disk_is_waited_for(line: Line, small: Path) -> None:
-    """A card that went read-only over night is no reason to end; writable again, the line goes on."""
+def test_daemon_waits_on_a_read_only_disk(line: Line, small: Path) -> None:
+    """A card may become read-only overnight; once it is writable again, the line goes on."""
     line.start()
     line.wait_state("ready")
     assert line.stop() == 0
@@ -346,7 +346,7 @@ def test_a_read_only_disk_is_waited_for(line: Line, small: Path) -> None:
     goes_on(line)
 
 
-# ---- what an error means
+# ---- states of errors
 
 
 @pytest.mark.parametrize(
@@ -369,8 +369,8 @@ def test_a_read_only_disk_is_waited_for(line: Line, small: Path) -> None:
         (sqlite3.SQLITE_ERROR, "damaged"),
     ],
 )
-def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state: str) -> None:
-    """What cannot be written waits for room, and who lacks a right for that; what cannot be read is looked through."""
+def test_sqlite_errors_have_the_state_of_their_cause(code: int, state: str) -> None:
+    """A failed write is full, a missing right is denied, a failed read is damaged."""
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = code
 
@@ -381,26 +381,26 @@ def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state
     ("number", "trouble"),
     [(28, "full"), (122, "full"), (30, "full"), (5, "damaged"), (13, "not_readable"), (20, "not_readable")],
 )
-def test_what_the_system_refuses_has_a_name(number: int, trouble: str) -> None:
-    """A folder that may not be written has a state like a database that may not."""
+def test_errors_of_the_system_have_a_trouble_name(number: int, trouble: str) -> None:
+    """A folder that may not be written has the same trouble as such a database."""
     assert DatabaseTrouble.of(OSError(number, "")).name == trouble
 
 
-def test_an_error_that_does_not_pass_is_not_waited_for() -> None:
-    """Another daemon and a later version are ends; every other trouble with a database is a state."""
+def test_daemon_does_not_wait_for_permanent_errors() -> None:
+    """These are another daemon and a later version; every other trouble with a database is a state."""
     assert issubclass(DatabaseInUseError, StoreError)
     assert issubclass(DatabaseVersionError, StoreError)
     assert DatabaseVersionError.exit_code == 78
 
 
 def beside(line: Line) -> list[Path]:
-    """Return the database's files: its own, -wal, -shm, the lock."""
+    """Return the files of the database: itself, -wal, -shm and the lock."""
     return [path for path in line.folder.glob("hotlined.db*") if path.is_file()]
 
 
 @pytest.mark.parametrize("how", ["moved", "replaced"])
-def test_a_database_that_was_taken_away_takes_nothing_off_the_sim(line: Line, how: str) -> None:
-    """Moved away under the daemon, or another in its place: texts stay, people are told so, until it is back."""
+def test_moved_or_replaced_database_keeps_texts_on_the_sim(line: Line, how: str) -> None:
+    """`status` names the cure, and all goes on once the files are back."""
     line.start({"database_pause": 0.2})
     line.wait_state("ready")
     line.sim.do("deliver", from_="+32470123456", text="un")
@@ -429,13 +429,13 @@ def test_a_database_that_was_taken_away_takes_nothing_off_the_sim(line: Line, ho
 
 
 def refusal(line: Line, *command: str) -> int:
-    """Return what a command ends with."""
+    """Return the exit code of a command."""
     arguments = [sys.executable, "-m", "hotlined", "--config", str(line.config), *command]
     return subprocess.run(arguments, check=False).returncode
 
 
-def test_the_journal_says_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
-    """One that may not be opened is not called full: a person would look at the disk, where nothing is amiss."""
+def test_journal_names_the_trouble_with_the_database(caplog: pytest.LogCaptureFixture) -> None:
+    """A denied database is not called full: an admin would look at the disk."""
     denied = StoreError("/a.db: Permission denied", "", "not_readable")
     with caplog.at_level(logging.ERROR, "hotlined"):
         outage = outage_of(Path("/a.db"), denied, None, LimitClock(None).now())

@@ -1,4 +1,4 @@
-"""The daemon against a modem that misbehaves: every fault is a switch of the simulator."""
+"""The daemon and a faulty modem: every fault is a switch of the simulator."""
 
 import itertools
 import json
@@ -24,12 +24,12 @@ PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 
 
 def texts(line: Line) -> list[str]:
-    """Return the texts in the log, without the calls that noise may have begun."""
+    """Return the texts in the log, without calls that noise may have caused."""
     return [text for (text,) in line.rows("SELECT text FROM contacts WHERE kind = 'text' ORDER BY id")]
 
 
 def deliver_and_settle(line: Line, *bodies: str) -> None:
-    """Deliver texts from as many numbers and wait until all is done."""
+    """Deliver each text from another number and wait until all is done."""
     for count, body in enumerate(bodies):
         line.sim.do("deliver", from_=f"+3247000{count:04}", text=body)
     wait_until(lambda: len(texts(line)) >= len(bodies) and line.settled(), "everything recorded and answered")
@@ -56,8 +56,8 @@ def deliver_and_settle(line: Line, *bodies: str) -> None:
     ],
     ids=lambda fault: "-".join(str(fault.get(key)) for key in ("kind", "command", "how") if fault.get(key)),
 )
-def test_a_fault_while_receiving_loses_nothing(line: Line, fault: dict[str, Any]) -> None:
-    """Noise, unsolicited codes, lost answers, lies: each text is recorded once, answered once, and leaves the SIM."""
+def test_fault_while_receiving_loses_nothing(line: Line, fault: dict[str, Any]) -> None:
+    """Each text is recorded once, answered once, and leaves the SIM."""
     line.start()
     line.wait_state("ready")
     line.sim.do("fault", **fault)
@@ -67,8 +67,8 @@ def test_a_fault_while_receiving_loses_nothing(line: Line, fault: dict[str, Any]
     assert sorted(message["recipient"] for message in line.submitted()) == [f"+3247000{count:04}" for count in range(3)]
 
 
-def test_an_entry_that_is_no_pdu_is_kept_raw_and_leaves_the_sim(line: Line) -> None:
-    """What the storage holds is recorded even if it makes no sense, and does not block the SIM."""
+def test_entry_that_is_not_a_pdu_is_kept_raw_and_leaves_the_sim(line: Line) -> None:
+    """It does not block the SIM."""
     line.start()
     line.sim.do("deliver_pdu", pdu="07912374151616F6FFFFFF")
     wait_until(lambda: line.count("SELECT count(*) FROM contacts") and line.settled())
@@ -76,8 +76,8 @@ def test_an_entry_that_is_no_pdu_is_kept_raw_and_leaves_the_sim(line: Line) -> N
     assert line.rows("SELECT kind, verdict, reason FROM contacts") == [("unreadable", "suppress", "not_text")]
 
 
-def test_a_text_whose_result_never_comes_is_unconfirmed_and_not_sent_again(line: Line) -> None:
-    """Silence after Ctrl-Z proves nothing: the answer says so and stays so, also over a restart."""
+def test_text_without_a_result_is_unconfirmed_and_not_sent_again(line: Line) -> None:
+    """Silence after Ctrl-Z proves nothing, also after a restart."""
     line.configure(modem={"send_timeout": "1s"})
     line.sim.do("fault", kind="no_result", count=1)
     line.start()
@@ -91,8 +91,8 @@ def test_a_text_whose_result_never_comes_is_unconfirmed_and_not_sent_again(line:
     assert len(line.submitted()) == 2
 
 
-def test_a_late_result_is_never_the_answer_of_another_command(line: Line) -> None:
-    """A +CMGS after its time limit settles its own segment, and every later answer fits its question."""
+def test_late_result_is_not_taken_for_another_command(line: Line) -> None:
+    """A +CMGS after its time limit settles its own segment, and later answers belong to their commands."""
     line.configure(modem={"send_timeout": "3s"})
     line.sim.do("fault", kind="late_result", seconds=3.5, count=1)
     line.start()
@@ -105,8 +105,8 @@ def test_a_late_result_is_never_the_answer_of_another_command(line: Line) -> Non
 
 
 @pytest.mark.parametrize("cause", [332, 500, 512, None])
-def test_an_error_that_proves_nothing_is_unconfirmed(line: Line, cause: int | None) -> None:
-    """Causes that the standard does not call a refusal keep their count and are not tried again."""
+def test_ambiguous_error_makes_an_answer_unconfirmed(line: Line, cause: int | None) -> None:
+    """A cause that the standard does not define as a refusal keeps its count and is not tried again."""
     line.sim.do("fault", kind="error_after_submit", count=1, **({"cms": cause} if cause else {}))
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -117,8 +117,8 @@ def test_an_error_that_proves_nothing_is_unconfirmed(line: Line, cause: int | No
     assert len(line.submitted()) == 1
 
 
-def test_what_falls_due_while_the_budget_is_used_up_says_so(line: Line) -> None:
-    """An answer that falls due later than those that wait for the budget already is said to wait for it too."""
+def test_answers_that_become_due_later_show_the_budget_too(line: Line) -> None:
+    """All five waiting ones do, though the budget was used up before."""
     line.configure(answer={"delay": ["0s", "3s"]}, limits={"segments": {"hour": 1, "day": 1, "month": 1}})
     line.start()
     for count in range(6):
@@ -145,8 +145,8 @@ def test_what_falls_due_while_the_budget_is_used_up_says_so(line: Line) -> None:
         ({"kind": "error", "cms": 196, "command": "+CMGS"}, "failed", None),
     ],
 )
-def test_a_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: str, waiting_for: str | None) -> None:
-    """What cannot have left is tried again or has failed, by its cause; budget and cooldown are as before."""
+def test_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: str, waiting_for: str | None) -> None:
+    """The cause decides whether the answer is tried again or has failed; budget and cooldown stay."""
     line.sim.do("fault", count=1, **fault)
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -156,8 +156,8 @@ def test_a_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: 
     assert line.count(SPENT) == 0
 
 
-def test_answers_wait_while_there_is_no_network(line: Line) -> None:
-    """Without registration nothing is tried and nothing counts; with it the answer goes."""
+def test_answers_wait_for_the_network(line: Line) -> None:
+    """Without registration nothing is tried or counted."""
     line.configure(answer={"delay": "3s"})
     line.sim.do("deliver", from_=NUMBER, text="un")
     line.start()
@@ -174,8 +174,8 @@ def test_answers_wait_while_there_is_no_network(line: Line) -> None:
     wait_until(lambda: line.rows(ANSWERS)[0][0] == "sent")
 
 
-def test_a_storage_that_refuses_deletion_costs_one_row_and_one_answer(line: Line) -> None:
-    """A text that stays on the SIM is the same text at every listing, and its deletion is not asked at each."""
+def test_refused_deletion_costs_one_row_and_one_answer(line: Line) -> None:
+    """The text is the same at every listing, and its deletion is not tried at each."""
     line.sim.do("fault", kind="delete_refused")
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -192,8 +192,8 @@ def test_a_storage_that_refuses_deletion_costs_one_row_and_one_answer(line: Line
     assert texts(line) == ["un"]
 
 
-def test_drafts_are_left_alone(line: Line) -> None:
-    """What somebody stored on the SIM to send is no contact and is not deleted."""
+def test_drafts_on_the_sim_are_left_alone(line: Line) -> None:
+    """They are neither recorded nor deleted."""
     line.sim.do("store", pdu="0011000B912374103254F60000A70FCEB79B051A9FCA733AC8FD76BB00", storage="SM", status=2)
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -201,8 +201,8 @@ def test_drafts_are_left_alone(line: Line) -> None:
     wait_until(lambda: line.sim.do("state")["storages"]["SM"]["used"] == 1)
 
 
-def test_a_stick_that_comes_back_as_another_port_is_used_again(line: Line) -> None:
-    """Pulled and plugged in again, under the same link: nothing lost, answers go on."""
+def test_replugged_stick_under_another_port_is_used_again(line: Line) -> None:
+    """The link stays; no text is lost and answers go on."""
     line.start()
     line.wait_state("ready")
     line.sim.do("unplug")
@@ -217,8 +217,8 @@ def test_a_stick_that_comes_back_as_another_port_is_used_again(line: Line) -> No
 
 
 @pytest.mark.parametrize("factory", ["+CMGF=1", "+CNMI=2,2,0,0,0"])
-def test_a_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: str) -> None:
-    """Settings lost in a brown-out, be it to text mode or to direct delivery, cost no text."""
+def test_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: str) -> None:
+    """A brown-out that returns it to text mode or direct delivery costs no text."""
     line = open_line(factory=[factory])
     line.start()
     line.wait_state("ready")
@@ -227,8 +227,8 @@ def test_a_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: st
     assert sorted(texts(line)) == ["deux", "un"]
 
 
-def test_a_modem_that_hangs_for_long_is_begun_again(line: Line) -> None:
-    """Silence on every command is a state, and ends when the modem answers."""
+def test_modem_that_hangs_is_initialised_again(line: Line) -> None:
+    """Its silence is the state recovering, which ends when it answers."""
     line.start()
     line.wait_state("ready")
     line.sim.do("fault", kind="hang")
@@ -238,8 +238,8 @@ def test_a_modem_that_hangs_for_long_is_begun_again(line: Line) -> None:
     assert line.status()["modem"]["state"] == "ready"
 
 
-def test_a_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
-    """A modem that falls out of step between two commands leaves no answer half begun."""
+def test_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
+    """The modem is out of step between two commands."""
     line.sim.do("fault", kind="garbage", octets="OK", command="+COPS", count=2)
     line.start()
     deliver_and_settle(line, "un", "deux", "trois")
@@ -247,8 +247,8 @@ def test_a_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
     assert {row[0] for row in line.rows(ANSWERS)} == {"sent"}
 
 
-def test_a_listing_that_always_breaks_off_does_not_stop_the_line(line: Line) -> None:
-    """What a broken listing did show is recorded, answered and deleted, time and again, until the SIM is empty."""
+def test_truncated_listings_do_not_stop_the_line(line: Line) -> None:
+    """The listed entries are recorded, answered and deleted each time, until the SIM is empty."""
     line.start()
     line.wait_state("ready")
     line.sim.do("fault", kind="truncate_listing", lines=3, command="+CMGL", count=3)
@@ -258,8 +258,8 @@ def test_a_listing_that_always_breaks_off_does_not_stop_the_line(line: Line) -> 
     wait_until(lambda: len(line.submitted()) == 3 and line.settled())
 
 
-def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(open_line: Open) -> None:
-    """An error on one storage leaves the other in service, and after a few the modem is set up again."""
+def test_unlistable_storage_does_not_hide_the_other(open_line: Open) -> None:
+    """After some errors the modem is set up again."""
     line = open_line(me_size=10)
     line.start()
     line.wait_state("ready")
@@ -272,8 +272,8 @@ def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(open_line: Open
     line.wait_state("ready")
 
 
-def test_two_names_of_one_storage_are_found_out(open_line: Open) -> None:
-    """Where ME is SM and deletion is refused, each text is still one row, and the second name is left alone."""
+def test_two_names_of_one_storage_are_detected(open_line: Open) -> None:
+    """ME is SM and deletion is refused: each text is one row, and the second name is left alone."""
     line = open_line(me_size=10, me_is_sim=True)
     line.sim.do("fault", kind="delete_refused")
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -283,8 +283,8 @@ def test_two_names_of_one_storage_are_found_out(open_line: Open) -> None:
     assert line.count("SELECT count(*) FROM segments") == 1
 
 
-def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
-    """While another program locks the database nothing is deleted or answered; afterwards all is done."""
+def test_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
+    """Nothing is deleted or answered until the other program releases it."""
     line.configure()
     line.start()
     line.wait_state("ready")
@@ -300,8 +300,8 @@ def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
     wait_until(lambda: line.status()["database_state"] == "ok", "a database that can be used again")
 
 
-def test_a_fate_that_the_database_refused_is_written_once_it_can_be(line: Line) -> None:
-    """What came of a segment is not forgotten, and until it is on the disk nothing else leaves."""
+def test_fate_is_written_once_the_database_is_unlocked(line: Line) -> None:
+    """Until then nothing else leaves."""
     line.configure(modem={"send_timeout": "3s"})
     line.start()
     line.wait_state("ready")
@@ -319,8 +319,8 @@ def test_a_fate_that_the_database_refused_is_written_once_it_can_be(line: Line) 
     assert len(line.submitted()) == 1
 
 
-def test_a_database_that_is_locked_at_start_is_waited_for(line: Line) -> None:
-    """The daemon stays up, and begins when it can write."""
+def test_daemon_waits_for_a_database_locked_at_its_start(line: Line) -> None:
+    """It begins once it can write."""
     line.start()
     line.wait_state("ready")
     line.stop()
@@ -334,8 +334,8 @@ def test_a_database_that_is_locked_at_start_is_waited_for(line: Line) -> None:
     wait_until(lambda: line.submitted() and line.settled())
 
 
-def test_nothing_is_begun_after_sigterm(line: Line) -> None:
-    """A stop while a full SIM is emptied ends between two entries and sends nothing more."""
+def test_daemon_begins_nothing_after_sigterm(line: Line) -> None:
+    """It stops between two deletions of a full SIM and sends nothing more."""
     for count in range(10):
         line.sim.do("deliver", from_=f"+3247000{count:04}", text="un")
     line.sim.do("fault", kind="slow", seconds=0.3, command="+CMGD")
@@ -349,8 +349,8 @@ def test_nothing_is_begun_after_sigterm(line: Line) -> None:
 # ---- the port and the SIM
 
 
-def test_no_modem_is_a_state_that_ends(line: Line) -> None:
-    """Without a stick the daemon stays up, says so, and finds it when it comes."""
+def test_missing_modem_is_a_state_that_ends(line: Line) -> None:
+    """The daemon stays up, says so, and finds the stick when it comes."""
     line.sim.do("unplug")
     line.start()
     line.wait_state("absent")
@@ -359,8 +359,8 @@ def test_no_modem_is_a_state_that_ends(line: Line) -> None:
     line.wait_state("ready")
 
 
-def test_a_busy_port_is_a_state_that_ends(line: Line) -> None:
-    """A port that another program holds is named with the cure."""
+def test_busy_port_is_a_state_that_ends(line: Line) -> None:
+    """Its sentence says that another program holds the port."""
     holder = subprocess.Popen(
         [
             sys.executable,
@@ -381,8 +381,8 @@ def test_a_busy_port_is_a_state_that_ends(line: Line) -> None:
     line.wait_state("ready")
 
 
-def test_a_port_that_does_not_speak_at_is_a_state(line: Line) -> None:
-    """A wrong port is recovering, with a sentence, not a crash."""
+def test_port_without_at_commands_is_a_state(line: Line) -> None:
+    """A wrong port is recovering, with a sentence, and does not crash."""
     master, slave = pty.openpty()
     line.configure(modem={"port": os.ttyname(slave)})
     line.start()
@@ -392,8 +392,8 @@ def test_a_port_that_does_not_speak_at_is_a_state(line: Line) -> None:
     os.close(slave)
 
 
-def test_no_sim_is_a_state(line: Line) -> None:
-    """A modem without a SIM says what to do."""
+def test_missing_sim_is_a_state_that_ends(line: Line) -> None:
+    """The daemon goes on once there is a SIM."""
     line.sim.do("sim", absent=True)
     line.start()
     line.wait_state("sim_absent")
@@ -402,14 +402,14 @@ def test_no_sim_is_a_state(line: Line) -> None:
 
 
 def with_pin(open_line: Open, pin: str | None) -> Line:
-    """Give a line whose SIM wants 1234, with a PIN in its configuration or none."""
+    """Give a line whose SIM needs 1234, with a PIN in its configuration or none."""
     line = open_line(pin="1234")
     line.configure(modem={"pin": pin} if pin else {})
     return line
 
 
-def test_the_pin_is_given_when_it_is_asked_for(open_line: Open) -> None:
-    """A right PIN opens the SIM, and may be given again after the modem's next start."""
+def test_configured_pin_opens_the_sim(open_line: Open) -> None:
+    """It is given again after a reset of the modem."""
     line = with_pin(open_line, "1234")
     line.start()
     line.wait_state("ready")
@@ -417,8 +417,8 @@ def test_the_pin_is_given_when_it_is_asked_for(open_line: Open) -> None:
     deliver_and_settle(line, "un")
 
 
-def test_a_wrong_pin_is_given_once_ever(open_line: Open) -> None:
-    """Restarts and replugging never cost a second try; a corrected PIN is tried."""
+def test_wrong_pin_is_given_only_once(open_line: Open) -> None:
+    """Restarts do not use a second try; a corrected PIN is tried."""
     line = with_pin(open_line, "9999")
     for _ in range(3):
         line.start()
@@ -439,10 +439,8 @@ def test_a_wrong_pin_is_given_once_ever(open_line: Open) -> None:
         (b"\xff", "cannot be read: it is no text"),
     ],
 )
-def test_a_pin_file_without_a_pin_is_named_and_nothing_is_tried(
-    open_line: Open, content: str | bytes, problem: str
-) -> None:
-    """Whoever has set the key is told which file lacks the PIN; once it is there, a reload is enough."""
+def test_pin_file_without_a_pin_is_named(open_line: Open, content: str | bytes, problem: str) -> None:
+    """No PIN is tried; once the file has one, a reload is enough."""
     line = open_line(pin="1234")
     line.configure(modem={"pin_file": "secret"})
     path = line.folder / "secret"
@@ -460,8 +458,8 @@ def test_a_pin_file_without_a_pin_is_named_and_nothing_is_tried(
     line.wait_state("ready")
 
 
-def test_a_reload_refuses_a_pin_file_that_is_not_there(open_line: Open) -> None:
-    """What was in force stays, and `status` names the file."""
+def test_reload_refuses_a_missing_pin_file(open_line: Open) -> None:
+    """The old configuration stays in force, and `status` names the file."""
     line = open_line(pin="1234")
     line.configure(modem={"pin": "1234"})
     line.start()
@@ -481,10 +479,8 @@ def test_a_reload_refuses_a_pin_file_that_is_not_there(open_line: Open) -> None:
     wait_until(lambda: "config_refused" not in told())
 
 
-def test_a_credential_is_the_pin_where_root_has_one(
-    open_line: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the unit says where root has no such file is no PIN, and not tried; a PIN that is handed over is."""
+def test_credential_of_systemd_is_the_pin(open_line: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit's placeholder for a missing file is not tried as a PIN."""
     line = with_pin(open_line, None)
     (tmp_path / "pin").write_text("-")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
@@ -499,8 +495,8 @@ def test_a_credential_is_the_pin_where_root_has_one(
     line.wait_state("ready")
 
 
-def test_a_pin_that_is_not_configured_is_asked_for(open_line: Open) -> None:
-    """A SIM that wants a PIN nobody gave is a state, and nothing is tried."""
+def test_missing_pin_is_a_state(open_line: Open) -> None:
+    """Nothing is tried."""
     line = with_pin(open_line, None)
     line.start()
     line.wait_state("pin_required")
@@ -508,8 +504,8 @@ def test_a_pin_that_is_not_configured_is_asked_for(open_line: Open) -> None:
     assert line.sim.do("state")["pin_tries"] == 3
 
 
-def test_a_puk_is_never_tried(open_line: Open) -> None:
-    """A locked SIM is for a person with a phone."""
+def test_puk_is_never_tried(open_line: Open) -> None:
+    """A person unlocks the SIM with a phone."""
     line = with_pin(open_line, "9999")
     for pin in ("9999", "8888", "7777"):
         line.configure(modem={"pin": pin})
@@ -525,8 +521,8 @@ def test_a_puk_is_never_tried(open_line: Open) -> None:
 
 
 @pytest.mark.parametrize("calls", ["ring", "hang_up", "ignore"])
-def test_a_call_is_a_contact_and_is_answered_by_text(line: Line, calls: str) -> None:
-    """Each way of treating calls records the caller once and texts him; the SIM is not deaf meanwhile."""
+def test_call_is_a_contact_and_is_answered_by_text(line: Line, calls: str) -> None:
+    """For each value of `calls` the caller is recorded once, and texts are received meanwhile."""
     line.configure(modem={"calls": calls, "ring_for": "2s"})
     line.start()
     line.wait_state("ready")
@@ -544,7 +540,7 @@ def test_a_call_is_a_contact_and_is_answered_by_text(line: Line, calls: str) -> 
 
 @pytest.mark.parametrize("calls", ["ring", "hang_up"])
 def test_two_callers_in_a_row_are_two_contacts(line: Line, calls: str) -> None:
-    """Who calls right after another is recorded, hung up and answered like him."""
+    """The second is recorded, hung up and answered like the first."""
     line.configure(modem={"calls": calls, "ring_for": "2s"})
     line.start()
     line.wait_state("ready")
@@ -556,8 +552,8 @@ def test_two_callers_in_a_row_are_two_contacts(line: Line, calls: str) -> None:
     assert line.rows("SELECT originator FROM contacts ORDER BY id") == [(NUMBER,), ("+32470999999",)]
 
 
-def test_a_withheld_number_is_recorded_and_not_answered(line: Line) -> None:
-    """Who hides his number is a contact without an originator."""
+def test_call_from_a_withheld_number_is_not_answered(line: Line) -> None:
+    """It is a contact without an originator."""
     line.start()
     line.wait_state("ready")
     line.sim.do("call", from_=None, rings=1)
@@ -567,8 +563,8 @@ def test_a_withheld_number_is_recorded_and_not_answered(line: Line) -> None:
 # ---- configuration, stopping, once
 
 
-def test_sigterm_gives_the_segment_that_is_submitted_eight_seconds(line: Line) -> None:
-    """A stop during a submission whose result does not come ends in time, and the answer is unconfirmed."""
+def test_sigterm_waits_eight_seconds_for_a_submission(line: Line) -> None:
+    """Then the daemon ends, and the answer is unconfirmed."""
     line.configure(modem={"send_timeout": "100s"})
     line.sim.do("fault", kind="no_result", count=1)
     line.start()
@@ -580,7 +576,7 @@ def test_sigterm_gives_the_segment_that_is_submitted_eight_seconds(line: Line) -
 
 
 def test_sighup_applies_the_log_level(line: Line) -> None:
-    """What the log left out is said from then on, without a restart."""
+    """It does so without a restart."""
     line.configure(log_level="error")
     line.start()
     deliver_and_settle(line, "un")
@@ -595,7 +591,7 @@ def test_sighup_applies_the_log_level(line: Line) -> None:
 
 
 def test_sighup_applies_a_shorter_poll_interval_at_once(line: Line) -> None:
-    """What no notification tells of is found after the new interval, not after the rest of the old one."""
+    """A text without a notification is found after the new interval, not after the rest of the old one."""
     line.configure(modem={"poll_interval": "1h"})
     line.start()
     line.wait_state("ready")
@@ -608,8 +604,8 @@ def test_sighup_applies_a_shorter_poll_interval_at_once(line: Line) -> None:
     wait_until(lambda: line.count("SELECT count(*) FROM contacts"), "a text that is found")
 
 
-def test_sighup_reads_the_configuration_again_and_refuses_a_broken_one(line: Line) -> None:
-    """A new answer is used without a restart; a wrong file leaves the old one in force."""
+def test_sighup_reloads_the_configuration_or_keeps_it(line: Line) -> None:
+    """A wrong file leaves the previous configuration in force."""
     line.start()
     line.wait_state("ready")
     line.configure(answer={"text": "Nouveau."})
@@ -624,8 +620,8 @@ def test_sighup_reads_the_configuration_again_and_refuses_a_broken_one(line: Lin
     assert [message["text"] for message in line.submitted()] == ["Nouveau."]
 
 
-def test_a_broken_configuration_ends_with_78_and_a_second_daemon_with_1(line: Line) -> None:
-    """Service managers restart neither a typing error nor a second daemon into a loop."""
+def test_broken_configuration_ends_with_78_and_second_daemon_with_1(line: Line) -> None:
+    """These codes keep systemd from endless restarts."""
     line.start()
     line.wait_state("ready")
     first = line.daemon
@@ -638,8 +634,8 @@ def test_a_broken_configuration_ends_with_78_and_a_second_daemon_with_1(line: Li
     line.daemon = first
 
 
-def test_shadow_mode_does_everything_but_transmit(line: Line) -> None:
-    """In shadow mode texts are recorded, judged and counted, and nothing leaves."""
+def test_shadow_mode_transmits_nothing(line: Line) -> None:
+    """Texts are recorded, judged and counted."""
     line.configure(mode="shadow")
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -648,8 +644,8 @@ def test_shadow_mode_does_everything_but_transmit(line: Line) -> None:
     assert line.sim.do("counters")["counters"].get("+CMGS", 0) == 0
 
 
-def test_the_delay_survives_a_restart(line: Line) -> None:
-    """An answer that is due in half an hour is due then, not at once and not from the beginning."""
+def test_delay_survives_a_restart(line: Line) -> None:
+    """The answer keeps its due time."""
     line.configure(answer={"delay": "30m"})
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -663,8 +659,8 @@ def test_the_delay_survives_a_restart(line: Line) -> None:
     assert line.submitted() == []
 
 
-def test_a_full_hour_holds_answers_back(line: Line) -> None:
-    """What the hour does not allow waits for it and says so; a restart changes nothing."""
+def test_full_hour_holds_answers_back(line: Line) -> None:
+    """They wait for budget_hour, also after a restart."""
     line.configure(limits={"segments": {"hour": 2, "day": 9, "month": 9}})
     line.start()
     for count in range(4):
@@ -678,8 +674,8 @@ def test_a_full_hour_holds_answers_back(line: Line) -> None:
     assert [message["text"] for message in line.submitted()] == [ANSWER, ANSWER]
 
 
-def test_once_scans_once_and_answers_what_is_due(line: Line) -> None:
-    """`run --once` ends by itself with everything done, and with 69 where there is no modem."""
+def test_run_once_scans_once_and_answers(line: Line) -> None:
+    """It ends by itself, and with 69 without a modem."""
     line.configure()
     line.sim.do("deliver", from_=NUMBER, text="un")
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "run", "--once"]
@@ -691,8 +687,8 @@ def test_once_scans_once_and_answers_what_is_due(line: Line) -> None:
     assert "There is no modem" in failed.stderr
 
 
-def test_delivery_reports_are_matched(line: Line) -> None:
-    """With reports on, an answer ends as delivered or undelivered, by the network's word."""
+def test_delivery_reports_settle_answers(line: Line) -> None:
+    """An answer ends as delivered or undelivered."""
     line.configure(modem={"delivery_reports": "true"})
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -705,8 +701,8 @@ def test_delivery_reports_are_matched(line: Line) -> None:
     assert json.dumps(line.rows("SELECT report_status FROM answer_segments ORDER BY id")) == "[[0], [70]]"
 
 
-def test_a_concatenated_text_in_any_order_is_one_contact(line: Line) -> None:
-    """Segments that arrive out of order and twice are one text with one answer."""
+def test_concatenated_text_in_any_order_is_one_contact(line: Line) -> None:
+    """Segments out of order and repeated ones give one text with one answer."""
     line.start()
     line.wait_state("ready")
     body = "".join(f"{count:03} " for count in range(100))
@@ -718,8 +714,8 @@ def test_a_concatenated_text_in_any_order_is_one_contact(line: Line) -> None:
     assert line.rows("SELECT DISTINCT repeats FROM contacts") == [(1,)]
 
 
-def test_systemd_is_told_how_the_daemon_is(line: Line) -> None:
-    """READY comes when the database is open, not when the modem is; then states, signs of life, the end."""
+def test_systemd_gets_ready_states_and_signs_of_life(line: Line) -> None:
+    """READY comes with the open database, not with the modem."""
     line.sim.do("unplug")
     path = line.folder / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -744,11 +740,11 @@ def test_systemd_is_told_how_the_daemon_is(line: Line) -> None:
         assert line.daemon.wait(20) == 0
 
 
-def test_an_attempt_while_the_network_is_gone_does_not_count(line: Line) -> None:
-    """A refusal that turns out to be a lost registration: the answer waits for that, and goes when it is back."""
+def test_attempt_without_registration_does_not_count(line: Line) -> None:
+    """The refusal shows the lost registration: the answer waits for the network and goes when it is back."""
     line.start(timing={"retry_after": [0.5]})
     line.wait_state("ready")
-    line.sim.do("forget", settings=list(REGISTERS))  # so that the loss is not announced
+    line.sim.do("forget", settings=list(REGISTERS))  # the modem does not announce the loss
     line.sim.do("network", registered="none")
     line.sim.do("store", pdu=PDU)
     line.sim.do("say", line='+CMTI: "SM",1')
@@ -762,8 +758,8 @@ def test_an_attempt_while_the_network_is_gone_does_not_count(line: Line) -> None
 
 
 @pytest.mark.parametrize("scts", ["2069-12-31T23:59:59+00:00", "1970-01-01T00:00:00+00:00"])
-def test_a_time_stamp_that_makes_no_sense_changes_nothing(line: Line, scts: str) -> None:
-    """A text from the future is answered like any other; one from 1970 is too old, where the clock can be trusted."""
+def test_wrong_time_stamp_of_a_text_is_tolerated(line: Line, scts: str) -> None:
+    """A text from the future is answered; one from 1970 is stale, if the clock is synchronised."""
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un", scts=scts)
     wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") and line.settled())
@@ -774,8 +770,8 @@ def test_a_time_stamp_that_makes_no_sense_changes_nothing(line: Line, scts: str)
     assert len(line.submitted()) == (reason == "first_contact")
 
 
-def test_a_caller_who_rings_again_and_again_is_one_burst(line: Line) -> None:
-    """Every call is a contact, and while an answer to it waits, the next ones queue none; withheld ones get none."""
+def test_repeated_calls_of_one_caller_queue_one_answer(line: Line) -> None:
+    """Each call is a contact; withheld ones get no answer."""
     line.configure(answer={"delay": "1h"})
     line.start()
     line.wait_state("ready")
@@ -783,7 +779,7 @@ def test_a_caller_who_rings_again_and_again_is_one_burst(line: Line) -> None:
         line.sim.do("call", from_=caller, rings=1, interval=0.1)
         wait_until(lambda count=count: line.count("SELECT count(*) FROM contacts") == count, "a call that is recorded")
         line.sim.do("wait", for_="hung_up", count=count, timeout=20)
-        time.sleep(USUAL.last_ring + 0.5)  # a ring that comes sooner would belong to the call before
+        time.sleep(USUAL.last_ring + 0.5)  # an earlier ring would belong to the previous call
     wait_until(lambda: not line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL"))
 
     reasons = [reason for (reason,) in line.rows("SELECT reason FROM contacts ORDER BY id")]
@@ -791,8 +787,8 @@ def test_a_caller_who_rings_again_and_again_is_one_burst(line: Line) -> None:
     assert line.count("SELECT count(*) FROM answers") == 1
 
 
-def test_texts_come_in_and_answers_go_out_while_it_rings(line: Line) -> None:
-    """A call that rings for minutes keeps no text on the SIM and no answer back."""
+def test_ringing_call_holds_up_neither_texts_nor_answers(line: Line) -> None:
+    """It rings for minutes."""
     line.configure(modem={"ring_for": "5m", "poll_interval": "60s"})
     line.start()
     line.wait_state("ready")
@@ -804,8 +800,8 @@ def test_texts_come_in_and_answers_go_out_while_it_rings(line: Line) -> None:
     assert line.sim.do("counters")["events"].get("hung_up", 0) == 0
 
 
-def test_a_call_that_rings_fifty_times_is_one_contact(line: Line) -> None:
-    """However long a call rings, it is one contact and one answer."""
+def test_call_that_rings_fifty_times_is_one_contact(line: Line) -> None:
+    """It gets one answer."""
     line.configure(modem={"ring_for": "5m"})
     line.start()
     line.wait_state("ready")

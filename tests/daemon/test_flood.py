@@ -1,6 +1,6 @@
-"""Floods through the whole house: the real daemon against the simulator. As a program (scripts/run flood), at length.
+"""Floods through the whole program: the real daemon and the simulator. scripts/run flood runs them at length.
 
-No scenario judges speed. What is printed at length are the figures of one machine with a modem that answers at once.
+No scenario judges speed; the long run prints figures of one machine with a modem that answers at once.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ START = datetime.now(UTC).replace(microsecond=0)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a flood came to; `peak_mib` is the most memory that a daemon has held (VmHWM)."""
+    """Figures of a flood; `peak_mib` is the highest memory use of a daemon (VmHWM)."""
 
     name: str
     texts: int
@@ -71,7 +71,7 @@ def hotline(number: str = OURS[0]) -> Iterator[Line]:
 
 
 def figures(name: str, texts: int, began: float, *lines: Line) -> Figures:
-    """Count what a flood came to on some lines."""
+    """Collect the figures of a flood on some lines."""
     submitted = [message for line in lines for message in line.submitted()]
     return Figures(
         name,
@@ -85,14 +85,14 @@ def figures(name: str, texts: int, began: float, *lines: Line) -> Figures:
 
 
 def peak_mib(line: Line) -> float:
-    """Return the most memory that a line's daemon has held."""
+    """Return the highest memory use of a line's daemon."""
     assert line.daemon
     rows = Path(f"/proc/{line.daemon.pid}/status").read_text().splitlines()
     return next(int(row.split()[1]) / 1024 for row in rows if row.startswith("VmHWM:"))
 
 
 def drained(line: Line, texts: int, patience: float = 0.0) -> None:
-    """Wait until so many contacts are recorded and judged, and the SIM is empty."""
+    """Wait until this number of contacts is recorded and judged, and the SIM is empty."""
 
     def done() -> bool:
         state = line.sim.do("state")
@@ -109,7 +109,7 @@ def drained(line: Line, texts: int, patience: float = 0.0) -> None:
 
 
 def segments_once(line: Line) -> None:
-    """Fail if the same octets left twice."""
+    """Fail if the same PDU left twice."""
     submitted = Counter(pdu for message in line.submitted() for pdu in message["pdus"])
     assert not submitted or max(submitted.values()) == 1
 
@@ -133,8 +133,8 @@ def one_number(line: Line, texts: int, patience: float = 0.0) -> Figures:
     return result
 
 
-def test_a_flood_from_one_number_costs_one_answer(line: Line) -> None:
-    """Three hundred texts of one troll are all recorded, leave the SIM, and are answered once."""
+def test_flood_from_one_number_costs_one_answer(line: Line) -> None:
+    """All three hundred texts are recorded and leave the SIM."""
     one_number(line, 300)
 
 
@@ -142,7 +142,7 @@ def test_a_flood_from_one_number_costs_one_answer(line: Line) -> None:
 
 
 def answered_before(line: Line, numbers: list[str]) -> None:
-    """Fill the database with numbers that all had an answer forty days of the limit clock ago."""
+    """Fill the database with numbers that had an answer forty days ago, on the limit clock."""
     config = load(line.config)
     rules = policy.Rules(
         config.limits._replace(segments=policy.Windows(10**6, 10**6, 10**6)), config.numbers, config.answer.max_age
@@ -186,8 +186,8 @@ def known_numbers(line: Line, texts: int, hour: int, patience: float = 0.0) -> F
     return replace(result, rows=result.rows - prepared)
 
 
-def test_a_flood_of_known_numbers_does_not_starve_a_first_contact(line: Line) -> None:
-    """When those who were answered before have used up their share, who never was is answered all the same."""
+def test_flood_of_known_numbers_leaves_room_for_a_new_one(line: Line) -> None:
+    """Their share is used up, and the new number is answered."""
     known_numbers(line, 200, hour=10)
 
 
@@ -210,7 +210,8 @@ def face_to_face(answers: tuple[str, str], per_number: int) -> Figures:
                 submitted = line.submitted()
                 for message in submitted[routed[index] :]:
                     assert message["recipient"] == OURS[1 - index]
-                    scts = START + timedelta(seconds=sum(routed))  # two in one second would be one text delivered twice
+                    # two texts in one second would count as one that is delivered twice
+                    scts = START + timedelta(seconds=sum(routed))
                     lines[1 - index].sim.do("deliver", from_=OURS[index], text=message["text"], scts=scts.isoformat())
                     routed[index] += 1
             received = [1 + routed[1], routed[0]]
@@ -225,15 +226,15 @@ def face_to_face(answers: tuple[str, str], per_number: int) -> Figures:
         return figures("two hotlines", 1 + sum(routed), began, *lines)
 
 
-def test_two_hotlines_stop_at_the_cap() -> None:
-    """Where no guard sees it, two hotlines facing each other have spent the cap of one number each, and are silent."""
+def test_two_hotlines_stop_answering_each_other_at_the_cap() -> None:
+    """The loop guard does not recognise their answers."""
     result = face_to_face(("Non merci.", "Je ne suis pas libre."), per_number=3)
 
     assert result.answers == 6
 
 
-def test_two_hotlines_with_one_answer_stop_at_the_second_exchange() -> None:
-    """A hotline knows its own answer when it comes back, and does not answer it."""
+def test_two_hotlines_with_the_same_answer_stop_at_the_second_text() -> None:
+    """The loop guard recognises it."""
     result = face_to_face((ANSWER, ANSWER), per_number=3)
 
     assert 1 <= result.answers <= 2
@@ -242,8 +243,8 @@ def test_two_hotlines_with_one_answer_stop_at_the_second_exchange() -> None:
 # ---- unknown outcomes, and the end of the process
 
 
-def test_an_error_after_transmission_is_one_submission_for_ever(line: Line) -> None:
-    """A text that left with an error is unconfirmed, and no restart and no further text sends it again."""
+def test_error_after_transmission_is_never_sent_again(line: Line) -> None:
+    """The answer is unconfirmed; neither a restart nor a further text sends it again."""
     line.sim.do("fault", kind="error_after_submit", command="+CMGS", count=1)
     line.start()
     line.sim.do("deliver", from_=TROLL, text="un")
@@ -256,8 +257,8 @@ def test_an_error_after_transmission_is_one_submission_for_ever(line: Line) -> N
     assert [message["recipient"] for message in line.submitted()] == [TROLL]
 
 
-def test_limits_live_in_the_database_alone(line: Line) -> None:
-    """Without its runtime directory, and with limits lowered meanwhile, a restarted daemon knows what it has spent."""
+def test_limits_are_stored_in_the_database_only(line: Line) -> None:
+    """A restart without the runtime directory and with lower limits still counts all spent segments."""
     line.start()
     for number in (TROLL, HONEST):
         line.sim.do("deliver", from_=number, text="un")
@@ -310,8 +311,8 @@ def kill_loop(line: Line, texts: int, kills: int, hour: int, patience: float = 0
 OPEN = "SELECT count(*) FROM log WHERE answer_state = 'sending' OR answer_waiting_for IN ('due', 'send_interval')"
 
 
-def test_a_kill_loop_in_a_flood_breaks_no_limit(line: Line) -> None:
-    """However often the daemon is killed: the hour's segments, every text once, no segment twice."""
+def test_kills_in_a_flood_break_no_limit(line: Line) -> None:
+    """Each text is recorded once, and no segment leaves twice."""
     kill_loop(line, texts=90, kills=9, hour=20)
 
 
@@ -322,7 +323,7 @@ def test_a_kill_loop_in_a_flood_breaks_no_limit(line: Line) -> None:
 @click.option("--texts", default=10_000, show_default=True, help="How many texts each flood has.")
 @click.option("--kills", default=100, show_default=True, help="How often the daemon is killed in the last.")
 def main(texts: int, kills: int) -> None:
-    """Flood hotlines, check that every promise holds, and print what it came to."""
+    """Flood hotlines, check every promise, and print the figures."""
     patience = texts / 2
 
     def on_a_line(scenario: Callable[..., Figures], **options: Any) -> Figures:

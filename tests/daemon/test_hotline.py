@@ -11,8 +11,8 @@ from conftest import ANSWER, Line, wait_until
 NUMBER = "+32470123456"
 
 
-def test_a_text_becomes_a_row_and_gets_its_answer(line: Line) -> None:
-    """A text leaves the SIM, is in the log as it was sent, and its sender gets the answer once."""
+def test_text_is_recorded_and_answered_once(line: Line) -> None:
+    """The log has it as it was sent, and it leaves the SIM."""
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="Salut 😀, t'es où ?")
     wait_until(lambda: line.submitted() and line.settled())
@@ -27,8 +27,8 @@ def test_a_text_becomes_a_row_and_gets_its_answer(line: Line) -> None:
     assert (sent["recipient"], sent["text"]) == (NUMBER, ANSWER)
 
 
-def test_a_second_text_within_the_cooldown_is_recorded_and_not_answered(line: Line) -> None:
-    """Who has had the answer does not get it again at once, whatever he sends."""
+def test_second_text_within_the_cooldown_is_not_answered(line: Line) -> None:
+    """It is recorded."""
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: line.submitted() and line.settled())
@@ -39,8 +39,8 @@ def test_a_second_text_within_the_cooldown_is_recorded_and_not_answered(line: Li
     assert len(line.submitted()) == 1
 
 
-def test_sigterm_ends_the_daemon_in_order(line: Line) -> None:
-    """SIGTERM ends the daemon with 0 and takes its status away."""
+def test_sigterm_ends_the_daemon_with_0(line: Line) -> None:
+    """Its status file goes."""
     line.start()
     line.wait_state("ready")
 
@@ -48,8 +48,8 @@ def test_sigterm_ends_the_daemon_in_order(line: Line) -> None:
     assert not (line.folder / "run" / "main" / "status.json").exists()
 
 
-def test_what_was_received_while_the_daemon_was_off_is_answered_when_it_comes(line: Line) -> None:
-    """Texts that fill the SIM and the network's queue meanwhile are all recorded and the SIM is emptied."""
+def test_texts_from_before_the_start_are_answered(line: Line) -> None:
+    """They filled the SIM and the network's queue; the SIM is emptied."""
     line.configure(limits={"segments": {"hour": 60}})
     for count in range(25):
         line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count}")
@@ -59,8 +59,8 @@ def test_what_was_received_while_the_daemon_was_off_is_answered_when_it_comes(li
     assert sorted(contact["text"] for contact in line.log()) == sorted(f"texte {count}" for count in range(25))
 
 
-def test_kill_at_random_moments_loses_nothing_and_sends_nothing_twice(line: Line) -> None:
-    """However often the daemon is killed, each text is recorded once and each segment submitted at most once."""
+def test_kills_at_random_moments_lose_and_double_nothing(line: Line) -> None:
+    """Each text is recorded once and each segment submitted at most once."""
     dice = random.Random(extent.SEED)
     line.configure(
         answer={"text": "é" * 200, "encoding": "smart", "max_segments": 2},
@@ -88,16 +88,16 @@ def test_kill_at_random_moments_loses_nothing_and_sends_nothing_twice(line: Line
 KILLS = extent.examples(24, 100)
 LIFE = 50  # commands: 35 until the modem is ready, 5 for a text and its answer
 AT_WORK = (0, 30)
-"""After so many commands at the least: half of the kills come when a text is there to be lost or sent twice."""
+"""Least numbers of commands before a kill: half of the kills come while a text can be lost or sent twice."""
 
 
 def let_it_live(line: Line, commands: int, seconds: float) -> None:
-    """Let the daemon live until it has given the modem so many commands, and so much longer."""
+    """Let the daemon live until it has given the modem these commands, and for some seconds more."""
     before = given(line)
     wait_until(lambda: given(line) >= before + commands, "a daemon at work")
     time.sleep(seconds)
 
 
 def given(line: Line) -> int:
-    """Return how many commands the modem has been given."""
+    """Return the number of commands that the modem was given."""
     return sum(line.sim.do("counters")["counters"].values())

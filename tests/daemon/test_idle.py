@@ -1,4 +1,4 @@
-"""A line that nothing happens to asks its database next to nothing, and writes nothing."""
+"""An idle line queries its database next to nothing, and writes nothing."""
 
 import select
 import sqlite3
@@ -23,14 +23,14 @@ from hotlined.store.line.line import maybe_ready_since
 
 
 class Answering(NamedTuple):
-    """What judges and sends."""
+    """The parts of the daemon that judge and send."""
 
     sender: Sender
     judge: Judge
 
 
 def look(filled: Filled, answering: Answering) -> list[str]:
-    """Return what a pass without a modem asks the database."""
+    """Return the SQL statements of a pass without a modem."""
     asked: list[str] = []
     filled.db.connection.set_trace_callback(asked.append)
     with answering.sender.line.keep_version():
@@ -52,16 +52,16 @@ def sides(tmp_path: Path) -> tuple[Filled, Answering]:
     return filled, Answering(sender, Judge(line, sender, balance))
 
 
-def test_an_idle_pass_asks_only_whether_somebody_has_written(sides: tuple[Filled, Answering]) -> None:
-    """Nothing of what waits is looked for again before anything is written, by us or by others."""
+def test_idle_pass_queries_only_the_data_version(sides: tuple[Filled, Answering]) -> None:
+    """It looks for no work before anybody has written."""
     filled, answering = sides
     look(filled, answering)
 
     assert look(filled, answering) == ["PRAGMA data_version"]
 
 
-def test_what_is_written_is_seen_in_the_next_pass(sides: tuple[Filled, Answering]) -> None:
-    """A contact that was recorded since, and one that another process queues an answer to, is looked at."""
+def test_next_pass_sees_a_new_contact(sides: tuple[Filled, Answering]) -> None:
+    """The contact was recorded after the previous pass."""
     filled, answering = sides
     look(filled, answering)
     filled.text("Salut", "+32470999999")
@@ -70,13 +70,13 @@ def test_what_is_written_is_seen_in_the_next_pass(sides: tuple[Filled, Answering
     assert filled.db.one("SELECT 1 FROM contacts WHERE originator = '+32470999999' AND verdict IS NOT NULL")
 
 
-def test_a_verdict_that_never_came_to_the_disk_is_given_again(sides: tuple[Filled, Answering]) -> None:
-    """Where the disk fails at the end of a shared commit, what was read before that is not believed any more."""
+def test_verdict_that_was_rolled_back_is_given_again(sides: tuple[Filled, Answering]) -> None:
+    """The disk fails at the end of a shared commit: cached reads from before are dropped."""
     filled, answering = sides
     contact_id = filled.text("Salut", "+32470999999")
     with suppress(ZeroDivisionError), filled.db.shared_commit():
         answering.judge.judge_contacts()
-        assert not answering.sender.is_idle()  # which is looked up now, and not again before somebody writes
+        assert not answering.sender.is_idle()  # this caches the look-up until somebody writes
         raise ZeroDivisionError
     assert filled.db.one("SELECT 1 FROM contacts WHERE id = ? AND verdict IS NULL", contact_id)
     look(filled, answering)
@@ -85,8 +85,8 @@ def test_a_verdict_that_never_came_to_the_disk_is_given_again(sides: tuple[Fille
 
 
 @pytest.mark.parametrize("held", ["paused", "no modem"])
-def test_a_queue_that_is_held_back_costs_no_writing(sides: tuple[Filled, Answering], held: str) -> None:
-    """However long a pause or a missing modem keeps answers waiting, no pass writes to the disk for it."""
+def test_held_queue_costs_no_writes(sides: tuple[Filled, Answering], held: str) -> None:
+    """Neither a pause nor a missing modem does, however long it lasts."""
     filled, answering = sides
     filled.judge(filled.text("Salut", "+32470999999"))
     if held == "paused":
@@ -100,8 +100,8 @@ def test_a_queue_that_is_held_back_costs_no_writing(sides: tuple[Filled, Answeri
     assert filled.db.connection.total_changes == before
 
 
-def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sides: tuple[Filled, Answering]) -> None:
-    """A contradiction in one row is no damage of the database: the row is kept, an event says why, the line goes on."""
+def test_contact_that_cannot_be_judged_is_set_aside(sides: tuple[Filled, Answering]) -> None:
+    """Its row stays, an event has the reason, and the next contact is judged."""
     filled, answering = sides
     odd, fine = filled.text("Un", "+32470111111"), filled.text("Deux", "+32470222222")
     filled.db.connection.execute(
@@ -116,8 +116,8 @@ def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sides:
     assert filled.db.one("SELECT 1 FROM events WHERE kind = 'set_aside' AND contact_id = ?", odd)
 
 
-def test_nobody_is_told_that_a_stale_answer_is_on_its_way(sides: tuple[Filled, Answering]) -> None:
-    """However many answers have grown stale, they are ended before a fresh text of the same number is judged."""
+def test_stale_answers_end_before_a_new_text_is_judged(sides: tuple[Filled, Answering]) -> None:
+    """The text is a first contact, not pending behind one of them, however many there are."""
     filled, answering = sides
     number = "+32470999999"
     filled.judge(filled.text("Salut", number))
@@ -147,8 +147,8 @@ def is_readable(watch: FolderWatch) -> bool:
     return select.select([watch.descriptor], [], [], 0)[0] != []
 
 
-def test_what_is_written_beside_the_daemon_ends_its_sleep(sides: tuple[Filled, Answering]) -> None:
-    """A commit by another process is a hint, however long the loop would have slept; one hint, not one a look."""
+def test_commit_of_another_process_ends_the_sleep_once(sides: tuple[Filled, Answering]) -> None:
+    """One commit gives one hint."""
     filled, _ = sides
     watch = FolderWatch(filled.db.path.parent)
     assert not is_readable(watch)
@@ -159,20 +159,20 @@ def test_what_is_written_beside_the_daemon_ends_its_sleep(sides: tuple[Filled, A
     watch.close()
 
 
-def test_a_folder_that_cannot_be_watched_gives_no_hints(tmp_path: Path) -> None:
-    """Then the loop asks each second, as it does on a file system that tells nothing."""
+def test_folder_that_cannot_be_watched_gives_no_hints(tmp_path: Path) -> None:
+    """The loop then asks each second."""
     assert FolderWatch(tmp_path / "none").descriptor is None
 
 
 @pytest.mark.parametrize(("given", "seconds"), [("3000000", 1.5), ("", 10.0), ("odd", 10.0)])
-def test_the_watchdog_is_fed_twice_in_its_time(given: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long the loop sleeps, systemd hears of it in time."""
+def test_watchdog_is_fed_twice_within_its_time(given: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This bounds the sleep of the loop."""
     monkeypatch.setenv("WATCHDOG_USEC", given)
     assert systemd.watchdog_seconds(10.0) == seconds
 
 
-def test_a_state_that_the_disk_refuses_is_written_later_and_once(sides: tuple[Filled, Answering]) -> None:
-    """Since when the modem is ready is not lost because the database was busy then: the next pass writes it."""
+def test_refused_write_of_a_state_is_repeated_once(sides: tuple[Filled, Answering]) -> None:
+    """The next pass writes since when the modem is ready."""
     filled, answering = sides
     connection, recorded = answering.sender.connection, "SELECT at_limit FROM events WHERE kind = 'modem_ready'"
     filled.db.connection.execute("PRAGMA query_only = ON")
@@ -186,12 +186,12 @@ def test_a_state_that_the_disk_refuses_is_written_later_and_once(sides: tuple[Fi
     assert maybe_ready_since(filled.db) == connection.since.limit
 
 
-def test_a_text_like_the_one_before_compiles_no_statement_anew(tmp_path: Path) -> None:
-    """What SQLite has compiled serves for every later text: to compile takes longer than to run."""
+def test_second_text_compiles_no_sql_statement(tmp_path: Path) -> None:
+    """Compiling takes longer than running."""
     filled = Filled(tmp_path)
     compiled: list[int] = []
 
-    def asked_for_leave(*_: object) -> int:  # once and more for each statement that is compiled
+    def asked_for_leave(*_: object) -> int:  # SQLite calls this at least once for each compiled statement
         compiled.append(1)
         return sqlite3.SQLITE_OK
 

@@ -1,6 +1,6 @@
-"""What takes long, a SIM that deletes slowly or a network that says nothing: the daemon is alive, and hears.
+"""Long steps, such as slow deletions or a silent network: the daemon stays alive and responsive.
 
-Times are a thirtieth of those in service: of the 180 s after which a daemon counts as hanging six are left.
+Times are a thirtieth of those in service: a daemon counts as hanging after 6 s instead of 180 s.
 """
 
 import signal
@@ -25,7 +25,7 @@ TIMING = {
 STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined@.service
 TEXTS = 220
 SLOW, SLOWEST = 1.2 / SCALE, 15.0 / SCALE
-"""How long a SIM takes to delete a text. The slowest one takes far longer for all than any question of these tests."""
+"""Seconds that a SIM takes to delete a text; with the slowest, a full SIM takes far longer than any test here."""
 CALLER = "+32470999999"
 RECORDED = "SELECT kind FROM contacts WHERE originator = ? ORDER BY kind"
 SUBMITTING = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
@@ -33,7 +33,7 @@ SUBMITTING = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
 
 @pytest.fixture
 def full(open_line: Open, request: pytest.FixtureRequest) -> Line:
-    """Give a line whose SIM holds many texts and takes long to delete one: `SLOWEST`, or what the test says."""
+    """Give a line whose SIM has many texts and deletes slowly: in `SLOWEST` seconds, or as the test says."""
     line = open_line(sim_size=TEXTS + 10, me_size=0)
     for count in range(TEXTS):
         line.sim.do("deliver", from_=f"+3247{count:07}", text="un")
@@ -43,7 +43,7 @@ def full(open_line: Open, request: pytest.FixtureRequest) -> Line:
 
 @pytest.fixture
 def silent(line: Line) -> Line:
-    """Give a line whose network has just been handed an answer, and says nothing for longer than a daemon may hang."""
+    """Give a line whose network has taken an answer and gives no result for longer than a daemon may hang."""
     line.configure(modem={"send_timeout": f"{300 / SCALE:g}s"})
     line.sim.do("fault", kind="no_result", command="+CMGS", count=1)
     line.start(TIMING)
@@ -54,18 +54,18 @@ def silent(line: Line) -> Line:
 
 
 def deletions(line: Line) -> int:
-    """Return how many deletions the modem was asked for."""
+    """Return the number of deletions that the modem was asked for."""
     return int(line.sim.do("counters")["counters"].get("+CMGD", 0))
 
 
 def status(line: Line) -> int:
-    """Return what `hotlined status` ends with."""
+    """Return the exit code of `hotlined status`."""
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "status"]
     return subprocess.run(command, check=False).returncode
 
 
-def test_a_sim_that_deletes_slowly_is_no_daemon_that_hangs(full: Line) -> None:
-    """While more is deleted than a daemon may hang, `status` finds it alive and ready, and its scans go on."""
+def test_slow_deletions_do_not_look_like_a_hanging_daemon(full: Line) -> None:
+    """`status` finds it alive and ready, and its scans go on."""
     full.start(TIMING)
     wait_until(lambda: deletions(full), "the first deletion")
     began = boottime()
@@ -77,8 +77,8 @@ def test_a_sim_that_deletes_slowly_is_no_daemon_that_hangs(full: Line) -> None:
     assert deletions(full) < TEXTS
 
 
-def test_what_comes_is_taken_in_between_deletions(full: Line) -> None:
-    """A text and a call that come while a full SIM is emptied are recorded long before it is empty."""
+def test_contacts_are_recorded_between_deletions(full: Line) -> None:
+    """A text and a call come while a full SIM is emptied, and are recorded long before it is empty."""
     full.start(TIMING)
     wait_until(lambda: deletions(full) >= 20, "the first deletions")
     full.sim.do("deliver", from_=CALLER, text="deux")
@@ -88,8 +88,8 @@ def test_what_comes_is_taken_in_between_deletions(full: Line) -> None:
     assert deletions(full) < TEXTS - 20
 
 
-def test_people_are_served_between_deletions(full: Line) -> None:
-    """While a full SIM is emptied contacts are judged, requests are done, and the first answers go out."""
+def test_requests_and_answers_go_on_between_deletions(full: Line) -> None:
+    """Contacts are judged as well."""
     full.start(TIMING)
     wait_until(lambda: deletions(full) >= 20, "the first deletions")
     assert "Nothing has changed" in full.cli("sim", "adopt")
@@ -100,8 +100,8 @@ def test_people_are_served_between_deletions(full: Line) -> None:
 
 
 @pytest.mark.parametrize("full", [SLOW], indirect=True)
-def test_all_is_deleted_after_few_listings(full: Line) -> None:
-    """What was listed once is deleted in one pass after the other; nothing is listed anew for that but at a poll."""
+def test_one_listing_serves_all_its_deletions(full: Line) -> None:
+    """Only a poll lists again."""
     full.configure(modem={"poll_interval": "1h"}, answer={"delay": "1h"})
     full.start(TIMING)
     wait_until(full.sim_is_empty, "an empty SIM")
@@ -110,8 +110,8 @@ def test_all_is_deleted_after_few_listings(full: Line) -> None:
     wait_until(lambda: not full.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL"), "confirmed deletions")
 
 
-def test_a_modem_that_starts_anew_between_deletions_is_listed_again(full: Line) -> None:
-    """Of a listing that was made before the modem says that it has started anew nothing more is deleted."""
+def test_modem_restart_between_deletions_causes_another_listing(full: Line) -> None:
+    """Entries of the old listing are not deleted."""
     full.configure(modem={"poll_interval": "1h"}, answer={"delay": "1h"})
     full.start(TIMING)
     wait_until(lambda: deletions(full) >= 20, "the first deletions")
@@ -121,8 +121,8 @@ def test_a_modem_that_starts_anew_between_deletions_is_listed_again(full: Line) 
     assert deletions(full) < TEXTS - 20
 
 
-def test_a_stop_is_obeyed_between_deletions(full: Line) -> None:
-    """SIGTERM ends a daemon that empties a full SIM before the service manager loses its patience."""
+def test_stop_works_between_deletions(full: Line) -> None:
+    """SIGTERM ends the daemon within TimeoutStopSec."""
     full.start(TIMING)
     wait_until(lambda: deletions(full) >= 20, "the first deletions")
     assert full.daemon
@@ -132,8 +132,8 @@ def test_a_stop_is_obeyed_between_deletions(full: Line) -> None:
     assert deletions(full) < TEXTS - 20
 
 
-def test_a_network_that_says_nothing_is_no_daemon_that_hangs(silent: Line) -> None:
-    """While a result is waited for longer than a daemon may hang, `status` finds it alive and ready."""
+def test_silent_network_does_not_look_like_a_hanging_daemon(silent: Line) -> None:
+    """`status` finds it alive and ready."""
     began = boottime()
     wait_until(lambda: silent.status()["pass_boottime"] > began + ALIVE, "a sign of life after that time")
 
@@ -141,8 +141,8 @@ def test_a_network_that_says_nothing_is_no_daemon_that_hangs(silent: Line) -> No
     assert status(silent) == 0
 
 
-def test_what_comes_while_the_network_says_nothing_is_taken_in_then(silent: Line) -> None:
-    """A text and a call that come while a result is waited for are recorded before anything else is sent."""
+def test_contacts_are_recorded_while_the_network_is_silent(silent: Line) -> None:
+    """A text and a call are recorded before anything else is sent."""
     silent.sim.do("deliver", from_=CALLER, text="deux")
     silent.sim.do("call", from_=CALLER, rings=1)
     assert silent.count(SUBMITTING) == 1
@@ -153,8 +153,8 @@ def test_what_comes_while_the_network_says_nothing_is_taken_in_then(silent: Line
     assert silent.rows("SELECT max(submitted_at) FROM answer_segments") > contact
 
 
-def test_a_stop_is_obeyed_while_the_network_says_nothing(silent: Line) -> None:
-    """SIGTERM ends a daemon that waits for a result before the service manager loses its patience."""
+def test_stop_works_while_the_network_is_silent(silent: Line) -> None:
+    """SIGTERM ends the daemon within TimeoutStopSec, and the answer is unconfirmed."""
     assert silent.daemon
     silent.daemon.send_signal(signal.SIGTERM)
 

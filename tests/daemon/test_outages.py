@@ -1,6 +1,6 @@
-"""Networks that refuse: one country does not close the line, and a line that is closed opens by itself.
+"""Networks that refuse: one country does not stop the line, and a stopped line opens by itself.
 
-What days with many people come to is played by `outages`, here for some hours; `scripts/run outages` prints more.
+`outages` plays some hours with many people here; `scripts/run outages` prints longer runs.
 """
 
 from collections.abc import Iterator
@@ -42,22 +42,22 @@ DE, FR = "+4915112340000", "+33612345600"
 @pytest.mark.parametrize(
     ("countries", "cause", "an_hour"), [(1, "10", 2.0), (4, "38", 2.0), (2, "500", 2.0), (1, "none", 0.5)]
 )
-def test_barred_countries_close_the_line_to_nobody_else(countries: int, cause: str, an_hour: float) -> None:
-    """Whoever can be reached is answered as if nobody else wrote; what cannot leave costs what the schedule says."""
+def test_barred_countries_do_not_stop_the_line_for_others(countries: int, cause: str, an_hour: float) -> None:
+    """Others are answered as usual; failed answers spend what the schedule of trials allows."""
     played = play(honest(an_hour), *barred(countries, 8, CAUSES[cause]), hours=8)
 
     assert played.answered == played.due == 8 * an_hour
     assert played.longest_hours <= 1.1  # the longest delay is an hour
     if cause in ("500", "none"):
         assert played.out == ABROAD[:countries]
-        assert played.spent <= 3 + 2 + 3 * countries + 10  # what opened it, the line's trials, their own rounds, hours
+        assert played.spent <= 3 + 2 + 3 * countries + 10  # opening, the line's trials, rounds of the countries, hours
     else:
         assert played.spent == 0
 
 
 @pytest.mark.parametrize("cause", ["10", "38"])
-def test_forged_numbers_of_the_own_country_do_not_close_a_line_that_is_used(cause: str) -> None:
-    """While somebody is reached every three hours the network's refusals say nothing about the line."""
+def test_forged_domestic_numbers_do_not_stop_a_used_line(cause: str) -> None:
+    """The network accepts an answer every three hours, so its refusals say nothing about the line."""
     played = play(honest(2.0), Crowd("BE", 5, refused=CAUSES[cause]), hours=8, seed=2)
 
     assert played.answered == played.due
@@ -65,8 +65,8 @@ def test_forged_numbers_of_the_own_country_do_not_close_a_line_that_is_used(caus
 
 
 @pytest.mark.parametrize("cause", ["none", "500", "38"])
-def test_an_outage_ends_for_all_countries(cause: str) -> None:
-    """What waited in it goes out after it, and what it spends is one answer a trial beside those that opened it."""
+def test_outage_ends_for_all_countries(cause: str) -> None:
+    """Waiting answers go out after it; it spends those that opened the breaker and one a trial."""
     both = (honest(2.0), honest(1.0, "DE"))
     played = play(*both, hours=12, outage=Outage(3, 8, CAUSES[cause]))
 
@@ -101,7 +101,7 @@ def wrote(db: Database, seconds: float, *numbers: str) -> None:
 
 
 def begun(db: Database, seconds: float) -> gate.Begun:
-    """Let out whoever goes first."""
+    """Let out the answer that goes first."""
     for turn in queue.due(db, at(seconds)):
         found = store_steps.begin(db, turn.answer_id, at(seconds), outages.TEXT, outages.RULES, trial=turn.trial)
         if isinstance(found, gate.Begun):
@@ -110,13 +110,13 @@ def begun(db: Database, seconds: float) -> gate.Begun:
 
 
 def tried(db: Database, seconds: float) -> list[str]:
-    """Return who may be tried, in order."""
+    """Return the recipients that may be tried, in order."""
     sql = "SELECT recipient FROM answers WHERE id = ?"
     return [db.value(sql, turn.answer_id) for turn in queue.due(db, at(seconds)) if turn.trial]
 
 
 def lost(db: Database, seconds: float, *numbers: str) -> None:
-    """Let answers to these numbers go, and no result come."""
+    """Let answers to these numbers leave, without a result."""
     wrote(db, seconds, *numbers)
     for _ in numbers:
         store_steps.lose(db, begun(db, seconds), at(seconds))
@@ -129,7 +129,7 @@ def waiting_for(db: Database, number: str) -> str | None:
 
 
 def country_out(db: Database) -> list[str]:
-    """Open the line's breaker with three Germans, let a Belgian be answered, and return who waits by themselves."""
+    """Open the line's breaker with three Germans, answer a Belgian, and return the countries that wait."""
     lost(db, 0.0, *(f"{DE[:-1]}{number}" for number in (1, 2, 3)))
     assert breaker_of(db).is_open
     wrote(db, 1.0, person(1))
@@ -138,8 +138,8 @@ def country_out(db: Database) -> list[str]:
     return [each.country for each in breakers.country_outages(db)]
 
 
-def test_a_country_that_waits_by_itself_holds_up_nobody_behind_it(db: Database) -> None:
-    """Its answers wait and say for what; the one behind them in the same share goes."""
+def test_country_outage_holds_up_no_other_answer(db: Database) -> None:
+    """Its answers show their reason; the next one in the same share goes."""
     assert country_out(db) == ["DE"]
     wrote(db, 2.0, DE, person(2))
 
@@ -149,8 +149,8 @@ def test_a_country_that_waits_by_itself_holds_up_nobody_behind_it(db: Database) 
 
 
 @pytest.mark.parametrize("result", [policy.Refused(10), outages.NOTHING_SAID])
-def test_what_fails_in_it_says_nothing_about_the_line(db: Database, result: policy.Result) -> None:
-    """However many trials there fail, the line stays open to all others, and nothing counts to an answer's end."""
+def test_failures_in_a_country_outage_do_not_count_for_the_line(db: Database, result: policy.Result) -> None:
+    """The line stays open to all others, however many trials there fail."""
     country_out(db)
     wrote(db, 2.0, *(f"{DE[:-2]}{number}" for number in range(10, 40)))
     seconds, failed = 3.0, 0
@@ -168,8 +168,8 @@ def test_what_fails_in_it_says_nothing_about_the_line(db: Database, result: poli
     assert not breaker_of(db).is_open
 
 
-def test_tries_in_it_are_no_end_of_an_answer(db: Database) -> None:
-    """Others leave all the time, but none there: however often it is tried, it waits until it is too old."""
+def test_refused_trials_in_a_country_outage_fail_no_answer(db: Database) -> None:
+    """Others leave all the time, but the answer waits until it is stale."""
     country_out(db)
     wrote(db, 2.0, DE)
     seconds = 60.0
@@ -185,8 +185,8 @@ def test_tries_in_it_are_no_end_of_an_answer(db: Database) -> None:
     assert waiting_for(db, DE) == "country_outage"
 
 
-def test_the_gate_itself_keeps_its_answers(db: Database) -> None:
-    """Whoever asks for it: without a trial nothing is let out to a country that waits, but what a person typed."""
+def test_gate_holds_answers_to_a_country_in_outage(db: Database) -> None:
+    """It lets them out as a trial only."""
     country_out(db)
     wrote(db, 2.0, DE)
     answer = db.value("SELECT max(id) FROM answers")
@@ -197,8 +197,8 @@ def test_the_gate_itself_keeps_its_answers(db: Database) -> None:
 
 
 @pytest.mark.parametrize("how", ["trial", "by hand", "late"])
-def test_anything_taken_there_ends_it(db: Database, how: str) -> None:
-    """An answer that is tried, a text by hand and a late proof: what waited there goes out at once."""
+def test_any_accepted_segment_ends_a_country_outage(db: Database, how: str) -> None:
+    """A trial, a text by hand and a late proof do, and waiting answers go at once."""
     country_out(db)
     wrote(db, 2.0, DE, f"{DE[:-1]}9")
     if how == "trial":
@@ -218,13 +218,13 @@ def test_anything_taken_there_ends_it(db: Database, how: str) -> None:
 
 
 def pauses(db: Database) -> list[tuple[int, float]]:
-    """Return of each answer that waits how often it was refused, and when it is due."""
+    """Return for each waiting answer its number of refusals and its due time."""
     rows = db.all("SELECT refusals, due_limit FROM answers WHERE state = 'queued' ORDER BY id")
     return [(row["refusals"], row["due_limit"] - outages.BEFORE) for row in rows]
 
 
-def test_pauses_of_an_outage_are_void_when_it_is_over(db: Database) -> None:
-    """What was refused in it is due at once, with all its tries; the line's outage and a country's."""
+def test_end_of_an_outage_resets_tries_and_pauses(db: Database) -> None:
+    """Answers that were refused in it are due at once, with all their tries."""
     wrote(db, 0.0, *(person(number) for number in range(4)))
     for moment in (0.0, 0.0, 0.0, 60.0):
         refuse(db, begun(db, moment), at(moment), 38)
@@ -233,8 +233,8 @@ def test_pauses_of_an_outage_are_void_when_it_is_over(db: Database) -> None:
     assert pauses(db) == [(0, 60.0), (0, 60.0), (0, 61.0)]
 
 
-def test_pauses_of_a_countrys_outage_are_void_when_it_is_over(db: Database) -> None:
-    """What was refused in it is due at once."""
+def test_end_of_a_country_outage_resets_tries_and_pauses(db: Database) -> None:
+    """Answers that were refused in it are due at once."""
     country_out(db)
     wrote(db, 2.0, DE)
     refuse(db, begun(db, 61.0), at(61.0), 10)
@@ -245,8 +245,8 @@ def test_pauses_of_a_countrys_outage_are_void_when_it_is_over(db: Database) -> N
     assert pauses(db) == [(0, 62.0)]
 
 
-def test_erasing_people_changes_nothing_of_it(db: Database) -> None:
-    """An attempt knows the country of its recipient, whoever that was."""
+def test_erasing_people_does_not_end_a_country_outage(db: Database) -> None:
+    """An attempt stores the country of its recipient."""
     numbers = [f"{DE[:-1]}{number}" for number in (1, 2, 3)]
     wrote(db, 0.0, *numbers)
     for _ in numbers:
@@ -260,8 +260,8 @@ def test_erasing_people_changes_nothing_of_it(db: Database) -> None:
     assert [each.country for each in breakers.country_outages(db)] == ["DE"]
 
 
-def test_another_sim_may_text_where_the_one_before_might_not(db: Database) -> None:
-    """Nothing is known of it, and where the configuration answers no more nobody waits."""
+def test_another_sim_starts_without_country_outages(db: Database) -> None:
+    """Countries that are no longer configured have none, either."""
     with db.transaction():
         bind_sim(db, "imei", "206010000000001")
     country_out(db)
@@ -272,8 +272,8 @@ def test_another_sim_may_text_where_the_one_before_might_not(db: Database) -> No
     assert breakers.country_outages(db) == []
 
 
-def test_a_country_that_is_not_answered_any_more_waits_for_nothing(db: Database) -> None:
-    """What stands in the queue for it has its turn, and is cancelled there."""
+def test_country_outage_ends_when_the_country_is_not_answered(db: Database) -> None:
+    """Its queued answers become due and are cancelled."""
     country_out(db)
     wrote(db, 2.0, DE)
     breakers.keep_countries(db, ("BE", "FR"))
@@ -284,8 +284,8 @@ def test_a_country_that_is_not_answered_any_more_waits_for_nothing(db: Database)
     assert store_steps.begin(db, turn.answer_id, at(3.0), outages.TEXT, rules) == policy.Cancel(policy.Reason.COUNTRY)
 
 
-def test_trials_of_the_line_go_to_another_country_first(db: Database) -> None:
-    """Where none has failed one is tried at once; among those with as few failures where one was taken last."""
+def test_trials_prefer_countries_without_failures(db: Database) -> None:
+    """Such a country is tried at once; with equal failures, the one that accepted an answer last goes first."""
     wrote(db, -7200.0, FR)
     take(db, begun(db, -7200.0), at(-7200.0))
     lost(db, 0.0, *(f"{DE[:-1]}{number}" for number in (1, 2, 3)))
@@ -297,8 +297,8 @@ def test_trials_of_the_line_go_to_another_country_first(db: Database) -> None:
     assert tried(db, 302.0) == [person(1), DE]
 
 
-def test_a_number_that_got_something_is_tried_before_others(db: Database) -> None:
-    """It is known to be reached, however many are older, or were tried less."""
+def test_trials_prefer_a_number_that_was_reached_before(db: Database) -> None:
+    """It goes before older and less tried ones."""
     wrote(db, -3 * 86400.0, person(1))
     take(db, begun(db, -3 * 86400.0), at(-3 * 86400.0))
     lost(db, -2 * 86400.0, person(6))
@@ -309,8 +309,8 @@ def test_a_number_that_got_something_is_tried_before_others(db: Database) -> Non
     assert tried(db, 60.0) == [person(1), person(5)]
 
 
-def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> None:
-    """Nothing has failed then, so the first trial comes after its pause."""
+def test_first_trial_after_an_empty_balance_waits_its_pause(db: Database) -> None:
+    """Nothing has failed then, so no country counts as untried."""
     with db.transaction():
         opening = breaker.Opening(breaker.Cause.CREDIT, at(0.0).limit)
         breakers.open_breaker(db, opening, at(0.0), USUAL.trial_after)
@@ -319,8 +319,8 @@ def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> 
     assert (tried(db, 59.0), tried(db, 60.0)) == ([], [person(1)])
 
 
-def test_a_country_in_which_one_was_taken_meanwhile_does_not_wait(db: Database) -> None:
-    """Six of ten stopped the line, and among the four that were taken is a Frenchman."""
+def test_country_with_an_accepted_answer_gets_no_outage(db: Database) -> None:
+    """Six of ten failures stopped the line, and a Frenchman is among the four that were accepted."""
     numbers = [person(number) for number in range(7)]
     lost(db, 0.0, f"{FR[:-1]}1", numbers[0])
     wrote(db, 1.0, f"{FR[:-1]}2")
@@ -337,8 +337,8 @@ def test_a_country_in_which_one_was_taken_meanwhile_does_not_wait(db: Database) 
     assert [each.country for each in breakers.country_outages(db)] == ["BE"]
 
 
-def test_a_country_that_waits_by_itself_is_tried_last_and_says_nothing(db: Database) -> None:
-    """While the whole line waits it has its turn after all others, and its failure is none of the line's."""
+def test_country_in_outage_is_tried_last_in_an_outage_of_the_line(db: Database) -> None:
+    """Its failure does not count for the line."""
     country_out(db)
     lost(db, 2.0, *(person(number) for number in (2, 3, 4)))
     wrote(db, 3.0, DE, person(5))
@@ -350,8 +350,8 @@ def test_a_country_that_waits_by_itself_is_tried_last_and_says_nothing(db: Datab
     assert (settled.update.change, settled.update.breaker.rounds) == (None, 2)
 
 
-def test_three_refusals_in_a_row_are_a_reason_to_ask_for_the_balance(db: Database) -> None:
-    """Others left lately, so nothing is stopped; but the SIM may be running out of credit."""
+def test_three_refusals_in_a_row_cause_a_balance_query(db: Database) -> None:
+    """Others left lately, so the line goes on; but credit may be low."""
     balance = Balance(SimpleNamespace(db=db))  # type: ignore[arg-type]
     watch = BreakerWatch(SimpleNamespace(db=db, timing=USUAL), balance)  # type: ignore[arg-type]
     watch.report(breakers.BreakerUpdate(None, breaker_of(db)), Ladder())
@@ -361,8 +361,8 @@ def test_three_refusals_in_a_row_are_a_reason_to_ask_for_the_balance(db: Databas
     assert balance._has_reason
 
 
-def test_the_networks_refusals_open_it_three_hours_after_the_last_was_taken(db: Database) -> None:
-    """Before that they are named with their times, and the row of three is a reason to ask for the balance."""
+def test_refusals_open_the_breaker_three_hours_after_the_last_success(db: Database) -> None:
+    """Before that they are reported with their times."""
     wrote(db, 0.0, person(1))
     take(db, begun(db, 0.0), at(0.0))
     wrote(db, 600.0, *(person(number) for number in range(2, 6)))
@@ -380,8 +380,8 @@ def test_the_networks_refusals_open_it_three_hours_after_the_last_was_taken(db: 
     assert breakers.maybe_declined(db, at(3 * HOUR)) is None
 
 
-def test_texts_by_hand_that_fail_open_nothing(db: Database) -> None:
-    """People mistype: what they send says nothing about the line unless it is taken."""
+def test_failed_texts_by_hand_do_not_open_the_breaker(db: Database) -> None:
+    """People mistype numbers; only an accepted text says something about the line."""
     for number in range(4):
         with db.transaction():
             answers.enqueue_by_hand(
@@ -392,8 +392,8 @@ def test_texts_by_hand_that_fail_open_nothing(db: Database) -> None:
     assert not breaker_of(db).is_open
 
 
-def test_half_an_answer_waits_where_the_breaker_opens_between_its_segments(db: Database) -> None:
-    """A balance may stop the line then: the rest waits in the queue, where it can get too old; a trial goes on."""
+def test_rest_of_an_answer_waits_when_the_breaker_opens(db: Database) -> None:
+    """It is queued and may become stale; a trial continues it."""
     wrote(db, 0.0, person(1))
     two = store_steps.PLAN
     turn = queue.due(db, at(0.0))[0]
@@ -411,8 +411,8 @@ def test_half_an_answer_waits_where_the_breaker_opens_between_its_segments(db: D
     assert (begun.sequence, take(db, begun, at(61.0)).update.change) == (2, breaker.Change.CLOSED)
 
 
-def test_a_second_trial_at_once_is_another_recipients(db: Database) -> None:
-    """In a country, too: three may follow where nothing left, and the next round begins with whoever was first."""
+def test_second_trial_at_once_goes_to_another_recipient(db: Database) -> None:
+    """This holds in a country, too; the next round begins with the first recipient."""
     country_out(db)
     numbers = [f"{DE[:-2]}{number}" for number in (10, 11)]
     wrote(db, 2.0, *numbers)
@@ -424,8 +424,8 @@ def test_a_second_trial_at_once_is_another_recipients(db: Database) -> None:
     assert tried(db, 370.0) == numbers[:1]
 
 
-def test_nothing_is_tried_in_shadow_mode(db: Database) -> None:
-    """What goes nowhere uses no trial up: once the line is live again it is due as it was."""
+def test_shadow_mode_uses_up_no_trial(db: Database) -> None:
+    """It is due as before once the line is live again."""
     lost(db, 0.0, *(person(number) for number in (5, 6, 7)))
     wrote(db, 1.0, person(4))
     assert tried(db, 60.0) == [person(4)]
@@ -437,8 +437,8 @@ def test_nothing_is_tried_in_shadow_mode(db: Database) -> None:
     assert breaker_of(db) == before
 
 
-def test_a_trial_that_never_reached_the_modem_may_begin_again(db: Database) -> None:
-    """The line's and a country's: what was not handed over uses nothing up."""
+def test_withdrawn_trial_is_not_used_up(db: Database) -> None:
+    """It never reached the modem; this holds for the line and for a country."""
     lost(db, -100.0, *(person(number) for number in (5, 6, 7)))
     wrote(db, -99.0, person(4))
     fates.withdraw_segment(db, begun(db, -40.0), at(-40.0))
@@ -458,10 +458,10 @@ def test_a_trial_that_never_reached_the_modem_may_begin_again(db: Database) -> N
     ("price", "balance", "opens"),
     [(None, "0.00", True), (None, "0.01", False), (0.05, "0.04", True), (0, "0.00", False)],
 )
-def test_a_balance_that_pays_for_nothing_stops_the_line(
+def test_balance_below_the_price_of_a_segment_stops_the_line(
     line: Line, price: float | None, balance: str, opens: bool
 ) -> None:
-    """Below the price of a segment, or of nothing at all where no price is set."""
+    """Without a configured price, a balance of zero does."""
     line.configure(credit=CREDIT, limits={} if price is None else {"price_per_segment": price})
     line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
     begin(line, timing=NEVER)
@@ -485,12 +485,12 @@ def foreigners(line: Line, count: int, cms: int | None = 10) -> list[str]:
 
 
 def codes(line: Line) -> dict[str, dict[str, Any]]:
-    """Return what `status` says is wrong, by code."""
+    """Return the troubles of `status`, by code."""
     return {trouble["code"]: trouble for trouble in told(line, "status")["trouble"]}
 
 
-def test_refusals_abroad_stop_nobody_and_are_named(line: Line) -> None:
-    """Four Germans whom the SIM may not text after a Belgian: the next Belgian is answered, and `status` warns."""
+def test_refusals_abroad_are_named_and_stop_no_other_answer(line: Line) -> None:
+    """Four German numbers are refused after a Belgian one: the next Belgian is answered."""
     begin(line, timing=NEVER)
     deliver(line, 0)
     wait_states(line, sent=1)
@@ -506,8 +506,8 @@ def test_refusals_abroad_stop_nobody_and_are_named(line: Line) -> None:
     assert "recovery:" not in line.log_path.read_text()
 
 
-def test_a_country_that_fails_alone_waits_alone(line: Line) -> None:
-    """A line that was stopped by Germans is open again with the first Belgian, though no trial was due for an hour."""
+def test_country_that_fails_alone_is_in_outage_alone(line: Line) -> None:
+    """The first Belgian opens the line again, though its next trial was an hour away."""
     begin(line, timing=NEVER)
     germans = foreigners(line, 3)
     wait_open(line)
@@ -531,8 +531,8 @@ def test_a_country_that_fails_alone_waits_alone(line: Line) -> None:
     assert "country_outage" not in codes(line)
 
 
-def test_a_country_that_is_taken_out_of_the_configuration_waits_no_more(line: Line) -> None:
-    """What stood in the queue for it is cancelled, and nothing is wrong any more."""
+def test_reload_without_a_country_ends_its_outage(line: Line) -> None:
+    """Its queued answers are cancelled, and `status` has no trouble."""
     begin(line, timing=NEVER)
     germans = foreigners(line, 3)
     wait_open(line)
@@ -544,13 +544,13 @@ def test_a_country_that_is_taken_out_of_the_configuration_waits_no_more(line: Li
     assert not codes(line)
 
 
-def test_the_limit_clock_is_saved_more_often_while_an_answer_is_due_soon(line: Line) -> None:
-    """Where the power goes every half hour a delay of 45 minutes ends all the same."""
+def test_limit_clock_is_saved_more_often_while_an_answer_waits(line: Line) -> None:
+    """A delay of 45 minutes ends though the power fails every half hour."""
     line.configure(answer={"delay": "45m"})
     begin(line, timing={"anchor_waiting": 1.0})
     saved = line.rows("SELECT limit_time FROM line_state")
     promised.look(line, 4)
-    assert line.rows("SELECT limit_time FROM line_state") == saved  # nothing waits: the card is spared
+    assert line.rows("SELECT limit_time FROM line_state") == saved  # no answer waits: no write to the card
     deliver(line, 0)
     promised.judged(line, 1)
     saved = line.rows("SELECT limit_time FROM line_state")

@@ -1,8 +1,9 @@
-"""Power cuts: what the daemon asked of the kernel is replayed up to every call, and what was not synced is lost.
+"""Power cuts: the daemon's system calls are replayed up to each call, and data that was not synced is lost.
 
-The system calls of a real run are traced (strace). A cut leaves what was synced, and of the rest anything: none, all,
-some of the calls, half of the last. Whatever it leaves has to open, and to agree with what the modem was told by then.
-Known to be wrong: a sync is believed, also for the name of a new file (ext4, f2fs, btrfs), and what was synced stays; a
+The calls of a real run are traced (strace). A cut keeps synced data, and of the rest anything: none, all, some of the
+calls, half of the last. Each result has to open, and to agree with the commands that the modem was given by then.
+
+Known to be wrong: a sync is believed, also for the name of a new file (ext4, f2fs, btrfs), and synced data stays; a
 card that lies about either is beyond us.
 """
 
@@ -27,9 +28,9 @@ from needs import needs, needs_allowance
 from hotlined.simulator import client as simulation
 
 PIN = "1234"
-TEXTS = 45  # enough for SQLite to move its log into the database on the way: it does so every 1,000 pages
-LOGGED = 0.25  # the share of writes to SQLite's log that are tried: they are most, and much alike
-CALLED = 1.0 if extent.WHOLE else 0.15  # the share of these, and of all other calls, that one run of the tests takes
+TEXTS = 45  # enough for a checkpoint of SQLite during the run: it comes every 1,000 pages
+LOGGED = 0.25  # the share of writes to the -wal that are tried: they are most of the calls, and alike
+CALLED = 1.0 if extent.WHOLE else 0.15  # the share of all calls that one run of the tests tries
 SUFFIXES = ("", "-wal", "-journal")  # of the database's files
 CALLS = "openat,unlink,ftruncate,read,write,pwrite64,fsync,fdatasync"
 Files = dict[str, bytearray]
@@ -43,19 +44,19 @@ def _may_trace() -> bool:
 pytestmark = [needs("strace"), needs_allowance(_may_trace(), "strace may not trace")]
 
 
-# ---- what was asked of the kernel
+# ---- system calls
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Octets for a place in a file."""
+    """Bytes for a place in a file."""
 
     path: str
     at: int
     octets: bytes
 
     def apply(self, files: Files) -> None:
-        """Make it so."""
+        """Apply the change."""
         content = files.setdefault(self.path, bytearray())
         content.extend(bytes(max(0, self.at - len(content))))
         content[self.at : self.at + len(self.octets)] = self.octets
@@ -63,13 +64,13 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A file gets so long."""
+    """A file is cut to a length."""
 
     path: str
     length: int
 
     def apply(self, files: Files) -> None:
-        """Make it so."""
+        """Apply the change."""
         content = files.setdefault(self.path, bytearray())
         content[:] = content[: self.length].ljust(self.length, b"\0")
 
@@ -81,38 +82,38 @@ class Make:
     path: str
 
     def apply(self, files: Files) -> None:
-        """Make it so."""
+        """Apply the change."""
         files[self.path] = bytearray()
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """A name goes."""
+    """A name is removed."""
 
     path: str
 
     def apply(self, files: Files) -> None:
-        """Make it so."""
+        """Apply the change."""
         files.pop(self.path, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """A file is to be on the disk, or a folder: the names in it."""
+    """A file, or the names in a folder, are put on the disk."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToModem:
-    """Octets for the modem."""
+    """Bytes for the modem."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FromModem:
-    """Octets from the modem."""
+    """Bytes from the modem."""
 
     octets: bytes
 
@@ -125,9 +126,9 @@ _HEX = re.compile(r'["<]((?:\\x[0-9a-f]{2})*)[">]')
 
 
 def events(trace: Path, database: Path, port: str) -> Iterator[Event]:
-    """Yield what a trace says of the database's files and of the modem, in order.
+    """Yield the calls of a trace about the database's files and the modem, in order.
 
-    SQLite's shared memory (-shm) is left out: it is made anew by the first who opens the database.
+    SQLite's shared memory (-shm) is left out: the first process that opens the database makes it again.
     """
     kept = {f"{database}{suffix}" for suffix in SUFFIXES}
     existing: set[str] = set()
@@ -164,15 +165,15 @@ def events(trace: Path, database: Path, port: str) -> Iterator[Event]:
 
 @dataclass(slots=True)
 class Disk:
-    """What is on the disk for sure, and what may be."""
+    """Data that is on the disk for certain, and pending data that may be."""
 
     files: Files = field(default_factory=dict)
     pending: list[Change] = field(default_factory=list)
     syncs: int = 0
-    """How often something was put on the disk."""
+    """The number of syncs."""
 
     def sync(self, path: str) -> None:
-        """Put a file on the disk with its name, or the names in a folder; what is removed takes all of it along."""
+        """Put a file on the disk with its name, or the names in a folder; a removed file loses its pending data."""
         self.syncs += 1
         named = [
             isinstance(change, Make | Remove) and Path(change.path).parent == Path(path) for change in self.pending
@@ -191,7 +192,7 @@ class Disk:
         self.pending = waiting
 
     def cuts(self, chance: random.Random) -> Iterator[Files]:
-        """Yield what a cut may leave of what is pending: some, all but half of the last, all."""
+        """Yield results of a cut: pending changes are lost, kept except half of the last, kept in part, or all kept."""
         if self.pending:
             *before, last = self.pending
             yield self._left(self._some(chance))
@@ -200,7 +201,7 @@ class Disk:
             yield self._left(self.pending)
 
     def _some(self, chance: random.Random) -> Iterator[Change]:
-        """Yield half of what is pending; behind a change of a name that is lost, all of that name is."""
+        """Yield half of the pending changes; after a lost change of a name, all later changes of that name are lost."""
         lost: set[str] = set()
         for change in self.pending:
             if change.path not in lost and chance.random() < 0.5:
@@ -215,12 +216,12 @@ class Disk:
         return files
 
 
-# ---- what has to be true of it
+# ---- promises
 
 
 @dataclass(slots=True)
 class Told:
-    """What the modem was told so far: what to delete, how often to submit and what, how often the PIN."""
+    """The commands to the modem so far: entries to delete, submissions, and tries of the PIN."""
 
     heard: bytes = b""
     deleted: list[str] = field(default_factory=list)
@@ -229,7 +230,7 @@ class Told:
     pins: int = 0
 
     def hear(self, octets: bytes) -> None:
-        """Take in what the modem says: a listing tells what an index stands for."""
+        """Read the modem's output: a listing maps indexes to PDUs."""
         self.heard += octets
 
     def tell(self, octets: bytes) -> None:
@@ -246,11 +247,11 @@ class Told:
 
     @property
     def weight(self) -> int:
-        """How many things it was told that must not be forgotten."""
+        """The number of commands that must not be forgotten."""
         return len(self.deleted) + self.submissions + len(self.submitted) + self.pins
 
     def agrees(self, db: sqlite3.Connection) -> bool:
-        """Tell whether a database knows all of it."""
+        """Tell whether a database has all of them."""
         if not self.weight:
             return True
         recorded = {pdu for (pdu,) in db.execute("SELECT pdu FROM segments")}
@@ -270,7 +271,7 @@ class Told:
 
 
 def opens(files: Files, told: Told, folder: Path) -> bool:
-    """Tell whether what a cut left is a sound database that agrees with what the modem was told."""
+    """Tell whether a cut left a sound database that agrees with the commands to the modem."""
     for old in folder.iterdir():
         old.unlink()
     for path, content in files.items():
@@ -285,7 +286,7 @@ def opens(files: Files, told: Told, folder: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
-    """Give what a daemon did from its first start to its end: a PIN, texts, an answer to each."""
+    """Give the calls of a daemon from its first start to its end: a PIN, texts, an answer to each."""
     folder = tmp_path_factory.mktemp("run")
     trace = folder / "trace"
     with simulation.start(folder, sim_size=10, me_size=0, pin=PIN) as simulator:
@@ -313,10 +314,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
         return list(events(trace, line.database, port))
 
 
-def test_what_is_in_force_is_on_the_disk(tmp_path: Path) -> None:
-    """A configuration and an answer that a person has just written are synced at the start, and again at a reload.
+def test_configuration_in_force_is_synced(tmp_path: Path) -> None:
+    """The daemon syncs configuration and answer at its start and at each reload.
 
-    An editor does not, and the Pi is unplugged a moment later.
+    An editor does not, and a person may unplug the Pi a moment after writing them.
     """
     trace = tmp_path / "trace"
     with simulation.start(tmp_path, sim_size=10) as simulator:
@@ -347,7 +348,7 @@ def test_what_is_in_force_is_on_the_disk(tmp_path: Path) -> None:
 
 
 def replayed(run: Iterable[Event]) -> Iterator[tuple[Event, Disk, Told]]:
-    """Yield each event with the disk and what the modem was told, as they are right after it."""
+    """Yield each event with the disk and the commands to the modem right after it."""
     disk, told = Disk(), Told()
     for event in run:
         match event:
@@ -362,8 +363,8 @@ def replayed(run: Iterable[Event]) -> Iterator[tuple[Event, Disk, Told]]:
         yield event, disk, told
 
 
-def test_what_the_modem_is_told_is_on_the_disk_before(run: list[Event], tmp_path: Path) -> None:
-    """At each AT+CMGD its text, at each AT+CMGS its segment, at AT+CPIN= its try is synced, whatever else is lost."""
+def test_commands_to_the_modem_are_synced_before_they_are_given(run: list[Event], tmp_path: Path) -> None:
+    """A text before AT+CMGD, a segment before AT+CMGS, the try of a PIN before AT+CPIN=."""
     known = 0
     for event, disk, told in replayed(run):
         if isinstance(event, ToModem) and told.weight > known:
@@ -373,14 +374,14 @@ def test_what_the_modem_is_told_is_on_the_disk_before(run: list[Event], tmp_path
     assert (len(told.deleted), told.submissions, len(told.submitted), told.pins) == (TEXTS, TEXTS, TEXTS, 1)
 
 
-def test_a_power_cut_at_any_call_leaves_a_sound_database(run: list[Event], tmp_path: Path) -> None:
-    """Whatever it leaves of what was not synced: that opens, is sound, and knows what the modem was told."""
+def test_power_cut_at_any_call_leaves_a_sound_database(run: list[Event], tmp_path: Path) -> None:
+    """It opens, is sound, and agrees with the commands to the modem."""
     chance, tried = random.Random(extent.SEED), (0, 0)
     for event, disk, told in replayed(run):
         logged = isinstance(event, Write) and event.path.endswith("-wal")
         is_tried = chance.random() < CALLED * (LOGGED if logged else 1.0)
         if not isinstance(event, ToModem | FromModem) and is_tried:
-            if tried != (disk.syncs, told.weight):  # else nothing of what is pending leaves what it left before
+            if tried != (disk.syncs, told.weight):  # otherwise losing all pending data gives the same files as before
                 tried = disk.syncs, told.weight
                 assert opens(disk.files, told, tmp_path), event
             for files in disk.cuts(chance):

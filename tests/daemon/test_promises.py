@@ -1,6 +1,6 @@
-"""Promises about who is answered and what people decide, asked of the whole program: daemon, command line, simulator.
+"""Promises about answered contacts and decisions of people, tried on daemon, command line and simulator.
 
-Nothing here knows how they are kept. What holds sending back is in `test_promises_sending.py`.
+Nothing here depends on the implementation. Promises about held answers are in `test_promises_sending.py`.
 """
 
 import json
@@ -49,11 +49,11 @@ def forge(line: Line, numbers: range, **more: Any) -> None:
         line.sim.do("mms", from_=person(number), **{"originator": FORGER, **more})
 
 
-# Who a contact is
+# The originator of a contact
 
 
-def test_one_phone_that_forges_notifications_is_one_number(line: Line) -> None:
-    """Whatever senders an ordinary phone writes into MMS notifications, it gets one answer itself, and nobody else."""
+def test_phone_that_forges_mms_notifications_is_one_number(line: Line) -> None:
+    """It gets one answer itself, and the senders that it names get none."""
     begin(line)
     forge(line, range(13))
     contacts = judged(line, 13)
@@ -65,8 +65,8 @@ def test_one_phone_that_forges_notifications_is_one_number(line: Line) -> None:
     assert told(line, "show", FORGER)["contacts"] == 13
 
 
-def test_a_block_holds_for_a_phone_that_forges_notifications(line: Line) -> None:
-    """A blocked phone makes the line text nobody, by no notification that it writes."""
+def test_block_holds_for_a_phone_that_forges_notifications(line: Line) -> None:
+    """The line texts none of the senders that it names."""
     line.configure()
     begin(line)
     line.cli("block", FORGER)
@@ -81,10 +81,8 @@ def test_a_block_holds_for_a_phone_that_forges_notifications(line: Line) -> None
 @pytest.mark.parametrize(
     ("originator", "reason"), [("+447911123456", "country"), (FIXED, "not_answerable")], ids=["abroad", "fixed line"]
 )
-def test_a_notification_of_a_number_that_is_not_answered_makes_nobody_a_contact(
-    line: Line, originator: str, reason: str
-) -> None:
-    """A number abroad, or a fixed line, cannot name in a notification who is to be answered instead."""
+def test_unanswerable_announcer_makes_nobody_a_contact(line: Line, originator: str, reason: str) -> None:
+    """A number abroad or a fixed line cannot name another recipient for the answer."""
     begin(line)
     forge(line, range(2), originator=originator)
     contacts = judged(line, 2)
@@ -95,8 +93,8 @@ def test_a_notification_of_a_number_that_is_not_answered_makes_nobody_a_contact(
 
 
 @pytest.mark.parametrize("originator", ["8600", "MMS"], ids=["short code", "name"])
-def test_the_operators_centre_is_believed(line: Line, originator: str) -> None:
-    """Who sent an MMS that the operator's centre announces is the contact, and is answered."""
+def test_mms_announced_by_the_operators_centre_is_answered(line: Line, originator: str) -> None:
+    """Its sender is the contact."""
     line.configure(numbers={"mms_centres": ["MMS"]})
     begin(line)
     line.sim.do("mms", from_=NUMBER, subject="photo", originator=originator)
@@ -107,8 +105,8 @@ def test_the_operators_centre_is_believed(line: Line, originator: str) -> None:
     assert recipients(line) == [NUMBER]
 
 
-def test_a_block_holds_for_the_sender_that_a_phone_names(line: Line) -> None:
-    """A notification that a phone forges in the name of a blocked number is not answered either."""
+def test_block_holds_for_a_forged_sender(line: Line) -> None:
+    """A phone names a blocked number in its notification, and the line answers neither."""
     begin(line)
     line.cli("block", person(0))
     forge(line, range(1))
@@ -127,8 +125,8 @@ PORT = bytes([0x05, 0x04, 0x15, 0x81, 0x00, 0x00])  # TS 23.040 9.2.3.24.4: 16 b
     [("gsm7", "Je sais que tu habites ici"), ("ucs2", "Je sais où tu habites, 😡. " * 6)],
     ids=["one segment", "several segments"],
 )
-def test_a_threat_that_is_sent_to_a_port_can_be_read(line: Line, encoding: str, words: str) -> None:
-    """A text in an alphabet that is addressed to an application is not answered, and `log` shows and finds it."""
+def test_text_to_a_port_is_shown_and_found(line: Line, encoding: str, words: str) -> None:
+    """It is addressed to an application and not answered; `log` shows it and finds its words."""
     begin(line)
     body = words.encode("utf-16-be" if encoding == "ucs2" else "ascii")
     write = partial(write_delivers, NUMBER, scts=datetime.now(UTC), ports=PORT)
@@ -152,8 +150,8 @@ def test_a_threat_that_is_sent_to_a_port_can_be_read(line: Line, encoding: str, 
 
 
 @pytest.mark.parametrize(("ours", "text"), [("Non.", "Annonce ton nom"), ("No", "I know you")])
-def test_a_short_answer_makes_no_text_that_holds_it_a_loop(line: Line, ours: str, text: str) -> None:
-    """Where our answer is a word, a text that has its letters in it is answered, and the word itself is a loop."""
+def test_short_answer_inside_a_longer_text_is_not_a_loop(line: Line, ours: str, text: str) -> None:
+    """The same word alone is a loop."""
     line.configure(answer={"text": ours})
     begin(line)
     deliver(line, 1, text=text)
@@ -182,8 +180,8 @@ OPT_OUTS = (
 NO_OPT_OUTS = ("stop ça", "ne t'arrête pas, stop", "merci", "stop stalking me")
 
 
-def test_who_opts_out_at_once_is_never_answered(line: Line) -> None:
-    """A text that is an opt-out, with a polite word beside it at most, opts out as a first contact already."""
+def test_first_text_that_opts_out_is_never_answered(line: Line) -> None:
+    """A polite word beside the opt-out changes nothing; other words do."""
     begin(line)
     for number, text in enumerate((*OPT_OUTS, *NO_OPT_OUTS)):
         deliver(line, number, text=text)
@@ -199,8 +197,8 @@ def test_who_opts_out_at_once_is_never_answered(line: Line) -> None:
     assert len(recipients(line)) == len(NO_OPT_OUTS)
 
 
-def test_who_opts_out_while_the_answer_waits_does_not_get_it(line: Line) -> None:
-    """An opt-out within the delay cancels the answer that is queued, and holds from then on."""
+def test_opt_out_within_the_delay_cancels_the_answer(line: Line) -> None:
+    """It holds until a person lifts it."""
     line.configure(answer={"delay": "1h"})
     begin(line)
     line.sim.do("deliver", from_=NUMBER, text="salut")
@@ -228,8 +226,8 @@ def test_who_opts_out_while_the_answer_waits_does_not_get_it(line: Line) -> None
     ],
     ids=["country", "own number", "blocked"],
 )
-def test_a_reload_holds_for_what_is_queued(line: Line, sender: str, sections: dict[str, Any], reason: str) -> None:
-    """An answer that the configuration does not allow any more when it would leave is cancelled, with the reason."""
+def test_reload_holds_for_queued_answers(line: Line, sender: str, sections: dict[str, Any], reason: str) -> None:
+    """An answer that the new configuration does not allow is cancelled with the reason."""
     begin(line)
     line.cli("pause")
     line.sim.do("deliver", from_=sender, text="salut")
@@ -242,8 +240,8 @@ def test_a_reload_holds_for_what_is_queued(line: Line, sender: str, sections: di
     assert line.submitted() == []
 
 
-def test_a_reload_that_ignores_calls_holds_for_what_is_queued(line: Line) -> None:
-    """Where calls are not answered any more, the answer to one that waits is cancelled; that to a text leaves."""
+def test_reload_that_ignores_calls_cancels_their_queued_answers(line: Line) -> None:
+    """The answer to a text leaves."""
     begin(line)
     line.cli("pause")
     line.sim.do("call", from_=NUMBER, rings=1, interval=0.1)
@@ -257,11 +255,11 @@ def test_a_reload_that_ignores_calls_holds_for_what_is_queued(line: Line) -> Non
     assert recipients(line) == [person(1)]
 
 
-# What people decide
+# Decisions of people
 
 
-def test_a_block_cancels_at_once_with_a_daemon_and_without(line: Line) -> None:
-    """When `block` has ended, what was queued for the number is cancelled, whoever runs."""
+def test_block_cancels_queued_answers_with_and_without_a_daemon(line: Line) -> None:
+    """They are cancelled when the command ends."""
     line.configure(answer={"delay": "1h"})
     begin(line)
     first, second, third = deliver(line, 1, 2, 3)
@@ -275,8 +273,8 @@ def test_a_block_cancels_at_once_with_a_daemon_and_without(line: Line) -> None:
     assert fate(line, third) == ("queued", None)
 
 
-def test_cancel_takes_back_the_queued_answer_of_one_contact(line: Line) -> None:
-    """`cancel` cancels what is queued for a contact and nothing else, and says 75 where nothing is."""
+def test_cancel_takes_back_the_answer_of_one_contact(line: Line) -> None:
+    """Without a queued answer it exits with 75."""
     line.configure(answer={"delay": "1h"}, numbers={"blocked": [person(3)]})
     begin(line)
     deliver(line, 1, 2, 3)
@@ -292,8 +290,8 @@ def test_cancel_takes_back_the_queued_answer_of_one_contact(line: Line) -> None:
     assert fate(line, person(2)) == ("cancelled", "person")
 
 
-def test_what_was_cancelled_can_be_queued_again(line: Line) -> None:
-    """A cancelled answer leaves after `requeue`, and `cancel` does not take back what has left."""
+def test_cancelled_answer_can_be_requeued(line: Line) -> None:
+    """`cancel` does not take back an answer that has left."""
     line.configure(answer={"delay": "10s"})
     begin(line)
     deliver(line, 1)
@@ -309,8 +307,8 @@ def test_what_was_cancelled_can_be_queued_again(line: Line) -> None:
 # Texts by hand
 
 
-def test_the_first_answer_goes_to_ones_own_phone_at_once(line: Line) -> None:
-    """`send --answer` sends what a first contact would get, at once, and it stands in the log by hand alone."""
+def test_send_answer_sends_the_first_answer_at_once(line: Line) -> None:
+    """Only the log of texts by hand has it."""
     line.configure(answer={"text": None, "texts": ["Un.", "Deux."], "delay": "1h"})
     begin(line)
     code, output = run(line, "send", "--answer", "0470 12 34 56")
@@ -324,7 +322,7 @@ def test_the_first_answer_goes_to_ones_own_phone_at_once(line: Line) -> None:
 
 
 def refused(line: Line, number: str, *words: str) -> None:
-    """Assert that `send --answer` is refused, by one of these words, and that nothing leaves."""
+    """Assert that `send --answer` is refused with one of these words, and that nothing leaves."""
     before = submissions_whole(line)
     code, output = run(line, "send", "--answer", number)
     assert code == (69 if "daemon" in words else 75), output
@@ -333,14 +331,14 @@ def refused(line: Line, number: str, *words: str) -> None:
 
 
 def submissions_whole(line: Line) -> int:
-    """Count the texts that have left."""
+    """Return the number of texts that have left."""
     return len(line.submitted())
 
 
-def test_an_answer_by_hand_is_refused_where_the_line_would_not_answer(line: Line) -> None:
-    """`send --answer` names what refuses it: a fixed line, a block, an opt-out, an answer queued; no country does.
+def test_send_answer_names_the_rule_that_refuses_it(line: Line) -> None:
+    """These are a fixed line, a block, an opt-out, and a queued answer.
 
-    One tries so whether the SIM can text there, before it is answered.
+    The countries do not refuse: an admin can try whether the SIM can text one before it is configured.
     """
     blocked, by_command, out, queued = map(person, range(4))
     line.configure(numbers={"answer_countries": ["BE"], "blocked": [blocked]}, answer={"delay": "1h"})
@@ -360,8 +358,8 @@ def test_an_answer_by_hand_is_refused_where_the_line_would_not_answer(line: Line
     assert run(line, "send", "--answer", GERMAN)[0] == 0
 
 
-def test_answers_by_hand_are_refused_more_than_five_times_a_day(line: Line) -> None:
-    """Five a day for the line, whoever gets them, also over a restart."""
+def test_send_answer_works_five_times_a_day(line: Line) -> None:
+    """The line counts all recipients together, also over a restart."""
     begin(line)
     for number in (1, 1, 2, 2):
         assert run(line, "send", "--answer", person(number))[0] == 0
@@ -373,8 +371,8 @@ def test_answers_by_hand_are_refused_more_than_five_times_a_day(line: Line) -> N
     assert len(by_hand(line)) == 5
 
 
-def test_an_answer_by_hand_needs_the_daemon(line: Line) -> None:
-    """Without a daemon `send --answer` says so and leaves nothing behind that a later start would send."""
+def test_send_answer_needs_the_daemon(line: Line) -> None:
+    """Without one it says so, and a later start sends nothing."""
     begin(line)
     line.stop()
     refused(line, NUMBER, "daemon")
@@ -388,8 +386,8 @@ def test_an_answer_by_hand_needs_the_daemon(line: Line) -> None:
 @pytest.mark.parametrize(
     "command", [("send", "--answer", NUMBER), ("send", NUMBER, "Tout va bien.")], ids=["answer", "text"]
 )
-def test_nothing_is_sent_by_hand_in_shadow_mode(line: Line, command: tuple[str, ...]) -> None:
-    """Shadow mode transmits nothing: a text by hand is refused, and it says why."""
+def test_texts_by_hand_are_refused_in_shadow_mode(line: Line, command: tuple[str, ...]) -> None:
+    """The command names shadow mode and exits with 75."""
     line.configure(mode="shadow")
     begin(line)
     code, output = run(line, *command)
@@ -399,8 +397,8 @@ def test_nothing_is_sent_by_hand_in_shadow_mode(line: Line, command: tuple[str, 
     assert line.submitted() == []
 
 
-def test_a_text_by_hand_is_in_the_log_by_hand_and_in_the_history_of_its_number(line: Line) -> None:
-    """What people sent is shown beside what the line answered, is no contact, and nobody's answer."""
+def test_text_by_hand_is_listed_but_not_as_a_contact_or_answer(line: Line) -> None:
+    """`log` of texts by hand and `show` of the number have it."""
     begin(line)
     line.cli("send", NUMBER, "Tout va bien.")
 
@@ -415,8 +413,8 @@ def test_a_text_by_hand_is_in_the_log_by_hand_and_in_the_history_of_its_number(l
 
 
 @pytest.mark.parametrize("words", ["--answer", "Tout va bien."])
-def test_a_text_by_hand_makes_nobody_a_number_that_was_answered(line: Line, words: str) -> None:
-    """Who got a text by hand is a first contact all the same, and gets the first answer."""
+def test_text_by_hand_leaves_its_number_a_first_contact(line: Line, words: str) -> None:
+    """The number still gets the first answer."""
     line.configure(answer={"text": None, "texts": ["Un.", "Deux."]}, limits={"per_number": 1})
     begin(line)
     line.cli("send", NUMBER, words)
@@ -427,8 +425,8 @@ def test_a_text_by_hand_makes_nobody_a_number_that_was_answered(line: Line, word
     assert [each["text"] for each in line.submitted()][1:] == ["Un."]
 
 
-def test_a_text_by_hand_pushes_no_cooldown(line: Line) -> None:
-    """When a number may next be answered is as it was before a person texted it."""
+def test_text_by_hand_moves_no_cooldown(line: Line) -> None:
+    """The time of the next answer to the number stays."""
     line.configure(limits={"cooldown": ["2h", "7d"]})
     begin(line)
     line.sim.do("deliver", from_=NUMBER, text="salut")
@@ -441,8 +439,8 @@ def test_a_text_by_hand_pushes_no_cooldown(line: Line) -> None:
     assert 0 < after["in_seconds"] <= before["in_seconds"] <= 7200
 
 
-def test_a_text_by_hand_goes_out_while_answers_wait(line: Line) -> None:
-    """While nothing leaves by itself, what a person asks for is tried all the same."""
+def test_text_by_hand_is_tried_in_an_outage(line: Line) -> None:
+    """Answers still wait."""
     begin(line, timing=NEVER)
     line.sim.do("fault", kind="error", command="+CMGS", cms=500)
     deliver(line, *range(4))
@@ -457,8 +455,8 @@ def test_a_text_by_hand_goes_out_while_answers_wait(line: Line) -> None:
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
-def test_a_second_daemon_is_refused_whatever_the_name_of_the_database(line: Line, tmp_path: Path, link: Any) -> None:
-    """A database has one daemon: another that comes to it by a link ends with 1, and the first goes on."""
+def test_second_daemon_behind_a_link_is_refused(line: Line, tmp_path: Path, link: Any) -> None:
+    """It comes to the same database by another name and ends with 1; the first goes on."""
     begin(line)
     folder = tmp_path / "second"
     folder.mkdir()
@@ -487,7 +485,7 @@ def test_a_second_daemon_is_refused_whatever_the_name_of_the_database(line: Line
     assert is_alive(line)
 
 
-# Requests that nobody of ours wrote
+# Malformed requests
 
 MALFORMED = (
     "",
@@ -504,7 +502,7 @@ WITHOUT_A_TEXT = ('{"number": "+32470123456"}', '{"number": "+32470123456", "tex
 
 
 def insert_like(database: Path, arguments: str, verb: str) -> bool:
-    """Put a request into the database that is like its newest but for these; False if the database refuses it."""
+    """Insert a copy of the newest request with these changes; return False if the database refuses it."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.row_factory = sqlite3.Row
         old = dict(connection.execute("SELECT * FROM requests ORDER BY id DESC LIMIT 1").fetchone())
@@ -523,8 +521,8 @@ def insert_like(database: Path, arguments: str, verb: str) -> bool:
     [("send", MALFORMED + WITHOUT_A_TEXT), ("answer", MALFORMED), ("nonsense", MALFORMED + WITHOUT_A_TEXT)],
     ids=["send", "answer", "nonsense"],
 )
-def test_malformed_requests_are_refused_and_the_daemon_lives(line: Line, verb: str, requests: tuple[str, ...]) -> None:
-    """Whatever the rows of `requests` hold, each is refused, nothing is sent for it, and the line goes on."""
+def test_malformed_requests_are_refused(line: Line, verb: str, requests: tuple[str, ...]) -> None:
+    """Nothing is sent for them, and the line goes on."""
     begin(line)
     line.cli("send", NUMBER, "Tout va bien.")
     put = sum(insert_like(line.database, arguments, verb) for arguments in requests)

@@ -1,7 +1,7 @@
-"""Promises about what holds sending back, and what becomes of answers then, asked of the whole program.
+"""Promises about held answers and their fates, tried on the whole program.
 
-As in `test_promises.py` nothing here knows how they are kept. The pauses of the daemon are shortened or prolonged by
-`timing`, so that a test neither waits for them nor races them.
+As in `test_promises.py`, nothing here depends on the implementation. `timing` shortens or lengthens the daemon's
+pauses, so that a test neither waits for them nor races them.
 """
 
 import json
@@ -42,27 +42,27 @@ CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below
 
 
 def refuse(line: Line, cms: int, **more: Any) -> None:
-    """Let submissions end in an error, and nothing leave."""
+    """Make submissions end in an error, and let nothing leave."""
     line.sim.do("fault", kind="error", command="+CMGS", cms=cms, **more)
 
 
 def resume_anew(line: Line) -> None:
-    """Pause and resume: what waits for a trial is tried now."""
+    """Pause and resume: a waiting trial is tried now."""
     line.cli("pause")
     look(line, 1)
     line.cli("resume")
 
 
 def used(line: Line, window: str = "hour") -> int:
-    """Return how many segments `limits` counts in a window."""
+    """Return the segments that `limits` counts in a window."""
     return int(told(line, "limits")["windows"][window]["used"])
 
 
-# When nothing leaves
+# Outages
 
 
-def test_an_outage_that_says_nothing_costs_three_answers(line: Line) -> None:
-    """Where no submission shows whether it left, three answers are unconfirmed, and all others wait and say so."""
+def test_outage_without_clear_results_costs_three_answers(line: Line) -> None:
+    """These are unconfirmed; all others wait and show the outage."""
     begin(line, timing=NEVER)
     refuse(line, 500)
     deliver(line, *range(12))
@@ -79,8 +79,8 @@ def test_an_outage_that_says_nothing_costs_three_answers(line: Line) -> None:
     assert moment(sending["since"]) <= datetime.now(UTC)
 
 
-def test_a_trial_costs_one_answer_and_the_first_that_leaves_lets_all_go(line: Line) -> None:
-    """While the outage lasts one answer is tried now and then; once it is over the rest leaves by itself."""
+def test_trial_costs_one_answer_and_its_success_ends_the_outage(line: Line) -> None:
+    """The others leave by themselves."""
     begin(line, timing=SOON)
     refuse(line, 500)
     deliver(line, *range(12))
@@ -97,8 +97,8 @@ def test_a_trial_costs_one_answer_and_the_first_that_leaves_lets_all_go(line: Li
     assert told(line, "status")["sending"]["state"] == "free"
 
 
-def test_a_restart_buys_no_trial(line: Line) -> None:
-    """While nothing leaves, a daemon that is started again submits nothing that it would not have submitted."""
+def test_restart_in_an_outage_submits_nothing_more(line: Line) -> None:
+    """The next trial is due when it was due before."""
     begin(line, timing=NEVER)
     refuse(line, 500)
     deliver(line, *range(6))
@@ -114,8 +114,8 @@ def test_a_restart_buys_no_trial(line: Line) -> None:
     assert waits(line) == {"outage": 3}
 
 
-def test_a_stick_that_dies_at_each_transmission_costs_three_answers(line: Line) -> None:
-    """Each segment takes the stick down before its result: after three people all wait, however often it comes back."""
+def test_stick_that_dies_at_each_submission_costs_three_answers(line: Line) -> None:
+    """The stick comes back, and the others wait."""
     line.sim.do("fault", kind="interrupt_listing", command="+CMGS", lines=0)
     begin(line, timing=NEVER)
     deliver(line, *range(6))
@@ -127,8 +127,8 @@ def test_a_stick_that_dies_at_each_transmission_costs_three_answers(line: Line) 
     assert told(line, "status")["sending"]["reason"] == "outage"
 
 
-def test_resume_after_a_pause_tries_at_once(line: Line) -> None:
-    """Who pauses and resumes has it tried now, and if it leaves the rest leaves too; a second time buys nothing."""
+def test_resume_after_a_pause_tries_once_at_once(line: Line) -> None:
+    """A second resume gives no further trial; a success lets all go."""
     begin(line, timing=NEVER)
     refuse(line, 500)
     deliver(line, *range(8))
@@ -146,8 +146,8 @@ def test_resume_after_a_pause_tries_at_once(line: Line) -> None:
     wait_states(line, unconfirmed=4, sent=4)
 
 
-def test_a_network_that_is_regained_is_tried_at_once(line: Line) -> None:
-    """After a time without registration the next trial is due when it is back."""
+def test_regained_network_causes_a_trial_at_once(line: Line) -> None:
+    """The line was without registration for a time."""
     begin(line, timing=NEVER | {"unregistered_for": 0.5})
     refuse(line, 38)
     deliver(line, *range(5))
@@ -164,8 +164,8 @@ def test_a_network_that_is_regained_is_tried_at_once(line: Line) -> None:
 
 
 @pytest.mark.parametrize("cms", [38, 42, 10, 28, 193, 314])
-def test_a_refusal_that_is_the_lines_fails_nobody(line: Line, cms: int) -> None:
-    """However often everything is refused, no answer fails or counts, and all leave once the line is in order."""
+def test_refusals_that_are_the_lines_fail_no_answer(line: Line, cms: int) -> None:
+    """No answer counts meanwhile, and all leave once the line works."""
     begin(line, timing=SOON)
     refuse(line, cms)
     deliver(line, *range(5))
@@ -173,14 +173,14 @@ def test_a_refusal_that_is_the_lines_fails_nobody(line: Line, cms: int) -> None:
     wait_submissions(line, 14)
 
     wait_states(line, queued=5)
-    wait_until(lambda: used(line) == 0)  # while one is tried, it counts
+    wait_until(lambda: used(line) == 0)  # an answer counts during its trial
     line.sim.do("clear", what="faults")
     wait_states(line, sent=5)
     assert sorted(recipients(line)) == [person(number) for number in range(5)]
 
 
-def test_one_person_who_waits_alone_is_answered_in_the_end(line: Line) -> None:
-    """Where nobody else is in the queue, an answer is tried again for as long as the service centre is out."""
+def test_lone_answer_is_tried_until_it_leaves(line: Line) -> None:
+    """The service centre fails for a long time."""
     begin(line, timing=SOON)
     refuse(line, 38)
     line.sim.do("deliver", from_=NUMBER, text="salut")
@@ -193,8 +193,8 @@ def test_one_person_who_waits_alone_is_answered_in_the_end(line: Line) -> None:
 
 
 @pytest.mark.parametrize("cms", [1, 27, 195, 196])
-def test_dead_numbers_hold_nobody_up(line: Line, cms: int) -> None:
-    """Numbers that cannot be reached have failed at once, in no window, and the next person is answered."""
+def test_dead_numbers_hold_up_no_other_answer(line: Line, cms: int) -> None:
+    """They fail at once and count in no window."""
     begin(line, timing=NEVER)
     dead = [person(number) for number in range(3)]
     for each in dead:
@@ -209,8 +209,8 @@ def test_dead_numbers_hold_nobody_up(line: Line, cms: int) -> None:
     assert told(line, "status")["sending"]["state"] == "free"
 
 
-def test_two_barred_destinations_are_not_the_lines_credit(line: Line) -> None:
-    """196 is about the recipient: two of them have failed, and a third person is answered at once."""
+def test_two_barred_destinations_do_not_stop_the_line(line: Line) -> None:
+    """Cause 196 is about the recipient: both fail, and a third person is answered."""
     begin(line, timing=NEVER)
     for number in (0, 1):
         refuse(line, 196, recipient=person(number))
@@ -220,8 +220,8 @@ def test_two_barred_destinations_are_not_the_lines_credit(line: Line) -> None:
     assert recipients(line) == [person(2)]
 
 
-def test_six_failures_among_ten_are_an_outage_too(line: Line) -> None:
-    """Where now and then an answer is taken, and most are not, the rest waits as well."""
+def test_six_failures_among_ten_are_an_outage(line: Line) -> None:
+    """Some answers leave, most do not, and the rest waits."""
     begin(line, timing=NEVER)
     lost = (0, 1, 3, 4, 6, 7)
     for number in lost:
@@ -239,8 +239,8 @@ def test_six_failures_among_ten_are_an_outage_too(line: Line) -> None:
     assert submissions(line) == 8
 
 
-def test_one_who_is_refused_for_no_clear_reason_holds_nobody_up(line: Line) -> None:
-    """A number whose refusals could be the line's is tried again later, says so, and all others are answered."""
+def test_ambiguous_refusals_of_one_number_hold_up_no_other(line: Line) -> None:
+    """It waits for a retry, and all others are answered."""
     begin(line)
     refuse(line, 38, recipient=person(0))
     deliver(line, *range(6))
@@ -252,8 +252,8 @@ def test_one_who_is_refused_for_no_clear_reason_holds_nobody_up(line: Line) -> N
 
 
 @pytest.mark.parametrize("cms", [21, 28, 29, 30])
-def test_a_refusal_that_may_be_either_fails_at_the_second_time(line: Line, cms: int) -> None:
-    """What may be about the recipient or the line is tried once more, and has failed then if others leave."""
+def test_second_ambiguous_refusal_fails_while_others_leave(line: Line, cms: int) -> None:
+    """The cause may be about the recipient or the line."""
     begin(line, timing={"retry_after": [3] * 5})
     refuse(line, cms, recipient=person(0))
     deliver(line, 0, 1)
@@ -265,8 +265,8 @@ def test_a_refusal_that_may_be_either_fails_at_the_second_time(line: Line, cms: 
 
 
 @pytest.mark.parametrize("cms", [38, 500])
-def test_second_segments_that_never_leave_are_an_outage_too(line: Line, cms: int) -> None:
-    """Where the first segment is taken and the second refused, three answers are begun and no more."""
+def test_refused_second_segments_are_an_outage(line: Line, cms: int) -> None:
+    """The first ones are accepted: three answers are begun and no more."""
     line.configure(answer={"text": LONG}, limits={"segments": WIDE})
     begin(line, timing=NEVER | {"retry_after": [3600] * 5})
     refuse(line, cms, segment=2)
@@ -290,14 +290,14 @@ def test_second_segments_that_never_leave_are_an_outage_too(line: Line, cms: int
 
 
 def say(line: Line, number: int, *texts: str) -> None:
-    """Let a person write several times, each time when the answer before was sent."""
+    """Let a person write several times, each time after the previous answer was sent."""
     for text in texts:
         deliver(line, number, text=text)
         wait_until(lambda text=text: contact(line, text)["answer"]["state"] == "sent", f"an answer to {text}")
 
 
-def test_a_requeued_answer_holds_no_new_number_back(line: Line) -> None:
-    """Where the share of known numbers is used up, what was requeued for one waits, and new numbers are answered."""
+def test_requeued_answer_holds_up_no_new_number(line: Line) -> None:
+    """The share of known numbers is used up: the requeued answer waits in it."""
     line.configure(
         limits={"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 10}, "reserve_for_new": "50%"},
     )
@@ -318,8 +318,8 @@ def test_a_requeued_answer_holds_no_new_number_back(line: Line) -> None:
     assert len(recipients(line)) == 10
 
 
-def test_a_requeued_answer_says_that_it_waits_for_the_reserve(line: Line) -> None:
-    """What was requeued for a known number waits for its share, while `limits` says that there is room for new ones."""
+def test_requeued_answer_to_a_known_number_waits_for_the_reserve(line: Line) -> None:
+    """`limits` shows room for new numbers."""
     line.configure(
         limits={"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 6}, "reserve_for_new": "50%"},
     )
@@ -336,12 +336,12 @@ def test_a_requeued_answer_says_that_it_waits_for_the_reserve(line: Line) -> Non
     assert hour["known_in_seconds"] > 0
 
 
-def test_a_long_answer_is_not_passed_by_short_ones_of_its_share(line: Line) -> None:
-    """Who waits for room for two segments is not passed by known numbers that need one; new numbers are answered."""
+def test_long_answer_is_not_overtaken_within_its_share(line: Line) -> None:
+    """It waits for two segments, a later one needs one; new numbers are answered."""
     limits = {"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 8}, "reserve_for_new": "50%"}
     line.configure(answer={"text": None, "texts": ["Un.", LONG, "Trois."]}, limits=limits)
     begin(line)
-    say(line, 1, "a", "b", "c")  # 1 new, then 2 and 1 of the 4 that are for known numbers
+    say(line, 1, "a", "b", "c")  # 1 segment as a new number, then 2 and 1 of the 4 for known numbers
     say(line, 2, "d")
     deliver(line, 2, text="e")  # two segments, and there is room for one
     wait_until(lambda: waits(line) == {"reserve": 1})
@@ -355,11 +355,11 @@ def test_a_long_answer_is_not_passed_by_short_ones_of_its_share(line: Line) -> N
     assert recipients(line).count(person(3)) == 1
 
 
-# Growing old
+# Stale answers
 
 
-def test_what_credit_holds_back_grows_old_on_time(line: Line) -> None:
-    """Without credit answers are cancelled at their age, and who writes again is answered once there is credit."""
+def test_answers_held_for_credit_become_stale_on_time(line: Line) -> None:
+    """A number that writes again is answered once there is credit."""
     line.configure(answer={"max_age": "6s"})
     begin(line, timing=SOON)
     refuse(line, 10)
@@ -376,8 +376,8 @@ def test_what_credit_holds_back_grows_old_on_time(line: Line) -> None:
     assert recipients(line) == [person(3)]
 
 
-def test_what_the_network_holds_back_grows_old_on_time(line: Line) -> None:
-    """Without registration answers are cancelled at their age, and who writes again afterwards is answered."""
+def test_answers_held_for_the_network_become_stale_on_time(line: Line) -> None:
+    """A number that writes again afterwards is answered."""
     line.configure(answer={"max_age": "5s"})
     line.sim.do("network", registered="denied")
     line.start()
@@ -395,8 +395,8 @@ def test_what_the_network_holds_back_grows_old_on_time(line: Line) -> None:
     assert recipients(line) == [person(2)]
 
 
-def test_what_grew_old_while_nothing_ran_swallows_no_fresh_text(line: Line) -> None:
-    """At a start what is too old is cancelled first: a text that came meanwhile is a contact of its own."""
+def test_start_cancels_stale_answers_before_judging(line: Line) -> None:
+    """A text that came meanwhile is a first contact."""
     line.configure(answer={"max_age": "5s"})
     begin(line)
     line.cli("pause")
@@ -404,7 +404,7 @@ def test_what_grew_old_while_nothing_ran_swallows_no_fresh_text(line: Line) -> N
     judged(line, 1)
     assert fate(line, person(1)) == ("queued", None)
     line.stop()
-    time.sleep(5.5)  # for it to grow old
+    time.sleep(5.5)  # until the answer is stale
     deliver(line, 1, text="et maintenant ?")
     begin(line)
 
@@ -412,11 +412,11 @@ def test_what_grew_old_while_nothing_ran_swallows_no_fresh_text(line: Line) -> N
     assert line.log()[0]["answer"]["reason"] == "stale"
 
 
-# What answers wait for
+# Reasons to wait
 
 
-def test_an_answer_that_is_not_due_says_so(line: Line) -> None:
-    """Within the delay an answer waits for its time, which is to come, even while the line is paused."""
+def test_answer_within_its_delay_waits_for_its_due_time(line: Line) -> None:
+    """Its due time is in the future, also while the line is paused."""
     line.configure(answer={"delay": "1h"})
     begin(line)
     deliver(line, 1)
@@ -430,8 +430,8 @@ def test_an_answer_that_is_not_due_says_so(line: Line) -> None:
     assert answers(line)[person(1)] == answer
 
 
-def test_paused_is_said_for_as_long_as_it_is_so(line: Line) -> None:
-    """While paused what is due says so; when `resume` has ended nothing says it any more."""
+def test_answers_show_a_pause_while_it_lasts(line: Line) -> None:
+    """After `resume` no answer shows it."""
     line.configure(modem={"send_interval": "60s"})
     begin(line)
     line.cli("pause")
@@ -445,8 +445,8 @@ def test_paused_is_said_for_as_long_as_it_is_so(line: Line) -> None:
     assert waits(line) == {"send_interval": 2}
 
 
-def test_the_network_is_said_for_as_long_as_it_is_away(line: Line) -> None:
-    """Without registration what is due says so; when it is back, what is left waits for its turn."""
+def test_answers_show_a_missing_network_while_it_lasts(line: Line) -> None:
+    """Once it is back, they wait for their turn."""
     line.configure(modem={"send_interval": "60s"})
     line.sim.do("network", registered="searching")
     line.start()
@@ -460,8 +460,8 @@ def test_the_network_is_said_for_as_long_as_it_is_away(line: Line) -> None:
 
 
 @pytest.mark.parametrize(("price", "balance"), [("0.05", "0,02"), (None, "0,00")])
-def test_credit_is_said(line: Line, price: str | None, balance: str) -> None:
-    """With a balance below the price of a segment, or of nothing where none is set, answers wait for credit."""
+def test_answers_show_missing_credit(line: Line, price: str | None, balance: str) -> None:
+    """The balance is below the price of a segment, or zero without a price."""
     line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
     line.configure(credit=CREDIT, limits={"price_per_segment": price} if price else {})
     begin(line, timing=NEVER)
@@ -473,8 +473,8 @@ def test_credit_is_said(line: Line, price: str | None, balance: str) -> None:
     assert line.submitted() == []
 
 
-def test_a_full_window_is_said(line: Line) -> None:
-    """What the hour has no room for says so, each of them."""
+def test_answers_show_a_full_window(line: Line) -> None:
+    """Each waiting answer does."""
     line.configure(limits={"segments": WIDE | {"hour": 1}})
     begin(line)
     deliver(line, 1, 2, 3)
@@ -482,8 +482,8 @@ def test_a_full_window_is_said(line: Line) -> None:
     wait_until(lambda: states(line) == {"sent": 1, "queued": 2} and waits(line) == {"budget_hour": 2})
 
 
-def test_the_reserve_is_said(line: Line) -> None:
-    """What only the share of new numbers has room for says so."""
+def test_answer_to_a_known_number_shows_the_reserve(line: Line) -> None:
+    """New numbers still have room."""
     limits = {"cooldown": "0s", "per_number": 9, "segments": WIDE | {"hour": 4}, "reserve_for_new": "50%"}
     line.configure(limits=limits)
     begin(line)
@@ -494,8 +494,8 @@ def test_the_reserve_is_said(line: Line) -> None:
     say(line, 2, "e")
 
 
-def test_whose_turn_has_not_come_says_so(line: Line) -> None:
-    """What is due and waits only for the interval between two segments says that, and its time is past."""
+def test_answers_show_the_send_interval(line: Line) -> None:
+    """They are due and wait only for the interval between two segments."""
     line.configure(modem={"send_interval": "60s"})
     begin(line)
     deliver(line, 1, 2, 3)
@@ -505,8 +505,8 @@ def test_whose_turn_has_not_come_says_so(line: Line) -> None:
     assert all(moment(answer["due_at"]) <= datetime.now(UTC) for answer in answers(line).values())
 
 
-def test_half_an_answer_that_waits_says_what_for(line: Line) -> None:
-    """A pause between two segments is obeyed: half of the answer waits, says so, and is finished afterwards."""
+def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
+    """The answer is finished afterwards."""
     line.configure(answer={"text": LONG}, modem={"send_interval": "5s"})
     begin(line)
     line.sim.do("deliver", from_=NUMBER, text="salut")
@@ -521,8 +521,8 @@ def test_half_an_answer_that_waits_says_what_for(line: Line) -> None:
     assert submissions(line) == 2
 
 
-def test_half_an_answer_is_held_in_shadow_mode_and_fails_by_age(line: Line) -> None:
-    """What is half sent neither leaves while nothing is transmitted, nor keeps its place without end."""
+def test_half_sent_answer_in_shadow_mode_fails_when_stale(line: Line) -> None:
+    """It does not leave meanwhile."""
     line.configure(answer={"text": LONG, "max_age": "20s"})
     begin(line, timing={"retry_after": [3600]})
     refuse(line, 38, segment=2)
@@ -536,8 +536,8 @@ def test_half_an_answer_is_held_in_shadow_mode_and_fails_by_age(line: Line) -> N
     assert recipients(line) == []
 
 
-def test_a_block_ends_half_an_answer(line: Line) -> None:
-    """Half an answer that waits has failed when its recipient is blocked: the rest of it never leaves."""
+def test_block_ends_a_half_sent_answer(line: Line) -> None:
+    """It has failed, and its rest never leaves."""
     line.configure(answer={"text": LONG}, modem={"send_interval": "5s"})
     begin(line)
     line.sim.do("deliver", from_=NUMBER, text="salut")
@@ -553,11 +553,11 @@ def test_a_block_ends_half_an_answer(line: Line) -> None:
     assert used(line) == 1
 
 
-# What is not known of an answer
+# Unconfirmed answers
 
 
-def test_a_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None:
-    """An answer whose first segment was taken too late to be waited for is finished all the same."""
+def test_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None:
+    """The answer is sent whole."""
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
     begin(line)
     line.sim.do("fault", kind="late_result", seconds=6, segment=1, count=1)
@@ -571,8 +571,8 @@ def test_a_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> No
 
 
 @pytest.mark.parametrize("why", ["paused", "too late"])
-def test_a_late_result_while_the_rest_may_not_go_is_half_an_answer(line: Line, why: str) -> None:
-    """Where the second segment may not leave when the first proves to be taken, the answer has failed, half sent."""
+def test_late_result_while_the_rest_may_not_go_fails_the_answer(line: Line, why: str) -> None:
+    """It is half sent: the line is paused, or the result is too late."""
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
     begin(line, timing={"late_result_within": 1} if why == "too late" else {})
     line.sim.do("fault", kind="late_result", seconds=8, segment=1, count=1)
@@ -586,8 +586,8 @@ def test_a_late_result_while_the_rest_may_not_go_is_half_an_answer(line: Line, w
     assert submissions(line) == 1
 
 
-def test_a_report_of_the_first_segment_makes_half_an_answer_of_it(line: Line) -> None:
-    """A report proves that the first segment left, not the second: the answer has failed, and all count one segment."""
+def test_report_of_the_first_segment_fails_the_answer_as_half_sent(line: Line) -> None:
+    """It does not prove the second segment; all figures count one."""
     line.configure(answer={"text": LONG}, modem={"delivery_reports": "true"})
     begin(line)
     line.sim.do("fault", kind="error_after_submit", cms=500, segment=1, count=1)
@@ -606,8 +606,8 @@ def test_a_report_of_the_first_segment_makes_half_an_answer_of_it(line: Line) ->
     assert counted == dict.fromkeys(counted, 1)
 
 
-def test_an_unconfirmed_answer_counts_what_was_submitted(line: Line) -> None:
-    """Of an answer whose first segment is unconfirmed, that segment counts everywhere, and no other."""
+def test_unconfirmed_answer_counts_its_submitted_segments_only(line: Line) -> None:
+    """All figures agree."""
     line.configure(answer={"text": LONG})
     begin(line)
     line.sim.do("fault", kind="error_after_submit", cms=500, segment=1, count=1)
@@ -623,8 +623,8 @@ def test_an_unconfirmed_answer_counts_what_was_submitted(line: Line) -> None:
     assert counted == dict.fromkeys(counted, 1)
 
 
-def test_a_report_proves_an_answer_without_a_result(line: Line) -> None:
-    """Where no result came, a report for the only text that may have left to a number says that it arrived."""
+def test_report_proves_an_answer_without_a_result(line: Line) -> None:
+    """It is the only text to the number that may have left."""
     line.configure(modem={"delivery_reports": "true"})
     begin(line)
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)

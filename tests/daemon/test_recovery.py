@@ -1,4 +1,4 @@
-"""The ladder: what is done, in which order, about a modem that does not do its work; and another SIM in the stick."""
+"""The ladder of steps against a modem that fails, and another SIM or stick."""
 
 import itertools
 import json
@@ -29,7 +29,7 @@ from hotlined.timing import USUAL, RateLimit
 
 NUMBER = "+32470123456"
 STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined@.service
-SILENCE_SECONDS = 120.0  # what it may take against a modem that answers nothing: it is given time to, at each rung
+SILENCE_SECONDS = 120.0  # for the ladder against a silent modem: each rung takes its time
 HASTY: Mapping[str, float | Sequence[float]] = {
     "list_pauses": (0.0, 0.0, 3.0),
     "changes_most": 6,
@@ -38,16 +38,16 @@ HASTY: Mapping[str, float | Sequence[float]] = {
     **{f"{cause}_grace": 1.0 for cause in ("absent", "unready", "no_sim", "unregistered")},
     **{f"{cause}_pauses": (3.0,) for cause in ("absent", "unready", "no_sim", "unregistered", "not_leaving")},
 }
-"""A ladder that does not wait long."""
+"""Timings of a ladder with short waits."""
 
 
 def start_hasty(line: Line, **more: float | Sequence[float]) -> None:
-    """Start the daemon with a ladder that does not wait long; what `port: auto` finds is in the line's folder."""
+    """Start the daemon with short waits of the ladder; `port: auto` looks in the line's folder."""
     line.start({**HASTY, **more, "sysfs": str(line.folder / "usb/sys"), "dev": str(line.folder / "usb/dev")})
 
 
 def answered(line: Line, count: int = 1) -> None:
-    """Wait until so many answers have left, and all is done."""
+    """Wait until this number of answers has left, and all is done."""
     wait_until(lambda: len(line.submitted()) >= count and line.settled(), "answers that left", SILENCE_SECONDS)
 
 
@@ -71,7 +71,7 @@ class Clock:
 
 
 def climbed(ladder: Ladder, clock: Clock, trouble: ModemTrouble, seconds: int) -> list[tuple[float, Rung]]:
-    """Let a trouble last, and return the rungs with their times since it began."""
+    """Let a trouble last, and return the rungs with their times since its beginning."""
     began, found = clock.seconds, []
     for _ in range(seconds):
         ladder.report(trouble)
@@ -82,8 +82,8 @@ def climbed(ladder: Ladder, clock: Clock, trouble: ModemTrouble, seconds: int) -
     return found
 
 
-def test_a_silent_modem_sees_every_rung_within_two_minutes() -> None:
-    """Every rung has been tried before two minutes are over, in its order; then resets go on, an hour apart."""
+def test_silent_modem_gets_every_rung_within_two_minutes() -> None:
+    """Afterwards it is reset about hourly."""
     clock = Clock()
     found = climbed(Ladder(clock=clock), clock, ModemTrouble.SILENT, 3 * 3600)
 
@@ -95,8 +95,8 @@ def test_a_silent_modem_sees_every_rung_within_two_minutes() -> None:
 
 
 @pytest.mark.parametrize("trouble", list(ModemTrouble))
-def test_pauses_grow_and_no_way_ends(trouble: ModemTrouble) -> None:
-    """A trouble that stays is never given up, and disturbs the modem no more than about hourly after some hours."""
+def test_ladder_goes_on_for_ever_with_growing_pauses(trouble: ModemTrouble) -> None:
+    """After six hours it disturbs the modem about hourly."""
     clock = Clock()
     found = climbed(Ladder(clock=clock), clock, trouble, 24 * 3600)
     disturbing = [at for at, step in found if step in (Rung.RADIO, Rung.RESET, Rung.POWER_CYCLE)]
@@ -107,8 +107,8 @@ def test_pauses_grow_and_no_way_ends(trouble: ModemTrouble) -> None:
     assert found[0][0] >= remedies(USUAL)[trouble].grace_seconds
 
 
-def test_a_trouble_that_was_over_begins_at_the_first_rung_when_it_comes_back() -> None:
-    """Once a trouble's sign of health was seen, its ladder begins anew; that of another changes nothing."""
+def test_trouble_that_was_cleared_begins_at_the_first_rung() -> None:
+    """Clearing another trouble changes nothing."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     climbed(ladder, clock, ModemTrouble.SILENT, 40)
@@ -119,8 +119,8 @@ def test_a_trouble_that_was_over_begins_at_the_first_rung_when_it_comes_back() -
     assert climbed(ladder, clock, ModemTrouble.SILENT, 1)[0][1] is Rung.RESYNCHRONISE
 
 
-def test_a_trouble_on_the_way_does_not_begin_the_ladder_of_another_anew() -> None:
-    """Whatever a rung brings on itself, silence or a port that goes, the next rungs against the first trouble come."""
+def test_trouble_caused_by_a_rung_does_not_reset_the_ladder() -> None:
+    """After silence or a lost port, the next rungs against the first trouble follow."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     found = []
@@ -137,8 +137,8 @@ def test_a_trouble_on_the_way_does_not_begin_the_ladder_of_another_anew() -> Non
     assert found[:4] == [Rung.RADIO, Rung.RESET, Rung.POWER_CYCLE, Rung.RESET]
 
 
-def test_a_stick_that_does_not_come_back_from_a_reset_loses_its_power() -> None:
-    """A port that stays away after a rung against another trouble has its own ladder."""
+def test_stick_that_stays_away_after_a_reset_is_power_cycled() -> None:
+    """The lost port has a ladder of its own."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     climbed(ladder, clock, ModemTrouble.UNREGISTERED, 700)
@@ -147,8 +147,8 @@ def test_a_stick_that_does_not_come_back_from_a_reset_loses_its_power() -> None:
     assert [step for _, step in climbed(ladder, clock, ModemTrouble.ABSENT, 200)] == [Rung.POWER_CYCLE]
 
 
-def test_a_modem_that_has_just_begun_is_given_time() -> None:
-    """Renewed, a trouble has to last as long as at first, and goes on at the rung where it was."""
+def test_postponed_trouble_has_its_grace_time_again() -> None:
+    """It goes on at the rung where it was."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     ladder.postpone(ModemTrouble.UNREGISTERED)
@@ -161,13 +161,13 @@ def test_a_modem_that_has_just_begun_is_given_time() -> None:
 
 
 def test_every_trouble_has_words_for_the_log() -> None:
-    """A trouble without words would end the daemon when its first rung is recorded."""
+    """Without words the daemon would end when the first rung is recorded."""
     assert {*IN_LOG} == {*ModemTrouble}
     assert all(" " in words for words in IN_LOG.values())
 
 
-def test_what_happens_all_the_time_is_said_now_and_then() -> None:
-    """So many are allowed in any stretch of the time, and no more."""
+def test_rate_limit_allows_a_number_in_any_period() -> None:
+    """Here it is two in any ten seconds."""
     clock = Clock()
     limit = RateLimit(2, 10.0, clock)
     given = []
@@ -179,7 +179,7 @@ def test_what_happens_all_the_time_is_said_now_and_then() -> None:
 
 
 def test_silence_goes_before_every_other_trouble() -> None:
-    """A modem that stops answering while its network is looked for is brought back into step first."""
+    """A modem that stops answering during a search for the network is resynchronised first."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     climbed(ladder, clock, ModemTrouble.UNREGISTERED, 400)
@@ -191,8 +191,8 @@ def test_silence_goes_before_every_other_trouble() -> None:
 
 
 @pytest.mark.parametrize("settings", [["+CNMI"], ["+CMGF", "+CNMI"], ["E"]], ids="-".join)
-def test_lost_settings_are_seen_by_the_next_poll(line: Line, settings: list[str]) -> None:
-    """Settings that the modem forgot without a word are set again before long, and nothing is lost."""
+def test_lost_settings_are_restored_at_the_next_poll(line: Line, settings: list[str]) -> None:
+    """The modem forgot them silently; no text is lost."""
     line.sim.do("forget", settings=["+CMGF"])
     line.start()
     line.wait_state("ready")
@@ -208,8 +208,8 @@ def test_lost_settings_are_seen_by_the_next_poll(line: Line, settings: list[str]
 
 
 @pytest.mark.parametrize("remedy", ["radio", "reset", "power"])
-def test_a_modem_that_fails_until_something_helps_gets_that(line: Line, remedy: str) -> None:
-    """Listings that fail until the radio, a reset or the power was off and on: the ladder comes to it by itself."""
+def test_ladder_reaches_the_step_that_helps(line: Line, remedy: str) -> None:
+    """Listings fail until the radio, a reset or a power cycle."""
     start_hasty(line)
     line.wait_state("ready")
     line.sim.do("fault", kind="error", command="+CMGL", until=remedy)
@@ -228,8 +228,8 @@ def test_a_modem_that_fails_until_something_helps_gets_that(line: Line, remedy: 
 
 
 @pytest.mark.parametrize("remedy", ["reset", "power"])
-def test_a_modem_that_is_dead_is_reset_then_loses_its_power(line: Line, remedy: str) -> None:
-    """A modem that swallows every command is told to reset, and where that does not help, its power is asked for."""
+def test_dead_modem_is_reset_and_then_power_cycled(line: Line, remedy: str) -> None:
+    """It answers no command."""
     start_hasty(line)
     line.wait_state("ready")
     line.sim.do("fault", kind="hang", until=remedy)
@@ -244,8 +244,8 @@ def test_a_modem_that_is_dead_is_reset_then_loses_its_power(line: Line, remedy: 
 
 
 @pytest.mark.parametrize("make", ["generic", "quectel"])
-def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(open_line: Open, make: str) -> None:
-    """The network is looked for anew after a while, also by a stick that only +CEREG tells of, until it is back."""
+def test_radio_restarts_after_a_long_time_without_registration(open_line: Open, make: str) -> None:
+    """A stick that reports by +CEREG only is included."""
     line = open_line(make=make)
     start_hasty(line)
     line.wait_state("ready")
@@ -257,8 +257,8 @@ def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(open_li
     answered(line)
 
 
-def test_answers_that_come_one_late_belong_to_no_other_question(line: Line) -> None:
-    """A modem whose every answer comes with the next question is reset, and nothing is taken for what it is not."""
+def test_modem_whose_answers_come_one_late_is_reset(line: Line) -> None:
+    """No answer is taken for that of another command."""
     start_hasty(line)
     line.wait_state("ready")
     line.sim.do("fault", kind="one_late", until="reset")
@@ -272,8 +272,8 @@ def test_answers_that_come_one_late_belong_to_no_other_question(line: Line) -> N
     assert line.count("SELECT count(*) FROM events WHERE kind = 'modem_sim_changed'") == 0
 
 
-def test_a_stick_that_goes_away_whenever_it_is_used_loses_its_power(line: Line) -> None:
-    """A port that is there again each time, and lost again before a listing has ended, is not taken for a cure."""
+def test_stick_that_disappears_at_each_use_is_power_cycled(line: Line) -> None:
+    """A port that returns and is lost before a listing ends does not count as cured."""
     start_hasty(line)
     line.wait_state("ready")
     line.sim.do("fault", kind="hang", command="+CMGL")
@@ -304,8 +304,8 @@ while True:
 """
 
 
-def test_a_port_that_another_program_reads_is_not_lost() -> None:
-    """What another program took between our wait and our read leaves nothing to read: that is not the port's end."""
+def test_port_read_by_another_program_is_not_lost() -> None:
+    """The other program takes the bytes between our wait and our read."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     port = Port(os.ttyname(slave))
@@ -325,8 +325,8 @@ def test_a_port_that_another_program_reads_is_not_lost() -> None:
         port.read(1.0)
 
 
-def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
-    """A program that opened the port beside the daemon is named with its cure; the modem is not reset for it."""
+def test_program_that_reads_the_port_is_named(line: Line) -> None:
+    """The modem is not reset for it."""
     start_hasty(line)
     line.wait_state("ready")
     with subprocess.Popen([sys.executable, "-c", READS_ALONG, line.simulator.port], stdout=subprocess.PIPE) as reader:
@@ -344,8 +344,8 @@ def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
     assert steps(line) == []
 
 
-def test_a_registration_that_lies_is_found_out(line: Line) -> None:
-    """When several segments in a row get no result although the network has us, the radio is restarted."""
+def test_radio_restarts_when_registered_submissions_get_no_result(line: Line) -> None:
+    """The modem says that it is registered."""
     line.configure(modem={"send_timeout": "1s"})
     start_hasty(line, trial_after=(5.0,))
     line.wait_state("ready")
@@ -362,8 +362,8 @@ def test_a_registration_that_lies_is_found_out(line: Line) -> None:
     assert states == ["unconfirmed"] * 3 + ["sent"]
 
 
-def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None:
-    """While no listing comes to its end the state is recovering, through every rung, and no event says otherwise."""
+def test_modem_is_not_ready_before_a_listing_succeeds(line: Line) -> None:
+    """It is recovering through every rung, and the events agree."""
     start_hasty(line)
     line.wait_state("ready")
     line.sim.do("fault", kind="error", command="+CMGL")
@@ -378,8 +378,8 @@ def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None
     line.wait_state("ready")
 
 
-def test_a_stick_that_comes_and_goes_does_not_fill_the_card(line: Line) -> None:
-    """States that follow each other all the time are told now and then, and the one that lasts is told at last."""
+def test_stick_that_comes_and_goes_writes_few_events(line: Line) -> None:
+    """The state that lasts is recorded in the end."""
     start_hasty(line)
     line.wait_state("ready")
     for _ in range(6):
@@ -393,10 +393,10 @@ def test_a_stick_that_comes_and_goes_does_not_fill_the_card(line: Line) -> None:
     wait_until(lambda: line.rows(states)[-1] == ("modem_absent",), "the state that lasts")
 
 
-def test_a_storage_that_was_busy_is_listed_again(open_line: Open) -> None:
-    """A storage that could not be listed several times is tried again, and what came to it meanwhile is found."""
+def test_busy_storage_is_listed_again(open_line: Open) -> None:
+    """Texts that came to it meanwhile are found."""
     line = open_line(me_size=5)
-    for after in (0, 1, 2):  # every other listing: SM's, not ME's
+    for after in (0, 1, 2):  # every second listing: that of SM, not of ME
         line.sim.do("fault", kind="error", command="+CMGL", cms=314, count=1, after=after)
     start_hasty(line)
     wait_until(lambda: "SM cannot be listed" in line.log_path.read_text(), "a storage that is put off")
@@ -404,8 +404,8 @@ def test_a_storage_that_was_busy_is_listed_again(open_line: Open) -> None:
     answered(line)
 
 
-def test_a_modem_that_takes_no_octets_is_no_longer_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port whose modem has stopped reading counts as lost after a while; nothing waits for it without end."""
+def test_port_that_takes_no_bytes_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write ends after a time limit."""
     monkeypatch.setattr(port_module, "WRITE_TIMEOUT_SECONDS", 0.2)
     master, slave = pty.openpty()
     port = Port(os.ttyname(slave))
@@ -418,8 +418,8 @@ def test_a_modem_that_takes_no_octets_is_no_longer_written_to(monkeypatch: pytes
         os.close(master)
 
 
-def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
-    """What another program, or a restart of the radio that was cut short, left off costs no five minutes."""
+def test_radio_that_was_off_is_switched_on_at_the_start(line: Line) -> None:
+    """Another program or an interrupted restart left it off; this takes no five minutes."""
     port = Port(line.simulator.port)
     modem = Modem(port, lambda _deadline: None)
     modem.begin()
@@ -429,8 +429,8 @@ def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
     line.wait_state("ready")
 
 
-def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None:
-    """A configuration that names another port is obeyed on any rung, and nothing of the ladder is left."""
+def test_reload_with_another_port_resets_the_ladder(tmp_path: Path) -> None:
+    """It works on any rung."""
     (tmp_path / "other").mkdir()
     with (
         simulation.start(tmp_path) as simulator,
@@ -450,8 +450,8 @@ def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("state", ["connecting", "ussd", "rung"])
-def test_a_stop_is_obeyed_in_any_state(line: Line, state: str) -> None:
-    """Whatever is being waited for, SIGTERM ends the daemon before the service manager loses its patience."""
+def test_stop_works_in_any_state(line: Line, state: str) -> None:
+    """SIGTERM ends the daemon within TimeoutStopSec, whatever it waits for."""
     if state == "ussd":
         line.sim.do("ussd", code="*121#", kind="silence")
         line.configure(credit={"ussd": "*121#"})
@@ -488,8 +488,8 @@ def plug(line: Line, *ports: str) -> None:
         (root / f"dev/ttyUSB{n}").symlink_to(port)
 
 
-def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
-    """With `port: auto` a stick and SIM that are both others' are named, not emptied, not held; one's own is found."""
+def test_stick_of_another_line_is_left_alone(tmp_path: Path) -> None:
+    """With `port: auto` it is named, not emptied and not held; the line's own stick is found."""
     (tmp_path / "other").mkdir()
     with (
         simulation.start(tmp_path) as simulator,
@@ -505,7 +505,7 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
         line.sim.do("unplug")
         line.wait_state("sim_changed")
         assert "another line's" in line.trouble()
-        Port(other.port).close()  # raises where it is held
+        Port(other.port).close()  # raises if it is held
         assert other.client.do("state")["storages"]["SM"]["used"] == 1
         line.sim.do("replug")
         plug(line, other.port, simulator.port)
@@ -522,8 +522,8 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
         wait_until(lambda: len(line.rows("SELECT text FROM contacts")) == 2, "the text that waited there")
 
 
-def test_a_line_beside_others_takes_no_stick_but_its_own(tmp_path: Path) -> None:
-    """Beside further lines a stick has to be named once; only that one, or its SIM, is taken afterwards."""
+def test_line_beside_others_needs_its_stick_named_once(tmp_path: Path) -> None:
+    """Afterwards it takes only that stick, or its SIM."""
     (tmp_path / "other").mkdir()
     with (
         simulation.start(tmp_path) as simulator,
@@ -557,14 +557,14 @@ def test_a_line_beside_others_takes_no_stick_but_its_own(tmp_path: Path) -> None
         line.wait_state("absent")
         wait_until(lambda: "is not here" in line.trouble(), "the trouble")
         assert other.client.do("state")["storages"]["SM"]["used"] == 1
-        Port(other.port).close()  # raises where it is held
+        Port(other.port).close()  # raises if it is held
         line.sim.do("replug")
         plug(line, other.port, simulator.port)
         line.wait_state("ready")
 
 
-def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> None:
-    """With `port: auto` a stick in the wrong mode is named with the cure, and used as soon as it has a port."""
+def test_stick_in_cd_mode_is_named_with_a_cure(line: Line) -> None:
+    """With `port: auto` it is used as soon as it has a port."""
     line.configure(modem={"port": "auto"})
     build(line.folder / "usb", [Plugged("1-1.2", "12d1:1446", ("00 08/06/50 usb-storage",))])
     start_hasty(line)
@@ -575,8 +575,8 @@ def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> 
     line.wait_state("ready")
 
 
-def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) -> None:
-    """A SIM that was swapped without a word since the network was last looked at is seen before a segment leaves."""
+def test_swapped_sim_is_seen_before_a_segment_leaves(line: Line) -> None:
+    """The modem did not announce the swap."""
     line.start()
     line.wait_state("ready")
     line.sim.do("forget", settings=list(REGISTERS))
@@ -588,8 +588,8 @@ def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) ->
     assert line.submitted() == []
 
 
-def test_nothing_leaves_from_another_sim_between_two_segments(line: Line) -> None:
-    """The SIM is asked once an answer; one that is swapped after the first segment is seen before the second one."""
+def test_sim_swapped_between_two_segments_is_seen(line: Line) -> None:
+    """The IMSI is queried once an answer; the second segment does not leave."""
     line.configure(modem={"send_interval": "3s"}, answer={"text": "é" * 200})
     line.start()
     line.wait_state("ready")
@@ -606,8 +606,8 @@ def test_nothing_leaves_from_another_sim_between_two_segments(line: Line) -> Non
     assert line.sim.do("counters")["counters"]["+CMGS"] == 1
 
 
-def test_an_entry_that_is_never_deleted_is_one_event(line: Line) -> None:
-    """However often the stick is plugged in again, a deletion that is refused is told once."""
+def test_refused_deletion_is_one_event(line: Line) -> None:
+    """It stays one however often the stick is replugged."""
     line.sim.do("fault", kind="delete_refused")
     line.sim.do("deliver", from_=NUMBER, text="un")
     line.start()
@@ -622,8 +622,8 @@ def test_an_entry_that_is_never_deleted_is_one_event(line: Line) -> None:
     assert line.count("SELECT count(*) FROM events WHERE kind = 'delete_refused'") == 1
 
 
-def test_a_modem_without_a_network_is_trouble_with_its_cure(line: Line) -> None:
-    """Nothing has failed, and nothing can be sent: `status` ends with 69 and says what to look at, since when."""
+def test_missing_network_is_a_trouble_with_a_cure(line: Line) -> None:
+    """`status` ends with 69 and says since when."""
     line.sim.do("network", registered="searching")
     line.start()
     line.wait_state("unregistered")
@@ -637,8 +637,8 @@ def test_a_modem_without_a_network_is_trouble_with_its_cure(line: Line) -> None:
     line.cli("status")
 
 
-def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_so(line: Line) -> None:
-    """A SIM that was swapped while the daemon ran: texts are recorded as sim_changed; `sim adopt` goes on with it."""
+def test_texts_to_a_changed_sim_are_recorded_and_not_answered(line: Line) -> None:
+    """Their reason is sim_changed, until `sim adopt`."""
     line.configure(answer={"delay": "1h"}, credit={"valid_for": "365d"})
     line.start()
     line.wait_state("ready")
@@ -665,7 +665,7 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
     assert told["credit"]["valid_until"]
     assert "another SIM" in line.cli("sim", "adopt")
     line.wait_state("ready")
-    assert set(json.loads(line.cli("status", "--json"))["credit"].values()) == {None}  # nobody has topped that one up
+    assert set(json.loads(line.cli("status", "--json"))["credit"].values()) == {None}  # the new SIM was not topped up
     assert line.rows("SELECT own_number, sim_changed_at FROM line_state") == [("+32460999999", None)]
     assert line.rows("SELECT ready_limit IS NOT NULL FROM line_state") == [(1,)]
     line.configure(answer={"delay": "0s"})
@@ -677,8 +677,8 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
     assert [text["recipient"] for text in line.submitted()] == ["+32470888888"]
 
 
-def test_the_old_sim_goes_on_where_it_was(open_line: Open) -> None:
-    """A stick with another SIM sends nothing of what waits; with the old SIM back, what waited goes out."""
+def test_old_sim_goes_on_with_its_waiting_answers(open_line: Open) -> None:
+    """Another SIM in between sends none of them."""
     line = open_line()
     line.configure(answer={"delay": "3s"})
     line.start()
@@ -695,8 +695,8 @@ def test_the_old_sim_goes_on_where_it_was(open_line: Open) -> None:
     answered(line)
 
 
-def test_a_sim_that_changed_without_a_word_is_seen_before_anything_is_sent(line: Line) -> None:
-    """Whenever the network is looked at the SIM is too: what is due then does not leave from another number."""
+def test_sim_is_checked_whenever_the_network_is(line: Line) -> None:
+    """A due answer does not leave from another number."""
     line.start()
     line.wait_state("ready")
     line.sim.do("network", registered="searching")
@@ -710,8 +710,8 @@ def test_a_sim_that_changed_without_a_word_is_seen_before_anything_is_sent(line:
     assert line.submitted() == []
 
 
-def test_another_stick_is_a_change_too(tmp_path: Path) -> None:
-    """The same SIM in another stick is not served until a person says so; nothing else is needed."""
+def test_same_sim_in_another_stick_needs_sim_adopt(tmp_path: Path) -> None:
+    """Nothing else is needed."""
     with simulation.start(tmp_path) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
@@ -724,8 +724,8 @@ def test_another_stick_is_a_change_too(tmp_path: Path) -> None:
         answered(line)
 
 
-def test_a_sim_without_service_centre_is_a_state_and_answers_wait(line: Line) -> None:
-    """Without a service centre nothing can leave: the state says so with the command, and ends when it is set."""
+def test_missing_service_centre_is_a_state_and_answers_wait(line: Line) -> None:
+    """The trouble names the command, and ends when the centre is set."""
     line.sim.do("network", centre="")
     line.start()
     line.wait_state("no_service_centre")
@@ -738,8 +738,8 @@ def test_a_sim_without_service_centre_is_a_state_and_answers_wait(line: Line) ->
     line.wait_state("ready")
 
 
-def test_a_service_centre_that_goes_missing_costs_no_answer(line: Line) -> None:
-    """What was to leave next when the SIM lost its service centre waits like all others until it is set."""
+def test_lost_service_centre_costs_no_answer(line: Line) -> None:
+    """Answers wait until it is set again."""
     line.start({"trial_after": (20.0,), "retry_after": (20.0,)})
     line.wait_state("ready")
     line.sim.do("network", centre="")
@@ -755,8 +755,8 @@ def test_a_service_centre_that_goes_missing_costs_no_answer(line: Line) -> None:
     answered(line)
 
 
-def test_adopting_without_a_change_changes_nothing(line: Line) -> None:
-    """`sim adopt` on the stick and SIM that are served already says so."""
+def test_sim_adopt_without_a_change_does_nothing(line: Line) -> None:
+    """It says so."""
     line.start()
     line.wait_state("ready")
 

@@ -1,4 +1,4 @@
-"""The daemon's own sender with clocks and modem played: its interval, what comes late, what waits."""
+"""The daemon's own sender with a played clock and modem: intervals, late results, waits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def wrote(line: year_now.Line, at: int, contact: int, number: str, delay: int = 
 
 
 def answered(line: year_now.Line, at: int, outcome: Outcome = Outcome("taken", 1)) -> str | None:  # noqa: B008
-    """Let the sender do what it does; return to whom a segment left, if to anybody."""
+    """Let the sender do its work; return the recipient of a segment that left, or None."""
     handed = line.submit_due(at, lambda _: outcome)
     return handed.number if handed else None
 
@@ -40,8 +40,8 @@ def states(line: year_now.Line) -> list[str]:
     return [row["state"] for row in line.db.all("SELECT state FROM answers ORDER BY id")]
 
 
-def test_the_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> None:
-    """A network that takes a minute over one does not get the next a moment later."""
+def test_send_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> None:
+    """A network that takes a minute for one gets the next only after the interval."""
     for contact, number in ((1, HERS), (2, HIS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("taken", 60)) == HERS
@@ -49,8 +49,8 @@ def test_the_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> Non
     assert answered(line, 80 + INTERVAL) == HIS
 
 
-def test_a_result_that_comes_late_is_not_the_one_before_last(line: year_now.Line) -> None:
-    """Once the next segment was handed over a late result may be that one's, whatever came of it."""
+def test_late_result_after_the_next_submission_settles_nothing(line: year_now.Line) -> None:
+    """It may belong to the newer segment."""
     for contact, number in ((1, HERS), (2, HIS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("unknown", 1)) == HERS
@@ -66,8 +66,8 @@ def _breaks(_handed: Handed) -> Outcome:
     raise ModemError(CauseCode.OUT_OF_STEP)
 
 
-def test_nothing_is_handed_over_while_the_sim_is_not_surely_the_lines(line: year_now.Line) -> None:
-    """It is taken back whole: it counts nowhere, and goes once the SIM is the line's again."""
+def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) -> None:
+    """It counts nowhere, and goes once the SIM is the line's again."""
     wrote(line, 10, 1, HERS)
     connection = line.daemon.sender.connection
     with pytest.MonkeyPatch.context() as patch:
@@ -78,8 +78,8 @@ def test_nothing_is_handed_over_while_the_sim_is_not_surely_the_lines(line: year
     assert answered(line, 30) == HERS
 
 
-def test_a_share_that_waits_is_asked_again(line: year_now.Line) -> None:
-    """When the window has room it goes, though nothing has changed in the database meanwhile."""
+def test_answer_leaves_when_its_window_has_room(line: year_now.Line) -> None:
+    """Nothing has changed in the database meanwhile."""
     line.reload(5, Settings(texts=("Non.",), hour=1, reserve_percent=0))
     for contact, number in ((1, HERS), (2, HIS)):
         wrote(line, 10, contact, number)
@@ -89,8 +89,8 @@ def test_a_share_that_waits_is_asked_again(line: year_now.Line) -> None:
     assert answered(line, 20 + 3605) == HIS
 
 
-def test_a_reload_files_answers_by_the_mode_that_is_in_force(line: year_now.Line) -> None:
-    """Who was let out in shadow mode was answered there, and live is new again."""
+def test_reload_of_the_mode_moves_answers_between_shares(line: year_now.Line) -> None:
+    """A number answered in shadow mode is known there and new in live mode."""
     line.reload(5, Settings(texts=("Non.",), shadow=True, cooldowns=(0,)))
     wrote(line, 10, 1, HERS)
     answered(line, 20)
@@ -100,8 +100,8 @@ def test_a_reload_files_answers_by_the_mode_that_is_in_force(line: year_now.Line
     assert line.db.value("SELECT share FROM answers WHERE state = 'queued'") == "new"
 
 
-def test_a_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None:
-    """It is taken back at once, not only shown so: `cancel` finds it waiting, and the next pass goes on with it."""
+def test_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None:
+    """`cancel` would find it, and the next pass after `resume` sends it."""
     line.reload(5, Settings(texts=("n" * 200,)))
     wrote(line, 10, 1, HERS)
     assert answered(line, 20) == HERS
@@ -113,8 +113,8 @@ def test_a_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> No
     assert states(line) == ["sent"]
 
 
-def test_stale_answers_are_swept_before_anybody_is_judged(line: year_now.Line) -> None:
-    """However many there are: nobody hears that his answer is on its way, which is too old by then."""
+def test_stale_answers_are_swept_before_contacts_are_judged(line: year_now.Line) -> None:
+    """A new text is not pending behind one, however many there are."""
     for contact in range(1, 250):
         wrote(line, 10, contact, f"+3247{contact:07}", delay=600)
     line.to(86400 + 20)
@@ -124,8 +124,8 @@ def test_stale_answers_are_swept_before_anybody_is_judged(line: year_now.Line) -
     assert reasons == ["first_contact"]
 
 
-def test_time_without_power_makes_stale_what_is_not_due_yet(line: year_now.Line) -> None:
-    """The limit clock knows nothing of it: the calendar does, and what waits is ended, not kept until its time."""
+def test_time_without_power_makes_a_waiting_answer_stale(line: year_now.Line) -> None:
+    """Only the calendar counts it; the answer ends before its due time."""
     wrote(line, 10, 1, HERS, delay=3600)
     line.restart(20, 86400)
     line.judge_all(30)
@@ -134,7 +134,7 @@ def test_time_without_power_makes_stale_what_is_not_due_yet(line: year_now.Line)
 
 
 def opened(line: year_now.Line, at: int) -> int:
-    """Let an outage begin, and two trials fail; return when the second did: the next is due in a quarter of an hour."""
+    """Begin an outage and fail two trials; return the time of the second: the next is due 15 minutes later."""
     for contact in range(1, 8):
         wrote(line, at, contact, f"+3247000000{contact}")
     for moment in (at + 10, at + 20, at + 30, at + 100, at + 410):
@@ -143,8 +143,8 @@ def opened(line: year_now.Line, at: int) -> int:
     return at + 410
 
 
-def test_a_resume_after_a_pause_makes_a_trial_due(line: year_now.Line) -> None:
-    """A person may have ended the outage: five minutes after the last trial one is tried, not only when it was due."""
+def test_resume_after_a_pause_makes_a_trial_due(line: year_now.Line) -> None:
+    """A person may have ended the outage: a trial follows five minutes after the last one."""
     tried = opened(line, 10)
     line.decide(tried + 310, "resume", "")
     assert answered(line, tried + 320) is None
@@ -155,8 +155,8 @@ def test_a_resume_after_a_pause_makes_a_trial_due(line: year_now.Line) -> None:
 
 
 @pytest.mark.parametrize("lost", ["the network", "the port"])
-def test_a_port_that_comes_back_is_no_network_that_does(line: year_now.Line, lost: str) -> None:
-    """Registration regained after ten minutes makes a trial due; while there is no modem nobody knows of any."""
+def test_returned_port_does_not_count_as_a_regained_network(line: year_now.Line, lost: str) -> None:
+    """A registration regained after ten minutes makes a trial due; a time without a modem does not."""
     tried = opened(line, 10)
     connection = line.daemon.sender.connection
     connection.registered = connection.can_send = False  # type: ignore[misc]
@@ -171,8 +171,8 @@ def test_a_port_that_comes_back_is_no_network_that_does(line: year_now.Line, los
     assert bool(answered(line, tried + 650)) == (lost == "the network")
 
 
-def test_a_restart_within_a_boot_adds_nothing_to_the_limit_clock(line: year_now.Line) -> None:
-    """It goes on from the last anchor: were it an earlier one, a line that restarts often would spend more an hour."""
+def test_restart_within_a_boot_adds_nothing_to_the_limit_clock(line: year_now.Line) -> None:
+    """An older anchor would let a line that restarts often spend more an hour."""
     for hour in (1, 2, 3):
         line.to(hour * 3600)
     before = line.db.now().limit

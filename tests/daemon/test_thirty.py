@@ -1,4 +1,4 @@
-"""Thirty contacts of every kind, end to end: each has its row and its fate, and `log --json` is what it promises."""
+"""Thirty contacts of every kind, end to end: rows, fates, and the keys of `log --json`."""
 
 import json
 import re
@@ -29,7 +29,7 @@ SERVICE_INDICATION = bytes.fromhex("01060203AE8184") + b"\x02\x05\x6a\x00\x45\xc
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a contact: the verdict, its reason, and the state of its answer."""
+    """Verdict and reason of a contact, and the state of its answer."""
 
     verdict: str
     reason: str
@@ -40,13 +40,13 @@ ANSWERED = Fate("answer", "first_contact", "sent")
 
 
 def suppressed(reason: str) -> Fate:
-    """Return the fate of what is not answered."""
+    """Return the fate of a contact that is not answered."""
     return Fate("suppress", reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the network delivers, as a message to the simulator, and the row that it becomes."""
+    """A message for the simulator, and the row that it becomes."""
 
     name: str
     given: dict[str, Any]
@@ -73,7 +73,7 @@ def pdu(name: str, digits: str, kind: str, originator: str | None, body: str | N
 )
 
 CASES = (
-    # first, because its missing segment is waited for
+    # first, because the daemon waits for its missing segment
     Case("a segment is missing", {"do": "deliver", "from": "+32470100001", "text": LONG, "parts": [1, 3]},
          "text", "+32470100001", f"{LONG[:153]}…{LONG[306:]}", ANSWERED, (2, 3)),
     text("GSM-7", "+32470100002", "Salut, ça va pas ? @£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ", ANSWERED, encoding=None),
@@ -114,7 +114,7 @@ AGAIN = text("a second text", "+32470100005", "??", suppressed("cooldown"))
 
 @dataclass(slots=True)
 class Evening:
-    """What was left when everything had come: the output of `log --json`, what the network took, the SIM."""
+    """The results at the end: the output of `log --json`, the accepted segments, the SIM."""
 
     output: str = ""
     submitted: list[dict[str, Any]] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Evening:
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
-    """Let everything come to a SIM of ten places; then a second text, and one PDU that came before."""
+    """Deliver everything to a SIM of ten places; then a second text, and one PDU again."""
     folder = tmp_path_factory.mktemp("evening")
     with simulation.start(folder, sim_size=10) as simulator:
         line = Line(folder, simulator)
@@ -152,8 +152,8 @@ def tell(line: Line, message: dict[str, Any]) -> dict[str, Any]:
     return line.sim.do(message["do"], **{f"{key}_": value for key, value in message.items() if key != "do"})
 
 
-def test_thirty_contacts_are_thirty_rows_each_with_its_fate(evening: Evening) -> None:
-    """Whatever comes is one row with its kind, originator, text as sent, segments, verdict, reason and answer."""
+def test_thirty_contacts_are_thirty_rows_with_their_fates(evening: Evening) -> None:
+    """Kind, originator, text, segments, verdict, reason and answer are right."""
     rows = [
         (
             contact["kind"],
@@ -170,8 +170,8 @@ def test_thirty_contacts_are_thirty_rows_each_with_its_fate(evening: Evening) ->
     assert sorted(rows, key=repr) == sorted(expected, key=repr)
 
 
-def test_exactly_those_are_answered_whom_the_policy_allows(evening: Evening) -> None:
-    """Each number that is to be answered gets the answer once, whole, and nobody else gets anything."""
+def test_exactly_the_allowed_numbers_are_answered(evening: Evening) -> None:
+    """Each gets the answer once and whole."""
     allowed = [case.originator for case in CASES if case.fate is ANSWERED]
 
     assert sorted((sent["recipient"], sent["text"], sent["complete"]) for sent in evening.submitted) == sorted(
@@ -179,19 +179,19 @@ def test_exactly_those_are_answered_whom_the_policy_allows(evening: Evening) -> 
     )
 
 
-def test_nothing_is_left_on_the_sim(evening: Evening) -> None:
-    """The SIM is empty in the end and nothing waits in the network, whatever had come."""
+def test_sim_and_queue_of_the_network_are_empty_at_the_end(evening: Evening) -> None:
+    """All entries were deleted."""
     assert {name: storage["used"] for name, storage in evening.state["storages"].items()} == {"SM": 0}
     assert evening.state["queue"] == 0
 
 
-def test_the_same_pdu_again_is_a_repeat(evening: Evening) -> None:
-    """A PDU that comes again after it was deleted is counted at its contact and is no contact of its own."""
+def test_same_pdu_again_is_a_repeat(evening: Evening) -> None:
+    """It counts at its contact."""
     assert [contact["originator"] for contact in evening.log if contact["repeats"]] == ["+32470100002"]
 
 
 def test_scts_keeps_its_offset(evening: Evening) -> None:
-    """The service centre's time is shown with the offset that it came with, and is null for a call."""
+    """It is null for a call."""
     scts = {contact["originator"]: contact["scts"] for contact in evening.log}
 
     assert scts["+33612345678"] == PARIS.isoformat()
@@ -242,11 +242,11 @@ SCHEMA: dict[str, Any] = {
         },
     ),
 }
-"""What is promised of an object: a type, a form, [of each], (one or the other), {exactly these keys}."""
+"""The promise for an object: a type, a form, [for each], (one or the other), {exactly these keys}."""
 
 
 def fits(value: Any, wanted: Any) -> bool:
-    """Tell whether a value is what is promised, all the way down."""
+    """Tell whether a value is as promised, all the way down."""
     match wanted:
         case dict():
             return (
@@ -267,13 +267,13 @@ def fits(value: Any, wanted: Any) -> bool:
 
 
 @pytest.mark.parametrize("key", SCHEMA)
-def test_every_object_of_the_log_keeps_its_promise(evening: Evening, key: str) -> None:
-    """Each value of `log --json` has its type, its words and its form, in every object."""
+def test_each_key_of_the_log_has_its_promised_form(evening: Evening, key: str) -> None:
+    """Type, words and form are right in every object of `log --json`."""
     assert [contact[key] for contact in evening.log if not fits(contact[key], SCHEMA[key])] == []
 
 
-def test_the_log_is_json_lines_in_ascii_oldest_first(evening: Evening) -> None:
-    """Every line is one object with exactly the promised keys, harmless on a terminal, the oldest first."""
+def test_log_is_json_lines_in_ascii_oldest_first(evening: Evening) -> None:
+    """Each line has exactly the promised keys and is harmless on a terminal."""
     assert evening.output.isascii()
     assert evening.output.replace("\n", "").isprintable()
     assert {frozenset(contact) for contact in evening.log} == {frozenset(SCHEMA)}

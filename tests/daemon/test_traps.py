@@ -1,4 +1,4 @@
-"""What lies in the line's folder of the runtime directory under one of its names keeps the daemon from nothing."""
+"""Foreign links, FIFOs and folders in place of the daemon's files do not stop the daemon."""
 
 import os
 import stat
@@ -24,7 +24,7 @@ TRAPS: dict[str, Callable[[Path, Path], object]] = {
 
 
 def set_trap(line: Line, name: str, trap: str) -> tuple[Path, Path]:
-    """Put a trap in the place of one of the daemon's files; return it, and where its link leads to."""
+    """Put a trap in the place of one of the daemon's files; return it and the target of its link."""
     target = line.folder / "target"
     target.write_text("kept")
     target.chmod(0o600)
@@ -35,7 +35,7 @@ def set_trap(line: Line, name: str, trap: str) -> tuple[Path, Path]:
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether the daemon has put a file of its own in the place of the trap."""
+    """Tell whether the daemon has replaced the trap by a file of its own."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -44,8 +44,8 @@ def is_ours(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_a_trap_for_the_status_keeps_no_text_waiting(line: Line, trap: str) -> None:
-    """The daemon answers; what a link leads to stays as it is, and what it cannot replace is said once."""
+def test_trap_in_place_of_the_status_holds_up_no_answer(line: Line, trap: str) -> None:
+    """The target of a link stays as it is, and a folder that cannot be replaced is logged once."""
     path, target = set_trap(line, "status.json", trap)
     line.start()
     for text in ("un", "deux"):
@@ -63,8 +63,8 @@ def test_a_trap_for_the_status_keeps_no_text_waiting(line: Line, trap: str) -> N
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: str) -> None:
-    """The request takes the place of what lies there; where it cannot, that is said, and the line goes on."""
+def test_trap_in_place_of_the_power_request_does_not_stop_the_ladder(line: Line, trap: str) -> None:
+    """The request replaces it; if it cannot, that is logged and the line goes on."""
     start_hasty(line)
     line.wait_state("ready")
     path, target = set_trap(line, "power-cycle", trap)
@@ -82,8 +82,8 @@ def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".lock", *KEYS])
-def test_a_trap_among_the_files_of_the_database_is_not_waited_for(line: Line, ending: str, trap: str) -> None:
-    """The daemon starts and says what is wrong, or does without; commands end; without the trap the line answers."""
+def test_trap_among_the_files_of_the_database_blocks_nothing(line: Line, ending: str, trap: str) -> None:
+    """The daemon runs, commands end, and without the trap the line answers."""
     line.sim.do("deliver", from_=NUMBER, text="un")
     line.start()
     wait_until(lambda: line.submitted() and line.settled(), "the first answer")
@@ -114,8 +114,8 @@ def test_a_trap_among_the_files_of_the_database_is_not_waited_for(line: Line, en
     assert [each["text"] for each in line.log()] == ["un", "deux"]
 
 
-def test_a_new_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    """What cannot take the name leaves nothing beside it, and a reader of the old one sees no half."""
+def test_replaced_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A failure leaves no other file, and a reader of the old file sees it whole."""
     path = tmp_path / "file"
     files.replace(path, b"one", 0o640)
     with path.open("rb") as old:

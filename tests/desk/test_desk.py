@@ -1,4 +1,4 @@
-"""The desk in a browser: a real `hotlined web`, a database as the daemon fills it, and plain HTTP."""
+"""The desk over plain HTTP: a real `hotlined web` on a database with the contents of a real one."""
 
 import contextlib
 import http.client
@@ -46,12 +46,12 @@ from hotlined.peer import Peer, maybe_local_peer
 from hotlined.states import ModemState
 
 PLAIN = [page.path for page in PAGES if page.methods == ("GET",) and "<" not in page.path and page.name != "enter"]
-"""The pages that need nothing to be shown."""
+"""The pages that a stranger may see."""
 
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give a line whose answer to Kevin waits, and that was sent every hostile text."""
+    """Give a line whose answer to Kevin waits, and which got every hostile text."""
     filled = Filled(tmp_path_factory.mktemp("line"))
     with filled.db:
         filled.judge(filled.text(), delay=3600)
@@ -74,7 +74,7 @@ def desk(line: Filled) -> Iterator[Desk]:
 
 @pytest.mark.parametrize("path", [*PLAIN, "/act/block?number=0470123456", "/static/desk.css", "/none", "/act/block"])
 def test_every_answer_carries_the_headers(desk: Desk, path: str) -> None:
-    """Pages, files and errors alike are kept nowhere, framed nowhere, and load nothing from elsewhere."""
+    """Pages, files and errors are never cached or framed, and load nothing from other sites."""
     answer = desk.browser().get(path)
 
     assert answer.status in {200, 400, 404, 503}
@@ -84,16 +84,16 @@ def test_every_answer_carries_the_headers(desk: Desk, path: str) -> None:
     assert "Server" not in answer.headers
 
 
-def test_what_is_no_request_carries_them_too(desk: Desk) -> None:
-    """The server's own errors have the headers as well."""
+def test_malformed_requests_get_the_headers_too(desk: Desk) -> None:
+    """The answer to a malformed request has the same headers."""
     answer = desk.browser().get("/", Transfer_Encoding="nonsense")
 
     assert answer.status == 501
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
-def test_the_log_shows_them_all(desk: Desk) -> None:
-    """What a stranger wrote is there to be read, escaped."""
+def test_the_log_shows_every_text_escaped(desk: Desk) -> None:
+    """Each stranger's text is readable in the log, escaped."""
     page = desk.browser().get("/log")
 
     assert page.words.count(KEVIN) == len(TEXTS) + 1
@@ -101,19 +101,19 @@ def test_the_log_shows_them_all(desk: Desk) -> None:
     assert "\\x1b[2J" in page.words
 
 
-def test_the_overview_is_words_first(desk: Desk) -> None:
-    """It begins with whether the line answers, and says what is wrong with its cure."""
+def test_the_overview_begins_with_words(desk: Desk) -> None:
+    """The overview begins with whether the line answers, then shows what is wrong with its cure."""
     words = desk.browser().get("/").words
 
     assert "To the content The line does not answer. Its program is not running. Call the person " in words
     assert "The daemon does not run. Start it: sudo systemctl start hotlined@main, or hotlined run where" in words
 
 
-# ---- who
+# ---- roles
 
 
-def test_every_page_says_what_it_needs(desk: Desk) -> None:
-    """Each page stands in the table with the role that it needs, and what needs none shows nothing of the line."""
+def test_every_page_has_a_role(desk: Desk) -> None:
+    """Each page is in the table with the role that it needs; one that needs none shows nothing of the line."""
     assert {name for name, needed in NEEDS.items() if needed is None} == {
         "static",
         "healthz",
@@ -123,7 +123,7 @@ def test_every_page_says_what_it_needs(desk: Desk) -> None:
 
 
 def test_roles_are_nested() -> None:
-    """Each role may what those before it may, and no more."""
+    """Each role may do what the roles before it may, and no more."""
     roles = list(Role)
 
     assert [[one.may(other) for other in roles] for one in roles] == [
@@ -134,8 +134,8 @@ def test_roles_are_nested() -> None:
     ]
 
 
-def test_a_block_is_recorded_with_the_name(tmp_path: Path) -> None:
-    """The question comes first; then the number is blocked, what waited is cancelled, and who did it is known."""
+def test_a_block_is_recorded_with_the_persons_name(tmp_path: Path) -> None:
+    """The desk asks first; then the number is blocked, its answer cancelled, and the event names the person."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
         filled.judge(filled.text(), delay=3600)
@@ -157,12 +157,12 @@ for path in sys.argv[2:]:
         channel.sendall(f"GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n".encode())
         print(*channel.makefile(newline="\\n").read().split())
 """
-"""Looks at pages, and prints what it sees of each."""
+"""A program that gets pages and prints each answer on a line."""
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a folder that other users may look into."""
+    """Give a folder that other users can read."""
     folder = Path(tempfile.mkdtemp(prefix="hotlined-desk-"))
     folder.chmod(0o755)
     yield folder
@@ -171,8 +171,8 @@ def folder() -> Iterator[Path]:
 
 @needs_root
 @needs_readers
-def test_the_system_says_who_comes(folder: Path) -> None:
-    """Members of the line's group look at everything; others at nothing, root too, though they may open the socket."""
+def test_visitors_are_known_by_their_system_user(folder: Path) -> None:
+    """Members of the line's group see every page; others none, not even root, though the socket lets them connect."""
     Filled(folder).db.close()
     give(folder)
     lists = Lists(folder)
@@ -198,7 +198,7 @@ def test_the_system_says_who_comes(folder: Path) -> None:
 
 
 def test_a_form_of_another_site_is_refused(desk: Desk, line: Filled) -> None:
-    """What another site posts does nothing, whether the browser says so by Sec-Fetch-Site or by Origin."""
+    """A form posted by another site does nothing, whether the browser marks it by Sec-Fetch-Site or Origin."""
     browser = desk.browser()
     form = browser.get("/act/block?number=0470123456").form()
     for headers in (
@@ -212,7 +212,7 @@ def test_a_form_of_another_site_is_refused(desk: Desk, line: Filled) -> None:
 
 
 def test_a_form_needs_its_token(desk: Desk, line: Filled) -> None:
-    """Without a token, or with another, nothing is done; no cookie is set for it."""
+    """A form without its token, or with another, does nothing; the token needs no cookie."""
     browser = desk.browser()
     form = browser.get("/act/block?number=0470123456").form()
     without = {name: value for name, value in form.items() if name != "form_token"}
@@ -222,8 +222,8 @@ def test_a_form_needs_its_token(desk: Desk, line: Filled) -> None:
     assert line.db.one("SELECT 1 FROM events WHERE kind = 'block'") is None
 
 
-def test_a_form_of_another_line_is_none(tmp_path: Path) -> None:
-    """The same person at another line has other tokens, even by the same key."""
+def test_the_token_of_another_line_is_refused(tmp_path: Path) -> None:
+    """The same person has other tokens at another line, even if the key is the same."""
     line = Filled(tmp_path)
     other = line.config.with_name("nl.yaml")
     shutil.copy(line.config, other)
@@ -244,11 +244,11 @@ FETCHED = (
     ("same-origin", "empty", 200),
     ("none", "document", 200),
 )
-"""What a browser says of who asks and for what, and the status that it gets."""
+"""Sec-Fetch-Site and Sec-Fetch-Dest of a request, and its status."""
 
 
-def test_a_page_of_another_site_gets_nothing(tmp_path: Path) -> None:
-    """What it embeds or fetches is not shown, and nobody is said to have looked; a link leads here all the same."""
+def test_another_site_can_link_to_a_page_and_not_embed_it(tmp_path: Path) -> None:
+    """A page that another site embeds or fetches is refused, and no look is recorded; a link works."""
     line = Filled(tmp_path)
     with line.db:
         contacts = {line.text(): each for each in FETCHED}
@@ -262,18 +262,18 @@ def test_a_page_of_another_site_gets_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "[", ""])
 def test_another_host_is_refused(desk: Desk, host: str) -> None:
-    """A name that leads here without being ours is served nothing."""
+    """A host name that is not one of the desk's is refused, though it leads here."""
     assert desk.browser().get("/", Host=host).status == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
-def test_this_machine_is_served_under_its_names(desk: Desk, host: str) -> None:
-    """A port that ssh leads here has any number."""
+def test_this_machine_is_served_under_its_own_names(desk: Desk, host: str) -> None:
+    """Names of this machine are served with any port, as through ssh."""
     assert desk.browser().get("/", Host=host).status == 200
 
 
-def test_what_is_no_number_is_a_page(desk: Desk) -> None:
-    """A mistake is told in words."""
+def test_a_number_that_is_none_gets_a_page(desk: Desk) -> None:
+    """A mistyped number is explained on a page."""
     answer = desk.browser().get("/act/block?number=nobody")
 
     assert answer.status == 400
@@ -282,7 +282,7 @@ def test_what_is_no_number_is_a_page(desk: Desk) -> None:
 
 @pytest.mark.parametrize("module", ["flask", "waitress"])
 def test_without_its_libraries_the_desk_says_what_installs_them(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever is missing, the one command that brings both is named."""
+    """A desk without one of its two libraries names the one command that installs both."""
     monkeypatch.setitem(sys.modules, module, None)
     done = CliRunner().invoke(main, ["web", "--port", "0"])
 
@@ -295,8 +295,8 @@ def test_without_its_libraries_the_desk_says_what_installs_them(module: str, mon
 # ---- in every state
 
 
-def test_a_missing_database_is_told(tmp_path: Path) -> None:
-    """Where nothing can be read a page says so; only the overview is shown all the same."""
+def test_a_missing_database_gets_a_page(tmp_path: Path) -> None:
+    """Without a database each page says so, and the overview still works."""
     filled = Filled(tmp_path)
     filled.db.close()
     for file in tmp_path.glob("hotlined.db*"):
@@ -308,8 +308,8 @@ def test_a_missing_database_is_told(tmp_path: Path) -> None:
             assert path == "/healthz" or "There is no database at" in answer.words
 
 
-def test_a_damaged_database_is_told(tmp_path: Path) -> None:
-    """Damage is a page with its cure, and no bug."""
+def test_a_damaged_database_gets_a_page(tmp_path: Path) -> None:
+    """Damage is a page with its cure, not a bug."""
     filled = Filled(tmp_path)
     filled.db.close()
     filled.database.write_bytes(b"nothing of ours" * 1000)
@@ -318,8 +318,8 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
         assert desk.browser().get("/log").status == 503
 
 
-def test_a_locked_database_is_told(tmp_path: Path) -> None:
-    """While another program keeps readers out, each page names it, and is there again afterwards."""
+def test_a_locked_database_gets_a_page(tmp_path: Path) -> None:
+    """While another program locks readers out, each page names it; afterwards the pages are back."""
     filled = Filled(tmp_path)
     filled.db.close()
     paths = ("/", "/log", "/stats", "/inbox", "/numbers")
@@ -327,7 +327,7 @@ def test_a_locked_database_is_told(tmp_path: Path) -> None:
     with Desk(filled.config) as desk, contextlib.closing(other):
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        with ThreadPoolExecutor() as visitors:  # each waits for it
+        with ThreadPoolExecutor() as visitors:  # each of them waits for the database
             answers = [*visitors.map(desk.browser().get, paths)]
         other.close()
 
@@ -338,8 +338,8 @@ def test_a_locked_database_is_told(tmp_path: Path) -> None:
         assert [desk.browser().get(path).status for path in paths] == [200] * len(paths)
 
 
-def test_machines_ask_whether_it_is_well(tmp_path: Path) -> None:
-    """`/healthz` is 200 while the line is ready, and 503 as soon as it is not; it says no more."""
+def test_the_health_check_follows_the_line(tmp_path: Path) -> None:
+    """`/healthz` is 200 while the line is ready, else 503; it says no more."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
         found = []
@@ -370,8 +370,8 @@ def at_a_port(config: Path, user: Person | None = None, **environment: str) -> I
             program.terminate()
 
 
-def test_a_port_is_for_who_has_the_link(tmp_path: Path) -> None:
-    """The link works once; without its cookie nothing is shown, not even what is no page."""
+def test_a_port_needs_its_link(tmp_path: Path) -> None:
+    """The link works once; without its cookie every path is refused, even one that does not exist."""
     line = Filled(tmp_path)
     with line.db, at_a_port(line.config) as (port, link):
         mine, other = Browser(port), Browser(port)
@@ -396,13 +396,13 @@ with socket.socket(int(sys.argv[1])) as channel:
     channel.sendall(f"GET {sys.argv[3]} HTTP/1.0\\r\\nHost: localhost\\r\\nCookie: {sys.argv[4]}\\r\\n\\r\\n".encode())
     print(*channel.makefile(newline="\\n").read().split())
 """
-"""Asks for a page at a port, by IPv4 or over a socket of IPv6, with a cookie."""
+"""A program that asks for a page at a port, by IPv4 or over an IPv6 socket, with a cookie."""
 
 
 @needs_root
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-def test_a_port_is_no_other_users(folder: Path, family: int) -> None:
-    """A browser gives its cookies to every port of this machine: who got one so, or the link, gets nothing for it."""
+def test_a_port_serves_one_user_of_the_machine(folder: Path, family: int) -> None:
+    """A link or cookie in the hands of another user is refused: browsers send cookies to every port of a machine."""
     line = Filled(folder)
     with line.db, at_a_port(line.config) as (port, link):
 
@@ -425,8 +425,8 @@ def test_a_port_is_no_other_users(folder: Path, family: int) -> None:
 @pytest.mark.parametrize(
     ("named", "person"), [({"SUDO_UID": str(STRANGER.uid)}, STRANGER), ({"SUDO_UID": "0"}, ADMIN), ({}, ADMIN)]
 )
-def test_a_port_is_for_who_typed_sudo(folder: Path, named: dict[str, str], person: Person) -> None:
-    """Started by root the program is the line's user, and the browser that of the person who became root, or root's."""
+def test_a_port_started_with_sudo_serves_who_typed_it(folder: Path, named: dict[str, str], person: Person) -> None:
+    """The program becomes the line's user, and serves the browser of the person who typed sudo, or root's."""
     Filled(folder).db.close()
     give(folder)
     with at_a_port(folder / "main.yaml", LINE, HOTLINED_FOR_ROOT="1", **named) as (port, link):
@@ -435,23 +435,23 @@ def test_a_port_is_for_who_typed_sudo(folder: Path, named: dict[str, str], perso
         assert " 200 " in person.call(ASK_PORT, "2", str(port), link, "").stdout
 
 
-def test_who_is_gone_is_nobody() -> None:
-    """Where the kernel has no row of a connection it says nobody, and raises nothing."""
+def test_a_closed_connection_has_no_user() -> None:
+    """A connection without a row in the kernel's table belongs to nobody, and the search raises nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         near, _ = listener.accept()
         with near:
             assert maybe_local_peer(near) == Peer(os.getuid())
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            client.close()  # its row is gone at once
+            client.close()  # its row disappears at once
             assert maybe_local_peer(near) is None
 
 
 # ---- hostile clients
 
 
-def test_a_request_for_elsewhere_is_not_passed_on(desk: Desk) -> None:
-    """It is no proxy: an absolute address is a path, and a path that begins like an address leads nowhere else."""
+def test_the_desk_is_not_a_proxy(desk: Desk) -> None:
+    """An absolute address is taken as a path, and a path that resembles an address redirects nowhere."""
     assert desk.browser().get("http://evil.example/log").status in {200, 400, 404}
     assert desk.browser().get("//evil.example/log").status == 404
     assert "evil" not in str(desk.browser().get("//evil.example/..").headers)
@@ -459,8 +459,8 @@ def test_a_request_for_elsewhere_is_not_passed_on(desk: Desk) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "POST"])
 @pytest.mark.parametrize("path", ["/", "/log", "/static/desk.css"])
-def test_a_page_is_looked_at_and_nothing_else(desk: Desk, method: str, path: str) -> None:
-    """A method that a page does not have is refused."""
+def test_other_methods_are_refused(desk: Desk, method: str, path: str) -> None:
+    """A page refuses a method that it does not have."""
     assert desk.browser().ask(method, path).status in {400, 403, 405, 501}
 
 
@@ -474,16 +474,16 @@ def test_a_page_is_looked_at_and_nothing_else(desk: Desk, method: str, path: str
         ("--x", {"Content_Type": "multipart/form-data; boundary=x"}, 400),
     ],
 )
-def test_what_is_too_much_is_refused(desk: Desk, body: str, headers: dict[str, str], status: int) -> None:
-    """A body or a number of fields that no form of ours has ends the request."""
+def test_a_body_beyond_the_bounds_is_refused(desk: Desk, body: str, headers: dict[str, str], status: int) -> None:
+    """A body or a number of fields larger than any form's ends the request."""
     answer = desk.browser().ask("POST", "/act/block", body, Sec_Fetch_Site="same-origin", **headers)
 
     assert answer.status == status
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
-def test_a_header_has_an_end(desk: Desk) -> None:
-    """More than any browser sends is refused."""
+def test_headers_beyond_the_bounds_are_refused(desk: Desk) -> None:
+    """Headers larger than any browser's are refused."""
     answer = desk.browser().get("/", X_Long="y" * 20_000)
 
     assert answer.status == 431
@@ -491,7 +491,7 @@ def test_a_header_has_an_end(desk: Desk) -> None:
 
 
 class Program:
-    """The desk in a thread, at two sockets of members; it ends when nobody is there."""
+    """The desk in a thread, at two sockets for members; it ends when it has no visitor."""
 
     def __init__(self, line: Filled, path: Path, **options: Any) -> None:
         self.path, self.second = path, path.with_name("second.sock")
@@ -501,16 +501,16 @@ class Program:
         self.listeners = [listening(self.path), listening(self.second)]
 
     def __enter__(self) -> Self:
-        """Give it."""
+        """Return it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Listen no more."""
+        """Close its sockets."""
         for each in self.listeners:
             each.close()
 
     def start(self) -> threading.Thread:
-        """Start it: once more, after it has ended."""
+        """Start it; also again after it has ended."""
         doors = {each.dup(): self.door for each in self.listeners}
         thread = threading.Thread(target=serve, args=(self.app, doors), kwargs=self.options)
         thread.start()
@@ -518,7 +518,7 @@ class Program:
 
 
 def ends(thread: threading.Thread) -> bool:
-    """Tell whether it ends."""
+    """Tell whether it ends within the tests' patience."""
     thread.join(PATIENCE_SECONDS)
     return not thread.is_alive()
 
@@ -526,8 +526,8 @@ def ends(thread: threading.Thread) -> bool:
 @pytest.mark.parametrize(
     "said", [b"", b"GET / HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
 )
-def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> None:
-    """A request that has begun and does not end is given up, though octets come; others are answered meanwhile."""
+def test_a_slow_request_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> None:
+    """A request that never ends is dropped, though its octets keep coming; others are answered meanwhile."""
     with Program(line, tmp_path / "web.sock", slow_seconds=0.5) as program, socket.socket(socket.AF_UNIX) as slow:
         slow.connect(str(program.path))
         slow.sendall(said)
@@ -535,7 +535,7 @@ def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> No
         thread = program.start()
         with Connection(program.path) as visitor:
             assert visitor.get("/healthz") == 503
-        if not said:  # nothing has begun: that is waited for longer
+        if not said:  # no request has begun: the desk waits longer for one
             slow.close()
         else:
             with suppress(BrokenPipeError, ConnectionResetError):
@@ -546,7 +546,7 @@ def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> No
 
 
 def test_no_door_takes_all_connections(desk: Desk) -> None:
-    """However many come to one and stay, some are left to the other, and who comes there later is served."""
+    """The connections of one door are limited: visitors at the other door are still served."""
     with contextlib.ExitStack() as stack:
         for _ in range(MOST_OF_A_DOOR + 120):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -557,21 +557,21 @@ def test_no_door_takes_all_connections(desk: Desk) -> None:
 
 
 def connections(path: Path) -> list[str]:
-    """Return the inode of each connection at a socket, by the kernel's table: 0 while it waits to be accepted."""
+    """Return each connection's inode at a socket, from the kernel's table: 0 until it is accepted."""
     rows = [each.split() for each in Path("/proc/net/unix").read_text().splitlines()]
     return [each[6] for each in rows if each[-1] == str(path) and each[5] == "03"]
 
 
 def accepted(path: Path) -> int:
-    """Return how many of them have been accepted."""
+    """Return the number of accepted connections."""
     return sum(inode != "0" for inode in connections(path))
 
 
-# ---- at a socket of systemd's
+# ---- at a socket from systemd
 
 
-def test_it_ends_when_nobody_looks(line: Filled, tmp_path: Path) -> None:
-    """It stays while somebody is there, and ends some time after; who comes then waits for the next start."""
+def test_the_desk_ends_without_visitors(line: Filled, tmp_path: Path) -> None:
+    """The desk ends some time after its last visitor; a new connection waits for the next start."""
     with Program(line, tmp_path / "web.sock") as program:
         with Connection(program.path) as visitor:
             first = program.start()
@@ -587,7 +587,7 @@ def test_it_ends_when_nobody_looks(line: Filled, tmp_path: Path) -> None:
 
 
 class Handed:
-    """What systemd does: it listens, and starts the desk with the socket when somebody comes."""
+    """A substitute for systemd: it listens, and starts the desk with its socket."""
 
     def __init__(self, config: Path) -> None:
         self.config = config
@@ -601,8 +601,8 @@ class Handed:
 
 
 @pytest.mark.parametrize("changed", ["main.yaml", "main.txt"])
-def test_a_configuration_that_changes_is_taken_up(tmp_path: Path, changed: str) -> None:
-    """The program ends where it has an old one, and systemd starts it with the new one when somebody comes."""
+def test_a_changed_configuration_restarts_the_desk(tmp_path: Path, changed: str) -> None:
+    """A desk whose configuration has changed ends; systemd starts it again for the next visitor."""
     (tmp_path / "main.txt").write_text("Non.")
     filled = Filled(tmp_path, line="nouvelle", answer={"text_file": "main.txt"})
     filled.db.close()
@@ -622,8 +622,8 @@ def test_a_configuration_that_changes_is_taken_up(tmp_path: Path, changed: str) 
         handed.listener.close()
 
 
-def test_who_waits_hears_why_there_is_no_desk(tmp_path: Path) -> None:
-    """A desk that cannot start says so to whoever comes, and ends with 78: systemd starts it anew at once."""
+def test_a_desk_that_cannot_start_tells_the_visitor_why(tmp_path: Path) -> None:
+    """A desk that cannot start answers the waiting visitor with the reason, then ends with 78."""
     filled = Filled(tmp_path)
     filled.db.close()
     filled.config.write_text("answer: {text: a\n")
@@ -643,7 +643,7 @@ def test_who_waits_hears_why_there_is_no_desk(tmp_path: Path) -> None:
 
 
 def threads(program: "subprocess.Popen[str]") -> int:
-    """Return how many threads a program has."""
+    """Return the number of threads of a program."""
     return len([*Path(f"/proc/{program.pid}/task").iterdir()])
 
 
@@ -659,7 +659,7 @@ def killed(program: "subprocess.Popen[str]") -> Iterator[None]:
 
 
 def maybe_waiting(path: Path) -> socket.socket | None:
-    """Ask for a page, and return the connection if it is neither answered soon nor closed."""
+    """Ask for a page; return the connection if it is neither answered soon nor closed."""
     visitor = socket.socket(socket.AF_UNIX)
     visitor.connect(os.fspath(path))
     with suppress(OSError):
@@ -672,7 +672,7 @@ def maybe_waiting(path: Path) -> socket.socket | None:
 
 @pytest.mark.parametrize("first", [None, "SIGINT", "another configuration"])
 def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, first: str | None) -> None:
-    """SIGTERM comes at any moment, as from systemd: a look that waits for the database is recorded all the same."""
+    """A look that waits for the database is recorded even if SIGTERM comes meanwhile."""
     line = Filled(tmp_path)
     handed = Handed(line.config)
     desk = handed.start()
@@ -699,7 +699,7 @@ def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, firs
 
 
 def test_a_connection_that_comes_with_sigterm_is_answered(tmp_path: Path) -> None:
-    """What the desk accepts at the moment at which it is to end it answers before it ends; else its successor does."""
+    """A connection that the ending desk has accepted is answered by it, any other by the next desk."""
     line = Filled(tmp_path)
     line.db.close()
     handed = Handed(line.config)
@@ -735,8 +735,8 @@ def test_a_desk_that_ends_finishes_a_decision_and_leaves_visitors_to_the_next(tm
             assert later.recv(12) == b"HTTP/1.1 200"
 
 
-def test_who_does_not_end_a_request_keeps_the_desk_from_ending_for_a_while_only(line: Filled, tmp_path: Path) -> None:
-    """Requests in hand are given a time; whoever sends an octet now and then gets no more."""
+def test_an_unfinished_request_delays_the_end_of_the_desk_by_a_limited_time(line: Filled, tmp_path: Path) -> None:
+    """Unfinished requests get a limited time, even if an octet comes now and then."""
     ending = Ending()
     options = {"ending": ending, "idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2}
     with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
@@ -754,8 +754,8 @@ def test_who_does_not_end_a_request_keeps_the_desk_from_ending_for_a_while_only(
         wait_until(has_ended, "the desk ends")
 
 
-def test_who_does_not_end_a_request_keeps_no_old_configuration(line: Filled, tmp_path: Path) -> None:
-    """Somebody who was taken out of the configuration cannot stay in by having one request in hand after the other."""
+def test_an_unfinished_request_keeps_no_old_configuration(line: Filled, tmp_path: Path) -> None:
+    """A person removed from the configuration cannot stay by always having a request in progress."""
     changed = threading.Event()
     options = {"idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2, "is_stale": changed.is_set}
     with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
@@ -763,13 +763,13 @@ def test_who_does_not_end_a_request_keeps_no_old_configuration(line: Filled, tmp
         slow.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx")
         thread = program.start()
         with Connection(program.path) as visitor:
-            assert visitor.get("/healthz") == 503  # and so that request has begun
+            assert visitor.get("/healthz") == 503  # so the slow request has begun, too
         changed.set()
         assert ends(thread)
 
 
-def test_who_asks_again_and_again_does_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:
-    """A connection stays open for further requests only until the desk is to end."""
+def test_repeated_requests_do_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:
+    """A connection is kept for further requests only until the desk has to end."""
     ending = Ending()
     with Program(line, tmp_path / "web.sock", ending=ending, idle_seconds=None, finish_seconds=math.inf) as program:
         thread, answered = program.start(), [0] * 24
@@ -790,8 +790,8 @@ def test_who_asks_again_and_again_does_not_keep_the_desk_from_ending(line: Fille
             assert ends(thread)
 
 
-def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_path: Path) -> None:
-    """Of ten decisions, four are in hand and six wait for a thread when SIGTERM comes: all are made and answered."""
+def test_accepted_requests_are_answered_before_the_desk_ends(tmp_path: Path) -> None:
+    """All of ten decisions are made and answered, though six of them wait for a thread when SIGTERM comes."""
     line = Filled(tmp_path)
     numbers = [f"047012345{digit}" for digit in range(10)]
     with line.db, Desk(line.config) as desk:
@@ -808,11 +808,11 @@ def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_
         assert len(line.db.all("SELECT 1 FROM events WHERE kind = 'block'")) == len(numbers)
 
 
-# ---- what is wrong with it
+# ---- faults
 
 
-def test_a_broken_configuration_is_told(tmp_path: Path) -> None:
-    """While nobody can read the file the desk shows the line by what is in force, and says so."""
+def test_a_broken_configuration_is_shown(tmp_path: Path) -> None:
+    """While the file is broken, the desk uses the configuration in force, and says so."""
     filled = Filled(tmp_path)
     filled.text()
     filled.db.close()
@@ -823,8 +823,8 @@ def test_a_broken_configuration_is_told(tmp_path: Path) -> None:
         assert KEVIN in desk.browser().get("/log").words
 
 
-def test_a_template_that_names_what_there_is_not_fails(tmp_path: Path) -> None:
-    """A wrong name in a template is a bug that is told, and not an empty place on a page."""
+def test_an_unknown_name_in_a_template_is_a_bug(tmp_path: Path) -> None:
+    """A template with an unknown name fails instead of leaving an empty place on the page."""
     filled = Filled(tmp_path)
     with filled.db:
         app = make(line_config.load(filled.config), b"", Looks())
@@ -840,7 +840,7 @@ UNIT = Path(__file__).parents[2] / "systemd/hotlined-web@.service"
 
 
 def test_the_desk_stays_under_64_mebibytes(line: Filled, tmp_path: Path) -> None:
-    """With its unit's environment, each page looked at: no more memory than promised."""
+    """The desk with its unit's environment, after each page was shown, needs no more than 64 MiB."""
     given = re.search("^Environment=(.*)", UNIT.read_text("utf-8"), re.MULTILINE)
     assert given
     with listening(tmp_path / "web.sock") as listener:

@@ -1,6 +1,6 @@
-"""The desk in a real browser, as a volunteer has it: on a phone and at a table, by thumb, by key, with no script.
+"""The desk in a real browser: on a phone, on a large screen, with the keyboard, and without scripts.
 
-One browser and one desk serve all of it. Playwright and axe are only where CI is.
+One browser and one desk serve all tests. Playwright and axe are installed only in CI.
 """
 
 import json
@@ -33,15 +33,15 @@ KINDS = {"phone": PHONE, "table": TABLE, "without a script": PHONE | {"java_scri
 """The kinds of windows."""
 LONG = "x" * 1600
 SHOWN = ("escape sequences", "overrides of direction", "a storm of marks", "HTML", "39 segments")
-"""Of the hostile texts those that a page could break at."""
+"""The hostile texts that could break a page."""
 WRITERS = [f"+3247055000{each}" for each in range(6)]
 REACTIONS = range(len(WRITERS) + 1, 2 * len(WRITERS) + 1)
-"""The contacts that are to be tagged."""
+"""The contacts to be tagged."""
 
 
 @dataclass
 class Windows:
-    """A window of each kind, which the tests use one after the other: a new one takes the browser long."""
+    """One window of each kind, which the tests share: the browser needs long for a new one."""
 
     browser: "Browser"
     kept: dict[str, "Page"] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Windows:
         return page
 
     def new(self, **options: Any) -> "Page":
-        """Return a page in a window of its own."""
+        """Return a page in a new window."""
         context = self.browser.new_context(**options)
         context.set_default_timeout(20_000)
         return context.new_page()
@@ -64,7 +64,7 @@ class Windows:
 
 @dataclass
 class Visit:
-    """A line, its desk's address, and windows that may come in."""
+    """A line, its desk's address, and windows with its link."""
 
     line: Filled
     at: str
@@ -72,11 +72,11 @@ class Visit:
     cookies: Any
 
     def open(self, path: str = "/", kind: str = "table") -> "Page":
-        """Go to a page in the window of a kind."""
+        """Open a page in the window of a kind."""
         return self.go(self.windows.page(kind), path)
 
     def go(self, page: "Page", path: str) -> "Page":
-        """Go to a page in a window."""
+        """Open a page in a window."""
         page.context.add_cookies(self.cookies)
         page.goto(f"{self.at}{path}")
         return page
@@ -84,21 +84,21 @@ class Visit:
 
 @pytest.fixture(scope="module", name="windows")
 def _windows() -> Iterator[Windows]:
-    """Give the windows of the one browser."""
+    """Give the windows of the browser."""
     with chromium() as browser:
         yield Windows(browser)
 
 
 @pytest.fixture(scope="module")
 def visit(windows: Windows, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
-    """Give a desk that is visited."""
+    """Give the desk that the tests share."""
     with visiting(windows, tmp_path_factory.mktemp("line")) as visit:
         yield visit
 
 
 @contextmanager
 def visiting(windows: Windows, folder: Path, **settings: Any) -> Iterator[Visit]:
-    """Give a desk of a line that answered six numbers, which wrote again, and that was sent hostile texts."""
+    """Give a desk of a line that answered six numbers, which replied, and which got hostile texts."""
     line = Filled(folder, **settings)
     with line.db:
         for writer in WRITERS:
@@ -119,7 +119,7 @@ def visiting(windows: Windows, folder: Path, **settings: Any) -> Iterator[Visit]
 
 
 def paths(line: Filled) -> Iterator[str]:
-    """Yield every page, the question of one act, for they are put the same way, and what goes wrong."""
+    """Yield every page, one question (all are built alike), and error pages."""
     newest = str(line.newest())
     files = {"enter", "healthz", "stats_style", "stats_picture", "evidence"}
     for page in PAGES:
@@ -136,21 +136,21 @@ def tags(line: Filled) -> dict[int, list[str]]:
 
 
 def untagged(line: Filled) -> None:
-    """Take all tags and what was kept away, for the next volunteer."""
+    """Remove all tags and keepings, for the next test."""
     for command in (f"tag {each} {word} --remove" for each, words in tags(line).items() for word in words):
         assert line.run(*command.split()).exit_code == 0
     for row in line.db.all("SELECT id FROM contacts WHERE kept_at IS NOT NULL"):
         assert line.run("keep", str(row["id"]), "--undo").exit_code == 0
 
 
-# ---- a volunteer's day
+# ---- the day of a volunteer
 
 TO_TAG = ("apology", "insult", "threat", "other")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_day(visit: Visit, kind: str) -> None:
-    """One looks whether it answers, opens a contact, tags five reactions by thumb or by key, and pauses and resumes."""
+def test_a_volunteer_works_through_a_day(visit: Visit, kind: str) -> None:
+    """A volunteer reads whether the line answers, opens a contact, tags five reactions, pauses and resumes."""
     line = visit.line
     untagged(line)
     page = visit.open(kind=kind)
@@ -175,14 +175,14 @@ def test_a_day(visit: Visit, kind: str) -> None:
     for number, word in zip(reversed(REACTIONS), (*TO_TAG, "keep"), strict=False):
         page.locator(f'h2 a[href^="/contact/{number}#"]').wait_for()
         page.wait_for_load_state()  # with its style sheet
-        assert page.locator("kbd").first.is_visible() != is_phone  # a thumb has no keys
+        assert page.locator("kbd").first.is_visible() != is_phone  # a phone has no keys
         if is_phone:
             press(word.capitalize())
         else:
             page.keyboard.press(word[0])
     page.get_by_text("is kept, however old it becomes.").wait_for()
     kept = page.get_by_role("button", name="Kept")
-    kept.tap(force=True) if is_phone else page.keyboard.press("k")  # once more, where the button was: nothing is lost
+    kept.tap(force=True) if is_phone else page.keyboard.press("k")  # a second press does no harm
     assert tags(line) == dict(zip(reversed(REACTIONS), ([word] for word in TO_TAG), strict=False))
     assert line.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 1
 
@@ -200,8 +200,8 @@ TROLL = "+32479000001"
 EVENING = [f"+3247066{each:04}" for each in range(40)]
 
 
-def test_an_evening(windows: Windows, tmp_path: Path) -> None:
-    """A volunteer sorts forty reactions by as many taps; in between a threat comes, and others pause and sort."""
+def test_a_volunteer_sorts_an_evening(windows: Windows, tmp_path: Path) -> None:
+    """Forty reactions need forty taps, while a threat comes and other volunteers pause and sort."""
     line = Filled(tmp_path, alerts={"words": ["tue"]})
     with line.db, linked_desk(line.config) as link:
         for writer in (*EVENING, TROLL):
@@ -277,13 +277,13 @@ COVERED = """(place) => {
   const points = [0.1, 0.5, 0.9].map((part) => [left + part * width, top + part * height]);
   return points.filter(([x, y]) => !place.contains(document.elementFromPoint(x, y))).length;
 }"""
-"""Returns how many points of a place are out of sight, or below something else."""
+"""A script that counts the points of an element that are out of sight or covered."""
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (360, 740)])
 @pytest.mark.parametrize("language", ["fr", "nl"])
 def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, width: int, height: int) -> None:
-    """On a small phone nothing covers the text of a threat, nor the button that calls 112, nor whose thread it is."""
+    """On a small phone nothing covers the text of a threat, the 112 button, or the person's name."""
     line = Filled(tmp_path, language=language, alerts={"words": ["je te retrouverai"]})
     with line.db, linked_desk(line.config) as link:
         line.judge(line.text("Salut beauté, c’est Kevin, tu m’as donné ton num samedi"))
@@ -307,7 +307,7 @@ def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, w
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
-    """Everything that can be used is come by with Tab, is seen to be where one is, and obeys Enter."""
+    """Tab reaches every control with a visible focus, and Enter activates it."""
     page = visit.open()
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "To the content"
@@ -333,18 +333,18 @@ MARK = """(() => {
   all.forEach((each, number) => { each.dataset.number = number; });
   return all.length;
 })()"""
-"""Numbers what can be used on a page, and counts it."""
+"""A script that numbers the controls of a page and returns their count."""
 
 FOCUSED = """(() => {
   const focused = document.activeElement;
   const isSeen = focused === document.body || getComputedStyle(focused).outlineStyle !== "none";
   return ["number" in focused.dataset ? Number(focused.dataset.number) : null, isSeen];
 })()"""
-"""Tells the number of what has the focus, and whether one sees that it has it."""
+"""A script that returns the number of the focused control, and whether its focus is visible."""
 
 
-def test_nothing_renews_itself_that_cannot_be_stopped(visit: Visit) -> None:
-    """A page that is looked at takes in what is new, until it is told to stop; nothing there moves or plays."""
+def test_renewal_of_a_page_can_be_stopped(visit: Visit) -> None:
+    """A page shows new contacts by itself until its reader stops that; nothing on any page moves or plays."""
     line = visit.line
     page = visit.windows.new(**TABLE)
     page.clock.install()
@@ -373,28 +373,28 @@ def test_nothing_renews_itself_that_cannot_be_stopped(visit: Visit) -> None:
 
 
 SEEN_AS = ((320, "light", {}), (1280, "dark", {"runOnly": ["color-contrast"]}))
-"""How wide and how bright each page is looked at, and which rules of axe say something else there than before."""
+"""Widths and colour schemes of the check of each page, and the rules of axe with another result there."""
 
 
 VIOLATIONS = """async (rules) =>
   (await axe.run(rules)).violations.map((each) => `${each.id}: ${each.nodes[0].html}`)"""
-"""Returns what axe finds, each with the first place where it does."""
+"""A script that returns the findings of axe, each with its first element."""
 
 
-def test_everybody_can_read_every_page(visit: Visit) -> None:
-    """The tool axe finds nothing, by day and by night, on phones and at tables; nothing is wider than the screen."""
+def test_every_page_is_accessible(visit: Visit) -> None:
+    """Axe finds nothing in light and dark, on phones and large screens; no page is wider than its screen."""
     assert unreadable(visit, SEEN_AS) == []
 
 
 @pytest.mark.parametrize("language", ["fr", "nl"])
 def test_longer_words_fit_every_page(windows: Windows, language: str, tmp_path: Path) -> None:
-    """French and Dutch have longer words: axe finds nothing on a phone, and nothing is wider than it."""
+    """On a phone axe finds nothing in French or Dutch, whose words are longer, and no page is wider than the phone."""
     with visiting(windows, tmp_path, language=language) as visit:
         assert unreadable(visit, SEEN_AS[:1]) == []
 
 
 def unreadable(visit: Visit, seen_as: Iterable[tuple[int, Any, dict[str, Any]]]) -> list[str]:
-    """Return what axe finds on all pages, and which are wider than the screen."""
+    """Return the findings of axe on all pages, and the pages that are wider than the screen."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  only CI has it
 
     script, found = Axe().axe_script, []
@@ -414,7 +414,7 @@ def unreadable(visit: Visit, seen_as: Iterable[tuple[int, Any, dict[str, Any]]])
 
 
 def test_a_page_can_be_printed(visit: Visit) -> None:
-    """On paper stands what a page says, dark on white, and nothing that is to be pressed."""
+    """A printed page is dark on white, has all the words, and no buttons."""
     page = visit.open("/log")
     for path in ("/", "/log", f"/contact/{REACTIONS.start}", "/numbers", "/inbox", "/stats"):
         page.emulate_media(media="screen", color_scheme="dark")

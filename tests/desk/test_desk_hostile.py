@@ -1,4 +1,4 @@
-"""What the desk is sent by those who mean it ill: requests that are none, too large, too slow, too many, and forged."""
+"""Hostile requests to the desk: malformed, too large, too slow, too many, and forged."""
 
 import re
 import socket
@@ -19,15 +19,15 @@ from hotlined.desk.headers import HEADERS
 from hotlined.simulator import client as simulation
 
 LONG = "x" * 1600
-"""A text without a blank: eleven segments."""
+"""A text without a blank, eleven segments long."""
 SLOW = 110
-"""More than there are threads."""
+"""More than the desk has threads."""
 CROWD = 200
 
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give a line that was sent every hostile text, by a number and by hostile names, and a long one."""
+    """Give a line that got every hostile text, from a number and from hostile names, and a long one."""
     filled = Filled(tmp_path_factory.mktemp("line"))
     with filled.db:
         receive_all(filled)
@@ -43,7 +43,7 @@ def receive_all(filled: Filled) -> None:
 
 @pytest.fixture(scope="module")
 def desk(line: Filled) -> Iterator[Desk]:
-    """Give its desk; in its journal stands no traceback, no number and no text."""
+    """Give its desk; afterwards its journal must have no traceback, number or text."""
     with Desk(line.config) as desk:
         yield desk
         desk.end()
@@ -53,7 +53,7 @@ def desk(line: Filled) -> Iterator[Desk]:
 
 
 def connect(desk: Desk, seconds: float = PATIENCE_SECONDS) -> socket.socket:
-    """Return a connection to the desk that waits no longer than so many seconds."""
+    """Return a connection to the desk that times out after this many seconds."""
     channel = socket.socket(socket.AF_UNIX)
     channel.settimeout(seconds)
     channel.connect(str(desk.socket))
@@ -61,7 +61,7 @@ def connect(desk: Desk, seconds: float = PATIENCE_SECONDS) -> socket.socket:
 
 
 def sent(desk: Desk, octets: bytes) -> str:
-    """Send octets and return what comes back, until the desk closes the connection."""
+    """Send octets; return all that comes back until the desk closes the connection."""
     with connect(desk) as channel:
         channel.sendall(octets)
         channel.shutdown(socket.SHUT_WR)
@@ -69,7 +69,7 @@ def sent(desk: Desk, octets: bytes) -> str:
 
 
 def nothing_was_done(line: Filled) -> bool:
-    """Tell whether nobody decided anything; who looked at what is recorded, too."""
+    """Tell whether no decision and no look is recorded."""
     return line.db.one("SELECT 1 FROM events WHERE kind NOT LIKE 'look%'") is None
 
 
@@ -77,7 +77,7 @@ def nothing_was_done(line: Filled) -> bool:
 
 
 def paths(line: Filled) -> Iterator[str]:
-    """Yield every page of every contact, and what is asked and told of everybody who wrote."""
+    """Yield every page of every contact, and every question and error about every originator."""
     contacts = [row["id"] for row in line.db.all("SELECT id FROM contacts")]
     writers = line.db.all("SELECT originator, max(id) AS newest FROM contacts GROUP BY originator")
     for page in PAGES:
@@ -91,12 +91,12 @@ def paths(line: Filled) -> Iterator[str]:
 
 
 def test_no_page_obeys_a_text(desk: Desk, line: Filled) -> None:
-    """Whatever was received, and whoever's page it is: nothing in it is markup, a link, or turns its line around."""
+    """No page contains markup, a link or a bidi override of a received text."""
     obeys_no_text(desk, line)
 
 
 def test_no_page_obeys_a_text_in_french(tmp_path: Path) -> None:
-    """A translated sentence holds what is filled into it as the English one does."""
+    """A translated sentence escapes its values as the English one does."""
     line = Filled(tmp_path, language="fr")
     with line.db:
         receive_all(line)
@@ -106,7 +106,7 @@ def test_no_page_obeys_a_text_in_french(tmp_path: Path) -> None:
 
 
 def obeys_no_text(desk: Desk, line: Filled) -> None:
-    """Look at every page for what a text could have made of it."""
+    """Check that no text has become a part of any page's markup."""
     browser = desk.browser()
     for path in paths(line):
         page = browser.get(path)
@@ -116,8 +116,8 @@ def obeys_no_text(desk: Desk, line: Filled) -> None:
         assert not re.search(r'(href|src|action)="(?!/|#|data:,"|data:image)', page.body), path
 
 
-def test_a_text_without_a_blank_is_there_in_whole(desk: Desk) -> None:
-    """The longest text is shown at its place, its beginning in the log, and not as a part of an attribute."""
+def test_a_long_text_without_a_blank_is_shown_whole(desk: Desk) -> None:
+    """The longest text is shown whole on its page, its beginning in the log, and never within an attribute."""
     browser = desk.browser()
     row = f'<bdi class="text">{LONG[:199]}…</bdi>.*?href="(/contact/[0-9]*)#'
     found = re.search(row, browser.get("/log").body, re.DOTALL)
@@ -129,8 +129,8 @@ WORDS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\x1b[2J
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_what_is_asked_for_is_obeyed_as_little(desk: Desk, word: str) -> None:
-    """In a path, in each field of a form that asks, in one that nobody knows: it is shown escaped, or not at all."""
+def test_hostile_input_is_escaped(desk: Desk, word: str) -> None:
+    """Hostile text in a path, in a field of a form, or in an unknown field is shown escaped or not at all."""
     browser = desk.browser()
     asked = [f"/{quote(word)}", f"/act/block?{urlencode({'number': word})}", f"/static/{quote(word)}"]
     for page in PAGES:
@@ -147,15 +147,15 @@ def test_what_is_asked_for_is_obeyed_as_little(desk: Desk, word: str) -> None:
 @pytest.mark.parametrize(
     "more", ["_scheme=x", "endpoint=x", "_method=", "_anchor=%00", "_external=1&_scheme=http", "self=1", "values=1"]
 )
-def test_a_list_leads_on_by_what_it_knows(desk: Desk, more: str) -> None:
-    """What is in the address and is no filter goes into no link of the page."""
+def test_a_list_links_only_with_known_filters(desk: Desk, more: str) -> None:
+    """Unknown parameters of the address are not repeated in the links of the page."""
     plain = desk.browser().get("/log?before=5&search=a").body
 
     assert '<a class="button" href="/log?search=a">' in plain
     assert desk.browser().get(f"/log?before=5&search=a&{more}").body == plain
 
 
-# ---- requests that are none
+# ---- malformed requests
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_list_leads_on_by_what_it_knows(desk: Desk, more: str) -> None:
     ],
 )  # fmt: skip
 def test_a_path_leads_nowhere_else(desk: Desk, path: str) -> None:
-    """Nothing but pages and the files of the desk is served, and nobody is led to another host."""
+    """The desk serves only pages and its own files, and redirects to no other host."""
     answer = desk.browser().get(path)
 
     assert answer.status in ({200} if path.startswith(("/?", "/log?")) else {400, 403, 404, 308})
@@ -183,7 +183,7 @@ def test_a_path_leads_nowhere_else(desk: Desk, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT", "PATCH", "PROPFIND", "get"])
 def test_no_method_but_those_of_forms_does_anything(desk: Desk, line: Filled, method: str) -> None:
-    """What is asked for by another method is not done, nor told."""
+    """Other methods than GET and POST do nothing and show nothing."""
     answer = desk.browser().ask(method, "/act/block?number=0470123456", X_HTTP_Method_Override="POST")
 
     assert answer.status in {200, 400, 404, 405, 501}
@@ -208,8 +208,8 @@ NO_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", NO_REQUESTS)
-def test_what_is_no_request_is_refused(desk: Desk, line: Filled, name: str) -> None:
-    """It gets an error or no answer, shows nothing of the line, and the next visitor is served."""
+def test_malformed_requests_are_refused(desk: Desk, line: Filled, name: str) -> None:
+    """A malformed request gets an error or no answer, shows nothing of the line, and disturbs no other visitor."""
     answer = sent(desk, NO_REQUESTS[name].encode("latin-1"))
 
     assert not answer or re.match(r"HTTP/1\.[01] (400|403|404|405|501) ", answer), answer
@@ -218,13 +218,13 @@ def test_what_is_no_request_is_refused(desk: Desk, line: Filled, name: str) -> N
     assert desk.browser().get("/").status == 200
 
 
-def test_what_is_too_large_is_refused(desk: Desk, line: Filled) -> None:
-    """A form, its chunks, an address and headers have their ends, and none is waited for."""
+def test_oversized_requests_are_refused(desk: Desk, line: Filled) -> None:
+    """A form, its chunks, an address and headers have limits, and the desk does not wait for the rest."""
 
     def status(head: str) -> str:
-        """Return the status for a request of which no more than its head is ever sent."""
+        """Return the status of a request whose body is never sent."""
         with connect(desk) as channel:
-            with suppress(BrokenPipeError):  # it may have heard enough
+            with suppress(BrokenPipeError):  # the desk may have closed already
                 channel.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
             return channel.recv(65536).decode().split()[1]
 
@@ -241,7 +241,7 @@ def test_what_is_too_large_is_refused(desk: Desk, line: Filled) -> None:
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", "application/json", ""])
 def test_a_form_comes_as_forms_do(desk: Desk, line: Filled, kind: str) -> None:
-    """What another site can send without asking first, in another shape, is no form."""
+    """A form of another content type, which another site could send without asking first, is refused."""
     browser = desk.browser()
     fields = urlencode(browser.get("/act/block?number=0470123456").form("/act/block"))
 
@@ -252,7 +252,7 @@ def test_a_form_comes_as_forms_do(desk: Desk, line: Filled, kind: str) -> None:
 
 
 def test_the_token_does_not_work_in_an_address(desk: Desk, line: Filled) -> None:
-    """An address is kept in histories and logs: what stands there decides nothing."""
+    """A token in an address does nothing: addresses are kept in histories and logs."""
     browser = desk.browser()
     fields = urlencode(browser.get("/act/block?number=0470123456").form("/act/block"))
 
@@ -274,21 +274,21 @@ def test_the_token_does_not_work_in_an_address(desk: Desk, line: Filled) -> None
     ],
     ids=["nothing", "a line", "headers", "a form"],
 )
-def test_who_is_slow_keeps_nobody_waiting(desk: Desk, begun: str) -> None:
-    """However many begin what they do not end: their number has an end, and others are served meanwhile."""
+def test_slow_requests_delay_no_one_else(desk: Desk, begun: str) -> None:
+    """The number of unfinished requests is limited, and other visitors are served meanwhile."""
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(desk)) for _ in range(SLOW)]
         for channel in slow:
             channel.sendall(begun.encode())
         for _ in range(3):
-            with connect(desk, seconds=25.0) as visitor:  # sooner than any of them is given up
+            with connect(desk, seconds=25.0) as visitor:  # sooner than any of them is dropped
                 visitor.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert visitor.recv(65536).startswith(b"HTTP/1.1 503 ")
-        slow[-1].sendall(b"\r\n\r\n")  # who came last may go on
+        slow[-1].sendall(b"\r\n\r\n")  # the last one may go on
 
 
-def test_who_does_not_read_keeps_nobody_waiting(desk: Desk) -> None:
-    """Pages that nobody takes are kept, more of them than a socket holds, and others are served meanwhile."""
+def test_unread_answers_delay_no_one_else(desk: Desk) -> None:
+    """Visitors who do not read their pages, which fill their sockets, do not delay others."""
     with ExitStack() as stack:
         for _ in range(10):
             stack.enter_context(connect(desk)).sendall(b"GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8)
@@ -296,10 +296,10 @@ def test_who_does_not_read_keeps_nobody_waiting(desk: Desk) -> None:
 
 
 def test_a_crowd_beside_a_flood_loses_nothing(answering: Line) -> None:
-    """Two hundred ask at once while texts come in: each gets its page, no text is lost, and the daemon goes on."""
+    """Two hundred visitors at once, while texts arrive, all get their pages, and no text is lost."""
     line = answering
     with Desk(line.config) as desk:
-        assert desk.browser().get("/healthz").status == 200  # it is awake
+        assert desk.browser().get("/healthz").status == 200  # the desk is started
         statuses: list[int] = []
         crowd = [
             threading.Thread(target=lambda path=path: statuses.append(desk.browser().get(path).status))
@@ -315,7 +315,7 @@ def test_a_crowd_beside_a_flood_loses_nothing(answering: Line) -> None:
         desk.end()
 
         assert statuses == [200] * CROWD
-        assert desk.journal == ""  # neither do they fill the journal
+        assert desk.journal == ""  # nor does the crowd fill the journal
     assert line.status()["modem"]["state"] == "ready"
 
 

@@ -1,4 +1,4 @@
-"""The desk's pages: what each shows is what the command says, and each act is the command's decision."""
+"""The desk's pages: each shows what the command shows, and each act is the command's decision."""
 
 import hashlib
 import json
@@ -58,7 +58,7 @@ def fill(line: Filled) -> None:
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give a line that is looked at."""
+    """Give a line for tests that change nothing."""
     filled = Filled(tmp_path_factory.mktemp("line"))
     with filled.db:
         fill(filled)
@@ -67,7 +67,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 @pytest.fixture(scope="module")
 def browser(line: Filled) -> Iterator[Browser]:
-    """Give a browser at its desk; nothing fails there."""
+    """Give a browser at its desk, whose journal must stay empty of errors."""
     with Desk(line.config) as desk:
         yield desk.browser()
         desk.end()
@@ -76,7 +76,7 @@ def browser(line: Filled) -> Iterator[Browser]:
 
 @pytest.fixture
 def busy(tmp_path: Path) -> Iterator[tuple[Filled, Browser]]:
-    """Give a line that is decided about, and a browser at its desk."""
+    """Give a line for tests that decide something, and a browser at its desk."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
         fill(filled)
@@ -91,15 +91,15 @@ def shown(page: Answer) -> list[int]:
 
 
 def plain(text: str) -> str:
-    """Put the blanks of what a command prints together, as the words of a page have them."""
+    """Join the lines and blanks of a command's output, to compare it with a page's words."""
     return " ".join(text.split())
 
 
 # ---- the overview
 
 
-def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
-    """It says when the last contact came, what waits and what is spent; below are the last contacts."""
+def test_the_overview_shows_the_latest_contacts_and_waiting_answers(browser: Browser) -> None:
+    """The overview has the time of the last contact, what waits, what is spent, and the latest contacts."""
     page = browser.get("/")
 
     assert "The line does not answer. Its program is not running. Call the person who runs this line." in page.words
@@ -108,8 +108,8 @@ def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
     assert shown(page) == [10, 9, 8, 7, 6]
 
 
-def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Browser]) -> None:
-    """It says how many there are, as the inbox does, and nothing once each has its tag."""
+def test_the_overview_counts_untagged_reactions(busy: tuple[Filled, Browser]) -> None:
+    """The overview shows how many reactions want a tag, as the inbox does, and nothing once all have one."""
     line, browser = busy
     assert "1 reaction wants a tag" in browser.get("/").words
     (contact,) = review.queue(line.db)
@@ -122,8 +122,8 @@ def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Bro
     assert "a tag" not in browser.get("/").words
 
 
-def test_a_line_that_does_not_hear_itself_says_so_with_the_cure(tmp_path: Path) -> None:
-    """A text to itself that is lost stands under what is wrong, where volunteers look each day."""
+def test_a_lost_selftest_is_shown_with_its_cure(tmp_path: Path) -> None:
+    """A lost text of the line to itself is among the troubles on the overview."""
     line = Filled(tmp_path, line_number="+32460209399", alerts={"selftest": "7d"})
     with line.db, Desk(line.config) as desk:
         fill(line)
@@ -143,8 +143,8 @@ def test_a_line_that_does_not_hear_itself_says_so_with_the_cure(tmp_path: Path) 
     )
 
 
-def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open) -> None:
-    """A real daemon: answering, the contact of today, a text by hand; the pause asks first, and ends the same way."""
+def test_one_button_pauses_the_line(open_line: Open) -> None:
+    """With a real daemon the overview shows that the line answers; the pause asks first, and resuming works alike."""
     line = open_line(sim_size=10, me_size=0)
     line.start()
     line.wait_state("ready")
@@ -195,7 +195,7 @@ FILTERS: Mapping[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser, name: str) -> None:
-    """What a filter finds is what the command finds, the newest first."""
+    """Each filter of the page finds what the command finds, the newest first."""
     query, options = FILTERS[name]
     page = browser.get(f"/log?{urlencode(query, doseq=True)}")
 
@@ -205,16 +205,16 @@ def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser,
     assert ("Only contacts that fit the filter are shown." in page.words) == bool(query)
 
 
-def test_every_filter_is_among_them(line: Filled) -> None:
-    """The options of `log` that choose contacts are those that are tried above, and those of the form."""
+def test_every_filter_of_the_command_is_tried(line: Filled) -> None:
+    """The filters tried above are those of `log`, and those of the form."""
     listed = set(re.findall(r"--[a-z-]+", line.run("log", "--help").output))
     others = {"--follow", "--by-hand", "--json", "--csv", "--help"}
 
     assert listed - others == {option for _, options in FILTERS.values() for option in options if option[:2] == "--"}
 
 
-def test_the_form_keeps_what_was_filled_in(browser: Browser) -> None:
-    """Whoever filters sees by what, and can change it."""
+def test_the_form_keeps_its_values(browser: Browser) -> None:
+    """The form shows the filters in use, to be changed."""
     page = browser.get("/log?search=%22%3Cb%3E&states=queued&kept=1&number=0470").body
 
     assert 'name="search" value="&#34;&lt;b&gt;"' in page
@@ -224,12 +224,12 @@ def test_the_form_keeps_what_was_filled_in(browser: Browser) -> None:
 
 
 LOOKED_THROUGH = ["search=salut", "kinds=mms", "verdicts=suppress", "reasons=not_answerable", "number=PROXIMUS"]
-"""Filters that no index helps."""
+"""Filters without an index."""
 
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Browser]]:
-    """Give a line with two contacts that a hundred thousand are said to be between, and a browser at its desk."""
+    """Give a line with two contacts whose IDs are a hundred thousand apart, and a browser at its desk."""
     filled = Filled(tmp_path_factory.mktemp("long"))
     with filled.db, Desk(filled.config) as desk:
         first = filled.text("salut, le premier", sender="Proximus")
@@ -242,8 +242,8 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, B
 
 
 @pytest.mark.parametrize("query", LOOKED_THROUGH)
-def test_contacts_are_looked_through_from_the_newest_on(long: tuple[int, int, Browser], query: str) -> None:
-    """Without an index a filter looks through a hundred thousand contacts at a time, says so, and leads on."""
+def test_contacts_are_searched_from_the_newest(long: tuple[int, int, Browser], query: str) -> None:
+    """Without an index a filter searches a hundred thousand contacts at a time, says so, and offers to go on."""
     first, last, browser = long
     page = browser.get(f"/log?{query}")
     assert not shown(page)
@@ -257,8 +257,8 @@ def test_contacts_are_looked_through_from_the_newest_on(long: tuple[int, int, Br
 
 
 @pytest.mark.parametrize("query", ["search=salut&until=2026-02-01", "tag=threat", "kept=1", "until=2026-02-01"])
-def test_old_contacts_are_shown_at_once_where_an_index_finds_them(long: tuple[int, int, Browser], query: str) -> None:
-    """By tag, by being kept and by date nothing has to be looked through first, however old it is."""
+def test_indexed_filters_find_old_contacts_at_once(long: tuple[int, int, Browser], query: str) -> None:
+    """Filters by tag, keeping and date find contacts of any age at once."""
     first, _, browser = long
     page = browser.get(f"/log?{query}")
 
@@ -266,8 +266,8 @@ def test_old_contacts_are_shown_at_once_where_an_index_finds_them(long: tuple[in
     assert "older" not in page.words
 
 
-def test_a_search_that_finds_something_new_says_nothing_of_old_contacts(long: tuple[int, int, Browser]) -> None:
-    """What is found is shown; a link leads on."""
+def test_a_search_with_a_new_match_offers_older_contacts(long: tuple[int, int, Browser]) -> None:
+    """A search that finds a new contact shows it, with a link to go on."""
     _, last, browser = long
     page = browser.get("/log?search=bonjour")
 
@@ -276,8 +276,8 @@ def test_a_search_that_finds_something_new_says_nothing_of_old_contacts(long: tu
 
 
 @pytest.mark.parametrize("order", ["last", "contacts", "first"])
-def test_the_newest_contacts_tell_whom_the_numbers_list(long: tuple[int, int, Browser], order: str) -> None:
-    """Where there are more than a hundred thousand the page says so."""
+def test_the_list_of_numbers_is_of_the_newest_contacts(long: tuple[int, int, Browser], order: str) -> None:
+    """With more than a hundred thousand contacts the list has the numbers of the newest, and says so."""
     *_, browser = long
     page = browser.get(f"/numbers?sort={order}")
 
@@ -285,7 +285,7 @@ def test_the_newest_contacts_tell_whom_the_numbers_list(long: tuple[int, int, Br
 
 
 def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:
-    """From page to page every contact is shown once, and the filter stays."""
+    """From page to page every contact is shown once, with the same filter."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
         ids = [filled.text(f"{'salut' if number % 2 else 'bonjour'} {number}") for number in range(MANY)]
@@ -303,7 +303,7 @@ def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:
 
 
 def looked(line: Filled, browser: Browser, contact_id: int) -> Answer:
-    """Look at a contact that somebody has looked at: that is an event of it, once in an hour."""
+    """Return the page of a contact after a look at it is recorded, once in an hour."""
     look = "SELECT 1 FROM events WHERE kind = 'look' AND contact_id = ?"
     browser.get(f"/contact/{contact_id}")
     wait_until(lambda: line.db.one(look, contact_id), "what is looked at is recorded")
@@ -311,8 +311,8 @@ def looked(line: Filled, browser: Browser, contact_id: int) -> Answer:
 
 
 @pytest.mark.parametrize("contact_id", range(1, 11))
-def test_a_contact_says_what_show_says(line: Filled, browser: Browser, contact_id: int) -> None:
-    """Every label and value of `show` stands on the page of the contact, and nothing else."""
+def test_a_contact_has_what_show_has(line: Filled, browser: Browser, contact_id: int) -> None:
+    """The page of a contact has every label and value of `show`, and no other."""
     page = looked(line, browser, contact_id)
     own = page.body.partition("of this person</summary>")[0]
     listed = re.findall(r"<div><dt>.*?</dt> <dd>.*?</dd></div>", own, re.DOTALL)
@@ -322,7 +322,7 @@ def test_a_contact_says_what_show_says(line: Filled, browser: Browser, contact_i
 
 
 def test_a_contact_is_a_timeline(line: Filled, browser: Browser) -> None:
-    """What came, why it is answered, each step of the answer, in the order of time; then what people did."""
+    """The page has the contact, its verdict and each step of its answer by time, then people's decisions."""
     timeline = steps(looked(line, browser, 10))
 
     assert [re.sub("at .* 22:..", "at 22:00", words) for _, words in timeline] == [
@@ -340,22 +340,22 @@ def test_a_contact_is_a_timeline(line: Filled, browser: Browser) -> None:
     assert len(times) == len(timeline) - 1
 
 
-def test_what_people_did_is_in_it(browser: Browser) -> None:
-    """Tags, what is kept, and a cancelled answer are told, each with who did it."""
+def test_decisions_are_in_the_timeline(browser: Browser) -> None:
+    """Tags, keepings and cancelled answers are shown, each with who decided."""
     assert ("Tagged apology by anna.") in [words for _, words in steps(browser.get("/contact/2"))]
     assert any(re.fullmatch(r"Kept by \S.*\.", words) for _, words in steps(browser.get("/contact/3")))
     assert steps(browser.get("/contact/5"))[-1][1] == "The answer is cancelled: the number is blocked."
 
 
 def steps(page: Answer) -> list[tuple[str, str]]:
-    """Return the steps of a contact: when, and in words."""
+    """Return the steps of a contact: time and words."""
     found = re.search(r'<ol class="timeline">(.*?)</ol>', page.body, re.DOTALL)
     assert found
     return re.findall(r"<li>(?:<time datetime=\"([^\"]*)\">[^<]*</time>\s*)?<span>(.*?)</span>", found[1])
 
 
 def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browser]) -> None:
-    """What a daemon would send now waits for one."""
+    """While no daemon runs, a due answer is shown as waiting for the daemon."""
     line, browser = busy
     line.db.connection.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
     paths = ("/log", "/contact/4", "/person/4")
@@ -368,8 +368,8 @@ def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browse
         assert "goes in a moment" in browser.get(path).words, path
 
 
-def test_a_contact_that_there_is_not(browser: Browser) -> None:
-    """It is no page, and no bug."""
+def test_an_unknown_contact_is_not_found(browser: Browser) -> None:
+    """An unknown contact is an error page, not a bug."""
     for path in ("/contact/99", "/person/99", "/contact/x", "/contact/0", f"/contact/{2**63}", f"/person/{10**30}"):
         assert browser.get(path).status == 404
     assert "There is no contact 99." in browser.get("/contact/99").words
@@ -379,13 +379,13 @@ def test_a_contact_that_there_is_not(browser: Browser) -> None:
 
 
 def sides(page: Answer) -> list[str]:
-    """Return who each item of a conversation is from, in its order."""
+    """Return the sides of a conversation's items, in order."""
     items = re.findall(r'<li class="(bubble ours|bubble|between)', page.body)
     return [{"bubble": "theirs", "bubble ours": "ours"}.get(each, each) for each in items]
 
 
 def test_a_person_is_a_conversation(busy: tuple[Filled, Browser]) -> None:
-    """His texts, our answers with what became of them, what people decided, by time; a contact is its place in it."""
+    """A person's texts, our answers and people's decisions are shown by time; a contact is a place among them."""
     line, browser = busy
     decisions.block(line.db, KEVIN, "anna", line.now())
     page = browser.get("/person/1")
@@ -398,8 +398,8 @@ def test_a_person_is_a_conversation(busy: tuple[Filled, Browser]) -> None:
     assert '<li class="bubble here" id="t2"' in here.body
 
 
-def test_an_old_contact_has_its_place(tmp_path: Path) -> None:
-    """The newest thirty contacts are shown, older ones behind a link, and one that is older at the end of its page."""
+def test_an_old_contact_has_its_place_in_the_conversation(tmp_path: Path) -> None:
+    """The newest thirty contacts are shown, older ones are behind a link, an older one asked for ends its page."""
     line = Filled(tmp_path)
     with line.db, Desk(line.config) as desk:
         ids = [line.text(f"numéro {number}") for number in range(70)]
@@ -415,8 +415,8 @@ def test_an_old_contact_has_its_place(tmp_path: Path) -> None:
         assert f'rel="next" href="/person/{ids[-1]}#t{ids[-1]}"' in old.body
 
 
-def test_the_evidence_is_a_zip_with_its_sum_in_its_name(busy: tuple[Filled, Browser], tmp_path: Path) -> None:
-    """Its act keeps everything and leads to the file; before that, and without a number, there is none."""
+def test_the_evidence_is_a_zip_named_by_its_sum(busy: tuple[Filled, Browser], tmp_path: Path) -> None:
+    """The act keeps all contacts and leads to the file; there is none before it, or without a number."""
     line, browser = busy
     assert browser.get("/evidence/4").headers["Location"] == "/act/evidence?contact_id=4"
     assert browser.get("/evidence/9").status == 404
@@ -439,7 +439,7 @@ def test_the_evidence_is_a_zip_with_its_sum_in_its_name(busy: tuple[Filled, Brow
 
 @pytest.mark.parametrize("order", ["last", "contacts", "first"])
 def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, order: str) -> None:
-    """The same, in the same order, the last of the command first; each leads to its person."""
+    """The page has the command's numbers, its last one first; each leads to its person."""
     page = browser.get(f"/numbers?sort={order}")
     listed = [json.loads(each) for each in line.run("numbers", "--json", "--sort", order).stdout.splitlines()][::-1]
     rows = re.findall(r"<li><p(.*?)</li>", page.body, re.DOTALL)
@@ -455,8 +455,8 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
 
 
 @pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("stop", "--opted-out")])
-def test_those_whom_the_line_refuses_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
-    """By whom and since when, as the command has it; the page of all leads there."""
+def test_refused_numbers_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
+    """The page lists refused numbers, by whom and since when, as the command does; the page of all links to it."""
     line, browser = busy
     with line.db.transaction():
         decisions.opt_out(line.db, LEA, line.now())
@@ -472,11 +472,11 @@ def test_those_whom_the_line_refuses_are_a_list(busy: tuple[Filled, Browser], on
 
 
 @pytest.mark.parametrize("path", ["/person/1", "/person?number=0470/12.34.56"])
-def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: str) -> None:
-    """By a contact of it or in any spelling: everything that `show` says, and its contacts."""
+def test_a_person_has_what_show_has(line: Filled, browser: Browser, path: str) -> None:
+    """The page of a person, by contact or number, has everything that `show` has, and the contacts."""
     page = browser.get(path)
     head, _, _ = line.run("show", KEVIN).stdout.partition("\n\n")
-    # how long it takes until the next answer changes from one look to the next
+    # the time until the next answer differs between the two calls
     said = [plain(each) for each in head.splitlines() if "next answer" not in each]
 
     assert len(said) > 4
@@ -485,8 +485,8 @@ def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: st
     assert shown(page) == [1, 2, 3]
 
 
-def test_an_opt_out_is_lifted_at_the_shell_alone(busy: tuple[Filled, Browser]) -> None:
-    """The desk has no button for it: it names the command."""
+def test_an_opt_out_is_lifted_only_at_the_shell(busy: tuple[Filled, Browser]) -> None:
+    """The desk names the command for it and has no button."""
     line, browser = busy
     assert "--opted-out" not in browser.get(f"/person?number={KEVIN}").words
     with line.db.transaction():
@@ -497,8 +497,8 @@ def test_an_opt_out_is_lifted_at_the_shell_alone(busy: tuple[Filled, Browser]) -
     assert set(re.findall(r"/act/(\w+)", page.body)) == {"block", "evidence"}
 
 
-def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> None:
-    """Nobody can tell those apart: the page leads to all of them."""
+def test_withheld_numbers_are_searched_in_the_log(browser: Browser) -> None:
+    """Withheld numbers cannot be told apart: the page leads to all their contacts."""
     page = browser.get("/person/9")
 
     assert (page.status, page.headers["Location"]) == (302, "/log?number=withheld")
@@ -512,8 +512,8 @@ NONSENSE = """
 
 
 @pytest.mark.parametrize("path", NONSENSE.split())
-def test_what_makes_no_sense_is_refused_with_what_to_write(browser: Browser, path: str) -> None:
-    """It is a page that says what is wrong."""
+def test_an_absurd_input_is_refused_with_advice(browser: Browser, path: str) -> None:
+    """An input without sense gets a page that explains what to write."""
     answer = browser.get(path)
 
     assert answer.status == 400
@@ -524,12 +524,12 @@ def test_what_makes_no_sense_is_refused_with_what_to_write(browser: Browser, pat
 
 
 def at(page: Answer) -> int:
-    """Return the contact that the inbox shows."""
+    """Return the ID of the contact that the inbox shows."""
     return int(page.form("/act/skip")["contact_id"])
 
 
 def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
-    """A tag leads to the next reaction and can be undone; what is kept wants its tag still; a text is skipped."""
+    """A tag leads to the next reaction and can be undone; a kept one still wants its tag; a text can be skipped."""
     line, browser = busy
     line.judge(line.text("Pardon"))
     page = browser.get("/inbox")
@@ -549,7 +549,7 @@ def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
     again = browser.get("/inbox?here=11")
     assert at(again) == 11
     newer = line.text("Et alors ?")
-    assert at(browser.get("/inbox?here=11")) == 11  # who is at a text stays there
+    assert at(browser.get("/inbox?here=11")) == 11  # an open text stays
     assert at(browser.get("/inbox")) == newer
     follow(browser, press(browser, again, "/act/tag", 0))
     assert at(browser.get("/inbox?here=11")) == newer
@@ -559,15 +559,15 @@ def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
     assert [contact["tags"] for contact in line.log("--number", KEVIN)][-2:] == [["apology"], ["other"]]
 
 
-def test_a_reaction_stands_behind_what_went_before(busy: tuple[Filled, Browser]) -> None:
-    """Who sorts it sees the text that was answered, and the answer."""
+def test_a_reaction_follows_the_conversation_before_it(busy: tuple[Filled, Browser]) -> None:
+    """The inbox shows the answered text and the answer before the reaction."""
     _, browser = busy
     page = browser.get("/inbox")
     assert re.search("Salut beauté 😍 .*Non, c'est non.* sent 22:0.* Je sais où tu habites", page.words)
 
 
-def test_what_somebody_sorted_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) -> None:
-    """A form has what was shown: the next page says who was first, and with what; nothing is changed."""
+def test_a_tag_given_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) -> None:
+    """A form contains the tags shown: if another person was first, the next page names that, and nothing changes."""
     line, browser = busy
     page = browser.get("/inbox")
     contact = at(page)
@@ -583,7 +583,7 @@ def test_what_somebody_sorted_meanwhile_is_not_overwritten(busy: tuple[Filled, B
 
 
 def test_a_reload_repeats_nothing(busy: tuple[Filled, Browser]) -> None:
-    """An act ends in a redirect; its sentence is for the one who acted, and an invented sign shows none."""
+    """An act ends in a redirect; its sentence is shown only with a valid token."""
     line, browser = busy
     done = press(browser, browser.get("/contact/4"), "/act/keep", 0)
     where = done.headers["Location"]
@@ -596,8 +596,8 @@ def test_a_reload_repeats_nothing(busy: tuple[Filled, Browser]) -> None:
     assert 'role="status"' not in browser.get("/contact/4?said=invented").body
 
 
-def test_what_is_kept_is_lost_by_no_key(busy: tuple[Filled, Browser]) -> None:
-    """In the inbox nothing is in the place of the button that keeps; to end it is a question on the contact's page."""
+def test_no_key_ends_a_keeping(busy: tuple[Filled, Browser]) -> None:
+    """In the inbox the keep button is disabled for a kept contact; the contact's page asks before a keeping ends."""
     line, browser = busy
     page = browser.get("/inbox")
     assert at(page) == 3
@@ -613,7 +613,7 @@ def test_what_is_kept_is_lost_by_no_key(busy: tuple[Filled, Browser]) -> None:
 
 
 def test_an_inbox_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
-    """As with `review --all`, every text without a tag comes, but the newest first, and calls do not."""
+    """An inbox of every text has the untagged ones, the newest first and without calls, as `review --all`."""
     line, browser = busy
     page, seen = browser.get("/inbox?all=1"), list[int]()
     while (found := int(page.form("/act/keep")["contact_id"]) if "/act/keep" in page.body else 3) not in seen:
@@ -623,8 +623,8 @@ def test_an_inbox_of_every_text_has_first_contacts(busy: tuple[Filled, Browser])
     assert seen == [*review.queue(line.db, every=True)] == [10, 7, 6, 5, 4, 3, 1]
 
 
-def test_an_inbox_of_every_text_comes_back_to_the_text_that_is_in_hand(busy: tuple[Filled, Browser]) -> None:
-    """A tag leads to the text before it, and can be undone; what is kept wants its tag still."""
+def test_an_inbox_of_every_text_keeps_its_place(busy: tuple[Filled, Browser]) -> None:
+    """A tag leads to the text before it and can be undone; a kept text still wants its tag."""
     _, browser = busy
     kept = follow(browser, press(browser, browser.get("/inbox?all=1"), "/act/keep", 0))
     assert (at(kept), "Contact 10 is kept" in kept.words) == (10, True)
@@ -633,8 +633,8 @@ def test_an_inbox_of_every_text_comes_back_to_the_text_that_is_in_hand(busy: tup
     assert at(follow(browser, press(browser, tagged, "/act/untag", 0))) == 10
 
 
-def test_what_an_act_says_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Browser]) -> None:
-    """Who keeps a contact by its question is told in words, and finds the way back on its page."""
+def test_an_act_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Browser]) -> None:
+    """The sentence after an act has no option in it; the contact's page has the way back."""
     _, browser = busy
     done = browser.act("/act/keep?contact_id=4")
 
@@ -645,14 +645,14 @@ def test_what_an_act_says_at_the_desk_names_no_option_of_a_command(busy: tuple[F
 
 
 def press(browser: Browser, page: Answer, action: str, number: int) -> Answer:
-    """Press the button of one of the forms of a page that post to a path."""
+    """Press the button of one of the page's forms that post to a path."""
     forms = re.findall(rf'<form [^>]*method="post" action="{action}">(.*?)</form>', page.body, re.DOTALL)
     fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', forms[number])
     return browser.post(action, dict(fields))
 
 
 def follow(browser: Browser, answer: Answer) -> Answer:
-    """Go where an act leads on."""
+    """Follow the redirect of an act."""
     assert answer.status == 303, answer.words
     return browser.get(answer.headers["Location"])
 
@@ -667,10 +667,10 @@ def follow(browser: Browser, answer: Answer) -> Answer:
      ("since=2026-11-24&by=hour", ["--since", "2026-11-24", "--by", "hour"])],
 )  # fmt: skip
 def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query: str, options: list[str]) -> None:
-    """The same figures, sentences and tables for the period that is asked for, and no number."""
+    """The page has the figures, sentences and tables of `stats` for the chosen period, and no number."""
     page = browser.get(f"/stats?{query}")
     written = line.run("stats", "--html", "-", *options).stdout
-    minute = re.compile(r"\d+:\d\d")  # the period ends now
+    minute = re.compile(r"\d+:\d\d")  # the period ends at the present minute
 
     def tables(body: str) -> list[str]:
         return re.findall(r"<(?:dl class=\"tiles\"|table).*?</(?:dl|table)>", body, re.DOTALL)
@@ -687,8 +687,8 @@ def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query
     assert browser.get("/stats.css").headers["Content-Type"].startswith("text/css")
 
 
-def test_a_drawing_is_a_picture_for_the_press(browser: Browser) -> None:
-    """The page leads to each drawing alone, of the same period: well-formed, with its own colours, naming nobody."""
+def test_a_drawing_can_be_downloaded(browser: Browser) -> None:
+    """The page links to each drawing of the period: a well-formed SVG with its own colours and without names."""
     page = browser.get("/stats?since=2026-11-24&until=2026-11-24")
     pictures = re.findall('<a class="picture" href="([^"]*)"', page.body)
     assert len(pictures) == page.body.count("<svg role")
@@ -719,11 +719,11 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str | None]] = {
     "tell": ({"contact_id": 3}, "The admin is told of contact 3 within five minutes.", None),
     "evidence": ({"contact_id": 4}, "1 contact is kept. The file is personal data", None),
 }
-"""For each act what it takes, what is said, and the word of its event."""
+"""For each act: its parameters, its sentence, and the kind of its event."""
 
 
-def test_every_act_asks_and_is_recorded_with_the_name(busy: tuple[Filled, Browser]) -> None:
-    """Asked for it is a question that changes nothing; posted it is done, said, and in the events with the name."""
+def test_every_act_asks_and_is_recorded_with_the_persons_name(busy: tuple[Filled, Browser]) -> None:
+    """A GET is a question that changes nothing; a POST decides, says so, and records the person's name."""
     line, browser = busy
     assert ACTED.keys() == {act.verb for act in ACTS}
     for verb, (fields, words, word) in ACTED.items():
@@ -741,7 +741,7 @@ def test_every_act_asks_and_is_recorded_with_the_name(busy: tuple[Filled, Browse
 
 
 def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
-    """Tags and what is kept are seen there at once, without a page between."""
+    """After an act the contact's page is shown at once, with the new tag or keeping."""
     line, browser = busy
     page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 1))
     assert "#insult" in page.words
@@ -759,8 +759,8 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     assert line.log("--tag", "bla-bla")[0]["id"] == 4
 
 
-def test_what_was_decided_about_a_number_is_not_undone_by_sending_again(busy: tuple[Filled, Browser]) -> None:
-    """Who is blocked gets nothing by a button on an old contact; a name that contacted the line is blocked as well."""
+def test_sending_again_does_not_undo_a_block(busy: tuple[Filled, Browser]) -> None:
+    """Sending an old answer again to a blocked number is refused; a name can be blocked as well."""
     line, browser = busy
     number = next(each["originator"] for each in line.log() if each["id"] == 10)
     assert "is blocked." in browser.act(f"/act/block?{urlencode({'number': number})}").words
@@ -770,8 +770,8 @@ def test_what_was_decided_about_a_number_is_not_undone_by_sending_again(busy: tu
     assert "Proximus is blocked." in browser.act("/act/block?number=Proximus").words
 
 
-def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:
-    """What the command refuses is refused with the same words."""
+def test_an_act_that_is_too_late_is_refused_with_the_reason(busy: tuple[Filled, Browser]) -> None:
+    """An act is refused with the words of the command."""
     _, browser = busy
     for path, words in (
         ("/act/cancel?contact_id=10", "The answer to contact 10 may have left."),
@@ -783,8 +783,8 @@ def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:
     assert "There is no contact 99." in browser.act("/act/tag?contact_id=99&word=x").words
 
 
-def test_an_answer_that_never_had_a_text_is_not_sent_again_without_one(tmp_path: Path) -> None:
-    """The page says what the command says, and the overview names the file."""
+def test_an_answer_without_a_text_is_not_sent_again(tmp_path: Path) -> None:
+    """The page refuses it as the command does, and the overview names the empty file."""
     (tmp_path / "main.txt").touch()
     line = Filled(tmp_path, answer={"text_file": "main.txt"})
     with line.db, Desk(line.config) as desk:
@@ -801,8 +801,8 @@ def test_an_answer_that_never_had_a_text_is_not_sent_again_without_one(tmp_path:
 OF_A_PERSON = {"block", "evidence"}
 
 
-def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) -> None:
-    """A contact offers what its answer allows, a person what is not decided about it yet."""
+def test_a_page_has_the_buttons_of_the_possible_acts(browser: Browser) -> None:
+    """A contact offers the acts that its answer allows, a person those that are not yet decided."""
 
     def offered(path: str) -> set[str]:
         return set(re.findall(r'action="/act/([a-z_]+)"', browser.get(path).body))
@@ -817,8 +817,8 @@ def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) ->
     assert offered("/") == {"pause"}
 
 
-def test_acts_need_the_roles_that_are_promised() -> None:
-    """Figures see no text; readers decide nothing; volunteers tag and keep; whom the line answers is for admins."""
+def test_acts_need_the_promised_roles() -> None:
+    """Figures see no text; readers decide nothing; volunteers tag and keep; blocks and answers are for admins."""
     needs = {name: needed for name, needed in NEEDS.items() if needed}
     volunteers = {"act_tag", "act_untag", "act_keep", "act_skip", "act_tell", "inbox"}
     readers = {"log", "by_hand", "contact", "numbers", "person", "person_of"}
@@ -836,27 +836,27 @@ def test_acts_need_the_roles_that_are_promised() -> None:
 
 @dataclass
 class AnyDoor:
-    """A door through which somebody with a role comes."""
+    """A door whose visitors have a given role."""
 
     role: Role
     by_proxy: bool = False
 
     def visitor(self, request: Request) -> Visitor:
-        """Return who that is."""
+        """Return that visitor."""
         del request
         return Visitor("anna", self.role, self.by_proxy)
 
 
 @pytest.fixture(scope="module")
 def doored(line: Filled) -> tuple[Flask, AnyDoor]:
-    """Give the desk's application and its door: what is compiled of its pages stays with it."""
+    """Give the desk's application and its door; its compiled templates are shared."""
     door = AnyDoor(Role.FIGURES)
     return make(load(line.config), b"", Looks()), door
 
 
 @pytest.mark.parametrize("role", Role)
-def test_each_role_sees_on_a_page_what_it_may(doored: tuple[Flask, AnyDoor], role: Role) -> None:
-    """Figures see no number and no text anywhere; a page offers the acts that its visitor may take, and no others."""
+def test_each_role_sees_its_own_part_of_a_page(doored: tuple[Flask, AnyDoor], role: Role) -> None:
+    """The role of figures sees no number or text anywhere; each role is offered only its own acts."""
     app, door = doored
     door.role = role
     client = app.test_client()
@@ -889,14 +889,14 @@ STATES: Mapping[str, Callable[[Filled], object]] = {
         if state is not ModemState.READY
     },
 }
-"""What may be so with a line, by a name."""
+"""Conditions of a line, by name."""
 MOODS = {"answers": Mood.ANSWERS, "paused": Mood.PAUSED, ModemState.STARTING: Mood.LATER}
 COMMAND = re.compile(r"hotlined |sudo|systemctl|journalctl|\b(answer|web|alerts|modem|limits|numbers|credit)\.[a-z_]+")
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_who_has_no_terminal_reads_of_no_command(tmp_path: Path, name: str) -> None:
-    """Whatever is wrong stands in the band, with its colour, in plain words and with whom to call; no page has more."""
+def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) -> None:
+    """Any trouble is in the band, with its colour, in plain words, and with whom to call; other pages have no more."""
     people = {"people": {"anna": "volunteer"}, "ask": "Rosa, 0470 12 34 56"}
     line = Filled(tmp_path, web=people, alerts={"words": ["tue"]})
     with line.db:
@@ -937,11 +937,11 @@ def test_who_has_no_terminal_reads_of_no_command(tmp_path: Path, name: str) -> N
         for trouble in re.findall("<li><strong>(.*?)</strong>", found["/"]):
             assert trouble not in told[0]
             assert "Paused by" not in trouble
-        assert "Tell the admin" not in found["/inbox"]  # it would reach nobody
+        assert "Tell the admin" not in found["/inbox"]  # it would reach no admin
 
 
-def test_a_window_that_is_full_says_until_when(tmp_path: Path) -> None:
-    """The band says what is used up, and when there is room again."""
+def test_a_full_window_is_shown_with_its_end(tmp_path: Path) -> None:
+    """The band says which budget is used up, and when there is room again."""
     line = Filled(tmp_path, limits={"segments": {"hour": 2, "day": 9, "month": 9}})
     with line.db, Desk(line.config) as desk:
         line.judge(line.text())
@@ -960,7 +960,7 @@ LOOKS = ["/", "/log", "/log?tag=other", "/by-hand", "/contact/1", "/contact/2", 
 
 
 class Structure(HTMLParser):
-    """What a screen reader goes by: landmarks, headings, labels, table headers, ids."""
+    """The structure that a screen reader uses: landmarks, headings, labels, table headers, IDs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -990,8 +990,8 @@ class Structure(HTMLParser):
 
 
 @pytest.mark.parametrize("path", LOOKS)
-def test_a_page_has_what_a_screen_reader_goes_by(browser: Browser, path: str) -> None:
-    """One main part and one first heading, a title, names for what is filled in, headers of tables, no id twice."""
+def test_every_page_has_structure_for_a_screen_reader(browser: Browser, path: str) -> None:
+    """One main part, one h1, a title, labels of fields, headers of tables, and unique IDs."""
     page = browser.get(path)
     seen = Structure()
     seen.feed(page.body)
@@ -1006,8 +1006,8 @@ def test_a_page_has_what_a_screen_reader_goes_by(browser: Browser, path: str) ->
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_every_page_is_among_them() -> None:
-    """A new page is looked at, too."""
+def test_every_page_is_checked() -> None:
+    """A new page is among the checked ones."""
     paths = {each.partition("?")[0] for each in LOOKS}
     files = ("/act/", "/person", "/stats.css", "/stats/", "/evidence")
     shows = {page.path for page in PAGES if page.needs and not page.path.startswith(files)}
@@ -1021,12 +1021,12 @@ SHEETS = ("/static/desk.css", "/stats.css")
 RULE = re.compile(r"([^{}@]+)\{([^{}]*)\}")
 COLOURS = re.compile(r"(?:^|;)\s*(?:color|background|fill|stroke|border(?!-(?:radius|collapse))[a-z-]*)\s*:")
 VOID = {"meta", "link", "input", "br"}
-"""What has no end."""
+"""Elements without an end tag."""
 
 
 @dataclass
 class Element:
-    """An element of a page: its classes and attributes, what stands in it, and what it stands in."""
+    """An element of a page: its classes, attributes, contents and parent."""
 
     tag: str
     attributes: Mapping[str, str]
@@ -1035,18 +1035,18 @@ class Element:
 
     @property
     def classes(self) -> set[str]:
-        """Name its classes."""
+        """Return its classes."""
         return set(self.attributes.get("class", "").split())
 
     @property
     def words(self) -> str:
-        """What it says: its text, and the title of a shape."""
+        """Return its text, and the title of a shape."""
         if self.attributes.get("aria-hidden"):
             return ""
         return " ".join(part.strip() if isinstance(part, str) else part.words for part in self.parts).strip()
 
     def every(self) -> "Iterator[Element]":
-        """Yield it, and all that stands in it."""
+        """Yield it and all its descendants."""
         yield self
         for part in self.parts:
             if isinstance(part, Element):
@@ -1054,7 +1054,7 @@ class Element:
 
 
 class Tree(HTMLParser):
-    """A page as its elements."""
+    """A page as a tree of elements."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -1092,7 +1092,7 @@ def coloured_classes(browser: Browser) -> set[str]:
 
 
 def says_nothing(element: Element, key: Mapping[str, str]) -> bool:
-    """Tell whether a coloured element has neither words, nor words that stand for it."""
+    """Tell whether a coloured element has no words, neither in it nor beside it nor in the key of its drawing."""
     if element.tag == "rect":
         around = next((each for each in ancestors(element) if each.tag in {"g", "svg"} and each.words), None)
         return not element.words and (around is None or (around.tag == "svg" and bool(key)))
@@ -1101,14 +1101,14 @@ def says_nothing(element: Element, key: Mapping[str, str]) -> bool:
 
 
 def ancestors(element: Element) -> Iterator[Element]:
-    """Yield what an element stands in, the nearest first."""
+    """Yield the ancestors of an element, the nearest first."""
     while element.inside:
         element = element.inside
         yield element
 
 
-def test_no_colour_alone_says_anything(browser: Browser, line: Filled) -> None:
-    """What has a colour has words that say the same; colours of one drawing have a key, each with a word of its own."""
+def test_no_meaning_is_in_colour_alone(browser: Browser, line: Filled) -> None:
+    """Each coloured element has words with the same meaning; the colours of a drawing have a key with their words."""
     coloured = coloured_classes(browser)
     assert {"mark", "a", "b", "c", "d", "e", "f", "none", "tag", "alarm"} - coloured == {"tag"}
     for path in every_page(line):
@@ -1123,13 +1123,13 @@ def test_no_colour_alone_says_anything(browser: Browser, line: Filled) -> None:
                 assert not [shape.attributes for shape in shapes if says_nothing(shape, key)], path
             elif element.attributes.get("aria-hidden"):
                 assert element.inside, path
-                assert element.inside.words, path  # a sign stands beside its words
-            elif element.classes & coloured and element.tag not in {"rect", "line"}:  # an axis says nothing
+                assert element.inside.words, path  # a sign is beside its words
+            elif element.classes & coloured and element.tag not in {"rect", "line"}:  # an axis has no meaning
                 assert not says_nothing(element, {}), (path, element.tag, element.attributes)
 
 
 def every_page(line: Filled) -> Iterator[str]:
-    """Yield every page, of a contact that has a tag and of the newest, and each question."""
+    """Yield every page, that of a tagged contact and of the newest one, and each question."""
     query = urlencode({"contact_id": 3, "number": KEVIN, "word": "other"})
     for page in PAGES:
         if "GET" in page.methods and page.name not in {"enter", "healthz", "stats_style", "stats_picture", "evidence"}:

@@ -1,4 +1,4 @@
-"""Who comes in at the desk, and what each may: members, people behind a proxy, the desk's own user."""
+"""Visitors of the desk and their rights: members, people behind a proxy, the desk's own user."""
 
 import json
 import os
@@ -32,7 +32,7 @@ PEOPLE = {role.value: role.value for role in Role} | {
     "anna": "reader",
     "stranger": "admin",
 }
-"""Who may come through a proxy: somebody for each role, and two who are called like users of the machine."""
+"""The people of the proxy: one for each role, and two with names of users of the machine."""
 
 ASK = """
 import json, socket, sys
@@ -49,12 +49,12 @@ with socket.socket(socket.AF_UNIX) as channel:
     channel.sendall(f"GET {sys.argv[2]} HTTP/1.0\\r\\nHost: localhost\\r\\n{headers}\\r\\n".encode())
     print(channel.makefile(newline="\\n").read().split()[1])
 """
-"""Asks for a page with headers, and prints the status."""
+"""A program that asks for a page with headers, and prints the status."""
 
 
 @dataclass
 class House:
-    """A line as an installation has it: its own user, a desk of another, a configuration of root's."""
+    """A line as installed: its own user, another user for its desk, and root's configuration."""
 
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
@@ -62,17 +62,17 @@ class House:
 
     @property
     def config(self) -> Path:
-        """The configuration, root's."""
+        """Return the path of the configuration, which is root's."""
         return self.folder / "main.yaml"
 
     @property
     def database(self) -> Path:
-        """The database, of the line's user."""
+        """Return the path of the database, which is the line's user's."""
         return self.folder / "state/hotlined.db"
 
     @property
     def lists(self) -> Lists:
-        """The users and groups of the system, as the programs find them."""
+        """Return the users and groups that the programs find."""
         return Lists(self.folder)
 
     def configure(self, **web: Any) -> None:
@@ -97,14 +97,14 @@ class House:
         assert "Traceback" not in desk.journal
 
     def events(self, kind: str) -> list[str]:
-        """Return who did what is written down of a kind."""
+        """Return who did what is recorded as events of a kind."""
         with closing(sqlite3.connect(self.database)) as db:
             return [who for (who,) in db.execute("SELECT who FROM events WHERE kind = ? ORDER BY id", (kind,))]
 
 
 @contextmanager
 def made_house() -> Iterator[House]:
-    """Give a line with a contact, whose answer waits."""
+    """Make a line with one contact, whose answer waits."""
     folder = Path(tempfile.mkdtemp(prefix="hotlined-house-"))
     folder.chmod(0o755)
     for name in ("state", "run", "run-control", "door", "memory"):
@@ -129,14 +129,14 @@ def made_house() -> Iterator[House]:
 
 @pytest.fixture
 def house() -> Iterator[House]:
-    """Give a line with a contact, whose answer waits."""
+    """Give a line with one contact, whose answer waits."""
     with made_house() as house:
         yield house
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[House]:
-    """Give such a line, whose control program runs, to all who change nothing there."""
+    """Give such a line with a running control program, shared by tests that change nothing."""
     with made_house() as house:
         house.control()
         yield house
@@ -153,8 +153,8 @@ def open_desk(shared: House) -> Iterator[Desk]:
 
 
 @needs_root
-def test_who_comes_through_a_proxy_is_whom_it_names(house: House) -> None:
-    """What she looks at and decides is recorded under the name that the proxy gives; the page says who she is."""
+def test_a_visitor_through_the_proxy_has_the_name_it_gives(house: House) -> None:
+    """Looks and decisions are recorded under the proxy's name, and each page shows it."""
     house.control()
     with house.desk() as desk:
         browser = desk.proxied("admin")
@@ -168,8 +168,8 @@ def test_who_comes_through_a_proxy_is_whom_it_names(house: House) -> None:
 
 
 @needs_root
-def test_nobody_behind_a_proxy_is_taken_for_a_user_of_the_machine(house: House) -> None:
-    """A name that the machine has, too, is written apart, and its forms are no forms of that user's."""
+def test_a_name_from_the_proxy_is_not_a_user_of_the_machine(house: House) -> None:
+    """A proxy's name that is also a user's is written differently, and has other tokens."""
     house.control()
     with house.desk() as desk:
         browser = desk.proxied("stranger")
@@ -182,8 +182,8 @@ def test_nobody_behind_a_proxy_is_taken_for_a_user_of_the_machine(house: House) 
 
 
 @needs_root
-def test_each_role_sees_what_it_may(house: House) -> None:
-    """Every page answers each role as its row says, and a form of whoever may not send it does nothing."""
+def test_each_role_sees_its_own_pages(house: House) -> None:
+    """Every page answers each role as its row says, and a form of another role does nothing."""
     house.control()
     with house.desk() as desk:
         form = desk.proxied("admin").get(f"/act/block?number={KEVIN[1:]}").form("/act/block")
@@ -201,8 +201,8 @@ def test_each_role_sees_what_it_may(house: House) -> None:
 
 
 @needs_root
-def test_who_is_not_among_the_people_reads_what_to_set(house: House) -> None:
-    """A name without a role sees nothing, not even whether the line is well, and hears whom to ask."""
+def test_a_name_without_a_role_is_told_whom_to_ask(house: House) -> None:
+    """A name without a role sees nothing, not even the health check, and reads whom to ask."""
     house.configure(ask="Anna, 0470 12 34 56")
     with house.desk() as desk:
         for path in ("/", "/log", "/none", "/healthz", "/static/desk.css"):
@@ -213,7 +213,7 @@ def test_who_is_not_among_the_people_reads_what_to_set(house: House) -> None:
 
 
 def said(*lines: str) -> str:
-    """Return lines of headers."""
+    """Return header lines."""
     return "".join(f"{line}\r\n" for line in lines)
 
 
@@ -238,8 +238,8 @@ def said(*lines: str) -> str:
         said("Tailscale-User-Login: admin", "Forwarded: for=127.0.0.1;by=admin", "Cookie: X-Remote-User=admin"),
     ],
 )  # fmt: skip
-def test_what_names_nobody_is_refused(shared: House, open_desk: Desk, headers: str) -> None:
-    """No name, two, one that is none, or one in another header, is a request that nobody has made."""
+def test_a_request_without_exactly_one_name_is_refused(shared: House, open_desk: Desk, headers: str) -> None:
+    """No name, two names, an invalid one, or one in another header is refused and does nothing."""
     done = LINE.call(GET, str(open_desk.proxies), "/log", headers.replace("\0", "NUL"))
 
     assert done.stdout == "400\n", (headers, done.stderr)
@@ -248,16 +248,16 @@ def test_what_names_nobody_is_refused(shared: House, open_desk: Desk, headers: s
 
 @needs_root
 @pytest.mark.parametrize("name", ["root", "stranger", "hotlined-main", "admin"])
-def test_a_name_in_a_header_means_nothing_to_the_members_door(open_desk: Desk, name: str) -> None:
-    """There the kernel alone says who comes: a stranger stays one, a member stays herself."""
+def test_the_members_door_ignores_a_name_in_a_header(open_desk: Desk, name: str) -> None:
+    """At the members' door only the kernel's user counts: a stranger stays a stranger."""
     for header in (HEADER, "X-Forwarded-User", "X-Forwarded-For"):
         for person, status in ((STRANGER, "403\n"), (MEMBER, "200\n"), (DESK, "403\n")):
             assert person.call(GET, str(open_desk.socket), "/", said(f"{header}: {name}")).stdout == status
 
 
 @needs_root
-def test_the_header_is_the_one_of_the_configuration(house: House) -> None:
-    """Another one names nobody."""
+def test_only_the_configured_header_names_the_visitor(house: House) -> None:
+    """Another header names nobody."""
     house.configure(user_header="Remote-User")
     with house.desk() as desk:
         assert desk.proxied("admin").get("/").status == 400
@@ -265,8 +265,8 @@ def test_the_header_is_the_one_of_the_configuration(house: House) -> None:
 
 
 @needs_root
-def test_the_desk_is_served_under_the_names_that_it_has(house: House) -> None:
-    """A name of web.hosts is served, any other is not."""
+def test_the_desk_is_served_under_its_own_names(house: House) -> None:
+    """A host of web.hosts is served, any other is refused."""
     house.configure(hosts=["Desk.Example.org"])
     with house.desk() as desk:
         browser = desk.proxied("reader")
@@ -278,8 +278,8 @@ def test_the_desk_is_served_under_the_names_that_it_has(house: House) -> None:
 
 
 @needs_root
-def test_who_leaves_the_group_is_out_at_the_next_request(house: House) -> None:
-    """A session of before keeps the group for the kernel; so does a unit that is given it, such as the desk's own."""
+def test_a_former_member_is_refused_at_the_next_request(house: House) -> None:
+    """The group's current list decides: an older session, and a unit, keep the group for the kernel."""
     with house.desk() as desk:
 
         def asked(person: Person) -> str:
@@ -299,7 +299,7 @@ def test_who_leaves_the_group_is_out_at_the_next_request(house: House) -> None:
 
 @needs_root
 def test_a_form_outlives_the_program(house: House) -> None:
-    """After ten idle minutes the desk ends; a form is good until the machine stops, and never by a broken key."""
+    """The desk ends after ten idle minutes; its forms are valid until the machine stops; a broken key is replaced."""
     house.control()
 
     def sent(form: dict[str, str]) -> Answer:
@@ -311,7 +311,7 @@ def test_a_form_outlives_the_program(house: House) -> None:
     assert sent(form).status == 303
     (key,) = (house.folder / "memory").iterdir()
     assert (key.stat().st_mode & 0o777, key.stat().st_uid) == (0o600, DESK.uid)
-    for broken in ("", "00", "no key"):  # as a desk leaves it that is killed, were it not replaced whole
+    for broken in ("", "00", "no key"):  # a desk that is killed would leave such a key, were it not replaced whole
         key.write_text(broken)
         assert sent(form).status == 400
         assert len(key.read_text()) == 64
@@ -319,11 +319,11 @@ def test_a_form_outlives_the_program(house: House) -> None:
     assert sent(form).status == 400
 
 
-# ---- what people looked at
+# ---- records of looks
 
 
-def test_no_page_waits_until_it_is_written_down_who_looked(tmp_path: Path) -> None:
-    """While the database is locked looking goes on; it is written down once that is over, once for each hour."""
+def test_no_page_waits_for_the_record_of_a_look(tmp_path: Path) -> None:
+    """Looks during a lock of the database are recorded after it, once for each hour."""
     line = Filled(tmp_path)
     contact = line.text()
     looks, config = Looks(), configuration.load(line.config)
@@ -347,10 +347,8 @@ def test_no_page_waits_until_it_is_written_down_who_looked(tmp_path: Path) -> No
         ]
 
 
-def test_a_look_that_fails_by_a_bug_keeps_none_from_being_recorded(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The bug is in the journal, with its place; those that come after it are recorded."""
+def test_a_failed_record_of_a_look_does_not_stop_the_next(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in recording a look is logged with its place; later looks are recorded."""
     line = Filled(tmp_path)
     config = configuration.load(line.config)
     with line.db, Looks() as looks:
@@ -365,9 +363,9 @@ def test_a_look_that_fails_by_a_bug_keeps_none_from_being_recorded(
 
 
 def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What still waits when its time is over is in the journal alone, and so is a look that comes later.
+    """Looks that are not yet recorded when the time is over, and later ones, are only in the journal.
 
-    The first of them was asked for, and may be recorded all the same: nobody is told that it is not.
+    The first has been requested already and may still be recorded, so the journal does not say that it is not.
     """
     line = Filled(tmp_path)
     looks, config = Looks(), configuration.load(line.config)
@@ -388,7 +386,7 @@ def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: 
 
 
 def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
-    """Ask for a decision as the desk does, in Anna's name, and return the answer."""
+    """Ask for a decision as the desk does, in Anna's name; return the reply."""
     known: dict[str, Any] = {
         "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other", "listed": "log",
         "originator": KEVIN, "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
@@ -403,8 +401,8 @@ def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
 
 @needs_root
 @pytest.mark.parametrize("verb", sorted(DESKS_VERBS))
-def test_the_desk_decides_what_its_pages_do(house: House, verb: str) -> None:
-    """The control program believes the desk whose decision it is."""
+def test_the_desk_may_decide_what_its_pages_offer(house: House, verb: str) -> None:
+    """The control program trusts the desk about the person's name."""
     house.control()
     answer = decided_by_desk(house, verb)
 
@@ -413,14 +411,14 @@ def test_the_desk_decides_what_its_pages_do(house: House, verb: str) -> None:
 
 
 def test_the_desk_never_lifts_an_opt_out() -> None:
-    """Whoever asked not to be answered is answered again by a person at the shell alone."""
+    """Only a person at the shell lifts an opt-out."""
     assert "lift_opt_out" in VERBS.keys() - DESKS_VERBS
 
 
 @needs_root
 @pytest.mark.parametrize("verb", sorted(VERBS.keys() - DESKS_VERBS))
 def test_the_desk_decides_nothing_else(shared: House, verb: str) -> None:
-    """The control program carries out nothing for the desk that no page decides."""
+    """The control program refuses the desk every decision that no page offers."""
     assert decided_by_desk(shared, verb)["error"]["kind"] == "RefusedError"
     with closing(sqlite3.connect(shared.database)) as db:
         assert db.execute("SELECT count(*) FROM contacts").fetchone() == (1,)
@@ -428,8 +426,8 @@ def test_the_desk_decides_nothing_else(shared: House, verb: str) -> None:
 
 
 @needs_root
-def test_the_desk_cannot_write_what_it_reads(house: House) -> None:
-    """Its user reads the database and can change nothing of it."""
+def test_the_desk_cannot_write_the_database(house: House) -> None:
+    """The desk's user can read the database and not change it."""
     code = """
 import os, sqlite3, sys
 db = sqlite3.connect(sys.argv[1])

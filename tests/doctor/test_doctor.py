@@ -1,4 +1,4 @@
-"""`hotlined doctor`: each thing that a line needs is looked at, and what cannot be looked at is no error."""
+"""`hotlined doctor`: each need of a line is checked; a check that is impossible is unknown, not an error."""
 
 import dataclasses
 import json
@@ -42,7 +42,7 @@ OK, WARN, FAIL, UNKNOWN = Health
 
 
 def examined(*options: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
-    """Run the command and return its exit code and what it says of each check."""
+    """Run the command; return its exit code and the result of each check."""
     done = subprocess.run(
         [sys.executable, "-m", "hotlined", *options, "doctor", "--json"],
         cwd=cwd,
@@ -74,8 +74,8 @@ def scene(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = Non
 # ---- as a program
 
 
-def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
-    """While the daemon has the port its status answers, and what only the modem knows is unknown: it is not asked."""
+def test_beside_the_daemon_its_status_is_used(line: Line) -> None:
+    """While the daemon has the port the modem is not asked: checks use its status, or are unknown."""
     line.sim.do("network", technology=7)
     line.start()
     line.wait_state("ready")
@@ -103,7 +103,7 @@ def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
 
 
 def test_without_the_daemon_the_modem_is_asked(line: Line) -> None:
-    """A stopped daemon is a failure, and the modem itself says how SIM, network and storages are."""
+    """A stopped daemon is a failure, and SIM, network and storages are checked at the modem."""
     line.configure()
     code, found = examined("--config", str(line.config), cwd=line.folder)
 
@@ -114,7 +114,7 @@ def test_without_the_daemon_the_modem_is_asked(line: Line) -> None:
     assert "0 of 10" in found["storages"]["seen"]
 
 
-def test_a_modem_in_trouble_is_told_with_the_cure(line: Line) -> None:
+def test_a_modem_in_trouble_is_reported_with_the_cure(line: Line) -> None:
     """Roaming, a weak signal and a full SIM are warnings."""
     line.configure()
     line.sim.do("network", registered="roaming")
@@ -128,8 +128,8 @@ def test_a_modem_in_trouble_is_told_with_the_cure(line: Line) -> None:
         assert found[name]["cure"]
 
 
-def test_a_locked_sim_is_told_and_no_pin_is_tried(line: Line) -> None:
-    """A SIM that wants its PIN is a warning, and the PIN that is configured is not sent."""
+def test_a_locked_sim_is_reported_and_no_pin_is_tried(line: Line) -> None:
+    """A SIM that wants its PIN is a warning; the configured PIN is not tried."""
     line.sim.do("sim", pin="1234")
     line.configure(modem={"pin": "1234"})
     _, found = examined("--config", str(line.config), cwd=line.folder)
@@ -140,8 +140,8 @@ def test_a_locked_sim_is_told_and_no_pin_is_tried(line: Line) -> None:
     assert again["SIM"] == found["SIM"]
 
 
-def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
-    """The state of the SIM is known from the daemon too, with its cure."""
+def test_a_daemon_with_a_locked_sim_is_reported(line: Line) -> None:
+    """The daemon's status has the SIM's state, with its cure."""
     line.sim.do("sim", pin="1234")
     line.start()
     line.wait_state("pin_required")
@@ -152,8 +152,8 @@ def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
     assert "modem.pin" in found["SIM"]["cure"]
 
 
-def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A PIN that nobody can read is a failure of the configuration, before a SIM ever asks for it."""
+def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
+    """A PIN that cannot be read is a failure of the configuration before any SIM asks for it."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
     told = Scene(configuration.load(tmp_path / "main.yaml"))
     found = line_checks.configuration(told)
@@ -163,8 +163,8 @@ def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert line_checks.configuration(told).verdict is Health.OK
 
 
-def test_without_a_configuration_all_else_is_looked_at(tmp_path: Path) -> None:
-    """A configuration that is not there is one failure; no check crashes for it."""
+def test_without_a_configuration_all_else_is_checked(tmp_path: Path) -> None:
+    """A missing configuration is one failure and makes no check crash."""
     code, found = examined("--config", "none.yaml", cwd=tmp_path)
 
     assert code == 1
@@ -174,14 +174,14 @@ def test_without_a_configuration_all_else_is_looked_at(tmp_path: Path) -> None:
 
 
 def test_without_programs_of_the_system_nothing_crashes(tmp_path: Path) -> None:
-    """On a machine without systemctl and vcgencmd those checks are unknown."""
+    """Without systemctl and vcgencmd their checks are unknown."""
     _, found = examined("--config", "none.yaml", cwd=tmp_path, env={"PATH": str(tmp_path)})
 
     assert found["service"] == {"check": "service", "verdict": UNKNOWN, "seen": "no systemd here", "cure": ""}
 
 
-def test_for_people_each_failure_has_its_cure_beneath(tmp_path: Path) -> None:
-    """The text names each check with its verdict, the cure beneath, and the sums at the end."""
+def test_each_failure_has_its_cure_below(tmp_path: Path) -> None:
+    """The text has each check with its verdict, the cure below, and the summary at the end."""
     filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
     filled.db.close()
     done = filled.run("doctor")
@@ -196,17 +196,17 @@ def test_for_people_each_failure_has_its_cure_beneath(tmp_path: Path) -> None:
     assert "fail" in lines[-2]
 
 
-# ---- the modem's own words, from a peer that says what it is told to say
+# ---- scripted modems
 
 
 class Refused(str):
-    """A final result code that ends a command of a `Talker` instead of OK."""
+    """A final result code for a command of a `Talker` instead of OK."""
 
     __slots__ = ()
 
 
 class Talker:
-    """A modem behind a pseudo-terminal that answers from a table, and ERROR to all else."""
+    """A modem at a pseudo-terminal that answers from a table, and ERROR to all else."""
 
     def __init__(self, answers: Mapping[str, str]) -> None:
         self.asked: list[str] = []
@@ -222,7 +222,7 @@ class Talker:
         self._thread.start()
 
     def end(self) -> None:
-        """Fall silent."""
+        """Stop answering."""
         self._ended.set()
         self._thread.join()
         os.close(self._master)
@@ -232,7 +232,7 @@ class Talker:
         while not self._ended.wait(0.002):
             try:
                 heard += os.read(self._master, 4096)
-            except OSError:  # nobody has the port open
+            except OSError:  # no program has the port open
                 continue
             *commands, heard = heard.split(b"\r")
             for command in (each.decode().strip("\x1b\n") for each in commands):
@@ -245,7 +245,7 @@ class Talker:
 
 @pytest.fixture
 def talk() -> Iterator[Any]:
-    """Give a way to start a modem that answers from a table."""
+    """Give a function that starts a modem that answers from a table."""
     talkers = []
 
     def begin(answers: Mapping[str, str]) -> Talker:
@@ -267,10 +267,10 @@ def talk() -> Iterator[Any]:
         ({}, "SIM PIN", WARN),
     ],
 )
-def test_the_tries_of_the_pin_are_told(
+def test_the_remaining_tries_of_the_pin_are_shown(
     answers: dict[str, str], seen: str, verdict: Health, talk: Any, tmp_path: Path
 ) -> None:
-    """Whichever command the make has for it, the tries that are left are told; the last one is a failure."""
+    """Each make's command for them is known; one remaining try is a failure."""
     talker = talk({"AT+CPIN?": "+CPIN: SIM PIN"} | answers)
     found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
 
@@ -327,12 +327,12 @@ AFTER_15 = {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,15\n+CCFC: 0,2'}
         "two of them",
     ],
 )
-def test_forwarding_is_told_in_words(
+def test_forwarding_is_put_in_words(
     answers: dict[str, str], modem: dict[str, str], verdict: Health, seen: list[str], talk: Any, tmp_path: Path
 ) -> None:
-    """Each forwarding is told with its number and what follows for a call; one that keeps all away is a warning.
+    """Each forwarding is shown with its number and its effect on calls; one that takes all calls is a warning.
 
-    The network is asked and never changed.
+    The network is only asked.
     """
     talker = talk(NOT_FORWARDED | answers)
     found = call_checks.forwarding(scene(tmp_path, modem={"port": talker.port} | modem))
@@ -345,14 +345,14 @@ def test_forwarding_is_told_in_words(
     assert all(command.endswith(",2") for command in talker.asked if "CCFC" in command)
 
 
-def test_a_network_that_does_not_tell_of_forwarding_is_unknown(talk: Any, tmp_path: Path) -> None:
-    """A network that says nothing of forwarding is not one without it."""
+def test_a_silent_network_leaves_forwarding_unknown(talk: Any, tmp_path: Path) -> None:
+    """A network that does not answer may still forward."""
     machine = scene(tmp_path, modem={"port": talk({}).port})
     assert call_checks.forwarding(machine) == Finding(UNKNOWN, "the network does not say")
 
 
 def test_the_simulated_network_forwards(line: Line) -> None:
-    """What the network forwards is found through the whole program, with the time that it says."""
+    """The whole program finds the network's forwarding, with its delay."""
     line.configure()
     line.sim.do("forward", when="no_reply", to="+32475151516", seconds=10)
     _, found = examined("--config", str(line.config), cwd=line.folder)
@@ -372,8 +372,8 @@ def test_the_simulated_network_forwards(line: Line) -> None:
         ("+CCFC: 1", "", None),
     ],
 )
-def test_what_makes_say_of_forwarding_is_read(line: str, number: str, seconds: int | None) -> None:
-    """Number and time are read as the standard has them, and as makes do that have the time elsewhere or not at all."""
+def test_forwarding_is_read_in_the_form_of_each_make(line: str, number: str, seconds: int | None) -> None:
+    """Number and delay are read in the standard's form, and in makes' with the delay elsewhere or missing."""
     no_reply, busy = ForwardingReason.NO_REPLY, ForwardingReason.BUSY
 
     assert maybe_forwarding(no_reply, line) == Forwarding(no_reply, number, seconds)
@@ -381,13 +381,13 @@ def test_what_makes_say_of_forwarding_is_read(line: str, number: str, seconds: i
 
 
 @pytest.mark.parametrize("line", ["+CCFC: 0,7", '+CCFC: 1,2,"+32475151516",145', "+CCFC: ", "+CCFC: 1,x", "+CCFC: 2,1"])
-def test_what_is_no_forwarding_of_voice_is_none(line: str) -> None:
-    """What is not active, is for fax or data, or makes no sense, forwards no call."""
+def test_other_entries_are_not_a_forwarding_of_voice(line: str) -> None:
+    """An inactive entry, one for fax or data, or a malformed one forwards no call."""
     assert maybe_forwarding(ForwardingReason.ALWAYS, line) is None
 
 
 def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
-    """No text leaves a SIM without service centre: that is a failure with the command that sets it."""
+    """A SIM without a service centre cannot send: that is a failure with the command that sets it."""
     talker = talk({"AT+CSCA?": '+CSCA: "",129', "AT+CREG?": "+CREG: 0,3"})
     machine = scene(tmp_path, modem={"port": talker.port})
 
@@ -397,15 +397,15 @@ def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", ["+CSCA: ,", "ERROR"])
-def test_a_service_centre_that_is_not_understood_is_unknown(talk: Any, tmp_path: Path, answer: str) -> None:
-    """What a modem does not say is not what its SIM does not have."""
+def test_an_unreadable_service_centre_is_unknown(talk: Any, tmp_path: Path, answer: str) -> None:
+    """A service centre that the modem does not report may still be on the SIM."""
     machine = scene(tmp_path, modem={"port": talk({"AT+CSCA?": answer}).port})
 
     assert sim_checks.service_centre(machine).verdict is UNKNOWN
 
 
-def test_the_modem_is_asked_in_letters_whatever_another_program_left(talk: Any, tmp_path: Path) -> None:
-    """The alphabet of strings is set before anything is asked that has one: another program may have left UCS-2."""
+def test_the_character_set_is_set_first(talk: Any, tmp_path: Path) -> None:
+    """Another program may have left UCS-2: the character set is set before strings are read."""
     talker = talk({"AT+COPS?": '+COPS: 0,0,"Proximus"'})
     sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
 
@@ -429,10 +429,10 @@ def test_the_modem_is_asked_in_letters_whatever_another_program_left(talk: Any, 
         ({"AT+CEREG=?": ""}, UNKNOWN, "does not say"),
     ],
 )
-def test_a_modem_without_lte_is_told(
+def test_a_modem_without_lte_is_a_warning(
     answers: Mapping[str, str], verdict: Health, words: str, talk: Any, tmp_path: Path
 ) -> None:
-    """The modem is asked what it knows of LTE, whatever its model is called."""
+    """The modem is asked for its technologies, whatever its model."""
     talker = talk({"AT+CGMM": "+CGMM: MF710"} | answers)
     found = stick_checks.generation(scene(tmp_path, modem={"port": talker.port}))
 
@@ -440,7 +440,7 @@ def test_a_modem_without_lte_is_told(
 
 
 @pytest.mark.parametrize("cause", ["+CME ERROR: 14", "+CME ERROR: SIM busy", "+CMS ERROR: 314", "+CMS ERROR: 515"])
-def test_a_busy_sim_is_not_a_broken_one(cause: str, talk: Any, tmp_path: Path) -> None:
+def test_a_busy_sim_is_unknown(cause: str, talk: Any, tmp_path: Path) -> None:
     """A SIM that is still read is unknown, with the advice to wait."""
     talker = talk({"AT+CPIN?": Refused(cause)})
     found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
@@ -449,7 +449,7 @@ def test_a_busy_sim_is_not_a_broken_one(cause: str, talk: Any, tmp_path: Path) -
     assert cause in found.seen
 
 
-def test_storages_that_are_busy_say_so(talk: Any, tmp_path: Path) -> None:
+def test_busy_storages_are_reported_as_busy(talk: Any, tmp_path: Path) -> None:
     """An Alcatel X030 refuses to select SM with 314 for half a minute after its PIN."""
     busy = Refused("+CMS ERROR: 314")
     talker = talk({f"AT+CPMS={','.join(['SM'] * count)}".replace("SM", '"SM"'): busy for count in (1, 2, 3)})
@@ -461,8 +461,8 @@ def test_storages_that_are_busy_say_so(talk: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("refused", "verdict"), [(("AT+CMGF=?", "AT+CSMS?"), FAIL), (("AT+CMGF=?",), OK), (("AT+CNMI=?",), OK), ((), OK)]
 )
-def test_a_modem_without_texts_is_told(refused: Sequence[str], verdict: Health, talk: Any, tmp_path: Path) -> None:
-    """What refuses both questions for texts is named by its model: a variant for data alone."""
+def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health, talk: Any, tmp_path: Path) -> None:
+    """A modem that refuses both questions for texts is named by its model: a data-only variant."""
     answers = {"AT+CMGF=?": "+CMGF: (0,1)", "AT+CSMS?": "+CSMS: 0,1,1,1", "AT+CNMI=?": "+CNMI: (0-2)"}
     talker = talk({"AT+CGMM": "A7670E-LNXY-UBL"} | answers | dict.fromkeys(refused, Refused("ERROR")))
     found = sim_checks.texts(scene(tmp_path, modem={"port": talker.port}))
@@ -481,22 +481,22 @@ def test_a_modem_without_texts_is_told(refused: Sequence[str], verdict: Health, 
         ("+CREG: 0,11", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "VoLTE"),
         ("+CREG: 0,0", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
         ("", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
-        ("+CREG: 0,3", {"AT+CGREG?": "+CGREG: 0,1"}, OK, "at home"),  # packets of 2G or 3G, which bring texts
+        ("+CREG: 0,3", {"AT+CGREG?": "+CGREG: 0,1"}, OK, "at home"),  # packets of 2G or 3G, which carry texts
         ("+CREG: 0,3", {"AT+CEREG?": "+CEREG: 0,3"}, FAIL, "denied"),
     ],
 )
-def test_a_sim_for_lte_alone_is_told(
+def test_a_sim_for_lte_alone_is_a_warning(
     circuits: str, others: Mapping[str, str], verdict: Health, words: str, talk: Any, tmp_path: Path
 ) -> None:
-    """Circuits that are denied while LTE is not are a warning; an LTE stick that says none all its life is none."""
+    """Denied circuits with LTE are a warning; an LTE stick that never has circuits is fine."""
     talker = talk({"AT+CREG?": circuits, "AT+COPS?": '+COPS: 0,0,"Proximus",7', **others})
     found = sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
 
     assert (found.verdict, words in found.seen) == (verdict, True)
 
 
-def test_a_storage_that_is_offered_and_not_there_is_no_trouble(talk: Any, tmp_path: Path) -> None:
-    """An E352 offers ME and refuses it; where it says that texts come there, that is a failure."""
+def test_an_offered_storage_may_be_missing(talk: Any, tmp_path: Path) -> None:
+    """An E352 offers ME and refuses it; that is a failure only if texts come there."""
     answers = {
         "AT+CPMS=?": '+CPMS: ("ME","SM"),("ME","SM"),("ME","SM")',
         'AT+CPMS="SM","SM","SM"': "+CPMS: 1,50,1,50,1,50",
@@ -532,10 +532,10 @@ def test_a_storage_that_is_offered_and_not_there_is_no_trouble(talk: Any, tmp_pa
         ({}, UNKNOWN, "the modem does not say"),
     ],
 )
-def test_the_network_that_is_used_is_told(
+def test_the_technology_in_use_is_shown(
     answers: dict[str, str], expected: Health, words: str, talk: Any, tmp_path: Path
 ) -> None:
-    """The technology and the way of texts are told; one that is being switched off, or may not do, is a warning."""
+    """Technology and way of texts are shown; one that is being switched off, or may not work, is a warning."""
     talker = talk(answers)
     found = sim_checks.technology(scene(tmp_path, modem={"port": talker.port}))
 
@@ -544,8 +544,8 @@ def test_the_network_that_is_used_is_told(
     assert bool(found.cure) == (expected is WARN)
 
 
-def test_a_silent_port_is_told(tmp_path: Path) -> None:
-    """A port that does not answer leaves everything that only the modem knows unknown, with the reason."""
+def test_a_silent_port_leaves_the_modem_unknown(tmp_path: Path) -> None:
+    """Without an answer all checks of the modem are unknown, with the reason."""
     master, slave = pty.openpty()
     machine = scene(tmp_path, modem={"port": os.ttyname(slave)})
     os.close(slave)
@@ -557,7 +557,7 @@ def test_a_silent_port_is_told(tmp_path: Path) -> None:
 
 
 def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
-    """A port that another program has open is told with the program, and gets no byte."""
+    """A port that another program has open is named with the program, and gets no byte."""
     talker = talk({})
     program = f"port = open({talker.port!r}, 'rb+', 0)\nprint('open', flush=True)\ninput()\n"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -575,7 +575,7 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
     assert talker.asked == []
 
 
-# ---- the machine, from trees of files
+# ---- the machine, from files
 
 
 @pytest.mark.parametrize(
@@ -588,8 +588,8 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
         pytest.param([HILINK, CH340], WARN, "HiLink", id="HiLink beside an adapter"),
     ],
 )
-def test_sticks_are_told(sticks: list[Plugged], verdict: Health, words: str, tmp_path: Path) -> None:
-    """What is plugged in is named; a stick in the wrong mode fails where it is the only one."""
+def test_sticks_are_named(sticks: list[Plugged], verdict: Health, words: str, tmp_path: Path) -> None:
+    """Each stick is named; one in the wrong mode is a failure if it is the only one."""
     found = stick_checks.stick(scene(tmp_path, *sticks))
 
     assert found.verdict is verdict
@@ -597,8 +597,8 @@ def test_sticks_are_told(sticks: list[Plugged], verdict: Health, words: str, tmp
     assert bool(found.cure) == (verdict is not OK)
 
 
-def test_programs_that_take_ports_are_told(tmp_path: Path) -> None:
-    """ModemManager and brltty are named where they run, with what ends them."""
+def test_programs_that_take_ports_are_named(tmp_path: Path) -> None:
+    """Running ModemManager and brltty are named, with the command that ends them."""
     machine = scene(tmp_path, SIM7600, programs={1: "systemd", 400: "ModemManager", 401: "brltty"})
 
     assert (stick_checks.modemmanager(machine).verdict, stick_checks.brltty(machine).verdict) == (FAIL, WARN)
@@ -606,7 +606,7 @@ def test_programs_that_take_ports_are_told(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
-    """With the tag of a udev rule on the port ModemManager may run; a bare adapter it leaves alone by itself."""
+    """With udev's tag on the port ModemManager may run; a bare adapter is never taken by it."""
     machine = scene(tmp_path, CH340, programs={400: "ModemManager"}, modem={"port": "/dev/null"})
     assert stick_checks.modemmanager(machine).verdict is WARN
     tags = tmp_path / "run/udev/data/c1:3"
@@ -629,7 +629,7 @@ def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
 def test_missing_libraries_are_named(
     missing: str | None, settings: dict[str, Any], cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A library that this line needs and that is not there is a failure with the command that gets it."""
+    """A missing library that this line needs is a failure with the command that installs it."""
     if missing:
         monkeypatch.setitem(sys.modules, missing, None)
     found = machine_checks.libraries(scene(tmp_path, **settings))
@@ -637,11 +637,11 @@ def test_missing_libraries_are_named(
     assert (found.verdict, found.cure) == (FAIL if cure else OK, cure)
 
 
-def test_who_is_a_member_of_a_line_is_not_sent_to_the_modem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a service has the line its members need no port: only who runs it by hand is told how to open one."""
+def test_a_member_of_a_line_is_not_advised_to_open_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member of a line with a service needs no port; only a person who runs it by hand is advised."""
     port = tmp_path / "port"
     port.touch(0o600)
-    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != port)  # to root nothing is closed
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != port)  # everything is open to root
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     machine = scene(tmp_path, modem={"port": str(port)})
     for state, verdict in (("not-found", FAIL), ("loaded", OK)):
@@ -650,8 +650,8 @@ def test_who_is_a_member_of_a_line_is_not_sent_to_the_modem(tmp_path: Path, monk
         assert (found.verdict, "adduser" in found.cure) == (verdict, verdict is FAIL)
 
 
-def test_without_a_stick_one_thing_is_wrong(line: Line) -> None:
-    """A daemon that waits for its stick: people are told once that none is in, and not of each check that needs one."""
+def test_a_missing_stick_is_reported_once(line: Line) -> None:
+    """While the daemon waits for its stick, only one check fails."""
     line.configure(modem={"port": str(line.folder / "nowhere")})
     line.start()
     line.wait_state("absent")
@@ -659,7 +659,7 @@ def test_without_a_stick_one_thing_is_wrong(line: Line) -> None:
     _, found = examined("--config", str(line.config), cwd=line.folder)
 
     failed = re.findall(r"^(\S+) +fail: ", shown, re.MULTILINE)
-    assert [name for name in failed if name != "disk"] == ["stick"]  # that of a test is in memory
+    assert [name for name in failed if name != "disk"] == ["stick"]  # the database of a test is in memory
     assert not re.search("unknown: .*(port|ready)", shown)
     assert shown.endswith("Modem, SIM and network are checked once a stick is in.\n")
     assert found["daemon"]["verdict"] == OK
@@ -671,7 +671,7 @@ def test_without_a_stick_one_thing_is_wrong(line: Line) -> None:
 def test_a_program_that_fails_makes_its_check_unknown(
     script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A systemctl that hangs, cannot be run or fails is as good as none."""
+    """A systemctl that hangs, cannot start or fails counts as missing."""
     program(tmp_path / "systemctl", script)
     monkeypatch.setattr(machine_checks, "COMMAND_SECONDS", 0.5)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
@@ -680,7 +680,7 @@ def test_a_program_that_fails_makes_its_check_unknown(
 
 
 def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service of /etc/hotlined/nl.yaml is hotlined@nl, whatever its line is called."""
+    """The service of /etc/hotlined/nl.yaml is hotlined@nl, whatever the key `line` says."""
     program(tmp_path / "systemctl", "#!/bin/sh\necho LoadState=not-found")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     machine = scene(tmp_path)
@@ -690,8 +690,8 @@ def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(("alarm", "verdict"), [("0", OK), ("1", FAIL), (None, UNKNOWN)])
-def test_undervoltage_is_told(alarm: str | None, verdict: Health, tmp_path: Path) -> None:
-    """The alarm of a Raspberry Pi's voltage sensor is a failure; without the sensor nothing is claimed."""
+def test_undervoltage_is_a_failure(alarm: str | None, verdict: Health, tmp_path: Path) -> None:
+    """The alarm of a Pi's voltage sensor is a failure; without a sensor the check is unknown."""
     machine = scene(tmp_path)
     if alarm:
         sensor = tmp_path / "sys/class/hwmon/hwmon1"
@@ -705,10 +705,10 @@ def test_undervoltage_is_told(alarm: str | None, verdict: Health, tmp_path: Path
 @pytest.mark.parametrize(
     ("answer", "verdict"), [("throttled=0x0", OK), ("throttled=0x50000", WARN), ("throttled=0x50005", FAIL)]
 )
-def test_undervoltage_since_the_boot_is_told(
+def test_undervoltage_since_the_boot_is_a_warning(
     answer: str, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What vcgencmd says of the past is a warning, of the present a failure."""
+    """Past undervoltage in vcgencmd is a warning, present one a failure."""
     program(tmp_path / "vcgencmd", f"#!/bin/sh\necho {answer}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
@@ -744,7 +744,7 @@ def test_undervoltage_since_the_boot_is_told(
 def test_the_service_is_judged(
     state: str, verdict: Health, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failed service is a failure with its last result; one that would not start at the next boot is a warning."""
+    """A failed service is a failure with its last result; one that the next boot would not start is a warning."""
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '%s\\n' {state}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     found = machine_checks.unit(scene(tmp_path))
@@ -763,10 +763,10 @@ def test_the_service_is_judged(
         ("", OK),
     ],
 )
-def test_a_disk_that_forgets_is_told(
+def test_a_volatile_disk_is_a_failure(
     mounts: str, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database in memory, or on the read-only mode of raspi-config, is a failure."""
+    """A database in memory, or on raspi-config's read-only overlay, is a failure."""
     monkeypatch.setattr(machine_checks, "ENOUGH_FREE", 0)
     machine = scene(tmp_path)
     (tmp_path / "proc/self").mkdir(parents=True)
@@ -776,7 +776,7 @@ def test_a_disk_that_forgets_is_told(
 
 
 @pytest.mark.parametrize(("least", "verdict"), [(0, WARN), (1 << 62, FAIL)])
-def test_a_full_disk_is_told(least: int, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_room_is_reported(least: int, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little room is a warning, hardly any a failure."""
     monkeypatch.setattr(machine_checks, "ENOUGH_FREE", 1 << 62)
     monkeypatch.setattr(machine_checks, "LEAST_FREE", least)
@@ -786,13 +786,13 @@ def test_a_full_disk_is_told(least: int, verdict: Health, tmp_path: Path, monkey
 
 @pytest.mark.parametrize("pages", [slice(1, -1), slice(-2, None)], ids=["all", "the last"])
 def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
-    """A database with damaged pages is a failure, whether it opens or not, and the other checks go on."""
+    """A database with damaged pages is a failure, whether it opens or not, and other checks go on."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(40):
             filled.text(text="x" * 150)
     octets = bytearray(filled.database.read_bytes())
-    size = int.from_bytes(octets[16:18], "big")  # of a page, by the file's header
+    size = int.from_bytes(octets[16:18], "big")  # a page's size, from the file's header
     for page in range(len(octets) // size)[pages]:
         octets[page * size : (page + 1) * size] = b"\xff" * size
     filled.database.write_bytes(octets)
@@ -812,10 +812,10 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
         ({"modem": ModemStatus("ready", undeletable=2, storages=(Storage("SM", 3, 20),))}, OK, ""),
     ],
 )
-def test_a_line_that_answers_nobody_is_no_healthy_line(
+def test_a_line_that_answers_nobody_is_not_healthy(
     tmp_path: Path, more: dict[str, Any], verdict: Health, words: str
 ) -> None:
-    """What the daemon's status has is judged: shadow mode warns, what nobody has chosen fails, each with its cure."""
+    """The daemon's status is judged: shadow mode is a warning, an unintended hold a failure, each with its cure."""
     filled = Filled(tmp_path)
     told = DaemonStatus(
         pid=os.getpid(),
@@ -838,7 +838,7 @@ def test_a_line_that_answers_nobody_is_no_healthy_line(
     assert "Paused by marie" in paused.cure
 
 
-def test_budgets_that_are_used_up_are_told(tmp_path: Path) -> None:
+def test_a_used_up_budget_is_a_warning(tmp_path: Path) -> None:
     """Windows with room are fine; one that is used up is a warning."""
     filled = Filled(tmp_path)
     with filled.db:
@@ -859,8 +859,8 @@ def program(path: Path, script: str) -> None:
 
 
 @needs_root
-def test_who_cannot_see_others_programs_is_told_who_can(doors: Doors) -> None:
-    """The line's user sees which of its own programs have the port; of others it names the command that shows them."""
+def test_a_user_who_cannot_see_other_programs_gets_the_command(doors: Doors) -> None:
+    """The line's user sees only its own programs at the port; the check names the command that shows all."""
     doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"modem": {"port": "/dev/null"}}))
     done = LINE.hotlined(doors.config, "doctor", "--json")
     checks = {row["check"]: row for row in map(json.loads, done.stdout.splitlines())}

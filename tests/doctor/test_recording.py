@@ -1,4 +1,4 @@
-"""`doctor --record`: all that is asked is in the file, nothing of anybody's is, and it can be replayed."""
+"""`doctor --record`: the file has all questions and answers, no personal data, and can be replayed."""
 
 import contextlib
 import json
@@ -39,7 +39,7 @@ FAST = settings(deadline=None)
 
 NUMBERS = st.from_regex(r"\+?[1-9][0-9]{7,14}", fullmatch=True)
 IDENTITIES = st.from_regex(r"[1-9][0-9]{14,18}", fullmatch=True)
-# no x: that is what stands for a letter; nor the maker whose name stays in its line
+# without x, which replaces letters, and without the maker, whose name stays in its line
 WORDS = st.text("abcdeghijklmopqrstuvwyzéèß", min_size=6, max_size=12).filter(lambda words: words != "huawei")
 CELLS = st.from_regex(r"[A-F][0-9A-F]{5,7}", fullmatch=True)
 
@@ -54,7 +54,7 @@ def record(line: Line, file: Path) -> subprocess.CompletedProcess[str]:
 
 
 def driven(port: str) -> Modem:
-    """Bring a modem up as the daemon does."""
+    """Initialise a modem as the daemon does."""
     modem = Modem(Port(port), lambda _until: None)
     try:
         drive(modem)
@@ -67,8 +67,8 @@ def driven(port: str) -> Modem:
 
 
 @pytest.mark.parametrize("make", ["generic", "huawei", "zte", "wavecom"])
-def test_a_recording_is_whole(make: str, tmp_path: Path) -> None:
-    """The driver that is replayed a recording asks nothing that is not in it, and comes to the same end."""
+def test_a_recording_is_complete(make: str, tmp_path: Path) -> None:
+    """A driver that replays the recording asks nothing else, and gets the same result."""
     with simulation.start(tmp_path, make=make) as simulator:
         line = Line(tmp_path, simulator)
         line.configure()
@@ -97,8 +97,8 @@ def test_a_recording_is_whole(make: str, tmp_path: Path) -> None:
     assert found.storages.uses == wanted.storages.uses
 
 
-def test_nothing_of_anybodys_is_in_the_file(line: Line) -> None:
-    """Numbers, IMSI, IMEI, ICCID, texts and PDUs of what the stick holds are not in the file."""
+def test_a_recording_has_no_personal_data(line: Line) -> None:
+    """Numbers, IMSI, IMEI, ICCID, texts and PDUs of the stick are not in the file."""
     line.configure()
     texts = ("Bonjour Mathilde", "Rendez-vous à 18h, rue des Éperonniers", "Привет")
     senders = ("+32470123456", "+32495987654", "8989")
@@ -137,7 +137,7 @@ def test_the_stick_is_left_as_it_was(line: Line) -> None:
 
 
 def test_a_locked_sim_is_recorded_without_its_pin(line: Line) -> None:
-    """A SIM that wants its PIN is recorded as it is: the PIN that is configured is not given, and not in the file."""
+    """A SIM that wants its PIN is recorded as it is: the configured PIN is neither given nor in the file."""
     line.sim.do("sim", pin="48151")
     line.configure(modem={"pin": "48151"})
     file = line.folder / "stick.txt"
@@ -151,7 +151,7 @@ def test_a_locked_sim_is_recorded_without_its_pin(line: Line) -> None:
 
 
 def test_a_daemon_is_not_disturbed(line: Line) -> None:
-    """While the daemon has the port nothing is recorded: 75."""
+    """While the daemon has the port nothing is recorded, and the exit code is 75."""
     line.start()
     line.wait_state("ready")
     done = record(line, line.folder / "stick.txt")
@@ -162,7 +162,7 @@ def test_a_daemon_is_not_disturbed(line: Line) -> None:
 
 
 def test_a_mute_modem_is_recorded_too(line: Line) -> None:
-    """Where nothing answers the file says what was asked, and the exit code is 69."""
+    """Without any answer the file has the questions, and the exit code is 69."""
     line.configure()
     line.sim.do("fault", kind="hang", until="reset")
     file = line.folder / "stick.txt"
@@ -175,7 +175,7 @@ def test_a_mute_modem_is_recorded_too(line: Line) -> None:
 
 @contextlib.contextmanager
 def chattering(line: Line) -> Iterator[None]:
-    """Let the modem say something unasked all the time, also while it hangs."""
+    """Let the modem send an unsolicited line all the time, even while it hangs."""
     over = threading.Event()
 
     def chatter() -> None:
@@ -192,8 +192,8 @@ def chattering(line: Line) -> Iterator[None]:
         thread.join()
 
 
-def test_what_a_stick_says_unasked_is_no_answer(line: Line) -> None:
-    """One that hangs and says ^RSSI every second is given up like one that is silent."""
+def test_unsolicited_lines_are_not_an_answer(line: Line) -> None:
+    """A modem that hangs and sends ^RSSI every second is given up like a silent one."""
     asked: list[str] = []
     port = Port(line.simulator.port)
     with chattering(line), contextlib.closing(port):
@@ -206,8 +206,8 @@ def test_what_a_stick_says_unasked_is_no_answer(line: Line) -> None:
     assert exchange.unasked == 2
 
 
-def test_a_recording_ends_in_time_and_is_whole_up_to_there(line: Line) -> None:
-    """Of a stick that hangs at its 20th question the file has all that came before, and says that there is more."""
+def test_a_recording_ends_in_time(line: Line) -> None:
+    """The file of a stick that hangs at its 20th question has all before, and says that it is incomplete."""
     line.configure()
     line.sim.do("fault", kind="hang", after=20, until="reset")
     with chattering(line):
@@ -222,11 +222,11 @@ def test_a_recording_ends_in_time_and_is_whole_up_to_there(line: Line) -> None:
     assert "questions were left out" in recording.comments[-1]
 
 
-# ---- what is somebody's
+# ---- personal data
 
 
 def said(*texts: str, command: str = "AT+CMGL=4") -> list[RecordedLine]:
-    """Return a question and what came."""
+    """Return a recorded question with its answer."""
     return [
         RecordedLine(0.0, ours=True, text=f"{command}\r"),
         *(RecordedLine(0.1, ours=False, text=f"{text}\r\n") for text in texts),
@@ -235,8 +235,8 @@ def said(*texts: str, command: str = "AT+CMGL=4") -> list[RecordedLine]:
 
 @given(data=st.data(), number=NUMBERS, identity=IDENTITIES, words=WORDS, cell=CELLS)
 @FAST
-def test_no_original_is_left(data: st.DataObject, number: str, identity: str, words: str, cell: str) -> None:
-    """In whatever line numbers, identities, cells, names and texts come, in whatever order: none is left."""
+def test_no_personal_data_is_left(data: st.DataObject, number: str, identity: str, words: str, cell: str) -> None:
+    """Numbers, identities, cells, names and texts in any known line, in any order, are replaced."""
     spaced = " ".join(identity[place : place + 4] for place in range(0, len(identity), 4))
     ucs2 = words.encode("utf-16-be").hex().upper()
     lines = (
@@ -283,7 +283,7 @@ def test_no_original_is_left(data: st.DataObject, number: str, identity: str, wo
     for original in (number.removeprefix("+"), identity, words, cell, ucs2, spaced, spaced[5:]):
         assert original not in text
     assert [(line.ours, len(line.text)) for line in after] == [(line.ours, len(line.text)) for line in before]
-    same = r"[^\w+]"  # what is between
+    same = r"[^\w+]"  # the characters between
     assert [re.findall(same, line.text) for line in after] == [re.findall(same, line.text) for line in before]
 
 
@@ -297,9 +297,9 @@ def test_no_original_is_left(data: st.DataObject, number: str, identity: str, wo
         ("AT+CSCA?", '+CSCA: "8989",129', "+CSCA: ", {"8989"}),
     ],
 )
-def test_short_places_and_numbers_are_replaced_too(command: str, line: str, kept: str, gone: set[str]) -> None:
-    """A cell or a number of four digits is no less somebody's; the status before it stays."""
-    for _ in range(20):  # what replaces them is drawn
+def test_short_cells_and_numbers_are_replaced_too(command: str, line: str, kept: str, gone: set[str]) -> None:
+    """A cell or a number of four digits is replaced; the status before it stays."""
+    for _ in range(20):  # the replacement is random
         other = anonymise(said(line, command=command))[1].text.strip()
 
         assert other.startswith(kept)
@@ -307,8 +307,8 @@ def test_short_places_and_numbers_are_replaced_too(command: str, line: str, kept
         assert not gone & set(re.findall(r"[0-9A-F]{3,}", other[len(kept) :]))
 
 
-def test_what_is_nobodys_stays() -> None:
-    """Model, firmware, storages, settings, causes and what makes say unasked stay: this is what the file is for."""
+def test_impersonal_answers_stay() -> None:
+    """Model, firmware, storages, settings, causes and unsolicited lines stay: they are the purpose of the file."""
     lines = [
         *said("huawei", "^BOOT:1,0,0,0,64", "OK", command="AT+CGMI"),
         *said("MULTIBAND  900E  1800", "OK", command="AT+CGMM"),
@@ -324,8 +324,8 @@ def test_what_is_nobodys_stays() -> None:
     assert anonymise(lines) == lines
 
 
-def test_what_was_the_same_stays_the_same() -> None:
-    """A number has one replacement in the whole file, in a PDU too, so that what belongs together can be seen."""
+def test_equal_numbers_have_equal_replacements() -> None:
+    """A number has one replacement in the whole file, even in a PDU, so that related lines can be recognised."""
     pdu = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
     lines = anonymise(
         [
@@ -346,8 +346,8 @@ def test_what_was_the_same_stays_the_same() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_pdu_keeps_its_frame_and_loses_what_is_in_it(seed: int) -> None:
-    """Of every PDU of the corpus: the same length, type, alphabet and header; no number, no text."""
+def test_a_pdu_keeps_its_frame_and_loses_its_content(seed: int) -> None:
+    """Any PDU of the corpus keeps length, type, alphabet and header, and loses numbers and text."""
     replacer = Replacer(random.Random(seed))
     checked = 0
     for row in PDUS:
@@ -365,8 +365,8 @@ def test_a_pdu_keeps_its_frame_and_loses_what_is_in_it(seed: int) -> None:
 
 @given(octets=st.binary(min_size=8, max_size=60))
 @FAST
-def test_a_pdu_that_makes_no_sense_is_replaced_whole(octets: bytes) -> None:
-    """Whatever octets come as a PDU, others of the same number come out, and nothing raises."""
+def test_a_malformed_pdu_is_replaced_whole(octets: bytes) -> None:
+    """Any octets in the place of a PDU are replaced by as many others, and nothing raises."""
     other = Replacer().pdu(octets.hex())
 
     assert len(other) == 2 * len(octets)
@@ -384,8 +384,8 @@ def test_a_pdu_that_makes_no_sense_is_replaced_whole(octets: bytes) -> None:
     lines=st.lists(st.tuples(st.booleans(), st.text(st.characters(max_codepoint=255), min_size=1, max_size=30))),
 )
 @FAST
-def test_what_was_written_is_read(comments: list[str], lines: list[tuple[bool, str]]) -> None:
-    """A recording is read as it was written, octet for octet; it is ASCII, and no line of it ends with a blank."""
+def test_a_recording_is_read_as_written(comments: list[str], lines: list[tuple[bool, str]]) -> None:
+    """A recording is read back octet for octet; it is ASCII, and none of its lines ends with a blank."""
     recording = Recording(tuple(comments), tuple(RecordedLine(1.5, ours, text) for ours, text in lines))
     text = recording.text()
 
@@ -396,8 +396,8 @@ def test_what_was_written_is_read(comments: list[str], lines: list[tuple[bool, s
 
 @given(octets=st.binary(max_size=80), cuts=st.lists(st.integers(0, 80)))
 @FAST
-def test_lines_do_not_depend_on_how_they_came(octets: bytes, cuts: list[int]) -> None:
-    """However the octets were cut by the port, no octet is lost, and no line is cut where it has no end."""
+def test_lines_do_not_depend_on_the_chunks(octets: bytes, cuts: list[int]) -> None:
+    """In any chunks from the port no octet is lost, and lines are cut only at their ends."""
     log = Log()
     places = sorted({0, len(octets), *(cut for cut in cuts if cut < len(octets))})
     for begin, end in pairwise(places):
@@ -409,7 +409,7 @@ def test_lines_do_not_depend_on_how_they_came(octets: bytes, cuts: list[int]) ->
 
 
 def test_a_number_that_is_cut_by_a_question_is_replaced() -> None:
-    """A line that arrives in two halves, a question of ours between them, is one line."""
+    """A line that arrives in two halves with a question between them is one line."""
     log = Log()
     log.tap(b'+CLIP: "+32470', ours=False)
     log.tap(b"AT+CSQ\r", ours=True)
@@ -418,7 +418,7 @@ def test_a_number_that_is_cut_by_a_question_is_replaced() -> None:
     assert [line.text for line in log.close()] == ["AT+CSQ\r", '+CLIP: "+32470123456",145\r\n', "OK\r\n"]
 
 
-# ---- what sticks answered
+# ---- recorded sticks
 
 FOUND = {
     "cinterion-mc75i": ("cinterion", ["SM", "ME"], 5),
@@ -430,12 +430,12 @@ FOUND = {
     "wavecom-900e-1800": ("wavecom", ["SM"], 6),
     "zte-k3565-z": ("zte", ["SM", "ME"], 7),
 }
-"""What the driver makes of each recording: the make, the storages, and how many of its questions the record answers."""
+"""The expected result of each recording: make, storages, and how many of the driver's questions it answers."""
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
-def test_every_recorded_stick_is_brought_up(path: Path, tmp_path: Path) -> None:
-    """Each stick that was recorded comes up and is listed; how much of that is its own answer is known."""
+def test_every_recorded_stick_is_initialised(path: Path, tmp_path: Path) -> None:
+    """Each recorded stick is initialised and listed; how many answers are its own is in the table."""
     make, storages, questions = FOUND[path.stem]
     with replayed(parse(path.read_text()), tmp_path, me_size=5) as replay:
         modem = driven(replay.name)
@@ -446,7 +446,7 @@ def test_every_recorded_stick_is_brought_up(path: Path, tmp_path: Path) -> None:
 
 
 def test_every_recording_is_judged() -> None:
-    """A recording that is added has its line in the table."""
+    """A new recording needs its line in the table."""
     assert {path.stem for path in RECORDINGS} == set(FOUND)
 
 
@@ -458,7 +458,7 @@ def _compare(before: Any, after: Any) -> None:
         first, second = getattr(before, name, None), getattr(after, name, None)
         if first is not None:
             assert first.ton == second.ton
-            assert len(first.value) == len(second.value) or first.ton is Ton.ALPHANUMERIC  # a sign may be two septets
+            assert len(first.value) == len(second.value) or first.ton is Ton.ALPHANUMERIC  # a sign may take two septets
             assert first.value != second.value or not re.search(r"\w", first.value)
     content, other = getattr(before, "content", None), getattr(after, "content", None)
     if content is not None:

@@ -35,12 +35,12 @@ TWIN = SIM7600._replace(
 
 
 def plugged(root: Path, *sticks: Plugged) -> list[Candidate]:
-    """Return the ports that may be asked of these sticks."""
+    """Return the ports of these sticks that may be asked."""
     return finding.candidates(build(root, sticks), root / "dev")
 
 
-def test_a_stick_with_a_serial_number_is_known_by_it(tmp_path: Path) -> None:
-    """The rule names the port by vendor, product, interface and serial number, wherever it is plugged in."""
+def test_a_stick_is_known_by_its_serial_number(tmp_path: Path) -> None:
+    """The rule has vendor, product, interface and serial number, so that the socket does not matter."""
     candidates = plugged(tmp_path, SIM7600)
     text = rule(pick(candidates, None), "fr", candidates)
 
@@ -53,12 +53,12 @@ def test_a_stick_with_a_serial_number_is_known_by_it(tmp_path: Path) -> None:
     assert 'ATTR{power/control}="on"' in text
 
 
-# ---- the rules that are installed
+# ---- the installed rules
 
 
 @dataclass(frozen=True, slots=True)
 class Plug:
-    """A port of a stick, as udev sees it: the stick, and the interface that the port is on."""
+    """A stick's port as udev sees it: the stick, and the port's interface."""
 
     id: str
     number: int
@@ -66,7 +66,7 @@ class Plug:
 
 
 def links(port: Plug) -> set[str]:
-    """Return the links that the installed rules give a port, by what they match: a line after another, as udev does."""
+    """Return the links that the installed rules give a port, by their matches, line after line as in udev."""
     vendor, product = port.id.split(":")
     interface = dict(zip(("bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"), port.kind, strict=True))
     parents = [{"idVendor": vendor, "idProduct": product}, {key: f"{value:02x}" for key, value in interface.items()}]
@@ -91,16 +91,16 @@ def _is(value: str | None, patterns: str) -> bool:
 
 
 @pytest.mark.parametrize("stick", [row for row in NUMBERS if row[:4] in VENDORS])
-def test_the_port_that_has_a_name_is_the_one_that_is_asked_first(stick: str) -> None:
-    """Of each stick in the tables the rules name the port for commands, and no other."""
+def test_the_named_port_is_the_one_asked_first(stick: str) -> None:
+    """The rules name the command port of each stick in the tables, and no other."""
     named = [number for number in range(16) if links(Plug(stick, number))]
 
     assert named == [number for number, role in NUMBERS[stick].items() if role is PortRole.AT]
 
 
 @pytest.mark.parametrize("protocol", range(0x80))
-def test_later_huawei_sticks_are_named_by_what_their_port_says(protocol: int) -> None:
-    """The protocols for commands of the tables have a name, and no other; nor has any of a stick of another maker."""
+def test_later_huawei_sticks_are_named_by_protocol(protocol: int) -> None:
+    """Only the command protocols in the tables get a name, and only on Huawei's sticks."""
     expected = HUAWEI_PROTOCOLS.get(protocol) is PortRole.AT
 
     assert bool(links(Plug("12d1:1506", 1, (0xFF, 2, protocol)))) == expected
@@ -109,8 +109,8 @@ def test_later_huawei_sticks_are_named_by_what_their_port_says(protocol: int) ->
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_modemmanager_keeps_off_the_sticks_that_are_named(vendor: str) -> None:
-    """Each maker whose ports get a name is kept from ModemManager and from sleep, device and port."""
+def test_modemmanager_is_kept_off_named_sticks(vendor: str) -> None:
+    """Each maker with named ports is kept from ModemManager and from sleep, device and port."""
     kept = [line for line in RULES.read_text().splitlines() if 'ENV{ID_MM_DEVICE_IGNORE}="1"' in line]
 
     assert len(kept) == 2
@@ -119,8 +119,8 @@ def test_modemmanager_keeps_off_the_sticks_that_are_named(vendor: str) -> None:
 
 
 @needs("udevadm")
-def test_udev_takes_the_rules_that_are_installed() -> None:
-    """The rules pass `udevadm verify`, where there is one."""
+def test_udev_verifies_the_installed_rules() -> None:
+    """The rules pass `udevadm verify`, if it exists."""
     done = subprocess.run(["udevadm", "verify", str(RULES)], capture_output=True, text=True, check=False)
     if "Unknown command" in done.stderr:
         forbidden("this udevadm cannot verify")  # before systemd 254
@@ -129,8 +129,8 @@ def test_udev_takes_the_rules_that_are_installed() -> None:
 
 
 @pytest.mark.parametrize("serial", ["", "0", "0123456789ABCDEF", "00000000", "ab\ufffdcd\x01"])
-def test_a_stick_without_a_serial_number_of_its_own_is_known_by_its_socket(serial: str, tmp_path: Path) -> None:
-    """No serial number, the one of every such stick, or a garbled one: the rule goes by the socket."""
+def test_a_stick_without_its_own_serial_number_is_known_by_its_socket(serial: str, tmp_path: Path) -> None:
+    """A missing, shared or garbled serial number makes the rule use the socket."""
     candidates = plugged(tmp_path, SIM7600._replace(serial=serial))
     text = rule(pick(candidates, None), "nl", candidates)
 
@@ -139,7 +139,7 @@ def test_a_stick_without_a_serial_number_of_its_own_is_known_by_its_socket(seria
 
 
 def test_two_sticks_with_one_serial_number_are_known_by_their_sockets(tmp_path: Path) -> None:
-    """Twins get two rules that cannot match each other's ports."""
+    """Their rules cannot match each other's ports."""
     candidates = plugged(tmp_path, SIM7600, TWIN)
     first, second = (
         rule(pick(candidates, str(tmp_path / "dev" / tty)), "fr", candidates) for tty in ("ttyUSB2", "ttyUSB7")
@@ -150,7 +150,7 @@ def test_two_sticks_with_one_serial_number_are_known_by_their_sockets(tmp_path: 
 
 
 def test_a_hostile_name_stays_in_its_comment(tmp_path: Path) -> None:
-    """What a stick calls itself cannot add a line to the rule."""
+    """A stick's name cannot add a line to the rule."""
     candidates = plugged(tmp_path, SIM7600._replace(name='x\nRUN+="/bin/sh"\r'))
     text = rule(pick(candidates, None), "fr", candidates)
 
@@ -158,8 +158,8 @@ def test_a_hostile_name_stays_in_its_comment(tmp_path: Path) -> None:
 
 
 @needs("udevadm")
-def test_udev_takes_the_rule(tmp_path: Path) -> None:
-    """The rule passes `udevadm verify`, where there is one."""
+def test_udev_verifies_the_rule(tmp_path: Path) -> None:
+    """The rule passes `udevadm verify`, if it exists."""
     candidates = plugged(tmp_path, SIM7600)
     path = tmp_path / "70-hotlined-fr.rules"
     path.write_text(rule(pick(candidates, None), "fr", candidates))
@@ -170,16 +170,16 @@ def test_udev_takes_the_rule(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_port_that_is_none_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    """A port for diagnosis gets no rule; the refusal names the ports that may be used."""
+def test_an_unsuitable_port_is_refused_with_the_suitable_ones(tmp_path: Path) -> None:
+    """A port for diagnosis gets no rule; the error names the ports that may be used."""
     candidates = plugged(tmp_path, SIM7600)
     with pytest.raises(UnavailableError) as caught:
         pick(candidates, str(tmp_path / "dev/ttyUSB0"))
     assert "ttyUSB2" in caught.value.hint
 
 
-def test_no_stick_is_told_with_69(tmp_path: Path) -> None:
-    """The command ends with 69 and a sentence where the port is none of a stick that is plugged in."""
+def test_a_port_without_a_stick_ends_with_69(tmp_path: Path) -> None:
+    """The command ends with 69 and a sentence if no plugged-in stick has the port."""
     path = tmp_path / "main.yaml"
     path.write_text(yaml.safe_dump({"answer": {"text": "Non."}}))
     done = subprocess.run(

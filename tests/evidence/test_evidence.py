@@ -1,4 +1,4 @@
-"""`hotlined evidence`: a ZIP that verifies and that reads well."""
+"""`hotlined evidence`: a ZIP that can be verified and reads well."""
 
 import csv
 import hashlib
@@ -31,7 +31,7 @@ THREAT = "Je sais où tu habites.\nRéponds ou je te tue 🔪"
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line with nothing in it."""
+    """Give a line without contacts."""
     filled = Filled(tmp_path, line_number="+32460209399")
     with filled.db:
         yield filled
@@ -53,7 +53,7 @@ def threatened(line: Filled) -> Filled:
 
 
 class Page(HTMLParser):
-    """The page, taken apart: its tags, its quotes, its raw data, its words."""
+    """The page, parsed: its tags, quotes, raw data and words."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag; what begins a quote or raw data is gathered."""
+        """Note a tag; one that begins a quote or raw data begins a new collection."""
         del attrs
         self.tags.append(tag)
         self._open.append(tag)
@@ -75,7 +75,7 @@ class Page(HTMLParser):
             self.codes.append("")
 
     def handle_endtag(self, tag: str) -> None:
-        """Leave a tag, and those inside it that end with nothing."""
+        """Leave a tag, and those inside it that have no end."""
         while self._open and self._open.pop() != tag:
             pass
 
@@ -91,22 +91,22 @@ class Page(HTMLParser):
 
 
 def as_received(text: str) -> str:
-    """Return a text with its halves of pairs joined."""
+    """Return a text with its surrogate pairs joined."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def taken(line: Filled, number: str = KEVIN, folder: str = "threat") -> Path:
-    """Take the evidence of a number, and return the folder into which its ZIP is unpacked."""
+    """Take the evidence of a number, and return the folder with its unpacked ZIP."""
     path = line.folder / folder
     line.evidence(number, path)
     return path
 
 
-# ---- it verifies
+# ---- verification
 
 
-def test_each_file_has_the_sum_that_the_list_and_the_page_say(threatened: Filled) -> None:
-    """The list of sums fits every file, the page names those of the data, and the command prints that of the list."""
+def test_list_page_and_command_have_the_right_checksums(threatened: Filled) -> None:
+    """The list has every file, the page the data files, and the command prints the sum of the list."""
     path = threatened.folder / "threat"
     done = threatened.evidence("0470/12.34.56", path)
     sums = {
@@ -122,8 +122,8 @@ def test_each_file_has_the_sum_that_the_list_and_the_page_say(threatened: Filled
     assert subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS.txt"], cwd=path, check=False).returncode == 0
 
 
-def test_the_raw_data_says_what_the_page_says(threatened: Filled) -> None:
-    """A decoder that is not ours reads number, time, service centre and text from the PDUs, as the page shows them."""
+def test_independent_decoder_reads_the_same_from_the_raw_data(threatened: Filled) -> None:
+    """Number, time, service centre and text of the PDUs agree with the page."""
     path = taken(threatened)
     page = Page((path / "evidence.html").read_text())
     raw = [decodeSmsPdu(code) for code in page.codes if re.fullmatch("[0-9A-F]{30,}", code)]
@@ -142,8 +142,8 @@ def test_the_raw_data_says_what_the_page_says(threatened: Filled) -> None:
         assert part["time"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") in page.words
 
 
-def test_times_are_local_and_in_utc_and_the_networks_keeps_its_offset(line: Filled, tmp_path: Path) -> None:
-    """In summer and in winter, by the zone of the machine, and with what the centre says of its own."""
+def test_times_are_local_and_utc_and_the_centres_keeps_its_offset(line: Filled, tmp_path: Path) -> None:
+    """They are right in summer and in winter."""
     for month in (1, 7):
         scts = datetime(2026, month, 3, 22, 30, tzinfo=UTC) + timedelta(hours=1)
         line.pdu(*pdus.write_text(KEVIN, f"{month}", scts=scts, reference=1))
@@ -159,8 +159,8 @@ def test_times_are_local_and_in_utc_and_the_networks_keeps_its_offset(line: Fill
     assert re.search(r"2026-07-03 23:30:00\+00:00 = 2026-07-03 23:30:00 UTC", words)
 
 
-def test_it_tells_what_became_of_the_answer_and_what_people_said(threatened: Filled) -> None:
-    """The answer's text and segments, the call, tags, who kept what, the explanations; nobody else's contacts."""
+def test_page_has_answers_tags_and_explanations(threatened: Filled) -> None:
+    """It has the call, too, and no contacts of other numbers."""
     words = Page((taken(threatened) / "evidence.html").read_text()).words
     data = json.loads((threatened.folder / "threat/evidence.json").read_text())
 
@@ -176,8 +176,8 @@ def test_it_tells_what_became_of_the_answer_and_what_people_said(threatened: Fil
 
 
 @pytest.mark.parametrize("language", [Language.FRENCH, Language.DUTCH])
-def test_it_speaks_the_language_of_the_line(threatened: Filled, language: Language) -> None:
-    """No sentence and no label of the page is left in English; its data has the same codes and times."""
+def test_page_is_in_the_language_of_the_line(threatened: Filled, language: Language) -> None:
+    """No English label is left, and the data files stay the same."""
     english = Page((taken(threatened, folder="english") / "evidence.html").read_text())
     threatened.config.write_text(json.dumps(threatened.settings | {"language": language}))
     path = taken(threatened)
@@ -197,11 +197,11 @@ def test_it_speaks_the_language_of_the_line(threatened: Filled, language: Langua
         assert (path / name).read_bytes() == (threatened.folder / "english" / name).read_bytes()
 
 
-# ---- what it keeps
+# ---- kept contacts
 
 
 def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
-    """So that no purge takes them in between; who had kept one before is still named; that it was taken is recorded."""
+    """No purge can come between; an earlier keeper stays named, and the evidence is an event."""
     decisions.keep(threatened.db, 2, "anna", threatened.now())
     taken(threatened)
     kept = threatened.db.all("SELECT id, kept_by FROM contacts WHERE kept_at IS NOT NULL ORDER BY id")
@@ -213,8 +213,8 @@ def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
     assert [row["contact_id"] for row in events if row["kind"] == "keep"] == [2, 1, 3, 5]
 
 
-def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> None:
-    """The number is forgotten while its contacts are read one by one: all are there, whole."""
+def test_evidence_is_read_at_one_moment(threatened: Filled) -> None:
+    """The number is forgotten meanwhile, and all its contacts are there, whole."""
     decisions.keep_all(threatened.db, KEVIN, "anna", threatened.now())
     before = stored_evidence.of_number(threatened.db, KEVIN)
     forgotten: list[stored.StoredCounts | None] = []
@@ -233,8 +233,8 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
     assert stored_evidence.of_number(threatened.db, KEVIN).contacts == ()
 
 
-def test_what_is_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> None:
-    """Somebody forgets the number the moment after its contacts were kept."""
+def test_number_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> None:
+    """The erasure comes a moment after its contacts were kept."""
     threatened.db.connection.execute(
         "CREATE TRIGGER forgets AFTER INSERT ON events WHEN NEW.kind = 'evidence' BEGIN DELETE FROM contacts; END"
     )
@@ -245,8 +245,8 @@ def test_what_is_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> No
 
 
 @pytest.mark.parametrize("number", ["+33699999999", "nobody", "withheld", "masqué", "12"])
-def test_without_a_contact_there_is_no_zip(threatened: Filled, number: str) -> None:
-    """Nothing is kept, nothing is left behind, and a sentence says why."""
+def test_number_without_contacts_makes_no_zip(threatened: Filled, number: str) -> None:
+    """No contact is kept, and a sentence names the reason."""
     done = threatened.run("evidence", number)
 
     assert done.exit_code in (1, 2)
@@ -256,8 +256,8 @@ def test_without_a_contact_there_is_no_zip(threatened: Filled, number: str) -> N
     assert threatened.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
 
 
-def test_what_is_missing_is_said(line: Filled) -> None:
-    """An erased text, a pseudonym, half a text, a name, a clock that was off: the page says what each means."""
+def test_page_explains_missing_data(line: Filled) -> None:
+    """Erased texts, pseudonyms, incomplete texts, names and a wrong clock each have a sentence."""
     line.text("Salut", sender="info")
     assert "Whoever sends a text by such a service chooses the name" in page_of(line, "info")
 
@@ -279,23 +279,23 @@ def test_what_is_missing_is_said(line: Filled) -> None:
 
 
 def page_of(line: Filled, number: str) -> str:
-    """Return the words of the page of a number, made anew."""
+    """Return the words of a new page about a number."""
     return Page((taken(line, number, f"of{len(list(line.folder.iterdir()))}") / "evidence.html").read_text()).words
 
 
-def test_it_is_nothing_for_a_terminal(threatened: Filled, capfd: pytest.CaptureFixture[str]) -> None:
-    """Octets on a screen help nobody: the error says what to type, and nothing is kept."""
+def test_evidence_refuses_to_write_to_a_terminal(threatened: Filled, capfd: pytest.CaptureFixture[str]) -> None:
+    """The error says which command to type, and no contact is kept."""
     assert threatened.on_a_terminal(200, "evidence", "0470 12 34 56") == []
     assert "evidence '0470 12 34 56' > threat.zip`" in capfd.readouterr().err
     assert threatened.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
 
 
-# ---- how it reads
+# ---- layout
 
 
 @needs_browser
-def test_it_prints_on_paper_and_fits_a_phone(threatened: Filled) -> None:
-    """A text of 1,600 letters without a blank is wrapped, nothing is wider than the page, and it prints as PDF."""
+def test_page_prints_as_pdf_and_fits_a_phone(threatened: Filled) -> None:
+    """A text of 1,600 letters without a blank is wrapped."""
     threatened.pdu(*pdus.write_text(KEVIN, "X" * 1600, scts=threatened.now().utc, reference=9))
     decisions.block(threatened.db, KEVIN, "anna", threatened.now())
     page_path = taken(threatened) / "evidence.html"

@@ -1,4 +1,4 @@
-"""The exchange of lines in a fleet: invited, joined, and asking the hub through a door at the control program."""
+"""The exchange of a line with the hub: invitation, joining, and requests through its control socket."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ Enter = Callable[..., Filled]
 
 @pytest.fixture
 def hub(cluster: Cluster) -> Iterator[str]:
-    """Give the URL of an empty hub, as its admin has it."""
+    """Give the URL of an empty hub, as its admin uses it."""
     with cluster.connect("postgres") as session:
         session.execute("DROP DATABASE IF EXISTS exchanged (FORCE)")
         session.execute("CREATE DATABASE exchanged")
@@ -67,21 +67,21 @@ def enter(tmp_path: Path, hub: str) -> Iterator[Enter]:
 
 
 def sync(*lines: Filled) -> None:
-    """Have lines exchange until there is no news."""
+    """Let lines exchange until there are no news."""
     for line in lines:
         done = line.run("fleet", "sync", "--once")
         assert (done.exit_code, done.output) == (0, "")
 
 
 def refused(line: Filled, sender: str = KEVIN) -> tuple[str, list[str]]:
-    """Let somebody text a line; return the reason of the verdict, and the lines that it is due to."""
+    """Let somebody text a line; return the reason of the verdict, and the lines that caused it."""
     line.judge(line.text(sender=sender))
     (found,) = line.log("-n", "1")
     return found["reason"], found["elsewhere"]
 
 
-def test_who_says_stop_to_one_line_is_refused_at_the_other(enter: Enter) -> None:
-    """Invited, joined, exchanged: fr's opt-out holds at nl, which names fr; nobody else is refused."""
+def test_opt_out_at_one_line_holds_at_the_other(enter: Enter) -> None:
+    """Line nl names fr as its origin, and answers other numbers."""
     fr, nl = enter("fr"), enter("nl")
     fr.judge(fr.text("Stop"))
     sync(fr, nl)
@@ -91,13 +91,13 @@ def test_who_says_stop_to_one_line_is_refused_at_the_other(enter: Enter) -> None
 
 
 def heard(line: Filled) -> dict[str, Any]:
-    """Return what the exchange says of the hub."""
+    """Return the exchange's report about the hub."""
     found: dict[str, Any] = json.loads(place(line).heard.read_text())
     return found
 
 
 def place(line: Filled) -> RunFiles:
-    """Return where line and exchange leave files for each other."""
+    """Return the files that line and exchange leave for each other."""
     config = load(line.config)
     return RunFiles(config.runtime_dir, config.name)
 
@@ -114,7 +114,7 @@ class Stopped(BaseException):
 def served(
     line: Filled, *steps: Callable[[], object], pace: Pace = AT_ONCE
 ) -> tuple[list[dict[str, Any] | None], list[float]]:
-    """Have the exchange run, and do a step each time that it sleeps; return what it handed in, and its pauses."""
+    """Let the exchange run, with a step each time that it sleeps; return its requests to the line, and its pauses."""
     config = load(line.config)
     door, url = joining.door(config, "hotfleet"), joining.maybe_url(config)
     handed: list[dict[str, Any] | None] = []
@@ -141,8 +141,8 @@ def nothing() -> None:
     """Do nothing."""
 
 
-def test_what_is_decided_while_it_runs_is_exchanged(enter: Enter) -> None:
-    """Once the mark has changed the line is asked again; what the hub has for it is handed in."""
+def test_decisions_made_during_the_exchange_are_exchanged(enter: Enter) -> None:
+    """A changed mark makes it query the line again, and rows from the hub are handed to the line."""
     fr, nl = enter("fr"), enter("nl")
     mark(fr, 1)
 
@@ -161,8 +161,8 @@ def test_what_is_decided_while_it_runs_is_exchanged(enter: Enter) -> None:
     assert refused(fr, LEA) == ("blocked", ["nl"])
 
 
-def test_while_nothing_is_new_the_line_is_left_alone(enter: Enter) -> None:
-    """Ten more questions to the hub start no control program, and write nothing to the line's database."""
+def test_exchange_without_news_leaves_the_line_alone(enter: Enter) -> None:
+    """Ten more questions to the hub start no control program and write nothing to the database."""
     fr = enter("fr")
     mark(fr, 1)
     served(fr, *[nothing] * 4)
@@ -170,13 +170,13 @@ def test_while_nothing_is_new_the_line_is_left_alone(enter: Enter) -> None:
 
     handed, pauses = served(fr, *[lambda: mark(fr, 1)] * 30)
 
-    assert len(handed) == 2  # the first question, and that nothing is wrong
+    assert len(handed) == 2  # the first question, and the report that all is well
     assert pauses == [1.0] * 31
     assert fr.db.changed_elsewhere() == before
 
 
-def test_the_daemon_marks_what_is_new_and_how_the_line_is(enter: Enter) -> None:
-    """Another decision is another mark; nothing new, none. Of a line that has left there is none any more."""
+def test_daemon_writes_a_mark_for_each_decision(enter: Enter) -> None:
+    """The mark has the line's figures, too; a line that has left the fleet has none."""
     fr = enter("fr")
     writer, file = MarkWriter(Line(load(fr.config), fr.db)), place(fr).mark
     fr.judge(fr.text("Stop"))
@@ -207,8 +207,8 @@ def test_the_daemon_marks_what_is_new_and_how_the_line_is(enter: Enter) -> None:
     assert not file.exists()
 
 
-def test_without_a_daemon_the_line_is_asked_now_and_then(enter: Enter) -> None:
-    """No mark says whether people have decided something meanwhile."""
+def test_exchange_queries_a_line_without_a_daemon_now_and_then(enter: Enter) -> None:
+    """No mark shows decisions then."""
     fr, nl = enter("fr"), enter("nl")
 
     served(fr, nothing, lambda: fr.run("block", LEA), *[nothing] * 24)
@@ -217,8 +217,8 @@ def test_without_a_daemon_the_line_is_asked_now_and_then(enter: Enter) -> None:
     assert refused(nl, LEA) == ("blocked", ["fr"])
 
 
-def test_a_hub_that_is_away_is_tried_again(enter: Enter, cluster: Cluster) -> None:
-    """Its state is there for all to read, since when, and why; once it is back the exchange goes on."""
+def test_unreachable_hub_is_tried_again(enter: Enter, cluster: Cluster) -> None:
+    """`heard` has its state, since when, and why; once it is back the exchange goes on."""
     fr, nl = enter("fr"), enter("nl")
     mark(fr, 1)
     states = []
@@ -250,8 +250,8 @@ def test_a_hub_that_is_away_is_tried_again(enter: Enter, cluster: Cluster) -> No
     assert refused(nl, LEA) == ("blocked", ["fr"])
 
 
-def test_a_person_who_exchanges_by_hand_leaves_how_the_hub_is(enter: Enter, cluster: Cluster) -> None:
-    """It was there, and is not: `fleet status` does not go on saying that it is."""
+def test_exchange_by_hand_updates_the_state_of_the_hub(enter: Enter, cluster: Cluster) -> None:
+    """After a failure `fleet status` says that it is away."""
     fr = enter("fr")
     sync(fr)
     assert heard(fr)["reachable"]
@@ -263,8 +263,8 @@ def test_a_person_who_exchanges_by_hand_leaves_how_the_hub_is(enter: Enter, clus
     assert "is away since" in fr.run("fleet", "status").stdout
 
 
-def test_sync_once_says_that_the_hub_is_of_another_fleet(enter: Enter, cluster: Cluster) -> None:
-    """A person who exchanges by hand sees the trouble and its cure, and the exit code says it to scripts."""
+def test_sync_once_reports_a_hub_of_another_fleet(enter: Enter, cluster: Cluster) -> None:
+    """A person sees the trouble, and a script the exit code 69."""
     fr = enter("fr")
     with cluster.connect("exchanged") as session:
         session.execute("UPDATE hotlined.hub SET key = repeat('0', 64)")
@@ -275,8 +275,8 @@ def test_sync_once_says_that_the_hub_is_of_another_fleet(enter: Enter, cluster: 
     assert done.stderr.startswith("Error: The hub has the fingerprint of another key than the line")
 
 
-def test_a_restored_line_asks_to_be_invited_again(enter: Enter) -> None:
-    """The login is in no backup: the line goes on with what it knows, and says so."""
+def test_restored_line_needs_another_invitation(enter: Enter) -> None:
+    """No backup has its login; it goes on with the rows that it has, and says so."""
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)
@@ -290,8 +290,8 @@ def test_a_restored_line_asks_to_be_invited_again(enter: Enter) -> None:
     assert "invited again" in fr.run("fleet", "status").stdout
 
 
-def test_how_the_lines_are_is_shown(enter: Enter) -> None:
-    """What the daemon says of a line in its mark is at the others; what is no such thing is left out."""
+def test_fleet_status_shows_the_other_lines(enter: Enter) -> None:
+    """Their marks have the figures; malformed values are left out."""
     fr, nl = enter("fr"), enter("nl")
     said = {
         "state": "answering",
@@ -332,8 +332,8 @@ def test_how_the_lines_are_is_shown(enter: Enter) -> None:
         assert words in nl.run("fleet", "status").stdout
 
 
-def test_an_invitation_of_another_line_is_refused(tmp_path: Path, hub: str) -> None:
-    """And so is what is none; nothing is stored."""
+def test_invitation_for_another_line_is_refused(tmp_path: Path, hub: str) -> None:
+    """So are malformed ones; nothing is stored."""
     fr = Filled(tmp_path, line="fr")
     with contextlib.closing(fr.db):
         other = fr.run("fleet", "join", "-", input=invitation(hub, "nl"))
@@ -347,8 +347,8 @@ def test_an_invitation_of_another_line_is_refused(tmp_path: Path, hub: str) -> N
         assert not exchange.login_path(fr.config).exists()
 
 
-def test_a_line_leaves(enter: Enter) -> None:
-    """What others said holds there no more, and that is said; the login goes."""
+def test_line_that_leaves_drops_rows_and_login(enter: Enter) -> None:
+    """Decisions of others hold no more, and it says how many there were."""
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)
@@ -361,8 +361,8 @@ def test_a_line_leaves(enter: Enter) -> None:
     assert fr.run("fleet", "leave", "--yes").exit_code == 75
 
 
-def test_without_psycopg_a_sentence_says_what_to_install(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names Debian's package."""
+def test_missing_psycopg_is_explained(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names Debian's package."""
     fr = enter("fr")
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
 

@@ -1,4 +1,4 @@
-"""The hub of a fleet: who gets in and as whom, what a line can do there and cannot, and how it is shut out."""
+"""The hub of a fleet: logins, rights of a line, and its removal."""
 
 import contextlib
 import json
@@ -38,14 +38,14 @@ FINGERPRINT = "ab" * 32
 
 
 def run(*words: str, code: int = 0) -> str:
-    """Return what a command says; it must end with that code."""
+    """Run a command and return its output; it must end with that code."""
     result = CliRunner().invoke(main, ["fleet", "hub", *words])
     assert result.exit_code == code, result.output
     return result.output
 
 
 def free_port() -> int:
-    """Return a port at which nobody listens."""
+    """Return a port without a listener."""
     with socket.socket() as listening:
         listening.bind((HOST, 0))
         return int(listening.getsockname()[1])
@@ -53,13 +53,13 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """Give a PostgreSQL that listens at a port of this machine."""
+    """Give a PostgreSQL at a port of this machine."""
     with running(programs(), free_port(), (*OPTIONS, f"listen_addresses={HOST}")) as found:
         yield found
 
 
 def refusal(url: str) -> str:
-    """Return why nobody gets in by a URL; empty where somebody does."""
+    """Return the error of a login with a URL; empty if it works."""
     try:
         with opened(url) as hub:
             hub.ask(question())
@@ -69,12 +69,12 @@ def refusal(url: str) -> str:
 
 
 def question(**more: object) -> str:
-    """Return the question of a line that has nothing to say yet."""
+    """Return the question of a line without rows."""
     return json.dumps({"hub": None, "base": 0, "upto": 0, "cursor": 0, "again": False, "rows": []} | more)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate that nobody has signed, as Debian's ssl-cert does; return it and its key."""
+    """Make a self-signed certificate, as Debian's ssl-cert does; return it and its key."""
     made, key = folder / "ssl-cert-snakeoil.pem", folder / "ssl-cert-snakeoil.key"
     subprocess.run(
         [
@@ -100,7 +100,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def empty(cluster: Cluster, name: str) -> str:
-    """Make a database that is no hub (any more); return its URL."""
+    """Make a database that is not a hub; return its URL."""
     with cluster.connect("postgres") as session:
         session.execute(f"DROP DATABASE IF EXISTS {name} (FORCE)".encode())
         session.execute(f"CREATE DATABASE {name}".encode())
@@ -109,7 +109,7 @@ def empty(cluster: Cluster, name: str) -> str:
 
 @dataclass
 class Guarded:
-    """A hub that asks for passwords, over TLS and at its Unix socket."""
+    """A hub with passwords, over TLS and at its Unix socket."""
 
     cluster: Cluster
     url: str
@@ -120,7 +120,7 @@ class Guarded:
             return found.invite(line, FINGERPRINT, f"{HOST}:{self.cluster.port}")
 
     def administer(self, statement: str) -> None:
-        """Have the superuser say something."""
+        """Run a statement as the superuser."""
         assert self.cluster.refusal(self.url, statement) == ""
 
     def roles(self) -> set[str]:
@@ -129,14 +129,14 @@ class Guarded:
         return {str(name).removeprefix("hotlined_") for (name,) in names}
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
-        """Return what a statement of the superuser finds."""
+        """Return the result of a query as the superuser."""
         with self.cluster.connect("hub") as session:
             return session.execute(statement.encode()).fetchall()
 
 
 @pytest.fixture
 def hub(cluster: Cluster) -> Iterator[Guarded]:
-    """Give a hub that is set up with what the commands say, and nothing else."""
+    """Give a hub that only our commands have set up."""
     data = cluster.folder / "data"
     before = (data / "pg_hba.conf").read_text()
     url = empty(cluster, "hub")
@@ -158,8 +158,8 @@ def hub(cluster: Cluster) -> Iterator[Guarded]:
         run("remove", line, "--hub", url)
 
 
-def test_a_line_gets_in_with_its_invitation_over_tls(hub: Guarded) -> None:
-    """Its URL is enough: an answer comes, with the fingerprint of the fleet's key."""
+def test_line_logs_in_with_its_invitation_over_tls(hub: Guarded) -> None:
+    """The URL is enough, and the answer has the fingerprint of the fleet's key."""
     url = hub.invite("fr")
 
     with opened(url) as found:
@@ -169,8 +169,8 @@ def test_a_line_gets_in_with_its_invitation_over_tls(hub: Guarded) -> None:
     assert answer["key"] == FINGERPRINT
 
 
-def test_nobody_gets_in_otherwise(hub: Guarded) -> None:
-    """Without TLS, without the password, with another line's, into another database: PostgreSQL refuses each."""
+def test_other_logins_are_refused(hub: Guarded) -> None:
+    """No TLS, no password, another line's password, and another database each fail."""
     fr, nl = hub.invite("fr"), hub.invite("nl")
     of_nl = nl.partition("://")[2].partition("@")[0].partition(":")[2]
     of_fr = fr.partition("://")[2].partition("@")[0].partition(":")[2]
@@ -182,8 +182,8 @@ def test_nobody_gets_in_otherwise(hub: Guarded) -> None:
     assert "pg_hba.conf" in refusal(fr.replace("/hub?", "/postgres?"))
 
 
-def test_another_invitation_makes_the_one_before_void(hub: Guarded) -> None:
-    """Whoever found the old file gets in no more, and is thrown out if she is in; the new file works."""
+def test_new_invitation_revokes_the_previous_one(hub: Guarded) -> None:
+    """Its session ends as well."""
     import psycopg  # noqa: PLC0415  it is looked for by the fixture
 
     old = hub.invite("fr")
@@ -196,8 +196,8 @@ def test_another_invitation_makes_the_one_before_void(hub: Guarded) -> None:
     assert refusal(new) == ""
 
 
-def test_a_login_that_is_void_is_said(hub: Guarded, tmp_path: Path) -> None:
-    """A line that was invited anew hears that from the hub, and says so; with the new invitation it goes on."""
+def test_line_with_a_revoked_login_says_so(hub: Guarded, tmp_path: Path) -> None:
+    """With the new invitation it goes on."""
     fr = Filled(tmp_path, line="fr")
     key = bytes(range(32))
 
@@ -220,7 +220,7 @@ def test_a_login_that_is_void_is_said(hub: Guarded, tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a folder of a person who is no root: pytest's own let nobody pass."""
+    """Give a folder of a person other than root; pytest's own folders are closed to others."""
     made = Path(tempfile.mkdtemp(prefix="hotlined-admin-"))
     if os.geteuid() == 0:
         os.chown(made, MEMBER.uid, MEMBER.gids[0])
@@ -229,7 +229,7 @@ def folder() -> Iterator[Path]:
 
 
 def invite(hub: Guarded, line: str, folder: Path) -> tuple[int, str]:
-    """Have a person write an invitation into a folder; return the exit code, and what the command says."""
+    """Let a person write an invitation into a folder; return the exit code and the output."""
     words = ["fleet", "hub", "invite", line, str(folder / f"{line}.invitation"), "--hub", hub.url]
     if os.geteuid():
         done = subprocess.run([sys.executable, "-m", "hotlined", *words], capture_output=True, text=True, check=False)
@@ -238,8 +238,8 @@ def invite(hub: Guarded, line: str, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_invitations_share_the_key_that_was_made_with_the_first_one(hub: Guarded, folder: Path) -> None:
-    """Both are 0600, as the key; the hub has its fingerprint. A line without TLS in between has no binding to one."""
+def test_invitations_share_the_key_of_the_first_one(hub: Guarded, folder: Path) -> None:
+    """Key and invitations have mode 600, and the hub has the fingerprint."""
     said = [invite(hub, line, folder) for line in ("fr", "nl")]
 
     assert [code for code, _words in said] == [0, 0], said
@@ -251,8 +251,8 @@ def test_invitations_share_the_key_that_was_made_with_the_first_one(hub: Guarded
     assert refusal(invitations[0]["hub"]) == ""
 
 
-def test_an_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path) -> None:
-    """Without it, or with another, a sentence says where to look, and no line is let in; nor over a file."""
+def test_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path) -> None:
+    """Without it, with another one, or over an existing file, no line is added; the error names the place."""
     hub.invite("fr")
 
     missing = invite(hub, "nl", folder)
@@ -273,16 +273,16 @@ def test_an_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="for root")
 def test_root_writes_no_invitation(hub: Guarded, tmp_path: Path) -> None:
-    """A file of its own could be opened by a shell; the key beside it could not: a sentence says who does it."""
+    """The error says that PostgreSQL's superuser runs the command: root's key file would be unreadable for it."""
     for file in ("-", str(tmp_path / "file")):
         said = run("invite", "fr", file, "--hub", hub.url, code=2)
         assert "superuser of that PostgreSQL" in said
 
 
-def test_a_man_in_the_middle_learns_nothing(hub: Guarded, tmp_path: Path) -> None:
-    """Somebody with a certificate of his own stands between line and hub: the line notices, and ends there.
+def test_channel_binding_stops_a_man_in_the_middle(hub: Guarded, tmp_path: Path) -> None:
+    """He has a certificate of his own between line and hub.
 
-    Without the binding to the channel, which every invitation has, he would be let through: the trial can fail.
+    Without channel binding, which every invitation has, he would get through: the test can fail.
     """
     url = hub.invite("fr")
     folder = tmp_path / "mitm"
@@ -296,7 +296,7 @@ def test_a_man_in_the_middle_learns_nothing(hub: Guarded, tmp_path: Path) -> Non
 
 @contextlib.contextmanager
 def man_in_the_middle(behind: int, made: Path, key: Path) -> Iterator[int]:
-    """Have somebody take connections of PostgreSQL's, with TLS of his own to both sides; gives his port."""
+    """Relay connections of PostgreSQL with separate TLS to both sides; give the port."""
     port = free_port()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)
@@ -369,8 +369,8 @@ DENIED = {
 }
 
 
-def test_a_line_may_ask_and_nothing_else(hub: Guarded) -> None:
-    """Every other statement is refused: among them those that made a removal fail, filled the disk, stopped others."""
+def test_line_may_only_call_the_exchange_function(hub: Guarded) -> None:
+    """Every other statement is refused, such as those that block a removal, fill the disk or stop others."""
     fr, _nl = hub.invite("fr"), hub.invite("nl")
 
     allowed = {name: statement for name, statement in DENIED.items() if not hub.cluster.refusal(fr, statement)}
@@ -380,8 +380,8 @@ def test_a_line_may_ask_and_nothing_else(hub: Guarded) -> None:
 
 
 @pytest.mark.parametrize("made", ["nothing", "objects"])
-def test_a_line_that_resists_is_shut_out(hub: Guarded, made: str) -> None:
-    """Its session ends with what it holds; what it owns goes, even what somebody let it make; its rows stay."""
+def test_removed_line_is_shut_out_though_it_resists(hub: Guarded, made: str) -> None:
+    """Its session ends, its objects go, and its rows stay."""
     import psycopg  # noqa: PLC0415  it is looked for by the fixture
 
     url = hub.invite("fr")
@@ -393,7 +393,7 @@ def test_a_line_that_resists_is_shut_out(hub: Guarded, made: str) -> None:
         assert hub.cluster.refusal(url, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC") == ""
     with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as thief:
         thief.execute("SET ROLE NONE")
-        thief.execute("ALTER ROLE hotlined_fr SET statement_timeout = 0")  # and it does not commit
+        thief.execute("ALTER ROLE hotlined_fr SET statement_timeout = 0")  # without a commit
         run("remove", "fr", "--hub", hub.url)
         with pytest.raises(psycopg.OperationalError):
             thief.execute("SELECT 1")
@@ -404,8 +404,8 @@ def test_a_line_that_resists_is_shut_out(hub: Guarded, made: str) -> None:
     assert refusal(hub.invite("fr")) == ""
 
 
-def test_a_line_whose_role_cannot_go_is_out_all_the_same(hub: Guarded) -> None:
-    """It owns something in another database, where nobody looks: removing fails with a sentence, and it is out."""
+def test_line_whose_role_cannot_be_dropped_is_still_shut_out(hub: Guarded) -> None:
+    """It owns a table in another database: the command fails with a sentence."""
     url = hub.invite("fr")
     other = empty(hub.cluster, "other")
     assert (
@@ -420,8 +420,8 @@ def test_a_line_whose_role_cannot_go_is_out_all_the_same(hub: Guarded) -> None:
     assert "not permitted to log in" in refusal(url) or "not let this line in" in refusal(url)
 
 
-def test_a_line_that_keeps_a_transaction_open_stops_nobody(hub: Guarded) -> None:
-    """It has said a row and does not commit: once that is ten seconds old, the next that says something goes on."""
+def test_open_transaction_of_a_line_blocks_others_for_seconds_only(hub: Guarded) -> None:
+    """After ten seconds the next line that sends a row goes on."""
     import psycopg  # noqa: PLC0415  it is looked for by the fixture
 
     fr, nl = hub.invite("fr"), hub.invite("nl")
@@ -452,8 +452,8 @@ def test_a_line_that_keeps_a_transaction_open_stops_nobody(hub: Guarded) -> None
     assert not held.is_alive()
 
 
-def test_a_line_that_is_gone_is_lifted_at_the_hub(hub: Guarded) -> None:
-    """Of a line in the fleet nothing is lifted; of one that was removed one person, then all, and how many it says."""
+def test_decisions_of_a_removed_line_are_lifted_at_the_hub(hub: Guarded) -> None:
+    """First of one person, then all, with their number; a line that is still in the fleet is refused."""
     fr, nl = hub.invite("fr"), hub.invite("nl")
     lea, kevin = "~0123456789ab", "~ba9876543210"
     said = {"blocked_at": None, "asked": None, "asked_at": None, "answers": 0, "age": None}
@@ -481,8 +481,8 @@ def test_a_line_that_is_gone_is_lifted_at_the_hub(hub: Guarded) -> None:
     assert all(row["version"] > 9 - 2 * (row["person"] == lea) for row in heard)
 
 
-def test_what_is_no_hub_says_so(cluster: Cluster) -> None:
-    """A database without our schema, and a place where nobody listens, are sentences with the exit code for that."""
+def test_missing_hub_is_explained(cluster: Cluster) -> None:
+    """A database without our schema and a port without a listener exit with 69."""
     url = empty(cluster, "none")
 
     said = run("lift", "fr", "--hub", url, code=69)
@@ -492,8 +492,8 @@ def test_what_is_no_hub_says_so(cluster: Cluster) -> None:
     assert "cannot be reached" in away
 
 
-def test_what_is_no_name_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
-    """A line with a hyphen, and a person who is a number."""
+def test_bad_names_are_refused_before_connecting(tmp_path: Path) -> None:
+    """These are a line with a hyphen, and a number in place of a pseudonym."""
     nowhere = ("--hub", "postgresql://nobody@127.0.0.1:1/hub")
 
     assert "is no line" in run("invite", "fr-be", str(tmp_path / "file"), *nowhere, code=2)

@@ -1,7 +1,7 @@
-"""Answers that owners of modems posted, from some seventy models: each is read as it was meant, however it is framed.
+"""Answers that owners of modems posted, from some seventy models, in every framing that a modem may use.
 
-tests/data/answers.jsonl has a pair a line: model, firmware and USB id where they are known, the public source, the
-command and the lines of its answer (`octets` where it is known how they came). Numbers, texts and cells are invented.
+A line of tests/data/answers.jsonl has one pair: the model, its firmware and USB ID if known, the public source, the
+command, and the lines of the answer (`octets` if the exact octets are known). Numbers, texts and cells are invented.
 """
 
 import json
@@ -19,7 +19,7 @@ CHATTER = ("", "\r\n^RSSI:12\r\n", '\r\n+CMTI: "SM",3\r\n', "\r\n*RADIOPOWER: 1\
 PROMPTS = ("\r\n> ", "> ", "\r\n>", ">\r\n", "\r\n> \r\n")
 UNASKED = "(unsolicited)"
 _HERE = "\0"
-"""Where the payload of a prompt is written, in the octets of an answer."""
+"""The place of a prompt's payload among the octets of an answer."""
 
 
 def is_final(line: str) -> bool:
@@ -43,7 +43,7 @@ def asked(text: str) -> Command:
 
 
 def framings(pair: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the octets in which an answer may come, named: line ends of four makes, with and without echo."""
+    """Yield an answer's octets in each framing, by name: line ends of four makes, with and without echo."""
     command, lines = pair["command"], pair["answer"]
     if "octets" in pair:
         yield "as recorded", pair["octets"]
@@ -76,7 +76,7 @@ def idle() -> Protocol:
 
 
 def play(command: Command | None, octets: str, *, singly: bool) -> list[Event]:
-    """Return the events of octets that come in one piece (up to a prompt) or one by one."""
+    """Return the events of octets that arrive in one piece (up to a prompt) or one by one."""
     protocol, events = idle(), list[Event]()
     if command:
         protocol.command(command)

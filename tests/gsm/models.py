@@ -1,7 +1,7 @@
-"""Makes docs/models.md of the answers that owners of modems posted (`scripts/run models`), or pairs of a recording.
+"""Make docs/models.md from the answers that owners of modems posted (`scripts/run models`), or add a recording to them.
 
 `scripts/run models --add RECORDING MODEL SOURCE` adds the answers of a recording (`hotlined doctor --record`) to
-tests/data/answers.jsonl, in which test_answers then reads them, too. Without an option the page is made anew.
+tests/data/answers.jsonl; test_answers then reads them, too. Without an option the page is written anew.
 """
 
 import json
@@ -49,7 +49,7 @@ def rows(pairs: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def maybe_answer(pair: dict[str, Any]) -> Response | None:
-    """Return the answer as the parser reads it; None for what came unasked, or has no end."""
+    """Return the answer as the parser reads it; None for an unsolicited line and for an answer without an end."""
     if pair["command"] == UNASKED or not any(map(is_final, pair["answer"])):
         return None
     octets = "".join(f"\r\n{line}\r\n" for line in pair["answer"])
@@ -59,7 +59,7 @@ def maybe_answer(pair: dict[str, Any]) -> Response | None:
 
 
 def read(answers: dict[str, Response]) -> tuple[str, str, str, str, str]:
-    """Return what hotlined makes of the answers: name, SIM, storages, registration, networks."""
+    """Return hotlined's reading of the answers: name, SIM, storages, registration, networks."""
     behind = {
         command: answer.lines[0].text.partition(":")[2].strip()
         for command, answer in answers.items()
@@ -104,7 +104,7 @@ def pairs_of(text: str, model: str, source: str) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     if sys.argv[1:2] == ["--add"]:
         path, model, source = sys.argv[2:]
         added = [*pairs_of(Path(path).read_text(encoding="ascii"), model, source)]

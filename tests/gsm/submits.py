@@ -1,6 +1,6 @@
-"""Reads SUBMITs (3GPP TS 23.040 9.2.2.2), which the daemon writes only: its own, and those of the corpus.
+"""A decoder of SUBMITs (3GPP TS 23.040 9.2.2.2), which the daemon only writes: of its own, and of those in the corpus.
 
-The parts that every TPDU is made of are read by hotlined/gsm/tpdu.py; what only a SUBMIT has is read here.
+hotlined/gsm/tpdu.py reads the parts that all TPDUs share; this module reads those that only a SUBMIT has.
 """
 
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ _VALIDITY_OCTETS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A short message to be sent (TS 23.040 9.2.2.2), as it was written.
+    """A decoded SUBMIT (TS 23.040 9.2.2.2).
 
-    `vp` are the octets of the validity period; what they say stands in `validity_minutes` or `validity_until`,
-    and nowhere for the enhanced format.
+    `vp` has the octets of the validity period; `validity_minutes` or `validity_until` has its meaning, except for the
+    enhanced format, which is not decoded.
     """
 
     service_centre: str | None
@@ -56,7 +56,7 @@ class Submit:
 
 
 def decode_submit(pdu: str, *, service_centre: bool = True) -> Submit:
-    """Decode a SUBMIT as `tpdu.decode` decodes what comes in; raises PduError where there is none."""
+    """Decode a SUBMIT with the types of `tpdu.decode`; raises PduError for other PDUs."""
     reader, centre, first = tpdu._opened(pdu, service_centre=service_centre)
     if first & 0x03 != 1:
         raise PduError(f"message type {first & 0x03} is no SUBMIT")
@@ -86,6 +86,6 @@ def decode_submit(pdu: str, *, service_centre: bool = True) -> Submit:
 
 
 def decode_any(pdu: str, *, inbound: bool, service_centre: bool = True) -> Deliver | StatusReport | Submit:
-    """Decode what comes in, or what goes out."""
+    """Decode a PDU of either direction."""
     read = tpdu.decode if inbound else decode_submit
     return read(pdu, service_centre=service_centre)

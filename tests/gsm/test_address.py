@@ -1,4 +1,4 @@
-"""Addresses: who is behind a number, and how numbers are typed and masked."""
+"""Addresses: the identity behind an originator, and how numbers are typed and masked."""
 
 import pytest
 from hypothesis import given, settings
@@ -35,7 +35,7 @@ INTERNATIONAL, NATIONAL, UNKNOWN = Ton.INTERNATIONAL, Ton.NATIONAL, Ton.UNKNOWN
     ],
 )
 def test_numbers_become_e164(value: str, ton: Ton, e164: str, country: str | None, line_type: LineType) -> None:
-    """A valid number is known by its E.164 form, country and line type, however it was sent."""
+    """A valid number is known by its E.164 form, country and line type, in whatever form it was sent."""
     assert identify(Address(value, ton), "BE") == Identity(e164, e164, country, line_type)
 
 
@@ -62,17 +62,15 @@ def test_numbers_become_e164(value: str, ton: Ton, e164: str, country: str | Non
         (None, None, LineType.WITHHELD),
     ],
 )
-def test_what_is_no_number_of_a_country_stays_as_received(
-    address: Address | None, originator: str | None, line_type: LineType
-) -> None:
-    """Short codes, names, and numbers that cannot be, never get an E.164 form or a country."""
+def test_other_addresses_stay_as_received(address: Address | None, originator: str | None, line_type: LineType) -> None:
+    """Short codes, names and impossible numbers never get an E.164 form or a country."""
     assert identify(address, "BE") == Identity(originator, None, None, line_type)
 
 
 @settings(deadline=None)
 @given(st.text("0123456789*#abc", max_size=20), st.sampled_from(Ton), st.sampled_from(["BE", "FR", "US", "XX"]))
 def test_any_address_can_be_identified(value: str, ton: Ton, country: str) -> None:
-    """Whatever a network delivers has an identity, and its E.164 form, if any, is its originator."""
+    """Every address has an identity; its E.164 form, if it has one, is its originator."""
     identity = identify(Address(value, ton), country)
     assert identity.e164 in {None, identity.originator}
     assert (identity.originator is None) == (identity.line_type is LineType.WITHHELD) == (not value)
@@ -90,8 +88,8 @@ def test_numbers_are_read_as_people_type_them(typed: str) -> None:
 @pytest.mark.parametrize(
     "typed", ["", "8850", "hello", "0470 CALLME", "+32 470 12", "tel:+32470123456", "0470123456 ext. 3", "+", "++32"]
 )
-def test_what_is_no_number_is_refused_with_a_hint(typed: str) -> None:
-    """Anything else raises AddressError, whose hint shows how to write a number."""
+def test_anything_but_a_number_is_refused_with_a_hint(typed: str) -> None:
+    """A text that is not a number raises AddressError, whose hint shows how to write one."""
     with pytest.raises(AddressError) as caught:
         parse_number(typed, "BE")
     assert "+32470123456" in caught.value.hint
@@ -110,7 +108,7 @@ def test_what_is_no_number_is_refused_with_a_hint(typed: str) -> None:
         (None, "withheld"),
     ],
 )
-def test_a_mask_names_nobody(originator: str | None, masked: str) -> None:
+def test_a_mask_identifies_nobody(originator: str | None, masked: str) -> None:
     """Logs get the ends of a number and the first letter of a name."""
     assert mask(originator) == masked
 
@@ -118,7 +116,7 @@ def test_a_mask_names_nobody(originator: str | None, masked: str) -> None:
 @settings(deadline=None)
 @given(st.text(min_size=1) | st.from_regex(r"\+?[0-9]{3,20}", fullmatch=True))
 def test_a_mask_hides_three_characters_at_least(originator: str) -> None:
-    """No mask shows a whole originator, nor anything that a terminal or a log would act on."""
+    """A mask contains neither a whole originator nor a character that a terminal or a log would obey."""
     masked = mask(originator)
     assert masked.isprintable()
     assert len(masked.replace("…", "")) <= max(1, len(originator) - 3)

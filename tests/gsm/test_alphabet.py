@@ -31,7 +31,7 @@ FAST = settings(deadline=None)
 @FAST
 @given(SEPTETS, st.integers(0, 6))
 def test_septets_survive_packing(septets: bytes, fill_bits: int) -> None:
-    """Unpacking gives back what was packed, behind any number of fill bits."""
+    """Unpacking returns the packed septets, after any number of fill bits."""
     octets = pack(septets, fill_bits)
     assert unpack(octets, len(septets), fill_bits) == septets
     assert len(octets) == -(-(7 * len(septets) + fill_bits) // 8)
@@ -40,13 +40,13 @@ def test_septets_survive_packing(septets: bytes, fill_bits: int) -> None:
 @FAST
 @given(SEPTETS, st.integers(0, 6), st.integers(0, 400))
 def test_unpacking_never_invents_septets(octets: bytes, fill_bits: int, count: int) -> None:
-    """Octets that hold fewer septets than announced give those that they hold."""
+    """Octets with fewer septets than announced give only those that they have."""
     held = max(0, (8 * len(octets) - fill_bits) // 7)
     assert len(unpack(octets, count, fill_bits)) == min(count, held)
 
 
 def test_packing_is_that_of_the_standard() -> None:
-    """The packing of a known word is the octets that every phone sends for it."""
+    """A known word is packed to the octets that every phone sends for it."""
     assert pack(encode_gsm7("hellohello")) == bytes.fromhex("E8329BFD4697D9EC37")
 
 
@@ -62,7 +62,7 @@ def test_gsm7_has_137_characters() -> None:
     assert len(set(GSM7)) == len(GSM7) == 137
 
 
-def test_what_gsm7_lacks_is_named() -> None:
+def test_characters_outside_gsm7_are_named() -> None:
     """The error for a text that does not fit names each character that GSM-7 lacks, once."""
     with pytest.raises(TextError, match=r"GSM-7 lacks 'ê' '🙌' '\\u202e'$"):
         encode_gsm7("ê🙌ê\u202e!")
@@ -82,7 +82,7 @@ def test_what_gsm7_lacks_is_named() -> None:
     ],
 )
 def test_escapes_without_a_meaning_lose_no_text(septets: bytes, text: str) -> None:
-    """Unknown pairs show the main table's character, lone and doubled escapes a space."""
+    """Unknown escape pairs give the main table's character; lone and doubled escapes give a space."""
     assert decode_gsm7(septets) == text
 
 
@@ -97,7 +97,7 @@ def test_escapes_without_a_meaning_lose_no_text(septets: bytes, text: str) -> No
     ],
 )  # fmt: skip
 def test_national_tables_are_read(language: int, main: dict[int, str], extension: str) -> None:
-    """The tables of Turkish, Spanish and Portuguese replace the default; an unknown language does not."""
+    """The tables of Turkish, Spanish and Portuguese replace the default one; an unknown language replaces nothing."""
     assert {s: decode_gsm7(bytes((s,)), language) for s in main} == main
     escaped = {decode_gsm7(bytes((0x1B, s)), single=language) for s in range(128)}
     assert set(extension) <= escaped
@@ -137,13 +137,13 @@ def test_ucs2_is_utf16(octets: str, text: str) -> None:
     ],
 )
 def test_smart_writes_typography_in_gsm7(typed: str, written: str) -> None:
-    """Each character of the rule is replaced as it says, and what GSM-7 has stays."""
+    """Each character of the rule is replaced by the rule's, and characters of GSM-7 stay."""
     made = smart(typed)
     assert (made.text, made.remaining) == (written, ())
 
 
-def test_smart_says_what_it_did() -> None:
-    """The replacements come in order of appearance with their counts, and what remains once each."""
+def test_smart_lists_its_replacements() -> None:
+    """The replacements are listed in order of appearance with their counts, and each remaining character once."""
     made = smart("l’été, l’arrêt 🙌🏼🙌 жж")
     assert made.replaced == (Replacement("’", "'", 2), Replacement("ê", "e", 1))
     assert made.remaining == ("🙌", "🏼", "ж")
@@ -151,8 +151,8 @@ def test_smart_says_what_it_did() -> None:
 
 @FAST
 @given(st.text())
-def test_smart_is_settled_after_once(text: str) -> None:
-    """What smart wrote is not rewritten, and GSM-7 takes it exactly if nothing remains."""
+def test_smart_changes_nothing_twice(text: str) -> None:
+    """A text from `smart` is not changed by it again, and GSM-7 takes it exactly if no character remains."""
     made = smart(text)
     if made.remaining:
         with pytest.raises(TextError):
@@ -163,7 +163,7 @@ def test_smart_is_settled_after_once(text: str) -> None:
 
 
 def test_the_campaign_text_costs_two_segments_and_not_three() -> None:
-    """The published answer goes out in two segments with smart and would take three in UCS-2."""
+    """The published answer takes two segments with `smart`, three in UCS-2."""
     assert len(ANSWER) == 193
     assert (plan(ANSWER).segments, plan(ANSWER).encoding) == (2, Encoding.GSM7)
     assert (plan(ANSWER, "ucs2").segments, plan(ANSWER, "ucs2").text) == (3, ANSWER)
@@ -171,14 +171,14 @@ def test_the_campaign_text_costs_two_segments_and_not_three() -> None:
 
 
 def test_a_character_that_remains_sends_the_text_as_typed() -> None:
-    """With an emoji the text keeps its typography, goes out in UCS-2, and the emoji alone is to blame."""
+    """A text with an emoji keeps its typography and goes out in UCS-2; only the emoji is named as the cause."""
     made = plan("C’est non 🙌")
     assert (made.encoding, made.text) == (Encoding.UCS2, "C’est non 🙌")
     assert (made.replaced, made.forcing) == ((), ("🙌",))
 
 
 def test_a_decomposed_accent_costs_nothing() -> None:
-    """An é typed as two characters is sent as the one that GSM-7 has, in smart and in gsm7."""
+    """An é typed as two characters is sent as the one in GSM-7, with `smart` and `gsm7`."""
     for mode in ("smart", "gsm7"):
         assert plan("e\u0301te\u0301", mode) == Plan(Encoding.GSM7, "été", (encode_gsm7("été"),))
 
@@ -202,8 +202,8 @@ def test_a_decomposed_accent_costs_nothing() -> None:
         ("a" * 39015, "gsm7", [153] * 255),
     ],
 )
-def test_segments_are_cut_where_the_standard_allows(text: str, mode: str, sizes: list[int]) -> None:
-    """One segment holds 160 septets or 70 units, each of several 153 or 67, and pairs stay whole."""
+def test_segments_are_cut_by_the_standard(text: str, mode: str, sizes: list[int]) -> None:
+    """One segment takes 160 septets or 70 units, each of several 153 or 67; pairs are not cut."""
     assert [len(body) for body in plan(text, mode).bodies] == sizes
 
 
@@ -216,8 +216,8 @@ def test_segments_are_cut_where_the_standard_allows(text: str, mode: str, sizes:
     ),
     st.sampled_from(["smart", "ucs2"]),
 )
-def test_segments_hold_the_whole_text(text: str, mode: str) -> None:
-    """Each body decodes by itself, together they are the text, and no body could have taken the next pair."""
+def test_segments_have_the_whole_text(text: str, mode: str) -> None:
+    """Each body decodes by itself, together they are the text, and none has room for the next pair."""
     made = plan(text, mode)
     gsm7 = made.encoding is Encoding.GSM7
     alone, part = (160, 153) if gsm7 else (140, 134)

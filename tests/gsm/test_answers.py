@@ -1,4 +1,4 @@
-"""Answers that owners of modems posted: each is read as it was meant, however it is framed."""
+"""Answers that owners of modems posted are read correctly in every framing."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from hotlined.gsm.at import Late, OutOfStep, Response
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair['model']} {pair['command']}")
 def test_a_posted_answer_is_the_answer_in_every_framing(pair: dict[str, Any]) -> None:
-    """An answer has the same lines and the same end however it is framed and cut, and nothing of it is out of step."""
+    """An answer has the same lines and the same end in every framing and chunking, and no line is out of step."""
     finals = [line for line in pair["answer"] if is_final(line)]
     if pair["command"] == UNASKED or not finals:
         command = None if pair["command"] == UNASKED else asked(pair["command"])
@@ -46,8 +46,8 @@ def test_a_posted_answer_is_the_answer_in_every_framing(pair: dict[str, Any]) ->
         ("Quectel M26 (FOXCOM)", "FOXCOM MODEM / Quectel_M26"),
     ],
 )
-def test_a_modem_is_called_what_it_calls_itself(model: str, said: str) -> None:
-    """Maker and model stand without the name of the command, quotes, and what came before the echo."""
+def test_the_name_of_a_modem_is_its_own(model: str, said: str) -> None:
+    """Maker and model are read without the command's name, quotes, or text before the echo."""
     answers = {
         pair["command"]: answer for pair in PAIRS if pair["model"] == model and (answer := models.maybe_answer(pair))
     }
@@ -55,13 +55,13 @@ def test_a_modem_is_called_what_it_calls_itself(model: str, said: str) -> None:
     assert models.read(answers)[0] == said
 
 
-def test_the_page_of_models_is_made_of_the_answers() -> None:
-    """docs/models.md says what hotlined reads in the answers, as they are now."""
+def test_the_page_of_models_is_up_to_date() -> None:
+    """docs/models.md is the current output of `scripts/run models`."""
     assert models.PAGE.read_text() == models.page()
 
 
 def test_a_recording_becomes_pairs() -> None:
-    """Each command of a recording that was answered is a pair, with the lines of its answer."""
+    """Each answered command of a recording becomes a pair, with the lines of its answer."""
     text = (DATA.parent / "sticks/zte-k3565-z.txt").read_text(encoding="ascii")
     pairs = {pair["command"]: pair["answer"] for pair in models.pairs_of(text, "ZTE K3565-Z", "a recording")}
 

@@ -48,7 +48,7 @@ thoroughly = settings(deadline=None, max_examples=extent.examples(100, 300))
 
 
 def idle() -> Protocol:
-    """Return a protocol that has been brought into step."""
+    """Return a protocol that is in step, without a command."""
     protocol = Protocol()
     protocol.resynchronise(PROBE)
     protocol.receive(b"\r\n+CMGF: 0\r\n\r\nOK\r\n")
@@ -56,7 +56,7 @@ def idle() -> Protocol:
 
 
 def asking(command: Command) -> Protocol:
-    """Return a protocol with this command outstanding."""
+    """Return a protocol that waits for the answer to this command."""
     protocol = idle()
     protocol.command(command)
     return protocol
@@ -84,7 +84,7 @@ def lost(command: Command) -> Protocol:
 
 
 def probing(command: Command) -> Protocol:
-    """Return a protocol that is being brought into step after this command has timed out."""
+    """Return a protocol that is resynchronising after a time-out of this command."""
     protocol = lost(command)
     protocol.resynchronise(PROBE)
     return protocol
@@ -109,7 +109,7 @@ STEPS: dict[ProtocolStep, Callable[[Protocol], object]] = {
 def read(
     make: Callable[[], Protocol], transcript: bytes, state: ProtocolState, trailing: bytes = b'+CMTI: "SM",3\r\n'
 ) -> list[Event]:
-    """Read a transcript all at once, byte by byte and with trailing bytes; return the events, always the same."""
+    """Read a transcript at once, byte by byte, and with trailing bytes; return the events, which must not differ."""
     whole = make()
     events = whole.receive(transcript)
     assert whole.state is state
@@ -126,14 +126,14 @@ def read(
 
 
 def test_a_response_is_information_and_a_final_result_code() -> None:
-    """Each line of information text is an event as it completes, and the final result code ends the command."""
+    """Each line of information text is an event as soon as it is complete; the final result code ends the command."""
     events = read(lambda: asking(CSQ), b"\r\n+CSQ: 20,99\r\n\r\nOK\r\n", ProtocolState.IDLE)
     line = Information("+CSQ: 20,99")
     assert events == [line, Response(CSQ, Final("OK"), (line,))]
 
 
-def test_what_is_written() -> None:
-    """A command ends with CR, a payload with Ctrl-Z, a probe has ESC in front."""
+def test_written_octets_have_their_ends() -> None:
+    """A command ends with CR, a payload with Ctrl-Z, and a probe begins with ESC."""
     assert idle().command(CSQ) == b"AT+CSQ\r"
     assert prompted().submit(SUBMIT) == SUBMIT.encode() + b"\x1a"
     assert Protocol().resynchronise(PROBE) == b"\x1bAT+CMGF?\r"
@@ -186,20 +186,20 @@ def test_final_result_codes_end_a_command(final: str) -> None:
     ],
 )
 def test_causes_are_numbers(text: str, cms: int | None, cme: int | None) -> None:
-    """The cause of an error is a number where the modem gave one, or standard words for one."""
+    """The cause of an error is the modem's number, or the number of its standard words."""
     assert (Final(text).cms, Final(text).cme) == (cms, cme)
 
 
 @pytest.mark.parametrize("line", ["OK see you at ten", "OKAY", "ERROR is human", "NOT OK", "ok"])
 def test_a_line_that_resembles_a_final_result_code_ends_nothing(line: str) -> None:
-    """Only a whole line is a final result code."""
+    """Only a whole line is a final result code, not one that begins like it."""
     events = read(lambda: asking(CSQ), f"{line}\r\n".encode(), ProtocolState.COMMAND)
     assert events == [Unrecognised(line)]
 
 
 @pytest.mark.parametrize("line", ["NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "CONNECT"])
-def test_a_caller_who_hangs_up_ends_no_listing(line: str) -> None:
-    """The results of dialling are final only for a command that dials."""
+def test_a_hang_up_does_not_end_a_listing(line: str) -> None:
+    """Final results of dialling (NO CARRIER) end only a dialling command."""
     listing = f"+CMGL: 1,0,,26\r\n{line}\r\n{PDU}\r\nOK\r\n".encode()
     entry = Information("+CMGL: 1,0,,26", PDU)
     events = read(lambda: asking(LIST), listing, ProtocolState.IDLE)
@@ -208,7 +208,7 @@ def test_a_caller_who_hangs_up_ends_no_listing(line: str) -> None:
 
 
 def test_a_listing_pairs_each_header_with_its_payload() -> None:
-    """The hex line after a header is its payload, whatever unsolicited lines or blanks stand between."""
+    """The hex line after a header is its payload, even after unsolicited lines or blank ones."""
     listing = (
         b"\r\n+CMGL: 1,0,,26\r\n\r\n" + PDU.encode() + b"\r\n"
         b'+CMGL: 2,1,,9\r\n+CMTI: "SM",3\r\nRING\r\n' + OTHER_PDU.encode() + b"\r\n"
@@ -234,8 +234,8 @@ def test_a_listing_pairs_each_header_with_its_payload() -> None:
     ]
 
 
-def test_a_header_without_payload_takes_no_other_entrys() -> None:
-    """A header whose payload is missing or no hex has none; the entries after it keep theirs."""
+def test_a_header_without_payload_does_not_take_the_next_entrys() -> None:
+    """A header with a missing or non-hex payload has none; the entries after it keep theirs."""
     listing = f"+CMGL: 1,0,,26\r\n+CMGL: 2,0,,26\r\n{PDU}\r\n+CMGL: 3,0,,26\r\n{PDU[:-1]}?\r\nOK\r\n"
     entries = (
         Information("+CMGL: 1,0,,26"),
@@ -251,7 +251,7 @@ def test_a_header_without_payload_takes_no_other_entrys() -> None:
 
 
 def test_information_text_without_a_prefix() -> None:
-    """A bare command takes every line that is neither final nor unsolicited; others take none."""
+    """A command without a prefix takes any line that is neither final nor unsolicited; with a prefix it takes none."""
     line = Information("206012345678901")
     transcript = b"206012345678901\r\n^RSSI:18\r\nOK\r\n"
     rssi = Unsolicited("^RSSI", "^RSSI:18")
@@ -304,7 +304,7 @@ def test_information_text_without_a_prefix() -> None:
 )
 @pytest.mark.parametrize("make", [*IN_STATE.values(), lambda: asking(CIMI), lambda: probing(CSQ)])
 def test_unsolicited_lines_are_known_in_every_state(line: str, code: str, make: Callable[[], Protocol]) -> None:
-    """An unsolicited line is one event under its code and moves nothing, whatever is outstanding."""
+    """An unsolicited line is one event with its code and changes no state, whatever command waits."""
     assert read(make, f"\r\n{line}\r\n".encode(), make().state) == [Unsolicited(code, line)]
 
 
@@ -321,7 +321,7 @@ def test_unsolicited_lines_are_known_in_every_state(line: str, code: str, make: 
     ],
 )
 def test_the_prefix_that_a_command_expects_wins(command: Command, line: str) -> None:
-    """A code that is also unsolicited answers the command that asked for it."""
+    """A line with a code that is also unsolicited answers the command that asked for it."""
     information = Information(line)
     events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [information, Response(command, Final("OK"), (information,))]
@@ -338,15 +338,15 @@ def test_the_prefix_that_a_command_expects_wins(command: Command, line: str) -> 
         (CUSD, "+CUSD", "+CUSD: 2"),
     ],
 )
-def test_an_unsolicited_form_answers_nothing(command: Command, code: str, line: str) -> None:
-    """A line that has the form of the unsolicited code is no answer, even to the command with its prefix."""
+def test_an_unsolicited_form_is_not_an_answer(command: Command, code: str, line: str) -> None:
+    """A line in the unsolicited form of a code does not answer even the command with its prefix."""
     events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [Unsolicited(code, line), Response(command, Final("OK"))]
 
 
 @pytest.mark.parametrize("code", ["+CMT", "+CDS", "+CBM"])
 def test_two_line_codes_bring_their_pdu(code: str) -> None:
-    """A directly delivered PDU belongs to the header before it, also behind a stray blank line."""
+    """A directly delivered PDU belongs to the header before it, even after a blank line."""
     events = read(idle, f"\r\n{code}: ,26\r\n\r\n{PDU}\r\n".encode(), ProtocolState.IDLE)
     assert events == [Unsolicited(code, f"{code}: ,26", PDU)]
 
@@ -361,14 +361,14 @@ def test_two_line_codes_bring_their_pdu(code: str) -> None:
     ],
 )
 def test_a_two_line_code_without_its_pdu_swallows_nothing(line: str, event: Event | None) -> None:
-    """The PDU is the next line or none: a later line of digits, as an IMSI, is not taken for it."""
+    """Only the next line can be the PDU: a later line of digits, such as an IMSI, is not."""
     protocol = asking(CIMI)
     events = protocol.receive(f"+CMT: ,26\r\n{line}\r\n".encode())
     assert events == [Unsolicited("+CMT", "+CMT: ,26"), *([event] if event else [])]
 
 
 def test_a_ussd_string_of_several_lines_is_one_event() -> None:
-    """A +CUSD goes on to the end of the line with its closing quote."""
+    """A +CUSD extends to the end of the line with its closing quote."""
     transcript = b'+CUSD: 1,"\r\n1. Solde\r\n\r\n2. He said "no"!\n3. Fin",15\r\nRING\r\n'
     assert read(idle, transcript, ProtocolState.IDLE) == [
         Unsolicited("+CUSD", '+CUSD: 1,"\n1. Solde\n2. He said "no"!\n3. Fin",15'),
@@ -386,14 +386,14 @@ def test_a_ussd_string_of_several_lines_is_one_event() -> None:
         ("x" * (MAX_LINE + 1), Unrecognised("x" * MAX_UNRECOGNISED)),
     ],
 )
-def test_a_ussd_string_that_never_ends_swallows_nothing(line: str, event: Event) -> None:
-    """What is known for certain ends an unfinished +CUSD."""
+def test_a_recognised_line_ends_an_unfinished_ussd_string(line: str, event: Event) -> None:
+    """A line that is certain to be something else ends an unfinished +CUSD and is read as usual."""
     events = asking(CSQ).receive(f'+CUSD: 0,"Hello\r\nyou\r\n{line}\r\n'.encode())
     assert events == [Unsolicited("+CUSD", '+CUSD: 0,"Hello\nyou'), event]
 
 
 def test_an_unfinished_ussd_string_is_bounded() -> None:
-    """Some thousand characters without a closing quote end a +CUSD; what follows is read on its own."""
+    """A +CUSD without a closing quote ends after some thousand characters; later lines are read as usual."""
     events = idle().receive(b'+CUSD: 0,"' + b"abcdefg\r\n" * 1000)
     assert isinstance(events[0], Unsolicited)
     assert MAX_USSD < len(events[0].text) <= MAX_USSD + 8
@@ -402,7 +402,7 @@ def test_an_unfinished_ussd_string_is_bounded() -> None:
 
 @pytest.mark.parametrize("echo", ["AT+CMGL=4\r", "\x1bAT+CMGL=4\r", "\xff\x00 > \x1bAT+CMGL=4\r", "AT+CMGL=4\r\r\n"])
 def test_the_echo_of_the_command_is_swallowed(echo: str) -> None:
-    """The outstanding command repeated is nothing, also behind ESC or line noise, and also within a +CMT."""
+    """The echo of the command gives no event, even after ESC or line noise, and within a +CMT."""
     events = read(lambda: asking(LIST), echo.encode("latin-1") + b"\r\nOK\r\n", ProtocolState.IDLE)
     assert events == [Response(LIST, Final("OK"))]
     events = read(lambda: asking(LIST), f"+CMT: ,26\r\n{echo}\n{PDU}\r\nOK\r\n".encode("latin-1"), ProtocolState.IDLE)
@@ -410,7 +410,7 @@ def test_the_echo_of_the_command_is_swallowed(echo: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["AT+CSQ?", "AT+CIM", "AT", "XAT+CIMI", "9AT+CIMI"])
-def test_not_everything_that_begins_with_at_is_an_echo(line: str) -> None:
+def test_only_the_command_itself_is_its_echo(line: str) -> None:
     """Only the outstanding command's own text is its echo, and only once."""
     information = Information(line)
     assert asking(CIMI).receive(f"{line}\r\n".encode()) == [information]
@@ -420,25 +420,25 @@ def test_not_everything_that_begins_with_at_is_an_echo(line: str) -> None:
 
 @pytest.mark.parametrize("prompt", [b"> ", b"\r\n> ", b">", b"AT+CMGS=20\r\r\n> ", b"\r\n\x00> ", b"RI\x80NG\r\n> "])
 def test_a_prompt_has_no_line_end(prompt: bytes) -> None:
-    """A prompt is known from its first octet on a line of its own."""
+    """A prompt is recognised by its first octet on a new line."""
     events = read(lambda: asking(SEND), prompt, ProtocolState.PROMPT)
     assert events[-1] == Prompt()
     assert [event for event in events if not isinstance(event, Unrecognised)] == [Prompt()]
 
 
 @pytest.mark.parametrize("make", [idle, lambda: asking(CSQ), submitted, Protocol])
-def test_a_prompt_that_nobody_awaits_is_none(make: Callable[[], Protocol]) -> None:
-    """Where no prompt is awaited, its line is unrecognised and moves nothing."""
+def test_an_unexpected_prompt_is_unrecognised(make: Callable[[], Protocol]) -> None:
+    """A prompt that no command awaits is an unrecognised line and changes no state."""
     assert read(make, b"\r\n> hello\r\n", make().state) == [Unrecognised("> hello")]
 
 
 def test_a_prompt_begins_its_line() -> None:
-    """A greater-than sign within a line is no prompt, however the line arrives."""
+    """A greater-than sign within a line is not a prompt, in whatever chunks the line arrives."""
     assert read(lambda: asking(SEND), b"5 > 3\r\n", ProtocolState.COMMAND) == [Unrecognised("5 > 3")]
 
 
 def test_an_old_prompt_is_not_the_new_commands() -> None:
-    """A prompt that stood on the line before the command was given does not answer it."""
+    """A prompt that arrived before the command does not answer it."""
     protocol = idle()
     protocol.receive(b"\r\n> ")
     protocol.command(SEND)
@@ -448,7 +448,7 @@ def test_an_old_prompt_is_not_the_new_commands() -> None:
 
 @pytest.mark.parametrize("echo", ["", f"{SUBMIT}\x1a", f" {SUBMIT}\x1a\r\n"])
 def test_a_submission_ends_with_its_reference(echo: str) -> None:
-    """The payload repeated is nothing; the message reference and the result belong to the command."""
+    """The echo of the payload gives no event; message reference and final result belong to the command."""
     information = Information("+CMGS: 12")
     events = read(submitted, f"{echo}\r\n+CMGS: 12\r\n\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [information, Response(SEND, Final("OK"), (information,))]
@@ -463,22 +463,22 @@ def test_an_error_ends_a_submission_at_any_moment(make: Callable[[], Protocol]) 
 
 @pytest.mark.parametrize("make", [lambda: asking(SEND), prompted])
 @pytest.mark.parametrize("line", ["OK", "+CMGS: 99"])
-def test_nothing_is_sent_before_its_payload(make: Callable[[], Protocol], line: str) -> None:
-    """A success or a reference before the payload is written belongs to an earlier submission."""
+def test_a_result_before_the_payload_is_of_an_earlier_submission(make: Callable[[], Protocol], line: str) -> None:
+    """A success or a reference before the payload was written belongs to an earlier submission."""
     events = read(make, f"{line}\r\n".encode(), ProtocolState.DESYNCHRONISED)
     assert events == [Late(line), OutOfStep()]
 
 
 @pytest.mark.parametrize("line", ["OK", "ERROR", "+CMS ERROR: 500", "+CMGS: 99", "+CMGL: 1,1,,26"])
 def test_an_answer_to_no_command_is_out_of_step(line: str) -> None:
-    """What only a command can cause, while there is none, desynchronises."""
+    """Without a command, a line that only a command can cause desynchronises the protocol."""
     events = read(idle, f"\r\n{line}\r\n".encode(), ProtocolState.DESYNCHRONISED)
     assert events == [Late(line), OutOfStep()]
 
 
 @pytest.mark.parametrize("command", [CSQ, CIMI, LIST])
 def test_an_answer_to_another_command_is_out_of_step(command: Command) -> None:
-    """A late +CMGS is no information of the next command, whose answer would then be the one after's."""
+    """A late +CMGS is not information of the next command; taking it would shift every answer by one."""
     events = read(
         lambda: asking(command), b"\r\n+CMGS: 99\r\n\r\nOK\r\n+CSCA: 2\r\nOK\r\n", ProtocolState.DESYNCHRONISED
     )
@@ -486,16 +486,16 @@ def test_an_answer_to_another_command_is_out_of_step(command: Command) -> None:
     assert events[3:] == [Late("+CSCA: 2"), Late("OK")]
 
 
-def test_a_listing_out_of_step_hands_its_last_header_on() -> None:
-    """A header whose payload did not come before the protocol was out of step is late, not lost."""
+def test_a_desynchronised_listing_reports_its_last_header() -> None:
+    """A header whose payload did not come before the desynchronisation is reported as late, not lost."""
     events = asking(LIST).receive(b"+CMGL: 1,1,,26\r\n+CMGS: 99\r\n")
     assert events == [Late("+CMGS: 99"), Late("+CMGL: 1,1,,26"), OutOfStep()]
 
 
 def test_the_answer_to_a_lost_command_is_late() -> None:
-    """After a time-out nothing is taken for the next answer until the probe's own information has come."""
+    """After a time-out no line counts as an answer until the probe's own information has come."""
     transcript = (
-        b"\r\n+CREG: 0,1\r\n\r\nOK\r\n"  # of the lost command
+        b"\r\n+CREG: 0,1\r\n\r\nOK\r\n"  # to the lost command
         b"\r\nERROR\r\n"  # to ESC
         b"\r\n+CMGF: 0\r\n\r\nOK\r\n"
     )
@@ -509,8 +509,8 @@ def test_the_answer_to_a_lost_command_is_late() -> None:
     ]
 
 
-def test_a_listing_that_was_given_up_is_late_line_by_line() -> None:
-    """Headers and payloads of a listing that timed out stay together and come to no command."""
+def test_a_listing_after_its_time_out_is_late_line_by_line() -> None:
+    """Late headers and payloads of a listing stay together and answer no command."""
     protocol = asking(LIST)
     protocol.receive(b"+CMGL: 1,1,,26\r\n")
     protocol.time_out()
@@ -526,12 +526,12 @@ def test_a_listing_that_was_given_up_is_late_line_by_line() -> None:
 
 
 def test_the_echo_of_a_lost_command_is_swallowed() -> None:
-    """A modem that wakes up repeats what it was told; that is still an echo."""
+    """A modem that wakes up may echo the lost command; that is not an event."""
     assert lost(CSQ).receive(b"AT+CSQ\r\r\nOK\r\n") == [Late("OK")]
 
 
 def test_a_lost_command_is_forgotten_once_in_step() -> None:
-    """Back in step, the prefix of a command that was lost is unsolicited again."""
+    """Back in step, the prefix of a lost command is unsolicited again."""
     protocol = probing(CPIN)
     assert protocol.receive(b"+CPIN: READY\r\n") == [Late("+CPIN: READY")]
     protocol.receive(b"+CMGF: 0\r\nOK\r\n")
@@ -539,8 +539,8 @@ def test_a_lost_command_is_forgotten_once_in_step() -> None:
     assert protocol.state is ProtocolState.IDLE
 
 
-def test_a_probe_that_is_refused_is_followed_by_the_next() -> None:
-    """A refused probe is only waited for; the next one's answer brings the protocol into step."""
+def test_a_refused_probe_is_followed_by_the_next() -> None:
+    """A refused probe is ignored; the answer to the next one brings the protocol into step."""
     protocol = probing(CSQ)
     assert protocol.receive(b"ERROR\r\n") == [Late("ERROR")]
     protocol.time_out()
@@ -551,8 +551,8 @@ def test_a_probe_that_is_refused_is_followed_by_the_next() -> None:
     assert protocol.state is ProtocolState.IDLE
 
 
-def test_half_a_line_is_dropped_when_resynchronising() -> None:
-    """What had begun to arrive is handed on as it is and does not spoil the probe's answer."""
+def test_half_a_line_is_reported_when_resynchronising() -> None:
+    """The beginning of a line is reported as it is and does not spoil the probe's answer."""
     protocol = asking(CSQ)
     assert protocol.receive(f"+CMT: ,26\r\n{PDU[:20]}".encode()) == []
     protocol.time_out()
@@ -568,7 +568,7 @@ def test_half_a_line_is_dropped_when_resynchronising() -> None:
 
 @pytest.mark.parametrize("probe", [CIMI, SEND, Command("ATI", prefixes=("+CMGF:",), bare=True)])
 def test_a_probe_has_a_prefix_of_its_own(probe: Command) -> None:
-    """A command whose answer cannot be told from another's does not resynchronise."""
+    """A command whose answer could be that of another one cannot be a probe."""
     protocol = Protocol()
     with pytest.raises(ProtocolError):
         protocol.resynchronise(probe)
@@ -576,7 +576,7 @@ def test_a_probe_has_a_prefix_of_its_own(probe: Command) -> None:
 
 
 def test_a_probe_without_a_prefix_takes_what_comes_first() -> None:
-    """Where the caller knows that nothing else can come, a bare final result code puts into step."""
+    """A probe without a prefix is for callers who know that no other answer can come: a bare final result suffices."""
     protocol = Protocol()
     protocol.resynchronise(Command("AT"))
 
@@ -586,14 +586,14 @@ def test_a_probe_without_a_prefix_takes_what_comes_first() -> None:
 
 @pytest.mark.parametrize("text", ["AT+CSQ\r", "AT\x1b", "ATé", "", "CSQ"])
 def test_a_command_is_one_printable_line(text: str) -> None:
-    """No command can bring a second one, or a control character, to the modem."""
+    """A command cannot contain a second one or a control character."""
     with pytest.raises(ProtocolError):
         Command(text)
 
 
 @pytest.mark.parametrize("payload", ["", "00 11", "00\x1aAT", "٠٠"])
-def test_a_payload_is_hex(payload: str) -> None:
-    """What is no PDU is refused before anything moves."""
+def test_a_payload_has_to_be_hex(payload: str) -> None:
+    """A payload that is not hex is refused before any state changes."""
     protocol = prompted()
     with pytest.raises(ProtocolError):
         protocol.submit(payload)
@@ -602,13 +602,13 @@ def test_a_payload_is_hex(payload: str) -> None:
 
 @pytest.mark.parametrize("length", [MAX_LINE + 1, 3 * MAX_LINE])
 def test_an_endless_line_is_one_unrecognised_event(length: int) -> None:
-    """A line beyond the limit costs one bounded event, and reading goes on after it."""
+    """A line beyond the limit becomes one event of limited length, and reading goes on after it."""
     events = read(lambda: asking(CSQ), b"A" * length + b"\r\nOK\r\n", ProtocolState.IDLE)
     assert events == [Unrecognised("A" * MAX_UNRECOGNISED), Response(CSQ, Final("OK"))]
 
 
 def test_an_endless_line_keeps_no_more_than_its_limit() -> None:
-    """Octets beyond the limit are dropped as they come, and a blank at the cut does not make the line whole."""
+    """Octets beyond the limit are dropped at once; a blank at the cut does not make the line whole."""
     protocol = asking(CIMI)
     for _ in range(3):
         protocol.receive(b"A" * MAX_LINE + b" ")
@@ -623,7 +623,7 @@ def test_the_longest_line_is_whole() -> None:
 
 
 def test_an_endless_response_is_out_of_step() -> None:
-    """A modem that never stops listing does not fill the memory: the command is lost."""
+    """An endless listing does not fill the memory: the command counts as lost."""
     protocol = asking(CSQ)
     events = protocol.receive(b"+CSQ: 20,99\r\n" * (MAX_LINES + 1))
     assert events[-2:] == [Late("+CSQ: 20,99"), OutOfStep()]
@@ -632,8 +632,8 @@ def test_an_endless_response_is_out_of_step() -> None:
 
 
 @pytest.mark.parametrize("octets", [b"\x00", b"\x00\x1b\x7f", b" \t "])
-def test_fill_is_nothing(octets: bytes) -> None:
-    """Controls and blanks alone are no line, and at the ends of a line they are no part of it."""
+def test_controls_and_blanks_are_ignored(octets: bytes) -> None:
+    """A line of controls and blanks alone is ignored, and so are they at the ends of a line."""
     events = read(lambda: asking(CSQ), octets + b"\r\n" + octets + b"OK" + octets + b"\r\n", ProtocolState.IDLE)
     assert events == [Response(CSQ, Final("OK"))]
 
@@ -646,7 +646,7 @@ def test_octets_above_0x7f_are_latin_1() -> None:
 @pytest.mark.parametrize("state", ProtocolState)
 @pytest.mark.parametrize("step", STEPS)
 def test_illegal_steps_change_nothing(state: ProtocolState, step: ProtocolStep) -> None:
-    """A step moves as the table says; one that is not in the table raises and leaves everything as it was."""
+    """A step that is not in the table raises an error and changes nothing."""
     protocol = IN_STATE[state]()
     assert protocol.state is state
     before = copy.deepcopy(vars(protocol))
@@ -660,7 +660,7 @@ def test_illegal_steps_change_nothing(state: ProtocolState, step: ProtocolStep) 
 
 
 def test_the_table_is_complete() -> None:
-    """Every state is left and reached, every wait can time out or slip, and only ESC leads back into step."""
+    """Every state can be left and reached, every wait can time out or desynchronise; only ESC leads back into step."""
     assert set(TRANSITIONS) == set(ProtocolState)
     assert {target for row in TRANSITIONS.values() for target in row.values()} == set(ProtocolState)
     assert {step for row in TRANSITIONS.values() for step in row} == set(ProtocolStep)
@@ -705,7 +705,7 @@ def chunked(data: bytes, cuts: list[int]) -> Iterator[bytes]:
 def test_any_octets_give_the_same_events_at_any_chunking(
     make: Callable[[], Protocol], data: bytes, cuts: list[int]
 ) -> None:
-    """Whatever arrives raises nothing, keeps little, and means the same however it is cut up."""
+    """Any octets, in any chunking, raise nothing, keep little memory, and give the same events."""
     whole, pieces = make(), make()
     events = whole.receive(data)
     assert [event for piece in chunked(data, cuts) for event in pieces.receive(piece)] == events
@@ -719,7 +719,7 @@ def test_any_octets_give_the_same_events_at_any_chunking(
 @thoroughly
 @given(st.sampled_from(MAKES), garbage)
 def test_one_probe_brings_any_protocol_into_step(make: Callable[[], Protocol], data: bytes) -> None:
-    """After any octets in any state, a time-out and an answered probe make the next answer the right one."""
+    """After any octets in any state, a time-out and an answered probe bring the protocol into step."""
     protocol = make()
     protocol.receive(data)
     if protocol.state is ProtocolState.IDLE:
@@ -759,16 +759,16 @@ UNSOLICITED = [
 
 
 def written(event: Unsolicited) -> list[str]:
-    """Return an unsolicited code as the modem writes it, line by line."""
+    """Return an unsolicited code's lines as the modem writes them."""
     return [*event.text.split("\n"), *([event.payload] if event.payload else [])]
 
 
 @thoroughly
 @given(st.data(), st.lists(st.sampled_from(RESPONSES), min_size=1, max_size=6), st.integers(1, 30))
-def test_unsolicited_lines_anywhere_keep_every_answer_with_its_command(
+def test_unsolicited_lines_never_move_an_answer(
     data: st.DataObject, responses: list[tuple[Response, list[str]]], size: int
 ) -> None:
-    """Every command gets its own answer and every unsolicited code is seen once, in order, wherever it came."""
+    """Every command gets its own answer, and every unsolicited code is seen once and in order, wherever it comes."""
     protocol = idle()
     for response, lines in responses:
         protocol.command(response.command)
@@ -798,7 +798,7 @@ QUESTIONS: list[Question] = [
 
 
 class LateModem:
-    """A modem that answers in order, but when it likes; each line knows the number of the command that it answers."""
+    """A modem that answers in order but late; each line has the number of the command that it answers."""
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
@@ -817,7 +817,7 @@ class LateModem:
         self._answer(lines)
 
     def probe(self, *, says_so: bool) -> None:
-        """Give it ESC, and a question that was never asked before; it may say OK to the end of a prompt."""
+        """Give it ESC and a question with a new prefix; it may reply OK to the end of a prompt."""
         if self.prompts and says_so:
             self._answer(["OK"])
         self.number, self.prompts = self.number + 1, False
@@ -834,9 +834,9 @@ class LateModem:
         self.lines += [(self.number, line) for line in lines]
 
     def say(self) -> None:
-        """Let it say the next line, and check that it was taken for an answer to its own command or to none."""
+        """Send the next line, and check that it was taken for the answer to its own command or to none."""
         number, line = self.lines.pop(0)
-        if line not in ("> ", "ATE0"):  # a prompt and an echo are no part of a response
+        if line not in ("> ", "ATE0"):  # a prompt and an echo are not parts of a response
             self.said.setdefault(number, []).append(line)
         events = self.protocol.receive(b"\r\n> " if line == "> " else f"\r\n{line}\r\n".encode())
         for event in events:
@@ -847,7 +847,7 @@ class LateModem:
                 assert number in self.maimed or [*texts, event.final.text] == self.said[number]
 
     def lose(self) -> None:
-        """Let it keep the next line to itself."""
+        """Drop the next line."""
         number, _ = self.lines.pop(0)
         self.maimed.add(number)
 
@@ -857,7 +857,7 @@ class LateModem:
     st.data(), st.lists(st.sampled_from(["ask", "probe", "say", "say", "say", "lose", "time out", "urc"]), max_size=60)
 )
 def test_a_modem_that_answers_late_never_answers_another_command(data: st.DataObject, steps: list[str]) -> None:
-    """Whatever a modem says late, or not at all, is taken for the answer to its own command or for none."""
+    """A late or missing line of any modem is taken for the answer to its own command or to none."""
     modem = LateModem(protocol := idle())
     for step in steps:
         if step == "ask" and protocol.state is ProtocolState.IDLE:
@@ -884,8 +884,8 @@ def test_a_modem_that_answers_late_never_answers_another_command(data: st.DataOb
 
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from(MAKES), garbage, st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=3).map(b"".join))
-def test_what_never_ends_is_kept_within_bounds(make: Callable[[], Protocol], data: bytes, again: bytes) -> None:
-    """However long a modem goes on in whatever way, no more is kept of it than a line, a code, and the response."""
+def test_endless_output_is_kept_within_bounds(make: Callable[[], Protocol], data: bytes, again: bytes) -> None:
+    """Endless output of any kind keeps no more in memory than a line, a code, and the response."""
     protocol = make()
     protocol.receive(data)
     for _ in range(60):

@@ -1,4 +1,4 @@
-"""The corpus of PDUs: every record behaves as its README says."""
+"""The corpus of PDUs: every record decodes as its README promises."""
 
 import json
 from collections import defaultdict
@@ -35,25 +35,25 @@ NPI = {0: "unknown", 1: "isdn", 3: "data", 4: "telex", 5: "sc-specific", 6: "sc-
 
 
 def read(record: dict[str, Any]) -> Deliver | StatusReport | Submit:
-    """Decode a record as the modem would hand it out."""
+    """Decode a record's PDU."""
     return decode_any(record["pdu"], inbound=record["dir"] == "mt", service_centre=record["smsc_prefix"])
 
 
 def address_fields(address: Address) -> dict[str, Any]:
-    """Name the fields of an address as the corpus does."""
+    """Return the fields of an address under the corpus' names."""
     npi = NPI.get(address.npi, "reserved")
     return {"number": str(address), "ton": address.ton.name.lower(), "npi": npi}
 
 
 def waiting_fields(mwi: MessageWaiting | None) -> dict[str, Any] | None:
-    """Name the fields of a message waiting indication as the corpus does."""
+    """Return the fields of a message waiting indication under the corpus' names."""
     if mwi is None:
         return None
     return {"store": mwi.store, "active": mwi.active, "type": str(mwi.indication)}
 
 
 def content_fields(content: Content) -> dict[str, Any]:
-    """Name the fields of the user data as the corpus does."""
+    """Return the fields of the user data under the corpus' names."""
     concat, ports = content.concatenation, content.ports
     return {
         "dcs": content.dcs,
@@ -71,7 +71,7 @@ def content_fields(content: Content) -> dict[str, Any]:
 
 
 def fields(message: Deliver | StatusReport | Submit) -> dict[str, Any]:
-    """Name everything that was decoded as the corpus does."""
+    """Return all decoded fields under the corpus' names."""
     match message:
         case Deliver():
             return content_fields(message.content) | address_fields(message.originator) | {
@@ -112,12 +112,12 @@ def fields(message: Deliver | StatusReport | Submit) -> dict[str, Any]:
 
 
 def test_the_corpus_is_whole() -> None:
-    """All 739 records are there, so none can fail by being left out."""
+    """The corpus has all 739 records: a missing one could not fail."""
     assert (len(SMS), len(USSD)) == (724, 15)
 
 
 def wrong(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what is not as a record says, by its name: what was found and what was expected."""
+    """Return the differences from a record, by field: the found and the expected value."""
     try:
         decoded = fields(read(record))
     except PduError as error:
@@ -132,21 +132,21 @@ def wrong(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_pdu_behaves_as_its_record_says() -> None:
-    """A PDU gives every expected value, lenient ones too, and one without a message a PduError."""
+def test_every_pdu_decodes_as_its_record_says() -> None:
+    """A PDU gives every expected value, lenient ones too; one that is not a message gives a PduError."""
     assert {record["id"]: found for record in SMS if (found := wrong(record))} == {}
 
 
 def test_a_sound_pdu_has_no_issues() -> None:
-    """Nothing is held against a PDU that keeps to the standard."""
+    """A PDU that conforms to the standard is decoded without an issue."""
     sound = [record for record in SMS if record["verdict"] == "ok"]
 
     assert len(sound) > 500
     assert {record["id"]: issues for record in sound if (issues := read(record).issues)} == {}
 
 
-def test_what_is_wrong_with_a_pdu_is_said() -> None:
-    """A PDU that breaks the standard in its frame is decoded with a word on what is wrong."""
+def test_a_faulty_pdu_is_decoded_with_its_issue() -> None:
+    """A PDU whose frame breaks the standard is decoded, and the fault is named."""
     broken = [
         record
         for record in SMS
@@ -161,7 +161,7 @@ def test_what_is_wrong_with_a_pdu_is_said() -> None:
     assert [record["id"] for record in broken if not read(record).issues] == []
 
 
-def test_every_ussd_string_behaves_as_its_record_says() -> None:
+def test_every_ussd_string_decodes_as_its_record_says() -> None:
     """The string of a +CUSD result gives the expected text, or None for data."""
     found = {record["id"]: decode_ussd(record["pdu"], record["expect"]["dcs"]) for record in USSD}
 
@@ -169,7 +169,7 @@ def test_every_ussd_string_behaves_as_its_record_says() -> None:
 
 
 def parts(group: str) -> list[Deliver]:
-    """Decode the parts of a group that were delivered, in order."""
+    """Decode a group's delivered parts, in order."""
     decoded = [read(record) for record in GROUPS[group]]
     delivered = [part for part in decoded if isinstance(part, Deliver) and part.content.concatenation]
     return sorted(delivered, key=lambda part: part.content.concatenation.sequence if part.content.concatenation else 0)
@@ -181,7 +181,7 @@ DELIVERED = sorted(name for name in GROUPS if name not in APART and GROUPS[name]
 
 @pytest.mark.parametrize("group", DELIVERED)
 def test_the_parts_of_a_group_join(group: str) -> None:
-    """The parts of one message join to the texts, or the octets, that they have one by one."""
+    """The parts of a message join to the texts or octets that they have one by one."""
     members = parts(group)
     assert len(members) == len(GROUPS[group])
     ordered = sorted(GROUPS[group], key=lambda record: record["expect"]["concat"]["seq"])
@@ -192,18 +192,18 @@ def test_the_parts_of_a_group_join(group: str) -> None:
         assert join(members) == "".join(record["expect"]["text"] for record in ordered)
 
 
-def test_an_emoji_that_was_split_between_parts_is_whole() -> None:
-    """A surrogate pair that the sender cut in two comes out as the one character."""
+def test_an_emoji_split_between_parts_is_whole() -> None:
+    """A surrogate pair that the sender cut in two gives the one character."""
     assert join(parts("emoji-split")) == "x" * 66 + "😀tail"
 
 
-def test_an_escape_pair_that_was_split_between_parts_is_whole() -> None:
-    """An escape at a seam, which this sender repeats behind it, makes one euro sign and no space."""
+def test_an_escape_pair_split_between_parts_is_whole() -> None:
+    """An escape at the end of a part, which this sender repeats in the next, gives one euro sign and no space."""
     assert join(parts("m29")) == "1234567890" * 15 + "12€1234567890"
 
 
-def test_parts_that_collide_stay_apart() -> None:
-    """Parts with one reference that do not belong together differ in what they say or in their total."""
+def test_parts_of_different_messages_stay_apart() -> None:
+    """Parts with the same reference that belong to different messages differ in text or total."""
     first, second, other = (read(record) for record in GROUPS["collision"])
     assert isinstance(first, Deliver)
     assert isinstance(second, Deliver)

@@ -1,4 +1,4 @@
-"""Finding the modem: which ports may be asked, which sticks have none, who holds a port."""
+"""Finding the modem: the ports that may be asked, sticks without ports, and the holder of a port."""
 
 import os
 import pty
@@ -131,7 +131,7 @@ KEYBOARD = Plugged("1-1.2", "12d1:ffff", ("00 03/01/01 usbhid",))
 
 
 def asked(root: Path, *sticks: Plugged) -> list[tuple[str, PortRole]]:
-    """Return the names of the ports that may be asked of these sticks, with their roles, in order."""
+    """Return the names and roles of these sticks' ports that may be asked, in order."""
     found = finding.candidates(build(root, sticks), root / "dev")
     assert all(Path(candidate.port).parent == root / "dev" for candidate in found)
     return [(Path(candidate.port).name, candidate.role) for candidate in found]
@@ -165,27 +165,27 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, PortRole]]:
 def test_the_port_for_commands_comes_first_and_no_other_is_asked(
     stick: Plugged, expected: list[tuple[str, PortRole]], tmp_path: Path
 ) -> None:
-    """Of each make the port for commands is asked first, and none for diagnosis, positions or voice ever."""
+    """The command port of each make is asked first; ports for diagnosis, positions or voice are never asked."""
     assert asked(tmp_path, stick) == expected
 
 
 @pytest.mark.parametrize("adapter", ["10c4:ea70", "0403:6014", "0403:6011", "1a86:7522", "067b:23c3", "067b:23f3"])
-def test_adapters_that_are_sold_are_asked(adapter: str, tmp_path: Path) -> None:
+def test_common_serial_adapters_are_asked(adapter: str, tmp_path: Path) -> None:
     """Serial adapters that SIM800 boards come with are asked on each of their ports."""
     stick = Plugged("1-1.1", adapter, ("00 ff/00/00 cp210x ttyUSB3", "01 ff/00/00 cp210x ttyUSB4"))
 
     assert asked(tmp_path, stick) == [("ttyUSB3", PortRole.ADAPTER), ("ttyUSB4", PortRole.ADAPTER)]
 
 
-def test_ports_of_all_sticks_are_asked_by_how_likely_they_are(tmp_path: Path) -> None:
-    """With several devices, ports for commands come before those for data, and those before bare adapters."""
+def test_ports_of_all_sticks_are_asked_in_order_of_likelihood(tmp_path: Path) -> None:
+    """Among several devices, command ports come before data ports, and those before bare adapters."""
     order = asked(tmp_path, CH340, ARDUINO._replace(socket="1-1.5"), UNLISTED._replace(socket="1-1.4"), E3131)
 
     assert [name for name, _ in order] == ["ttyUSB4", "ttyUSB3", "ttyUSB0", "ttyUSB9", "ttyACM1"]
 
 
-def test_a_candidate_tells_its_stick(tmp_path: Path) -> None:
-    """A candidate says who made the stick, its name and serial number, and in which socket it is."""
+def test_a_candidate_names_its_stick(tmp_path: Path) -> None:
+    """A candidate has its stick's maker, name, serial number and socket."""
     sys_root = build(tmp_path, [E173._replace(serial="A1B2C3")])
     first, _ = finding.candidates(sys_root, tmp_path / "dev")
 
@@ -215,7 +215,7 @@ def test_a_candidate_tells_its_stick(tmp_path: Path) -> None:
     ],
 )
 def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: str, cure: str, tmp_path: Path) -> None:
-    """A stick that shows no serial port is named by its id, with what is wrong and what to do."""
+    """A stick without a serial port is named by its USB ID, with the reason and what to do."""
     (trouble,) = finding.portless_sticks(build(tmp_path, [stick]))
 
     assert trouble.code.startswith(fault)
@@ -224,13 +224,13 @@ def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: st
 
 
 @pytest.mark.parametrize("stick", [E173, CH340, MEMORY, HP_DRIVE, KEYBOARD], ids=lambda stick: str(stick.id))
-def test_other_devices_are_no_trouble(stick: Plugged, tmp_path: Path) -> None:
-    """Neither a stick with its ports nor a memory stick, a keyboard or a hub is called trouble."""
+def test_other_devices_are_not_reported(stick: Plugged, tmp_path: Path) -> None:
+    """Neither a stick with its ports nor a memory stick, a keyboard or a hub is reported."""
     assert finding.portless_sticks(build(tmp_path, [stick])) == []
 
 
-def test_a_device_that_no_table_knows_is_named(tmp_path: Path) -> None:
-    """What is plugged in and may be a modem is named where no table has it; a keyboard and a known stick are not."""
+def test_an_unknown_device_is_named(tmp_path: Path) -> None:
+    """A device that may be a modem and is in no table is named; a keyboard or a known stick is not."""
     found = finding.strangers(build(tmp_path, [AIR780E, KEYBOARD._replace(socket="1-1.3", id="046d:c31c")]))
 
     assert [stick.title for stick in found] == ["Air780E (19d1:0001)"]
@@ -238,8 +238,8 @@ def test_a_device_that_no_table_knows_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("stick", "tty"), [(E3131, "ttyUSB4"), (TELIT, "ttyACM0")])
-def test_a_port_tells_where_its_stick_is_plugged_in(stick: Plugged, tty: str, tmp_path: Path) -> None:
-    """The socket of a stick is found from its port, also through a link; a port that is no USB device has none."""
+def test_a_port_names_its_socket(stick: Plugged, tty: str, tmp_path: Path) -> None:
+    """A stick's USB socket is found from its port, even through a link; other ports have none."""
     sys_root = build(tmp_path, [stick])
     (tmp_path / "dev/hotlined-fr").symlink_to(tmp_path / "dev" / tty)
 
@@ -250,13 +250,13 @@ def test_a_port_tells_where_its_stick_is_plugged_in(stick: Plugged, tty: str, tm
 
 
 def test_a_machine_without_sysfs_has_no_candidates(tmp_path: Path) -> None:
-    """Where there is no sysfs nothing is found, and nothing fails."""
+    """Without sysfs the search finds nothing and raises nothing."""
     assert finding.candidates(tmp_path / "none", tmp_path) == []
     assert finding.portless_sticks(tmp_path / "none") == []
 
 
-def test_a_stick_that_is_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> None:
-    """An interface whose files are going away is no candidate and no error."""
+def test_a_stick_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> None:
+    """An interface whose files disappear is neither a candidate nor an error."""
     sys_root = build(tmp_path, [E173])
     (sys_root / "bus/usb/devices/1-1.2:1.2/bInterfaceClass").unlink()
 
@@ -264,7 +264,7 @@ def test_a_stick_that_is_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> 
 
 
 def test_the_tables_name_one_port_of_a_stick_as_the_best() -> None:
-    """Each row names at most one port as the best for commands; diagnosis is never in the table."""
+    """Each row names at most one port as the best for commands; ports for diagnosis are never in the table."""
     for row, numbers in NUMBERS.items():
         assert list(numbers.values()).count(PortRole.AT) <= 1, row
     assert HUAWEI_PROTOCOLS.keys().isdisjoint({0x03, 0x05, 0x13, 0x14, 0x33})
@@ -275,7 +275,7 @@ def test_the_tables_name_one_port_of_a_stick_as_the_best() -> None:
 
 @pytest.fixture
 def terminal() -> Iterator[str]:
-    """Give a pseudo-terminal that nobody holds: its own end is closed here."""
+    """Give a pseudo-terminal that nobody holds: this process has closed its own end."""
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
     os.close(theirs)
@@ -284,7 +284,7 @@ def terminal() -> Iterator[str]:
 
 
 def hold(port: str, *, locked: bool) -> "subprocess.Popen[bytes]":
-    """Start a program that opens the port and keeps it, and wait until it has it."""
+    """Start a program that opens the port, and wait until it has it."""
     lock = "import fcntl; fcntl.flock(port, fcntl.LOCK_EX)\n" if locked else ""
     program = f"port = open({port!r}, 'rb+', 0)\n{lock}print('open', flush=True)\ninput()\n"
     process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -294,8 +294,8 @@ def hold(port: str, *, locked: bool) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_who_holds_a_port_is_named(terminal: str, locked: bool) -> None:
-    """A program that has the port open is found by process and name, whether it locked it or not."""
+def test_the_holder_of_a_port_is_named(terminal: str, locked: bool) -> None:
+    """A program that has the port open is found with process ID and name, whether it locked it or not."""
     assert finding.holders(terminal) == []
     with hold(terminal, locked=locked) as process:
         (holder,) = finding.holders(terminal)
@@ -325,8 +325,8 @@ else:
 
 
 @needs_root
-def test_a_containers_terminal_of_the_same_number_is_another(terminal: str, tmp_path: Path) -> None:
-    """Who has a pseudo-terminal of another container open is no holder of ours."""
+def test_a_terminal_of_another_container_is_another(terminal: str, tmp_path: Path) -> None:
+    """A pseudo-terminal with the same number in another container does not count as this one."""
     words = ["unshare", "--mount", sys.executable, "-c", OTHER_CONTAINER, str(tmp_path), Path(terminal).name]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:
         assert container.stdout
@@ -335,8 +335,8 @@ def test_a_containers_terminal_of_the_same_number_is_another(terminal: str, tmp_
         assert finding.holders(terminal) == []
 
 
-def test_a_busy_port_is_told_with_its_holder(terminal: str) -> None:
-    """Opening a port that another program has locked says which program, and how it is ended."""
+def test_a_busy_port_is_reported_with_its_holder(terminal: str) -> None:
+    """Opening a locked port names the program that has it, and how to end it."""
     with hold(terminal, locked=True) as process:
         with pytest.raises(PortBusyError) as caught:
             Port(terminal)
@@ -346,19 +346,19 @@ def test_a_busy_port_is_told_with_its_holder(terminal: str) -> None:
 
 
 def test_this_program_does_not_hold_its_own_port(terminal: str) -> None:
-    """The port that this program has open itself is not held by another."""
+    """The search for holders leaves out this program's own open port."""
     with Path(terminal).open("rb+", buffering=0):
         assert finding.holders(terminal) == []
 
 
 def test_programs_are_known_by_name_with_their_cure(tmp_path: Path) -> None:
-    """ModemManager, found by its process name, comes with the command that keeps it off for good."""
+    """ModemManager is recognised by its process name, with the command that keeps it off for good."""
     process = tmp_path / "4711"
     (process / "fd").mkdir(parents=True)
     (process / "comm").write_text("ModemManager\n")
     (process / "fd" / "7").symlink_to("/dev/null")
     (process / "fd" / "8").symlink_to(tmp_path / "gone")
-    (tmp_path / "4712").mkdir()  # another user's: its descriptors may not be listed
+    (tmp_path / "4712").mkdir()  # another user's process: its descriptors are not readable
     (holder,) = finding.holders("/dev/null", tmp_path)
 
     assert str(holder) == "ModemManager (process 4711)"
@@ -366,6 +366,6 @@ def test_programs_are_known_by_name_with_their_cure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["/dev/hotlined-none", "loop://", __file__])
-def test_what_is_no_device_has_no_holders(name: str) -> None:
-    """A port that is not there, a URL and a plain file are held by nobody."""
+def test_only_a_device_has_holders(name: str) -> None:
+    """A missing port, a URL and a plain file are held by no program."""
     assert finding.holders(name) == []

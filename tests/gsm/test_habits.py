@@ -1,4 +1,4 @@
-"""Habits of modems that nobody here wrote: each as its source has it, and what the driver and the daemon make of it."""
+"""Habits of modems as others reported them, each with its source, and how driver and daemon react."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ MSM_REFUSES = [f"+CNMI={form}" for form in STANDARD_CNMI if form.startswith("2")
 
 
 def recorded(line: Line) -> list[str]:
-    """Return who wrote the texts that are recorded."""
+    """Return the originators of the recorded texts."""
     return sorted(number for (number,) in line.rows("SELECT originator FROM contacts"))
 
 
 def deliver(line: Line, *numbers: str) -> None:
-    """Let numbers write a text each."""
+    """Deliver a text from each number."""
     for number in numbers:
         line.sim.do("deliver", from_=number, text="coucou")
 
 
 def commands(line: Line) -> dict[str, int]:
-    """Count the commands that the modem was given, by name."""
+    """Count the modem's commands by name."""
     return dict(line.sim.do("counters")["counters"])
 
 
@@ -38,15 +38,15 @@ def polled(line: Line) -> None:
 
 
 def troubles(line: Line) -> list[str]:
-    """Return the codes of what the daemon says is wrong."""
+    """Return the codes of the daemon's troubles."""
     return [each["code"] for each in line.status().get("trouble", [])]
 
 
 # Storages
 
 
-def test_a_stick_that_takes_three_memories_alone_is_served(open_line: Open) -> None:
-    """The E3372-325 refuses AT+CPMS with one memory: it gets three each time, and what lies in either is read."""
+def test_a_stick_that_needs_three_memories_is_served(open_line: Open) -> None:
+    """The E3372-325 refuses AT+CPMS with one memory: it gets three each time, and texts in both are read."""
     line = open_line(make="brovi")
     line.sim.do("store", pdu=PDU, storage="ME")
     deliver(line, "+32470000001")
@@ -58,12 +58,12 @@ def test_a_stick_that_takes_three_memories_alone_is_served(open_line: Open) -> N
 
     assert [(each["name"], each["total"]) for each in line.status()["modem"]["storages"]] == [("SM", 20), ("ME", 20)]
     assert line.status()["modem"]["state"] == "ready"
-    assert line.sim.do("state")["memories"][1:] == ["SM", "SM"]  # what comes goes on going to the SIM
+    assert line.sim.do("state")["memories"][1:] == ["SM", "SM"]  # texts still come to the SIM
     assert line.sim.do("state")["events"]["reset"] == 1
 
 
-def test_that_stick_is_reset_by_a_command_that_it_obeys(open_line: Open) -> None:
-    """AT+CFUN=1,1 does nothing to it, so it is reset by AT^RESET."""
+def test_a_stick_that_ignores_cfun_is_reset_by_its_own_command(open_line: Open) -> None:
+    """The E3372-325 ignores AT+CFUN=1,1 and is reset by AT^RESET."""
     line = open_line(make="brovi")
     with driver(line) as modem:
         assert modem.profile.name == "brovi"
@@ -75,28 +75,28 @@ def test_that_stick_is_reset_by_a_command_that_it_obeys(open_line: Open) -> None
     ("said", "percent"), [("0,0", 0), ("31,99", 100), ("16,0", 52), ("32,0", None), ("99,99", None)]
 )
 def test_a_signal_is_a_percentage_or_unknown(said: str, percent: int | None) -> None:
-    """27.007 8.5: 0 to 31 are a strength, 99 is none."""
+    """A signal of 0 to 31 is a percentage, 99 is unknown (27.007 8.5)."""
     assert signal_percent(said) == percent
 
 
 @pytest.mark.parametrize(("octets", "is_read"), [(3, True), (2, False), (4, False)])
-def test_an_entry_whose_length_is_wrong_is_not_read(octets: int, is_read: bool) -> None:
-    """27.005 3.4.2: the header says how long the PDU is; one that lost or won octets on its way is listed again."""
+def test_an_entry_with_a_wrong_length_is_listed_again(octets: int, is_read: bool) -> None:
+    """An entry whose PDU is shorter or longer than its header says (27.005 3.4.2) is listed again."""
     line = Information(f"+CMGL: 1,0,,{octets}", "00010203")
 
     assert (entry_of(line) is not None) is is_read
 
 
 @pytest.mark.parametrize("says", ["+CMS ERROR: 314", "+CMS ERROR: 515", "+CME ERROR: 14", "+CME ERROR: SIM busy"])
-def test_a_modem_that_is_busy_is_no_modem_that_refuses(says: str) -> None:
-    """The SIM is busy, or the modem is still starting: it is asked again; other causes are refusals."""
+def test_a_busy_modem_differs_from_one_that_refuses(says: str) -> None:
+    """A busy SIM or a starting modem is asked again; other causes are refusals."""
     assert is_busy(Final(says))
     assert not is_busy(Final(says.replace("14", "13").replace("515", "516").replace("busy", "failure")))
 
 
 @pytest.mark.parametrize("cause", [{"cms": 314}, {"cms": 515}, {"cms": None, "cme": 14}])
 def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cause: dict[str, Any]) -> None:
-    """A SIM that is still read refuses to be selected: what lies on it comes in as soon as it does not any more."""
+    """A SIM that refuses to be selected while it is still read is asked again, and its texts come in."""
     line = open_line(me_size=10)
     line.sim.do("fault", kind="storage_refused", storage="SM", **cause)
     deliver(line, "+32470000001")
@@ -114,14 +114,14 @@ def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cau
 
 
 def test_a_sim_that_is_busy_after_its_pin_is_waited_for(open_line: Open) -> None:
-    """An Alcatel X030 refuses its storage with 314 for half a minute: that is a start, and nothing is wrong with it."""
+    """An Alcatel X030 refuses its storage with 314 for half a minute after the PIN: that is not a trouble."""
     line = open_line(make="x030", pin="48151")
     line.sim.do("fault", kind="storage_refused", storage="SM", cms=314)
     line.configure(modem={"pin": "48151"})
     line.start()
     wait_until(lambda: "The SIM is still busy (+CMS ERROR: 314)" in line.trouble())
     assert line.status()["modem"]["state"] == "starting"
-    line.sim.do("wait", for_="+CPMS", count=12, timeout=60)  # three a try
+    line.sim.do("wait", for_="+CPMS", count=12, timeout=60)  # three in each attempt
     line.sim.do("clear")
     line.wait_state("ready")
 
@@ -129,8 +129,8 @@ def test_a_sim_that_is_busy_after_its_pin_is_waited_for(open_line: Open) -> None
     assert "recovering" not in line.log_path.read_text()
 
 
-def test_a_storage_that_never_can_be_selected_keeps_nothing_from_being_served(open_line: Open) -> None:
-    """A make that offers what it then does not know is served from the other storage, and nothing is wrong."""
+def test_a_storage_that_can_never_be_selected_is_skipped(open_line: Open) -> None:
+    """A make that offers a storage and then does not know it is served from the other one, without a trouble."""
     line = open_line(make="huawei-e352")
     deliver(line, "+32470000001")
     line.start()
@@ -146,8 +146,8 @@ def test_a_storage_that_never_can_be_selected_keeps_nothing_from_being_served(op
 
 
 @pytest.mark.parametrize("when", ["at the start", "later"])
-def test_texts_that_come_where_nothing_is_listed_are_told(open_line: Open, when: str) -> None:
-    """The third role of AT+CPMS? is where texts come to: one that cannot be listed is told for as long as it is so."""
+def test_texts_that_come_to_an_unlisted_storage_are_reported(open_line: Open, when: str) -> None:
+    """A third storage of AT+CPMS?, where texts come in, that cannot be listed is reported as long as it is so."""
     line = open_line()
     if when == "later":
         line.start()
@@ -164,8 +164,8 @@ def test_texts_that_come_where_nothing_is_listed_are_told(open_line: Open, when:
     assert "No phone shows" in line.trouble()
 
 
-def test_texts_that_come_where_nothing_is_offered_are_found(open_line: Open) -> None:
-    """A storage that is not offered and has the third role of AT+CPMS? is listed."""
+def test_texts_in_an_unoffered_storage_are_found(open_line: Open) -> None:
+    """The third storage of AT+CPMS? is listed even if AT+CPMS=? does not offer it."""
     line = open_line(make="cinterion-mt")
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new='+CPMS: ("ME"),("ME"),("ME")')
     line.sim.do("store", pdu=PDU, storage="SM")
@@ -176,8 +176,8 @@ def test_texts_that_come_where_nothing_is_offered_are_found(open_line: Open) -> 
     assert [each["name"] for each in line.status()["modem"]["storages"]] == ["MT"]
 
 
-def test_noise_makes_no_storage(open_line: Open) -> None:
-    """A notification that names what no storage is called lets texts be listed, and is no trouble (esphome, 4425)."""
+def test_noise_does_not_add_a_storage(open_line: Open) -> None:
+    """A notification with an impossible storage name causes a listing and no trouble (esphome, 4425)."""
     line = open_line()
     line.start()
     line.wait_state("ready")
@@ -185,12 +185,12 @@ def test_noise_makes_no_storage(open_line: Open) -> None:
     line.sim.do("say", line='+CMTI: "SL",1     ')
     polled(line)
 
-    assert commands(line).get("+CPMS", 0) <= 1  # what is asked now and then
+    assert commands(line).get("+CPMS", 0) <= 1  # one occasional question
     assert troubles(line) == []
 
 
-def test_texts_go_on_coming_to_the_sim_after_both_storages_were_refused(open_line: Open) -> None:
-    """Which storage texts come to is chosen once: what is refused for a while changes nothing in it."""
+def test_the_storage_for_new_texts_is_chosen_once(open_line: Open) -> None:
+    """Texts go on coming to the SIM after both storages were refused for a while."""
     line = open_line(me_size=10)
     with driver(line) as modem:
         modem.initialise()
@@ -205,8 +205,8 @@ def test_texts_go_on_coming_to_the_sim_after_both_storages_were_refused(open_lin
             assert line.sim.do("state")["memories"][1:] == ["SM", "SM"]
 
 
-def test_a_notification_brings_a_storage_in(open_line: Open) -> None:
-    """A storage that is not offered is read once +CMTI says that a text lies there, as an E3531 does (gammu, 369)."""
+def test_a_notification_adds_a_storage(open_line: Open) -> None:
+    """A storage that is not offered is read once +CMTI announces a text there, as an E3531 does (gammu, 369)."""
     line = open_line(me_size=10)
     line.configure(modem={"poll_interval": "10m"})
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new='+CPMS: ("SM"),("SM"),("SM")')
@@ -217,8 +217,8 @@ def test_a_notification_brings_a_storage_in(open_line: Open) -> None:
     wait_until(lambda: recorded(line) == ["+32470123456"] and line.settled())
 
 
-def test_a_storage_that_is_named_and_cannot_be_read_is_told(open_line: Open) -> None:
-    """A text in a storage that cannot be selected is trouble; a union of what is read is none."""
+def test_an_announced_storage_that_cannot_be_read_is_reported(open_line: Open) -> None:
+    """A text in a storage that cannot be selected is a trouble; in a union of storages that are read it is not."""
     line = open_line(offers="SM,ME,MT", me_size=10)
     line.start()
     line.wait_state("ready")
@@ -251,8 +251,8 @@ def test_a_storage_that_is_named_and_cannot_be_read_is_told(open_line: Open) -> 
         ("(),(),()", ["SM"]),  # ModemManager, test_cpms_response_nokia_c6
     ],
 )
-def test_what_is_offered_is_read_as_it_is_written(open_line: Open, offered: str, chosen: list[str]) -> None:
-    """The storages for texts are found in every form that AT+CPMS=? was seen in."""
+def test_offered_storages_are_read_in_every_form(open_line: Open, offered: str, chosen: list[str]) -> None:
+    """The storages for texts are found in every known form of the answer to AT+CPMS=?."""
     line = open_line(offers="SM,ME,MT", me_size=10)
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new=f"+CPMS: {offered}", count=1)
     with driver(line) as modem:
@@ -261,8 +261,8 @@ def test_what_is_offered_is_read_as_it_is_written(open_line: Open, offered: str,
 
 
 @pytest.mark.parametrize("cms", [320, 321, 500])
-def test_an_empty_storage_that_is_listed_with_an_error_is_empty(open_line: Open, cms: int) -> None:
-    """Phonesim and some phones refuse to list what holds nothing: that climbs no ladder, and texts come in."""
+def test_an_empty_storage_may_refuse_its_listing(open_line: Open, cms: int) -> None:
+    """Phonesim and some phones refuse to list an empty storage: no recovery begins, and texts come in."""
     line = open_line()
     line.sim.do("fault", kind="empty_refused", cms=cms)
     line.start()
@@ -277,8 +277,8 @@ def test_an_empty_storage_that_is_listed_with_an_error_is_empty(open_line: Open,
     assert "recovering" not in line.log_path.read_text()
 
 
-def test_a_listing_that_is_refused_while_something_lies_there_is_not_empty(open_line: Open) -> None:
-    """The same error of a storage that holds something is an error."""
+def test_a_refused_listing_of_a_filled_storage_is_an_error(open_line: Open) -> None:
+    """The same refusal from a storage with entries is an error."""
     line = open_line()
     deliver(line, "+32470000001")
     line.sim.do("fault", kind="error", command="+CMGL", cms=321, count=1)
@@ -316,7 +316,7 @@ def test_each_state_of_registration_is_known(open_line: Open, name: str, registr
 
 @pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])
 def test_an_lte_modem_for_emergencies_alone_is_denied(open_line: Open, question: str) -> None:
-    """An A7670E without a subscription says 0,11 for minutes: that is no network, and no unknown one."""
+    """An A7670E without a subscription reports 0,11 for minutes: registration denied, not unknown."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command=question, old=r"(\d),\d.*", new=r"\1,11")
     line.sim.do("habits", registers=[question])
@@ -325,8 +325,8 @@ def test_an_lte_modem_for_emergencies_alone_is_denied(open_line: Open, question:
         assert modem.network().registration is Registration.DENIED
 
 
-def test_a_registration_that_comes_unasked_in_the_form_of_an_answer_is_one(open_line: Open) -> None:
-    """An MD400 says +CREG: 2,5,"0502","0404736D" amid AT+CREG?, too: the state is the second number in both."""
+def test_an_unsolicited_registration_in_the_form_of_an_answer_is_read(open_line: Open) -> None:
+    """An MD400 sends +CREG: 2,5,"0502","0404736D" amid AT+CREG?, too: the state is the second number in both."""
     line = open_line()
     urc = '+CREG: 2,5,"0502","0404736D"'
     with driver(line) as modem:
@@ -337,7 +337,7 @@ def test_a_registration_that_comes_unasked_in_the_form_of_an_answer_is_one(open_
 
 
 def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:
-    """An Iridium modem says 001 for 1 (ModemManager, test_creg2_iridium_solicited)."""
+    """An Iridium modem reports 001 for 1 (ModemManager, test_creg2_iridium_solicited)."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CREG", old=r"(\d),(\d).*", new=r'002,00\2,"0001","0010"')
     with driver(line) as modem:
@@ -346,10 +346,8 @@ def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:
 
 
 @pytest.mark.parametrize(("registered", "kind"), [("searching", "hang"), ("searching", "slow"), ("none", "hang")])
-def test_a_question_that_is_held_while_there_is_no_network_resets_nothing(
-    open_line: Open, registered: str, kind: str
-) -> None:
-    """A make may keep AT+COPS? until it has found a network: its texts are read meanwhile."""
+def test_a_delayed_answer_without_network_causes_no_reset(open_line: Open, registered: str, kind: str) -> None:
+    """A make may delay AT+COPS? until it has found a network; meanwhile its texts are read."""
     line = open_line()
     line.sim.do("network", registered=registered)
     line.sim.do("fault", kind=kind, command="+COPS", **({"seconds": 60.0} if kind == "slow" else {}))
@@ -379,16 +377,16 @@ def test_a_question_that_is_held_while_there_is_no_network_resets_nothing(
         ("PH-NET PIN", SimState.OTHER),
     ],
 )
-def test_what_the_sim_says_is_understood(open_line: Open, words: str, state: SimState) -> None:
-    """Quotes change nothing, a second PIN locks nothing that is used here, and a SIM that is not inserted is absent."""
+def test_the_state_of_the_sim_is_understood(open_line: Open, words: str, state: SimState) -> None:
+    """Quotes change nothing, PIN2 locks nothing that is used, and a SIM that is not inserted is absent."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new=words)
     with driver(line) as modem:
         assert modem.sim_state()[0] is state
 
 
-def test_a_sim_that_is_not_ready_is_told_in_the_log(open_line: Open) -> None:
-    """A state of the SIM that no rule knows is told in its own words, once."""
+def test_an_unknown_state_of_the_sim_is_logged(open_line: Open) -> None:
+    """A state of the SIM that no rule knows is logged once, in the modem's words."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="PH-NET PIN")
     line.start()
@@ -410,16 +408,16 @@ def test_a_sim_that_is_not_ready_is_told_in_the_log(open_line: Open) -> None:
         (r".*", "+CNUM:", ""),
     ],
 )
-def test_the_own_number_is_read_with_and_without_a_name(open_line: Open, old: str, new: str, number: str) -> None:
-    """Of +CNUM the second field is the number, whatever stands before and behind it."""
+def test_the_own_number_is_read_with_or_without_a_name(open_line: Open, old: str, new: str, number: str) -> None:
+    """The second field of +CNUM is the number, whatever the other fields have."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CNUM", old=old, new=new)
     with driver(line) as modem:
         assert modem.initialise().own_number == number
 
 
-def test_of_several_own_numbers_the_first_counts(open_line: Open) -> None:
-    """A SIM with several numbers names its own first (ModemManager, test_cnum_response_generic_multiple_numbers)."""
+def test_the_first_of_several_own_numbers_counts(open_line: Open) -> None:
+    """A SIM with several numbers lists its own first (ModemManager, test_cnum_response_generic_multiple_numbers)."""
     line = open_line()
     several = '+CNUM: something,"+34600000001",145\r\n+CNUM: ,"+34600000002",145\r\n+CNUM: "another","1234567890",161'
     line.sim.do("fault", kind="rewrites", command="+CNUM", old=".+", new=several)
@@ -427,8 +425,8 @@ def test_of_several_own_numbers_the_first_counts(open_line: Open) -> None:
         assert modem.initialise().own_number == "+34600000001"
 
 
-def test_the_line_does_not_answer_itself(open_line: Open) -> None:
-    """A SIM that says its number without a name is known by it."""
+def test_the_line_does_not_answer_its_own_number(open_line: Open) -> None:
+    """A SIM whose +CNUM has no name still makes its own number known."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CNUM", old=r'"",', new=",")
     line.start()
@@ -447,7 +445,7 @@ def test_the_line_does_not_answer_itself(open_line: Open) -> None:
     ],
 )
 def test_the_service_centre_is_read_or_unknown(open_line: Open, old: str, new: str, centre: str | None) -> None:
-    """A number without quotes is one; what is not understood is unknown, and only an empty one is none."""
+    """A service centre without quotes is read; an unreadable one is unknown, and only an empty one is missing."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CSCA", old=old, new=new)
     with driver(line) as modem:
@@ -458,8 +456,8 @@ def test_the_service_centre_is_read_or_unknown(open_line: Open, old: str, new: s
 
 
 @pytest.mark.parametrize("left", ["UCS2", "GSM"])
-def test_the_character_set_of_somebody_else_is_not_kept(open_line: Open, left: str) -> None:
-    """ModemManager leaves UCS2 behind, gammu too: it is set to IRA, and number, operator and credit are read."""
+def test_a_foreign_character_set_is_replaced(open_line: Open, left: str) -> None:
+    """ModemManager and gammu leave UCS2 set: the driver sets IRA, and reads number, operator and credit."""
     line = open_line(charset=left)
     with driver(line) as modem:
         identification = modem.initialise()
@@ -475,7 +473,7 @@ def test_the_character_set_of_somebody_else_is_not_kept(open_line: Open, left: s
 
 
 def test_the_gsm_alphabet_is_second_best(open_line: Open) -> None:
-    """A make without IRA writes in the alphabet of GSM, where é is 5 and @ is 0."""
+    """A make without IRA uses the GSM alphabet, where é is 5 and @ is 0."""
     line = open_line(lacks=['+CSCS="IRA"'])
     with driver(line) as modem:
         modem.initialise()
@@ -487,7 +485,7 @@ def test_the_gsm_alphabet_is_second_best(open_line: Open) -> None:
 # Notifications
 
 
-def test_a_stick_that_refuses_what_it_offers_reports_all_the_same(open_line: Open) -> None:
+def test_a_stick_that_refuses_an_offered_mode_still_reports(open_line: Open) -> None:
     """MSM sticks refuse mode 2 of +CNMI: mode 1 brings texts and status reports."""
     line = open_line(lacks=MSM_REFUSES)
     line.configure(modem={"delivery_reports": True})
@@ -500,8 +498,8 @@ def test_a_stick_that_refuses_what_it_offers_reports_all_the_same(open_line: Ope
     assert troubles(line) == []
 
 
-def test_reports_that_cannot_come_are_told(open_line: Open) -> None:
-    """Where a modem takes no form of +CNMI with reports, `delivery_reports: true` is in vain, and status says so."""
+def test_impossible_status_reports_are_reported(open_line: Open) -> None:
+    """A modem that takes no form of +CNMI with status reports makes `delivery_reports: true` vain; status says so."""
     line = open_line(lacks=[f"+CNMI={form}" for form in STANDARD_CNMI if form.split(",")[3:4] not in (["0"], [])])
     line.configure(modem={"delivery_reports": True})
     line.start()
@@ -515,8 +513,8 @@ def test_reports_that_cannot_come_are_told(open_line: Open) -> None:
     assert troubles(line) == []
 
 
-def test_a_modem_that_hands_texts_over_is_served(open_line: Open) -> None:
-    """One that refuses every +CNMI of ours and says 1,2,2,1,1 (Android's) is served: texts are acknowledged."""
+def test_a_modem_that_delivers_directly_is_served(open_line: Open) -> None:
+    """A modem that refuses our +CNMI and keeps 1,2,2,1,1 (Android's) is served: its texts are acknowledged."""
     line = open_line(lacks=[f"+CNMI={form}" for form in STANDARD_CNMI], factory=["+CNMI=1,2,2,1,1"])
     line.start()
     line.wait_state("ready")
@@ -528,12 +526,12 @@ def test_a_modem_that_hands_texts_over_is_served(open_line: Open) -> None:
     assert line.sim.do("state")["events"]["reset"] == 1
 
 
-# Being heard
+# Getting through to the parser
 
 
 @pytest.mark.parametrize("lines", ["silent", "refused"])
-def test_the_first_word_is_heard_by_all(open_line: Open, lines: str) -> None:
-    """A parser that takes or refuses a line by its first two letters is in step after one probe without ESC."""
+def test_the_first_word_is_understood_by_every_parser(open_line: Open, lines: str) -> None:
+    """A parser that judges a line by its first two letters is in step after one probe without ESC."""
     line = open_line()
     line.sim.do("habits", lines=lines)
     deliver(line, "+32470000001")
@@ -543,7 +541,7 @@ def test_the_first_word_is_heard_by_all(open_line: Open, lines: str) -> None:
     assert line.sim.do("state")["events"]["reset"] == 1
 
 
-def test_what_was_refused_while_the_sim_was_busy_is_set_later(open_line: Open) -> None:
+def test_settings_refused_by_a_busy_sim_are_set_later(open_line: Open) -> None:
     """A modem that is still starting refuses settings with that cause: they are set at the next poll."""
     line = open_line()
     line.sim.do("fault", kind="error", command="+CLIP", cms=None, cme=14, count=1)
@@ -556,8 +554,8 @@ def test_what_was_refused_while_the_sim_was_busy_is_set_later(open_line: Open) -
     assert line.status()["modem"]["steps"] == 0
 
 
-def test_a_notification_of_a_storage_that_was_busy_brings_it_in(open_line: Open) -> None:
-    """What is announced to lie on a SIM that could not be selected is read at once, not at the next poll."""
+def test_a_notification_reads_a_busy_storage_at_once(open_line: Open) -> None:
+    """A text announced on a SIM that could not be selected is read at once, not at the next poll."""
     line = open_line(me_size=10)
     line.configure(modem={"poll_interval": "10m"})
     line.sim.do("fault", kind="storage_refused", storage="SM", cms=314)
@@ -570,8 +568,8 @@ def test_a_notification_of_a_storage_that_was_busy_brings_it_in(open_line: Open)
     wait_until(lambda: recorded(line) == ["+32470123456"] and line.settled())
 
 
-def test_a_modem_that_goes_on_echoing_is_served(open_line: Open) -> None:
-    """One that refuses ATE0 repeats what it is told, and does the main job all the same (Android's emulated modem)."""
+def test_a_modem_that_keeps_echoing_is_served(open_line: Open) -> None:
+    """A modem that refuses ATE0 echoes each command, and the main job works (Android's emulated modem)."""
     line = open_line(lacks=["E"])
     deliver(line, "+32470000001")
     line.start()

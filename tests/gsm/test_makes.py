@@ -1,4 +1,4 @@
-"""Makes of modems: the main job on each, and what their storages, direct deliveries and USSD do to it."""
+"""Makes of modems: the main job on each, and the effects of their storages, direct delivery and USSD."""
 
 import contextlib
 import json
@@ -41,16 +41,16 @@ PROFILE_OF = {
     "mr6400": "qualcomm",
     **dict.fromkeys(("onda", "dwm157", "m26", "ml307c", "air724", "l850"), "generic"),
 }
-"""The profile of each make that has not its own name."""
+"""The profile of each make whose profile has another name."""
 STATES = {"a7670e-lnxy": "no_texts", "a7670e-fase": "unregistered"}
-"""What the line is on each make that is not `ready`."""
+"""The state of the line for each make that is not `ready`."""
 TROUBLES = {"a7670e-lnxy": ["no_texts"], "a7670e-fase": ["unregistered"], "qdc507": ["volte_only"]}
-"""What `status` says of each make that is not without trouble."""
+"""The trouble in `status` for each make that has one."""
 PINS = {"x030": "1234"}
 OF_NO_PROFILE = (
     *("+CTZV", "+VOICEMAIL", "+CPIN", "HANGUP", "_OSIGQ", "AA", "+CDSI", "*RADIOPOWER", "*ISIMAID", "*COPN", "+CGEV"),
 )
-"""What some makes say and no profile has: it means nothing, or a text."""
+"""Unsolicited lines of some makes that are in no profile: they have no meaning, or announce a text."""
 POSTED = {
     "huawei": ("Huawei E173",),
     "huawei-e1752": ("Huawei E1752",),
@@ -76,7 +76,7 @@ POSTED = {
     "cinterion": ("Siemens MC35i",),
     "cinterion-mt": ("ModemManager test: cpms_response_cinterion",),
 }
-"""The models of tests/data/answers.jsonl that a make is made of."""
+"""The models of tests/data/answers.jsonl that each simulated make is made of."""
 LONG = "Coucou, c'est encore moi. " * 12
 TWO_SEGMENTS = ANSWER + " Ce numéro est une hotline." * 7
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
@@ -85,12 +85,12 @@ ANSWERS = "SELECT state FROM answers ORDER BY id"
 
 
 def recorded(line: Line) -> list[str]:
-    """Return the texts that are recorded."""
+    """Return the recorded texts."""
     return [text for (text,) in line.rows("SELECT text FROM contacts ORDER BY id")]
 
 
 def entries(line: Line, storage: str) -> dict[int, str]:
-    """Return what a storage holds."""
+    """Return the entries of a storage."""
     listed = line.sim.do("state")["storages"][storage]["entries"]
     return {entry["index"]: entry["pdu"] for entry in listed}
 
@@ -103,9 +103,9 @@ def draft() -> str:
 
 @pytest.mark.parametrize("make", sorted(MAKES))
 def test_the_main_job_on_each_make(open_line: Open, make: str) -> None:
-    """A text that lay there, one that comes, a long one and a call are recorded, answered and reported, and leave.
+    """A stored text, a new one, a long one and a call are recorded, answered, reported and deleted.
 
-    Where the make knows no texts, or is not registered, the line says so, and what can be done is done.
+    A make without texts or without a registration reports that, and does the rest of the job.
     """
     state = STATES.get(make, "ready")
     line = open_line(make=make, pin=PINS.get(make))
@@ -149,19 +149,19 @@ def test_the_main_job_on_each_make(open_line: Open, make: str) -> None:
 
 
 def called(words: str) -> str:
-    """Return a name without what a make wraps it in."""
+    """Return a name without the make's prefix and quotes."""
     return re.sub(r"^\+CGM[IM]:", "", words).strip(' "')
 
 
 COMPARED = re.compile(
     r"AT\+(CGM[IMR]|CPMS.*|CNMI\?|CMGF.*|CSMS.*|WS46=\?|CPROT=\?|SYNCML=\?)|AT\$TSSPCSW=\?|AT\^ICCID\?"
 )
-"""What is the same whatever SIM and network there are, but for what the storages hold."""
+"""Commands whose answers do not depend on SIM and network, except for the number of stored texts."""
 
 
 @pytest.mark.parametrize("make", sorted(POSTED))
-def test_a_make_says_what_its_owner_posted(make: str) -> None:
-    """Names, storages with their sizes, and how a command that it does not know is refused are those of a real one."""
+def test_a_make_answers_as_its_owner_posted(make: str) -> None:
+    """Names, sizes of storages and refusals of unknown commands are those of a real one."""
     pairs = [pair for pair in PAIRS if pair["model"] in POSTED[make] and COMPARED.fullmatch(pair["command"])]
     assert pairs
     device = Bench(Options(make=make)).device
@@ -169,7 +169,7 @@ def test_a_make_says_what_its_owner_posted(make: str) -> None:
     for pair in pairs:
         answer = execute(device, next(parse(pair["command"].removeprefix("AT"))))
         *lines, final = pair["answer"]
-        if pair["command"] in lines:  # what came before the echo
+        if pair["command"] in lines:  # lines before the echo
             del lines[: lines.index(pair["command"]) + 1]
         finals = {answer.error.final(verbosity) for verbosity in (0, 1)} if answer.error else {"OK"}
         assert [unused(text) for text in answer.lines] == [unused(text) for text in lines], pair["command"]
@@ -177,7 +177,7 @@ def test_a_make_says_what_its_owner_posted(make: str) -> None:
 
 
 def unused(text: str) -> str:
-    """Return an answer to AT+CPMS as it would be if nothing lay there."""
+    """Return an answer to AT+CPMS with empty storages."""
     return re.sub(r"\d+,(\d+)", r"0,\1", text) if text.startswith("+CPMS:") else text
 
 
@@ -189,7 +189,7 @@ SPARSE = [
 
 @pytest.mark.parametrize("unknown", ["ERROR", "OK"])
 def test_a_modem_that_knows_little_does_the_main_job(open_line: Open, unknown: str) -> None:
-    """Where every question is refused, or every command taken, texts are found by listing, and answered."""
+    """Texts on a modem that refuses every question, or accepts every command, are found by listing, and answered."""
     line = open_line(lacks=SPARSE, unknown=unknown)
     line.configure(answer={"text": TWO_SEGMENTS})
     line.start()
@@ -202,8 +202,8 @@ def test_a_modem_that_knows_little_does_the_main_job(open_line: Open, unknown: s
     assert [text["text"] for text in line.submitted()] == [TWO_SEGMENTS] * 2
 
 
-def test_a_modem_that_knows_no_question_and_answers_one_late_is_not_in_step(open_line: Open) -> None:
-    """The refusal of an earlier question is not taken for the answer to the last one."""
+def test_a_late_refusal_does_not_answer_the_last_question(open_line: Open) -> None:
+    """The late refusal of an earlier question is not taken for the answer to the last one."""
     line = open_line(lacks=["+CMGF?", "+CPMS?", "+CSMS", "+CNMI", "+CFUN"], unknown="ERROR")
     with driver(line) as modem:
         line.sim.do("fault", kind="one_late")
@@ -212,15 +212,15 @@ def test_a_modem_that_knows_no_question_and_answers_one_late_is_not_in_step(open
         with pytest.raises(ModemSilentError):
             modem.exchange.resynchronise()
         line.sim.do("clear", what="faults")
-        with contextlib.suppress(ModemSilentError):  # the last answer that comes late
+        with contextlib.suppress(ModemSilentError):  # the late answer to the last one
             modem.exchange.resynchronise()
         modem.exchange.resynchronise()
         assert modem.exchange.ask("AT+CGMM") == MAKES["generic"].model
 
 
 @pytest.mark.parametrize("make", sorted(MAKES.keys() - {"a7670e-lnxy"}))
-def test_each_make_is_known(open_line: Open, make: str) -> None:
-    """A modem is taken for its make, tells its SIM, is ready, leaves the network and comes back, and starts anew."""
+def test_each_make_is_recognised(open_line: Open, make: str) -> None:
+    """A modem's make is recognised; it identifies its SIM, is ready, loses and finds the network, and restarts."""
     line = open_line(make=make)
     with driver(line) as modem:
         assert modem.profile.name == PROFILE_OF.get(make, make)
@@ -234,8 +234,8 @@ def test_each_make_is_known(open_line: Open, make: str) -> None:
 
 
 @pytest.mark.parametrize("make", sorted(MAKES))
-def test_what_a_make_says_unasked_is_registered(make: str) -> None:
-    """Each line that a make says at start or now and then is known; what it says of its SIM means the SIM."""
+def test_unsolicited_lines_of_a_make_are_registered(make: str) -> None:
+    """Each line that a make sends at start or now and then is known; those about the SIM have that meaning."""
     row = MAKES[make]
     known = re.compile("|".join(map(re.escape, (*profiles.UNSOLICITED, *OF_NO_PROFILE))))
     for text in (*row.boot, *row.chatter):
@@ -246,7 +246,7 @@ def test_what_a_make_says_unasked_is_registered(make: str) -> None:
 
 
 def test_no_two_makes_contradict_each_other() -> None:
-    """What is said unasked is known before the make is: a line means the same in every row."""
+    """An unsolicited line means the same for every make: it is read before the make is known."""
     for row in PROFILES:
         assert {text: profiles.UNSOLICITED[text] for text in row.unsolicited} == dict(row.unsolicited)
 
@@ -268,12 +268,12 @@ def test_no_two_makes_contradict_each_other() -> None:
     ],
 )
 def test_the_longest_beginning_counts(text: str, meaning: Meaning) -> None:
-    """A line means what the longest registered beginning of whole words says."""
+    """The longest registered beginning of whole words gives a line its meaning."""
     assert profiles.meaning(text) is meaning
 
 
-def test_trouble_with_the_power_is_one_event(open_line: Open) -> None:
-    """A modem that complains about its supply again and again is one event, and serves on."""
+def test_repeated_undervoltage_is_one_event(open_line: Open) -> None:
+    """A modem that complains of its supply again and again gives one event, and goes on."""
     line = open_line(make="sim800")
     line.start()
     line.wait_state("ready")
@@ -287,8 +287,8 @@ def test_trouble_with_the_power_is_one_event(open_line: Open) -> None:
     ]
 
 
-def test_a_modem_without_texts_is_named_and_left_alone(open_line: Open) -> None:
-    """A variant for data alone is told by make and model, in its own state, and no rung is climbed for it."""
+def test_a_modem_without_texts_is_named_and_not_reset(open_line: Open) -> None:
+    """A data-only variant is reported by make and model, in a state of its own, and no recovery begins."""
     line = open_line(make="a7670e-lnxy")
     line.start(timing={"unready_grace": 0.0, "reconnect_pauses": [0.2]})
     line.wait_state("no_texts")
@@ -307,13 +307,13 @@ def test_a_modem_without_texts_is_named_and_left_alone(open_line: Open) -> None:
 
 
 def checked(line: Line, name: str) -> tuple[str, str]:
-    """Return the verdict of one of doctor's checks, and what it saw."""
+    """Return the verdict and the observation of one of doctor's checks."""
     rows = map(json.loads, line.cli("doctor", "--json", check=False).splitlines())
     return next((row["verdict"], row["seen"]) for row in rows if row["check"] == name)
 
 
-def test_a_stick_that_knew_texts_and_refuses_them_is_recovered(open_line: Open) -> None:
-    """What served the line before is no variant without texts: something is wrong with it, and it is reset."""
+def test_a_stick_that_begins_to_refuse_texts_is_recovered(open_line: Open) -> None:
+    """A stick that served the line before is not a data-only variant: it is reset."""
     line = open_line()
     line.start()
     line.wait_state("ready")
@@ -326,8 +326,8 @@ def test_a_stick_that_knew_texts_and_refuses_them_is_recovered(open_line: Open) 
     line.wait_state("ready")
 
 
-def test_a_text_that_was_stored_nowhere_is_told(open_line: Open) -> None:
-    """A SIM7000G says +CMTI: ,-1 of a text that it could not store: an event, a trouble and an alert."""
+def test_a_text_that_the_modem_could_not_store_is_reported(open_line: Open) -> None:
+    """A SIM7000G sends +CMTI: ,-1 for a text that it could not store: an event, a trouble and an alert."""
     line = open_line(make="sim7000")
     line.start()
     line.wait_state("ready")
@@ -344,8 +344,8 @@ def test_a_text_that_was_stored_nowhere_is_told(open_line: Open) -> None:
     assert "a text was lost" in line.cli("alerts", "--dry-run")
 
 
-def test_a_sim_that_is_served_by_lte_alone_is_told(open_line: Open) -> None:
-    """Where circuits are denied and LTE is not, texts may need VoLTE: a warning beside `ready`, and an alert."""
+def test_a_sim_served_by_lte_alone_is_reported(open_line: Open) -> None:
+    """A SIM that is denied circuits but not LTE may need VoLTE for texts: a warning beside `ready`, and an alert."""
     line = open_line(make="qdc507")
     line.start()
     line.wait_state("ready")
@@ -364,8 +364,8 @@ def test_a_sim_that_is_served_by_lte_alone_is_told(open_line: Open) -> None:
 # Storages
 
 
-def test_a_union_is_used_where_there_is_nothing_else(open_line: Open) -> None:
-    """MT serves where a modem offers neither SM nor ME, wherever it stands, also for what lies in its second part."""
+def test_a_union_is_used_without_its_parts(open_line: Open) -> None:
+    """A modem that offers neither SM nor ME is read through MT, including the second part of MT."""
     line = open_line(offers="SR,MT", sim_size=1, me_size=3)
     for number in (1, 2, 3):
         line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
@@ -377,7 +377,7 @@ def test_a_union_is_used_where_there_is_nothing_else(open_line: Open) -> None:
 
 
 def test_a_union_is_not_read_beside_its_parts(open_line: Open) -> None:
-    """MT is passed over where SM and ME are there, and nothing is read or answered twice."""
+    """MT is not listed when SM and ME are offered; nothing is read or answered twice."""
     line = open_line(offers="MT,SM,ME", me_size=5)
     line.start()
     line.wait_state("ready")
@@ -389,8 +389,8 @@ def test_a_union_is_not_read_beside_its_parts(open_line: Open) -> None:
     assert len(line.submitted()) == 2
 
 
-def test_two_names_of_one_storage_cost_nothing_while_deletions_work(open_line: Open) -> None:
-    """Where ME is another name of SM, each text is recorded once, answered once, and deleted once."""
+def test_an_alias_of_a_storage_costs_nothing_while_deletions_work(open_line: Open) -> None:
+    """If ME is another name of SM, each text is recorded, answered and deleted once."""
     line = open_line(me_is_sim=True)
     for number in range(6):
         line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
@@ -402,7 +402,7 @@ def test_two_names_of_one_storage_cost_nothing_while_deletions_work(open_line: O
     assert line.sim.do("counters")["counters"]["+CMGD"] == 6
 
 
-def test_what_overflows_into_the_other_storage_is_found(open_line: Open) -> None:
+def test_texts_in_the_other_storage_are_found(open_line: Open) -> None:
     """Texts that a modem puts into ME because the SIM is full are recorded like the others."""
     line = open_line(sim_size=2, me_size=3)
     line.sim.do("habits", overflows=True)
@@ -414,7 +414,7 @@ def test_what_overflows_into_the_other_storage_is_found(open_line: Open) -> None
 
 
 def test_a_full_sim_is_drained_before_the_first_answer(open_line: Open) -> None:
-    """At start everything that the SIM holds is recorded and deleted before anything is sent."""
+    """At start all texts on the SIM are recorded and deleted before any answer is sent."""
     line = open_line(sim_size=3)
     happened = line.sim.watch()
     for number in range(3):
@@ -429,8 +429,8 @@ def test_a_full_sim_is_drained_before_the_first_answer(open_line: Open) -> None:
     assert before.count("deleted") == 3
 
 
-def test_one_index_that_is_not_deleted_costs_nothing_else(open_line: Open) -> None:
-    """A slot whose deletion is refused is recorded and answered once, its neighbours leave, and an event tells it."""
+def test_one_refused_deletion_costs_nothing_else(open_line: Open) -> None:
+    """A text whose deletion is refused is answered once, its neighbours are deleted, and an event is recorded."""
     line = open_line()
     line.sim.do("fault", kind="delete_refused", index=2)
     for number in range(3):
@@ -447,8 +447,8 @@ def test_one_index_that_is_not_deleted_costs_nothing_else(open_line: Open) -> No
     assert json.loads(line.cli("status", "--json"))["modem"]["undeletable"] == 1
 
 
-def test_an_index_that_comes_back_with_another_text_is_another_text(open_line: Open) -> None:
-    """A slot that was not deleted and then holds another text is read anew, recorded, and may be deleted at once."""
+def test_another_text_at_an_undeleted_index_is_another_text(open_line: Open) -> None:
+    """An index that was not deleted and then has another text is read anew, and may be deleted at once."""
     line = open_line()
     line.sim.do("fault", kind="delete_refused", index=1, count=1)
     line.sim.do("store", pdu=PDU, index=1)
@@ -462,7 +462,7 @@ def test_an_index_that_comes_back_with_another_text_is_another_text(open_line: O
 
 
 def test_nothing_is_deleted_by_an_index_from_before_a_reset(open_line: Open) -> None:
-    """A listing that a reset breaks off deletes nothing that has moved, though the settings are the same as before."""
+    """A listing that a reset interrupts deletes no text that has moved, though the settings are the same as before."""
     line = open_line(make="qualcomm", factory=["E=0", "+CNMI=2,1,0,1,0", "+CSMS=1", "+CMEE=1"])
     line.sim.do("habits", renumbers=True)
     for number in range(3):
@@ -474,8 +474,8 @@ def test_nothing_is_deleted_by_an_index_from_before_a_reset(open_line: Open) -> 
     assert sorted(recorded(line)) == ["0", "1", "2"]
 
 
-def test_deletions_end_when_the_modem_starts_anew(open_line: Open) -> None:
-    """What was listed is not deleted any more once the modem has said that it has started."""
+def test_deletions_end_when_the_modem_restarts(open_line: Open) -> None:
+    """Listed entries are not deleted any more once the modem reports a restart."""
     line = open_line(sim_size=3)
     line.sim.do("store", pdu=PDU, index=1)
     with driver(line) as modem:
@@ -489,8 +489,8 @@ def test_deletions_end_when_the_modem_starts_anew(open_line: Open) -> None:
 
 
 @pytest.mark.parametrize("make", ["cinterion", "u-blox"])
-def test_a_modem_that_keeps_talking_of_its_sim_is_emptied_without_a_stumble(open_line: Open, make: str) -> None:
-    """A word about the SIM, amid deletions, that it is there as it was costs a question, and climbs no ladder."""
+def test_words_about_an_unchanged_sim_do_not_disturb_deletions(open_line: Open, make: str) -> None:
+    """An unsolicited word about a SIM that is still there costs one question amid deletions, and no recovery."""
     line = open_line(make=make, sim_size=20)
     for number in range(20):
         line.sim.do("deliver", from_=f"+324700000{number:02}", text=str(number))
@@ -500,8 +500,8 @@ def test_a_modem_that_keeps_talking_of_its_sim_is_emptied_without_a_stumble(open
     assert "started anew" not in line.log_path.read_text()
 
 
-def test_another_sim_is_not_deleted_from(open_line: Open) -> None:
-    """Once the modem has spoken of its SIM and it is another, nothing that was listed before is deleted."""
+def test_nothing_is_deleted_from_another_sim(open_line: Open) -> None:
+    """Once the modem has reported its SIM and it is another one, no entry listed before is deleted."""
     line = open_line(make="cinterion")
     line.sim.do("store", pdu=PDU, index=1)
     with driver(line) as modem:
@@ -516,8 +516,8 @@ def test_another_sim_is_not_deleted_from(open_line: Open) -> None:
 
 
 @pytest.mark.parametrize("make", ["generic", "zte"])
-def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, make: str) -> None:
-    """Slots are read alone, one that the modem hangs on is passed over, and drafts are known also without a status."""
+def test_a_storage_without_listing_is_read_index_by_index(open_line: Open, make: str) -> None:
+    """Each index is read alone; one that hangs the modem is skipped, and drafts are recognised without a status."""
     line = open_line(make=make, sim_size=4, me_size=0)
     first = MAKES[make].first_index
     for index, (pdu, status) in enumerate([(PDU, 0), (draft(), 2), (OTHER_PDU, 1)], first):
@@ -534,7 +534,7 @@ def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, m
         assert whole.complete
         line.sim.do("fault", kind="hang", command="+CMGR", after=first + 1, count=1)
         broken = modem.storages.list_slots("SM")
-        hung = first + 1  # the slots are read from 0
+        hung = first + 1  # indexes are read from 0
         assert not broken.complete
         assert not modem.in_step
         modem.exchange.resynchronise()
@@ -543,8 +543,8 @@ def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, m
         assert not rest.complete
 
 
-def test_a_storage_that_hangs_when_it_is_listed_is_served_all_the_same(open_line: Open) -> None:
-    """After two listings that came to nothing the daemon reads slot by slot, and loses no text."""
+def test_a_storage_that_hangs_when_listed_is_served(open_line: Open) -> None:
+    """After two failed listings the daemon reads index by index, and loses no text."""
     line = open_line(sim_size=3)
     line.sim.do("fault", kind="truncate_listing", lines=0)
     line.start()
@@ -555,7 +555,7 @@ def test_a_storage_that_hangs_when_it_is_listed_is_served_all_the_same(open_line
 
 
 def test_drafts_are_neither_contacts_nor_deleted(open_line: Open) -> None:
-    """What somebody else stored for sending stays where it is, in either storage."""
+    """Stored drafts stay where they are, in either storage."""
     line = open_line(make="zte")
     line.sim.do("store", pdu=draft(), storage="SM", status=2)
     line.sim.do("store", pdu=draft(), storage="ME", status=3)
@@ -571,8 +571,8 @@ def test_drafts_are_neither_contacts_nor_deleted(open_line: Open) -> None:
 
 
 @pytest.mark.parametrize("make", ["quectel", "wavecom"])
-def test_what_is_handed_over_is_recorded_and_acknowledged(open_line: Open, make: str) -> None:
-    """A text that is not stored is committed, acknowledged where the make can do that, and answered."""
+def test_a_directly_delivered_text_is_recorded_and_acknowledged(open_line: Open, make: str) -> None:
+    """A text that is not stored is committed, acknowledged if the make can do so, and answered."""
     line = open_line(make=make)
     line.start()
     line.wait_state("ready")
@@ -587,8 +587,8 @@ def test_what_is_handed_over_is_recorded_and_acknowledged(open_line: Open, make:
     assert line.sim.do("counters")["counters"].get("+CNMA", 0) == (make == "quectel")
 
 
-def test_a_stored_copy_of_what_was_handed_over_is_a_repeat(open_line: Open) -> None:
-    """A text that comes directly and is stored as well is one contact and one answer."""
+def test_a_stored_copy_of_a_direct_delivery_is_a_repeat(open_line: Open) -> None:
+    """A text that is delivered directly and also stored is one contact with one answer."""
     line = open_line(make="u-blox")
     line.start()
     line.wait_state("ready")
@@ -601,8 +601,8 @@ def test_a_stored_copy_of_what_was_handed_over_is_a_repeat(open_line: Open) -> N
     assert len(line.submitted()) == 1
 
 
-def test_what_could_not_be_acknowledged_is_not_answered_twice(open_line: Open) -> None:
-    """The network hands a text over again that was not acknowledged: one contact, one answer."""
+def test_an_unacknowledged_text_is_not_answered_twice(open_line: Open) -> None:
+    """The network delivers an unacknowledged text again: one contact, one answer."""
     line = open_line(make="quectel")
     line.sim.do("habits", patience=1)
     line.sim.do("fault", kind="error", command="+CNMA", count=1, cms=500)
@@ -615,8 +615,8 @@ def test_what_could_not_be_acknowledged_is_not_answered_twice(open_line: Open) -
     assert len(line.submitted()) == 1
 
 
-def test_an_acknowledgement_without_an_answer_is_no_repeat(open_line: Open) -> None:
-    """What was handed over once is recorded once, though the modem says nothing to its acknowledgement."""
+def test_an_unanswered_acknowledgement_makes_no_repeat(open_line: Open) -> None:
+    """A directly delivered text is recorded once, though the modem does not answer its acknowledgement."""
     line = open_line(make="quectel")
     line.sim.do("fault", kind="lost_answer", command="+CNMA", count=1)
     line.start()
@@ -630,7 +630,7 @@ def test_an_acknowledgement_without_an_answer_is_no_repeat(open_line: Open) -> N
 
 
 def test_reports_in_a_storage_of_their_own_are_found(open_line: Open) -> None:
-    """A make that keeps status reports in SR says so, and they are read there."""
+    """Status reports of a make that keeps them in SR are read there."""
     line = open_line(offers="SM,SR")
     line.configure(modem={"delivery_reports": True})
     line.start()
@@ -643,8 +643,8 @@ def test_reports_in_a_storage_of_their_own_are_found(open_line: Open) -> None:
     ("statuses", "state"),
     [([0x20, 0x00], "delivered"), ([0x00, 0x20], "delivered"), ([0x30], "sent"), ([0x46], "undelivered")],
 )
-def test_final_and_temporary_reports_are_told_apart(open_line: Open, statuses: list[int], state: str) -> None:
-    """A service centre that still tries has settled nothing, and its word comes after the final one in vain."""
+def test_temporary_and_final_reports_differ(open_line: Open, statuses: list[int], state: str) -> None:
+    """A temporary report settles nothing, and is ignored after the final one."""
     line = open_line()
     line.configure(modem={"delivery_reports": True})
     line.sim.do("network", report_status=statuses)
@@ -658,7 +658,7 @@ def test_final_and_temporary_reports_are_told_apart(open_line: Open, statuses: l
 
 @pytest.mark.parametrize("make", ["generic", "sim800"])
 def test_a_report_is_matched_after_a_restart(open_line: Open, make: str) -> None:
-    """A report, stored or handed over, settles what an earlier process sent, by recipient and reference only."""
+    """A report, stored or direct, settles an answer of an earlier process by recipient and reference alone."""
     line = open_line(make=make)
     line.configure(modem={"delivery_reports": True})
     line.sim.do("network", report_status="none")
@@ -668,7 +668,7 @@ def test_a_report_is_matched_after_a_restart(open_line: Open, make: str) -> None
     line.stop()
     (mr,) = line.rows("SELECT mr FROM answer_segments")[0]
     now = tpdu.decode(line.sim.do("deliver", from_="+32470000009", text="x")["pdus"][0]).scts
-    if make == "sim800":  # what it hands over while nobody listens is lost
+    if make == "sim800":  # its direct deliveries are lost while nobody listens
         line.start()
         line.wait_state("ready")
     for recipient in ("+32470000002", "+32470000001"):
@@ -687,14 +687,14 @@ def test_a_report_is_matched_after_a_restart(open_line: Open, make: str) -> None
 # The network
 
 
-def is_told(line: Line, registration: str) -> bool:
-    """Tell whether the status says this of the registration."""
+def is_shown(line: Line, registration: str) -> bool:
+    """Tell whether the status shows this registration."""
     return bool(line.status()["modem"]["registration"] == registration)
 
 
 @pytest.mark.parametrize("make", ["generic", "quectel"])
-def test_what_the_network_says_is_told(open_line: Open, make: str) -> None:
-    """Denied, searching and none are told apart, also where only +CEREG knows, and answers wait; roaming is service."""
+def test_the_registration_is_shown(open_line: Open, make: str) -> None:
+    """Denied, searching and none differ, even if only +CEREG knows, and answers wait; roaming is service."""
     line = open_line(make=make)
     line.configure(answer={"delay": "2s"})
     line.start()
@@ -704,11 +704,11 @@ def test_what_the_network_says_is_told(open_line: Open, make: str) -> None:
     line.sim.do("reset_counters")
     for registration in ("none", "searching", "denied"):
         line.sim.do("network", registered=registration)
-        wait_until(partial(is_told, line, registration), registration)
+        wait_until(partial(is_shown, line, registration), registration)
         assert line.status()["modem"]["state"] == "unregistered"
     wait_until(lambda: line.rows("SELECT answer_waiting_for FROM log") == [("network",)], "an answer that waits")
     assert line.submitted() == []
-    assert "+COPS" not in line.sim.do("counters")["counters"]  # some makes take long to say that there is none
+    assert "+COPS" not in line.sim.do("counters")["counters"]  # some makes need long to say that there is none
     line.sim.do("network", registered="roaming")
     wait_until(lambda: line.submitted() and line.settled())
 
@@ -720,7 +720,7 @@ def test_what_the_network_says_is_told(open_line: Open, make: str) -> None:
 
 @pytest.mark.parametrize("make", ["generic", "huawei", "qualcomm"])
 def test_ussd_in_every_form(open_line: Open, make: str) -> None:
-    """Codes and answers go as text, packed or in UCS-2, over several lines; a menu is cancelled."""
+    """USSD codes and answers work as text, packed or in UCS-2, and over several lines; a menu is cancelled."""
     line = open_line(make=make)
     with driver(line) as modem:
         modem.sim_state()
@@ -733,8 +733,8 @@ def test_ussd_in_every_form(open_line: Open, make: str) -> None:
         assert line.sim.do("state")["menu"] is False
 
 
-def test_ussd_that_fails_says_how(open_line: Open) -> None:
-    """A network that refuses, gives up or keeps silent is an error, and the next answer is the next question's."""
+def test_failed_ussd_says_why(open_line: Open) -> None:
+    """A refusal, a time-out or silence of the network is an error; the next answer belongs to the next question."""
     line = open_line()
     with driver(line) as modem:
         modem.initialise()

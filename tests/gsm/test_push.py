@@ -1,4 +1,4 @@
-"""WAP pushes: which announce an MMS, and from whom."""
+"""WAP pushes: those that announce an MMS, and its sender."""
 
 import json
 from pathlib import Path
@@ -18,13 +18,13 @@ FROM_NUMBER = b"\x89\x18\x80+32470123456/TYPE=PLMN\0"
 
 
 def push(content_type: bytes, body: bytes) -> bytes:
-    """Make a push with one header more than its content type, X-Wap-Application-Id."""
+    """Return a push with one header besides its content type: X-Wap-Application-Id."""
     headers = content_type + b"\xaf\x84"
     return bytes((1, 6, len(headers))) + headers + body
 
 
 def notification(sender: bytes) -> bytes:
-    """Make an m-notification-ind with this From header and others around it."""
+    """Return an m-notification-ind with this From header among others."""
     return push(NAMED, b"\x8c\x82\x98T1\0\x8d\x90" + sender + b"\x8a\x80\x8e\x02\x74\x00\x88\x05\x81\x03\x01\x19\x40")
 
 
@@ -46,8 +46,8 @@ def delivered(identifier: str) -> Deliver:
         (["osml-004"], "+60192123456"),
     ],
 )
-def test_notifications_that_were_captured_name_their_sender(identifiers: list[str], sender: str) -> None:
-    """Notifications from real networks, whole or cut short, are of kind mms and give their sender."""
+def test_captured_notifications_name_their_sender(identifiers: list[str], sender: str) -> None:
+    """Notifications from real networks, whole or cut short, have the kind mms and name their sender."""
     parts = [delivered(identifier) for identifier in identifiers]
     assert kind(parts, join(parts)) is MessageKind.MMS
     assert mms_sender(join_data(parts)) == sender
@@ -71,15 +71,15 @@ def test_notifications_that_were_captured_name_their_sender(identifiers: list[st
     ],
 )
 def test_the_sender_is_read_in_every_form_of_the_standard(header: bytes, sender: str | None) -> None:
-    """A number, an address, a name in its character set; None for a token, an absent or a broken From."""
+    """A sender is a number, an address or a name in its character set; None for a token, a missing or broken From."""
     data = notification(header)
     assert is_mms_notification(data)
     assert mms_sender(data) == sender
 
 
 @pytest.mark.parametrize("header", [FROM_NUMBER, b"\x89\x0a\x80\x08\xeaJos\xc3\xa9\0\0"])
-def test_a_sender_that_is_cut_off_is_none(header: bytes) -> None:
-    """Half a number is another number: a From that the push does not hold whole names nobody."""
+def test_a_truncated_sender_is_none(header: bytes) -> None:
+    """A From that the push does not contain whole is None: half a number is another number."""
     data = push(NAMED, b"\x8c\x82" + header)
     assert mms_sender(data)
     assert {mms_sender(data[:-cut]) for cut in range(1, len(header) + 1)} == {None}
@@ -89,7 +89,7 @@ def test_a_sender_that_is_cut_off_is_none(header: bytes) -> None:
     "content_type", [NAMED, NAMED.upper(), b"\xbe", b"\x03\xbe\x81\xea", b"\x1f\x21" + NAMED + b"\x83"]
 )
 def test_the_content_type_is_read_in_every_form(content_type: bytes) -> None:
-    """The type of an MMS counts by name, by number, and with parameters behind it."""
+    """The content type of an MMS is recognised by name, by number, and with parameters."""
     assert mms_sender(push(content_type, b"\x8c\x82" + FROM_NUMBER)) == "+32470123456"
 
 
@@ -109,7 +109,7 @@ def test_the_content_type_is_read_in_every_form(content_type: bytes) -> None:
         b"Hello, this is no push at all",
     ],
 )
-def test_other_octets_are_no_notification(data: bytes) -> None:
+def test_other_pushes_are_not_notifications(data: bytes) -> None:
     """Another push, another MMS message and noise have neither the kind nor a sender."""
     assert not is_mms_notification(data)
     assert mms_sender(data) is None
@@ -117,7 +117,7 @@ def test_other_octets_are_no_notification(data: bytes) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 80))
-def test_nothing_that_is_sent_raises(noise: bytes, cut: int) -> None:
-    """Noise, alone or behind the start of a notification, gives a value."""
+def test_no_octets_raise(noise: bytes, cut: int) -> None:
+    """Noise, alone or after the start of a notification, gives a value."""
     for data in (noise, notification(FROM_NUMBER)[:cut] + noise):
         assert mms_sender(data) is None or is_mms_notification(data)

@@ -1,4 +1,4 @@
-"""TPDUs: what is decoded, what a message is, and what is submitted."""
+"""TPDUs: decoding, the kind and text of a message, and encoding."""
 
 import json
 from datetime import timedelta
@@ -39,7 +39,7 @@ GSM7 = "".join(decode_gsm7(bytes((s,))) for s in range(128) if s != 0x1B) + "\f^
 
 
 def repeated(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Make texts of up to several segments, which hypothesis would seldom make by itself."""
+    """Draw texts of up to several segments, which hypothesis would seldom draw by itself."""
     return st.builds(lambda words, times: words * times, texts, st.integers(1, 15))
 
 
@@ -68,7 +68,7 @@ def text(words: str, *, first: int = 0x04, pid: int = 0, dcs: int = 0) -> Delive
 
 
 def octets(data: bytes, *elements: bytes, dcs: int = 0x04, pid: int = 0) -> Deliver:
-    """Decode a DELIVER with octets behind a header of these information elements."""
+    """Decode a DELIVER with octets after a header of these information elements."""
     if not elements:
         return deliver(data, dcs=dcs, pid=pid)
     header = b"".join(elements)
@@ -76,7 +76,7 @@ def octets(data: bytes, *elements: bytes, dcs: int = 0x04, pid: int = 0) -> Deli
 
 
 def submitted(segment: EncodedSegment) -> Submit:
-    """Decode what was encoded."""
+    """Decode an encoded SUBMIT."""
     message = decode_submit(segment.pdu)
     assert message.issues == ()
     return message
@@ -93,7 +93,7 @@ def rejoined(segments: tuple[EncodedSegment, ...]) -> str:
 @example("0081", True, True)
 @example("FF", True, False)
 def test_any_string_is_a_message_or_a_pdu_error(digits: str, inbound: bool, service_centre: bool) -> None:
-    """Whatever a modem hands out, the decoder returns a message of its direction or raises PduError."""
+    """The decoder returns a message of its direction or raises PduError, for any string."""
     try:
         message = decode_any(digits, inbound=inbound, service_centre=service_centre)
     except PduError:
@@ -104,7 +104,7 @@ def test_any_string_is_a_message_or_a_pdu_error(digits: str, inbound: bool, serv
 @FAST
 @given(st.sampled_from(PDUS), st.data())
 def test_any_damage_to_a_pdu_leaves_a_message_or_a_pdu_error(pdu: str, data: st.DataObject) -> None:
-    """A PDU of the corpus with one octet changed or its end cut off never raises anything else."""
+    """A PDU of the corpus with one changed octet or a missing end never raises another error."""
     at = data.draw(st.integers(0, max(0, len(pdu) // 2 - 1))) * 2
     damaged = pdu[:at] + data.draw(st.sampled_from(["", "00", "FF", "7F", "D0"])) + pdu[at + 2 :]
     for digits in (damaged, pdu[:at]):
@@ -119,7 +119,7 @@ def test_any_damage_to_a_pdu_leaves_a_message_or_a_pdu_error(pdu: str, data: st.
 
 
 def test_a_deliver_is_read_whole() -> None:
-    """A plain text gives every field of its frame, with the zone of its time kept."""
+    """A plain text gives every field of its frame, with the time zone of its timestamp."""
     message = text("Hoi", first=0x24)
     assert (str(message.originator), message.originator.ton) == ("+32470123456", Ton.INTERNATIONAL)
     assert (message.content.text, message.content.data, message.content.user_data) == ("Hoi", None, b"Hoi")
@@ -131,8 +131,8 @@ def test_a_deliver_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize("digits", ["01F1", "0191", "0181"])
-def test_a_service_centre_without_digits_costs_no_message(digits: str) -> None:
-    """A service centre that has a type and no digits is empty, and the text is there."""
+def test_a_service_centre_without_digits_is_empty(digits: str) -> None:
+    """A service centre with a type and no digits is empty, and the text is there."""
     message = deliver(b"x", service_centre=digits)
     assert (message.service_centre, message.content.text) == ("", "x")
 
@@ -149,7 +149,7 @@ def test_a_service_centre_without_digits_costs_no_message(digits: str) -> None:
     ],
 )
 def test_times_keep_their_zone_and_century(stamp: str, time: str | None) -> None:
-    """Years from 90 on are of the last century, zones go by quarters of an hour, and no time costs no text."""
+    """Years from 90 on are of the last century, zones are quarters of an hour; a wrong time does not cost the text."""
     message = decode(f"00040B912374103254F60000{stamp}0178")
     assert isinstance(message, Deliver)
     assert message.content.text == "x"
@@ -158,7 +158,7 @@ def test_times_keep_their_zone_and_century(stamp: str, time: str | None) -> None
 
 
 def test_a_message_waiting_element_overrides_the_coding() -> None:
-    """The header's word on waiting messages counts where the data coding scheme says otherwise."""
+    """A message waiting element in the header overrides the data coding scheme."""
     coded = MessageWaiting(store=False, active=True, indication=Indication.VOICEMAIL)
     assert deliver(b"", dcs=0xC8).content.mwi == coded
     message = deliver(bytes.fromhex("0401028200"), length=6, first=0x44, dcs=0xC8)
@@ -181,7 +181,7 @@ def test_a_message_waiting_element_overrides_the_coding() -> None:
 def test_elements_of_the_header_are_read(
     element: str, concatenation: Concatenation | None, ports: Ports | None
 ) -> None:
-    """The last sound element of a sort counts, unknown ones are skipped, one that overruns spoils the header."""
+    """The last valid element of a kind counts, unknown ones are skipped; one that overruns spoils the header."""
     content = octets(b"data", bytes.fromhex(element)).content
     assert (content.concatenation, content.ports, content.data) == (concatenation, ports, b"data")
     assert (content.udh is None) == (concatenation is None and ports is None)
@@ -202,10 +202,8 @@ def test_elements_of_the_header_are_read(
     ],
 )
 @pytest.mark.parametrize("behind", ["", "00", "01", "0107", "07", "0700", "070000", "FFFFFFFF"])
-def test_a_status_report_tells_its_class_whatever_stands_behind(
-    status: int, status_class: StatusClass, behind: str
-) -> None:
-    """Optional parameters, whole, cut off or SIM padding, cost no status report."""
+def test_a_status_report_has_its_class_whatever_follows(status: int, status_class: StatusClass, behind: str) -> None:
+    """Optional parameters, whole or cut off, and SIM padding do not spoil a status report."""
     front = "00062A0B912374103254F6" + "62114222810040" + "62114222915040"
     report = decode(f"{front}{status:02X}{behind}")
     assert isinstance(report, StatusReport)
@@ -217,7 +215,7 @@ def test_a_status_report_tells_its_class_whatever_stands_behind(
 
 
 def test_a_missing_part_is_an_ellipsis() -> None:
-    """Each part that is not there, or is data among text, is one ellipsis in its place."""
+    """Each part that is missing, or has data instead of text, is one ellipsis in its place."""
     assert join([text("a"), None, text("b")]) == "a…b"
     assert join([None, None, text("b")]) == "……b"
     assert join([text("a"), octets(b"data"), text("b")]) == "a…b"
@@ -225,8 +223,8 @@ def test_a_missing_part_is_an_ellipsis() -> None:
     assert join([]) == ""
 
 
-def test_data_does_not_join_to_text() -> None:
-    """Parts of octets have no text, and their octets join without those that are missing."""
+def test_data_and_text_do_not_join() -> None:
+    """Parts of octets have no text, and their octets join without the missing ones."""
     parts = [octets(b"one"), None, octets(b"two")]
     assert join(parts) is None
     assert join_data(parts) == b"onetwo"
@@ -243,8 +241,8 @@ def test_parts_of_several_alphabets_join() -> None:
 
 @FAST
 @given(st.text(st.sampled_from("a€é\x0c"), max_size=60), st.integers(0, 60))
-def test_a_text_that_is_cut_anywhere_joins(words: str, cut: int) -> None:
-    """Parts join to the text wherever the sender cut the septets, also within an escape pair."""
+def test_a_text_cut_anywhere_joins(words: str, cut: int) -> None:
+    """Parts join to the text wherever the sender cut the septets, even within an escape pair."""
     septets = encode_gsm7(words)
     parts = [deliver(pack(half), length=len(half)) for half in (septets[:cut], septets[cut:])]
     assert join(parts) == words
@@ -283,7 +281,7 @@ PUSH_PORT = bytes.fromhex("05040B8423F0")
     ],
 )
 def test_a_message_is_of_one_kind(parts: list[Deliver | None], expected: MessageKind) -> None:
-    """What a person wrote is text; MMS notifications, data and what the network tells the phone are not."""
+    """A person's words are text; MMS notifications, data and messages from the network to the phone are not."""
     assert kind(parts, join(parts)) is expected
 
 
@@ -293,7 +291,7 @@ def test_a_message_is_of_one_kind(parts: list[Deliver | None], expected: Message
     st.sampled_from(["smart", "ucs2"]),
     st.integers(0, 255),
 )
-def test_what_is_submitted_is_the_text(words: str, mode: str, reference: int) -> None:
+def test_submitted_segments_decode_to_the_text(words: str, mode: str, reference: int) -> None:
     """The segments of any text decode to it, in order, under one reference, with lengths that fit."""
     made = plan(words, mode)
     segments = encode_submit("+32470123456", made, reference=reference)
@@ -306,8 +304,8 @@ def test_what_is_submitted_is_the_text(words: str, mode: str, reference: int) ->
         assert (message.mr, str(message.recipient), message.service_centre) == (0, "+32470123456", None)
 
 
-def test_a_submit_is_octet_for_octet_that_of_the_standard() -> None:
-    """A known text to a known number is the PDU that the standard's fields make, by hand."""
+def test_a_submit_matches_the_standard_octet_for_octet() -> None:
+    """A known text to a known number gives the PDU built by hand from the standard's fields."""
     (segment,) = encode_submit("+32470123456", plan("hellohello"), validity=timedelta(days=1), report=True)
     assert segment.pdu == "0031000B912374103254F60000A70AE8329BFD4697D9EC37"
     assert segment.tpdu_length == 23
@@ -323,16 +321,16 @@ def test_a_submit_is_octet_for_octet_that_of_the_standard() -> None:
         ("1" * 20, "1481" + "11" * 10),
     ],
 )
-def test_recipients_are_encoded_as_they_would_be_dialled(recipient: str, digits: str) -> None:
-    """A plus makes a number international, anything else goes out with the type unknown."""
+def test_recipients_are_encoded_as_dialled(recipient: str, digits: str) -> None:
+    """A plus makes a number international; any other number has the type unknown."""
     (segment,) = encode_submit(recipient, plan("x"))
     assert segment.pdu[6:].startswith(digits.replace(" ", ""))
     assert str(submitted(segment).recipient) == recipient
 
 
 @pytest.mark.parametrize("recipient", ["", "+", "Vodafone", "0470 12", "1" * 21, "++32", "٠٤٧٠", "12\n", "1a"])
-def test_what_is_no_recipient_is_refused(recipient: str) -> None:
-    """What the address field cannot hold as typed raises AddressError."""
+def test_an_impossible_recipient_is_refused(recipient: str) -> None:
+    """A recipient that the address field cannot hold as typed raises AddressError."""
     with pytest.raises(AddressError):
         encode_submit(recipient, plan("x"))
 
@@ -355,21 +353,21 @@ def test_what_is_no_recipient_is_refused(recipient: str) -> None:
     ],
 )
 def test_validity_is_rounded_up(validity: timedelta, minutes: int) -> None:
-    """The service centre tries at least as long as it was asked to, up to 63 weeks."""
+    """The service centre tries at least as long as asked, up to 63 weeks."""
     (segment,) = encode_submit("8850", plan("x"), validity=validity)
     message = submitted(segment)
     assert (message.vpf, message.validity_minutes) == (ValidityFormat.RELATIVE, minutes)
 
 
 def test_a_submit_asks_for_nothing_by_default() -> None:
-    """Without being told to, no segment asks for a report or has a validity period."""
+    """By default no segment asks for a report or has a validity period."""
     message = submitted(encode_submit("8850", plan("x"))[0])
     assert (message.report_request, message.vpf, message.vp) == (False, ValidityFormat.NONE, b"")
     assert (message.reject_duplicates, message.reply_path) == (False, False)
     assert submitted(encode_submit("8850", plan("x"), report=True)[0]).report_request
 
 
-# What python-gsmmodem's decoder gets wrong is left out: § (a backtick to it), form feed, a last @ on a multiple of
+# Not drawn, for python-gsmmodem's decoder gets them wrong: § (a backtick to it), form feed, a last @ on a multiple of
 # eight septets, characters beyond the BMP, numbers with * or #.
 @FAST
 @given(
@@ -379,10 +377,10 @@ def test_a_submit_asks_for_nothing_by_default() -> None:
     st.booleans(),
     st.none() | st.timedeltas(timedelta(minutes=5), timedelta(days=29)),
 )
-def test_another_decoder_reads_what_is_submitted(
+def test_another_decoder_reads_submitted_segments(
     words: str, recipient: str, report: bool, validity: timedelta | None
 ) -> None:
-    """python-gsmmodem reads the same text, recipient, place and validity from every segment."""
+    """python-gsmmodem reads the same text, recipient, sequence and validity from every segment."""
     made = plan(words)
     segments = encode_submit(recipient, made, reference=7, report=report, validity=validity)
     read = [decodeSmsPdu(segment.pdu) for segment in segments]
@@ -397,8 +395,8 @@ def test_another_decoder_reads_what_is_submitted(
             assert validity <= each["validity"] < validity * 2 + timedelta(minutes=5)
 
 
-def test_a_plan_is_encoded_as_it_stands() -> None:
-    """The encoder sends the bodies of a plan and judges nothing by itself."""
+def test_a_plan_is_encoded_as_given() -> None:
+    """The encoder sends the bodies of a plan without judging them."""
     (segment,) = encode_submit("8850", Plan(Encoding.UCS2, "ж", ("ж".encode("utf-16-be"),)))
     assert submitted(segment).content.user_data == "ж".encode("utf-16-be")
     assert decode_ucs2(submitted(segment).content.user_data) == "ж"
@@ -416,5 +414,5 @@ def test_a_plan_is_encoded_as_it_stands() -> None:
     ],
 )
 def test_ussd_strings_are_read_in_every_coding(string: str, dcs: int | None, decoded: str | None) -> None:
-    """Octets are decoded by their coding, text that the modem decoded is left, octets of data are None."""
+    """Octets are decoded by their coding, text that the modem has decoded is kept, and octets of data give None."""
     assert decode_ussd(string, dcs) == decoded

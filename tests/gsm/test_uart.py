@@ -1,4 +1,4 @@
-"""Modems on the UART of a Pi: what stands in the way is told with its cure, and only a UART that is named is asked."""
+"""Modems on the UART of a Pi: each obstacle is shown with its cure, and only a configured UART is asked."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from hotlined.gsm.sticks import PortRole
 
 
 def pi(root: Path, name: str = "ttyS0", kind: str = "brcm,bcm2835-aux-uart", *, bluetooth: bool = False) -> Path:
-    """Make a Pi's /dev/serial0 and what the kernel says of it, below a folder."""
+    """Make a Pi's /dev/serial0 and the kernel's files about it, below a folder."""
     for folder in ("dev", "proc", "boot/firmware"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     tree = root / "sys/class/tty" / name / "device/of_node"
@@ -33,12 +33,12 @@ def pi(root: Path, name: str = "ttyS0", kind: str = "brcm,bcm2835-aux-uart", *, 
 
 
 def messages(root: Path, name: str = "/dev/serial0") -> str:
-    """Return what stands in the way, and the cures."""
+    """Return the obstacles and their cures."""
     return " ".join(f"{each.message} {each.cure}" for each in uart.obstacles(name, root))
 
 
-def test_a_uart_that_is_free_has_nothing_in_the_way(tmp_path: Path) -> None:
-    """The better UART, without a console, is free: also by its link."""
+def test_a_free_uart_has_no_obstacle(tmp_path: Path) -> None:
+    """The better UART without a console is free, also through its link."""
     pi(tmp_path, "ttyAMA0", "arm,pl011")
     (tmp_path / "proc/cmdline").write_text("console=tty1 root=/dev/mmcblk0p2\n")
 
@@ -47,7 +47,7 @@ def test_a_uart_that_is_free_has_nothing_in_the_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("console", ["console=ttyAMA0,115200 console=tty1", "8250.nr_uarts=1 console=ttyAMA0"])
-def test_the_login_console_is_told(console: str, tmp_path: Path) -> None:
+def test_the_login_console_is_reported(console: str, tmp_path: Path) -> None:
     """A console on the UART is a failure that raspi-config cures; killing it would not last."""
     pi(tmp_path, "ttyAMA0", "arm,pl011")
     (tmp_path / "proc/cmdline").write_text(f"{console}\n")
@@ -57,7 +57,7 @@ def test_the_login_console_is_told(console: str, tmp_path: Path) -> None:
     assert "do_serial_cons 1" in Holder(812, "agetty").hint
 
 
-def test_a_uart_that_is_off_is_told(tmp_path: Path) -> None:
+def test_a_disabled_uart_is_reported(tmp_path: Path) -> None:
     """Without enable_uart=1 there is no port, and the cure switches it on."""
     (tmp_path / "boot/firmware").mkdir(parents=True)
     (tmp_path / "boot/firmware/config.txt").write_text("[all]\n#enable_uart=1\nenable_uart=0\n")
@@ -77,8 +77,8 @@ def test_the_mini_uart_is_a_warning_only(tmp_path: Path) -> None:
     assert "disable-bt" in found.cure
 
 
-def test_bluetooths_uart_and_the_debug_connector_are_told(tmp_path: Path) -> None:
-    """The UART that Bluetooth has, and the debug connector of a Pi 5, are no place for a modem."""
+def test_unsuitable_uarts_are_reported(tmp_path: Path) -> None:
+    """The UART that Bluetooth uses and the debug connector of a Pi 5 are reported as unsuitable for a modem."""
     pi(tmp_path / "3", "ttyAMA0", "arm,pl011", bluetooth=True)
     pi(tmp_path / "5", "ttyAMA10", "arm,pl011-axi")
 
@@ -87,7 +87,7 @@ def test_bluetooths_uart_and_the_debug_connector_are_told(tmp_path: Path) -> Non
 
 
 def test_auto_leaves_uarts_alone(tmp_path: Path) -> None:
-    """`port: auto` never asks a UART, whatever hangs on it: it may be a machine that takes commands."""
+    """`port: auto` never asks a UART: a machine that obeys commands may be connected to it."""
     machine = scene(tmp_path)
     pi(tmp_path, "ttyAMA0", "arm,pl011")
 
@@ -99,8 +99,8 @@ def test_auto_leaves_uarts_alone(tmp_path: Path) -> None:
     ("name", "expected"),
     [("/dev/serial0", True), ("/dev/ttyS0", True), ("/dev/ttyAMA10", True), ("/dev/ttyUSB0", False), ("auto", False)],
 )
-def test_what_a_uart_is(name: str, expected: bool) -> None:
-    """The ports of the machine itself are told from those on USB, and from `auto`."""
+def test_a_uart_is_recognised_by_its_name(name: str, expected: bool) -> None:
+    """Ports of the machine itself differ from those on USB, and from `auto`."""
     assert uart.is_uart(name) == expected
 
 
@@ -112,8 +112,8 @@ def test_what_a_uart_is(name: str, expected: bool) -> None:
         ("arm,pl011", "", WARN, "nothing answers"),
     ],
 )
-def test_doctor_tells_of_the_uart(kind: str, console: str, verdict: Health, words: str, tmp_path: Path) -> None:
-    """What stands in the way is a check of its own; where nothing does and nothing answers, PWRKEY is named."""
+def test_doctor_checks_the_uart(kind: str, console: str, verdict: Health, words: str, tmp_path: Path) -> None:
+    """An obstacle has a check of its own; without one and without an answer the check names PWRKEY."""
     machine = scene(pi(tmp_path, kind=kind), modem={"port": "/dev/serial0"})
     (tmp_path / "proc/cmdline").write_text(console)
     found = stick_checks.uarts(machine)
@@ -123,8 +123,8 @@ def test_doctor_tells_of_the_uart(kind: str, console: str, verdict: Health, word
     assert "PWRKEY" in found.cure or words != "nothing answers"
 
 
-def test_without_a_uart_nothing_is_said(tmp_path: Path) -> None:
-    """A line that uses a stick hears nothing of UARTs."""
+def test_a_line_without_a_uart_has_no_warning(tmp_path: Path) -> None:
+    """A line that uses a stick gets no warning about UARTs."""
     assert stick_checks.uarts(scene(tmp_path)).verdict is OK
 
 
@@ -135,7 +135,7 @@ SHIPPED = [["LoadState", "loaded"], ["DevicePolicy", "closed"], ["Group", "hotli
 
 
 def allow(*rules: str, groups: str = "dialout") -> list[list[str]]:
-    """Return what systemd says of a service that lets in these devices."""
+    """Return systemd's properties of a service that allows these devices."""
     return [*SHIPPED, *(["DeviceAllow", f"{rule} rw"] for rule in rules), ["SupplementaryGroups", groups]]
 
 
@@ -152,7 +152,7 @@ def allow(*rules: str, groups: str = "dialout") -> list[list[str]]:
     ],
 )
 def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: Health, tmp_path: Path) -> None:
-    """A port that root may open is a failure where the service's sandbox does not let it in: by number or name."""
+    """A port that root may open is a failure where the service's sandbox refuses it, by number or by name."""
     link = tmp_path / "serial0"
     link.symlink_to("/dev/null")
     told = allow(*(rule.format(link=link) for rule in rules))
@@ -164,7 +164,7 @@ def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: 
 
 @pytest.fixture(name="terminal")
 def _terminal() -> Iterator[Path]:
-    """Give a port whose group may be changed: systemd lets all such in."""
+    """Give a port whose group can be changed: systemd allows all such."""
     master, slave = pty.openpty()
     yield Path(os.ttyname(slave))
     os.close(slave)
@@ -172,7 +172,7 @@ def _terminal() -> Iterator[Path]:
 
 
 def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
-    """A port that belongs to the login console's group is a failure, whatever the groups of who asks."""
+    """A port with the login console's group is a failure, whatever groups the caller has."""
     terminal.chmod(0o620)
     found = stick_checks.judge_sandbox("hotlined@main.service", allow(), [terminal])
     assert (found.verdict, "may not open" in found.seen) == (FAIL, True)
@@ -182,8 +182,8 @@ def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
     assert stick_checks.judge_sandbox("hotlined@main.service", allow(groups=terminal.group()), [terminal]).verdict is OK
 
 
-def test_the_unit_that_is_installed_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What systemd says of the line's own service counts; without it nothing is claimed."""
+def test_the_installed_unit_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The properties of the line's own service count; without it no claim is made."""
     machine = scene(tmp_path, modem={"port": "/dev/null"})
     told = "\\n".join("=".join(row) for row in allow("char-188"))
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '{told}\\n'")
@@ -195,8 +195,10 @@ def test_the_unit_that_is_installed_is_asked(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("number", "cure"), [(errno.EPERM, "hotlined-setup uart"), (errno.EACCES, "adduser")])
-def test_a_sandbox_that_refuses_is_told_from_a_group(number: int, cure: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel says EPERM for a device that the service's sandbox keeps out, EACCES for a group that is missing."""
+def test_a_refusing_sandbox_differs_from_a_missing_group(
+    number: int, cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's error is EPERM for a device that the sandbox refuses, EACCES for a missing group."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -211,8 +213,8 @@ def test_a_sandbox_that_refuses_is_told_from_a_group(number: int, cure: str, mon
 # ---- hso
 
 
-def test_the_port_for_commands_of_hso_is_found_among_its_others(tmp_path: Path) -> None:
-    """The driver hso puts several ports on an interface and says what each is for: one for commands is asked."""
+def test_the_command_port_of_hso_is_found(tmp_path: Path) -> None:
+    """The driver hso puts several ports on an interface and says what each is for: the one for commands is asked."""
     stick = Plugged("1-1.2", "0af0:7401", ("00 ff/ff/ff hso ttyHS0 ttyHS1 ttyHS2", "01 ff/ff/ff hso ttyHS3"))
     root = build(tmp_path, [stick])
     kinds = {"ttyHS0": "Application", "ttyHS1": "Control", "ttyHS2": "GPS", "ttyHS3": "Diagnostic"}

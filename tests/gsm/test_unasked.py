@@ -1,6 +1,6 @@
-"""What modems say unasked, between any two lines of what they are asked: it moves nothing and alters no answer.
+"""Unsolicited lines between any two lines of an answer: they change neither the answer nor the state.
 
-The codes are those that ModemManager, oFono and gammu know of, and those of the makes' manuals.
+The codes are those in ModemManager, oFono, gammu and the manuals of the makes.
 """
 
 import os
@@ -59,17 +59,17 @@ Answers = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Dialogue:
-    """What is asked, what is answered to each command (the lines, the final result code last), and what comes of it."""
+    """A command of the driver, the answer to each AT command (lines, the final result code last), and the result."""
 
     name: str
     ask: Callable[[Modem], object]
     answers: Answers
     also: str = ""
-    """The code that means the same unasked as in this answer, and may be taken for it."""
+    """A code that means the same unsolicited as in this answer, and may be taken for it."""
 
 
 def selected(ask: Callable[[Modem], object]) -> Callable[[Modem], object]:
-    """Ask whose SIM it is, and select the storage first."""
+    """Select the storage after asking for the IMSI."""
 
     def run(modem: Modem) -> object:
         modem.imsi()
@@ -130,7 +130,7 @@ DIALOGUES = (
 
 
 class Peer:
-    """A modem that answers as it is told to: `inserted` stands before one line of one answer, and once."""
+    """A modem that answers from a script: `inserted` comes before one line of one answer, once."""
 
     def __init__(self) -> None:
         self.master, slave = pty.openpty()
@@ -143,7 +143,7 @@ class Peer:
         self._thread.start()
 
     def close(self) -> None:
-        """End it."""
+        """Close it."""
         os.write(self._slave, b"\x04\r")
         self._thread.join()
         os.close(self.master)
@@ -171,7 +171,7 @@ class Peer:
 
 @contextmanager
 def dialogue(peer: Peer, answers: Answers) -> Iterator[Modem]:
-    """Give a modem that is in step and answers so."""
+    """Give a modem that is in step and gives these answers."""
     peer.answers, peer.inserted = {"AT+CSMS?": ["+CSMS: 1,1,1,1", "OK"], **answers}, ("", "", 0)
     port = Port(peer.name)
     try:
@@ -190,8 +190,8 @@ def _peer() -> Iterator[Peer]:
 
 
 @pytest.mark.parametrize("spoken", DIALOGUES, ids=lambda spoken: spoken.name)
-def test_nothing_that_is_said_unasked_alters_an_answer(peer: Peer, spoken: Dialogue) -> None:
-    """Each code, before each line of each answer and behind the last, leaves the answer and the step as they are."""
+def test_an_unsolicited_line_alters_no_answer(peer: Peer, spoken: Dialogue) -> None:
+    """Each code, before each line of each answer and after the last, leaves the answer and the state unchanged."""
     places = [(asked, at) for asked, lines in spoken.answers.items() for at in range(len(lines) + 1)]
     with dialogue(peer, spoken.answers) as modem:
         plain = spoken.ask(modem)
@@ -200,7 +200,7 @@ def test_nothing_that_is_said_unasked_alters_an_answer(peer: Peer, spoken: Dialo
             if spoken.also and code.startswith(spoken.also):
                 continue
             if spoken.name == "deletion" and profiles.meaning(code) is Meaning.RESET:
-                continue  # it has started anew: its indexes may be others
+                continue  # it has restarted: its indexes may have changed
             for asked, at in places:
                 peer.inserted = (code, asked, at)
                 said = spoken.ask(modem)
@@ -214,8 +214,8 @@ def test_nothing_that_is_said_unasked_alters_an_answer(peer: Peer, spoken: Dialo
         assert wrong == []
 
 
-def test_a_signal_that_is_said_each_second_leaves_no_segment_unconfirmed(peer: Peer) -> None:
-    """+CSQ between Ctrl-Z and +CMGS, as SIMCom's says after AT+AUTOCSQ=1, is no answer to anything."""
+def test_a_signal_each_second_leaves_no_segment_unconfirmed(peer: Peer) -> None:
+    """A +CSQ between Ctrl-Z and +CMGS, as SIMCom's send after AT+AUTOCSQ=1, answers nothing."""
     with dialogue(peer, {"AT+CMGS=19": ["> "], SUBMIT: ["+CSQ: 18,99", "+CSQ: 17,99", "+CMGS: 7", "OK"]}) as modem:
         assert modem.submit(SUBMIT, 19, 5.0) == Sent(7)
         assert [event.text for event in modem.exchange.take_unsolicited()] == ["+CSQ: 18,99", "+CSQ: 17,99"]
@@ -228,7 +228,7 @@ def test_a_signal_that_is_said_each_second_leaves_no_segment_unconfirmed(peer: P
             "+CUSD: 0, 49B41C74ACD3D16171D90D66666666666666666666B45CAC76C3CD6CB41B2D060389CB74F9FE4C07"
             "DD5CB91AA85897BF1B",
             "Ihr Guthaben¿LΘ3fLΘ3fLΘ34915783647410 beträgt 7.95 Euro",
-            id="E160, without quotes",  # whoever recorded it made the number unreadable
+            id="E160, without quotes",  # its recorder made the number unreadable
         ),
         pytest.param(
             '+CUSD: 0,"49B41C74ACD3D16171D90D32FBE52072BA0C72CA5DB45CAC76C3CD6CB41B2D060389CB74F9FE4C07'
@@ -250,7 +250,7 @@ def test_a_signal_that_is_said_each_second_leaves_no_segment_unconfirmed(peer: P
         ),
     ],
 )
-def test_ussd_is_read_in_the_forms_that_were_recorded(peer: Peer, said: str, text: str) -> None:
-    """What gammu's users recorded is read: packed, in UCS-2, plain, and without its quotes."""
+def test_recorded_ussd_is_read_in_every_form(peer: Peer, said: str, text: str) -> None:
+    """USSD that gammu's users recorded is read: packed, in UCS-2, plain, and without quotes."""
     with dialogue(peer, {'AT+CUSD=1,"*100#",15': ["OK", said]}) as modem:
         assert modem.ussd("*100#") == text

@@ -1,7 +1,7 @@
-"""A card that dies: its line's backups on a stick, and the same line on a new card, as docs/backup.md says.
+"""A card that fails: the line's backups on a stick, and the same line on a new card, as docs/backup.md describes.
 
-Run twice by `scripts/lab backup`, each time in a fresh container: what they share is the stick, a loop device with FAT,
-and the paper with the key. There is no udev: the name of the stick is a link that is made here.
+`scripts/lab backup` runs it twice, each time in a fresh container: shared are the stick, a loop device with FAT, and
+the paper with the key. Without udev the stick's name is a link made here.
 """
 
 import itertools
@@ -57,12 +57,12 @@ SELECT 'main', 'text', '+3249' || (1000000 + i), 'BE', 'mobile', hex(randomblob(
 
 
 def plug() -> None:
-    """Put the stick in."""
+    """Mount the stick."""
     LABEL.parent.mkdir(parents=True, exist_ok=True)
     LABEL.unlink(missing_ok=True)
     LABEL.symlink_to(STICK)
     if "vfat" not in Path("/proc/filesystems").read_text():
-        # what uid=, gid= and umask= do where there is FAT
+        # the effect of uid=, gid= and umask= on FAT
         folder = Path("/etc/systemd/system/media-hotlined.mount.d")
         folder.mkdir(exist_ok=True)
         (folder / "lab.conf").write_text("[Mount]\nOptions=nosuid,nodev,noexec,noatime\n")
@@ -71,12 +71,12 @@ def plug() -> None:
 
 
 def pull() -> None:
-    """Take it out."""
+    """Unmount it."""
     LABEL.unlink()
 
 
 def on_stick(do: str = "ls -A .", mode: str = "rw") -> list[str]:
-    """Look at the stick as anybody may who has it; return what a line of the shell prints there."""
+    """Run a shell command on the stick as any reader of it; return its output."""
     sh("mount", "-o", mode, str(STICK), "/mnt")
     said = sh("sh", "-c", f"cd /mnt && {do}").stdout.splitlines()
     sh("umount", "/mnt")
@@ -84,7 +84,7 @@ def on_stick(do: str = "ls -A .", mode: str = "rw") -> list[str]:
 
 
 def status() -> dict[str, object]:
-    """Return what `status --json` says of the backup."""
+    """Return the backup's part of `status --json`."""
     found: dict[str, object] = json.loads(sh("hotlined", "status", "--json").stdout)["backup"]
     return found
 
@@ -98,7 +98,7 @@ def back_up() -> str:
 
 
 def answered(sim: Client, text: str, count: int, sender: str = CALLER) -> bool:
-    """Let a text in; tell whether it is there, and so many were submitted in all."""
+    """Deliver a text; tell whether it is recorded, and this number of segments was submitted in all."""
     sim.do("deliver", from_=sender, text=text)
     return until(lambda: last_contact().get("text") == text) and until(
         lambda: len(sim.do("submitted")["submitted"]) == count, 10
@@ -106,13 +106,13 @@ def answered(sim: Client, text: str, count: int, sender: str = CALLER) -> bool:
 
 
 def last_contact() -> dict[str, Any]:
-    """Return the newest contact: to print a million takes minutes."""
+    """Return the newest contact: printing a million takes minutes."""
     found: dict[str, Any] = json.loads(sh("hotlined", "log", "-n", "1", "--json").stdout or "{}")
     return found
 
 
 def key_on_paper() -> str:
-    """Make a key; write the paper as a person does, and return the recipient."""
+    """Make a key and write it on paper as a person does; return the recipient."""
     said = sh("hotlined", "db", "key").stdout
     rows = [line.strip() for line in said.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", line)]
     PAPER.write_text("\n".join(rows).lower() + "\n")
@@ -120,7 +120,7 @@ def key_on_paper() -> str:
 
 
 def installing() -> Client:
-    """Install the line, with a PIN that only root reads."""
+    """Install the line, with a PIN readable only by root."""
     done = install()
     check("it is installed", done.returncode == 0 or print(done.stdout, done.stderr))
     quicken("main")
@@ -134,7 +134,7 @@ def installing() -> Client:
 
 
 def first_backup() -> None:
-    """Put the stick in, and have a backup made by the unit."""
+    """Insert the stick, and have a backup made by the unit."""
     plug()
     check("before the first one status says so", "There is no backup off the card" in sh("hotlined", "status").stdout)
     sh("systemctl", "enable", "--now", f"{UNIT}.timer")
@@ -154,7 +154,7 @@ def first_backup() -> None:
 
 
 def two_lines(recipient: str) -> None:
-    """Have two lines write on one stick at the same time."""
+    """Let two lines write to one stick at the same time."""
     done = setup("add", "nl")
     check("a second line is added", done.returncode == 0 or print(done.stdout, done.stderr))
     quicken("nl")
@@ -176,7 +176,7 @@ def two_lines(recipient: str) -> None:
 
 
 def what_goes_wrong() -> None:
-    """Take the stick out, make it read-only, fill it: each is told, and the last good backup stays."""
+    """Remove the stick, make it read-only, fill it: each is reported, and the last good backup stays."""
     newest = on_stick("ls main-*")[-1]
     digest = on_stick(f"sha256sum {newest}")
     pull()
@@ -201,7 +201,7 @@ THERE, AWAY = Path("/srv/hotlined-backups"), Path("/etc/hotlined/away")
 
 
 def typed(section: str) -> list[str]:
-    """Return what a section of the page has people type, with this machine in place of the other one."""
+    """Return the commands in a section of the page, with this machine in place of the other one."""
     page = (PROJECT / "docs/backup.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     lines = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL)).splitlines()
     return [
@@ -210,7 +210,7 @@ def typed(section: str) -> list[str]:
 
 
 def another_machine() -> None:
-    """Send backups to another machine, as the page says: this one, over the loopback. The stick is out."""
+    """Send backups to another machine, as the page describes: this one, over the loopback; the stick is removed."""
     pull()
     Path("/run/sshd").mkdir(exist_ok=True)
     started = sh("systemd-run", "-q", "--unit=lab-sshd", "/usr/sbin/sshd", "-D", "-o", "ListenAddress=127.0.0.1")
@@ -257,7 +257,7 @@ def another_machine() -> None:
 
 
 def what_goes_wrong_there(name: str) -> None:
-    """Another host key, a disk that is full, no machine: each is told, and none of it counts."""
+    """Try another host key, a full disk, and no machine: each is reported, and none counts as a backup."""
     known = (AWAY / "known_hosts").read_text()
     sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/run/another")
     (AWAY / "known_hosts").write_text(f"127.0.0.1 {Path('/run/another.pub').read_text()}")
@@ -281,7 +281,7 @@ def what_goes_wrong_there(name: str) -> None:
 
 
 def what_that_key_can_do(name: str) -> None:
-    """Whoever takes the key of the Pi adds files there, and does nothing else."""
+    """Check that the Pi's key can only add files there."""
     ssh = ("ssh", "-F", str(AWAY / "ssh_config"), "-i", str(AWAY / "key"), "-o", "BatchMode=yes")
     ssh = (*ssh, "-o", f"UserKnownHostsFile={AWAY / 'known_hosts'}", "backups")
     refused = [
@@ -301,7 +301,7 @@ def what_that_key_can_do(name: str) -> None:
 
 
 def million(sim: Client) -> None:
-    """Back a database of a million rows up, while texts come in."""
+    """Back up a database of a million rows while texts arrive."""
     sh("systemctl", "stop", MAIN)
     begun = time.monotonic()
     with closing(sqlite3.connect(DATABASE)) as connection:
@@ -331,7 +331,7 @@ def million(sim: Client) -> None:
 
 
 def slow(sim: Client) -> None:
-    """Back it up as a slow machine does, which gets on a tenth of the time: what the card has to hold meanwhile."""
+    """Back it up at a tenth of the speed, as a slow machine does; measure the space needed on the card."""
     least, log_least = octets_on_card()
     ON_CARD.clear()
     LOG_ON_CARD.clear()
@@ -362,7 +362,7 @@ LOG_ON_CARD: list[int] = []
 
 
 def octets_on_card() -> tuple[int, int]:
-    """Return what lies where a line and its programs can write on the card, without the -wal; and in the -wal."""
+    """Return the bytes that a line and its programs hold on the card: without the -wal, and in the -wal."""
     places = (DATABASE.parent, Path("/var/backups/hotlined"), Path("/tmp"), Path("/var/tmp"))
     words = ("du", "--summarize", "--total", "--block-size=1", f"--exclude={DATABASE.name}-wal")
     found = sh(*words, *map(str, places)).stdout.split("\n")[-2]
@@ -370,13 +370,13 @@ def octets_on_card() -> tuple[int, int]:
 
 
 def is_empty(sim: Client) -> bool:
-    """Tell whether everything in the network and on the SIM has been taken in."""
+    """Tell whether all texts in the network and on the SIM have been recorded."""
     state = sim.do("state")
     return not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
 
 
 def latencies(sim: Client, goes_on: object, most: int) -> list[float]:
-    """Return how long texts lie on the SIM, one after the other."""
+    """Return the times that texts spend on the SIM, one after the other."""
     found: list[float] = []
     while len(found) < most and (goes_on() or len(found) < 10):  # type: ignore[operator]
         begun = time.monotonic()
@@ -393,7 +393,7 @@ def latencies(sim: Client, goes_on: object, most: int) -> list[float]:
 
 
 def before() -> None:
-    """Have a line, its stick, and all that can go wrong with that; then its card dies."""
+    """Run a line with a stick and all its faults; then its card dies."""
     sim = installing()
     check("it answers", answered(sim, SECRET, 1))
     recipient = key_on_paper()
@@ -419,7 +419,7 @@ def before() -> None:
 
 
 def after() -> None:
-    """Begin again on a new card, timed: what a person does once in her life."""
+    """Restore the line on a new card, timed, as a person does."""
     begun = time.monotonic()
     done = install()
     check("hotlined is installed on the new card", done.returncode == 0 or print(done.stdout, done.stderr))
@@ -458,7 +458,7 @@ def after() -> None:
     check("nobody was answered twice", submitted == [] or print(submitted))
     configure(
         "main", answer={"delay": "0s"}, limits={"segments": {"hour": 2000, "day": 2000}}
-    )  # which the texts beside the backup have used up
+    )  # used up by the texts beside the backup
     sh("systemctl", "reload", MAIN)
     check("a new person is answered", answered(sim, "bonjour", 1, "+32470777777") or print(last_contact()))
     sh("systemctl", "enable", "--now", f"{UNIT}.timer")

@@ -1,4 +1,4 @@
-"""A memory stick for backups in an emulated computer: FAT, udev, and hands that pull it or the mains at any moment.
+"""A stick for backups in an emulated computer: FAT, udev, and removal of the stick or the power at any moment.
 
 An act of `scripts/lab usb`; alone: backups.py FOLDER-WITH-THE-PACKAGE
 """
@@ -27,19 +27,19 @@ GROW = (
 
 
 def status(pi: Machine) -> dict[str, object]:
-    """Return what `status --json` says of the backup."""
+    """Return the backup's part of `status --json`."""
     found: dict[str, object] = json.loads(pi.sh("hotlined status --json")[1])["backup"] or {}
     return found
 
 
 def lies_there(pi: Machine) -> list[str]:
-    """Return what lies on the stick, with the sum of each file."""
+    """Return the files on the stick with their checksums."""
     said = pi.sh(f"mount -o ro {STICK} /mnt && cd /mnt && ls -A | xargs -r sha256sum; cd /; umount /mnt")[1]
     return said.splitlines()
 
 
 def configured(pi: Machine) -> None:
-    """Make a key, and say where backups go and for whom."""
+    """Make a key, and configure the backup's place and recipient."""
     page = pi.sh("hotlined db key")[1]
     found = re.search(r"recipients: \[(age1\w+)\]", page)
     check("a key is made", found or print(page))
@@ -51,7 +51,7 @@ def configured(pi: Machine) -> None:
 
 
 def plugged(pi: Machine, disk: Path) -> None:
-    """Plug the stick in: nothing else is needed."""
+    """Plug the stick in: that is all a person does."""
     begun = time.monotonic()
     pi.plug_disk("backup", disk)
     made = pi.until(f"hotlined status --json | grep -q main-000001 && ! systemctl is-active {UNIT}", 180)
@@ -67,7 +67,7 @@ def plugged(pi: Machine, disk: Path) -> None:
 
 
 def pulled(pi: Machine, disk: Path) -> None:
-    """Pull it in the middle of a backup, and put it in again."""
+    """Pull it during a backup, and plug it in again."""
     before = lies_there(pi)
     pi.sh(
         f'systemctl stop hotlined@main; runuser -u hotlined-main -- python3 -c "import sqlite3; c = sqlite3.connect('
@@ -97,12 +97,12 @@ def pulled(pi: Machine, disk: Path) -> None:
 
 
 def cut(pi: Machine, disk: Path) -> None:
-    """Cut the mains in the middle of a backup; after that the clock is months late."""
+    """Cut the power during a backup; afterwards the clock is months late."""
     before = lies_there(pi)
     pi.sh(f"systemctl start --no-block {UNIT}")
     check("a backup is being written", pi.until("test -s /media/hotlined/.main.unfinished", 120))
     pi.cut_power()
-    pi.boot("1999-01-01T00:00:00")  # systemd makes of it the day that it was built
+    pi.boot("1999-01-01T00:00:00")  # systemd sets its own build date instead
     pi.plug_disk("backup", disk)
     check(
         "after a power cut the next one is made",
@@ -116,7 +116,7 @@ def cut(pi: Machine, disk: Path) -> None:
 
 
 def backups(pi: Machine, work: Path) -> None:
-    """Play all of it on a machine on which hotlined is installed."""
+    """Run all of it on a machine with hotlined installed."""
     disk = work / "backup.img"
     with disk.open("wb") as file:
         file.truncate(256 << 20)
@@ -128,7 +128,7 @@ def backups(pi: Machine, work: Path) -> None:
 
 
 def main() -> int:
-    """Install, and play this act alone."""
+    """Install, and run this act alone."""
     work = Path(tempfile.mkdtemp(prefix="machine.", dir=CACHE))
     pi = None
     try:

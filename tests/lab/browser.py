@@ -1,7 +1,8 @@
-"""One visit to a desk: a program that anybody runs, and who visits with it, keeping cookies and filling in forms.
+"""A visit to a desk: a program that any user can run, and the visitor who uses it, keeps cookies and fills in forms.
 
-`browser.py AT METHOD PATH HEADERS BODY` asks once; AT is a Unix socket, a port of this computer (localhost:8080), or a
-host that a proxy at this computer serves by TLS. It prints one JSON object with `status`, `headers` and `body`.
+`browser.py AT METHOD PATH HEADERS BODY` makes one request; AT is a Unix socket, a port of this computer
+(localhost:8080), or a host that a proxy at this computer serves by TLS. It prints one JSON object with `status`,
+`headers` and `body`.
 """
 
 import http.client
@@ -22,7 +23,7 @@ SECONDS = 60
 
 
 class _Connection(http.client.HTTPConnection):
-    """HTTP at a Unix socket or a port, or by TLS at this computer under a name that no DNS knows."""
+    """HTTP over a Unix socket or a port, or TLS to this computer under a name that no DNS knows."""
 
     def connect(self) -> None:
         """Connect."""
@@ -39,7 +40,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask(at: str, method: str, path: str, headers: dict[str, str], body: str | None) -> dict[str, Any]:
-    """Ask once and return what came back."""
+    """Make one request and return the answer."""
     connection = _Connection(at, timeout=SECONDS)
     connection.request(method, path, body, {"Host": "localhost" if at.startswith("/") else at} | headers)
     response = connection.getresponse()
@@ -48,31 +49,31 @@ def ask(at: str, method: str, path: str, headers: dict[str, str], body: str | No
 
 @dataclass
 class Answer:
-    """What came back."""
+    """An answer."""
 
     status: int
     body: str
 
     @property
     def words(self) -> str:
-        """What a person reads."""
+        """Return the text that a person reads."""
         return " ".join(unescape(re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", self.body, flags=re.DOTALL)).split())
 
 
 @dataclass
 class Visitor:
-    """Somebody at a desk; `user` runs the program, root where there is none."""
+    """A visitor of a desk; `user` runs the program, by default root."""
 
     at: str
     user: str | None = None
     cookies: dict[str, str] = field(default_factory=dict)
     always: dict[str, str] = field(default_factory=dict)
-    """The headers that each request has."""
+    """The headers of every request."""
     raw: bool = False
-    """Whether `_` in the name of a header stays as it is."""
+    """True if `_` in the name of a header is kept."""
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
-        """Ask once, and go where an act leads; 0 is the status where nobody answers."""
+        """Make one request, and follow the redirect of an act; the status is 0 without an answer."""
         named = self.always | headers
         sent = named if self.raw else {name.replace("_", "-"): value for name, value in named.items()}
         if self.cookies:
@@ -92,11 +93,11 @@ class Visitor:
         return Answer(found["status"], found["body"])
 
     def get(self, path: str = "/", **headers: str) -> Answer:
-        """Look at a page."""
+        """Get a page."""
         return self.ask("GET", path, **headers)
 
     def fill_in(self, path: str, **fields: str) -> Answer:
-        """Look at a page with one form that posts there, fill it in, and send it."""
+        """Get the page with a form that posts there, fill it in, and send it."""
         page = self.get(path)
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.body))
         if page.status != 200 or not hidden:
@@ -106,7 +107,7 @@ class Visitor:
 
 
 def main() -> None:
-    """Ask for whoever runs this."""
+    """Make a request for the user who runs this."""
     at, method, path, headers, body = sys.argv[1:]
     print(json.dumps(ask(at, method, path, json.loads(headers), json.loads(body))))
 

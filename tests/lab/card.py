@@ -1,8 +1,8 @@
-"""A card with the zip of scripts/card: its first boot, later ones, a newer zip, a backup, boots that were cut off.
+"""A card with the zip of scripts/card: first boot, later ones, a newer zip, a backup, boots without power at the end.
 
-The computer is a container with its own systemd and Debian's cloud-init, which finds its files at /boot/firmware, as
-Raspberry Pi OS does; it has no network. The power is cut by killing it: what was not yet on the disk is not lost by
-that. No FAT file system is met. usage: card.py DEBIAN FOLDER-OF-ZIP-AND-WHEEL
+The computer is a container with its own systemd and Debian's cloud-init, which finds its files at /boot/firmware as in
+Raspberry Pi OS; it has no network. Power cuts kill it, so that data not yet on the disk are not lost, and the card has
+no FAT file system. usage: card.py DEBIAN FOLDER-OF-ZIP-AND-WHEEL
 """
 
 import contextlib
@@ -33,22 +33,22 @@ CUTS = 6
 CLOUD = """datasource_list: [NoCloud, None]
 datasource: {NoCloud: {seedfrom: file:///boot/firmware}}
 network: {config: disabled}
-"""  # as Raspberry Pi OS has it
+"""  # as in Raspberry Pi OS
 USER_DATA = """#cloud-config
 hostname: pi
 users: [{name: anna, groups: [sudo]}]
 bootcmd: [[touch, /run/of-user-data]]
-"""  # of the kind that Imager writes, and with what a vendor's bootcmd would have been replaced by
+"""  # as Imager writes it, with a bootcmd, which would replace a vendor's
 MINE = f"""  delay: 0s
 modem:
   port: /run/lab/main
   pin: "{PIN}"
   poll_interval: 1s
-"""  # behind what the zip has, which ends within answer:
+"""  # after the zip's own text, which ends within answer:
 
 
 class Made(NamedTuple):
-    """What a scenario needs: Debian, the zip, and the wheel with which the simulator reads texts."""
+    """The inputs of a scenario: Debian, the zip, and the wheel with which the simulator decodes texts."""
 
     debian: Path
     zip: Path
@@ -56,7 +56,7 @@ class Made(NamedTuple):
 
 
 def run(*words: str | Path, **more: object) -> str:
-    """Run a command of this computer; return what it prints."""
+    """Run a command on this computer; return its output."""
     done = subprocess.run([str(word) for word in words], text=True, capture_output=True, check=False, **more)  # type: ignore[call-overload]
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return str(done.stdout)
@@ -102,13 +102,13 @@ class Pi:
             zipped.extractall(self.boot)
 
     def write(self) -> None:
-        """Write the answer and the configuration, as a person does."""
+        """Write answer and configuration, as a person does."""
         (self.boot / "answer.txt").write_text(f"{ANSWER}\n")
         with (self.boot / "hotlined.yaml").open("a") as file:
             file.write(MINE)
 
     def start(self) -> None:
-        """Switch it on."""
+        """Power it on."""
         self._machine = f"card{os.getpid()}-{next(_starts)}"
         words = [
             *(
@@ -132,7 +132,7 @@ class Pi:
 
     @property
     def leader(self) -> str:
-        """The process that is the first one inside, or nothing."""
+        """Return its first process, or 0."""
         assert self._process
         done = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], text=True, capture_output=True, check=False
@@ -140,12 +140,12 @@ class Pi:
         return done.stdout.split()[0] if done.stdout.split() else ""
 
     def sh(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command inside; one that cannot be run yet is one that fails."""
+        """Run a command inside; one that cannot run yet counts as failed."""
         command = ["nsenter", "-t", self.leader or "0", "-a", "env", "LANG=C.UTF-8", *words]
         return subprocess.run(command, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
 
     def cut(self) -> None:
-        """Pull the plug."""
+        """Cut the power."""
         assert self._process
         if leader := self.leader:
             with contextlib.suppress(ProcessLookupError):
@@ -154,13 +154,13 @@ class Pi:
         self._process.wait()
         self._process = None
         time.sleep(1)
-        # which it would have taken away itself
+        # which it would otherwise have removed itself
         for path in Path("/run/systemd/nspawn").glob(f"*/{self._machine}"):
             subprocess.run(["umount", "--quiet", path], check=False)
             path.rmdir()
 
     def end(self) -> None:
-        """Put it away."""
+        """Remove it."""
         if self._process:
             self.cut()
         run("umount", self.tree)
@@ -168,21 +168,21 @@ class Pi:
 
     @property
     def said(self) -> str:
-        """What stands on the card for people, once the Pi has written it."""
+        """Return the text that the Pi wrote on the card for people."""
         path = self.boot / "hotlined.txt"
         said = path.read_text() if path.exists() else ""
         return "" if said.startswith("1. ") else said
 
     def hotlined(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Ask the line."""
+        """Run a command about the line."""
         return self.sh("hotlined", "--line", "main", *words)
 
     def journal(self) -> str:
-        """Return what the script said of itself."""
+        """Return the script's messages in the journal."""
         return self.sh("journalctl", "-u", UNIT, "--no-pager").stdout
 
     def is_through(self) -> bool:
-        """Tell whether it has booted, and cloud-init and what it started have ended."""
+        """Tell whether the boot, cloud-init and the units that it starts are finished."""
         state = self.sh("systemctl", "is-system-running").stdout.strip()
         begun = self.sh("journalctl", "-b", "-u", UNIT, "-o", "cat", "--no-pager").stdout
         ended = self.sh("systemctl", "is-active", UNIT).stdout.strip() in ("inactive", "failed")
@@ -203,7 +203,7 @@ class Pi:
 
 
 class Sealed(NamedTuple):
-    """A sealed backup, and what stands on the paper that opens it."""
+    """A sealed backup, and the paper with its key."""
 
     path: Path
     paper: str
@@ -221,7 +221,7 @@ def card(made: Made, sealed: Sealed | None = None) -> Iterator[Pi]:
 
 
 def boot(pi: Pi, what: str) -> float:
-    """Switch it on until it is through; return how long that took."""
+    """Boot it to the end; return the time."""
     begun = time.monotonic()
     pi.start()
     check(what, until(pi.is_through, 900) or print(pi.said, pi.journal()))
@@ -229,7 +229,7 @@ def boot(pi: Pi, what: str) -> float:
 
 
 def first_boot(pi: Pi, made: Made) -> float:
-    """Let it install itself, and answer; return how long the installation took."""
+    """Let it install itself, and answer; return the installation's time."""
     begun = time.monotonic()
     pi.start()
     through = until(lambda: pi.said, 900)
@@ -259,7 +259,7 @@ def first_boot(pi: Pi, made: Made) -> float:
 
 
 def answers(pi: Pi, made: Made, count: int, answer: str) -> None:
-    """Let a text in, and its answer out."""
+    """Deliver a text, and see its answer sent."""
     sim = pi.simulate(made)
     ready = until(lambda: pi.hotlined("status").returncode == 0, 120)
     check("the modem is ready, with the PIN of the card", ready or print(pi.hotlined("status").stdout))
@@ -273,7 +273,7 @@ def answers(pi: Pi, made: Made, count: int, answer: str) -> None:
 
 
 def later_boots(pi: Pi, made: Made) -> None:
-    """Boot again: with another answer, as another instance for cloud-init, a changed configuration, mistakes."""
+    """Boot again: with another answer, a new instance ID of cloud-init, a changed configuration, mistakes."""
     with (pi.tree / "etc/hotlined/main.yaml").open("a") as file:
         file.write("# mine\n")
     (pi.boot / "meta-data").write_text("instance-id: another\n")
@@ -295,7 +295,7 @@ def later_boots(pi: Pi, made: Made) -> None:
 
 
 def newer(pi: Pi, made: Made) -> None:
-    """Unpack a zip with a newer package over the former one: the line is upgraded, and knows what it knew."""
+    """Unpack a zip with a newer package over the first one: the line is upgraded and keeps its data."""
     pi.unpack(made)
     beside = pi.boot / "hotlined"
     with tempfile.TemporaryDirectory(dir=made.debian.parent) as folder:
@@ -314,7 +314,7 @@ def newer(pi: Pi, made: Made) -> None:
 
 
 def later_zip(made: Made) -> None:
-    """Unpack the zip onto a card whose system has booted before."""
+    """Unpack the zip onto a card whose system has already booted."""
     with card(made) as pi:
         kept = pi.folder / "kept"
         kept.mkdir()
@@ -333,7 +333,7 @@ def later_zip(made: Made) -> None:
 
 
 def sealed_of(pi: Pi, folder: Path) -> Sealed:
-    """Have the line make a sealed backup, and take it out of the computer."""
+    """Make a sealed backup of the line, and copy it out of the computer."""
     page = pi.hotlined("db", "key").stdout
     paper = "\n".join(line.strip() for line in page.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", line))
     (recipient,) = set(re.findall(r"\bage1[a-z0-9]{58}\b", page))
@@ -347,7 +347,7 @@ def sealed_of(pi: Pi, folder: Path) -> Sealed:
 
 
 def from_backup(made: Made, sealed: Sealed) -> None:
-    """Begin from a backup: whole, and cut off in the middle; what was answered before is known."""
+    """Start from a backup, without and with a power cut; contacts answered before are known."""
     with card(made, sealed) as pi:
         begun = time.monotonic()
         pi.start()
@@ -376,7 +376,7 @@ def from_backup(made: Made, sealed: Sealed) -> None:
 
 
 def cut_off(made: Made, seconds: float) -> None:
-    """Pull the plug at moments of the first boot; the next one goes on."""
+    """Cut the power at moments of the first boot; the next boot completes it."""
     for number in range(1, CUTS + 1):
         with card(made) as pi:
             pi.start()
@@ -393,7 +393,7 @@ def cut_off(made: Made, seconds: float) -> None:
 
 
 def main() -> int:
-    """Play all acts; the number of what did not hold is the exit code."""
+    """Run all acts; the exit code is the number of failures."""
     debian, folder = map(Path, sys.argv[1:])
     (zipped,), (wheel,) = folder.glob("hotlined-card-*.zip"), folder.glob("python_gsmmodem*.whl")
     made = Made(debian, zipped, wheel)

@@ -1,4 +1,4 @@
-"""What scenarios print: each check PASS or FAIL, measured figures, and at the end what did not hold."""
+"""Output of scenarios: each check as PASS or FAIL, measured figures, and the failures at the end."""
 
 failed: list[str] = []
 
@@ -11,11 +11,11 @@ def check(what: str, holds: object) -> None:
 
 
 def figure(what: str, value: object) -> None:
-    """Print a measured figure; a float is a time in seconds."""
+    """Print a measured figure; a float is in seconds."""
     print(f"     {what}: {f'{value:.1f} s' if isinstance(value, float) else value}", flush=True)
 
 
 def result() -> int:
-    """Print what did not hold; return its number as an exit code."""
+    """Print the failures; return their number as an exit code."""
     print(f"{len(failed)} failed", *failed, sep="\n  ")
     return min(len(failed), 100)

@@ -1,8 +1,8 @@
-"""The desk of an installed line, and a proxy in front of it: run as root inside the container of `scripts/lab desk`.
+"""The desk of an installed line, and a proxy before it: run as root inside the container of `scripts/lab desk`.
 
-A member of the group, a stranger, a member of a second line and people who come through Caddy look and decide, while
-the daemon runs, is stopped, was killed, and while its database is locked or damaged. There is no network: Caddy has a
-certificate of its own, and its host name is known to the visitors alone.
+A member of the group, a stranger, a member of a second line and people through Caddy look and decide, while the daemon
+runs, is stopped, was killed, and while its database is locked or damaged. The container has no network: Caddy makes its
+own certificate, and only the visitors know its host name.
 """
 
 import base64
@@ -50,18 +50,18 @@ PASSWORD = "four words that belong"
 
 
 def desk_of(line: str, user: str | None = None) -> Visitor:
-    """Return somebody who comes to the desk of a line over its socket."""
+    """Return a visitor of a line's desk over its socket."""
     return Visitor(f"{SOCKETS}/{line}.sock", user)
 
 
 def shut_out(what: str, at: str, user: str) -> None:
-    """Hold that a user cannot even open a socket."""
+    """Check that a user cannot even connect to a socket."""
     answer = Visitor(f"{SOCKETS}/{at}", user).get("/", X_Remote_User="ada")
     check(what, (answer.status == 0 and "Permission denied" in answer.body) or print(answer.status, answer.body[-300:]))
 
 
 def events() -> str:
-    """Return what is recorded of people's decisions."""
+    """Return the recorded decisions of people."""
     with contextlib.closing(sqlite3.connect(DATABASE)) as connection:
         return "\n".join(
             " ".join(row)
@@ -72,7 +72,7 @@ def events() -> str:
 
 
 def holds(what: str, answer: Answer, status: int, *words: str) -> None:
-    """Hold an answer to its status and to words that stand in it; print what else it says."""
+    """Check the status and the words of an answer; print its text on a failure."""
     missing = [each for each in words if each not in answer.words]
     check(f"{what}: {status}", (answer.status == status and not missing) or print(answer.status, answer.words[:300]))
 
@@ -81,10 +81,10 @@ def holds(what: str, answer: Answer, status: int, *words: str) -> None:
 
 
 def installing() -> None:
-    """Turn the desk on, for the first line and for another."""
+    """Enable the desk for the first line and for another."""
     for name in ("anna", "bert", "stranger"):
         sh("useradd", name)
-    Path("/etc/hosts").write_text("127.0.0.1 localhost\n")  # which there is without a network, too
+    Path("/etc/hosts").write_text("127.0.0.1 localhost\n")  # a container without a network lacks it
     done = install()
     check("a line is installed", done.returncode == 0 or print(done.stdout, done.stderr))
     off = show("hotlined-web-proxy@main.socket", "ActiveState") == "inactive" and not list(SOCKETS.iterdir())
@@ -94,7 +94,7 @@ def installing() -> None:
 
 
 def turning_on() -> None:
-    """Turn it on while the daemon runs: the daemon is left alone."""
+    """Enable it while the daemon runs: the daemon is not restarted."""
     sh("systemctl", "restart", MAIN)
     check("the line runs", until(ready))
     before = show(MAIN, "MainPID")
@@ -121,7 +121,7 @@ def turning_on() -> None:
 
 
 def looking() -> None:
-    """Let everybody look over the socket."""
+    """Get pages as each kind of visitor over the socket."""
     anna = desk_of("main", "anna")
     begun = time.monotonic()
     answer = anna.get()
@@ -154,7 +154,7 @@ def looking() -> None:
 
 
 def leaving() -> None:
-    """Take a member out of the group while her session goes on, and let a unit have the group by its settings alone."""
+    """Remove a member from the group during her session, and let a unit have the group only by its settings."""
     code = (
         f"import sys; sys.path.insert(0, '{Path(__file__).parent}'); from browser import Visitor\n"
         f"for _ in sys.stdin: print(Visitor('{SOCKETS}/main.sock').get('/log').status, flush=True)"
@@ -190,12 +190,12 @@ def leaving() -> None:
 
 
 def group_of(name: str) -> str:
-    """Return the number of a group."""
+    """Return a group's number."""
     return sh("getent", "group", name).stdout.split(":")[2]
 
 
 def in_its_room() -> None:
-    """Ask the kernel what the desk could do if somebody took it over."""
+    """Try within its sandbox what a compromised desk could do."""
     desk_of("main", "anna").get()
     process = show(UNIT, "MainPID")
     inside = ("nsenter", "--target", process, "--mount", "--net")
@@ -237,7 +237,7 @@ def in_its_room() -> None:
 
 
 def deciding(when: str) -> None:
-    """Decide over the socket."""
+    """Make decisions over the socket."""
     anna = desk_of("main", "anna")
     holds(f"a member decides {when}", anna.fill_in(f"/act/block?number={BLOCKED}"), 200, "is blocked")
     check("which is recorded under her name", "block +3247…001 by anna" in events() or print(events()))
@@ -271,7 +271,7 @@ def in_every_state() -> None:
     with locked():
         holds("while the database is locked it says so", anna.get("/log"), 503, "locked")
         holds("and so it does at a glance", anna.get(), 200, "locked")
-    sh("hotlined", "status")  # a program that is none of ours may have taken -wal away
+    sh("hotlined", "status")  # another program may have taken -wal away
     holds("and afterwards all is well", anna.get("/log"), 200, TEXT)
     with damaged():
         holds("while the database is damaged it says so", anna.get("/log"), 503, "damaged")
@@ -287,7 +287,7 @@ def in_every_state() -> None:
 
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
-    """Have a program of the line's user lock the database for readers, too."""
+    """Let a program of the line's user lock the database even for readers."""
     code = (
         f"import sqlite3; db = sqlite3.connect('{DATABASE}', isolation_level=None);"
         "db.execute('PRAGMA locking_mode = EXCLUSIVE'); db.execute('BEGIN EXCLUSIVE');"
@@ -306,7 +306,7 @@ def locked() -> Iterator[None]:
 
 @contextlib.contextmanager
 def damaged() -> Iterator[None]:
-    """Have other octets where the database begins."""
+    """Overwrite the beginning of the database."""
     sh("sh", "-c", f"hotlined db backup - >{LAB}/whole.db")
     whole = DATABASE.read_bytes()
     with DATABASE.open("r+b") as file:
@@ -319,7 +319,7 @@ def damaged() -> Iterator[None]:
 
 
 def ending() -> None:
-    """Let it end when nobody looks, and come again."""
+    """Let it end without visitors, and start again."""
     code = (
         f"import sys; sys.path.insert(0, '{SHARE}'); from hotlined.desk import serving;"
         "serving.serve.__kwdefaults__['idle_seconds'] = 2.0; from hotlined.cli import main;"
@@ -345,8 +345,8 @@ def ending() -> None:
 
 
 def by_a_proxy() -> None:
-    """Put Caddy in front, with TLS, as the documentation says."""
-    sh("useradd", "--system", "caddy")  # there already, where Debian's package is
+    """Put Caddy before it, with TLS, as documented."""
+    sh("useradd", "--system", "caddy")  # it exists already with Debian's package
     typed = f"rosa\nreader\n{HOST}\n"
     done = setup("web", typed=typed)
     told = "sudo systemctl restart caddy" in done.stdout
@@ -383,7 +383,7 @@ def by_a_proxy() -> None:
 
 
 def caddyfile(people: dict[str, str]) -> str:
-    """Return the Caddyfile of the documentation for this host and these people, with a certificate of its own."""
+    """Return the documented Caddyfile for this host and these people, with its own certificate."""
     page = (PROJECT / "docs/desk.md").read_text()
     (whole,) = re.findall(r"^```caddyfile\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     hashes = {
@@ -398,12 +398,12 @@ def caddyfile(people: dict[str, str]) -> str:
 
 
 def basic(name: str, password: str) -> str:
-    """Return what a browser says once a person has typed both."""
+    """Return a browser's header for a typed name and password."""
     return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
 def by_ssh() -> None:
-    """Come from elsewhere by SSH, as the documentation says: the kernel sees who has logged in there."""
+    """Visit through SSH from elsewhere, as documented: the kernel knows the logged-in user."""
     page = (PROJECT / "docs/desk.md").read_text()
     (told,) = re.findall(r"^ssh -N -L .* pi$", page, re.MULTILINE)
     key = LAB / "key"
@@ -429,13 +429,13 @@ def by_ssh() -> None:
 
 
 def again() -> None:
-    """Have the desk read its configuration again."""
+    """Make the desk reload its configuration."""
     sh("systemctl", "stop", UNIT)
     sh("systemctl", "reset-failed", UNIT)
 
 
 def through_caddy() -> None:
-    """Come through the proxy from elsewhere, and do what one's role may; say another name in every way."""
+    """Visit through the proxy, act within the role, and try every way to give another name."""
     phone = Visitor(HOST, "stranger", always={"Authorization": basic("rosa", PASSWORD)})
     holds("whoever has a password sees the log", phone.get("/log"), 200, TEXT, "rosa (reader)")
     forged = {
@@ -464,7 +464,7 @@ def through_caddy() -> None:
 
 
 def memory() -> str:
-    """Say what the kernel charged the desk with, and what is resident: who maps a library first is charged with it."""
+    """Print the desk's memory as the kernel charges it, and the resident size: a library counts for its first user."""
     shown = sh("systemctl", "show", "--value", "--property=ControlGroup", "--property=MainPID", UNIT).stdout.split()
     group, process = (next(each for each in shown if each.startswith("/") is is_path) for is_path in (True, False))
     peak = Path(f"/sys/fs/cgroup{group}/memory.peak")
@@ -475,7 +475,7 @@ def memory() -> str:
 
 
 def upgrading() -> None:
-    """Bring another version in while somebody is logged in; a desk that was turned off stays so."""
+    """Install another version during a session; a disabled desk stays disabled."""
     sh("systemctl", "disable", "--now", "hotlined-web@nl.socket")
     desk_of("main", "anna").get()
     before = show(UNIT, "MainPID")
@@ -487,7 +487,7 @@ def upgrading() -> None:
 
 
 def uninstalling() -> None:
-    """Take everything away."""
+    """Remove everything."""
     check("it is removed", apt("remove", "hotlined").returncode == 0)
     left = [*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").glob("hotlined*")]
     check("nothing of the desk is left", not left or print(left))
@@ -501,7 +501,7 @@ def uninstalling() -> None:
 
 
 def main() -> int:
-    """Play all acts; the number of what did not hold is the exit code."""
+    """Run all acts; the exit code is the number of failures."""
     LAB.mkdir(exist_ok=True)
     LAB.chmod(0o777)
     installing()

@@ -1,6 +1,7 @@
-"""A line while bookworm becomes trixie under it: run as root inside the container of `scripts/lab distupgrade`.
+"""A line during an upgrade from bookworm to trixie: run as root inside the container of `scripts/lab distupgrade`.
 
-What apt downloads lies at /srv/trixie, because there is no network. Another kernel is not met: a container has none.
+apt's downloads are at /srv/trixie, because the container has no network. A new kernel is not tested: a container has
+none.
 """
 
 import os
@@ -35,26 +36,26 @@ from hotlined.simulator.client import Client
 
 DOWNLOADED = Path("/srv/trixie")
 ANSWERED, STOPPED, SOON, LATER, MEANWHILE = (f"+324701234{number:02}" for number in range(5))
-LATE = "10m"  # longer than all packages take
+LATE = "10m"  # longer than the installation of all packages
 
 
 def contacts() -> list[tuple[str, str, str]]:
-    """Return who sent what, and what became of it, without what a later answer changes."""
+    """Return the contacts with their outcomes, without the fields that a later answer changes."""
     return [(each["originator"], each["text"], each["reason"]) for each in log()]
 
 
 def submitted(sim: Client, recipient: str) -> int:
-    """Return how many answers the network took for somebody."""
+    """Return the number of segments that the network took for a recipient."""
     return sum(each["recipient"] == recipient for each in sim.do("submitted")["submitted"])
 
 
 def answer_to(sender: str) -> dict[str, Any]:
-    """Return what the log has of the answer to somebody's first contact."""
+    """Return the answer to an originator's first contact, from the log."""
     return next(each["answer"] or {} for each in log() if each["originator"] == sender)
 
 
 def a_line(sim: Client) -> None:
-    """Have somebody who was answered, one who said stop, one whose answer waits for seconds, and one for minutes."""
+    """Make contacts: one answered, one who opted out, one whose answer waits for seconds, and one for minutes."""
     sh("systemctl", "restart", MAIN)
     check("the line of bookworm is ready", until(ready) or print(sh("hotlined", "status").stdout))
     sim.do("deliver", from_=ANSWERED, text="bonjour")
@@ -73,7 +74,7 @@ def a_line(sim: Client) -> None:
 
 
 def full_upgrade(sim: Client) -> int:
-    """Upgrade Debian as its release notes say, but for the downloads, while texts come in; return how many did."""
+    """Upgrade Debian by its release notes, without the downloads, while texts arrive; return their number."""
     sources = Path("/etc/apt/sources.list")
     sources.write_text(sources.read_text().replace("bookworm", "trixie"))
     for each, there in (("lists", "/var/lib/apt/lists"), ("archives", "/var/cache/apt/archives")):
@@ -98,7 +99,7 @@ def full_upgrade(sim: Client) -> int:
 
 
 def compiled() -> set[str]:
-    """Return for which Pythons our code is compiled; a module that is for none is said."""
+    """Return the Python versions with compiled code of ours; a module without any is printed."""
     versions: set[str] = set()
     for each in (SHARE / "hotlined").rglob("*.py"):
         found = {path.name.split(".")[-2] for path in each.parent.glob(f"__pycache__/{each.stem}.*.pyc")}
@@ -107,7 +108,7 @@ def compiled() -> set[str]:
 
 
 def goes_on(sim: Client, before: list[tuple[str, str, str]], came: int, daemon: str) -> None:
-    """Look at the line before the machine is started anew: it is the daemon of bookworm on the libraries of trixie."""
+    """Check the line before the restart: bookworm's daemon on the libraries of trixie."""
     check("this is trixie", "trixie" in Path("/etc/os-release").read_text())
     check("hotlined is still installed", sh("dpkg-query", "-Wf${Status}", "hotlined").stdout == "install ok installed")
     check("its daemon ran all the time", show(MAIN, "MainPID") == daemon or print(journal(MAIN)))
@@ -124,7 +125,7 @@ def goes_on(sim: Client, before: list[tuple[str, str, str]], came: int, daemon: 
 
 
 def started_anew(sim: Client, python: str) -> None:
-    """Start the line with trixie's Python, as the next boot does: it knows everybody, and answers who waits."""
+    """Start the line with trixie's Python, as the next boot does: its contacts are known, and waiting answers go."""
     known = contacts()
     check("the line runs on trixie's Python", process() != python or print(process()))
     check("it is ready", until(ready) or print(sh("hotlined", "status").stdout, journal(MAIN)))
@@ -158,15 +159,15 @@ def started_anew(sim: Client, python: str) -> None:
 
 
 def process() -> str:
-    """Return the program that the daemon is."""
+    """Return the daemon's executable."""
     return str(Path(f"/proc/{show(MAIN, 'MainPID')}/exe").resolve())
 
 
 def main() -> int:
-    """Play it; the number of what did not hold is the exit code."""
+    """Run all; the exit code is the number of failures."""
     LAB.mkdir(exist_ok=True)
     LAB.chmod(0o777)
-    # the name that a container gives its boot: sandboxes of one Debian see it, those of the other see the computer's
+    # the container's own boot ID: sandboxes of one Debian see it, those of the other the computer's
     sh("umount", "/proc/sys/kernel/random/boot_id")
     done = install()
     check("it is installed on bookworm", done.returncode == 0 or print(done.stdout, done.stderr))

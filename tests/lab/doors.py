@@ -1,8 +1,8 @@
-"""Who can do what to an installation: run as root inside the container of `scripts/lab doors`.
+"""Access rights of an installation: run as root inside the container of `scripts/lab doors`.
 
-An admin, a member of the group, a stranger and the user of a second line try what they should and should not be able to
-do; each attempt is printed with what came of it. Traps lie in place of every name that root, systemd or another line
-touches while it is installed, upgraded, backed up, purged and removed; what they lead to has to stay as it was.
+An admin, a member of the group, a stranger and the user of a second line try permitted and forbidden acts; each attempt
+is printed with its result. Traps are in place of every name that root, systemd or another line touches while it is
+installed, upgraded, backed up, purged and removed; their targets have to stay unchanged.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ NOTES = Path("/run/lab/notes")
 
 
 def attempt(who: str, what: str, words: tuple[str, ...], allowed: bool) -> str:
-    """Let somebody try something; print what came of it, and hold it to what should."""
+    """Let a user try something; print the result, and compare it with the expected one."""
     user = {"admin": None}.get(who, who)
     environment = os.environ | ({"SUDO_UID": "2001", "SUDO_USER": "pi"} if who == "admin" else {"HOME": "/"})
     prefix = ("runuser", "-u", user, "--") if user else ()
@@ -78,7 +78,7 @@ def attempt(who: str, what: str, words: tuple[str, ...], allowed: bool) -> str:
 
 
 def runs(code: str) -> tuple[str, ...]:
-    """Return a command line that runs some Python."""
+    """Return a command line that runs Python code."""
     return ("python3", "-c", code)
 
 
@@ -86,7 +86,7 @@ def runs(code: str) -> tuple[str, ...]:
 
 
 def victims() -> None:
-    """Make what the traps lead to: a file and a folder of root's."""
+    """Make the targets of the traps: a file and a folder of root's."""
     shutil.rmtree(VICTIMS, ignore_errors=True)
     (VICTIMS / "folder").mkdir(parents=True)
     (VICTIMS / "folder/inner").write_text("root's")
@@ -96,7 +96,7 @@ def victims() -> None:
 
 
 def seen() -> dict[str, tuple[object, ...]]:
-    """Return owners, modes and contents of what the traps lead to."""
+    """Return owners, modes and contents of the targets."""
     found = {}
     for path in sorted(VICTIMS.rglob("*")):
         status = path.lstat()
@@ -115,7 +115,7 @@ TRAPS: dict[str, Callable[[str], str]] = {
 
 
 def trap(user: str, kind: str, paths: list[Path]) -> None:
-    """Put a trap in place of each name, as somebody who may write there; what was there is put away."""
+    """Put a trap in place of each name, as a user who may write there; existing files are moved away."""
     for path in paths:
         moved = f"if [ -e {path} ] || [ -L {path} ]; then mv -T {path} {path}.was; fi"
         done = sh("sh", "-c", f"mkdir -p {path.parent}; umask 0; {moved}; {TRAPS[kind](str(path))}", user=user)
@@ -123,7 +123,7 @@ def trap(user: str, kind: str, paths: list[Path]) -> None:
 
 
 def take_away(user: str, paths: list[Path]) -> None:
-    """Put back what was there."""
+    """Put the files back."""
     for path in paths:
         sh("sh", "-c", f"rm -rf {path}; if [ -e {path}.was ]; then mv -T {path}.was {path}; fi", user=user)
 
@@ -136,7 +136,7 @@ def people() -> None:
     for number, name in enumerate(("pi", "anna", "stranger"), 2001):
         sh("useradd", "--create-home", "--uid", str(number), "--shell", "/bin/bash", name)
     sh("chmod", "755", "/home/pi")
-    # a person, whose name looks like a line's
+    # a person whose name resembles a line's user
     sh("useradd", "--create-home", "--uid", "2010", "--shell", "/bin/bash", "hotlined-admin")
     os.environ["SUDO_USER"] = "pi"
     LAB.mkdir(exist_ok=True)
@@ -162,7 +162,7 @@ def new_installation() -> Iterator[Client]:
 
 
 def names() -> None:
-    """Refuse a line whose user would be a person."""
+    """Try to add a line whose user would be a person."""
     done = setup("add", "admin")
     check("a person's account becomes no line", done.returncode == 1 and "A person" in done.stderr)
     folder = Path("/var/lib/hotlined-nl")
@@ -185,7 +185,7 @@ def names() -> None:
 
 
 def members() -> None:
-    """Let a member of the group try."""
+    """Try everything as a member of the group."""
     for state in ("runs", "is stopped", "was killed"):
         if state == "is stopped":
             sh("systemctl", "stop", MAIN)
@@ -232,7 +232,7 @@ def members() -> None:
 
 
 def others_line(who: str) -> None:
-    """Let somebody try at a line that is not theirs."""
+    """Try everything at another user's line."""
     attempt(who, "read the second line's log", ("hotlined", "--line", "nl", "log"), False)
     attempt(who, "block for the second line", ("hotlined", "--line", "nl", "block", "+32470000001"), False)
     for path in ("/var/lib/hotlined-nl", "/run/hotlined/nl", "/var/backups/hotlined/nl"):
@@ -241,7 +241,7 @@ def others_line(who: str) -> None:
 
 
 def strangers() -> None:
-    """Let somebody try who is in no group."""
+    """Try everything as a user in no group."""
     for words in (("log",), ("status",), ("block", "+32470000001"), ("pause",), ("db", "backup", "/tmp/copy.db")):
         attempt("stranger", " ".join(words), ("hotlined", *words), False)
     for path in (STATE, STATUS / "main", BACKUPS / "main"):
@@ -273,7 +273,7 @@ for _ in range(times):
         answer = json.loads(door.makefile().readline())
 print(json.dumps(answer))
 """
-"""Asks at a door, and prints what came of it the last time."""
+"""A program that sends a request to a door, and prints the last result."""
 SILENT = """
 import socket, time
 doors = [socket.socket(socket.AF_UNIX) for _ in range(60)]
@@ -283,23 +283,23 @@ print("ready", flush=True)
 time.sleep(60)
 """
 AS_DESK = ("setpriv", "--reuid=hotweb-main", "--regid=hotweb-main", "--groups=hotlined-main")
-"""As its unit runs it: in the line's group by its settings alone."""
+"""As in its unit: the line's group comes only from the settings."""
 
 
 def asking(door: str, verb: str, *more: str, times: int = 1, **arguments: object) -> tuple[str, ...]:
-    """Return the program that asks at a door of the first line."""
+    """Return the program that sends a request to a door of the first line."""
     asked = {"verb": verb, "arguments": arguments, "database": f"{STATE}/hotlined.db", "who": "ada (proxy)"}
     return (*runs(ASKING), f"{SOCKETS}/{door}.sock", json.dumps(asked), str(times), *more)
 
 
 def came(*words: str) -> str:
-    """Run what asks at a door; return `decided`, the kind of a refusal, or `closed`."""
+    """Send a request to a door; return `decided`, the kind of a refusal, or `closed`."""
     said = sh(*words).stdout
     return str(json.loads(said).get("error", {}).get("kind", "decided")) if said else "closed"
 
 
 def doors_of_the_control_program() -> None:
-    """Let each kind of caller ask at each door: verbs belong to the door, and who may ask is looked up each time."""
+    """Send requests as each kind of caller to each door: the door decides the verbs, and each caller is checked."""
     text = {"request": "send", "arguments": {"number": "+32470000001", "text": "x"}}
     person = {"name": "+32470000001", "keep_opt_out": False}
     for verb, arguments in (("ask", text), ("forget", person), ("pause", {})):
@@ -340,7 +340,7 @@ def doors_of_the_control_program() -> None:
 
 
 def keys() -> None:
-    """Replace a key under a unit that may not see it: one that hides the file alone would see the new one."""
+    """Replace a key under a unit that must not see it: hiding only the file would leave the new one visible."""
     folder, said = STATE / "keys", LAB / "key"
     code = (
         "import pathlib, time\n"
@@ -374,7 +374,7 @@ http.server.HTTPServer(("127.0.0.1", 8123), Receiver).serve_forever()
 
 
 def alerts_by_the_sender() -> None:
-    """Send from inside the unit of the alerts, which has no network, to what it knows and to what it may not read."""
+    """Try to reach, from inside the alerts' unit, which has no network, known addresses and forbidden files."""
     heard, unit, own = LAB / "heard", "hotlined-alerts@main", CONFIGS / "main.urls"
     sh("systemd-run", "-q", "--collect", "--unit=lab-receiver", *runs(RECEIVER), str(heard))
     sh("systemctl", "stop", f"{unit}.timer")
@@ -457,7 +457,7 @@ print(json.dumps({
 
 
 def second_line() -> None:
-    """Let the second line's programs try, each from inside its own sandbox."""
+    """Try everything as each program of the second line, inside its own sandbox."""
     probe = LAB / "probe.py"
     probe.write_text(PROBE)
     said = LAB / "said"
@@ -483,7 +483,7 @@ def second_line() -> None:
         wanted |= {"see other folders of lines": ["hotlined-nl"], "see other lines' status": ["nl"]}
         backups = ["hotlined"] if "backup" in unit else []
         wanted |= {"see other lines' copies": backups, "see /srv": [], "see doors": doors}
-        if "web" in unit:  # which reads, and writes nothing
+        if "web" in unit:  # it only reads
             wanted = {what: came for what, came in wanted.items() if what not in ("own folder", "own status")}
         if "sender" in unit:
             nothing: list[str] = []
@@ -503,7 +503,7 @@ def second_line() -> None:
 
 
 def admin() -> None:
-    """Let an admin use sudo where somebody with the line's rights has laid something out."""
+    """Use sudo as an admin where a user with the line's rights has prepared files."""
     precious = Path("/etc/precious")
     precious.write_text("root's")
     precious.chmod(0o600)
@@ -534,7 +534,7 @@ def admin() -> None:
 
 
 def traps() -> None:
-    """Lay traps as a line's daemon could that somebody has taken over, and do all that root and systemd do."""
+    """Lay traps as a compromised daemon of the line could, and do all that root and systemd do."""
     newer = another("9.9.9")
     copies = (*(f"{day}.db" for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), "Mon.db.new")
     beside = [STATE / name for name in ("backup", "keys/hotlined.db.key", "keys/hotlined.db.pins")]
@@ -549,7 +549,7 @@ def traps() -> None:
 
 
 def trapped(what: str, places: list[Path], newer: Path) -> None:
-    """Lay traps of a kind, and do all that root and systemd do; without them the line is well again."""
+    """Lay traps of a kind, and do all that root and systemd do; afterwards, without them, the line works."""
     sh("systemctl", "stop", MAIN)
     victims()
     before, outside = seen(), outer()
@@ -574,7 +574,7 @@ def trapped(what: str, places: list[Path], newer: Path) -> None:
     sh("systemctl", "stop", MAIN)
     take_away("hotlined-main", places)
     sh("systemctl", "reset-failed", "hotlined*")
-    install()  # where a trap kept it from being copied
+    install()  # in case a trap prevented the copy
     sh("systemctl", "start", MAIN, NL)
     check(
         f"{what}: without them it is well",
@@ -583,13 +583,13 @@ def trapped(what: str, places: list[Path], newer: Path) -> None:
 
 
 def outer() -> dict[str, tuple[int, int, str]]:
-    """Return owners and modes of the folders that lines have."""
+    """Return owners and modes of the folders of lines."""
     paths = (STATE, STATUS, SOCKETS, STATUS / "main", BACKUPS, BACKUPS / "main", Path("/var/lib/hotlined-nl"))
     return {str(path): (path.stat().st_uid, path.stat().st_gid, oct(path.stat().st_mode)) for path in paths}
 
 
 def loop() -> None:
-    """Leave requests for a power cycle that nobody can remove."""
+    """Make requests for a power cycle that cannot be removed."""
     request = STATUS / "main/power-cycle"
     sh("rm", "-rf", str(request), user="hotlined-main")
     sh("sh", "-c", f"mkdir {request}; touch {request}/full", user="hotlined-main")
@@ -603,11 +603,11 @@ def loop() -> None:
 
 
 FILES = ("db backup", "metrics", "stats --html", "export +32470123456", "evidence +32470123456", "doctor --record")
-"""What a person names a file to."""
+"""Commands with a FILE."""
 
 
 def named_files() -> None:
-    """Let root name a file in a member's folder, where the member has laid out links: root writes through none."""
+    """Name files as root in a member's folder that has links at these names: root never writes through one."""
     victims()
     before = seen()
     folder = Path("/home/anna/copies")
@@ -627,11 +627,11 @@ def named_files() -> None:
     shutil.rmtree(folder)
 
 
-# ---- backups that somebody else has made
+# ---- forged backups
 
 
 def key_of_main() -> str:
-    """Have the line make a key, on paper; return for whom its backups are sealed, which members can read."""
+    """Make a key of the line on paper; return the recipient of its backups, which members can read."""
     page = sh("hotlined", "db", "key").stdout
     rows = [line.strip() for line in page.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", line)]
     (LAB / "paper").write_text("\n".join(rows) + "\n")
@@ -639,14 +639,14 @@ def key_of_main() -> str:
 
 
 def sealed(recipient: str, octets: bytes) -> Path:
-    """Seal what claims to be a backup."""
+    """Seal a forged backup."""
     path = Path("/home/anna/main-000043-20261130T000000Z.age")
     subprocess.run(["age", "--recipient", recipient, "--output", path], input=octets, check=True)
     return path
 
 
 def tar(members: Mapping[str, bytes], *, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """Return an archive; what is not regular is called as the first member says."""
+    """Return an archive; members that are not regular files have the given names."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
         for name, octets in members.items():
@@ -659,7 +659,7 @@ def tar(members: Mapping[str, bytes], *, kind: bytes = tarfile.REGTYPE) -> bytes
 
 
 def bomb() -> bytes:
-    """Return an archive of a megabyte whose first header wants a gigabyte."""
+    """Return an archive of a megabyte whose first header claims a gigabyte."""
     out = io.BytesIO()
     member = tarfile.TarInfo("x")
     member.type, member.size = tarfile.XHDTYPE, 1 << 30
@@ -679,7 +679,7 @@ sys.exit(code)
 
 
 def restored(recipient: str, octets: bytes) -> tuple[subprocess.CompletedProcess[str], int, float]:
-    """Have root restore it as the card does, with all that it brings; return what came, and memory and seconds."""
+    """Restore it as root with --take-all, as the card does; return the result, memory and seconds."""
     path = sealed(recipient, octets)
     words = ("hotlined-setup", "restore", "--key", str(LAB / "paper"), "--take-all")
     begun = time.monotonic()
@@ -690,7 +690,7 @@ def restored(recipient: str, octets: bytes) -> tuple[subprocess.CompletedProcess
 
 
 def forged_backups() -> None:
-    """Restore what a member has sealed for the line: root is nobody's by it, and what was there stays or is beside."""
+    """Restore forged backups of a member: they give no rights of root, and the old data stay or are kept beside."""
     recipient = key_of_main()
     kept = {path: path.read_bytes() for path in CONFIGS.iterdir() if path.is_file()}
     database = LAB / "sound.db"
@@ -752,11 +752,11 @@ def forged_backups() -> None:
     check("and the line is back", until(ready))
 
 
-# ---- code from elsewhere
+# ---- code of others
 
 
 def foreign_code() -> None:
-    """Put a library that notes who runs it in place of the one from elsewhere: nothing that root starts runs it."""
+    """Replace the carried library by one that records its users: no program started by root runs it."""
     NOTES.mkdir()
     NOTES.chmod(0o1777)
     kinds = ("hotlined@.service", "hotlined-@.service")
@@ -799,7 +799,7 @@ def foreign_code() -> None:
 
 
 def upgrades() -> None:
-    """Upgrade to versions that are not what they should be; each has a way back, or does not begin."""
+    """Upgrade to faulty versions; each can be undone, or does not begin."""
     config = "usr/share/hotlined/hotlined/config"
     refuses = another("11.0", (f"{config}/keys.py", r"^        Key\(\"log_level\".*\n", ""))
     configure("main", log_level="info")
@@ -833,7 +833,7 @@ def upgrades() -> None:
     back = until(ready) and until(lambda: ready("nl"))
     check("and both lines run", back or print(sh("hotlined", "status").stdout, sh("systemctl", "--failed").stdout))
 
-    # one that does nothing at all, so that it cannot copy a database either
+    # one that does nothing, and so cannot copy a database
     broken = another("12.0", (f"{config}/runtime.py", r"^import os$", "import os\nimport nowhere"))
     done = install(broken)
     figure("exit code for a version that does not run", done.returncode)
@@ -844,7 +844,7 @@ def upgrades() -> None:
 
 
 def uninstalling() -> None:
-    """Take all of it away."""
+    """Remove all of it."""
     elsewhere = Path("/srv/ssd/hotlined-nl")
     sh("install", "-d", "-o", "hotlined-nl", "-g", "hotlined-nl", "-m", "2750", str(elsewhere))
     sh("systemctl", "stop", NL)
@@ -881,7 +881,7 @@ def uninstalling() -> None:
 
 
 def main() -> int:
-    """Play all acts; the number of what did not hold is the exit code."""
+    """Run all acts; the exit code is the number of failures."""
     people()
     lines = new_installation()
     sim = next(lines)

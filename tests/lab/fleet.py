@@ -1,7 +1,7 @@
 """Two lines and their hub under a real systemd: run as root inside the container of `scripts/lab fleet`.
 
-The hub is the PostgreSQL of that Debian with its own certificate, set up by what docs/fleet.md and the commands say: nl
-reaches it over TCP, main at its Unix socket. All three are on one machine, and the sticks are simulated.
+The hub is Debian's PostgreSQL with its own certificate, set up as docs/fleet.md and the commands say: nl connects over
+TCP, main over its Unix socket. All three are on one machine, and the sticks are simulated.
 """
 
 import json
@@ -40,37 +40,37 @@ LEA, KEVIN, NORA, OMAR = (f"+3247012345{digit}" for digit in range(4))
 
 
 def hub(*words: str) -> str:
-    """Run a command of the hub as its admin, who is no root; return what it says."""
+    """Run a command of the hub as its admin, who is not root; return its output."""
     done = sh("hotlined", "fleet", "hub", *words, *HUB, user=ADMIN, cwd=KEYS)
     check(f"hotlined fleet hub {words[0]}", done.returncode == 0 or print(done.stdout, done.stderr))
     return done.stdout
 
 
 def asked(sql: str) -> str:
-    """Return what the hub's database answers to its admin."""
+    """Return the hub's reply to a query of its admin."""
     return sh("psql", "-qtAX", "-d", "hub", "-c", sql, user=ADMIN, cwd="/").stdout.strip()
 
 
 def took(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    """Wait for a condition, check that it came, and print how long that took."""
+    """Wait for a condition, check it, and print the time that it took."""
     begun = time.monotonic()
     check(what, until(condition, seconds))
     figure("after", time.monotonic() - begun)
 
 
 def known(line: str, number: str, by: str) -> bool:
-    """Tell whether a line shows a number, and which line refuses it."""
+    """Tell whether a line shows a number, and as refused by which line."""
     return by in sh("hotlined", "--line", line, "show", number).stdout
 
 
 def judged(line: str, number: str) -> tuple[str, str, list[str]] | None:
-    """Return verdict, reason and lines of the last contact of a number."""
+    """Return verdict, reason and lines of a number's last contact."""
     found = [each for each in log(line) if each["originator"] == number]
     return (found[-1]["verdict"], found[-1]["reason"], found[-1]["elsewhere"]) if found else None
 
 
 def reached(line: str) -> bool:
-    """Tell whether a line says that its hub can be reached."""
+    """Tell whether a line reports that it reaches its hub."""
     said = sh("hotlined", "--line", line, "fleet", "status", "--json").stdout
     return said.startswith("{") and bool(json.loads(said)["hub"]["reachable"])
 
@@ -79,7 +79,7 @@ def reached(line: str) -> bool:
 
 
 def installing() -> dict[str, Client]:
-    """Have two lines that answer."""
+    """Install two lines that answer."""
     done = install()
     check("installed", done.returncode == 0 or print(done.stdout, done.stderr))
     for line in EXCHANGES:
@@ -95,7 +95,7 @@ def installing() -> dict[str, Client]:
 
 
 def serving() -> str:
-    """Have a PostgreSQL that is a hub; return the name of its unit."""
+    """Set up a PostgreSQL as hub; return the name of its unit."""
     (version,) = (path.name for path in Path("/usr/lib/postgresql").iterdir())
     access, unit = Path(f"/etc/postgresql/{version}/main/pg_hba.conf"), f"postgresql@{version}-main.service"
     sh("systemctl", "start", unit)
@@ -114,7 +114,7 @@ def serving() -> str:
 
 
 def joining() -> None:
-    """Make both lines members; their exchanges start, and see nothing of the lines."""
+    """Make both lines members; the exchanges start, and see no data of the lines."""
     for line, unit in EXCHANGES.items():
         done = setup("fleet", line, typed=(KEYS / f"{line}.invitation").read_text())
         check(f"{line} joins", done.returncode == 0 or print(done.stdout, done.stderr))
@@ -149,7 +149,7 @@ def joining() -> None:
 
 
 def exchanging(sims: dict[str, Client]) -> None:
-    """Say stop to one line: the other refuses; and block at the other."""
+    """Opt out at one line, which the other then obeys; and block at the other."""
     sims["main"].do("deliver", from_=LEA, text="Stop")
     took(lambda: known("nl", LEA, "main"), "nl hears who said stop to main")
     sims["nl"].do("deliver", from_=LEA, text="Dag")
@@ -181,7 +181,7 @@ def breaking(sims: dict[str, Client], unit: str) -> None:
 
 
 def shutting_out() -> None:
-    """Remove a line at the hub: it says so, and comes back with a new invitation; then it leaves."""
+    """Remove a line at the hub: it reports that, and rejoins with a new invitation; then it leaves."""
     hub("remove", "nl")
     check(
         "nl says that the hub does not let it in",
@@ -201,7 +201,7 @@ def shutting_out() -> None:
 
 
 def main() -> int:
-    """Play all acts; the number of what did not hold is the exit code."""
+    """Run all acts; the exit code is the number of failures."""
     LAB.mkdir(exist_ok=True)
     LAB.chmod(0o777)
     sh("useradd", "--create-home", ADMIN)

@@ -1,8 +1,8 @@
-"""A whole emulated computer (QEMU, no KVM): Debian's kernel, udev, systemd and ModemManager, and a power cord to pull.
+"""A whole emulated computer (QEMU without KVM): Debian's kernel, udev, systemd and ModemManager, and a power switch.
 
-The disk stays over boots; what was not on it when the power went is lost. It has no network. A USB serial stick
-(0403:6001) can be plugged in whose other end is a socket here; `stick.py` makes others, inside. Its second UART, ttyS1,
-ends in a socket, too. This checkout is at /srv/project.
+The disk stays over boots; data not yet on it are lost in a power cut. It has no network. A USB serial stick (0403:6001)
+can be plugged in, whose other end is a socket here; `stick.py` makes others, inside. Its second UART, ttyS1, ends in a
+socket, too. This checkout is at /srv/project.
 """
 
 import contextlib
@@ -88,7 +88,7 @@ def image(cache: Path) -> Path:
 
 
 class Machine:
-    """One computer with its own copy of the disk; `packed` is put at /srv/project/.packed inside."""
+    """A computer with its own copy of the disk; `packed` is at /srv/project/.packed inside."""
 
     def __init__(self, base: Path, work: Path, packed: Path) -> None:
         self._base, self._work = base, work
@@ -115,7 +115,7 @@ class Machine:
         _run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base / "disk.ext4", "-F", "raw", work / "disk.qcow2")
 
     def boot(self, clock: str = "utc") -> float:
-        """Switch on, with the clock at a moment such as 2020-01-01T00:00:00; return the seconds it took."""
+        """Power it on, with the clock at a moment such as 2020-01-01T00:00:00; return the seconds it took."""
         begun, work = time.monotonic(), self._work
         for name in ("qmp", "agent", "usb-uart"):
             (work / name).unlink(missing_ok=True)
@@ -146,7 +146,7 @@ class Machine:
         return time.monotonic() - begun
 
     def sh(self, line: str) -> tuple[int, str]:
-        """Run a line of bash inside, as root; return its exit code and what it said."""
+        """Run a line of bash inside, as root; return its exit code and output."""
         self._agent.sendall(line.encode() + b"\n")
         said = self._read_to(RESULT).decode(errors="replace")
         return int(self._read_to(b"\n")), said.strip()
@@ -161,7 +161,7 @@ class Machine:
         return True
 
     def socket_of(self, name: str) -> Path:
-        """Return the socket that is the other end of a stick, or of the UART."""
+        """Return the socket at the other end of a stick or of the UART."""
         return self._work / f"usb-{name}"
 
     def plug(self, name: str) -> None:
@@ -188,7 +188,7 @@ class Machine:
         self._ask("device_add", driver="usb-storage", id=name, drive=f"disk-{name}", bus="xhci.0")
 
     def cut_power(self) -> None:
-        """Pull the mains."""
+        """Cut the power."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -220,7 +220,7 @@ class Machine:
 
 
 def connect(path: Path, while_true: Callable[[], bool]) -> socket.socket | None:
-    """Connect to a socket as soon as it is there; None where it is no longer worth waiting for."""
+    """Connect to a socket as soon as it exists; None if waiting has become useless."""
     while while_true():
         found = socket.socket(socket.AF_UNIX)
         with contextlib.suppress(OSError):

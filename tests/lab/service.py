@@ -1,8 +1,8 @@
-"""What the installed package does under a real systemd: run as root inside the container of `scripts/lab service`.
+"""The installed package under a real systemd: run as root inside the container of `scripts/lab service`.
 
 Each check prints PASS or FAIL; the exit code is 0 when all passed. The stick is the simulator on a pseudo-terminal, so
-that DeviceAllow= and udev are not met here: `scripts/lab usb` does that. There is no network, as apt needs none for a
-package whose libraries are there.
+that DeviceAllow= and udev are not tested here: `scripts/lab usb` does that. The container has no network, which apt
+does not need for a package whose libraries are installed.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ from hotlined.simulator.client import Client  # noqa: E402  # the same
 
 
 def sh(*words: str, user: str | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command, as root or as somebody else."""
+    """Run a command, as root or as another user."""
     prefix = ("runuser", "-u", user, "--") if user else ()
     return subprocess.run([*prefix, *words], text=True, capture_output=True, check=False, **more)
 
@@ -55,7 +55,7 @@ def show(unit: str, what: str) -> str:
 
 
 def journal(unit: str) -> str:
-    """Return what a unit and systemd wrote of it."""
+    """Return the journal of a unit, with systemd's messages about it."""
     sh("journalctl", "--sync")
     return sh("journalctl", "-u", unit, "--no-pager", "-o", "short-monotonic").stdout
 
@@ -77,7 +77,7 @@ def package() -> Path:
 
 
 def another(version: str, *changes: tuple[str, str, str]) -> Path:
-    """Return a package of another version, with changes in its program's files."""
+    """Return a package of another version, with changes in the program's files."""
     made = LAB / f"hotlined_{version}_all.deb"
     tree = LAB / f"hotlined-{version}"
     sh("dpkg-deb", "--raw-extract", str(package()), str(tree))
@@ -94,12 +94,12 @@ def another(version: str, *changes: tuple[str, str, str]) -> Path:
 
 
 def apt(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Let apt do something, without a question."""
+    """Run apt without questions."""
     return sh("apt-get", "--yes", "--quiet", *words, stdin=subprocess.DEVNULL, **more)
 
 
 def install(file: Path | None = None, *options: str) -> subprocess.CompletedProcess[str]:
-    """Install a package as people do; the project's where none is named."""
+    """Install a package as people do; by default the project's."""
     return apt("install", "--allow-downgrades", *options, str(file or package()))
 
 
@@ -129,7 +129,7 @@ def configure(line: str, /, **sections: Any) -> None:
 
 
 def quicken(line: str, *, answer: str = "Non.") -> None:
-    """Make a line quick, for its simulated stick, and write its answer."""
+    """Shorten a line's waits, for its simulated stick, and write its answer."""
     configure(line, **QUICK)
     configure(line, modem={"port": str(LAB / line)})
     (CONFIGS / f"{line}.txt").write_text(f"{answer}\n" if answer else "")
@@ -138,7 +138,7 @@ def quicken(line: str, *, answer: str = "Non.") -> None:
 def simulate(line: str, *options: str) -> Client:
     """Start a simulated stick for the user of a line."""
     sh("systemctl", "stop", f"lab-{line}-*")
-    unit = f"lab-{line}-{next(_sticks)}"  # systemd 252 keeps the name of one that has ended
+    unit = f"lab-{line}-{next(_sticks)}"  # systemd 252 keeps the name of an ended one
     link, control, user = LAB / line, LAB / f"{line}.control", f"hotlined-{line}"
     words = ["python3", "-m", "hotlined.simulator", "--link", str(link), "--control", str(control), *options]
     path = f"--setenv=PYTHONPATH={SHARE}:{PACKED / 'reader'}"
@@ -149,19 +149,19 @@ def simulate(line: str, *options: str) -> Client:
 
 
 def log(line: str | None = None, *, user: str | None = None) -> list[dict[str, Any]]:
-    """Return the log of a line."""
+    """Return a line's log."""
     words = ("hotlined", *(("--line", line) if line else ()), "log", "-n", "0", "--json")
     done = sh(*words, user=user)
     return [json.loads(each) for each in done.stdout.splitlines()]
 
 
 def ready(line: str | None = None) -> bool:
-    """Tell whether a line says that all is well."""
+    """Tell whether a line reports no trouble."""
     return sh("hotlined", *(("--line", line) if line else ()), "status").returncode == 0
 
 
 def status(line: str = "main") -> dict[str, Any]:
-    """Return what a line says of itself; nothing as long as it does not."""
+    """Return a line's status, empty until it has one."""
     said = sh("hotlined", "--line", line, "status", "--json").stdout
     found: dict[str, Any] = json.loads(said) if said.startswith("{") else {}
     return found
@@ -181,13 +181,13 @@ def instances(ending: str) -> list[str]:
 
 
 def tables(line: str = "main") -> set[str]:
-    """Return the names of the tables of a line."""
+    """Return the names of the tables in a line's database."""
     with contextlib.closing(sqlite3.connect(f"/var/lib/hotlined-{line}/hotlined.db")) as connection:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def reboot() -> None:
-    """Stop all of ours, and start what a boot starts."""
+    """Stop all of our units, and start those that a boot starts."""
     sh("systemctl", "stop", "hotlined*")
     sh("systemctl", "start", "multi-user.target", "sockets.target", "timers.target")
 
@@ -196,7 +196,7 @@ def reboot() -> None:
 
 
 def installing() -> None:
-    """Get from a package to a line."""
+    """Install the package and make a line."""
     sh("useradd", "admin")
     os.environ["SUDO_USER"] = "admin"
     figure("the package", f"{package().stat().st_size / 1e6:.1f} MB, hardly compressed")
@@ -224,7 +224,7 @@ def installing() -> None:
     units = [*instances(".service"), *instances(".socket"), *instances(".timer"), *instances(".path")]
     verified = sh("systemd-analyze", "verify", "--man=no", *units).stderr
     against = [each for each in verified.splitlines() if "hotlined" in each]
-    # one package for both releases: the older systemd says that it leaves these out
+    # one package for both releases: the older systemd reports the settings that it ignores
     against = [each for each in against if not re.search("RestartSteps|RestartMaxDelaySec", each)]
     check("systemd has nothing to say against the units", not against or print(*against, sep="\n"))
     (CONFIGS / "main.yaml").write_text((CONFIGS / "main.yaml").read_text() + "# mine\n")
@@ -239,7 +239,7 @@ def installing() -> None:
 
 
 def unanswered(sim: Client) -> None:
-    """Let texts in before an answer is written: also after a boot nobody is answered."""
+    """Deliver texts before an answer is written: even after a boot none is answered."""
     quicken("main", answer="")
     sh("systemctl", "restart", MAIN)
     check("the modem of a line without an answer is ready", until(lambda: modem() == "ready") or print(status()))
@@ -262,7 +262,7 @@ def unanswered(sim: Client) -> None:
 
 
 def answering(sim: Client) -> None:
-    """Let a text in and its answer out, through the service."""
+    """Deliver a text and see its answer sent, through the service."""
     begun = time.monotonic()
     sh("systemctl", "stop", MAIN)
     begun = time.monotonic()
@@ -293,14 +293,14 @@ def answering(sim: Client) -> None:
 
 
 def memory() -> None:
-    """Tell the memory of the daemon, now and at most."""
+    """Print the daemon's memory, now and at most."""
     status = Path(f"/proc/{show(MAIN, 'MainPID')}/status").read_text()
     now, most = (int(re.findall(rf"{key}:\s+(\d+) kB", status)[0]) / 1024 for key in ("VmRSS", "VmHWM"))
     figure("memory of the daemon", f"{now:.0f} MiB, at most {most:.0f}")
 
 
 def clock_in_the_sandbox() -> None:
-    """Ask the kernel for its clock from inside."""
+    """Read the kernel's clock from inside the sandbox."""
     drop_in(
         "hotlined-purge@main.service",
         "lab",
@@ -318,7 +318,7 @@ def clock_in_the_sandbox() -> None:
 
 
 def reading() -> None:
-    """Read as an admin of the group, over the running and the stopped daemon, and as somebody else."""
+    """Read as an admin of the group, with a running and a stopped daemon, and as another user."""
     check("the group reads the log while it runs", [each["text"] for each in log(user="admin")][-1:] == [SECRET])
     check("the group reads the status", sh("hotlined", "status", user="admin").returncode == 0)
     begun = time.monotonic()
@@ -346,11 +346,11 @@ def reading() -> None:
 
 
 def failing(sim: Client) -> None:
-    """Come back from a hang and a kill, and not from a configuration that cannot be used."""
+    """Recover from a hang and a kill, but not from a broken configuration."""
     drop_in(f"{MAIN}.service", "lab", "WatchdogSec=3s", "RestartSec=1s")
     sh("systemctl", "restart", MAIN)
     well = until(ready)
-    time.sleep(7)  # more than twice the watchdog
+    time.sleep(7)  # more than twice the watchdog's time
     check("it feeds a watchdog of three seconds", well and show(MAIN, "NRestarts") == "0")
     first = show(MAIN, "MainPID")
     os.kill(int(first), signal.SIGSTOP)
@@ -387,7 +387,7 @@ def failing(sim: Client) -> None:
 
 
 def another_stick(sim: Client) -> None:
-    """Add a line that has no stick: where the one that is plugged in may be another line's, it takes none."""
+    """Add a line without a stick: it does not take a stick that may be another line's."""
     done = setup("add", "nl")
     check("a line is added", done.returncode == 0 or print(done.stdout, done.stderr))
     check("and is told to name its port", "modem: port:" in done.stdout or print(done.stdout))
@@ -423,7 +423,7 @@ def another_stick(sim: Client) -> None:
 
 
 def two_lines() -> None:
-    """Serve a second line with its own user, configuration and database; the first does not notice."""
+    """Serve a second line with its own user, configuration and database, without an effect on the first."""
     sim = simulate("nl", "--number", "+32470999999")
     quicken("nl")
     sh("systemctl", "start", NL)
@@ -502,7 +502,7 @@ def beside_it() -> None:
 
 
 def scraped() -> dict[str, float]:
-    """Return what the node exporter says of the lines, by name and labels."""
+    """Return the lines' figures from the node exporter, by name and labels."""
     with contextlib.suppress(OSError), urllib.request.urlopen("http://127.0.0.1:9100/metrics", timeout=30) as page:
         said = page.read().decode()
         found = re.findall(r"^(hotlined_\S+|node_textfile_scrape_error) (\S+)$", said, re.MULTILINE)
@@ -511,28 +511,29 @@ def scraped() -> dict[str, float]:
 
 
 def written_since(mark: Path) -> list[str]:
-    """Return the files on the disk that have changed since a file was written, the journal aside."""
+    """Return the files on the disk that are newer than a file, without the journal."""
     words = ("find", "/etc", "/opt", "/root", "/srv", "/usr", "/var", "-xdev", "-newer", str(mark), "-type", "f")
     return [path for path in sh(*words).stdout.splitlines() if not path.startswith("/var/log/journal/")]
 
 
 def collect(unit: str) -> bool:
-    """Write the figures anew, as the timer does each minute; tell whether it went well."""
-    sh("systemctl", "reset-failed", unit)  # forgets how often it was started lately, too
+    """Renew the figures, as the timer does each minute; tell whether that succeeded."""
+    sh("systemctl", "reset-failed", unit)  # clears the count of recent starts, too
     return sh("systemctl", "start", unit).returncode == 0
 
 
 def said_by(unit: str) -> list[str]:
     """Return the lines of the journal of a unit.
 
-    On a busy computer systemd 252 says that it failed to kill a group, if a process of it ends while it is listed.
+    On a busy computer systemd 252 reports that it failed to kill a group if a process of it ends during the listing;
+    these lines are left out.
     """
     lines = [line for line in journal(unit).splitlines() if not line.startswith("-- ")]
     return [line for line in lines if not re.search("Failed to kill control group .* ignoring", line)]
 
 
 def exported(sim: Client) -> None:
-    """Let Debian's node exporter read the figures of the line, set up as docs/metrics.md says."""
+    """Let Debian's node exporter read the line's figures, set up as docs/metrics.md says."""
     page = (PROJECT / "docs/metrics.md").read_text()
     (arguments,) = re.findall(r"^ARGS=.*$", page, re.MULTILINE)
     names = set(re.findall(r"^\| `(hotlined_\w+)` \|", page, re.MULTILINE))
@@ -547,7 +548,7 @@ def exported(sim: Client) -> None:
     until(scraped)
     found = scraped()
     here = {name.partition("{")[0] for name, _ in found.items() if 'line="main"' in name}
-    # what this stick and this line have not: a balance, a copy that was put back
+    # figures that this stick and line do not have: a balance, a restored copy
     missing = (
         names
         - here
@@ -569,7 +570,7 @@ def exported(sim: Client) -> None:
     check("and what left since", sent and until(lambda: scraped().get(segments) == before + sent))
 
     mark = LAB / "mark"
-    time.sleep(2)  # what the line still had to write
+    time.sleep(2)  # the line's last writes
     mark.write_text("")
     time.sleep(0.1)
     for _ in range(5):
@@ -587,7 +588,7 @@ def exported(sim: Client) -> None:
 
 
 def stopping(sim: Client) -> None:
-    """Stop while the network keeps an answer waiting."""
+    """Stop while the network delays an answer."""
     memory()
     sim.do("fault", kind="no_result", command="+CMGS", count=1)
     sim.do("deliver", from_="+32470555003", text="pendant l'arrêt")
@@ -602,7 +603,7 @@ def stopping(sim: Client) -> None:
 
 
 def pin() -> None:
-    """Hand the PIN over by LoadCredential, from a file that only root can read."""
+    """Pass the PIN by LoadCredential, from a file that only root can read."""
     sim = simulate("main", "--pin", "2580")
     path = CONFIGS / "main.pin"
     path.touch(0o600)
@@ -622,7 +623,7 @@ MIGRATION = (
 
 
 def upgrading(sim: Client, other: Client) -> None:
-    """Install another version under running lines, and go back by the package of before and its copies."""
+    """Upgrade running lines, and go back with the old package and its copies."""
     older, newer = package(), another("9.9.9", MIGRATION)
     version = sh("dpkg-query", "--show", "--showformat=${Version}", "hotlined").stdout
     before = {line: len(log(line)) for line in ("main", "nl")}
@@ -689,7 +690,7 @@ def upgrading(sim: Client, other: Client) -> None:
 
 
 def running() -> set[str]:
-    """Return what runs of ours, but jobs that end by themselves."""
+    """Return our running units, without jobs that end by themselves."""
     listed = sh("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "hotlined*").stdout
     return {
         each
@@ -699,9 +700,9 @@ def running() -> set[str]:
 
 
 def nothing_is_left() -> bool:
-    """Tell whether no unit and no page of ours is installed, and no unit loaded; print what is."""
+    """Tell whether none of our units, files and pages is left; print those that are."""
     listed = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout.splitlines()
-    left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps their names
+    left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps the names of removed units
     files = [path for folder in ("lib", "share", "bin", "sbin") for path in Path("/usr", folder).rglob("*hotlined*")]
     if left or files:
         print(left, files, flush=True)
@@ -709,7 +710,7 @@ def nothing_is_left() -> bool:
 
 
 def removing() -> None:
-    """Take the program away, and bring it back: what was enabled is, and runs."""
+    """Remove the program, and install it again: enabled units are enabled and run."""
     sh("systemctl", "disable", "--now", NL)
     done = apt("remove", "hotlined")
     check("it is removed", (done.returncode == 0 and not shutil.which("hotlined")) or print(done.stdout, done.stderr))
@@ -724,7 +725,7 @@ def removing() -> None:
 
 
 def purging() -> None:
-    """Erase a line, then all: the data stay until they are told to go."""
+    """Erase one line, then all: until then the data stay."""
     done = setup("remove", "nl", "--purge", typed="no\n")
     check("a line is not erased without its name", done.returncode == 1 and (CONFIGS / "nl.yaml").exists())
     sh("systemctl", "stop", "lab-nl-*")
@@ -761,21 +762,21 @@ def decided() -> bool:
 
 
 def threatened(sim: Client) -> None:
-    """Let a text with a word of `alerts.words` in: the alerts start at once, and its file lies in memory."""
+    """Deliver a text with a word of `alerts.words`: the alerts start at once; their request is a file in memory."""
     alerts, path, alarm = "hotlined-alerts@main.service", "hotlined-alerts@main.path", Path("/run/hotlined/main/alarm")
     configure("main", alerts={"words": ["te tuer"]})
     sh("systemctl", "reload", MAIN)
     sh("systemctl", "stop", "hotlined-alerts@main.timer")
 
     check("the path unit of the alerts came with the daemon", show(path, "ActiveState") == "active")
-    # a request is not seen while the timer's run lasts, which may begin with the timer
+    # a request is not noticed during the timer's run, which may begin with the timer
     until(lambda: show(alerts, "ActiveState") in ("inactive", "failed"))
     before, begun = show(alerts, "InvocationID"), time.monotonic()
     sim.do("deliver", from_="+32470123458", text="Je vais te TUER")
     check("a word of alerts.words starts the alerts at once", until(lambda: show(alerts, "InvocationID") != before, 60))
     figure("text in to the start of the alerts", f"{time.monotonic() - begun:.2f} s")
     check("they ran in their sandbox", until(lambda: show(alerts, "Result") == "success") or print(journal(alerts)))
-    for number in range(5):  # few: each is answered, and others need what the windows have
+    for number in range(5):  # few: each is answered, and other acts need the rest of the windows
         sim.do("deliver", from_=f"+3247013000{number}", text="te tuer")
     kept = until(lambda: len([each for each in log() if each["text"] == "te tuer"]) == 5)
     check("more such texts leave the path unit watching", kept and show(path, "ActiveState") == "active")
@@ -786,7 +787,7 @@ def threatened(sim: Client) -> None:
 
 
 def main() -> int:
-    """Play all acts; the number of what did not hold is the exit code."""
+    """Run all acts; the exit code is the number of failures."""
     LAB.mkdir(exist_ok=True)
     LAB.chmod(0o777)
     installing()

@@ -1,10 +1,10 @@
-"""A GSM stick that does not exist, on the USB bus of the machine that runs this (vhci-hcd, USB/IP's wire format).
+"""A simulated GSM stick on the USB bus of the machine that runs this (vhci-hcd, USB/IP's wire format).
 
 usage: stick.py LAYOUT [--serial TEXT] [--modem PORT] [--log FILE]
 
-It has the ids and the interfaces of a real stick, so that the kernel's drivers, udev and ModemManager treat it as they
-treat that. The interface for texts carries what a serial port says (the simulator's); all others are silent. --log
-keeps what the machine wrote, by interface. SIGTERM pulls it. Needs root and the module vhci-hcd, which Debian has.
+It has the IDs and interfaces of a real stick, so that the kernel's drivers, udev and ModemManager treat it as one. Its
+interface for texts is connected to a serial port (the simulator's); all others are silent. --log records what the
+machine wrote, by interface. SIGTERM pulls it. Needs root and the module vhci-hcd, which Debian has.
 """
 
 import argparse
@@ -25,7 +25,7 @@ HIGH_SPEED = 3
 
 
 class Interface(NamedTuple):
-    """One interface: its class, subclass and protocol, and whether it has an interrupt endpoint; diagnosis has none."""
+    """One interface: class, subclass, protocol, and whether it has an interrupt endpoint, as all but diagnosis do."""
 
     kind: tuple[int, int, int]
     interrupt: bool = True
@@ -33,7 +33,7 @@ class Interface(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A make of stick; `texts` is the interface that takes texts."""
+    """A make of stick; `texts` is the interface for texts."""
 
     vendor: int
     product: int
@@ -69,7 +69,7 @@ LAYOUTS = {
         (Interface((255, 2, 18)), Interface((255, 2, 1)), Interface((255, 2, 22))),
         0,
     ),
-    # once it is switched; its network card, behind these, is left out
+    # after its mode switch; its network card, on later interfaces, is left out
     "e3372-325": Layout(0x3566, 0x2001, "Mobile", "Mobile", (Interface(VENDOR),) * 5, 4),
 }
 
@@ -91,7 +91,7 @@ def descriptors(layout: Layout) -> tuple[bytes, bytes]:
 
 
 class Stick:
-    """One stick, plugged in from its making to `pull`."""
+    """A stick, plugged in from its creation until `pull`."""
 
     def __init__(self, layout: Layout, serial: str, modem: str | None, log: Path | None) -> None:
         self._layout = layout
@@ -110,7 +110,7 @@ class Stick:
             threading.Thread(target=self._listen, daemon=True).start()
 
     def pull(self) -> None:
-        """Take the stick out."""
+        """Remove the stick."""
         (VHCI / "detach").write_text("0")
         self._wire.close()
 

@@ -1,4 +1,4 @@
-"""What the installed service does with sticks that come and go, ModemManager, power cuts and wrong clocks.
+"""The installed service with sticks that are plugged in and pulled, ModemManager, power cuts and wrong clocks.
 
 Run by `scripts/lab usb` in an emulated computer, which is some thirty times slower than a PC and so about as fast as a
 Pi Zero. usage: usb.py FOLDER-WITH-THE-PACKAGE
@@ -26,7 +26,7 @@ LOG = "hotlined log -n 0 --json"
 
 
 class Wire:
-    """Carries octets between the simulator's port and one socket of the machine at a time: a modem is at one place."""
+    """Connects the simulator's port with one socket of the machine at a time: a modem is in one place."""
 
     def __init__(self, port: str, path: Path) -> None:
         self._port = port
@@ -34,7 +34,7 @@ class Wire:
         threading.Thread(target=self._carry, daemon=True).start()
 
     def lead_to(self, path: Path) -> None:
-        """Put the modem at another place."""
+        """Connect the modem with another place."""
         self._path = path
 
     def _carry(self) -> None:
@@ -76,7 +76,7 @@ def install(pi: Machine) -> None:
 
 
 def power_cut_after_installation(pi: Machine) -> None:
-    """Cut the power while what was installed is fresh, and boot without a stick."""
+    """Cut the power right after the installation, and boot without a stick."""
     pi.cut_power()
     figure("boot, of the machine", pi.boot())
     check("a power cut takes nothing of the installation away", pi.until("hotlined status | grep -q 'modem.*absent'"))
@@ -113,7 +113,7 @@ def plugging(pi: Machine, sim: client.Client) -> None:
 
 
 def power_cut(pi: Machine, sim: client.Client) -> None:
-    """Cut the power in mid-answer, and set the clock years off for the next boot."""
+    """Cut the power during an answer, and set the clock years off for the next boot."""
     sim.do("fault", kind="no_result", command="+CMGS", count=1)
     sim.do("deliver", from_="+32470000003", text="trois")
     sim.do("wait", for_="submitted", count=3, timeout=120)
@@ -150,7 +150,7 @@ def power_cut(pi: Machine, sim: client.Client) -> None:
 
 
 def uart(pi: Machine, sim: client.Client) -> None:
-    """Put the modem on the UART: kept out until it is let in by its name, then served."""
+    """Connect the modem to the UART: refused until allowed by name, then served."""
     configured = "sed -i 's|^modem:|modem:\\n  port: /dev/ttyS1|' /etc/hotlined/main.yaml"
     pi.sh(f"{configured}; systemctl restart hotlined@main")
     kept_out = pi.until("hotlined status | grep -q 'hotlined-setup uart /dev/ttyS1'")
@@ -161,7 +161,7 @@ def uart(pi: Machine, sim: client.Client) -> None:
     )
     code, said = pi.sh("hotlined-setup uart /dev/ttyS1")
     check("hotlined-setup lets it in", code == 0 or print(said))
-    # another modem and another SIM than the line's are asked about
+    # a modem and a SIM other than the line's need a confirmation
     pi.until("hotlined status", 60) or pi.sh("hotlined sim adopt")
     check("it is served", pi.until("hotlined status | grep -q 'modem.*ready'") or print(pi.sh("hotlined status")[1]))
     sim.do("deliver", from_="+32470000009", text="uart")
@@ -175,7 +175,7 @@ def uart(pi: Machine, sim: client.Client) -> None:
 
 
 def modem_manager(pi: Machine) -> None:
-    """Plug in sticks of many ports, beside a ModemManager that would like to have them."""
+    """Plug in sticks with many ports beside ModemManager, which would take them."""
     check("ModemManager runs", pi.sh("systemctl is-active ModemManager")[0] == 0)
     pi.sh("systemctl stop hotlined@main")
     stick = "systemd-run -q --collect --unit=stick python3 /srv/project/tests/lab/stick.py"
@@ -187,7 +187,7 @@ def modem_manager(pi: Machine) -> None:
         "udev has nothing to say against the rule",
         pi.sh("udevadm verify /usr/lib/udev/rules.d/70-hotlined.rules")[0] == 0,
     )
-    # the kernel does not know this one: as docs/sticks.md says
+    # the kernel does not know this one: handled as docs/sticks.md says
     pi.sh("modprobe option; echo 3566 2001 ff >/sys/bus/usb-serial/drivers/option1/new_id")
     for make, interface in (("e173", "02"), ("e3372", "00"), ("e3372-325", "04"), ("sim7600", "02")):
         pi.sh(f"systemctl stop stick; rm -f /run/with; {stick} {make} --log /run/with")
@@ -197,7 +197,7 @@ def modem_manager(pi: Machine) -> None:
         check(f"{make}: and is not ModemManager's", "ID_MM_DEVICE_IGNORE=1" in found)
         power = pi.sh("cat $(dirname $(grep -lE '12d1|1e0e|3566' /sys/bus/usb/devices/*/idVendor))/power/control")[1]
         check(f"{make}: it may not sleep", power == "on")
-    time.sleep(25)  # longer than it took without the rule
+    time.sleep(25)  # longer than ModemManager took without the rule
     check("with the rule ModemManager says not a byte", pi.sh("test -s /run/with")[0])
     simulator = "python3 -m hotlined.simulator --link /run/modem"
     where = "/usr/share/hotlined:/srv/project/.packed/reader"
@@ -211,13 +211,13 @@ def modem_manager(pi: Machine) -> None:
     pi.sh("udevadm control --reload; udevadm trigger --action=change --subsystem-match=tty; udevadm settle")
     check("and which gives the port its name", pi.sh("test -c /dev/hotlined-main")[0] == 0)
     pi.sh("systemctl start hotlined@main")
-    # a stick and a SIM that the line was not served with before are asked about
+    # a new stick with a new SIM needs a confirmation
     pi.until("hotlined status", 60) or pi.sh("hotlined sim adopt")
     check("the daemon finds it among its ports", pi.until("hotlined status"))
 
 
 def main() -> int:
-    """Play all acts; the number of what did not hold is the exit code."""
+    """Run all acts; the exit code is the number of failures."""
     work = Path(tempfile.mkdtemp(prefix="machine.", dir=CACHE))
     pi = None
     try:

@@ -1,7 +1,7 @@
 """A machine with the package's two commands, for tests as root: this one, with all changes in a folder of the test.
 
-The users are made by systemd itself. The program behind the commands only says who it is, and systemctl only writes
-down what it is asked for; `scripts/lab service` has the real ones.
+Its users are made by systemd. The program behind the commands only prints how it was started, and systemctl only
+records its calls; `scripts/lab service` has the real ones.
 """
 
 import json
@@ -14,7 +14,7 @@ from needs import forbidden, require_root
 
 ROOT = Path(__file__).parents[2]
 CHANGED = ("etc", "usr", "var", "srv", "dev")
-"""The folders that are laid over; /dev is the last, because the test's folder may be in it."""
+"""The folders with an overlay; /dev is last, for the test's folder may be in it."""
 RECIPIENT = f"age1{'q' * 58}"
 BEGIN = r"""set -e
 for name in {changed}; do
@@ -70,7 +70,7 @@ SYSTEMCTL = '#!/bin/sh\necho "$@" >>/var/log/systemctl\n'
 
 
 class Installed:
-    """A machine; `path` is where the test finds what was changed."""
+    """A machine; `path` gives the changed copy of a file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -85,12 +85,12 @@ class Installed:
         self.put("usr/bin/systemctl", SYSTEMCTL, 0o755)
 
     def path(self, name: str) -> Path:
-        """Return where something of the machine is, if the test or a command has changed it."""
+        """Return the place of a file of the machine that the test or a command has changed."""
         top, _, rest = name.partition("/")
         return self.folder / top / "upper" / rest
 
     def put(self, name: str, text: str, mode: int = 0o644) -> Path:
-        """Put a file there."""
+        """Write a file there."""
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -98,7 +98,7 @@ class Installed:
         return path
 
     def files(self) -> dict[str, tuple[int, bytes]]:
-        """Return what was changed: each file and folder with its mode, and what is in it."""
+        """Return the changed files and folders, each with its mode and content."""
         found = {}
         for name in CHANGED:
             for path in sorted(self.path(name).rglob("*")):
@@ -109,7 +109,7 @@ class Installed:
     def run(
         self, *words: str, typed: str = "", booted: bool = True, user: str | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command there, as root or as a user."""
+        """Run a command there, as root or as another user."""
         run = "/run/systemd/system" if booted else "/run"
         begin = BEGIN.format(changed=" ".join(CHANGED), folder=self.folder, run=run)
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
@@ -123,14 +123,14 @@ class Installed:
         )
 
     def said(self, *words: str, **options: Any) -> dict[str, Any]:
-        """Run a command there whose program says who it is."""
+        """Run a command whose program prints how it was started; return that."""
         done = self.run(*words, **options)
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def asked(self) -> list[str]:
-        """Return what systemctl was asked for since the last time."""
+        """Return systemctl's calls since the last time."""
         log = self.path("var/log/systemctl")
         lines = log.read_text().splitlines() if log.exists() else []
         log.unlink(missing_ok=True)
@@ -138,7 +138,7 @@ class Installed:
 
 
 def make(folder: Path) -> Installed:
-    """Return a machine; skips where nobody may mount, or nobody is root."""
+    """Return a machine; skip the test without root or the right to mount."""
     require_root("systemd-sysusers")
     machine = Installed(folder)
     if machine.run("true").returncode:

@@ -1,6 +1,6 @@
-"""The Debian package for tests: built once for a commit, by whichever worker of whichever run comes first.
+"""The Debian package for tests, built once for a commit by the first worker of any run.
 
-It is compressed hardly, and kept below build/.
+It is hardly compressed, and kept below build/.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ PLACE = ROOT / "build/tested"
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Let nobody else build or look meanwhile."""
+    """Hold the lock of the build."""
     PLACE.mkdir(parents=True, exist_ok=True)
     with (PLACE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -24,7 +24,7 @@ def _alone() -> Iterator[None]:
 
 
 def build() -> Path:
-    """Return the package of the commit that is checked out."""
+    """Return the package of the checked-out commit."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True, check=True).stdout
     with _alone():
         folder = PLACE / commit.strip()

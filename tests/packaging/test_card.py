@@ -1,4 +1,4 @@
-"""The card: its zips, and what a Pi does with one at each boot, cut off at every step. No cloud-init is met."""
+"""The zips for a card, and a Pi's boots with them, with the power cut at every step; cloud-init is not tested."""
 
 import hashlib
 import re
@@ -39,7 +39,7 @@ BODIES = {
     "chgrp": ":",
     "sync": ":",
     "setpriv": 'while case $1 in --*) ;; *) false ;; esac; do shift; done; exec "$@"',
-    # a unit starts where nothing holds it back, and with a configuration that can be used
+    # a unit starts unless its condition prevents it or its configuration is broken
     "systemctl": """case $1 in
   is-enabled) [ -e '{here}/enabled' ]; exit ;;
   start | restart | reload) ;;
@@ -51,7 +51,7 @@ done
 ! /bin/grep -q broken '{here}/etc/main.yaml' || exit 1
 /bin/cp '{here}/etc/main.yaml' '{here}/started.yaml'
 /bin/cp '{here}/etc/main.txt' '{here}/started.txt'""",
-    # it runs as the line's user, who is not the owner
+    # it runs as the line's user, who does not own the files
     "hotlined": """for file in "$2" "${{2%.yaml}}.txt"; do
   case $(/bin/ls -l "$file") in ????r*) ;; *) echo "$file is denied"; exit 78 ;; esac
   ! /bin/grep -q broken "$file" || {{ printf 'Error: one problem\\n  %s:1: no\\nHint: hotlined\\n' "$file"; exit 78; }}
@@ -66,7 +66,7 @@ for half in txt yaml; do
 done
 printf 'The configuration of the backup\\npin: 2580\\n3 contacts stay beside it.\\n'""",
     "dpkg-query": 'read -r state <\'{here}/state\'; [ "$state" != none ] && echo "$state"',
-    # each of its halves is long, and may be cut off; what is unpacked it takes for installed, where it should skip such
+    # both halves take long and can be cut off; the second pretends to install any unpacked package, even a broken one
     "dpkg": """configure() {{
   /bin/mkdir -p '{here}/etc'
   : >'{here}/enabled'
@@ -101,7 +101,7 @@ esac""",
 
 
 class Pi:
-    """A boot partition, a system without hotlined, and every command that a boot calls."""
+    """A boot partition, a system without hotlined, and substitutes of every command that a boot calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.boot = folder, folder / "boot"
@@ -123,7 +123,7 @@ class Pi:
         self.written.write_bytes(ANSWER.encode())
 
     def unpack(self, version: str) -> None:
-        """Unpack a zip with a version onto the card: its empty answer and its configuration go over what is there."""
+        """Unpack a version's zip onto the card: its empty answer and its configuration replace those there."""
         beside = self.boot / "hotlined"
         contents = {"hotlined.deb": f"{version}\n", "main.yaml": TEMPLATE, "python3-yaml.deb": "yaml\n"}
         for name, text in contents.items():
@@ -135,7 +135,7 @@ class Pi:
         self.written.write_text("")
 
     def start(self, cut: int = 0) -> int:
-        """Run what a boot runs until the power is cut before a command, 0: never; return its exit code."""
+        """Run a boot until the power is cut before this command (0: never); return its exit code."""
         (self.folder / "count").write_text("0\n")
         (self.folder / "cut").write_text(f"{cut}\n")
         (self.folder / "log").write_text("")
@@ -162,33 +162,33 @@ class Pi:
 
     @property
     def count(self) -> int:
-        """How many steps the last run had."""
+        """Return the number of steps of the last run."""
         return int((self.folder / "count").read_text())
 
     @property
     def steps(self) -> list[str]:
-        """The commands of the last run."""
+        """Return the commands of the last run."""
         return (self.folder / "log").read_text().splitlines()
 
     @property
     def said(self) -> str:
-        """What a person reads on the card."""
+        """Return the text for people on the card."""
         path = self.boot / "hotlined.txt"
         return path.read_text() if path.exists() else ""
 
     @property
     def served(self) -> tuple[str, str] | None:
-        """The configuration and the answer that the line was last started with; None: it never was."""
+        """Return configuration and answer at the line's last start; None if it never started."""
         paths = [self.folder / f"started.{end}" for end in ("yaml", "txt")]
         return (paths[0].read_text(), paths[1].read_bytes().decode()) if paths[0].exists() else None
 
     @property
     def version(self) -> str:
-        """What is installed whole, of which version."""
+        """Return the version that is completely installed."""
         return (self.folder / "state").read_text().strip()
 
     def secrets(self, word: str = "2580") -> list[str]:
-        """Return the names of what holds a secret on the boot partition."""
+        """Return the files with secrets on the boot partition."""
         return [path.name for path in self.boot.rglob("*") if path.is_file() and word in path.read_text()]
 
 
@@ -206,8 +206,8 @@ The line runs. Text its number.
 """
 
 
-def test_the_first_boot_installs_and_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
-    """Package, configuration and answer are in their place before the PIN goes from the boot partition."""
+def test_the_first_boot_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
+    """Package, configuration and answer are in place before the PIN is removed from the boot partition."""
     assert pi.start() == 0
     assert pi.version == "installed 1"
     assert pi.served == (CONFIG, ANSWER)
@@ -226,7 +226,7 @@ def test_the_first_boot_installs_and_leaves_no_secret_on_the_boot_partition(pi: 
 
 
 def test_a_second_boot_changes_nothing(pi: Pi) -> None:
-    """What was changed on the Pi since stays, nothing is installed, and nothing is written to the card."""
+    """A second boot keeps the changes made on the Pi, installs nothing, and writes nothing to the card."""
     pi.start()
     pi.config.write_text(CONFIG + "# mine\n")
     pi.answer.write_text("Mine.\n")
@@ -242,7 +242,7 @@ def test_a_second_boot_changes_nothing(pi: Pi) -> None:
 
 @pytest.mark.timeout(1200)  # it boots some sixty times
 def test_a_power_cut_at_any_step_loses_nothing(tmp_path: Path) -> None:
-    """Cut off before any of its commands, or in the middle of dpkg, the next boot finishes it; nothing is lost."""
+    """After a power cut before any command, or within dpkg, the next boot completes the installation."""
     whole = Pi(tmp_path / "whole")
     whole.start()
 
@@ -259,8 +259,8 @@ def test_a_power_cut_at_any_step_loses_nothing(tmp_path: Path) -> None:
         assert pi.said == THROUGH, cut
 
 
-def test_a_line_without_an_answer_runs_and_the_card_says_what_is_missing(pi: Pi) -> None:
-    """Nothing that the zip brought is taken for something that somebody wrote."""
+def test_a_line_without_an_answer_runs_and_the_card_says_so(pi: Pi) -> None:
+    """The empty files of the zip do not count as a person's."""
     pi.unpack("1")
 
     assert pi.start() == 0
@@ -274,8 +274,8 @@ def test_a_line_without_an_answer_runs_and_the_card_says_what_is_missing(pi: Pi)
 # ---- the answer, at every boot
 
 
-def test_an_answer_that_was_changed_on_the_card_is_taken_at_the_next_boot(pi: Pi) -> None:
-    """Whole, and whatever was done on the Pi meanwhile: what counts is what was taken last."""
+def test_a_changed_answer_on_the_card_is_taken_at_the_next_boot(pi: Pi) -> None:
+    """The answer last changed on the card replaces the one on the Pi, whatever was edited there."""
     pi.start()
     pi.answer.write_text("Mine.\n")
     pi.written.write_text("Oui.\n")
@@ -288,8 +288,8 @@ def test_an_answer_that_was_changed_on_the_card_is_taken_at_the_next_boot(pi: Pi
     assert pi.served == (CONFIG, ANSWER)
 
 
-def test_a_power_cut_at_any_step_leaves_one_of_both_answers(tmp_path: Path) -> None:
-    """Cut off while another answer is taken, the line has the one or the other, and the next boot the new one."""
+def test_a_power_cut_at_any_step_leaves_one_answer_whole(tmp_path: Path) -> None:
+    """A power cut during a change leaves the old or the new answer, and the next boot has the new one."""
     whole = Pi(tmp_path / "whole")
     whole.start()
     whole.written.write_text("Oui.\n")
@@ -307,8 +307,8 @@ def test_a_power_cut_at_any_step_leaves_one_of_both_answers(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("blank", [b"", b" \r\n\t\n", b"\xef\xbb\xbf\r\n"])
-def test_an_empty_answer_on_the_card_says_nothing(pi: Pi, blank: bytes) -> None:
-    """Each zip brings one, and it does not silence a line; neither does one that was removed."""
+def test_an_empty_answer_on_the_card_is_ignored(pi: Pi, blank: bytes) -> None:
+    """The empty answer that each zip brings does not silence a line, nor does a removed one."""
     pi.start()
     pi.written.write_bytes(blank)
     assert pi.start() == 0
@@ -319,8 +319,8 @@ def test_an_empty_answer_on_the_card_says_nothing(pi: Pi, blank: bytes) -> None:
     assert pi.served == (CONFIG, ANSWER)
 
 
-def test_an_answer_that_cannot_be_used_is_not_taken(pi: Pi) -> None:
-    """The former one stays in force, and the card says what is wrong with the file by its name there."""
+def test_an_unusable_answer_is_not_taken(pi: Pi) -> None:
+    """The old answer stays in force, and the card names the mistake and the file."""
     pi.start()
     pi.written.write_text("broken\n")
 
@@ -334,8 +334,8 @@ def test_an_answer_that_cannot_be_used_is_not_taken(pi: Pi) -> None:
 # ---- the configuration, once
 
 
-def test_a_configuration_that_cannot_be_used_stays_to_be_put_right(pi: Pi) -> None:
-    """It stays on the boot partition with the reason beside it; put right, the next boot takes it."""
+def test_an_unusable_configuration_stays_to_be_corrected(pi: Pi) -> None:
+    """It stays on the boot partition with the reason beside it; the next boot takes the corrected file."""
     pi.wanted.write_text("broken")
     assert pi.start() == 0
     assert "hotlined.yaml was not taken. Error: one problem\n  hotlined.yaml:1: no\nanswer.txt was taken.\n" in pi.said
@@ -348,8 +348,8 @@ def test_a_configuration_that_cannot_be_used_stays_to_be_put_right(pi: Pi) -> No
     assert not pi.wanted.exists()
 
 
-def test_another_configuration_does_not_replace_the_one_in_force(pi: Pi) -> None:
-    """A hotlined.yaml that comes later is neither taken nor removed, and that is said."""
+def test_a_later_configuration_does_not_replace_the_one_in_force(pi: Pi) -> None:
+    """A later hotlined.yaml is neither taken nor removed, and the card says so."""
     pi.start()
     pi.wanted.write_text("answer: {text: Oui}\n")
 
@@ -360,7 +360,7 @@ def test_another_configuration_does_not_replace_the_one_in_force(pi: Pi) -> None
 
 
 def test_an_empty_configuration_is_removed_like_any_other(pi: Pi) -> None:
-    """There is nothing to overwrite in it."""
+    """An empty configuration is removed without being overwritten."""
     pi.wanted.write_text("")
 
     assert pi.start() == 0
@@ -370,8 +370,8 @@ def test_an_empty_configuration_is_removed_like_any_other(pi: Pi) -> None:
 # ---- the package
 
 
-def test_a_newer_card_upgrades_the_line_and_keeps_what_it_has(pi: Pi) -> None:
-    """A newer zip that is unpacked over the former one brings its package; its empty files change nothing."""
+def test_a_newer_zip_upgrades_the_line_and_keeps_its_files(pi: Pi) -> None:
+    """A newer zip on the old card installs its package; its empty files change nothing."""
     pi.start()
     pi.unpack("2")
 
@@ -384,8 +384,8 @@ def test_a_newer_card_upgrades_the_line_and_keeps_what_it_has(pi: Pi) -> None:
     assert not [step for step in pi.steps if "--install" in step]
 
 
-def test_a_power_cut_at_any_step_of_an_upgrade_is_made_good(tmp_path: Path) -> None:
-    """Cut off anywhere, the next boot ends with the newer package and the same line."""
+def test_a_power_cut_during_an_upgrade_is_repaired(tmp_path: Path) -> None:
+    """After a power cut at any step, the next boot has the newer package and the same line."""
     whole = Pi(tmp_path / "whole")
     whole.start()
     whole.unpack("2")
@@ -401,7 +401,7 @@ def test_a_power_cut_at_any_step_of_an_upgrade_is_made_good(tmp_path: Path) -> N
 
 
 def another_system(pi: Pi) -> None:
-    """Put another system on the card."""
+    """Replace the Pi's system."""
     (pi.folder / "release").write_text("ID=raspbian\nVERSION_CODENAME=trixie\n")
 
 
@@ -411,7 +411,7 @@ def damaged(pi: Pi) -> None:
 
 
 def refused(pi: Pi) -> None:
-    """Have a package that dpkg refuses."""
+    """Make dpkg refuse a package."""
     pi.unpack("bad")
 
 
@@ -419,8 +419,8 @@ def refused(pi: Pi) -> None:
     ("spoil", "words"),
     [(another_system, "it is for debian trixie arm64"), (damaged, "is damaged"), (refused, "dpkg failed")],
 )
-def test_what_cannot_be_installed_is_said_on_the_card(pi: Pi, spoil: Callable[[Pi], None], words: str) -> None:
-    """Whoever puts the card into a computer reads why; nothing is started."""
+def test_a_failed_installation_is_shown_on_the_card(pi: Pi, spoil: Callable[[Pi], None], words: str) -> None:
+    """The card has the reason, and the line is not started."""
     spoil(pi)
 
     assert pi.start() == 1
@@ -428,8 +428,8 @@ def test_what_cannot_be_installed_is_said_on_the_card(pi: Pi, spoil: Callable[[P
     assert (pi.version, pi.served) == ("none", None)
 
 
-def test_an_upgrade_that_fails_leaves_the_line_that_is_there(pi: Pi) -> None:
-    """What lies on the card for it is taken all the same."""
+def test_a_failed_upgrade_leaves_the_old_line(pi: Pi) -> None:
+    """The older package goes on, and takes the new answer from the card."""
     pi.start()
     pi.unpack("2")
     damaged(pi)
@@ -441,12 +441,12 @@ def test_an_upgrade_that_fails_leaves_the_line_that_is_there(pi: Pi) -> None:
     assert pi.served == (CONFIG, "Oui.\n")
 
 
-# ---- what is not clear
+# ---- odd conditions
 
 
 @pytest.mark.parametrize("name", ["answer.txt", "hotlined.yaml", "hotlined.key"])
-def test_a_name_that_windows_made_longer_is_said(pi: Pi, name: str) -> None:
-    """A person who does not see the last .txt reads what it is called."""
+def test_a_name_that_windows_made_longer_is_reported(pi: Pi, name: str) -> None:
+    """Windows hides a second .txt: the card names the file and its right name."""
     (pi.boot / f"{name}.txt").write_text("2580")
     pi.start()
 
@@ -454,7 +454,7 @@ def test_a_name_that_windows_made_longer_is_said(pi: Pi, name: str) -> None:
 
 
 def test_a_line_that_is_switched_off_stays_off(pi: Pi) -> None:
-    """A boot does not start what a person has disabled."""
+    """A boot does not start a line that a person has disabled."""
     pi.start()
     (pi.folder / "enabled").unlink()
     (pi.folder / "started.yaml").unlink()
@@ -464,8 +464,8 @@ def test_a_line_that_is_switched_off_stays_off(pi: Pi) -> None:
     assert pi.served is None
 
 
-def test_a_line_that_does_not_start_is_said(pi: Pi) -> None:
-    """The reason stands on the Pi."""
+def test_a_line_that_does_not_start_is_reported(pi: Pi) -> None:
+    """The card names the command on the Pi that shows the reason."""
     pi.start()
     pi.config.write_text("broken")
 
@@ -474,7 +474,7 @@ def test_a_line_that_does_not_start_is_said(pi: Pi) -> None:
 
 
 def test_a_pi_without_the_first_line_gets_none(pi: Pi) -> None:
-    """Where a person made only other lines, the card is for none of them."""
+    """On a Pi with other lines only, the card changes none of them."""
     pi.start()
     pi.config.rename(pi.config.with_name("nl.yaml"))
 
@@ -490,7 +490,7 @@ BACKUP = "from the backup\n"
 
 
 def with_backup(pi: Pi) -> Pi:
-    """Lay sealed backups and the key that opens them onto a card on which nobody wrote anything else."""
+    """Put sealed backups and their key onto a card with no other files of a person."""
     pi.unpack("1")
     for number, text in ((1, "older"), (12, BACKUP)):
         (pi.boot / f"fr-{number:06}-20261126T220000Z.age").write_text(text)
@@ -499,8 +499,8 @@ def with_backup(pi: Pi) -> Pi:
     return pi
 
 
-def test_the_first_boot_puts_a_backup_back_and_takes_its_key_away(pi: Pi) -> None:
-    """The newest backup is back before the line starts, the key is overwritten and gone, and backups go on."""
+def test_the_first_boot_restores_a_backup_and_removes_its_key(pi: Pi) -> None:
+    """The newest backup is restored before the line starts, its key is overwritten and removed, and backups go on."""
     with_backup(pi)
     assert pi.start() == 0
     assert (pi.version, pi.served) == ("installed 1", (BACKUP, BACKUP))
@@ -515,7 +515,7 @@ def test_the_first_boot_puts_a_backup_back_and_takes_its_key_away(pi: Pi) -> Non
 
 
 def test_a_power_cut_at_any_step_starts_no_empty_line(tmp_path: Path) -> None:
-    """Cut off before any command, also in the restore, no boot serves an empty database; the next one finishes it."""
+    """After a power cut at any step, even of the restore, no boot starts an empty database; the next restores it."""
     whole = with_backup(Pi(tmp_path / "whole"))
     whole.start()
 
@@ -532,8 +532,8 @@ def test_a_power_cut_at_any_step_starts_no_empty_line(tmp_path: Path) -> None:
         assert "Restored from fr-000012" in pi.said, cut
 
 
-def test_a_key_that_is_mistyped_starts_nothing(pi: Pi) -> None:
-    """It stays to be put right, with the reason; once it is gone the line goes on without the backup."""
+def test_a_mistyped_key_starts_nothing(pi: Pi) -> None:
+    """The key stays to be corrected, with the reason; without it the line starts without the backup."""
     with_backup(pi)
     (pi.boot / "hotlined.key").write_text("AGE-SECRET-KYE")
     assert pi.start() == 1
@@ -548,7 +548,7 @@ def test_a_key_that_is_mistyped_starts_nothing(pi: Pi) -> None:
 
 
 def test_a_key_without_a_backup_starts_nothing(pi: Pi) -> None:
-    """Somebody who laid a key there awaits a backup."""
+    """A key without a backup stops the start: the person expects a backup."""
     with_backup(pi)
     for path in pi.boot.glob("fr*.age"):
         path.unlink()
@@ -560,7 +560,7 @@ def test_a_key_without_a_backup_starts_nothing(pi: Pi) -> None:
 
 
 def test_a_key_whose_name_windows_made_longer_starts_nothing(pi: Pi) -> None:
-    """The line waits until it has its name."""
+    """A key with a second .txt stops the start until it has its right name."""
     with_backup(pi)
     (pi.boot / "hotlined.key").rename(pi.boot / "hotlined.key.txt")
 
@@ -574,7 +574,7 @@ def test_a_key_whose_name_windows_made_longer_starts_nothing(pi: Pi) -> None:
 
 
 def test_a_key_that_comes_later_holds_the_line_back_too(pi: Pi) -> None:
-    """The next boot does not serve the line that was there before its backup is back."""
+    """The next boot does not start even an existing line before its backup is restored."""
     pi.start()
     before = pi.served
     (pi.folder / "started.yaml").unlink()
@@ -593,7 +593,7 @@ def test_a_key_that_comes_later_holds_the_line_back_too(pi: Pi) -> None:
 needs_dpkg = needs("dpkg-deb")
 CARDS = "64 debian trixie arm64 http://archive.example/debian debian-archive-keyring"
 CONTROL = "Version: 7\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x"
-# an archive with two packages of every image, and two that our package needs beyond them
+# an archive with two packages of every image, and two that only our package needs
 APT = """#!/bin/sh
 case $* in
   *--print-uris*)
@@ -617,7 +617,7 @@ Card = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def card(tmp_path: Path) -> Card:
-    """Give scripts/card with a package and an archive; what it makes goes into the folder out."""
+    """Give scripts/card with a package and an archive; its output goes into the folder out."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/apt-get").write_text(APT.format(here=tmp_path / "archive", control=CONTROL.replace("\n", "\\n")))
     (tmp_path / "bin/apt-get").chmod(0o755)
@@ -646,7 +646,7 @@ def card(tmp_path: Path) -> Card:
 
 @needs_dpkg
 def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
-    """The packages that an image needs, without versions in their names, an empty answer, the template."""
+    """The zip has the packages that an image lacks, named without versions, an empty answer, and the template."""
     done = card("--package", "hotlined_7_all.deb", "out")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}/out/hotlined-card-64-trixie.zip\n"), done.stderr
     with zipfile.ZipFile(tmp_path / "out/hotlined-card-64-trixie.zip") as zipped:
@@ -676,8 +676,8 @@ def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
 
 
 @needs_dpkg
-def test_what_the_package_writes_is_what_the_card_compares_with(card: Card, tmp_path: Path) -> None:
-    """The configuration in the zip is the one that hotlined-setup makes, octet by octet."""
+def test_the_card_knows_the_configuration_of_the_package(card: Card, tmp_path: Path) -> None:
+    """The zip has exactly the configuration that hotlined-setup makes."""
     card("--package", "hotlined_7_all.deb", "out")
     with zipfile.ZipFile(tmp_path / "out/hotlined-card-64-trixie.zip") as zipped:
         template = zipped.read("hotlined/main.yaml").decode()
@@ -689,7 +689,7 @@ def test_what_the_package_writes_is_what_the_card_compares_with(card: Card, tmp_
 
 @needs_dpkg
 def test_a_missing_key_is_named_and_the_other_zip_is_made(card: Card, tmp_path: Path) -> None:
-    """Debian has no key of Raspbian's archive: whoever makes the zips reads where it is."""
+    """Debian lacks the key of Raspbian's archive: the error names its place, and the other zip is made."""
     missing = "32 raspbian trixie armhf http://archive.example/raspbian no-such-keyring"
     done = card("--package", "hotlined_7_all.deb", "out", cards=f"{missing}\n{CARDS}")
 
@@ -700,26 +700,26 @@ def test_a_missing_key_is_named_and_the_other_zip_is_made(card: Card, tmp_path: 
 
 
 @needs_dpkg
-def test_a_package_that_is_none_is_refused(card: Card, tmp_path: Path) -> None:
-    """No zip is made then."""
+def test_an_invalid_package_is_refused(card: Card, tmp_path: Path) -> None:
+    """No zip is made of a file that is not a package."""
     for name in ("nothing.deb", "bin/apt-get"):
         assert card("--package", name, "out").returncode == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_cloud_init_starts_it_at_each_boot_under_a_name_that_upgrades_do_not_stop() -> None:
-    """A vendor's boothook runs beside any user-data, at each boot; an upgrade stops hotlined* first."""
+def test_the_boothook_of_the_card_runs_at_each_boot() -> None:
+    """A vendor's boothook runs beside any user-data at each boot; upgrades, which stop hotlined*, do not stop it."""
     first, second, *lines = (ROOT / "card/vendor-data").read_text().splitlines()
 
     assert (first, second) == ("#cloud-boothook", "#!/bin/sh")
     (unit,) = re.findall(r"--unit=(\S+)", "\n".join(lines))
     assert not unit.startswith("hotlined")
     done = subprocess.run(["/bin/sh", ROOT / "card/vendor-data"], check=False)
-    assert done.returncode == 0  # where the folder was removed
+    assert done.returncode == 0  # in a removed folder, too
 
 
-def test_what_the_documents_type_are_the_names_on_the_card() -> None:
-    """The first way in of both READMEs and of the installation names the zips and the files that are in them."""
+def test_the_documents_name_the_files_on_the_card() -> None:
+    """Both READMEs and the installation's first way name the zips and their files correctly."""
     for name in ("README.md", "README.fr.md", "docs/installation.md"):
         page = (ROOT / name).read_text("utf-8")
         for word in ("hotlined-card-64-trixie.zip", "`answer.txt`", "`hotlined.yaml`", "`hotlined.txt`", "trixie"):

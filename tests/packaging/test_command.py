@@ -1,4 +1,4 @@
-"""The installed command `hotlined`: what root starts becomes the user of a line before Python starts."""
+"""The installed command `hotlined`: root becomes a line's user before Python starts."""
 
 import subprocess
 from pathlib import Path
@@ -25,7 +25,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def user_of(machine: Installed, name: str) -> list[int]:
-    """Return the ids of a user of the machine and its groups."""
+    """Return the IDs of a user of the machine and of its groups."""
     ids = machine.run("sh", "-c", f"id -u {name}; id -g {name}; id -G {name}").stdout.split()
     return [int(each) for each in ids]
 
@@ -38,14 +38,14 @@ def user_of(machine: Installed, name: str) -> list[int]:
         (["--line", "nl", "status"], "nl"),
         (["--line=nl"], "nl"),
         (["--version", "--line", "nl"], "nl"),
-        (["--line", "main", "--line", "nl", "log"], "nl"),  # as Python reads it
+        (["--line", "main", "--line", "nl", "log"], "nl"),  # the last one counts, as in Python
         (["log", "--line", "nl"], "main"),
         (["show", "--config", "x"], "main"),
         (["send", "+32470123456", "$(id) `id` 'x' \"y\"\n; z"], "main"),
     ],
 )
 def test_root_becomes_the_user_of_the_line(machine: Installed, words: list[str], line: str) -> None:
-    """Only options before the first word are looked at; all words reach the program as they were typed."""
+    """Only options before the first word choose the line; the program gets all words as they were typed."""
     found = machine.said("hotlined", *words)
     uid, gid, *groups = user_of(machine, f"hotlined-{line}")
 
@@ -57,13 +57,13 @@ def test_root_becomes_the_user_of_the_line(machine: Installed, words: list[str],
     assert found["flags"] == [1]  # python3 -I
 
 
-def test_no_program_of_the_line_reaches_into_what_root_started(machine: Installed) -> None:
-    """What somebody has taken over in its sandbox would have a network and the person's terminal that way."""
+def test_no_program_of_the_line_can_reach_roots_command(machine: Installed) -> None:
+    """A compromised program of the line cannot use the network or terminal of a command started by root."""
     assert not machine.said("hotlined")["is_reached"]
 
 
-def test_what_is_kept_of_the_environment(machine: Installed) -> None:
-    """Who typed it and how the answer looks is kept, whatever it is; what would lead Python or the program is not."""
+def test_only_harmless_environment_is_kept(machine: Installed) -> None:
+    """Variables about the caller and the output are kept; those that steer Python or the program are not."""
     kept = {"SUDO_UID": "1000", "PKEXEC_UID": "1001", "TZ": "Europe/Brussels", "LANG": "fr_BE.UTF-8", "NO_COLOR": ""}
     kept["TERM"] = "x $(id)\n'"
     lost = {"PYTHONPATH": "/srv", "LD_PRELOAD": "", "HOTLINED_DEBUG": "1", "HOME": "/root", "SUDO_USER": "x"}
@@ -77,22 +77,22 @@ def test_what_is_kept_of_the_environment(machine: Installed) -> None:
     "words", [["--config", "/srv/x.yaml", "status"], ["--config=x.yaml"], ["--line", "nl", "--config", "x"]]
 )
 def test_root_names_no_file(machine: Installed, words: list[str]) -> None:
-    """--config and HOTLINED_CONFIG are refused with what to type."""
+    """Root's --config and HOTLINED_CONFIG are refused with the command to type."""
     for done in (machine.run("hotlined", *words), machine.run("hotlined", HOTLINED_CONFIG="/srv/x.yaml")):
         assert (done.returncode, done.stdout) == (2, "")
         assert "sudo hotlined --line NAME" in done.stderr
 
 
 @pytest.mark.parametrize("name", [*NAMES, *NO_NAMES])
-def test_there_is_one_rule_for_names(machine: Installed, name: str) -> None:
-    """What may be a line's name for the program is one for its command and for hotlined-setup, and nothing else."""
+def test_one_rule_holds_for_names_of_lines(machine: Installed, name: str) -> None:
+    """The program, its command and hotlined-setup accept the same names."""
     ours = True
     try:
         find(None, name, {})
     except UsageError:
         ours = False
     except ConfigError:
-        pass  # a name, of no line
+        pass  # a valid name without a line
     command = machine.run("hotlined", f"--line={name}")
     setup = machine.run("hotlined-setup", "--dry-run", "web", "--", name)
 
@@ -101,8 +101,8 @@ def test_there_is_one_rule_for_names(machine: Installed, name: str) -> None:
     assert command.returncode == (0 if name in ("main", "nl") else 2)
 
 
-def test_a_line_that_is_not_there_is_named(machine: Installed) -> None:
-    """No user is made up, and no other line's is taken."""
+def test_an_unknown_line_is_named(machine: Installed) -> None:
+    """Root never becomes an unknown user, or that of another line."""
     done = machine.run("hotlined", "--line", "de", "status")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -110,7 +110,7 @@ def test_a_line_that_is_not_there_is_named(machine: Installed) -> None:
 
 
 def test_without_a_line_it_is_nobody(tmp_path: Path) -> None:
-    """Help is shown where nothing is installed; the only line is meant where there is no first one."""
+    """Without a line root becomes nobody and can read the help; a single line is used even if it is not called main."""
     machine = installed.make(tmp_path)
     assert machine.said("hotlined", "--help")["ids"][0] == user_of(machine, "nobody")[0]
     machine.run("hotlined-setup", "add", "nl")
@@ -123,8 +123,8 @@ def test_without_a_line_it_is_nobody(tmp_path: Path) -> None:
     assert machine.said("hotlined")["ids"][0] == user_of(machine, "nobody")[0]
 
 
-def test_everybody_else_stays_who_he_is(machine: Installed) -> None:
-    """An ordinary user's command is Python's at once, with all that was said and set."""
+def test_other_users_stay_themselves(machine: Installed) -> None:
+    """An ordinary user's command starts Python with unchanged words and environment."""
     words = ["--config", "x", "status"]
     found = machine.said("hotlined", *words, user="daemon", HOTLINED_CONFIG="y", TERM="z")
 
@@ -134,8 +134,8 @@ def test_everybody_else_stays_who_he_is(machine: Installed) -> None:
     assert "HOTLINED_FOR_ROOT" not in found["environment"]
 
 
-def test_it_is_a_plain_shell_script() -> None:
-    """Dash runs it, and it names no folder that a line's user writes."""
+def test_the_command_is_a_plain_shell_script() -> None:
+    """Dash accepts it, and it names no folder that a line's user can write."""
     script = ROOT / "debian/hotlined"
     assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
     assert "/var/" not in script.read_text()

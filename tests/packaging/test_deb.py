@@ -1,4 +1,4 @@
-"""The Debian package: what is in it, and what must not be. `scripts/lab service` installs it."""
+"""The Debian package: its contents, and what it must not contain. `scripts/lab service` installs it."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ COMPLETIONS = {
     "usr/share/fish/vendor_completions.d/hotlined.fish": "fish",
     "usr/share/zsh/vendor-completions/_hotlined": "zsh",
 }
-# where the package has a file of git's elsewhere than in the folders below
+# files whose place in the package differs from that in git, beyond the folders below
 PLACES = {
     "usr/bin/hotlined": "debian/hotlined",
     "usr/sbin/hotlined-setup": "debian/hotlined-setup",
@@ -67,7 +67,7 @@ BOOKWORM = {
     "systemd": "252.38-1",
     "usb-modeswitch": "2.6.1-3",
 }
-"""What the older Debian has of what we name; trixie has all of it, newer."""
+"""The older Debian's versions of the packages that we name; trixie has newer ones."""
 
 pytestmark = [
     needs("dpkg-deb", "git"),
@@ -78,44 +78,44 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def package() -> Path:
-    """Give the package, built once for all processes that run tests."""
+    """Give the package, built once for all processes."""
     return packaged.build()
 
 
 @pytest.fixture(scope="module")
 def tree(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with everything that the package puts on a disk."""
+    """Give a folder with all files of the package."""
     folder = tmp_path_factory.mktemp("tree")
     subprocess.run(["dpkg-deb", "--raw-extract", package, folder], check=True)
     return folder
 
 
 def field(package: Path, name: str) -> str:
-    """Return what the package says of itself."""
+    """Return a field of the package's control file."""
     words = ["dpkg-deb", "--field", package, name]
     return subprocess.run(words, text=True, capture_output=True, check=True).stdout.strip()
 
 
 def below(folder: Path) -> dict[str, Path]:
-    """Return each file and link below a folder by its path in there."""
+    """Return each file and link below a folder by its relative path."""
     return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
 
 
 def committed(path: str) -> bytes:
-    """Return what git has in the commit that is checked out."""
+    """Return the files of the checked-out commit."""
     return subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, check=True).stdout
 
 
 def in_git(name: str) -> str | None:
-    """Return the path in git of what the package has under a name; None for what has none."""
+    """Return the path in git of a file of the package; None for a file that git has not."""
     if name in PLACES:
         return PLACES[name]
     begin = next((each for each in FOLDERS if name.startswith(each)), None)
     return FOLDERS[begin] + name.removeprefix(begin) if begin else None
 
 
-def test_it_has_what_git_has_and_nothing_else(tree: Path) -> None:
-    """Each file is one of git's, octet by octet, or is named here; all of the program and all units are there."""
+def test_the_package_has_only_files_of_git(tree: Path) -> None:
+    """Each file is one of git's, byte for byte, or is listed here; the whole program and all units are there."""
     files = {name: path for name, path in below(tree).items() if not name.startswith("DEBIAN/")}
     library = {name for name in files if name.startswith(f"{SHARE}/phonenumbers/")}
     made = {f"{DOC}/changelog.gz", *COMPLETIONS, *PACKED}
@@ -135,8 +135,8 @@ def test_it_has_what_git_has_and_nothing_else(tree: Path) -> None:
     assert {*sources} <= {in_git(name) for name in files}
 
 
-def test_one_library_is_in_it_pinned_by_its_hash(tree: Path) -> None:
-    """Its files are those of the wheel whose hash git has, but for the names of places, carriers and time zones."""
+def test_one_library_is_carried_and_pinned_by_its_hash(tree: Path) -> None:
+    """Its files are those of the pinned wheel, without the names of places, carriers and time zones."""
     name, digest = committed("debian/phonenumbers").decode().split()
     octets = (ROOT / "build/wheels" / name).read_bytes()
     assert hashlib.sha256(octets).hexdigest() == digest
@@ -151,8 +151,8 @@ def test_one_library_is_in_it_pinned_by_its_hash(tree: Path) -> None:
     assert f"Files: /{SHARE}/phonenumbers/*" in (tree / DOC / "copyright").read_text()
 
 
-def test_it_is_for_every_processor_and_touches_nothing_of_an_admin(package: Path, tree: Path) -> None:
-    """Nothing is compiled, nothing stands outside of /usr, all is root's, and nobody else writes it."""
+def test_the_package_is_for_every_processor_and_only_in_usr(package: Path, tree: Path) -> None:
+    """No file is compiled or outside /usr; all are root's, and only root can write them."""
     listed = subprocess.run(["dpkg-deb", "--contents", package], text=True, capture_output=True, check=True).stdout
     files = {name for name in below(tree) if not name.startswith("DEBIAN/")}
 
@@ -167,8 +167,8 @@ def test_it_is_for_every_processor_and_touches_nothing_of_an_admin(package: Path
         assert os.access(tree / name, os.X_OK), name
 
 
-def test_what_it_depends_on_is_in_both_debians(package: Path) -> None:
-    """Each package that it names is one of bookworm's, of a version that is not newer; libraries are all named."""
+def test_the_dependencies_are_in_both_debians(package: Path) -> None:
+    """Each named package is in bookworm in a sufficient version; every imported library is named."""
     named = {}
     for kind in ("Depends", "Recommends", "Suggests"):
         for each in field(package, kind).split(", "):
@@ -188,7 +188,7 @@ def test_what_it_depends_on_is_in_both_debians(package: Path) -> None:
 
 
 def clone(folder: Path) -> Path:
-    """Return a clone of this repository, with the wheel that there is."""
+    """Return a clone of this repository, with the present wheel."""
     project = folder / "project"
     subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, project], check=True)
     (project / "build").mkdir()
@@ -197,25 +197,25 @@ def clone(folder: Path) -> Path:
 
 
 def git(project: Path, *words: str) -> None:
-    """Run git as somebody, in a clone."""
+    """Run git as an arbitrary author in a clone."""
     who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
     subprocess.run(["git", *who, *words], cwd=project, check=True, capture_output=True)
 
 
 def built(project: Path) -> tuple[Path, str]:
-    """Build the package of a clone; return it, and what was said of it."""
+    """Build the package of a clone; return it, and the output."""
     words = [project / "scripts/deb", "--quick"]
     done = subprocess.run(words, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     return project / done.stdout.strip(), done.stderr
 
 
-def test_versions_order(package: Path, tmp_path: Path) -> None:
-    """A commit is newer than the one before, a tag newer than what led to it, and what follows newer than the tag.
+def test_versions_are_ordered(package: Path, tmp_path: Path) -> None:
+    """A commit is newer than the one before, a tag newer than its commits, and later commits newer than the tag.
 
-    What is not committed is not in it, and that is said.
+    Uncommitted changes are left out, and the output says so.
     """
-    del package  # its wheel is there then
+    del package  # the wheel is there then
     project = clone(tmp_path)
     for tag in subprocess.run(["git", "tag"], cwd=project, text=True, capture_output=True, check=True).stdout.split():
         git(project, "tag", "--delete", tag)
@@ -243,8 +243,8 @@ def test_versions_order(package: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "again" / SHARE / "hotlined/foreign.py").exists()
 
 
-def test_what_lies_where_it_is_built_gets_nowhere(package: Path, tmp_path: Path) -> None:
-    """Code that any Python of an environment starts, a wheel, files beside those of git: the package stays the same."""
+def test_stray_files_do_not_get_into_the_package(package: Path, tmp_path: Path) -> None:
+    """Startup code of a Python environment, a wheel, and untracked files leave the package unchanged."""
     project = clone(tmp_path)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", project / ".venv"], check=True)
     (environment,) = project.glob(".venv/lib/python3*/site-packages")
@@ -258,7 +258,7 @@ def test_what_lies_where_it_is_built_gets_nowhere(package: Path, tmp_path: Path)
     for name in ("hotlined/foreign.py", "systemd/hotlined-foreign.service", "debian/foreign", "docs/foreign.md"):
         (project / name).write_text("foreign\n")
     subprocess.run([project / ".venv/bin/python", "-c", ""], check=True)
-    assert came.exists()  # so it does come with that Python
+    assert came.exists()  # so that Python does run it
     came.unlink()
     made, _ = built(project)
 
@@ -267,7 +267,7 @@ def test_what_lies_where_it_is_built_gets_nowhere(package: Path, tmp_path: Path)
 
 
 def test_a_library_of_another_hash_is_not_taken(package: Path, tmp_path: Path) -> None:
-    """Where the wheel is not the one whose hash git has, nothing is built."""
+    """A wheel with another hash than git's stops the build."""
     del package
     project = clone(tmp_path)
     pin = project / "debian/phonenumbers"
@@ -276,7 +276,7 @@ def test_a_library_of_another_hash_is_not_taken(package: Path, tmp_path: Path) -
     (project / "build/wheels").unlink()
     (project / "build/wheels").mkdir()
     (tmp_path / "venv").mkdir()
-    python = tmp_path / "bin/python3"  # makes an environment whose pip brings the wheel that there is
+    python = tmp_path / "bin/python3"  # makes an environment whose pip brings the present wheel
     python.parent.mkdir()
     python.write_text(
         '#!/bin/sh\ncase "$*" in "-m venv "*) mkdir -p "$3/bin"; '
@@ -294,7 +294,7 @@ def test_a_library_of_another_hash_is_not_taken(package: Path, tmp_path: Path) -
 
 
 def test_its_changelog_names_its_version(package: Path, tree: Path) -> None:
-    """Debian's changelog has the version, and leads to ours."""
+    """Debian's changelog has the version, and refers to ours."""
     text = gzip.decompress((tree / DOC / "changelog.gz").read_bytes()).decode()
 
     assert text.startswith(f"hotlined ({field(package, 'Version')}) ")
@@ -304,7 +304,7 @@ def test_its_changelog_names_its_version(package: Path, tree: Path) -> None:
 
 @needs("lintian")
 def test_lintian_finds_nothing(package: Path) -> None:
-    """Debian's own checks of a package find no error, and no warning but those that are meant to be."""
+    """Lintian finds no error, and only the accepted warnings."""
     words = ["lintian", "--fail-on", "error,warning", "--allow-root", package]
     done = subprocess.run(words, text=True, capture_output=True, check=False)
 
@@ -312,7 +312,7 @@ def test_lintian_finds_nothing(package: Path) -> None:
 
 
 def test_the_program_starts_from_its_folder(tree: Path, tmp_path: Path) -> None:
-    """The program is called hotlined, comes from the package's folder with its library, and makes a database."""
+    """The program runs from the package's folder with its library, and makes a database."""
     config = tmp_path / "main.yaml"
     config.write_text(f"answer: {{text: x}}\ndatabase: {tmp_path}/x.db\nmodem: {{port: {tmp_path}/none}}\n")
     start = tree / SHARE / "start.py"

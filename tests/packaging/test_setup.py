@@ -1,4 +1,4 @@
-"""`hotlined-setup`, the one program of ours that root runs: what it makes, asks, prints, and leaves alone."""
+"""`hotlined-setup`, our only program that runs as root: what it makes, asks, prints, and leaves alone."""
 
 import json
 import os
@@ -16,7 +16,7 @@ STICK = "dev/disk/by-label/HOTLINED"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Installed:
-    """Give a machine on which the package was installed, before a line is made."""
+    """Give a machine with the package, before a line is made."""
     return installed.make(tmp_path)
 
 
@@ -29,12 +29,12 @@ def line(machine: Installed) -> Installed:
 
 
 def steps(printed: str) -> list[str]:
-    """Return the steps that were named."""
+    """Return the steps named in the output."""
     return [each.removeprefix("+ ") for each in printed.splitlines() if each.startswith("+ ")]
 
 
-def test_the_first_line_receives_and_answers_nobody(machine: Installed) -> None:
-    """Its configuration is short and in the installer's language, its answer empty; its group reads both; it starts."""
+def test_the_first_line_receives_and_answers_nobody_yet(machine: Installed) -> None:
+    """Its configuration is in the installer's language, its answer empty; its group reads both, and it starts."""
     done = machine.run("hotlined-setup", "add", "main", LANG="nl_BE.UTF-8")
 
     assert done.returncode == 0, done.stderr
@@ -54,14 +54,14 @@ def test_the_first_line_receives_and_answers_nobody(machine: Installed) -> None:
     assert "sudo systemctl reload hotlined@main" in done.stdout
 
 
-def test_an_image_that_is_made_is_not_started(machine: Installed) -> None:
-    """Where systemd does not run the line is enabled alone."""
+def test_a_line_in_an_image_is_not_started(machine: Installed) -> None:
+    """Without a running systemd the line is only enabled."""
     assert machine.run("hotlined-setup", "add", "main", booted=False).returncode == 0
     assert machine.asked() == ["enable hotlined-control@main.socket hotlined@main.service"]
 
 
-def test_what_is_there_stays(line: Installed) -> None:
-    """A second time nothing that a person wrote is touched."""
+def test_existing_files_stay(line: Installed) -> None:
+    """A second run leaves all files of a person unchanged."""
     line.put("etc/hotlined/main.txt", "Non.\n")
     line.put("etc/hotlined/main.yaml", "answer: {text_file: main.txt}\n")
     done = line.run("hotlined-setup", "add", "main")
@@ -74,8 +74,8 @@ def test_what_is_there_stays(line: Installed) -> None:
 @pytest.mark.parametrize(
     ("typed", "port"), [("2\n", "/dev/hotlined/b"), ("\n", ""), ("", ""), ("3\n", ""), ("../x\n", "")]
 )
-def test_a_line_beside_others_is_asked_for_its_stick(line: Installed, typed: str, port: str) -> None:
-    """A further line has users and folders of its own, and takes the stick that is chosen, or none."""
+def test_a_further_line_is_asked_for_its_stick(line: Installed, typed: str, port: str) -> None:
+    """A further line has its own users and folders, and gets the chosen stick or none."""
     for name in "ab":
         line.put(f"dev/hotlined/{name}", "")
     done = line.run("hotlined-setup", "add", "nl", typed=typed)
@@ -92,16 +92,16 @@ def test_a_line_beside_others_is_asked_for_its_stick(line: Installed, typed: str
     assert "hotlined --line nl status" in done.stdout
 
 
-def test_without_a_stick_the_port_is_named_later(line: Installed) -> None:
-    """Nobody is asked what there is not."""
+def test_without_a_stick_no_port_is_asked_for(line: Installed) -> None:
+    """Without a stick there is no question, and the port is configured later."""
     done = line.run("hotlined-setup", "add", "nl")
 
     assert "No stick is plugged in" in done.stdout
     assert "modem" not in line.path("etc/hotlined/nl.yaml").read_text()
 
 
-def test_a_person_is_no_line(machine: Installed) -> None:
-    """Whoever is called as the user of a line would be does not become it."""
+def test_a_person_is_not_made_a_line(machine: Installed) -> None:
+    """A person whose user name would be that of a line stops the command."""
     assert machine.run("useradd", "hotlined-nl").returncode == 0
     before = machine.files()
     done = machine.run("hotlined-setup", "add", "nl")
@@ -126,7 +126,7 @@ def test_a_person_is_no_line(machine: Installed) -> None:
     ],
 )
 def test_a_dry_run_names_the_steps_and_does_none(line: Installed, words: list[str]) -> None:
-    """--dry-run says what it would do, before the verb and after it, and for whoever is not root, too."""
+    """`--dry-run` names the steps, before or after the verb, even for users other than root."""
     line.run("hotlined-setup", "add", "nl")
     line.put("dev/disk/by-label/HOTLINED", "")
     before = line.files()
@@ -139,8 +139,8 @@ def test_a_dry_run_names_the_steps_and_does_none(line: Installed, words: list[st
     assert line.files() == before
 
 
-def test_others_than_root_do_nothing(line: Installed) -> None:
-    """Somebody else is told how to type it."""
+def test_other_users_than_root_are_refused(line: Installed) -> None:
+    """Another user reads how to type the command."""
     before = line.files()
     done = line.run("hotlined-setup", "web", user="daemon")
 
@@ -151,8 +151,8 @@ def test_others_than_root_do_nothing(line: Installed) -> None:
 @pytest.mark.parametrize(
     "words", [["remove", "de"], ["web", "de"], ["alerts", "../main"], ["backup", "-x"], ["remove", ""]]
 )
-def test_a_line_that_is_not_there_is_refused(line: Installed, words: list[str]) -> None:
-    """Nothing is done for a line that is none, or that is no name."""
+def test_an_unknown_line_is_refused(line: Installed, words: list[str]) -> None:
+    """Nothing is done for an unknown line or an invalid name."""
     before = line.files()
     done = line.run("hotlined-setup", *words)
 
@@ -165,7 +165,7 @@ def test_a_line_that_is_not_there_is_refused(line: Installed, words: list[str]) 
 
 
 def test_a_section_is_added_once(line: Installed) -> None:
-    """Backups on a stick: the key is printed, the section added, the timer enabled; a second time it is printed."""
+    """Backups on a stick: key, section and timer are made once; a second run only prints the section."""
     done = line.run("hotlined-setup", "backup")
     assert (done.returncode, "the name HOTLINED" in done.stderr) == (1, True)
     line.put(STICK, "")
@@ -183,8 +183,8 @@ def test_a_section_is_added_once(line: Installed) -> None:
     assert "Put this into /etc/hotlined/main.yaml" in again.stdout
 
 
-def test_without_age_no_backup_is_promised(line: Installed) -> None:
-    """What encrypts is named with the command that installs it, before anything is done."""
+def test_backups_need_age(line: Installed) -> None:
+    """Without age the command that installs it is named before anything is changed."""
     line.put(STICK, "")
     assert line.run("sh", "-c", 'rm -f "$(command -v age)"').returncode == 0
     before = line.files()
@@ -195,8 +195,8 @@ def test_without_age_no_backup_is_promised(line: Installed) -> None:
 
 
 @pytest.mark.parametrize("there", ["backup:\n  keep: 3\n", "backup: {keep: 3}\n", "backup :\n  keep: 3\n", "backup"])
-def test_a_section_that_is_there_is_a_persons(line: Installed, there: str) -> None:
-    """Where a line begins with the section's name the lines are printed, and the file stays."""
+def test_an_existing_section_is_left_alone(line: Installed, there: str) -> None:
+    """If the configuration has the section already, the lines to add are printed, and the file stays."""
     line.put(STICK, "")
     line.put("etc/hotlined/main.yaml", f"language: fr\n{there}")
     line.run("hotlined-setup", "backup")
@@ -204,8 +204,8 @@ def test_a_section_that_is_there_is_a_persons(line: Installed, there: str) -> No
     assert line.path("etc/hotlined/main.yaml").read_text() == f"language: fr\n{there}"
 
 
-def test_what_cannot_be_used_is_taken_back(line: Installed) -> None:
-    """The line's user is asked about the new file; one that it cannot use is the former again, octet by octet."""
+def test_an_unusable_configuration_is_undone(line: Installed) -> None:
+    """The line's user checks the new file; if it is refused, the old one is restored byte for byte."""
     line.put(STICK, "")
     config = line.path("etc/hotlined/main.yaml")
     text = f"{config.read_text()}# broken, in the words of this test\n\n\n"
@@ -223,8 +223,8 @@ def test_what_cannot_be_used_is_taken_back(line: Installed) -> None:
     ("device", "allowed"),
     [("/dev/serial0", "/dev/serial0"), ("/dev/ttyAMA10", "/dev/ttyAMA10"), ("/dev/ttyHS0", "char-ttyHS")],
 )
-def test_a_uart_is_let_in_by_its_name(line: Installed, device: str, allowed: str) -> None:
-    """A drop-in of the line's daemon alone lets it in, and the port is set."""
+def test_a_uart_is_allowed_by_its_name(line: Installed, device: str, allowed: str) -> None:
+    """A drop-in of the line's daemon allows it, and the port is configured."""
     done = line.run("hotlined-setup", "uart", device)
 
     assert done.returncode == 0, done.stderr
@@ -237,8 +237,8 @@ def test_a_uart_is_let_in_by_its_name(line: Installed, device: str, allowed: str
 @pytest.mark.parametrize(
     "device", ["/dev/tty1", "/dev/mmcblk0", "/dev/serial0 rw\nDeviceAllow=/dev/mem", "/dev/ttyS1x", "x"]
 )
-def test_what_is_no_uart_is_not_let_in(line: Installed, device: str) -> None:
-    """Nothing but a UART, and no other line of a unit."""
+def test_only_a_uart_is_allowed(line: Installed, device: str) -> None:
+    """Other devices are refused, and so are further lines for the unit within the name."""
     before = line.files()
     done = line.run("hotlined-setup", "uart", device)
 
@@ -246,8 +246,8 @@ def test_what_is_no_uart_is_not_let_in(line: Installed, device: str) -> None:
     assert line.files() == before
 
 
-def test_addresses_of_alerts_are_for_root(line: Installed) -> None:
-    """They are asked for, one a line, and are in a file that nobody else reads; nothing typed, nothing changed."""
+def test_addresses_of_alerts_are_readable_by_root_alone(line: Installed) -> None:
+    """Addresses are asked for, one a line, and stored in a file for root; no input changes nothing."""
     before = line.files()
     assert line.run("hotlined-setup", "alerts", typed="\n").returncode == 1
     assert line.files() == before
@@ -265,7 +265,7 @@ INVITATION = {"line": "main", "hub": URL, "key": "ab" * 32}
 
 
 def test_an_invitation_is_split_between_root_and_the_line(line: Installed) -> None:
-    """The line's user gets the key by a pipe and no login; root alone reads that, and the exchange starts with it."""
+    """The line's user gets the key through a pipe, root alone stores the login, and then the exchange starts."""
     done = line.run("hotlined-setup", "fleet", typed=json.dumps(INVITATION))
 
     assert done.returncode == 0, done.stderr
@@ -284,8 +284,8 @@ def test_an_invitation_is_split_between_root_and_the_line(line: Installed) -> No
 @pytest.mark.parametrize(
     "typed", ["", "[]", "{", "[" * 5000, json.dumps(INVITATION | {"hub": "postgresql://a b"}), "{}"]
 )
-def test_what_is_no_invitation_changes_nothing(line: Installed, typed: str) -> None:
-    """Neither does one that the line's user refuses: no login is stored for a line that did not join."""
+def test_an_invalid_invitation_changes_nothing(line: Installed, typed: str) -> None:
+    """No login is stored if the invitation is invalid or the line's user refuses it."""
     assert line.run("hotlined-setup", "add", "nl").returncode == 0
     line.asked()
     before = line.files()
@@ -298,7 +298,7 @@ def test_what_is_no_invitation_changes_nothing(line: Installed, typed: str) -> N
 
 
 def test_a_line_leaves_its_fleet(line: Installed) -> None:
-    """It is asked about; then its exchange ends, its user forgets the fleet, and the login goes."""
+    """The command asks first; then the exchange stops, the line's user forgets the fleet, and the login is removed."""
     assert line.run("hotlined-setup", "fleet", typed=json.dumps(INVITATION)).returncode == 0
     line.asked()
     assert line.run("hotlined-setup", "fleet", "--leave", typed="no\n").returncode == 1
@@ -311,8 +311,8 @@ def test_a_line_leaves_its_fleet(line: Installed) -> None:
     assert not line.run("cat", "/etc/hotlined/main.fleet").stdout
 
 
-def test_the_desk_is_a_socket_that_is_enabled(line: Installed) -> None:
-    """For its members the desk needs nothing else."""
+def test_the_desk_is_enabled_by_its_socket(line: Installed) -> None:
+    """For members the desk needs only its socket."""
     before = line.path("etc/hotlined/main.yaml").read_text()
     done = line.run("hotlined-setup", "web")
 
@@ -324,8 +324,8 @@ def test_the_desk_is_a_socket_that_is_enabled(line: Installed) -> None:
 ROSA = "rosa\nreader\ndesk.example.org\n"
 
 
-def test_the_first_who_comes_through_a_proxy_is_asked_for(line: Installed) -> None:
-    """Her name and role go into the configuration, and Caddy's user into the group of proxies, if there is Caddy."""
+def test_the_first_person_behind_a_proxy_is_asked_for(line: Installed) -> None:
+    """Name and role go into the configuration, and Caddy's user, if there is one, joins the proxies' group."""
     first = line.run("hotlined-setup", "web", typed=ROSA)
 
     assert first.returncode == 0, first.stderr
@@ -343,8 +343,8 @@ def test_the_first_who_comes_through_a_proxy_is_asked_for(line: Installed) -> No
 
 
 @pytest.mark.parametrize("typed", ["ro sa\nreader\na.b\n", "rosa\nboss\na.b\n", "rosa\nreader\n\n", "a:\nreader\na\n"])
-def test_what_is_no_person_changes_nothing(line: Installed, typed: str) -> None:
-    """A name of two words, a role that there is not, no host: the desk is not even turned on."""
+def test_an_invalid_person_changes_nothing(line: Installed, typed: str) -> None:
+    """A name of two words, an unknown role or an empty host leaves even the desk off."""
     before = line.files()
     done = line.run("hotlined-setup", "web", typed=typed)
 
@@ -352,11 +352,11 @@ def test_what_is_no_person_changes_nothing(line: Installed, typed: str) -> None:
     assert (line.asked(), line.files()) == ([], before)
 
 
-# ---- taking away
+# ---- removal
 
 
 def fill(machine: Installed) -> dict[str, Path]:
-    """Add the line nl with data of people, and a trap in its folder; return what belongs to it."""
+    """Add the line nl with contacts, and a trap in its folder; return the paths that belong to it."""
     assert machine.run("hotlined-setup", "add", "nl").returncode == 0
     trap = machine.path("var/lib/hotlined-nl/trap")
     trap.symlink_to("/etc/hotlined")
@@ -371,12 +371,12 @@ def fill(machine: Installed) -> dict[str, Path]:
 
 
 def gone(path: Path) -> bool:
-    """Tell whether a file of the machine is not there any more; overlayfs keeps a mark in its place."""
+    """Tell whether a file of the machine is deleted; overlayfs keeps a marker in its place."""
     return not path.exists() or stat.S_ISCHR(path.stat().st_mode)
 
 
-def test_a_line_that_is_removed_keeps_its_data(line: Installed) -> None:
-    """It stops, its units and users' files go, its data stay, and it is said how to erase them."""
+def test_a_removed_line_keeps_its_data(line: Installed) -> None:
+    """The line stops, its units and files are removed, its data stay, and the command that erases them is printed."""
     files = fill(line)
     drop_in = line.put("etc/systemd/system/hotlined@nl.service.d/uart.conf", "[Service]\n")
     line.asked()
@@ -393,7 +393,7 @@ def test_a_line_that_is_removed_keeps_its_data(line: Installed) -> None:
 
 @pytest.mark.parametrize("typed", ["", "\n", "y\n", "main\n"])
 def test_erasing_asks_for_the_name(line: Installed, typed: str) -> None:
-    """Whatever else is typed, nothing is changed."""
+    """Any other reply than the line's name changes nothing."""
     fill(line)
     before = line.files()
     done = line.run("hotlined-setup", "remove", "nl", "--purge", typed=typed)
@@ -402,8 +402,8 @@ def test_erasing_asks_for_the_name(line: Installed, typed: str) -> None:
     assert "Nothing was changed" in done.stderr
 
 
-def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
-    """All of the line goes, with its users; what it points at stays, wherever its configuration or a link says."""
+def test_only_files_of_the_line_are_erased(line: Installed) -> None:
+    """All files of the line and its users are erased; paths outside, named in its configuration or by a link, stay."""
     files = fill(line)
     elsewhere = line.put("srv/hotlined.db", "of others")
     files["config"].write_text("database: /srv/hotlined.db\nanswer: {text: x}\n")
@@ -444,7 +444,7 @@ BACK = (
 
 @pytest.fixture
 def upgraded(line: Installed) -> Installed:
-    """Give a machine with units that run, and without what only dpkg knows."""
+    """Give a machine with running units, and without the data that only dpkg has."""
     line.put("srv/units", RUNNING)
     script = '#!/bin/sh\n[ $1 != list-units ] || exec cat /srv/units\necho "$@" >>/var/log/systemctl\n'
     line.put("usr/bin/systemctl", script, 0o755)
@@ -452,8 +452,8 @@ def upgraded(line: Installed) -> Installed:
     return line
 
 
-def test_an_upgrade_stops_all_and_starts_what_ran(upgraded: Installed) -> None:
-    """Daemons, sockets and timers are as they were; a job or a connection is not begun a second time."""
+def test_an_upgrade_restarts_the_running_units(upgraded: Installed) -> None:
+    """Daemons, sockets and timers that ran are started again, jobs and connections are not."""
     scripts = f"sh {DEBIAN}/preinst upgrade 0.1.0 && sh {DEBIAN}/postinst configure 0.1.0 && ! ls /run/hotlined-upgrade"
     done = upgraded.run("sh", "-c", scripts)
 
@@ -461,8 +461,8 @@ def test_an_upgrade_stops_all_and_starts_what_ran(upgraded: Installed) -> None:
     assert upgraded.asked() == ["stop hotlined*", "daemon-reload", f"start {BACK}"]
 
 
-def test_an_upgrade_without_a_copy_ends_where_it_began(upgraded: Installed) -> None:
-    """What ran of the former version runs again, and dpkg hears that nothing may be replaced."""
+def test_an_upgrade_without_a_copy_is_aborted(upgraded: Installed) -> None:
+    """The units of the old version run again, and dpkg replaces nothing."""
     upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
     done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.1.0")
 
@@ -471,8 +471,8 @@ def test_an_upgrade_without_a_copy_ends_where_it_began(upgraded: Installed) -> N
     assert upgraded.asked() == ["stop hotlined*", f"start {BACK}"]
 
 
-def test_the_way_back_needs_no_copy(upgraded: Installed) -> None:
-    """An older version changes no database: it can be installed where the one that is there does not even run."""
+def test_a_downgrade_needs_no_copy(upgraded: Installed) -> None:
+    """An older version changes no database: it can be installed even over one that does not run."""
     upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
     done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.1.0")
 
@@ -483,7 +483,7 @@ def test_the_way_back_needs_no_copy(upgraded: Installed) -> None:
 
 
 def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
-    """Where somebody left or brought a configuration, or a version was there, none is made; what is enabled starts."""
+    """A configuration, or a version before, prevents a new line; enabled units start."""
     machine.put("usr/bin/py3compile", "#!/bin/sh\n", 0o755)
     assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
     assert "start --no-block hotlined-control@main.socket hotlined@main.service" in machine.asked()
@@ -502,8 +502,8 @@ def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
 @pytest.mark.parametrize(
     "left", [(), ("etc/hotlined/main.yaml",), ("var/backups/hotlined/main-0.db", "etc/hotlined/x")]
 )
-def test_what_is_left_after_the_package_is_named(machine: Installed, left: tuple[str, ...]) -> None:
-    """A folder with data of people stays, and the command that erases it is said; an empty one goes."""
+def test_remaining_data_are_named_after_removal(machine: Installed, left: tuple[str, ...]) -> None:
+    """A folder with people's data stays, with the command that erases it; an empty one is removed."""
     for name in left:
         machine.put(name, "of people")
     script = f"sh {DEBIAN}/postrm purge; ls -d /etc/hotlined /var/backups/hotlined 2>/dev/null"
@@ -518,7 +518,7 @@ def test_what_is_left_after_the_package_is_named(machine: Installed, left: tuple
 
 
 def test_each_database_is_copied_before_an_upgrade(line: Installed) -> None:
-    """Copies lie in root's folder, two a line; a line that never ran has none."""
+    """Copies are in root's folder, two for each line; a line that never ran has none."""
     fill(line)
     for version in ("0.1.0", "0.2.0", "0.3.0"):
         line.path("var/lib/hotlined-nl/hotlined.db").write_text(version)
@@ -531,8 +531,8 @@ def test_each_database_is_copied_before_an_upgrade(line: Installed) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in copies} == {0o600}
 
 
-def test_without_a_copy_there_is_no_upgrade(line: Installed) -> None:
-    """A database that cannot be copied is an error, leaves nothing half, and keeps the copies that there are."""
+def test_without_a_copy_no_upgrade_happens(line: Installed) -> None:
+    """A database that cannot be copied stops the upgrade, leaves no partial copy, and keeps the older copies."""
     fill(line)
     line.run("hotlined-setup", "copy", "0.1.0")
     line.put("usr/share/hotlined/start.py", "import sys\nprint('half')\nsys.exit(1)\n")
@@ -544,12 +544,12 @@ def test_without_a_copy_there_is_no_upgrade(line: Installed) -> None:
 
 
 def copies_of(line: Installed) -> dict[str, str]:
-    """Return the copies before upgrades, by their names."""
+    """Return the names of the copies made before upgrades."""
     folder = line.path("var/backups/hotlined")
     return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.is_file() and not gone(path)}
 
 
-def test_the_way_back_is_not_written_over_by_what_came_after(line: Installed) -> None:
+def test_an_older_versions_copy_is_not_replaced(line: Installed) -> None:
     """A database of a later version replaces no copy of an earlier one; a clock that is behind removes none of now."""
     fill(line)
     database = line.path("var/lib/hotlined-nl/hotlined.db")
@@ -567,8 +567,8 @@ def test_the_way_back_is_not_written_over_by_what_came_after(line: Installed) ->
     assert len(copies_of(line)) == 2
 
 
-def test_a_database_that_went_away_is_no_line_that_never_ran(line: Installed) -> None:
-    """Its daily copies say that there was one: without its disk there is no upgrade, and no line no hindrance."""
+def test_a_missing_database_with_daily_copies_stops_an_upgrade(line: Installed) -> None:
+    """Daily copies show that the line had a database, whose disk is missing; a line without copies is no obstacle."""
     fill(line)
     line.put("etc/hotlined/before.yaml", "language: fr\n")
     line.path("var/lib/hotlined-nl/hotlined.db").unlink()
@@ -580,16 +580,16 @@ def test_a_database_that_went_away_is_no_line_that_never_ran(line: Installed) ->
 
 
 @pytest.mark.parametrize("name", ["backup", "proxy"])
-def test_no_line_is_called_as_a_group_of_all_lines(machine: Installed, name: str) -> None:
-    """Its people would have what belongs to every line."""
+def test_no_line_has_the_name_of_a_shared_group(machine: Installed, name: str) -> None:
+    """Such a line's members would have the rights of all lines."""
     done = machine.run("hotlined-setup", "add", name)
 
     assert (done.returncode, "give the line another name" in done.stderr) == (1, True)
     assert not machine.path(f"etc/hotlined/{name}.yaml").exists()
 
 
-def test_a_line_that_was_erased_can_be_made_again(machine: Installed) -> None:
-    """The first line too, whose user the package made; and nobody has rights from before."""
+def test_an_erased_line_can_be_made_again(machine: Installed) -> None:
+    """Even the first line, whose user the package made; former members have no rights in it."""
     assert machine.run("hotlined-setup", "add", "main").returncode == 0
     machine.run("usermod", "--append", "--groups", "hotlined-main", "games")
     done = machine.run("hotlined-setup", "remove", "main", "--purge", typed="main\n")
@@ -602,8 +602,8 @@ def test_a_line_that_was_erased_can_be_made_again(machine: Installed) -> None:
     assert "hotlined-main" not in machine.run("id", "-Gn", "games").stdout
 
 
-def test_a_database_elsewhere_is_named_when_the_line_is_erased(line: Installed) -> None:
-    """Nothing that stays is called gone."""
+def test_a_database_elsewhere_is_named_when_its_line_is_erased(line: Installed) -> None:
+    """The output does not call files erased that stay."""
     fill(line)
     config = line.path("etc/hotlined/nl.yaml")
     config.write_text(f"{config.read_text()}database: /srv/ssd/nl/hotlined.db\n")

@@ -1,4 +1,4 @@
-"""The units, and the programs that only they start, as far as no systemd has to run: `scripts/lab` boots one."""
+"""The units, and the programs that only they start, tested without a running systemd; `scripts/lab` boots one."""
 
 import os
 import re
@@ -35,8 +35,8 @@ COMMAND = "/usr/bin/hotlined"
 LINES = "main", "nl"
 AWAY = "hotlined-away@.service"
 
-# of these settings a unit may have several, and an empty one takes all before it away (systemd.unit(5)); of others the
-# last one holds
+# a unit may have several of these settings, and an empty one clears those before it (systemd.unit(5)); of other
+# settings the last one counts
 LISTS = (
     *(
         "BindPaths",
@@ -55,9 +55,9 @@ LISTS = (
 
 
 def instances(file: str) -> list[str]:
-    """Return the names of a file's units: those of the first line and of one called nl."""
+    """Return the names of a file's units, for the first line and for one called nl."""
     if file == AWAY:
-        return [file.replace("@", "@3-1234-998")]  # of a connection, whosever it is
+        return [file.replace("@", "@3-1234-998")]  # a unit for one connection
     return [file.replace("@", f"@{line}") for line in LINES] if "@" in file else [file]
 
 
@@ -65,11 +65,11 @@ UNITS = [name for file in FILES for name in instances(file)]
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 OURS = [
     name for name in SERVICES if not name.startswith(("hotlined-power", "hotlined-away"))
-]  # those that run a command of ours
-SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
-EXCHANGES = [name for name in OURS if "fleet@" in name]  # those that speak to a hub
-DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
-OFFCARD = [name for name in OURS if "offcard" in name]  # those that write on the stick for backups
+]  # units that run a command of ours
+SENDERS = [name for name in OURS if "sender" in name]  # those of them with a dynamic user
+EXCHANGES = [name for name in OURS if "fleet@" in name]  # those that connect to a hub
+DESKS = [name for name in OURS if "web" in name]  # those whose user is in the line's group
+OFFCARD = [name for name in OURS if "offcard" in name]  # those that write to the stick for backups
 STICK = "/media/hotlined"
 FIGURES = [name for name in OURS if "metrics" in name]
 JOBS = [name for name in OURS if name.startswith("hotlined-")]
@@ -81,7 +81,7 @@ def line_of(unit: str) -> str:
 
 
 def drop_ins(unit: str) -> list[Path]:
-    """Return the drop-ins of a unit in the order in which systemd reads them: by their names, wherever they are."""
+    """Return a unit's drop-ins in the order of systemd: by name, over all folders."""
     stem, _, ending = unit.rpartition(".")
     prefix, at, line = stem.partition("@")
     parts = prefix.split("-")
@@ -91,7 +91,7 @@ def drop_ins(unit: str) -> list[Path]:
 
 
 def settings(unit: str, section: str) -> dict[str, list[str]]:
-    """Return the settings of a section of a unit and its drop-ins, each with the values that hold, in order."""
+    """Return the settings in a section of a unit and its drop-ins, each with its valid values, in order."""
     stem, _, ending = unit.rpartition(".")
     prefix, at, line = stem.partition("@")
     found: dict[str, list[str]] = {}
@@ -127,10 +127,10 @@ def daemon() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("unit", OURS)
-def test_each_service_runs_a_command_that_there_is(unit: str) -> None:
-    """ExecStart names the installed program, the unit's line, a command of ours, and options that it takes.
+def test_each_service_runs_an_existing_command(unit: str) -> None:
+    """ExecStart has the installed program, the unit's line, and a command of ours with valid options.
 
-    The senders have no line: they are handed a configuration.
+    The senders have no line: they get a configuration.
     """
     (line,) = settings(unit, "Service")["ExecStart"]
     (arguments,) = re.findall(rf"(?<![\w/]){re.escape(COMMAND)} ([^'>;]*)", line)
@@ -150,7 +150,10 @@ def test_no_line_is_special(file: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_no_drop_in_hides_another(unit: str) -> None:
-    """Of two drop-ins with one name systemd reads one alone. Each service has the sandbox; an admin's come after."""
+    """Of two drop-ins with the same name systemd reads one.
+
+    Each service has the sandbox, which an admin's can override.
+    """
     names = [path.name for path in drop_ins(unit)]
 
     assert len(set(names)) == len(names)
@@ -160,15 +163,15 @@ def test_no_drop_in_hides_another(unit: str) -> None:
         assert ("20-job.conf" in names) == unit.startswith("hotlined-")
 
 
-def test_each_drop_in_is_of_a_unit() -> None:
-    """No drop-in lies where systemd looks for none."""
+def test_each_drop_in_belongs_to_a_unit() -> None:
+    """Each drop-in is in a folder that systemd reads for one of our units."""
     read = {str(path.relative_to(FOLDER)) for unit in UNITS for path in drop_ins(unit)}
 
     assert read == set(DROP_INS)
 
 
 def test_the_daemon_stays_up() -> None:
-    """It is always started again, but not with a broken configuration, and waits for no stick and no clock."""
+    """The daemon is always restarted, except with a broken configuration, and waits for neither stick nor clock."""
     unit, service = settings("hotlined@main.service", "Unit"), daemon()
 
     assert unit["StartLimitIntervalSec"] == ["0"]
@@ -183,15 +186,15 @@ def test_the_daemon_stays_up() -> None:
 
 
 def test_the_time_limits_fit_the_daemon() -> None:
-    """The watchdog outlasts whatever it is not fed in, and when the daemon stops a submission is waited for."""
+    """The watchdog's time exceeds the longest step without a sign of life; a stop waits for a submission."""
     assert seconds(daemon()["WatchdogSec"][0]) > 10 * WRITE_TIMEOUT_SECONDS
     assert max(USUAL.stop_submitting, USUAL.stop_other) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
 
 
-def test_the_desk_has_ended_before_it_is_killed() -> None:
-    """Requests in hand and looks that wait get less time than systemd gives.
+def test_the_desk_ends_before_it_is_killed() -> None:
+    """Open requests and unrecorded looks get less time than systemd grants.
 
-    While the desk stops, nothing keeps the control program from starting: it records the looks.
+    While the desk stops, the control program, which records the looks, can still start.
     """
     longest = serving.FINISH_SECONDS + serving.JOIN_SECONDS + looks.CLOSE_SECONDS
 
@@ -200,17 +203,17 @@ def test_the_desk_has_ended_before_it_is_killed() -> None:
 
 
 def test_ports_are_allowed_by_number() -> None:
-    """USB serial and CDC ACM ports are allowed by their major numbers: names are looked up once, at the start."""
+    """USB serial and CDC ACM ports are allowed by major number: systemd resolves names only once, at the start."""
     assert daemon()["DeviceAllow"] == ["char-188 rw", "char-166 rw"]
     assert daemon()["DevicePolicy"] == ["closed"]
     assert "PrivateDevices" not in daemon()
 
 
 @pytest.mark.parametrize("unit", OURS)
-def test_all_sandboxes_are_the_daemons(unit: str) -> None:
-    """Each service that runs a command of ours is closed as the daemon is; alone alerts and a hub are in a network.
+def test_all_sandboxes_are_as_tight_as_the_daemons(unit: str) -> None:
+    """Each service with a command of ours is closed as the daemon is; only alerts and exchange have a network.
 
-    Those that ask the kernel who their peer is have to see people as they are. What has a network sees no
+    Services that ask the kernel for their peer's user need the real users. Services with a network see no
     configuration.
     """
     own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
@@ -242,17 +245,17 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
 
 
 DOORS = {str(Path(text).parent) for name in UNITS for text in settings(name, "Socket").get("ListenStream", [])}
-"""The folders in which the sockets of our programs are."""
+"""The folders with the sockets of our programs."""
 ASKS = {
     **dict.fromkeys(("control", "web", "purge", "fleet"), "/run/hotlined-control"),
     "alerts": "/run/hotlined-alerts",
     "offcard": "/run/hotlined-away",
 }
-"""Of the jobs that ask another program of ours, the folder of its door; the control program looks whose its own are."""
+"""For each job that asks another program of ours, the folder of its door; control checks its own sockets' owners."""
 
 
 def test_security_names_every_unit_with_its_user_and_network() -> None:
-    """Its table is what the units are: none is left out, and who has a network says so."""
+    """SECURITY.md's table has every unit, with its user and whether it has a network."""
     rows = re.findall(
         r"^\| .*`(hotlined[a-z-]*@(?:main)?)`.*\| (no|\*\*yes\*\*) \|$",
         (ROOT / "SECURITY.md").read_text(),
@@ -274,15 +277,15 @@ def test_security_names_every_unit_with_its_user_and_network() -> None:
         )
 
 
-def test_the_doors_are_known() -> None:
-    """The power cycle, which runs the admin's command, sees none of them."""
+def test_the_power_cycle_sees_no_door() -> None:
+    """The unit that runs the admin's command cannot reach the socket of any program."""
     assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts", "/run/hotlined-away"} == DOORS
     closed = {path.removeprefix("-") for path in words("hotlined-power@main.service", "InaccessiblePaths")}
     assert closed == {"/run/dbus", "/run/postgresql", *DOORS}
 
 
-def test_what_opens_a_backup_sees_no_door() -> None:
-    """A backup may be anybody's: what breaks in there asks no program of ours, not D-Bus, and no database of others."""
+def test_the_program_that_opens_a_backup_sees_no_door() -> None:
+    """A backup may be forged: the program that opens it reaches no program of ours, no D-Bus and no PostgreSQL."""
     setup = (ROOT / "debian/hotlined-setup").read_text()
     (shut_in,) = re.findall(r'^_SHUT_IN = """(.*?)"""', setup, re.MULTILINE | re.DOTALL)
     closed = [each.partition("=-")[2] for each in shut_in.split() if each.startswith("InaccessiblePaths=")]
@@ -291,14 +294,14 @@ def test_what_opens_a_backup_sees_no_door() -> None:
 
 
 @pytest.mark.parametrize("unit", OURS)
-def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
-    """Folders of other lines and programs, and of the boot, are hidden from each service that runs a command of ours.
+def test_folders_without_readers_are_hidden(unit: str) -> None:
+    """Folders of other lines and programs, and /boot, are hidden from each service with a command of ours.
 
-    One below which an admin may have put a database is empty instead: what lies below it can be bound there.
+    Folders below which an admin may have put a database are empty instead, so that it can be bound there.
     """
     closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
     empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
-    asks = {"/run/postgresql"} if unit in EXCHANGES else set()  # of a hub on the same machine
+    asks = {"/run/postgresql"} if unit in EXCHANGES else set()  # for a hub on the same machine
     asks |= {path for job, path in ASKS.items() if unit.startswith(f"hotlined-{job}@")}
 
     assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot", "/run/postgresql", *DOORS} - asks
@@ -309,8 +312,8 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
 
 
 @pytest.mark.parametrize("unit", SERVICES)
-def test_nothing_is_written_in_run_but_in_folders_of_its_own(unit: str) -> None:
-    """Else the desk could open its door at the control program to all, and the daemon write the figures."""
+def test_only_own_folders_in_run_are_writable(unit: str) -> None:
+    """A writable /run would let the desk open its door to the control program for all, and the daemon write figures."""
     service = settings(unit, "Service")
 
     assert service["ReadOnlyPaths"] == ["/run"]
@@ -318,8 +321,8 @@ def test_nothing_is_written_in_run_but_in_folders_of_its_own(unit: str) -> None:
 
 
 @pytest.mark.parametrize("unit", [name for name in SERVICES if name.startswith("hotlined-power")])
-def test_the_power_cycle_is_open_where_its_command_needs_it(unit: str) -> None:
-    """The admin's command is root's, sees devices and /sys, and has neither a network nor a capability."""
+def test_the_power_cycle_has_the_access_that_its_command_needs(unit: str) -> None:
+    """The admin's command runs as root with devices and /sys, without a network or capabilities."""
     service = settings(unit, "Service")
 
     assert service["User"] == ["root"]
@@ -334,7 +337,7 @@ def test_the_power_cycle_is_open_where_its_command_needs_it(unit: str) -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of all units and drop-ins for systemd-analyze, with the programs that are not installed here."""
+    """Give the folder of all units and drop-ins for systemd-analyze, with substitutes for missing programs."""
     folder = tmp_path_factory.mktemp("units")
     for file in DROP_INS:
         (folder / file).parent.mkdir(exist_ok=True)
@@ -350,7 +353,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @needs("systemd-analyze")
 @pytest.mark.parametrize("unit", SERVICES)
 def test_the_sandbox_is_tight(installed: Path, unit: str) -> None:
-    """systemd-analyze rates each service, with its drop-ins, 1.5 or better; 0 is a locked room, 10 an open field."""
+    """systemd-analyze rates each service, with its drop-ins, at most 1.5 (0 is closed, 10 open)."""
     path = str(installed / unit)
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", path]
     done = subprocess.run(command, text=True, capture_output=True, check=False)
@@ -360,7 +363,7 @@ def test_the_sandbox_is_tight(installed: Path, unit: str) -> None:
 
 @needs("systemd-analyze")
 def test_systemd_knows_every_setting(installed: Path) -> None:
-    """systemd-analyze verify finds nothing, for the first line and for another."""
+    """systemd-analyze verify finds no fault, for the first line and another."""
     command = ["systemd-analyze", "verify", "--man=no", *(str(installed / unit) for unit in UNITS)]
     environment = os.environ | {"HOME": str(installed)}
     done = subprocess.run(command, text=True, capture_output=True, check=False, env=environment)
@@ -369,8 +372,8 @@ def test_systemd_knows_every_setting(installed: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_units_have_the_users_and_folders_that_are_made() -> None:
-    """Users and folders are the same in the units, in what is made at boot, and where hotlined-setup adds a line."""
+def test_users_and_folders_are_the_same_everywhere() -> None:
+    """Units, tmpfiles and sysusers, and hotlined-setup make and use the same users and folders."""
     made = {
         "main": [(FOLDER / f"{name}.conf").read_text() for name in ("sysusers", "tmpfiles")],
         "nl": [SETUP[name].format(name="nl") for name in ("_USERS", "_FOLDERS")],
@@ -433,8 +436,8 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
     assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
 
 
-def test_a_stick_brings_nothing_in_and_is_there_while_it_is_written_alone() -> None:
-    """Nothing on it is run or believed; who writes there is a group that no line and no person can be."""
+def test_a_stick_is_mounted_only_while_it_is_written() -> None:
+    """Nothing on the stick is executed or trusted; only a group without a line or a person writes there."""
     unit, mount = settings("media-hotlined.mount", "Unit"), settings("media-hotlined.mount", "Mount")
     options = set(mount["Options"][0].split(","))
 
@@ -443,17 +446,17 @@ def test_a_stick_brings_nothing_in_and_is_there_while_it_is_written_alone() -> N
     assert unit["StopWhenUnneeded"] == ["yes"]
     assert seconds(unit["JobTimeoutSec"][0]) <= 10
     assert "g hotlined-backup -\n" in (FOLDER / "sysusers.conf").read_text()
-    with pytest.raises(UsageError):  # no line has a hyphen in its name: hotlined-backup is the user of none called so
+    with pytest.raises(UsageError):  # no line's name has a hyphen: none has the user hotlined-backup
         find(None, "a-backup", {})
     for name in OFFCARD:
         wanted = settings(name, "Unit")
         assert wanted["Wants"] == wanted["After"] == ["media-hotlined.mount"]
-        assert "Requires" not in wanted  # without the stick it runs, and says so
+        assert "Requires" not in wanted  # without the stick the unit runs, and reports it
         assert settings(name, "Service")["SetCredential"] == [f"{each}:-" for each in making.CREDENTIALS]
 
 
-def test_what_goes_to_another_machine_is_seen_by_nobody_on_the_way() -> None:
-    """Who has the network sees sealed octets and its own key alone, and speaks to the machine that is known."""
+def test_the_sending_of_backups_sees_only_sealed_data() -> None:
+    """The program with the network has sealed files and its own key alone, and trusts only the known host."""
     (name,) = instances(AWAY)
     service, socket = settings(name, "Service"), settings("hotlined-away.socket", "Socket")
     makes = settings("hotlined-offcard@main.service", "Service")
@@ -475,19 +478,19 @@ def test_what_goes_to_another_machine_is_seen_by_nobody_on_the_way() -> None:
     assert command[-1] == "backups"
     assert options.items() >= {"StrictHostKeyChecking": "yes", "BatchMode": "yes", "IdentitiesOnly": "yes"}.items()
     assert service["StandardInput"] == service["StandardOutput"] == ["socket"]
-    # tried again, and only then: a stick that is not in is no reason to try each half hour
+    # only these are tried again: a missing stick would be tried each half hour
     assert makes["Restart"] == ["on-failure"]
     codes = {SealError.exit_code, UsageError.exit_code, UnavailableError.exit_code, ConfigError.exit_code}
     assert set(makes["RestartPreventExitStatus"][0].split()) == {*map(str, codes)}
     assert UnsentError.exit_code not in codes
-    assert "RestartForceExitStatus" not in makes  # systemd 252 refuses a oneshot that has it
+    assert "RestartForceExitStatus" not in makes  # systemd 252 refuses it in a oneshot
     assert 60 * 10 <= seconds(makes["RestartSec"][0]) < 60 * 60
 
 
-def test_one_folder_outlives_the_programs_of_a_line() -> None:
-    """The daemon's unit alone makes the line's folder, and it stays: the first program to end would remove it.
+def test_the_runtime_folder_outlives_the_programs() -> None:
+    """Only the daemon's unit makes the line's folder and preserves it: else the first program to end would remove it.
 
-    The desk has one of its own, and so have the figures and the exchange.
+    Desk, figures and exchange have folders of their own.
     """
     makers = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
 
@@ -497,10 +500,10 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
 
 
 @pytest.mark.parametrize("trap", ["", "mkfifo new", "ln -s /nowhere/else new"])
-def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path, trap: str) -> None:
-    """A key or an answer that is gone does not stay beside it; what lies in the way is no hindrance.
+def test_each_day_has_a_copy_with_key_and_answer(tmp_path: Path, trap: str) -> None:
+    """A key or answer that is gone is removed beside the copy, and a trap in the way does no harm.
 
-    Without a copy the former one stays, and it is said why.
+    If copying fails, the former copy stays, and the reason is printed.
     """
     script = words("hotlined-backup@main.service", "ExecStart")[-1].replace("%%", "%")
     program, folder = tmp_path / "hotlined", tmp_path / "copies"
@@ -529,8 +532,8 @@ def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path, trap: str) ->
 
 
 @pytest.mark.parametrize("unit", FIGURES)
-def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str, tmp_path: Path) -> None:
-    """They stay after the run in a folder that everybody may look into; what fails to renew them takes them away."""
+def test_figures_are_in_memory_and_readable(unit: str, tmp_path: Path) -> None:
+    """The figures stay after a run in a folder for everybody; a failed run removes them."""
     service, line = settings(unit, "Service"), line_of(unit)
     file = f"/run/hotlined-metrics/{line}/hotlined-{line}.prom"
 
@@ -556,8 +559,8 @@ def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str, tmp_pat
 
 
 @pytest.mark.parametrize("unit", [name.replace(".service", ".timer") for name in FIGURES])
-def test_figures_are_written_where_somebody_collects_them(unit: str) -> None:
-    """The timer starts where one of the folders is, and in no other place: each run costs a start of Python."""
+def test_figures_are_written_only_for_a_collector(unit: str) -> None:
+    """The timer starts only if one of the collector's folders exists: each run costs a start of Python."""
     text = (FOLDER / "hotlined-metrics@.timer").read_text()
     folders = re.findall(r"^ConditionPathIsDirectory=(.*)$", text, re.MULTILINE)
 
@@ -567,7 +570,7 @@ def test_figures_are_written_where_somebody_collects_them(unit: str) -> None:
 
 
 def words_of_wants(line: str) -> list[str]:
-    """Return the units that the daemon of a line brings."""
+    """Return the units that a line's daemon starts."""
     return settings(f"hotlined@{line}.service", "Unit")["Wants"][0].split()
 
 
@@ -575,8 +578,8 @@ def words_of_wants(line: str) -> list[str]:
     ("job", "door"), [("control", "control"), ("control", "control-desk"), ("web", "web"), ("web", "web-proxy")]
 )
 @pytest.mark.parametrize("line", ["main", "nl"])
-def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, door: str, line: str) -> None:
-    """Whoever asks again and again cannot make systemd give a socket up."""
+def test_no_limit_closes_a_socket_for_people(job: str, door: str, line: str) -> None:
+    """Repeated connections cannot make systemd close the socket."""
     socket = settings(f"hotlined-{door}@{line}.socket", "Socket")
 
     assert (socket["TriggerLimitIntervalSec"], socket["Accept"]) == (["0"], ["no"])
@@ -584,19 +587,19 @@ def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, door: str, li
 
 
 @pytest.mark.parametrize("unit", OURS)
-def test_the_journal_hears_what_happened(unit: str) -> None:
-    """What the daemon says of what happened is kept; of the other jobs that alone which went wrong."""
+def test_the_journal_keeps_the_daemons_words_and_all_failures(unit: str) -> None:
+    """The journal has all of the daemon's messages, of other jobs only failures."""
     is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
 
     service = settings(unit, "Service")
     assert is_quiet == (unit in JOBS)
-    # what goes wrong is on standard error, which goes where standard output does unless it is told
+    # failures are on stderr, which goes where stdout does unless it is set
     assert service.get("StandardError") == ["journal"] or "StandardOutput" not in service
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
-    """Members come in by the group, desk and exchange by their users; one program has all doors, which begin as one."""
+def test_the_control_program_has_three_doors(line: str) -> None:
+    """Members connect by their group, desk and exchange by their users; one program has all sockets."""
     kinds = ("", f"-{DESKS_DOOR}", f"-{FLEETS_DOOR}")
     names = [f"hotlined-control{each}@{line}" for each in kinds]
     members, *own = (settings(f"{name}.socket", "Socket") for name in names)
@@ -618,7 +621,7 @@ def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
-    """Each is open to its group alone; one program has both, which begin and end as one, and knows them by name."""
+    """Each is open to its group alone; one program serves both, which start and stop as one and have names."""
     members, proxies = (settings(f"hotlined-web{each}@{line}.socket", "Socket") for each in ("", "-proxy"))
     names = [f"hotlined-web{each}@{line}" for each in ("", "-proxy")]
 
@@ -635,8 +638,8 @@ def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
 
 
 @pytest.mark.parametrize("unit", DESKS)
-def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
-    """The key of its forms is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
+def test_the_key_of_the_desks_forms_outlives_the_desk(unit: str) -> None:
+    """The key is in a folder of the desk alone, in memory, and stays when the desk ends."""
     service, (name,) = settings(unit, "Service"), settings(unit, "Service")["RuntimeDirectory"]
 
     assert name == f"hotlined-desk/{line_of(unit)}"
@@ -646,7 +649,7 @@ def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
 
 @needs("shellcheck")
 def test_the_shell_scripts_are_clean() -> None:
-    """Shellcheck finds nothing in any of them."""
+    """Shellcheck finds no fault in any script."""
     files = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.suffix not in (".py", ".txt")]
     scripts = [
         ROOT / ".ci/run",
@@ -688,7 +691,7 @@ esac
     ],
 )
 def test_the_power_key_is_pressed_by_both_libraries(version: str, taken: str, calls: list[str], tmp_path: Path) -> None:
-    """The PWRKEY is held and let go with the arguments that the gpioset of this Debian takes."""
+    """PWRKEY is pressed and released with the arguments of this Debian's gpioset."""
     log = tmp_path / "log"
     (tmp_path / "gpioset").write_text(GPIOSET.format(version=version, taken=taken, log=log))
     (tmp_path / "gpiofind").write_text('#!/bin/sh\n[ "$*" = GPIO6 ] && echo gpiochip4 6\n')
@@ -707,7 +710,7 @@ def test_the_power_key_is_pressed_by_both_libraries(version: str, taken: str, ca
 
 
 class Hub:
-    """A folder of requests, a command, and the mounted disks, as systemd/power-cycle finds them."""
+    """The folder of requests, the command, and the mounted disks that systemd/power-cycle uses."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -731,14 +734,14 @@ class Hub:
             mounts.write(f"22 1 {number} / /mnt rw,noatime - ext4 /dev/somewhere rw\n")
 
     def ask(self, user: str = "root") -> str:
-        """Make a request as the daemon does, run the script, and return what it says."""
+        """Make a request as the daemon does, run the script, and return its output."""
         new = self.request.with_name("new")
         new.write_text(f"port=/dev/ttyUSB0\nasked by {user}\n")
         new.replace(self.request)
         return self.run()
 
     def run(self) -> str:
-        """Run the script as the path unit does; return what it says."""
+        """Run the script as the path unit does; return its output."""
         variables = {
             "HOTLINED_ASKED": str(self.folder / "run"),
             "HOTLINED_COMMAND": str(self.command),
@@ -755,7 +758,7 @@ class Hub:
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
-    """Give a hub whose command may be run."""
+    """Give a hub with a command that may be run."""
     require_root()
     return Hub(tmp_path)
 
@@ -770,8 +773,8 @@ def test_power_is_cycled_when_a_daemon_asks(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
-def test_what_is_no_request_is_left_alone(hub: Hub, kind: str) -> None:
-    """A link, a FIFO or a folder in its place is refused once, and neither followed, opened nor removed."""
+def test_a_trap_in_place_of_a_request_is_left_alone(hub: Hub, kind: str) -> None:
+    """A link, a FIFO or a folder is refused once, and neither followed, opened nor removed."""
     target = hub.folder / "target"
     target.write_text("root's")
     {
@@ -788,7 +791,7 @@ def test_what_is_no_request_is_left_alone(hub: Hub, kind: str) -> None:
     assert not hub.ran.exists()
 
 
-def test_power_is_not_cycled_again_at_once(hub: Hub) -> None:
+def test_power_is_not_cycled_twice_within_ten_minutes(hub: Hub) -> None:
     """Within ten minutes the command is not run again; after that it is."""
     hub.ask()
     for minutes in (0, 8, 11):
@@ -799,7 +802,7 @@ def test_power_is_not_cycled_again_at_once(hub: Hub) -> None:
 
 
 def test_a_clock_that_is_set_back_refuses_no_power_cycle(hub: Hub) -> None:
-    """The ten minutes are counted since the boot: the calendar is not asked."""
+    """The ten minutes are counted on the clock since the boot, not the calendar."""
     assert "date" not in (ROOT / "systemd/power-cycle").read_text()
     hub.ask()
     hub.uptime.write_text("1601.00 2000.00\n")
@@ -811,8 +814,8 @@ def test_a_clock_that_is_set_back_refuses_no_power_cycle(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("by_slave", [False, True])
-def test_power_is_not_cut_from_the_disk(hub: Hub, by_slave: bool) -> None:
-    """Where a mounted disk, or what it is made of, is on USB, nothing is cut."""
+def test_the_power_of_a_mounted_disk_is_not_cut(hub: Hub, by_slave: bool) -> None:
+    """If a mounted disk, or a part of it, is on USB, no power is cut."""
     stick = "devices/pci0000:00/usb2/2-1/2-1:1.0/host0/block/sda"
     if by_slave:
         hub.mount("254:0", "devices/virtual/block/dm-0")
@@ -827,8 +830,8 @@ def test_power_is_not_cut_from_the_disk(hub: Hub, by_slave: bool) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
-def test_a_command_of_others_is_not_run(hub: Hub, mode: int) -> None:
-    """A command that others than root can write is not run."""
+def test_a_command_that_others_can_write_is_not_run(hub: Hub, mode: int) -> None:
+    """A command that users other than root can write is not run."""
     hub.command.chmod(mode)
 
     assert "others than root" in hub.ask()
@@ -844,7 +847,7 @@ def test_a_command_of_another_owner_is_not_run(hub: Hub) -> None:
 
 
 def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
-    """What is missing is named."""
+    """A missing command is named."""
     hub.command.unlink()
 
     assert f"{hub.command} is missing" in hub.ask()
@@ -852,8 +855,8 @@ def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
 
 @pytest.mark.parametrize("job", ["control", "web"])
 @pytest.mark.parametrize(("result", "waits"), [("success", False), ("exit-code", True)])
-def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, job: str, result: str, waits: bool) -> None:
-    """After a failure control program and desk are not started again at once; after their usual end they are."""
+def test_a_failed_program_of_a_socket_restarts_slowly(tmp_path: Path, job: str, result: str, waits: bool) -> None:
+    """Control program and desk wait before a restart after a failure, not after their usual end."""
     (stop,) = settings(f"hotlined-{job}@main.service", "Service")["ExecStopPost"]
     (tmp_path / "sleep").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "sleep").chmod(0o755)

@@ -1,4 +1,4 @@
-"""Events: what they tell is in fields, of which every sentence is made."""
+"""Events: their facts are in fields, and all sentences are made from these."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ FREE = Sending(SendingState.FREE)
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line with one text that was answered."""
+    """Give a line with one answered text."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
@@ -38,7 +38,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 @pytest.fixture
 def happened(line: Filled) -> Database:
-    """Give the line's database after floods, low credit, an outage, and what people did about its contact."""
+    """Give the database of a line after floods, low credit, an outage, and decisions about its contact."""
     db, now = line.db, line.now()
     with db.transaction():
         events.record(db, now, EventKind.FLOOD_BEGIN, detail={"contacts": 69, "seconds": 600})
@@ -58,7 +58,7 @@ def happened(line: Filled) -> Database:
 
 
 def told(db: Database) -> list[tuple[str, str, str]]:
-    """Return the alerts of all events, in the language in force, as if each were the only news."""
+    """Return the alerts of all events in the language in force, each as if it were the only one."""
     progress, found = alerting.AlertProgress(event_id=0), []
     for event in events.news(db, EVENTS, 0):
         progress, drafts = due(progress, seen(), [event], at(0))
@@ -67,10 +67,10 @@ def told(db: Database) -> list[tuple[str, str, str]]:
 
 
 def said(db: Database) -> list[str]:
-    """Return how the events of a contact are told, by `show` and as a timeline, in the language in force."""
+    """Return the sentences of a contact's events, in `show` and as a timeline, in the language in force."""
     shown = log.maybe_contact(db, 1)
     assert shown
-    shown = replace(shown, answer=None)  # its steps are told elsewhere
+    shown = replace(shown, answer=None)  # its steps are not events
     lines = [words or "" for label, words in contact.facts(shown, FREE) if label == _("event")]
     steps = [step.words for step in timeline.timeline(shown, FREE)]
     return [*lines, *steps[-len(lines) :]]
@@ -81,12 +81,12 @@ def table(db: Database, columns: str, where: str = "1") -> list[tuple[Any, ...]]
     return [tuple(row) for row in db.all(f"SELECT {columns} FROM events WHERE {where} ORDER BY id")]
 
 
-# ---- what is said of them, in each language
+# ---- sentences in each language
 
 
 @pytest.mark.parametrize("language", Language)
 def test_alerts_of_events_are_in_the_language(happened: Database, language: Language) -> None:
-    """Figures and causes of an event stand in its alert, in the language in force."""
+    """Figures and causes of an event are in its alert, in the language in force."""
     with speaking(language):
         alerts = [text for condition, _, text in told(happened) if condition in {"flood", "balance"}]
         over = [text for condition, title, text in told(happened) if condition in {"credit", "outage"}][1::2]
@@ -130,8 +130,8 @@ ALERTS = {
 
 
 @pytest.mark.parametrize("language", Language)
-def test_what_people_did_is_said_in_the_language(happened: Database, language: Language) -> None:
-    """`show` and the page of a contact say who put a tag on it or kept it in the language in force."""
+def test_decisions_are_in_the_language(happened: Database, language: Language) -> None:
+    """`show` and the page of a contact name who tagged or kept it, in the language in force."""
     with speaking(language):
         found = said(happened)
 
@@ -157,8 +157,8 @@ SAID = {
 
 
 @pytest.mark.parametrize("language", Language)
-def test_a_cause_with_a_by_in_it_names_nobody(happened: Database, language: Language) -> None:
-    """Why the program failed on something is told as it is: nothing of it is a person, or said in another language."""
+def test_a_cause_that_contains_by_names_nobody(happened: Database, language: Language) -> None:
+    """The cause of a failure is shown as it is: no part of it is taken for a person or translated."""
     aside = {
         Language.ENGLISH: "Set aside:",
         Language.FRENCH: "Mis de côté\N{NO-BREAK SPACE}:",
@@ -174,11 +174,11 @@ def test_a_cause_with_a_by_in_it_names_nobody(happened: Database, language: Lang
     assert f"{aside[language]} no text by that number." in shown
 
 
-# ---- what is written
+# ---- fields
 
 
 def decide(line: Filled) -> None:
-    """Have everything decided that is an event with a person in it."""
+    """Make every decision that is recorded as an event with a person."""
     db, now = line.db, line.now()
     decisions.tag(db, 1, "insult", "pi", now)
     decisions.untag(db, 1, "insult", "marie", now)
@@ -201,8 +201,8 @@ def decide(line: Filled) -> None:
     decisions.top_up(db, "2026-11-24T10:00:00.000Z", "pi", now)
 
 
-def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
-    """Who it was, whom it is about, which tag or list: each is a field."""
+def test_decisions_are_recorded_in_fields(line: Filled) -> None:
+    """The person, the number, the tag or list are fields."""
     decide(line)
 
     assert table(line.db, "kind, contact_id, who, number, word, detail") == [
@@ -227,8 +227,8 @@ def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
     ]
 
 
-def test_who_looks_again_within_the_hour_is_known_by_fields(line: Filled) -> None:
-    """The same person at the same contact, number or list is one event; another person or another list is another."""
+def test_a_second_look_within_the_hour_is_not_recorded(line: Filled) -> None:
+    """Looks are compared by fields: the same person at the same contact, number or list is one event."""
     db = line.db
     for _time in range(2):
         for who in ("anna", "bea"):
@@ -240,8 +240,8 @@ def test_who_looks_again_within_the_hour_is_known_by_fields(line: Filled) -> Non
     assert len(table(db, "id", "kind = 'look'")) == len(set(table(db, "who, contact_id, number, word"))) == 8
 
 
-def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many contacts a flood brought, in how many seconds, and the balance: figures by their names."""
+def test_conditions_of_the_line_are_recorded_in_fields(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The contacts and seconds of a flood, and a balance, are values by name."""
     monkeypatch.setattr(contacts, "FLOOD_CONTACTS", 2)
     line.text("un")
     now = line.now()
@@ -256,8 +256,8 @@ def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monk
     ]
 
 
-def test_no_event_has_a_sentence_in_it(line: Filled, happened: Database) -> None:
-    """Whatever is recorded, its columns hold names, numbers, words and values by their names."""
+def test_no_event_contains_a_sentence(line: Filled, happened: Database) -> None:
+    """The columns of any event have names, numbers, words and values by name."""
     decide(line)
     for column in ("kind", "who", "number", "word", "detail"):
         for (text,) in table(happened, column):
@@ -265,7 +265,7 @@ def test_no_event_has_a_sentence_in_it(line: Filled, happened: Database) -> None
             assert not [value for value in values.values() if str(value).count(" ") > 2]
 
 
-def test_a_program_finds_who_and_what_without_reading_a_sentence(line: Filled) -> None:
+def test_programs_read_person_and_facts_from_fields(line: Filled) -> None:
     """`show --json` and `export --json` have the fields."""
     decide(line)
     shown = json.loads(line.run("show", "1", "--json").stdout)["events"]
@@ -282,8 +282,8 @@ def test_a_program_finds_who_and_what_without_reading_a_sentence(line: Filled) -
     ]
 
 
-def test_who_is_forgotten_is_in_no_field_of_an_event(line: Filled) -> None:
-    """Neither masked nor in a word, a name or a value that spells the number; who did something else stays."""
+def test_a_forgotten_number_is_in_no_field_of_an_event(line: Filled) -> None:
+    """Neither a masked number, a word, a name nor a value spells it; other people's events stay."""
     with line.db.transaction():
         for field in ("who", "number", "word"):
             events.record(line.db, line.now(), "of a later version", **{field: KEVIN})

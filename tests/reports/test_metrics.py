@@ -1,4 +1,4 @@
-"""Figures for Prometheus, as the parser of its own client reads them."""
+"""Figures for Prometheus, read by the parser of its own client."""
 
 import re
 import signal
@@ -45,11 +45,11 @@ NAMES = {
     "hotlined_database_bytes": set(),
     "hotlined_restored_timestamp_seconds": set(),
 }
-"""What is promised: each name, and its labels beside `line`."""
+"""The promised names, each with its labels beside `line`."""
 
 
 def read(text: str) -> Series:
-    """Return every sample of a text that is as the collector wants it."""
+    """Return every sample of a text, checked as the collector does."""
     assert text.endswith("\n")
     found: Series = {}
     for family in text_string_to_metric_families(text):
@@ -57,7 +57,7 @@ def read(text: str) -> Series:
         assert family.type == ("counter" if f"{family.name}_total" in NAMES else "gauge")
         for sample in family.samples:
             labels = frozenset(sample.labels.items())
-            assert sample.timestamp is None  # the collector refuses it
+            assert sample.timestamp is None  # the collector refuses a timestamp
             assert set(sample.labels) == NAMES[sample.name] | {"line"}
             assert (sample.name, labels) not in found
             found[sample.name, labels] = sample.value
@@ -65,7 +65,7 @@ def read(text: str) -> Series:
 
 
 def of(series: Series, name: str, **labels: str) -> dict[Any, float]:
-    """Return the values of a name by its only label beside `line`; by all of them where it has more."""
+    """Return the values of a name by its only label beside `line`, or by all labels if there are more."""
     found = {}
     for (each, pairs), value in series.items():
         rest = {key: word for key, word in pairs if key != "line"}
@@ -75,7 +75,7 @@ def of(series: Series, name: str, **labels: str) -> dict[Any, float]:
 
 
 def one(series: Series, name: str) -> float | None:
-    """Return the value of a name without further labels; None where it is not there."""
+    """Return the value of a name without further labels; None if it is missing."""
     return of(series, name).get("")
 
 
@@ -88,14 +88,14 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
 
 
 def asked(line: Filled) -> Series:
-    """Return what the command prints."""
+    """Return the output of the command."""
     done = line.run("metrics")
     assert done.exit_code == 0, done.output
     return read(done.stdout)
 
 
 def test_every_promised_figure_is_there(line: Line) -> None:
-    """Beside a daemon with a modem each name stands with its labels, and says what status and log say."""
+    """With a daemon and a modem each name has its labels, and the values are those of status and log."""
     line.configure(credit={"ussd": "*121#", "pattern": r"(\d+[.,]\d+)"}, answer={"delay": "0s"})
     line.start()
     line.wait_state("ready")
@@ -133,7 +133,7 @@ def test_every_promised_figure_is_there(line: Line) -> None:
 
 
 def test_a_daemon_that_was_killed_is_down_at_once(line: Line) -> None:
-    """Nothing of what it said of its modem is repeated; what the database knows stays."""
+    """The modem's values disappear; those of the database stay."""
     line.start()
     line.wait_state("ready")
     assert one(read(line.cli("metrics")), "up") == 1
@@ -148,8 +148,8 @@ def test_a_daemon_that_was_killed_is_down_at_once(line: Line) -> None:
     assert names >= {"hotlined_answers_total", "hotlined_last_scan_timestamp_seconds", "hotlined_sending_state"}
 
 
-def test_figures_write_nothing_where_the_line_lies(line: Line) -> None:
-    """An idle line has no write on its card for them: each file is untouched, though they are asked for."""
+def test_figures_write_nothing_to_the_card(line: Line) -> None:
+    """Asking for the figures of an idle line leaves each of its files untouched."""
     line.start()
     line.wait_state("ready")
     line.cli("metrics")
@@ -165,7 +165,7 @@ def test_figures_write_nothing_where_the_line_lies(line: Line) -> None:
 
 
 def test_a_stopped_line_is_down_and_counted(filled: Filled) -> None:
-    """Without a daemon the totals, the pause and what waits are known, and hotlined_up is 0."""
+    """Without a daemon totals, pause and waiting answers are known, and hotlined_up is 0."""
     filled.judge(filled.text(sender=KEVIN), delay=3600)
     filled.judge(filled.text(sender=KEVIN))
     series = asked(filled)
@@ -183,8 +183,8 @@ def test_a_stopped_line_is_down_and_counted(filled: Filled) -> None:
 
 
 @pytest.mark.parametrize("what", ["missing", "locked", "damaged"])
-def test_a_database_that_cannot_be_read_is_down(filled: Filled, what: str) -> None:
-    """Beside a daemon that lives, too: no total is made up, and the command ends well, so that the file is new."""
+def test_an_unreadable_database_is_down(filled: Filled, what: str) -> None:
+    """Even beside a living daemon no total is invented; the command ends with 0, so that the file is renewed."""
     filled.judge(filled.text())
     filled.daemon_runs(modem=ModemState.READY)
     assert one(asked(filled), "up") == 1
@@ -210,7 +210,7 @@ def test_a_database_that_cannot_be_read_is_down(filled: Filled, what: str) -> No
 @settings(deadline=None, max_examples=extent.examples(15, 100))
 @given(LIVES)
 def test_totals_never_fall(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, ...]]) -> None:
-    """Whatever came, was forgotten, purged or renamed: no total is less than before, and none is gone."""
+    """No total decreases or disappears when contacts are erased, purged or renamed."""
     line = Filled(tmp_path_factory.mktemp("line"))
     with line.db:
         live(line, steps[: len(steps) // 2])
@@ -225,8 +225,8 @@ def test_totals_never_fall(tmp_path_factory: pytest.TempPathFactory, steps: list
         assert all(later[key] >= value for key, value in totals.items())
 
 
-def test_no_label_says_who_or_what(filled: Filled) -> None:
-    """Numbers, texts and tags of what came are nowhere in the figures."""
+def test_no_label_has_personal_data(filled: Filled) -> None:
+    """Numbers, texts and tags are nowhere in the figures."""
     for number, text in ((KEVIN, "guet-apens"), (LEA, "bonjour")):
         contact = filled.text(text, sender=number)
         filled.judge(contact)
@@ -241,8 +241,8 @@ def test_no_label_says_who_or_what(filled: Filled) -> None:
     assert all(re.fullmatch(r"[a-z_]{0,20}|\d+\.\d+\S*", word) for word in words)
 
 
-def test_a_limit_that_nobody_knows_is_left_out(filled: Filled) -> None:
-    """While the file is broken and no daemon runs no default passes for the line's limit, nor for its name."""
+def test_an_unknown_limit_is_left_out(filled: Filled) -> None:
+    """With a broken file and no daemon, no default is shown as the line's limit or name."""
     sound = filled.config.read_text().replace('"line": "fr", ', "")
     filled.config.write_text(f'{sound[:-1]}, "line": "nl", "limits": {{"segments": {{"hour": "many"}}}}}}')
     series = asked(filled)

@@ -1,4 +1,4 @@
-"""The alert rules for Prometheus, as its own promtool judges them over time."""
+"""The alert rules for Prometheus, judged over time by its own promtool."""
 
 import json
 import re
@@ -20,7 +20,7 @@ ALERTS = {rule["alert"]: rule for rule in yaml.safe_load(RULES.read_text())["gro
 LINE = 'instance="pi",line="fr"'
 FILE = 'node_textfile_mtime_seconds{instance="pi",file="/run/hotlined-metrics/main/hotlined-main.prom"}'
 
-# of each alert: series that raise it, a minute apart, when it is there first, and series of a line that is well
+# for each alert: series that raise it, a minute apart, its first time, and series of a sound line
 CASES: dict[str, tuple[dict[str, str], str, dict[str, str]]] = {
     "HotlinedFiguresOld": ({FILE: "0x60"}, "6m", {FILE: "0+60x60"}),
     "HotlinedFiguresMissing": ({f"hotlined_up{{{LINE}}}": "1 1 _x60"}, "20m", {f"hotlined_up{{{LINE}}}": "1x60"}),
@@ -99,7 +99,7 @@ Fired = set[tuple[str, str, str]]
 
 
 def tried(name: str, series: dict[str, str], asked: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return what promtool is told of a line: its series, and that none of these alerts is there at its time."""
+    """Return promtool's test of a line: its series, and that none of these alerts is raised at its time."""
     return {
         "name": name,
         "interval": "1m",
@@ -110,7 +110,7 @@ def tried(name: str, series: dict[str, str], asked: Iterable[tuple[str, str]]) -
 
 @pytest.fixture(scope="module")
 def fired(tmp_path_factory: pytest.TempPathFactory) -> Fired:
-    """Give each alert that promtool found though it was told that none is there: of which line, its name, when."""
+    """Yield each alert that promtool found against the test: its line, name and time."""
     well = {name: values for _, _, series in CASES.values() for name, values in series.items()}
     document = {
         "rule_files": [str(RULES)],
@@ -134,7 +134,7 @@ def fired(tmp_path_factory: pytest.TempPathFactory) -> Fired:
 
 
 def test_promtool_takes_the_rules() -> None:
-    """Names and expressions are sound."""
+    """Names and expressions are valid."""
     done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -142,7 +142,7 @@ def test_promtool_takes_the_rules() -> None:
 
 
 def test_each_rule_is_tried() -> None:
-    """There is a case for each rule, and each has a sentence and where to look."""
+    """There is a case for each rule, and each rule has a sentence and a reference."""
     assert CASES.keys() == ALERTS.keys()
     for rule in ALERTS.values():
         assert rule["annotations"].keys() == {"summary", "description"}
@@ -150,8 +150,8 @@ def test_each_rule_is_tried() -> None:
 
 
 @pytest.mark.parametrize("alert", CASES)
-def test_a_rule_fires_when_it_is_time(alert: str, fired: Fired) -> None:
-    """It is there when the trouble has lasted long enough, not at its beginning, and not where the line is well."""
+def test_a_rule_fires_after_its_time(alert: str, fired: Fired) -> None:
+    """A rule fires once the trouble has lasted long enough, and not for a sound line."""
     _, at, _ = CASES[alert]
 
     assert (alert, alert, at) in fired
@@ -159,13 +159,13 @@ def test_a_rule_fires_when_it_is_time(alert: str, fired: Fired) -> None:
     assert (f"{alert}, well", alert, at) not in fired
 
 
-def test_no_rule_fires_for_a_line_that_is_well(fired: Fired) -> None:
-    """All series of the cases without trouble together, an hour long, but for a pause, raise nothing."""
+def test_no_rule_fires_for_a_sound_line(fired: Fired) -> None:
+    """An hour of all sound series together, without a pause, raises no alert."""
     assert [alert for line, alert, _ in fired if line == "all well"] == []
 
 
-def test_rules_ask_for_what_there_is() -> None:
-    """Each name, state and window in an expression is one that `hotlined metrics` writes."""
+def test_rules_use_existing_figures() -> None:
+    """Each name, state and window in an expression is written by `hotlined metrics`."""
     states = {*ModemState, *SendingState, *AnswerState}
     for rule in ALERTS.values():
         names = set(re.findall(r"\bhotlined_\w+", rule["expr"]))

@@ -1,4 +1,4 @@
-"""What waits for a person: its order, what is left out of it, and that everybody who counts it says the same."""
+"""Texts that wait for a person: their order, what is left out, and one count of them everywhere."""
 
 import json
 import re
@@ -22,7 +22,7 @@ DAYS = timedelta(days=1)
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line with alert words, of which KEVIN was answered."""
+    """Give a line with alert words that has answered KEVIN."""
     filled = Filled(tmp_path, alerts={"words": ["tue"], "urls": ["json://localhost"]})
     filled.source = filled.source._replace(words_met=lambda text: ["tue"] if "tue" in text else [])
     with filled.db:
@@ -33,7 +33,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 
 def erase(line: Filled, *contacts: int) -> None:
-    """Erase the texts of contacts as `purge` does where they are old."""
+    """Erase the texts of contacts as `purge` does to old ones."""
     for contact in contacts:
         line.judge(contact)
         long_ago = line.now().limit - (100 * DAYS).total_seconds()
@@ -41,8 +41,8 @@ def erase(line: Filled, *contacts: int) -> None:
     assert sum(batch.texts for batch in purging.purge(line.db, 90 * DAYS, 365 * DAYS, line.now())) >= len(contacts)
 
 
-def test_the_newest_comes_first_and_what_was_skipped_last(line: Filled) -> None:
-    """Alert words come before all, then the newest; what was skipped comes behind all, also the next time."""
+def test_the_newest_comes_first_and_a_skipped_text_last(line: Filled) -> None:
+    """Alert words come before all, then the newest; skipped texts come last, also the next time."""
     old, middle, new = (line.text(text) for text in ("un", "deux", "trois"))
     threats = [line.text(text, sender=LEA) for text in ("je te tue", "je la tue")]
     assert [*queue(line.db)] == [threats[1], threats[0], new, middle, old]
@@ -54,12 +54,12 @@ def test_the_newest_comes_first_and_what_was_skipped_last(line: Filled) -> None:
     assert [*queue(line.db, every=True)] == [old, 1, threats[1], new, middle]
     newest = line.text("quatre")
     assert next(queue(line.db)) == newest
-    walk(line, "s", "s", "s", "q")  # the newest, `old`, and the threat once more
+    walk(line, "s", "s", "s", "q")  # the newest, `old`, and the threat again
     assert [*queue(line.db)] == [new, middle, newest, old, threats[1]]
 
 
-def test_what_was_erased_unread_waits_for_nobody_and_is_counted_once(line: Filled) -> None:
-    """It is in no list and in no count of what waits; the figures have it apart from what has no tag yet."""
+def test_a_text_erased_unread_does_not_wait(line: Filled) -> None:
+    """It is in no list and no count of waiting texts; the figures count it apart from untagged ones."""
     gone, read, left = line.text("un"), line.text("deux"), line.text("trois")
     line.run("tag", str(read), "insult")
     erase(line, gone, read)
@@ -81,8 +81,8 @@ def test_what_was_erased_unread_waits_for_nobody_and_is_counted_once(line: Fille
     assert re.search(r"not tagged +1\n +erased unread +1\n", sheet)
 
 
-def test_everybody_counts_the_same(line: Filled) -> None:
-    """`status`, its JSON, the review, the desk's pages and the digest say one number of the texts that wait."""
+def test_all_counts_of_waiting_texts_agree(line: Filled) -> None:
+    """`status`, its JSON, the review, the desk's pages and the digest have the same number."""
     texts = [line.text(text) for text in ("un", "deux", "trois", "je te tue")]
     line.text("tue", sender=LEA)
     line.text("first contact", sender=LEA)
@@ -109,14 +109,14 @@ def test_everybody_counts_the_same(line: Filled) -> None:
     assert "2 reactions want a tag" in draft.text
 
 
-def test_a_line_that_waits_for_nobody_says_nothing(line: Filled) -> None:
-    """`status` names no review then."""
+def test_a_line_without_waiting_texts_names_no_review(line: Filled) -> None:
+    """`status` does not mention `review` then."""
     assert "hotlined review" not in line.run("status").stdout
     assert json.loads(line.run("status", "--json").stdout)["waiting"] == {"alert_words": 0, "reactions": 0, "asked": 0}
 
 
-def test_what_was_skipped_is_told_at_the_contact(line: Filled) -> None:
-    """Who skipped it is an event, which `show` and the contact's page have; a skip of what there is not is refused."""
+def test_a_skip_is_shown_at_the_contact(line: Filled) -> None:
+    """A skip is an event with its person, in `show` and on the contact's page; an unknown contact is refused."""
     reaction = line.text("un", sender=KEVIN)
     walk(line, "s")
 

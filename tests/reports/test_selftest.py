@@ -1,4 +1,4 @@
-"""A line that receives nothing is no quiet week: it texts itself, and a silence much longer than usual is told."""
+"""A line tells a quiet week from lost reception: it texts itself, and reports a silence much longer than usual."""
 
 import json
 import random
@@ -35,11 +35,11 @@ MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 def sent(*, pending: bool = False, left: bool = True, back: bool = False, left_limit: float = 0.0) -> SelfTest:
-    """Return a text to itself, asked for when the limit clock stood at 0."""
+    """Return a self-test requested at 0 on the limit clock."""
     return SelfTest("2026-11-24T12:00:00.000Z", 0.0, pending, left, left_limit, back)
 
 
-# ---- when the line texts itself
+# ---- when the self-test is due
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,8 @@ def sent(*, pending: bool = False, left: bool = True, back: bool = False, left_l
         (sent(left=False), 3600, True),
     ],
 )
-def test_it_is_due_once_in_its_time_and_sooner_only_if_it_did_not_leave(
-    last: SelfTest | None, seconds: float, expected: bool
-) -> None:
-    """On the limit clock; while one is under way there is no other."""
+def test_a_selftest_is_due_once_in_its_time(last: SelfTest | None, seconds: float, expected: bool) -> None:
+    """By the limit clock; sooner only if the last one did not leave, and never while one is on its way."""
     assert selftest.is_due(last, WEEK, at(seconds)) == expected
 
 
@@ -75,15 +73,15 @@ def test_it_is_due_once_in_its_time_and_sooner_only_if_it_did_not_leave(
         (sent(left=False), 9999, None),
     ],
 )
-def test_what_left_and_is_not_back_in_a_quarter_of_an_hour_is_lost(
+def test_a_selftest_is_lost_after_a_quarter_of_an_hour(
     last: SelfTest | None, seconds: float, expected: bool | None
 ) -> None:
-    """It counts from when it left; what never left says nothing of receiving."""
+    """The time counts from when it left; one that never left says nothing about reception."""
     assert selftest.is_lost(last, at(seconds)) is expected
 
 
-def test_each_loss_is_told_once_and_its_end_once() -> None:
-    """While the next one is on its way nothing is said."""
+def test_each_loss_is_sent_once_and_its_end_once() -> None:
+    """While the next self-test is on its way no alert is due."""
     teller = Teller()
     told = [teller.tell(seen(selftest_lost=lost)) for lost in (None, False, None, True, True, None, False, False)]
 
@@ -105,16 +103,16 @@ def test_each_loss_is_told_once_and_its_end_once() -> None:
         ({"knows_itself": False}, SelftestObstacle.NO_NUMBER),
     ],
 )
-def test_whatever_keeps_it_back_has_a_name(more: dict[str, Any], expected: SelftestObstacle | None) -> None:
-    """Shadow mode, a pause, the breaker, a full window, a number that nobody knows."""
+def test_each_obstacle_of_the_selftest_has_a_name(more: dict[str, Any], expected: SelftestObstacle | None) -> None:
+    """Shadow mode, a pause, the breaker, a full window, an unknown own number."""
     usual: dict[str, Any] = {"alive": True, "modem_is_ready": True, "shadow": False, "holds": (), "full": False}
 
     assert next(selftest.obstacles(**usual | {"knows_itself": True} | more), None) == expected
     assert words.OBSTACLES.keys() == {*SelftestObstacle}
 
 
-def test_a_text_of_another_number_is_no_self_test(tmp_path: Path) -> None:
-    """After another SIM the last test says nothing; a text of the own number is its return, one of a person is not."""
+def test_a_text_of_another_number_is_not_a_selftest(tmp_path: Path) -> None:
+    """The last test of another SIM does not count; a text from the own number is its return, a person's is not."""
     line = Filled(tmp_path)
     with closing(line.db):
         commit_own_number(line.db, OWN)
@@ -135,8 +133,8 @@ def test_a_text_of_another_number_is_no_self_test(tmp_path: Path) -> None:
     ("every", "cost"),
     [("7d", "52 times a year: 52 segments (2.60 EUR)."), ("90d", "4 times a year: 4 segments (0.20 EUR).")],
 )
-def test_config_check_says_what_it_costs(tmp_path: Path, every: str, cost: str) -> None:
-    """The price of a year stands beside the worst that can be spent."""
+def test_config_check_names_the_cost_of_selftests(tmp_path: Path, every: str, cost: str) -> None:
+    """The price of a year is beside the highest possible spending."""
     line = Filled(tmp_path, alerts={"selftest": every}, limits={"price_per_segment": 0.05})
     with closing(line.db):
         output = " ".join(line.run("config", "check").output.split())
@@ -148,30 +146,30 @@ def test_config_check_says_what_it_costs(tmp_path: Path, every: str, cost: str) 
 
 
 def alert(line: Line) -> tuple[int, str]:
-    """Run the command; return its exit code and what it said."""
+    """Run the command; return its exit code and its output."""
     done = line.run("alerts")
     return done.exit_code, " ".join(done.output.split())
 
 
 def later(line: Line, seconds: float) -> None:
-    """Let all that the line has sent and asked for be older."""
+    """Make all sent and requested texts older."""
     with closing(sqlite3.connect(line.database)) as db, db:
         db.execute("UPDATE requests SET created_limit = created_limit - ?", (seconds,))
         db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - ?", (seconds,))
 
 
 def conditions_told(line: Line) -> list[tuple[str, int]]:
-    """Return the alerts about the line's texts to itself."""
+    """Return the alerts about the line's self-tests."""
     return line.rows("SELECT condition, level FROM alerts WHERE condition = 'selftest' ORDER BY id")
 
 
 def trouble(line: Line) -> list[str]:
-    """Return the codes of what is wrong."""
+    """Return the codes of the troubles."""
     return [each["code"] for each in json.loads(line.cli("status", "--json", check=False))["trouble"]]
 
 
-def test_a_text_to_itself_that_comes_back_proves_the_line(line: Line) -> None:
-    """It costs a segment, is no contact that is answered, and is not sent again before its time, restart or not."""
+def test_a_selftest_that_comes_back_proves_the_line(line: Line) -> None:
+    """It costs a segment, is not answered, and is not sent again before its time, even after a restart."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -197,8 +195,8 @@ def test_a_text_to_itself_that_comes_back_proves_the_line(line: Line) -> None:
     wait_until(lambda: len(line.submitted()) == 2)
 
 
-def test_a_text_to_itself_that_the_network_swallows_is_told(line: Line) -> None:
-    """After a quarter of an hour, once, in `status` with 69 as long as it lasts; its coming back ends it."""
+def test_a_selftest_that_the_network_loses_is_sent_as_an_alert(line: Line) -> None:
+    """The alert comes once after a quarter of an hour, `status` ends with 69; the text's late return ends it."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -224,8 +222,8 @@ def test_a_text_to_itself_that_the_network_swallows_is_told(line: Line) -> None:
     assert trouble(line) == []
 
 
-def test_what_keeps_it_back_is_said_once_and_nothing_is_spent(line: Line) -> None:
-    """Paused, without a budget, in shadow mode: `alerts` says it once, `status` as long as it is so; then it goes."""
+def test_a_selftest_held_back_is_reported_once(line: Line) -> None:
+    """During a pause, a full budget or shadow mode `alerts` reports it once, `status` always; later it is sent."""
     line.configure(alerts={"selftest": "1d"})
     line.start()
     line.wait_state("ready")
@@ -243,8 +241,8 @@ def test_what_keeps_it_back_is_said_once_and_nothing_is_spent(line: Line) -> Non
     wait_until(line.submitted)
 
 
-def test_one_that_was_refused_is_tried_again_an_hour_later(line: Line) -> None:
-    """It says nothing of receiving, and costs nothing."""
+def test_a_refused_selftest_is_tried_again_an_hour_later(line: Line) -> None:
+    """A refusal says nothing about reception, and costs nothing."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -253,7 +251,7 @@ def test_one_that_was_refused_is_tried_again_an_hour_later(line: Line) -> None:
         db.execute("INSERT INTO numbers (number, blocked_by, blocked_at) VALUES (?, 'anna', '2026')", (OWN,))
     assert alert(line) == (0, "The line texts itself.")
     wait_until(lambda: line.rows("SELECT state FROM requests") == [("refused",)])
-    later(line, 3000)  # and no time that this takes makes it an hour
+    later(line, 3000)  # this test itself takes less than the rest of the hour
     assert alert(line) == (0, "")
     assert conditions_told(line) == []
     later(line, 600)
@@ -262,8 +260,8 @@ def test_one_that_was_refused_is_tried_again_an_hour_later(line: Line) -> None:
     assert line.submitted() == []
 
 
-def test_one_that_may_have_left_is_not_sent_again(line: Line) -> None:
-    """Where the network leaves it open it counts, and what does not come back is told."""
+def test_an_unconfirmed_selftest_is_not_sent_again(line: Line) -> None:
+    """It counts as sent, and is lost if it does not come back."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -281,7 +279,7 @@ def test_one_that_may_have_left_is_not_sent_again(line: Line) -> None:
 
 
 def hours_of(days: int, opens: int, closes: int, workdays: int = 7, each: int = 1) -> list[datetime]:
-    """Return the hours with a contact of a line that is contacted every `each` hours of its day."""
+    """Return the hours with a contact, for a line that is contacted every `each` hours of its day."""
     return [
         MONDAY + day * DAY + hour * HOUR
         for day in range(days)
@@ -305,13 +303,13 @@ def hours_of(days: int, opens: int, closes: int, workdays: int = 7, each: int = 
     ids=["always", "days", "three a day", "workdays", "too few", "once a day", "young", "never"],
 )
 def test_nights_and_weekends_are_usual(hours: list[datetime], usual: timedelta | None) -> None:
-    """What is usual is the pause that nine tenths of the time are within; a young or quiet line has no such thing."""
+    """The usual pause is the one that nine tenths of the time are within; a young or quiet line has none."""
     assert maybe_usual(hours) == usual
 
 
 @given(st.integers(0, 2**32), st.integers(2, 72))
-def test_a_line_that_goes_on_as_before_is_never_quiet(seed: int, mean_hours: int) -> None:
-    """People who come at random leave no pause ten times as long as usual, however rarely they come."""
+def test_a_line_with_random_contacts_is_never_quiet(seed: int, mean_hours: int) -> None:
+    """Contacts at random leave no pause ten times the usual one, however rare they are."""
     drawn = random.Random(seed)
     moments, moment = [], MONDAY
     while moment < MONDAY + 56 * DAY:
@@ -337,15 +335,15 @@ def test_a_line_that_goes_on_as_before_is_never_quiet(seed: int, mean_hours: int
         (HOUR, HOUR, None, False),
     ],
 )
-def test_ten_times_as_long_as_usual_is_long(
+def test_ten_times_the_usual_pause_is_a_silence(
     length: timedelta, heard: timedelta, usual: timedelta | None, expected: bool | None
 ) -> None:
-    """At least a day, and only what the modem listened to; where nothing is usual nothing is said."""
+    """It is at least a day of listening; a line without a usual pause has no silence."""
     assert judged(length, heard, usual, "").is_long is expected
 
 
-def test_a_silence_is_told_once_and_the_next_contact_ends_it() -> None:
-    """A modem that was away meanwhile ends nothing; the words say how long it usually takes."""
+def test_a_silence_is_sent_once_and_ended_by_a_contact() -> None:
+    """A modem that was away does not end it; the alert names the usual pause."""
     teller = Teller()
     at_noon = at(0).rfc3339
     long, unknown, short = (Silence(5 * DAY, 11 * HOUR, is_long, at_noon) for is_long in (True, None, False))
@@ -355,14 +353,14 @@ def test_a_silence_is_told_once_and_the_next_contact_ends_it() -> None:
 
 
 def quiet_for(line: Filled, length: timedelta, *, synchronised: bool = True) -> Silence | None:
-    """Return how quiet a line is so long after its last contact, on all clocks."""
+    """Return the silence of a line this long after its last contact, on all clocks."""
     row = line.db.the("SELECT received_limit, received_at FROM contacts ORDER BY id DESC LIMIT 1")
     utc = datetime.fromisoformat(row["received_at"]) + length
     return maybe_silence(line.db, Now(utc, row["received_limit"] + length.total_seconds(), synchronised))
 
 
 def come_each_ten_hours(line: Filled, until: datetime) -> None:
-    """Have the line contacted each ten hours, and text itself between."""
+    """Let the line be contacted every ten hours, and text itself between."""
     for reason, early in (("first_contact", 0), ("own_number", 5)):
         for number in range(HOURS_LEAST, 0, -1):
             hour = (until - (10 * number + early) * HOUR).strftime("%Y-%m-%dT%H:00:00.000Z")
@@ -373,8 +371,8 @@ def come_each_ten_hours(line: Filled, until: datetime) -> None:
             )
 
 
-def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
-    """Its hours are in the totals, its own texts are none of them, and the modem has to be ready all the time."""
+def test_the_silence_of_a_line_is_from_its_database(tmp_path: Path) -> None:
+    """Its hours are in the totals, without self-tests, and the modem must have been ready all the time."""
     line = Filled(tmp_path)
     with closing(line.db):
         assert maybe_silence(line.db, line.now()) is None
@@ -385,7 +383,7 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         assert quiet_for(line, HOUR) == Silence(HOUR, None, is_long=False, last_at=last)
         line.db.connection.execute("UPDATE line_state SET ready_limit = 0")
         come_each_ten_hours(line, ends)
-        # the contact itself came at 22:00, unsynchronised, and is in no hour
+        # the contact itself came at 22:00 by an unsynchronised clock, and is in no hour
         found = quiet_for(line, 4 * DAY)
         assert found
         assert (found.usual, found.is_long) == (10 * HOUR, False)
@@ -406,8 +404,8 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         assert unknown.is_long is None
 
 
-def test_a_long_silence_is_shown_where_one_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`status` and `doctor` say it as the alert does; it may be chance, so `status` ends with 0 all the same."""
+def test_a_long_silence_is_in_status_and_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have the alert's words; it may be chance, so `status` ends with 0."""
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     told = "No contact for 5 days; usually one comes within 10 hours. `hotlined"
     line = Filled(tmp_path)

@@ -1,4 +1,4 @@
-"""A prepaid SIM does not die unnoticed: when it was topped up is known, and its end is told in time."""
+"""The life of a prepaid SIM: its top-up is recorded, and its end announced in time."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "valid_for":
 
 @pytest.fixture
 def line_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
-    """Give a line whose SIM lives for a year after a top-up, on a machine whose clock is right."""
+    """Give a line whose SIM lives for a year after a top-up, on a machine with a synchronised clock."""
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     for name in ("reports.typed", "reports.decided"):
         monkeypatch.setattr(f"hotlined.{name}.synchronised", lambda: True)
@@ -57,21 +57,21 @@ def days_ago(days: float) -> str:
 
 
 def told(line: Filled) -> dict[str, Any]:
-    """Return what `status --json` says."""
+    """Return the output of `status --json`."""
     document: dict[str, Any] = json.loads(line.run("status", "--json").stdout)
     return document
 
 
 def codes(line: Filled) -> list[str]:
-    """Return the codes of what is wrong, but that no daemon runs."""
+    """Return the codes of the troubles, without the one about the missing daemon."""
     return [each["code"] for each in told(line)["trouble"] if each["code"] != "not_running"]
 
 
-# ---- what a person says
+# ---- top-ups that people report
 
 
-def test_a_top_up_is_recorded_with_who_said_so_and_until_when_it_lasts(line_of: Filled) -> None:
-    """Today without a date; `status` names day, person and end at once, and an event keeps it."""
+def test_a_top_up_is_recorded_with_its_person_and_end(line_of: Filled) -> None:
+    """The day is today by default; `status` names day, person and end, and an event records them."""
     output = line_of.run("sim", "topup").output
     credit = told(line_of)["credit"]
     at, until = (datetime.fromisoformat(credit[name]) for name in ("topped_up_at", "valid_until"))
@@ -88,8 +88,8 @@ def test_a_top_up_is_recorded_with_who_said_so_and_until_when_it_lasts(line_of: 
 
 
 @pytest.mark.parametrize("date", ["yesterday", "hier", "7d", "2 jan 2026", "2026-02", "monday", "20/11/2025"])
-def test_the_day_of_a_top_up_is_read_as_every_time(line_of: Filled, date: str) -> None:
-    """ISO, what tables show, and words: the SIM's life counts from then."""
+def test_the_day_of_a_top_up_is_read_like_any_time(line_of: Filled, date: str) -> None:
+    """ISO, the form of the tables, and words: the SIM's life counts from then."""
     result = line_of.run("sim", "topup", date)
 
     assert result.exit_code == 0, result.output
@@ -98,7 +98,7 @@ def test_the_day_of_a_top_up_is_read_as_every_time(line_of: Filled, date: str) -
 
 @pytest.mark.parametrize(("date", "words"), [("3026-01-01", "future"), ("1999-01-01", "year"), ("soon", "no time")])
 def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str, words: str) -> None:
-    """What is to come, what is long over, what is no day: nothing is recorded."""
+    """A day in the future, long ago or invalid is refused, and nothing is recorded."""
     result = line_of.run("sim", "topup", date)
 
     assert result.exit_code == 2
@@ -106,11 +106,11 @@ def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str
     assert maybe_top_up(line_of.db) is None
 
 
-def test_a_top_up_says_when_an_answer_is_tried(line_of: Filled) -> None:
-    """While the SIM cannot pay a person hears that the line tries one; who gave the day is not asked for the day."""
+def test_a_top_up_says_when_the_next_answer_is_tried(line_of: Filled) -> None:
+    """Without credit the command says that the line tries an answer; a person who gave the day is not asked for it."""
     line_of.db.connection.execute("UPDATE line_state SET breaker_cause = 'credit'")
     tries = "The answers wait: the line tries one within five minutes."
-    assert tries not in line_of.run("sim", "topup").output  # no daemon does so
+    assert tries not in line_of.run("sim", "topup").output  # no daemon would try
     line_of.daemon_runs()
     assert tries in line_of.run("sim", "topup").output
     line_of.db.connection.execute("UPDATE line_state SET breaker_cause = NULL")
@@ -120,8 +120,8 @@ def test_a_top_up_says_when_an_answer_is_tried(line_of: Filled) -> None:
 
 
 @pytest.mark.parametrize("at", ["9999-12-31T00:00:00.000Z", "0001-01-01T00:00:00.000Z"])
-def test_a_day_that_no_calendar_counts_from_is_refused(line_of: Filled, at: str) -> None:
-    """Also where no clock can say that it is in the future: nobody could look at the line any more."""
+def test_a_day_at_the_ends_of_the_calendar_is_refused(line_of: Filled, at: str) -> None:
+    """Even with an unset clock: such a day would make every report fail."""
     before_the_clock_is_set = Now(datetime(1970, 1, 1, tzinfo=UTC), 100.0, synchronised=False)
     with pytest.raises(RefusedError):
         top_up(line_of.db, at, "anna", before_the_clock_is_set)
@@ -131,7 +131,7 @@ def test_a_day_that_no_calendar_counts_from_is_refused(line_of: Filled, at: str)
 
 
 def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:
-    """While nothing leaves one answer is tried at once; a closed breaker has nothing to try, then or later."""
+    """During an outage one answer is tried at once; a closed breaker has no trial, then or later."""
     line_of.run("sim", "topup")
     assert not breaker_of(line_of.db).trial_requested
     with line_of.db.transaction():
@@ -158,7 +158,7 @@ def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:
         (365.5, sim_life.OVER),
     ],
 )
-def test_sixty_thirty_and_seven_days_before_its_end_it_is_told(ago: float, level: int) -> None:
+def test_the_end_is_announced_sixty_thirty_and_seven_days_before(ago: float, level: int) -> None:
     """Each threshold is a level of its own, and so is the end."""
     now = Now(datetime.now(UTC), 0.0, synchronised=True)
     end = sim_life.valid_until(TopUp(days_ago(ago)), YEAR)
@@ -168,8 +168,8 @@ def test_sixty_thirty_and_seven_days_before_its_end_it_is_told(ago: float, level
 
 
 @pytest.mark.parametrize(("valid", "levels"), [(30, [0, 1]), (90, [0, 1, 2]), (180, [0, 1, 2, 3])])
-def test_a_short_life_is_not_warned_of_from_its_first_day(valid: int, levels: list[int]) -> None:
-    """Where a threshold is half of the life or more, nobody who has just topped up is told to do so."""
+def test_a_short_life_has_no_warning_on_its_first_day(valid: int, levels: list[int]) -> None:
+    """A threshold of half the life or more is left out: nobody is warned just after a top-up."""
     now, valid_for = Now(datetime.now(UTC), 0.0, synchronised=True), timedelta(days=valid)
     found = [
         sim_life.level(sim_life.valid_until(TopUp(days_ago(ago)), valid_for), valid_for, now) for ago in range(valid)
@@ -179,8 +179,8 @@ def test_a_short_life_is_not_warned_of_from_its_first_day(valid: int, levels: li
     assert found == sorted(found)
 
 
-def test_what_nobody_has_said_is_warned_of_by_nobody(line_of: Filled) -> None:
-    """A SIM that was never topped up is unknown, and so is one whose life is not configured: doctor says how."""
+def test_an_unknown_end_causes_no_warning(line_of: Filled) -> None:
+    """A SIM that was never topped up, or whose life is not configured, is unknown: doctor says how to change that."""
     assert codes(line_of) == []
     assert told(line_of)["credit"]["valid_until"] is None
     finding = examined(Scene(configuration.load(line_of.config)))
@@ -208,7 +208,7 @@ def test_what_nobody_has_said_is_warned_of_by_nobody(line_of: Filled) -> None:
 def test_the_end_is_named_with_its_cure(
     line_of: Filled, ago: float, code: str | None, verdict: str, words: str
 ) -> None:
-    """Status, doctor and the desk say it; only once it is over does the line count as one that has trouble."""
+    """Status, doctor and the desk show it; only after the end is it a trouble."""
     with line_of.db.transaction():
         note_top_up(line_of.db, TopUp(days_ago(ago), by="anna"), line_of.now(), dated=True)
     report = life_report(line_of)
@@ -227,8 +227,8 @@ def life_report(line: Filled) -> LineReport:
     return report_line(configuration.load(line.config))
 
 
-def test_a_clock_that_is_not_right_warns_of_nothing(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end is a matter of the calendar."""
+def test_an_unsynchronised_clock_causes_no_warning(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the SIM is a date of the calendar."""
     with line_of.db.transaction():
         note_top_up(line_of.db, TopUp(days_ago(400), by="anna"), line_of.now(), dated=True)
     assert codes(line_of) == ["sim_ended"]
@@ -238,8 +238,8 @@ def test_a_clock_that_is_not_right_warns_of_nothing(line_of: Filled, monkeypatch
     assert examined(Scene(configuration.load(line_of.config))).verdict == "unknown"
 
 
-def test_another_sim_was_topped_up_by_nobody_yet(line_of: Filled) -> None:
-    """What is known of the old one says nothing of the new one: its top-up, its balance, its number."""
+def test_another_sim_has_no_top_up_yet(line_of: Filled) -> None:
+    """Top-up, balance and number of the old SIM do not count for the new one."""
     with line_of.db.transaction():
         bind_sim(line_of.db, "imei", "206011111111111")
         note_top_up(line_of.db, TopUp(days_ago(400), by="anna"), line_of.now(), dated=True)
@@ -256,8 +256,8 @@ def test_another_sim_was_topped_up_by_nobody_yet(line_of: Filled) -> None:
     assert codes(line_of) == []
 
 
-def test_a_date_that_a_wrong_clock_wrote_is_made_anew_once_it_is_right(line_of: Filled) -> None:
-    """In the same boot the limit clock knows how long ago it was; after a boot the date stays as it is."""
+def test_a_date_from_a_wrong_clock_is_corrected(line_of: Filled) -> None:
+    """Within the boot the limit clock knows how long ago it was; after a reboot the date stays as it is."""
     db, utc = line_of.db, datetime(2026, 11, 26, 12, tzinfo=UTC)
     early = Now(datetime(1970, 1, 1, tzinfo=UTC), 100.0, synchronised=False)
     with db.transaction():
@@ -274,7 +274,7 @@ def test_a_date_that_a_wrong_clock_wrote_is_made_anew_once_it_is_right(line_of: 
     assert credit_of(db).topped_up_at == early.rfc3339
 
 
-# ---- what a balance says
+# ---- top-ups recognised by the balance
 
 
 @pytest.mark.parametrize(
@@ -287,13 +287,13 @@ def test_a_date_that_a_wrong_clock_wrote_is_made_anew_once_it_is_right(line_of: 
     ],
 )  # fmt: skip
 def test_an_amount_is_read_as_operators_write_it(text: str, amount: str | None) -> None:
-    """Comma or point, with and without thousands; what is no amount is none."""
+    """Comma or point, with and without thousands; other texts give None."""
     assert maybe_amount(text) == (Decimal(amount) if amount else None)
 
 
 @given(st.text("0123456789.,'’ \u00a0-", max_size=12))
-def test_whatever_a_pattern_finds_is_an_amount_or_none(text: str) -> None:
-    """A network may say anything, and a pattern may take too much of it: the daemon goes on."""
+def test_any_match_of_a_pattern_is_an_amount_or_none(text: str) -> None:
+    """A network may send anything, and a pattern may match too much: the daemon goes on."""
     amount = maybe_amount(text)
 
     assert amount is None or amount.is_finite()
@@ -306,24 +306,24 @@ def test_whatever_a_pattern_finds_is_an_amount_or_none(text: str) -> None:
         ("3.20", "3.25", False), ("-0.50", "9.50", True), (None, "18.20", False),
     ],
 )  # fmt: skip
-def test_a_balance_that_rose_is_a_top_up(before: str | None, balance: str, expected: bool) -> None:
-    """The first one is none, and neither is a segment that was paid back."""
+def test_an_increased_balance_is_a_top_up(before: str | None, balance: str, expected: bool) -> None:
+    """The first balance is not one, nor is a segment that was paid back."""
     assert is_top_up(Decimal(before) if before else None, Decimal(balance)) == expected
 
 
 def ask(line: Line, balance: str) -> None:
-    """Ask the network for the balance, which is now another one."""
+    """Ask the network for the balance, which has changed."""
     line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
     line.cli("sim", "balance")
 
 
 def topups(line: Line) -> list[dict[str, str]]:
-    """Return what the events say of top-ups."""
+    """Return the top-ups in the events."""
     return [json.loads(detail) for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'topup' ORDER BY id")]
 
 
-def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
-    """Event, log and `status` name both values; what a person says later goes before it."""
+def test_an_increased_balance_is_recorded_as_a_top_up(line: Line) -> None:
+    """Event, log and `status` name both values; a later report of a person counts instead."""
     line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
     line.configure(credit=CREDIT)
     line.start()
@@ -343,14 +343,14 @@ def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
     assert datetime.fromisoformat(credit["valid_until"]) - datetime.fromisoformat(credit["topped_up_at"]) == YEAR
 
     line.cli("sim", "topup", "7d")
-    ask(line, "32,00")  # what a person said explains the next balance
+    ask(line, "32,00")  # the person's report explains the next balance
     assert "taken for" not in line.cli("status", check=False)
     ask(line, "42,00")
     assert topups(line)[2:] == [{"rose_from": "32.00", "rose_to": "42.00"}]
 
 
 def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:
-    """What waited because the SIM could not pay is tried as soon as a person says that it can."""
+    """Answers that wait for credit are tried as soon as a person reports the top-up."""
     line.sim.do("fault", kind="error", command="+CMGS", cms=10)
     line.start(timing={"trial_after": [3600.0]})
     for number in range(3):
@@ -362,8 +362,8 @@ def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:
     wait_until(lambda: len(line.submitted()) == 3)
 
 
-def test_a_balance_is_written_down_where_it_differs(line_of: Filled) -> None:
-    """The card is not written to for what stands there already."""
+def test_an_unchanged_balance_is_not_written(line_of: Filled) -> None:
+    """Asking again for the same balance writes nothing to the card."""
     commit_balance_before(line_of.db, "3.20")
     before = line_of.db.connection.total_changes
     commit_balance_before(line_of.db, "3.20")

@@ -1,7 +1,8 @@
-"""`hotlined-setup restore`, as root, in folders of its own: what is asked, written, kept, and left alone.
+"""`hotlined-setup restore` as root, in folders of its own: questions, written files, kept files.
 
-Each run is in a mount namespace in which /etc, /run, /var/lib and /var/backups are the test's. There is no systemd in
-it, as where an image is made: the program runs as the line's user all the same. The unit is in `scripts/lab`.
+Each run is in a mount namespace that has the test's folders as /etc, /run, /var/lib and /var/backups. It has no
+systemd, as where an image is made; the program becomes the line's user all the same. The unit is tried in
+`scripts/lab`.
 """
 
 import json
@@ -27,8 +28,8 @@ from hotlined.sealing import archive
 
 SETUP = ROOT / "debian/hotlined-setup"
 FOLDERS = ("/etc", "/run", "/var/lib", "/var/backups")
-NUMBER = 987  # of a user of the system's
-# the program where a package would put it, and a death at the so manieth new name
+NUMBER = 987  # a user of the system
+# the program at its place in a package, and a kill at the n-th new name
 DRIVER = """\
 import importlib.machinery, importlib.util, os, signal, sys
 loader = importlib.machinery.SourceFileLoader("setup", sys.argv[1])
@@ -50,7 +51,7 @@ sys.exit(setup.main())
 
 
 def unshared() -> bool:
-    """Tell whether this machine lets root have mounts of its own."""
+    """Tell whether root may have its own mounts on this machine."""
     return subprocess.run(("unshare", "--mount", "true"), capture_output=True, check=False).returncode == 0
 
 
@@ -62,7 +63,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.chmod(0o755)  # it is /srv in there: no folder above it is closed
+        folder.chmod(0o755)  # it is /srv inside the namespace, so no folder above it is closed
         for name in FOLDERS:
             (folder / "root" / name.strip("/")).mkdir(parents=True)
         root = folder / "root"
@@ -84,14 +85,14 @@ class Machine:
         (self.etc / "main.txt").write_text("")
         program = folder / "hotlined"
         where = ":".join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
-        python = Path("/mnt/bin") / Path(sys.executable).resolve().name  # for root's own may be closed to others
+        python = Path("/mnt/bin") / Path(sys.executable).resolve().name  # root's own Python may be closed to others
         program.write_text(f'#!/bin/sh\nPYTHONPATH={where} exec {python} -m hotlined "$@"\n')
         program.chmod(0o755)
         (folder / "driver.py").write_text(DRIVER)
         (folder / "key").write_text(IDENTITY)
 
     def command(self, *words: str, step: int = 0) -> list[str]:
-        """Return what runs hotlined-setup in here."""
+        """Return the command that runs hotlined-setup in the namespace."""
         mounts = "".join(f"mount -n --bind {self.folder}/root{each} {each} && " for each in FOLDERS)
         mounts += f"mount -n --bind {self.folder} /srv && mount -n --bind {sys.base_prefix} /mnt"
         script = f'{mounts} && exec {sys.executable} -I {self.folder}/driver.py "$@"'
@@ -107,7 +108,7 @@ class Machine:
             )
 
     def at_terminal(self, backup: Path, answers: Mapping[str, str], *words: str) -> str:
-        """Restore with a person at the terminal, who answers what is asked; return what stands there."""
+        """Restore with a person at the terminal who answers the questions; return the output."""
         child, ours = pty.fork()
         if child == 0:
             os.dup2(os.open(backup, os.O_RDONLY), 0)
@@ -128,7 +129,7 @@ class Machine:
         return said
 
     def files(self) -> dict[str, bytes]:
-        """Return all files of the line, and of /run what a restore could leave."""
+        """Return all files of the line, and those that a restore could leave in /run."""
         places = (self.etc, self.data, self.backups, self.folder / "root/run")
         return {
             str(path.relative_to(self.folder)): path.read_bytes()
@@ -150,7 +151,7 @@ ALL = {"config.yaml": CONFIG.encode(), "answer.txt": b"Non.\n", "pin": b"2580\n"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """Give a machine on which the line has run since."""
+    """Give a machine with a line that has run."""
     return Machine(tmp_path)
 
 
@@ -177,7 +178,7 @@ LATER = "2026-11-02T10:00:00.000Z"
 
 @pytest.fixture
 def lived(machine: Machine) -> Machine:
-    """Give a machine whose line has received three contacts, and blocked a number, since the backup was made."""
+    """Give a machine whose line has received three contacts and blocked a number since the backup."""
     (machine.folder / "lived").mkdir()
     filled = Filled(machine.folder / "lived")
     with filled.db as db:
@@ -201,8 +202,8 @@ def key(machine: Machine) -> tuple[str, str]:
     return "--key", str(machine.folder / "key")
 
 
-def test_all_is_taken_and_what_was_there_is_kept(lived: Machine, backup: Path) -> None:
-    """Each file at its fixed place, for those who read it; the last line counts the contacts that are left behind."""
+def test_take_all_restores_every_file_and_keeps_the_old_ones(lived: Machine, backup: Path) -> None:
+    """Each file has its place and mode; the last line counts contacts that are only in the old database."""
     before = lived.files()
     done = lived.restore(backup, *key(lived), "--take-all")
 
@@ -232,8 +233,8 @@ def test_all_is_taken_and_what_was_there_is_kept(lived: Machine, backup: Path) -
         assert secret not in done.stdout + done.stderr
 
 
-def test_without_a_terminal_only_database_and_keys_are_taken(lived: Machine, backup: Path) -> None:
-    """Nothing below /etc changes."""
+def test_restore_without_a_terminal_takes_only_database_and_keys(lived: Machine, backup: Path) -> None:
+    """/etc stays as it is."""
     before = {path.name: path.read_bytes() for path in lived.etc.iterdir()}
     done = lived.restore(backup, *key(lived))
 
@@ -242,8 +243,8 @@ def test_without_a_terminal_only_database_and_keys_are_taken(lived: Machine, bac
     assert lived.last() == 2
 
 
-def test_a_person_is_asked_one_by_one(lived: Machine, backup: Path) -> None:
-    """The key is typed, and of the four files those are taken that she says yes to; she sees them, and no secret."""
+def test_restore_at_a_terminal_asks_for_each_file(lived: Machine, backup: Path) -> None:
+    """The key is typed; each file is shown without its secrets before the question."""
     answers = {
         "Type the key": IDENTITY,
         "\n>": "",
@@ -267,8 +268,8 @@ def test_a_person_is_asked_one_by_one(lived: Machine, backup: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["key", "backup", "config", "name", "link"])
-def test_what_cannot_be_restored_changes_nothing(lived: Machine, backup: Path, wrong: str) -> None:
-    """Another key, a backup of something else: it is told, and nothing is replaced, staged or left."""
+def test_failed_restore_as_root_changes_nothing(lived: Machine, backup: Path, wrong: str) -> None:
+    """A wrong key, name or backup is an error, and nothing is replaced, staged or left."""
     words = [*key(lived), "--take-all"]
     if wrong == "key":
         said = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
@@ -292,8 +293,8 @@ def test_what_cannot_be_restored_changes_nothing(lived: Machine, backup: Path, w
 @pytest.mark.parametrize(
     "name", ["traversal", "symlink config", "symlink db", "device", "dup config", "setuid", "sparse"]
 )
-def test_root_takes_nothing_of_what_somebody_made_up(lived: Machine, backup: Path, name: str) -> None:
-    """Who knows the recipient forges links, devices, names, rights: root refuses it with words, and writes nothing."""
+def test_root_refuses_forged_backups(lived: Machine, backup: Path, name: str) -> None:
+    """Anybody with the recipient can forge links, devices, names and modes: an error, and nothing is written."""
     made = forged(lived.folder / "made.age", hostile(backup)[name])
     before = lived.files()
     done = lived.restore(made, *key(lived), "--take-all")
@@ -303,8 +304,8 @@ def test_root_takes_nothing_of_what_somebody_made_up(lived: Machine, backup: Pat
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_a_configuration_that_attacks_stays_beside(lived: Machine, backup: Path, name: str) -> None:
-    """One that grows without end, is no text or names code is never in force: the line's own stays."""
+def test_hostile_configuration_never_comes_into_force(lived: Machine, backup: Path, name: str) -> None:
+    """It grows without end, is binary or names code; the line's own one stays."""
     made = forged(lived.folder / "made.age", hostile(backup)[name])
     mine = (lived.etc / "main.yaml").read_bytes()
     done = lived.restore(made, *key(lived), "--take-all")
@@ -314,8 +315,8 @@ def test_a_configuration_that_attacks_stays_beside(lived: Machine, backup: Path,
     assert lived.last() == 2
 
 
-def test_a_configuration_that_cannot_be_used_stays_beside(lived: Machine, backup: Path) -> None:
-    """One that names another database never comes into force, and no path in it is written to."""
+def test_unusable_configuration_is_stored_beside_the_lines_own(lived: Machine, backup: Path) -> None:
+    """It names another database; no path in it is written to."""
     forged = CONFIG + "database: /etc/sudoers.d/hotlined\n"
     backup = of(lived.folder, contents_of(backup), {**ALL, "config.yaml": forged.encode()})
     done = lived.restore(backup, *key(lived), "--take-all")
@@ -330,12 +331,12 @@ def test_a_configuration_that_cannot_be_used_stays_beside(lived: Machine, backup
 
 
 def contents_of(backup: Path) -> bytes:
-    """Return the database in a backup."""
+    """Return the database of a backup."""
     return contents(backup)[archive.DATABASE]
 
 
-def test_a_power_cut_at_each_new_name_of_root_ends_the_same_way(lived: Machine, backup: Path) -> None:
-    """Cut off at any of them, the configuration is whole, and the same command ends as if it had not been cut."""
+def test_restore_repeated_after_a_kill_at_any_file_ends_the_same(lived: Machine, backup: Path) -> None:
+    """The configuration is whole after each kill."""
     saved = lived.folder / "saved"
     subprocess.run(("cp", "-a", lived.folder / "root", saved), check=True)
     whole = [*key(lived), "--take-all"]
@@ -357,8 +358,8 @@ def test_a_power_cut_at_each_new_name_of_root_ends_the_same_way(lived: Machine, 
     assert len(ends) == 1, [[name for name in end if isinstance(name, tuple)] for end in ends]
 
 
-def test_the_copy_from_before_the_upgrade_is_put_back(lived: Machine, backup: Path) -> None:
-    """That of the version that is installed, in the folder that only root writes to; configuration and keys stay."""
+def test_restore_before_takes_the_copy_from_before_the_upgrade(lived: Machine, backup: Path) -> None:
+    """It is in the folder that only root writes to, by version; configuration and keys stay."""
     dpkg = lived.folder / "root/var/lib/dpkg"
     (dpkg / "info").mkdir(parents=True)
     (dpkg / "status").write_text(
@@ -385,8 +386,8 @@ def test_the_copy_from_before_the_upgrade_is_put_back(lived: Machine, backup: Pa
     assert (lived.data / "keys/hotlined.db.pins").read_bytes() == b"o" * 32
 
 
-def test_a_copy_needs_no_key(lived: Machine, backup: Path) -> None:
-    """What `db backup FILE` made is known by its first octets; configuration and keys stay."""
+def test_plain_copy_is_restored_without_a_key(lived: Machine, backup: Path) -> None:
+    """Its first bytes identify it; configuration and keys stay."""
     database = lived.folder / "copy.db"
     database.write_bytes(contents_of(backup))
     refused = lived.restore(database)
@@ -401,8 +402,8 @@ def test_a_copy_needs_no_key(lived: Machine, backup: Path) -> None:
     assert (lived.data / "keys/hotlined.db.pins").read_bytes() == b"o" * 32
 
 
-def test_an_image_needs_no_line_yet(machine: Machine, backup: Path) -> None:
-    """A line that is not there is made, also after a wrong key; what is said of its database is that there was none."""
+def test_restore_makes_a_missing_line(machine: Machine, backup: Path) -> None:
+    """It does so as well after a wrong key, and says that there was no database."""
     units = machine.folder / "root/etc/systemd/system"
     units.mkdir(parents=True)
     for name in ("hotlined@.service", "hotlined-control@.service", "hotlined-control@.socket"):
@@ -421,8 +422,8 @@ def test_an_image_needs_no_line_yet(machine: Machine, backup: Path) -> None:
     assert machine.last() == 2
 
 
-def test_a_dry_run_names_the_steps_alone(lived: Machine, backup: Path) -> None:
-    """Nothing is read of the backup, and nothing changes."""
+def test_dry_run_names_the_steps_only(lived: Machine, backup: Path) -> None:
+    """It does not read the backup and changes nothing."""
     before = lived.files()
     done = lived.restore(backup, "--dry-run", *key(lived))
 

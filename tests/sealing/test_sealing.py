@@ -1,7 +1,7 @@
-"""Sealed backups: what is in them, what becomes of the disk that they lie on, and a line that begins again from one.
+"""Sealed backups: contents, the disk with them, and a line restored from one.
 
-The disk is a folder on another file system than the database; the program that seals is age itself. Sticks that are
-mounted by their label, full, read-only and pulled are in `scripts/lab backup`.
+The disk is a folder on another file system than the database; age itself does the sealing. Sticks that are mounted by
+label, full, read-only or pulled are tried in `scripts/lab backup`.
 """
 
 import base64
@@ -62,7 +62,7 @@ from hotlined.words.sealing import key_on_paper
 
 IDENTITY = "AGE-SECRET-KEY-1VL6KNQD3PZD0DURJJTJE4J28GDHEZ6L4XKRSNT6AH7XQARXC9VHSTCR6UH"
 RECIPIENT = "age1ty97hxj9nrjeeeegvxpskwr77npkqfrpmj8lu3nq75usgyuz2pkqn9z76k"
-"""A key that age-keygen made; nothing was ever sealed with it but in these tests."""
+"""A key from age-keygen, used only in these tests."""
 needs_age = needs("age")
 PLACES = [Path(each) for each in ("/dev/shm", "/tmp", "/var/tmp")]
 SECRET = "la phrase que personne ne lit"
@@ -81,7 +81,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def filled(tmp_path: Path, disk: Path) -> Iterator[Filled]:
-    """Give a line that is backed up: one answer is sent, one waits, one contact is not judged."""
+    """Give a line that is backed up: one answer is sent, one queued, one contact is not judged."""
     filled = Filled(tmp_path, backup={"folder": str(disk), "recipients": [RECIPIENT], "keep": 3})
     with filled.db:
         filled.judge(filled.text(SECRET))
@@ -99,13 +99,13 @@ def sealed(filled: Filled) -> Path:
 
 
 def failure(filled: Filled) -> tuple[int, str | None]:
-    """Try to make a backup; return the exit code, and why it failed by `status`."""
+    """Try to make a backup; return the exit code, and the failure by `status`."""
     result = filled.run("db", "backup")
     return result.exit_code, json.loads(filled.run("status", "--json").stdout)["backup"]["failure"]
 
 
 def taken_out(path: Path, folder: Path, identity: str = IDENTITY) -> Path:
-    """Open a backup as anybody may who has the key: with age and tar, and nothing of ours."""
+    """Open a backup with age and tar only, as anybody with the key may."""
     (folder / "identity").write_text(identity + "\n")
     folder = folder / "out"
     folder.mkdir()
@@ -117,15 +117,15 @@ def taken_out(path: Path, folder: Path, identity: str = IDENTITY) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    """Return what lies in a folder."""
+    """Return the names in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
 # ---- the key on paper
 
 
-def test_a_key_is_typed_again_as_people_type() -> None:
-    """Small letters, other blanks, the first line left out, an O for a nought: it is the same key."""
+def test_typed_key_tolerates_how_people_type() -> None:
+    """Small letters, other blanks, a missing first line and an O for a zero give the same key."""
     paper = agekey.on_paper(IDENTITY)
     assert paper[0] == "AGE-SECRET-KEY-1"
     assert all(re.fullmatch(r"([0-9A-Z]{4} ?)*([0-9A-Z]{2})?", each) for each in paper[1:])
@@ -134,8 +134,8 @@ def test_a_key_is_typed_again_as_people_type() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(16, 73), st.sampled_from("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L")), max_size=4))
-def test_no_mistake_of_four_characters_passes(mistakes: list[tuple[int, str]]) -> None:
-    """Up to four wrong characters are never another key."""
+def test_key_with_four_wrong_characters_is_refused(mistakes: list[tuple[int, str]]) -> None:
+    """They are never another valid key."""
     characters = list(IDENTITY)
     for position, character in mistakes:
         characters[position] = character
@@ -143,16 +143,16 @@ def test_no_mistake_of_four_characters_passes(mistakes: list[tuple[int, str]]) -
     assert agekey.maybe_identity(typed) == (IDENTITY if typed == IDENTITY else None)
 
 
-def test_the_group_of_a_mistake_is_named() -> None:
-    """Of a single wrong character, be it in the first group or in the checksum."""
+def test_wrong_character_is_located_by_its_group() -> None:
+    """It is in the first group, in the middle, or in the checksum."""
     for position, group in ((16, 1), (43, 7), (73, 15)):
         other = "Q" if IDENTITY[position] != "Q" else "P"
         assert agekey.maybe_mistyped_group(IDENTITY[:position] + other + IDENTITY[position + 1 :]) == group
 
 
 @needs_age
-def test_a_key_is_made_and_is_nowhere_but_on_the_page(tmp_path: Path) -> None:
-    """The page has the key and the lines of the configuration, which work; no file has it."""
+def test_new_key_is_only_on_the_printed_page(tmp_path: Path) -> None:
+    """The page has the lines for the configuration, too; no file has the key."""
     line = Filled(tmp_path)
     with line.db:
         before = names(tmp_path)
@@ -179,8 +179,8 @@ def test_a_key_is_made_and_is_nowhere_but_on_the_page(tmp_path: Path) -> None:
         ("OTHER", 1, "This is a key, but not that of these backups"),
     ],
 )
-def test_a_key_that_is_typed_wrong_is_told(tmp_path: Path, typed: str, code: int, words: str) -> None:
-    """What is too short, mistyped in a place, in several, or of other backups is told apart."""
+def test_key_check_says_what_is_wrong(tmp_path: Path, typed: str, code: int, words: str) -> None:
+    """The key is short, mistyped in one or several places, or that of other backups."""
     line = Filled(tmp_path, backup={"recipients": [RECIPIENT]})
     line.db.close()
     if typed == "OTHER":
@@ -192,8 +192,8 @@ def test_a_key_that_is_typed_wrong_is_told(tmp_path: Path, typed: str, code: int
 
 @needs_age
 @pytest.mark.parametrize(("rows", "words"), [(None, "This is the right key"), (2, "not the whole key: 32 of 58")])
-def test_a_key_is_typed_line_by_line(tmp_path: Path, rows: int | None, words: str) -> None:
-    """At a terminal it is asked for until it is whole; an empty line ends it."""
+def test_key_check_reads_lines_until_the_key_is_whole(tmp_path: Path, rows: int | None, words: str) -> None:
+    """An empty line at the terminal ends it."""
     line = Filled(tmp_path, backup={"recipients": [RECIPIENT]})
     line.db.close()
     ours, theirs = pty.openpty()
@@ -218,20 +218,20 @@ def test_a_key_is_typed_line_by_line(tmp_path: Path, rows: int | None, words: st
         (f"recipients: [{IDENTITY}]", "expected a recipient of age"),
     ],
 )
-def test_a_configuration_that_seals_for_nobody_is_refused(settings: str, words: str) -> None:
-    """A folder without recipients, a recipient that is mistyped, and the secret half are problems of the file."""
+def test_configuration_without_a_usable_recipient_is_refused(settings: str, words: str) -> None:
+    """No recipient, a mistyped one, and a secret key are problems of the file."""
     with pytest.raises(ConfigError) as refused:
         parse(f"answer: {{text: Non}}\nbackup: {{{settings}}}\n", Path("/etc/hotlined/main.yaml"))
     assert words in str(refused.value.problems)
     assert IDENTITY not in str(refused.value.problems)
 
 
-# ---- what is in a backup
+# ---- contents of a backup
 
 
 @needs_age
-def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path) -> None:
-    """Whoever has the key needs nothing of ours; the database is whole, and of the moment."""
+def test_backup_opens_with_age_and_tar_alone(filled: Filled, tmp_path: Path) -> None:
+    """The database is whole and has the rows of its moment."""
     write_key(filled.database, KEY, b"k" * 32)
     write_key(filled.database, FLEET, b"f" * 32)
     write_key(filled.database, PINS, b"p" * 32)
@@ -250,12 +250,12 @@ def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path)
 
 
 @needs_age
-def test_who_finds_the_disk_reads_nothing(filled: Filled, disk: Path) -> None:
-    """Neither a text nor a number stands on it, and no copy of the database is left on the card."""
+def test_sealed_backup_shows_no_text_or_number(filled: Filled, disk: Path) -> None:
+    """No copy of the database is left on the card."""
     before = names(filled.folder)
     path = sealed(filled)
     octets = path.read_bytes()
-    # words that are only compressed are not found either: it is what age makes for one recipient, and no gzip is in it
+    # compressed words would not be found: so it has to be age's format for one recipient, without gzip in it
     header, _, payload = octets.partition(b"\n---")
     assert re.fullmatch(rb"age-encryption\.org/v1\n-> X25519 \S+\n\S+", header), header
     assert b"\x1f\x8b\x08\0\0" not in payload
@@ -267,8 +267,10 @@ def test_who_finds_the_disk_reads_nothing(filled: Filled, disk: Path) -> None:
 
 
 @needs_age
-def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials of the unit go in; one that root has no file for does not."""
+def test_backup_by_the_unit_has_the_secrets_of_root(
+    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come as credentials; the placeholder of a missing file is left out."""
     handed = tmp_path / "credentials"
     handed.mkdir()
     (handed / "pin").write_text("2580\n")
@@ -281,8 +283,10 @@ def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, mon
 
 
 @needs_age
-def test_a_backup_by_hand_names_what_it_lacks(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What only root reads is handed over by the unit alone: without it one line says so, and how to have all."""
+def test_backup_by_hand_names_the_missing_secrets(
+    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which unit makes a complete one."""
     assert "Not in it" not in filled.run("db", "backup").output
     for name in ("pin", "urls"):
         (filled.folder / f"main.{name}").write_text("2580\n")
@@ -304,8 +308,8 @@ def test_a_backup_by_hand_names_what_it_lacks(filled: Filled, tmp_path: Path, mo
     assert "Not in it" not in filled.run("db", "backup").output
 
 
-def test_a_database_is_read_at_one_moment_while_it_is_written(filled: Filled) -> None:
-    """What is committed meanwhile is not in it, and nothing makes it begin again."""
+def test_snapshot_has_the_rows_of_its_beginning(filled: Filled) -> None:
+    """Later commits are not in it and do not make it begin again."""
     for _ in range(40):
         filled.text()
     begun = filled.newest()
@@ -325,8 +329,8 @@ def test_a_database_is_read_at_one_moment_while_it_is_written(filled: Filled) ->
     assert filled.run("db", "check", "--full").exit_code == 0
 
 
-def test_a_moment_is_found_between_two_writers(filled: Filled) -> None:
-    """Pages that wait in the -wal when it begins are moved first: the file alone is the database then."""
+def test_snapshot_begins_with_an_empty_wal(filled: Filled) -> None:
+    """Pages of the -wal are checkpointed first, so that the file alone is the database."""
     wal = filled.database.with_name("hotlined.db-wal")
     filled.text("waits in the -wal")
     assert wal.stat().st_size > 0
@@ -342,8 +346,8 @@ def test_a_moment_is_found_between_two_writers(filled: Filled) -> None:
 
 
 @needs_age
-def test_the_newest_are_kept(filled: Filled, disk: Path) -> None:
-    """Of this line; what else lies there stays: other lines' backups, files of people."""
+def test_newest_backups_of_the_line_are_kept(filled: Filled, disk: Path) -> None:
+    """Other lines' backups and other files stay."""
     others = ["nl-000001-20260101T000000Z.age", "fr-x-000001-20260101T000000Z.age", "photo.jpg", "fr-000001.age"]
     for name in others:
         (disk / name).touch()
@@ -353,8 +357,8 @@ def test_the_newest_are_kept(filled: Filled, disk: Path) -> None:
     assert [name[:10] for name in made] == [f"fr-00000{number}-"[:10] for number in range(1, 6)]
 
 
-def test_a_clock_that_says_1970_is_not_believed(tmp_path: Path) -> None:
-    """The newest is the one that was made last, whatever date it bears."""
+def test_newest_backup_is_the_last_one_made(tmp_path: Path) -> None:
+    """Their numbers decide, not their dates: a clock may say 1970."""
     shelf = Shelf(tmp_path, "fr")
     for year in (2026, 1970, 2031):
         with shelf.new(datetime(year, 1, 1, tzinfo=UTC)) as writing:
@@ -369,10 +373,10 @@ def test_a_clock_that_says_1970_is_not_believed(tmp_path: Path) -> None:
 
 
 @needs_age
-def test_the_last_good_one_outlives_a_full_disk(
+def test_full_disk_never_removes_the_last_good_backup(
     filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A limit on the size of files stands for a full disk: older ones make room, and the last one never goes."""
+    """A limit on the size of files plays a full disk: only older backups make room."""
     paths = [sealed(filled) for _ in range(3)]
     before = paths[-1].read_bytes()
     (tmp_path / "urls").write_text(os.urandom(2_000_000).hex())
@@ -385,8 +389,8 @@ def test_the_last_good_one_outlives_a_full_disk(
 
 
 @needs_age
-def test_one_that_is_cut_off_leaves_the_last_good_one(filled: Filled, disk: Path) -> None:
-    """Killed in the middle of the writing, it leaves half a file without a name, which the next one takes away."""
+def test_killed_backup_leaves_the_last_good_one(filled: Filled, disk: Path) -> None:
+    """Its unfinished file is removed by the next backup."""
     before = sealed(filled)
     filled.db.connection.execute(
         "INSERT INTO events (at, kind, word) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
@@ -403,8 +407,8 @@ def test_one_that_is_cut_off_leaves_the_last_good_one(filled: Filled, disk: Path
     assert names(disk) == [before.name, after.name]
 
 
-def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path: Path) -> None:
-    """A stick that is smaller than it says takes everything: it is read back before it counts."""
+def test_backup_is_read_back_before_it_counts(tmp_path: Path) -> None:
+    """A stick with less room than it claims accepts everything and returns other bytes."""
     shelf = Shelf(tmp_path, "fr")
     with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
         writing.write(b"x" * 100_000)
@@ -419,8 +423,8 @@ def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path: Path) -> N
 
 
 @needs_age
-def test_a_stick_that_is_not_in_is_told_and_the_card_stays_empty(filled: Filled, tmp_path: Path) -> None:
-    """Where the stick would be mounted, the card's own folder lies, or none: nothing is written there."""
+def test_missing_stick_is_a_failure_and_the_card_stays_empty(filled: Filled, tmp_path: Path) -> None:
+    """Its mount point is a folder of the card, or does not exist."""
     for folder in (tmp_path / "media", tmp_path / "nowhere"):
         filled.settings["backup"]["folder"] = str(folder)
         filled.config.write_text(json.dumps(filled.settings))
@@ -440,8 +444,8 @@ def test_a_stick_that_is_not_in_is_told_and_the_card_stays_empty(filled: Filled,
         (errno.EACCES, "denied"),
     ],
 )
-def test_a_disk_that_refuses_in_the_middle_is_told_by_its_name(tmp_path: Path, number: int, failure: str) -> None:
-    """Pulled, full, turned read-only: what was begun has no name, and the one before is still there."""
+def test_error_of_the_disk_has_its_own_failure(tmp_path: Path, number: int, failure: str) -> None:
+    """The disk is pulled, full or read-only; the unfinished file goes and the previous backup stays."""
     shelf = Shelf(tmp_path, "fr")
     with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
         writing.write(b"x")
@@ -459,8 +463,8 @@ def test_a_disk_that_refuses_in_the_middle_is_told_by_its_name(tmp_path: Path, n
 
 
 @needs_age
-def test_a_damaged_database_takes_no_good_backup_away(filled: Filled, disk: Path) -> None:
-    """It is looked through first; the ones before stay, and why it failed is told."""
+def test_damaged_database_removes_no_good_backup(filled: Filled, disk: Path) -> None:
+    """The check before the backup fails."""
     made = [sealed(filled).name for _ in range(3)]
     filled.db.close()
     spoil(filled.database)
@@ -469,8 +473,8 @@ def test_a_damaged_database_takes_no_good_backup_away(filled: Filled, disk: Path
 
 
 @needs_age
-def test_one_at_a_time_is_written(filled: Filled, disk: Path) -> None:
-    """A second one of the same line is refused with 75, and it is no failure; one of another line is not refused."""
+def test_second_backup_of_a_line_at_a_time_is_refused(filled: Filled, disk: Path) -> None:
+    """It exits with 75, which is not a failure; another line may write meanwhile."""
     with Shelf(disk, "fr").new(datetime(2026, 1, 1, tzinfo=UTC)):
         assert failure(filled) == (75, None)
     with Shelf(disk, "nl").new(datetime(2026, 1, 1, tzinfo=UTC)):
@@ -478,8 +482,8 @@ def test_one_at_a_time_is_written(filled: Filled, disk: Path) -> None:
 
 
 @needs_age
-def test_nothing_behind_a_link_is_written(filled: Filled, disk: Path) -> None:
-    """A stick may be prepared by anybody: a link or a FIFO in the place of the file is not followed, nor waited for."""
+def test_link_or_fifo_on_the_stick_is_not_followed(filled: Filled, disk: Path) -> None:
+    """Anybody may have prepared the stick."""
     victim = filled.folder / "victim"
     victim.write_text("mine")
     (disk / ".fr.unfinished").symlink_to(victim)
@@ -491,17 +495,17 @@ def test_nothing_behind_a_link_is_written(filled: Filled, disk: Path) -> None:
 
 
 def test_every_failure_has_words_and_a_cure() -> None:
-    """Each cause in the database is one that `status` can say."""
+    """The database allows exactly these causes."""
     assert set(SEAL_FAILURES) == set(SealFailure)
 
 
-# ---- a line that begins again
+# ---- a restored line
 
 
 def unpacked(
     filled: Filled, path: Path, *options: str, identity: str = IDENTITY
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Open a backup as the unit of `hotlined-setup restore` does: the backup as input, the key as a credential."""
+    """Open a backup as the unit of `hotlined-setup restore` does: backup on standard input, key as a credential."""
     credentials = filled.folder / "key"
     credentials.mkdir(exist_ok=True)
     (credentials / "key").write_text("\n".join(agekey.on_paper(identity)))
@@ -512,7 +516,7 @@ def unpacked(
 
 
 def restored(filled: Filled, path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Put database and keys back; return what root gets of the rest, and what is said at the end."""
+    """Restore database and keys; return the files for root, and the words at the end."""
     done = unpacked(filled, path)
     assert done.returncode == 0, done.stderr.decode()
     placed = filled.run("db", "place")
@@ -523,17 +527,17 @@ def restored(filled: Filled, path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def octets_of(found: dict[str, Any], name: str) -> bytes:
-    """Return the octets of a file that root writes."""
+    """Return the bytes of a file that root writes."""
     return base64.b64decode(found["files"][name]["octets"])
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """Return what lies in a folder, its hidden files, too."""
+    """Return the files in a folder, with the hidden ones."""
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.parent.name != "key"}
 
 
 def new_card(filled: Filled) -> None:
-    """Leave nothing of the line but what an installation puts there."""
+    """Remove everything of the line except what an installation makes."""
     filled.db.close()
     for path in filled.folder.rglob("hotlined.db*"):
         path.unlink()
@@ -544,7 +548,7 @@ Members = list[tuple[tarfile.TarInfo, bytes]]
 
 
 def member(name: str, octets: bytes = b"", **fields: Any) -> tuple[tarfile.TarInfo, bytes]:
-    """Make a member of an archive as backups have it, but for these fields."""
+    """Return a member of an archive as in a backup, with these fields changed."""
     made = tarfile.TarInfo(name)
     made.size, made.mode = len(octets), 0o600
     for field, value in fields.items():
@@ -553,7 +557,7 @@ def member(name: str, octets: bytes = b"", **fields: Any) -> tuple[tarfile.TarIn
 
 
 def forged(path: Path, members: Members, form: int = tarfile.USTAR_FORMAT) -> Path:
-    """Seal an archive that somebody made up."""
+    """Seal a forged archive."""
     octets = io.BytesIO()
     with tarfile.open(fileobj=octets, mode="w:gz", format=form) as tar:
         for info, content in members:
@@ -564,7 +568,7 @@ def forged(path: Path, members: Members, form: int = tarfile.USTAR_FORMAT) -> Pa
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """Return what is in a backup, by name, in its order."""
+    """Return the files in a backup, by name, in their order."""
     with path.open("rb") as file, age.opened(file, IDENTITY) as stream:
         opened = archive.read(stream)
         database = b"".join(opened.pieces())
@@ -572,13 +576,13 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def resealed(path: Path, **changed: bytes) -> Path:
-    """Make a backup anew with other contents in it, and return it."""
+    """Make a backup again with other contents, and return it."""
     return forged(path, [member(name, octets) for name, octets in {**contents(path), **changed}.items()])
 
 
 @needs_age
-def test_a_line_begins_again_on_a_new_card(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Database and keys are as they were, each for those who read it; root gets the other files as they were."""
+def test_line_is_restored_on_a_new_card(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Database and keys have their modes; root gets the other files as they were."""
     handed = tmp_path / "credentials"
     handed.mkdir()
     (handed / "pin").write_text("2580\n")
@@ -617,8 +621,8 @@ NEITHER = "Non.\r\n---\r\nNee.\r\n".encode("utf-8-sig")
 
 @needs_age
 @pytest.mark.parametrize("octets", [NEITHER, b""], ids=["two variants", "empty"])
-def test_the_answer_belongs_to_the_backup(filled: Filled, octets: bytes) -> None:
-    """Root gets it as it was, and a person sees it beside the one that is here."""
+def test_backup_has_the_answer(filled: Filled, octets: bytes) -> None:
+    """Root gets its bytes, and a person sees it beside the present one."""
     file = filled.folder / "main.txt"
     file.write_bytes(octets)
     filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
@@ -635,8 +639,8 @@ def test_the_answer_belongs_to_the_backup(filled: Filled, octets: bytes) -> None
 
 @needs_age
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: (path.unlink(), os.mkfifo(path))], ids=["gone", "fifo"])
-def test_a_backup_is_made_without_an_answers_file(filled: Filled, spoil: Callable[[Path], object]) -> None:
-    """What cannot be read is not waited for, and keeps nothing else from being sealed."""
+def test_unreadable_answer_does_not_stop_a_backup(filled: Filled, spoil: Callable[[Path], object]) -> None:
+    """The other files are sealed without it."""
     file = filled.folder / "main.txt"
     file.write_text("Non.")
     filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
@@ -648,8 +652,8 @@ def test_a_backup_is_made_without_an_answers_file(filled: Filled, spoil: Callabl
 
 
 @needs_age
-def test_nobody_is_answered_twice_after_a_restore(filled: Filled) -> None:
-    """What waited is unconfirmed and counts as sent, what was not judged is not answered: it is known as a copy."""
+def test_restored_line_answers_nobody_twice(filled: Filled) -> None:
+    """Queued answers are unconfirmed and count, unjudged contacts are not answered."""
     path = sealed(filled)
     made_at = json.loads(filled.run("status", "--json").stdout)["backup"]["at"]
     new_card(filled)
@@ -663,8 +667,8 @@ def test_nobody_is_answered_twice_after_a_restore(filled: Filled) -> None:
 
 
 @needs_age
-def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
-    """Texts that came before somebody thought of the backup are not lost, and who said stop since is named."""
+def test_replaced_database_is_kept_and_its_new_contacts_counted(filled: Filled) -> None:
+    """Numbers that opted out or were blocked since the backup are named."""
     path = sealed(filled)
     late = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     filled.text("after the backup")
@@ -677,11 +681,11 @@ def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
     wal = filled.database.with_name("hotlined.db-wal").read_bytes()
     filled.db.close()
     filled.database.with_name("hotlined.db-wal").write_bytes(wal)
-    with closing(sqlite3.connect(filled.database)) as reader:  # somebody looks: all that waits in the -wal goes along
+    with closing(sqlite3.connect(filled.database)) as reader:  # a reader is open: the pages of the -wal are kept, too
         reader.execute("SELECT count(*) FROM contacts").fetchone()
         restored(filled, path)
     assert [path.stat().st_size for path in filled.folder.glob("before-1/*-wal")] in ([], [0])
-    for _ in range(2):  # from now on, what is there is the same copy, which no daemon has opened
+    for _ in range(2):  # the second time, the database there is the same copy, which no daemon has opened
         _, said = restored(filled, path)
         assert said[:3] == [
             "These numbers were blocked or opted out since. So that they are not answered, type:",
@@ -696,7 +700,7 @@ def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
 
 
 def killed(step: int, *words: str) -> int:
-    """Run a command that is killed before it names or removes a file for the so manieth time; return how it ended."""
+    """Run a command that is killed before it names or removes a file for the n-th time; return its exit code."""
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     left = step
@@ -717,13 +721,13 @@ def killed(step: int, *words: str) -> int:
 
 
 @needs_age
-def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Filled, tmp_path: Path) -> None:
-    """Killed at any step, a database is there, the old or the new one; the same command then ends as if uncut."""
+def test_killed_and_repeated_restore_ends_the_same(filled: Filled, tmp_path: Path) -> None:
+    """After each kill there is a database, the old or the new one."""
     write_key(filled.database, KEY, b"n" * 32)
     path = sealed(filled)
     filled.text("after the backup")
     filled.db.close()
-    kept = dict.fromkeys((".key", ".pins"), b"o" * 32)  # those of the line as it is now
+    kept = dict.fromkeys((".key", ".pins"), b"o" * 32)  # the keys of the present line
     before, found, ends = filled.database.read_bytes(), set(), set()
     for step in range(1, 60):
         filled.database.unlink()
@@ -764,10 +768,8 @@ def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Fille
         (b"database: !!python/object/apply:os.system ['touch /etc/evil']\n", "main.yaml"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_keeps_nothing_else_from_being_put_back(
-    filled: Filled, broken: bytes, words: str
-) -> None:
-    """The database goes where the configuration that is here says; what is wrong with the other one is named."""
+def test_unusable_configuration_in_a_backup_stops_no_restore(filled: Filled, broken: bytes, words: str) -> None:
+    """The database goes where the present configuration says; the problem is named."""
     rest = "".join(f"{key}: {json.dumps(value)}\n" for key, value in filled.settings.items() if key != "database")
     path = resealed(sealed(filled), **{archive.CONFIG: rest.encode() + broken})
     filled.db.close()
@@ -793,8 +795,8 @@ def test_a_configuration_that_cannot_be_used_keeps_nothing_else_from_being_put_b
         ("more behind", 1, ""),
     ],
 )
-def test_what_cannot_be_restored_changes_nothing(filled: Filled, spoiled: str, code: int, words: str) -> None:
-    """Another key, half a file, more than a file: it is told, and what is there stays as it is."""
+def test_failed_restore_changes_nothing(filled: Filled, spoiled: str, code: int, words: str) -> None:
+    """A wrong key, part of a file and trailing bytes are errors."""
     identity = IDENTITY
     path = sealed(filled)
     octets = path.read_bytes()
@@ -823,7 +825,7 @@ def test_what_cannot_be_restored_changes_nothing(filled: Filled, spoiled: str, c
 
 
 def hostile(path: Path) -> dict[str, Members]:
-    """Return archives that somebody made up who knows the recipient."""
+    """Return archives that somebody with the recipient has forged."""
     sound = contents(path)
     about, database, config = sound["about.json"], sound[archive.DATABASE], sound[archive.CONFIG]
     base = [member("about.json", about), member("config.yaml", config)]
@@ -874,12 +876,12 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     b"%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n" % (c, c, *([c - 1] * 9)) for c in range(98, 107)
 )
 UNUSABLE = ("config bomb", "config binary", "config tag")
-"""Their archives are sound: the database is taken, and the configuration never comes into force."""
+"""Archives that are sound, with a configuration that never comes into force; the database is taken."""
 
 
 @needs_age
-def test_archives_that_somebody_made_up_change_nothing(filled: Filled, tmp_path: Path) -> None:
-    """Links, devices, names twice or unknown, sizes, modes: whatever `write` does not make is refused at once."""
+def test_forged_archives_change_nothing(filled: Filled, tmp_path: Path) -> None:
+    """Everything that `write` does not make is refused: links, devices, names, sizes, modes."""
     path = sealed(filled)
     forms = hostile(path)
     filled.db.close()
@@ -896,7 +898,7 @@ def test_archives_that_somebody_made_up_change_nothing(filled: Filled, tmp_path:
                 assert filled.run("db", "place", "--discard").exit_code == 0
             else:
                 assert (done.returncode, done.stdout) == (1, b""), (name, done.stderr)
-                assert str(filled.database).encode() not in done.stderr, name  # it is the backup that is wrong
+                assert str(filled.database).encode() not in done.stderr, name  # the fault is in the backup
                 assert b"Traceback" not in done.stderr, name
             assert everything(filled.folder) == before, name
     for name in ("/etc/evil", "/evil", "/tmp/evil"):
@@ -904,8 +906,8 @@ def test_archives_that_somebody_made_up_change_nothing(filled: Filled, tmp_path:
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
-def test_a_header_that_announces_a_gigabyte_takes_no_memory(tmp_path: Path, kind: bytes) -> None:
-    """A name or a remark of a GiB, a MiB as it is squeezed, is refused in a process that may have 200 MiB."""
+def test_header_of_a_gigabyte_is_refused_without_memory(tmp_path: Path, kind: bytes) -> None:
+    """Compressed it has a MiB; the process may have 200 MiB."""
     header = tarfile.TarInfo("about.json")
     header.type, header.size, header.mode = kind, 1 << 30, 0o600
     with gzip.open(tmp_path / "bomb", "wb", compresslevel=1) as file:
@@ -925,8 +927,8 @@ def test_a_header_that_announces_a_gigabyte_takes_no_memory(tmp_path: Path, kind
 
 
 @given(st.binary(max_size=1024), st.integers(0, 511), st.integers(0, 255))
-def test_no_header_is_read_but_what_is_written(octets: bytes, place: int, octet: int) -> None:
-    """Any octets, and a header of which one octet is another, are refused with a sentence."""
+def test_reader_refuses_all_headers_but_its_own(octets: bytes, place: int, octet: int) -> None:
+    """It does so for random bytes, and for a header with one byte changed."""
     header = bytearray(member("about.json", ABOUT)[0].tobuf(tarfile.USTAR_FORMAT))
     header[place] = octet
     for made in (octets, bytes(header) + ABOUT):
@@ -938,8 +940,8 @@ ABOUT = b'{"line": "fr", "made_at": "2026-11-30T00:00:00.000Z", "version": "1", 
 
 
 @needs_age
-def test_a_key_is_read_with_what_is_printed_around_it(filled: Filled) -> None:
-    """As `db key` prints its page, as age-keygen writes its file, and as a person types it."""
+def test_key_is_found_among_the_text_around_it(filled: Filled) -> None:
+    """It is on the page of `db key`, in a file of age-keygen, or typed."""
     path = sealed(filled)
     filled.db.close()
     page = "\n".join(key_on_paper(IDENTITY, RECIPIENT))
@@ -954,8 +956,8 @@ def test_a_key_is_read_with_what_is_printed_around_it(filled: Filled) -> None:
 
 
 @needs_age
-def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
-    """A daemon that has the database keeps it; once it is stopped the line is restored, and answers nobody again."""
+def test_restore_refuses_a_running_line(line: Line, disk: Path) -> None:
+    """Once its daemon is stopped, the line is restored and answers nobody again."""
     line.configure(backup={"folder": str(disk), "recipients": [RECIPIENT]})
     line.start()
     line.wait_state("ready")
@@ -982,8 +984,8 @@ def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["hotlined-nl", "elsewhere"])
-def test_what_a_later_version_wrote_is_refused_with_the_way_back(tmp_path: Path, folder: str) -> None:
-    """The sentence has the command that puts the copy back which was made before the upgrade, for this line."""
+def test_database_of_a_later_version_names_the_restore_command(tmp_path: Path, folder: str) -> None:
+    """The command restores this line's copy from before the upgrade."""
     (tmp_path / folder).mkdir()
     filled = Filled(tmp_path / folder)
     filled.db.connection.execute(
@@ -996,8 +998,8 @@ def test_what_a_later_version_wrote_is_refused_with_the_way_back(tmp_path: Path,
     assert f"`sudo hotlined-setup restore {'nl' if folder == 'hotlined-nl' else 'NAME'} --before`" in said
 
 
-def test_the_copy_from_before_an_upgrade_is_put_back(filled: Filled, tmp_path: Path) -> None:
-    """It needs no key, and the keys that are there stay; what is no copy of ours is refused."""
+def test_plain_copy_restores_the_database_only(filled: Filled, tmp_path: Path) -> None:
+    """The keys stay, and other files are refused."""
     copy = tmp_path / "main-0.1.0.db"
     copy.write_bytes(filled.run("db", "backup", "-").stdout_bytes)
     write_key(filled.database, PINS, b"p" * 32)
@@ -1021,18 +1023,18 @@ def test_the_copy_from_before_an_upgrade_is_put_back(filled: Filled, tmp_path: P
         assert backup.quarantine_restored(db, filled.now())
 
 
-# ---- its age
+# ---- age of the backup
 
 
 def look(filled: Filled) -> LineState:
-    """Return the state of the line as a run of the alerts sees it."""
+    """Return the state of the line as the alerts see it."""
     config = load(filled.config)
     return Run(config, find(config), report_line(config), say=print, complain=print).look(filled.db)
 
 
 @needs_age
-def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> None:
-    """Status and alerts tell of it with its cure; it is over with the first, and one that is too old is told, too."""
+def test_missing_or_old_backup_is_a_trouble(filled: Filled) -> None:
+    """Status and alerts report it with a cure until the next backup."""
 
     def told() -> list[str]:
         return [one["words"] for one in json.loads(filled.run("status", "--json").stdout)["trouble"]]
@@ -1052,8 +1054,8 @@ def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> N
 
 
 @needs_age
-def test_the_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
-    """A stick that is away for weeks wears no card; since when it is away is told, and it ends with the next backup."""
+def test_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
+    """A stick that is away for weeks costs no further writes; the first time of the failure stays."""
     disk.rename(away := disk.with_name(f"{disk.name}.away"))
     try:
         assert failure(filled) == (1, "absent")
@@ -1067,11 +1069,11 @@ def test_the_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
     assert failure(filled) == (0, None)
 
 
-# ---- another machine, and the page that says how
+# ---- another machine, and its page
 
 
 def taken_in(folder: Path, header: str, octets: bytes, digest: str | None = None) -> tuple[int, str, str]:
-    """Hand a backup over as ssh does to a forced command; return its exit code and what it said."""
+    """Hand a backup over as ssh does to a forced command; return exit code and output."""
     script = ROOT / "docs/examples/receive-backup"
     sent = header.encode() + octets + (digest or hashlib.sha256(octets).hexdigest()).encode()
     done = subprocess.run(["sh", script, folder], input=sent, capture_output=True, check=False)
@@ -1081,8 +1083,8 @@ def taken_in(folder: Path, header: str, octets: bytes, digest: str | None = None
 MOMENT = "20261126T220000Z"
 
 
-def test_another_machine_takes_backups_in_and_nothing_else(tmp_path: Path) -> None:
-    """The key can add a backup: none is replaced, none is half there, and nothing lies outside the folder."""
+def test_other_machine_only_adds_backups(tmp_path: Path) -> None:
+    """None is replaced or partial, and nothing is written outside the folder."""
     folder = tmp_path / "backups"
     folder.mkdir()
     others = [f"fr-x-000009-{MOMENT}.age", "fr-000077.age", "photo.jpg"]
@@ -1093,7 +1095,7 @@ def test_another_machine_takes_backups_in_and_nothing_else(tmp_path: Path) -> No
         assert (code, said) == (0, f"fr-00000{number}-{MOMENT}.age")
         assert (folder / said).read_bytes() == b"hello"
         assert (folder / said).stat().st_mode & 0o077 == 0
-    (folder / f"fr-000001-{MOMENT}.age").unlink()  # as its owner removes old ones
+    (folder / f"fr-000001-{MOMENT}.age").unlink()  # the owner removes old ones
     assert taken_in(folder, "fr 19700101T000000Z\n", b"")[1] == "fr-000003-19700101T000000Z.age"
     before = names(folder)
     for octets, digest in ((b"hell", hashlib.sha256(b"hello").hexdigest()), (b"hello", "0"), (b"", "")):
@@ -1119,7 +1121,7 @@ def test_another_machine_takes_backups_in_and_nothing_else(tmp_path: Path) -> No
 
 
 class OtherMachine:
-    """What listens at the socket, as systemd does: what comes goes to receive-backup, and its answer back."""
+    """The listener at the socket, as systemd: input goes to receive-backup, and its answer back."""
 
     def __init__(self, runtime_dir: Path, folder: Path) -> None:
         self.folder, self.command = folder, [str(ROOT / "docs/examples/receive-backup"), str(folder)]
@@ -1139,7 +1141,7 @@ class OtherMachine:
                     subprocess.run(["sh", *self.command], stdin=connection, stdout=connection, check=False)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()
@@ -1147,7 +1149,7 @@ class OtherMachine:
 
 @pytest.fixture
 def away(tmp_path: Path) -> Iterator[tuple[Filled, OtherMachine]]:
-    """Give a line whose backups go to another machine and nowhere else, and that machine."""
+    """Give a line with backups on another machine only, and that machine."""
     folder = tmp_path / "there"
     folder.mkdir()
     filled = Filled(tmp_path, backup={"send": "true", "recipients": [RECIPIENT]})
@@ -1159,8 +1161,10 @@ def away(tmp_path: Path) -> Iterator[tuple[Filled, OtherMachine]]:
 
 
 @needs_age
-def test_a_backup_on_another_machine_counts_once_it_is_there(away: tuple[Filled, OtherMachine], tmp_path: Path) -> None:
-    """It opens with the key alone, status knows its name there, and nothing of it lies on the card."""
+def test_backup_on_another_machine_counts_once_it_has_arrived(
+    away: tuple[Filled, OtherMachine], tmp_path: Path
+) -> None:
+    """It opens with the key alone, `status` has its name there, and the card has no file of it."""
     filled, machine = away
     before = names(filled.folder)
     assert filled.run("db", "backup").exit_code == 0
@@ -1180,8 +1184,8 @@ def test_a_backup_on_another_machine_counts_once_it_is_there(away: tuple[Filled,
 
 @needs_age
 @pytest.mark.parametrize("lost", ["nobody", "silent", "cut", "another name", "full"])
-def test_a_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMachine], lost: str) -> None:
-    """Whatever is lost on the way, the exit code asks for another try, the last one stays, and it is told."""
+def test_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMachine], lost: str) -> None:
+    """The exit code asks for another try, the previous one stays, and `status` reports the failure."""
     filled, machine = away
     assert filled.run("db", "backup").exit_code == 0
     (name,) = names(machine.folder)
@@ -1203,10 +1207,8 @@ def test_a_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherM
 
 
 @needs_age
-def test_a_stick_that_is_not_in_keeps_nothing_from_the_other_machine(
-    away: tuple[Filled, OtherMachine], disk: Path
-) -> None:
-    """Both are wanted: each gets its own, whatever is wrong with the other, and what is wrong is told."""
+def test_stick_and_other_machine_are_independent(away: tuple[Filled, OtherMachine], disk: Path) -> None:
+    """Each gets its backup when the other one fails, and the failure is reported."""
     filled, machine = away
     filled.config.write_text(
         json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
@@ -1220,8 +1222,8 @@ def test_a_stick_that_is_not_in_keeps_nothing_from_the_other_machine(
 
 
 @needs_age
-def test_where_both_places_fail_both_are_told(away: tuple[Filled, OtherMachine], disk: Path) -> None:
-    """The command says both with their cures, the status what waits for a person, and the exit code asks for a try."""
+def test_failures_of_both_places_are_reported(away: tuple[Filled, OtherMachine], disk: Path) -> None:
+    """The command has both with cures, `status` the one that needs a person; the exit code asks for a try."""
     filled, machine = away
     filled.config.write_text(
         json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
@@ -1237,8 +1239,8 @@ def test_where_both_places_fail_both_are_told(away: tuple[Filled, OtherMachine],
 
 
 @needs("openssl")
-def test_without_age_openssl_does_as_the_page_says(filled: Filled, tmp_path: Path) -> None:
-    """The commands of the page encrypt a copy on a machine that cannot open it, and open it where the key is."""
+def test_documented_openssl_commands_work(filled: Filled, tmp_path: Path) -> None:
+    """They encrypt a copy on a machine without the private key, and open it elsewhere."""
     before = filled.run("db", "backup", "-").stdout_bytes
     (tmp_path / "Mon.db").write_bytes(before)
     commands = [line for block in blocks(TEXTS["docs/backup.md"], "console") for line in block.splitlines()]
@@ -1260,8 +1262,8 @@ def test_without_age_openssl_does_as_the_page_says(filled: Filled, tmp_path: Pat
     ("page", "heading"),
     [("docs/backup.md", "A new card"), ("docs/fr/sauvegarde.md", "Repartir sur une carte neuve")],
 )
-def test_a_new_card_is_ten_steps(page: str, heading: str) -> None:
-    """The page for somebody who does it once in her life has ten steps at most, and the same commands in French."""
+def test_page_for_a_new_card_has_at_most_ten_steps(page: str, heading: str) -> None:
+    """The French page has the same commands."""
     section = TEXTS[page].partition(f"## {heading}\n")[2].partition("\n## ")[0]
     steps = re.findall(r"^[0-9]+\. .*$", section, re.MULTILINE)
     assert 0 < len(steps) <= 10

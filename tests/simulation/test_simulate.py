@@ -1,4 +1,4 @@
-"""`hotlined simulate`: a flood through the real rules in virtual time."""
+"""`hotlined simulate`: a flood through the real rules, in virtual time."""
 
 import json
 import random
@@ -35,7 +35,7 @@ def configured(**sections: Any) -> configuration.Config:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    """Give a database to throw away."""
+    """Give a temporary database."""
     with simulation.open_to_throw_away(make_empty(tmp_path / "flood.db")) as db:
         yield db
 
@@ -49,7 +49,7 @@ def line(tmp_path: Path) -> Filled:
 
 
 def simulated(line: Filled, *arguments: str) -> dict[str, Any]:
-    """Return what --json prints."""
+    """Return the output of --json."""
     result = line.run("simulate", "--json", *arguments)
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
@@ -62,15 +62,15 @@ def text(at: float, number: str = KEVIN, body: str = "Salut") -> Arrival:
 
 
 def totals(found: dict[str, Any]) -> dict[str, int]:
-    """Return how many contacts met each fate."""
+    """Return the number of contacts by fate."""
     return {fate: sum(reasons.values()) for fate, reasons in found["fates"].items()}
 
 
-# ---- the sums
+# ---- sums and limits
 
 
 def test_every_message_has_one_fate(line: Filled) -> None:
-    """Answered, suppressed, cancelled and waiting add up to what came, over the whole and over time."""
+    """Answered, suppressed, cancelled and waiting add up to the received ones, in total and over time."""
     found = simulated(line, "--messages", "200", "--numbers", "20", "--hours", "72", "--new", "25%")
 
     assert found["received"] == 200
@@ -79,7 +79,7 @@ def test_every_message_has_one_fate(line: Filled) -> None:
     assert sum(each["received"] for each in found["timeline"]) == 200
     assert sum(each["answered"] for each in found["timeline"]) == totals(found)["answered"]
     assert found["fates"]["cancelled"].keys() == {"stale"}
-    assert found["price"] is None  # none is set
+    assert found["price"] is None  # no price is configured
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_every_message_has_one_fate(line: Filled) -> None:
         {"segments": {"hour": 200, "day": 5000, "month": 9000}, "cooldown": ["2h", "3h"], "per_number": 6},
     ],
 )
-def test_the_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -> None:
-    """In the rows of the database no sliding window, no number and no cooldown is exceeded."""
+def test_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -> None:
+    """No sliding window, number or cooldown is exceeded in the rows of the database."""
     chosen = configured(limits=limits, modem={"send_interval": "4s"}, answer={"text": ANSWER, "delay": "0s"})
     seconds = play(db, flood(400, 6, 40, 20, chosen, random.Random(3)), chosen, random.Random(3))
     rows = db.all(
@@ -127,8 +127,8 @@ def _answers(db: Database) -> dict[str, list[float]]:
     return found
 
 
-def test_known_numbers_are_answered_again_and_spend_their_share(db: Database) -> None:
-    """Where there is room, a number that texts on is answered once more after its cooldown."""
+def test_known_number_is_answered_again_from_its_share(db: Database) -> None:
+    """Its cooldown is over and there is room."""
     chosen = configured(limits={"cooldown": ["1h"], "per_number": 3})
     arrivals = [text(hour * 3600.0, body=f"{hour}") for hour in range(0, 10, 2)]
     told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
@@ -143,8 +143,8 @@ def test_known_numbers_are_answered_again_and_spend_their_share(db: Database) ->
     ] == [4]
 
 
-def test_the_reserve_is_what_known_numbers_wait_for(db: Database) -> None:
-    """Half of the hour is for new numbers: the third answer to a known one waits for the reserve."""
+def test_known_number_waits_for_the_reserve(db: Database) -> None:
+    """Half of the hour is for new numbers: the third answer to a known one waits."""
     chosen = configured(
         limits={"segments": {"hour": 4, "day": 20, "month": 50}, "cooldown": ["0s"], "per_number": 9},
         answer={"text": "Non.", "delay": "1m"},
@@ -156,8 +156,8 @@ def test_the_reserve_is_what_known_numbers_wait_for(db: Database) -> None:
     assert told.fates["waiting"] == {"reserve": 1}
 
 
-def test_a_full_window_is_what_new_numbers_wait_for(db: Database) -> None:
-    """The fifth answer of an hour with room for four waits for it."""
+def test_new_number_waits_for_a_full_window(db: Database) -> None:
+    """The hour has room for four answers, and the fifth waits."""
     chosen = configured(
         limits={"segments": {"hour": 4}}, answer={"text": "Non.", "delay": "1m"}, modem={"send_interval": "0s"}
     )
@@ -168,8 +168,8 @@ def test_a_full_window_is_what_new_numbers_wait_for(db: Database) -> None:
     assert told.fates["waiting"] == {"budget_hour": 1}
 
 
-def test_answers_that_are_due_at_once_wait_for_the_interval(db: Database) -> None:
-    """At the end of time what is due and not yet sent waits for the interval between two segments."""
+def test_due_answers_wait_for_the_send_interval(db: Database) -> None:
+    """This is their reason at the end of the simulation."""
     chosen = configured(answer={"text": "Non.", "delay": "0s"}, modem={"send_interval": "10s"})
     arrivals = [text(0.0, f"+3247000000{each}") for each in range(3)]
     told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
@@ -178,8 +178,8 @@ def test_answers_that_are_due_at_once_wait_for_the_interval(db: Database) -> Non
     assert told.fates["waiting"] == {"send_interval": 2}
 
 
-def test_a_wait_that_is_over_is_forgotten(db: Database) -> None:
-    """Once the window has room again, what is left waits for the interval alone."""
+def test_wait_for_a_window_ends_when_it_has_room(db: Database) -> None:
+    """Then the answers wait for the interval alone."""
     chosen = configured(
         limits={"segments": {"hour": 2}}, answer={"text": "Non.", "delay": "0s"}, modem={"send_interval": "10s"}
     )
@@ -190,8 +190,8 @@ def test_a_wait_that_is_over_is_forgotten(db: Database) -> None:
     assert told.fates["waiting"] == {"send_interval": 1}
 
 
-def test_what_stood_behind_a_stale_answer_leaves_when_that_is_cancelled(db: Database) -> None:
-    """An answer that would fit waits behind an older one that does not, and leaves after it has turned stale."""
+def test_answer_behind_a_stale_one_leaves_when_that_is_cancelled(db: Database) -> None:
+    """It would fit, but the older one before it does not."""
     chosen = configured(
         limits={"segments": {"hour": 5}, "reserve_for_new": "0%", "cooldown": ["0s"]},
         answer={"texts": ["Non.", ANSWER, "Non."], "delay": "0s", "max_age": "30m"},
@@ -211,8 +211,8 @@ def test_what_stood_behind_a_stale_answer_leaves_when_that_is_cancelled(db: Data
     assert _answers(db)[KEVIN] == [0.0, 10.0, 30.0 + 4 * LOOK_AGAIN_SECONDS]
 
 
-def test_first_contacts_are_measured(db: Database) -> None:
-    """Their waits run from the arrival to the first segment."""
+def test_waits_of_first_contacts_are_measured(db: Database) -> None:
+    """They run from the arrival to the first segment."""
     chosen = configured(answer={"text": "Non.", "delay": "100s"}, modem={"send_interval": "10s"})
     arrivals = [text(0.0, f"+3247000000{each}") for each in range(4)] + [text(1000.0, "+32470000000", "again")]
     told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
@@ -220,8 +220,8 @@ def test_first_contacts_are_measured(db: Database) -> None:
     assert told.first_contacts == simulation.Waits(4, 4, 110.0, 130.0)
 
 
-def test_nothing_is_ever_sent_where_a_window_is_0(db: Database) -> None:
-    """A limit of 0 leaves every answer waiting, until it is stale."""
+def test_window_of_0_sends_nothing(db: Database) -> None:
+    """Each answer waits until it is stale."""
     chosen = configured(limits={"segments": {"hour": 0}}, answer={"text": "Non.", "delay": "5m", "max_age": "1h"})
     arrivals = [text(0.0), text(36_000.0, LEA)]
     told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
@@ -232,8 +232,8 @@ def test_nothing_is_ever_sent_where_a_window_is_0(db: Database) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 10_000_000), max_size=60).map(sorted))
-def test_peaks_are_those_of_every_window(times: list[float]) -> None:
-    """The peak of a window is the most moments that lie within its length, its far end left out."""
+def test_peak_of_a_window_is_its_largest_count(times: list[float]) -> None:
+    """The far end of a window does not belong to it."""
     count, found = peaks(times)
 
     assert count == len(times)
@@ -245,8 +245,8 @@ def test_peaks_are_those_of_every_window(times: list[float]) -> None:
 
 
 @pytest.mark.parametrize(("new", "expected"), [(0, 0), (10, 100), (33, 330), (100, 1000)])
-def test_the_share_of_new_numbers_is_exact_and_spread_evenly(new: int, expected: int) -> None:
-    """Texts from numbers never seen before are so many percent, in every tenth of the flood."""
+def test_share_of_new_numbers_is_exact_and_even(new: int, expected: int) -> None:
+    """Each tenth of the flood has the same percentage."""
     arrivals = list(flood(1000, 50, 10, new, configured(), random.Random(5)))
     fresh = [str(each.identity.originator).startswith("+9991") for each in arrivals]
 
@@ -257,8 +257,8 @@ def test_the_share_of_new_numbers_is_exact_and_spread_evenly(new: int, expected:
     assert 0 <= arrivals[0].at <= arrivals[-1].at <= 36_000
 
 
-def test_the_same_seed_gives_the_same_result(line: Filled) -> None:
-    """Two runs with one seed are alike to the last digit, and another seed is another flood."""
+def test_same_seed_gives_the_same_result(line: Filled) -> None:
+    """Another seed gives another flood."""
     shape = ("--messages", "150", "--numbers", "10", "--hours", "24")
 
     first = simulated(line, *shape, "--seed", "7")
@@ -266,8 +266,8 @@ def test_the_same_seed_gives_the_same_result(line: Filled) -> None:
     assert simulated(line, *shape, "--seed", "8")["timeline"] != first["timeline"]
 
 
-def test_the_database_of_the_line_is_not_touched(line: Filled) -> None:
-    """A simulation leaves the line as it is, also while its daemon runs."""
+def test_simulation_leaves_the_database_of_the_line_alone(line: Filled) -> None:
+    """The daemon may run meanwhile."""
     before = line.database.read_bytes()
     simulated(line, "--messages", "20")
 
@@ -276,11 +276,11 @@ def test_the_database_of_the_line_is_not_touched(line: Filled) -> None:
     assert {path.name for path in line.folder.iterdir()} <= {"main.yaml", *beside}
 
 
-# ---- a log
+# ---- an exported log
 
 
-def test_a_log_that_was_exported_goes_through(tmp_path: Path) -> None:
-    """What `log --csv` writes is replayed: every contact, whatever it is and whatever stands in it."""
+def test_exported_log_can_be_replayed(tmp_path: Path) -> None:
+    """Every contact of `log --csv` takes part, whatever its kind and text."""
     line = Filled(tmp_path)
     line.text('=1+1 \x1b[31m\nencore, "lui"')
     line.text("Salut", "Proximus")
@@ -303,8 +303,8 @@ def test_a_log_that_was_exported_goes_through(tmp_path: Path) -> None:
     assert arrivals[-1].at > arrivals[0].at
 
 
-def test_the_rules_are_those_of_the_daemon(tmp_path: Path) -> None:
-    """The SIM's own number and an answer of last week that comes back are known here as they are to the daemon."""
+def test_simulation_knows_own_number_and_recent_answers(tmp_path: Path) -> None:
+    """The daemon does, too."""
     line = Filled(tmp_path)
     line.judge(line.text("Salut", LEA))
     line.send()
@@ -321,8 +321,8 @@ def test_the_rules_are_those_of_the_daemon(tmp_path: Path) -> None:
     assert simulated(line, "--csv", str(path))["fates"]["answered"] == {"first_contact": 2}
 
 
-def test_a_calendar_that_was_put_back_stands_still(tmp_path: Path) -> None:
-    """Virtual time never runs back, and a pseudonym or a withheld number is somebody."""
+def test_calendar_set_back_stands_still_in_a_replay(tmp_path: Path) -> None:
+    """Virtual time never runs back; pseudonyms and withheld numbers are contacts."""
     path = tmp_path / "log.csv"
     path.write_text(
         HEADER + "2026-01-01T00:00:10Z,~0123456789ab,text,un\n"
@@ -355,8 +355,8 @@ def test_a_calendar_that_was_put_back_stands_still(tmp_path: Path) -> None:
         (HEADER.encode() + b"2026-01-01T00:00:00Z,+32470123456,text,\xff\n", ":2: it is not in UTF-8"),
     ],
 )
-def test_a_bad_log_is_a_sentence_with_its_line(line: Filled, content: bytes, words: str) -> None:
-    """What is no log ends with 2, names the line, and prints no result."""
+def test_bad_log_is_an_error_with_its_line(line: Filled, content: bytes, words: str) -> None:
+    """It ends with 2, without a result."""
     path = line.folder / "log.csv"
     path.write_bytes(content)
     result = line.run("simulate", "--csv", str(path))
@@ -367,8 +367,8 @@ def test_a_bad_log_is_a_sentence_with_its_line(line: Filled, content: bytes, wor
     assert not result.stdout
 
 
-def test_an_empty_log_is_no_mistake(line: Filled) -> None:
-    """Nothing came, so nobody is new, and each fate has nobody."""
+def test_empty_log_is_simulated(line: Filled) -> None:
+    """No number is new, and each fate has none."""
     path = line.folder / "log.csv"
     path.write_text(HEADER)
     result = line.run("simulate", "--csv", str(path))
@@ -390,8 +390,8 @@ def fates_of(shown: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("columns", [40, 80])
-def test_people_get_two_sentences_and_a_table(line: Filled, columns: int) -> None:
-    """They say what is spent and how long new numbers wait; each fate has its reasons below it, and bars by number."""
+def test_output_has_two_sentences_and_a_table(line: Filled, columns: int) -> None:
+    """These are the spent segments and the waits of new numbers; the table has a bar for each fate."""
     shape = ("--messages", "120", "--numbers", "20", "--hours", "24")
     shown = "\n".join(line.on_a_terminal(columns, "simulate", *shape))
     found = simulated(line, *shape)
@@ -407,16 +407,16 @@ def test_people_get_two_sentences_and_a_table(line: Filled, columns: int) -> Non
     assert all(len(row) <= columns for row in shown.splitlines())
 
 
-def test_what_lasts_for_weeks_is_counted_by_the_day(line: Filled) -> None:
-    """Where a list of its hours would be a thousand long, --json has days."""
+def test_long_simulation_is_counted_by_the_day(line: Filled) -> None:
+    """A thousand hours would be too many entries."""
     found = simulated(line, "--messages", "20", "--hours", "1000")
 
     assert found["bin_seconds"] == 86_400
     assert len(found["timeline"]) <= 42
 
 
-def test_a_flood_of_which_nobody_is_answered_is_said_so(line: Filled) -> None:
-    """Where nothing may be spent, no wait is made up."""
+def test_flood_without_any_answer_reports_no_wait(line: Filled) -> None:
+    """The limits are 0."""
     line.config.write_text(json.dumps(line.settings | {"limits": {"segments": {"hour": 0, "day": 0, "month": 0}}}))
     said = line.run("simulate", "--messages", "5", "--new", "100%").stdout
 
@@ -436,16 +436,16 @@ def test_a_flood_of_which_nobody_is_answered_is_said_so(line: Filled) -> None:
         ["--csv", "/dev/null", "--messages", "5"],
     ],
 )
-def test_what_makes_no_sense_is_2(line: Filled, arguments: list[str]) -> None:
-    """An option that cannot be is a usage error."""
+def test_impossible_option_is_a_usage_error(line: Filled, arguments: list[str]) -> None:
+    """It exits with 2."""
     assert line.run("simulate", *arguments).exit_code == 2
 
 
-def test_a_terminal_sees_the_progress(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Progress goes to the error output, and only where that is a terminal."""
+def test_progress_goes_to_standard_error_on_a_terminal(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere there is none."""
     quiet = line.run("simulate", "--messages", "5", "--json")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")  # a dumb one has no progress to show
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal shows no progress
     loud = line.run("simulate", "--messages", "5", "--json")
 
     assert quiet.stderr == ""
@@ -453,8 +453,8 @@ def test_a_terminal_sees_the_progress(line: Filled, monkeypatch: pytest.MonkeyPa
     assert json.loads(loud.stdout) == json.loads(quiet.stdout)
 
 
-def test_a_broken_configuration_is_78(line: Filled) -> None:
-    """The rules are those of a configuration that can be used."""
+def test_broken_configuration_ends_with_78(line: Filled) -> None:
+    """The rules need a usable configuration."""
     line.config.write_text("answer: {}")
 
     assert line.run("simulate").exit_code == 78

@@ -1,4 +1,4 @@
-"""The simulated modem, SIM and network: what the tests and the demo rely on when they take it for a real one."""
+"""The simulated modem, SIM and network: the behaviour that tests and demo rely on."""
 
 import fcntl
 import json
@@ -38,18 +38,18 @@ from hotlined.simulator.port import UNREAD_OCTETS
 from hotlined.simulator.sim import tpdu_length
 from hotlined.simulator.timers import Timers
 
-TIOCGEXCL = 0x80045440  # Linux, asm-generic/ioctls.h; root could open the port all the same
+TIOCGEXCL = 0x80045440  # Linux, asm-generic/ioctls.h; root could still open the port
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def _listed(said: list[str]) -> list[str]:
-    """Decode the texts of a listing."""
+    """Decode the texts in a listing."""
     return [tpdu.decode(pdu).content.text for header, pdu in pairwise(said) if header.startswith("+CMGL")]
 
 
 @pytest.fixture(name="line")
 def _line(tmp_path: Path) -> Iterator[Terminal]:
-    """Plug a line in."""
+    """Give a connected simulator."""
     line = Terminal(tmp_path)
     yield line
     line.close()
@@ -57,14 +57,14 @@ def _line(tmp_path: Path) -> Iterator[Terminal]:
 
 @pytest.fixture(name="ready")
 def _ready(line: Terminal) -> Terminal:
-    """Initialise it."""
+    """Give an initialised one."""
     line.initialise()
     return line
 
 
 @pytest.fixture(name="make_line")
 def _make_line(tmp_path: Path) -> Iterator[object]:
-    """Plug lines in that have options."""
+    """Give a function that connects simulators with options."""
     made = []
 
     def make(**options: object) -> Terminal:
@@ -80,7 +80,7 @@ def _make_line(tmp_path: Path) -> Iterator[object]:
 
 
 def test_bytes_of_an_answer(ready: Terminal) -> None:
-    """Information text and final result code have their line ends where V.250 has them."""
+    """Information text and final result code have the line ends of V.250."""
     assert ready.type(b"AT+CMGF?\r") == "\r\n+CMGF: 0\r\n\r\nOK\r\n"
 
 
@@ -115,7 +115,7 @@ def test_bytes_of_an_answer(ready: Terminal) -> None:
         "AT" + "X" * 2000,
     ],
 )
-def test_strict_where_modems_are(ready: Terminal, command: str) -> None:
+def test_a_malformed_command_is_an_error(ready: Terminal, command: str) -> None:
     """A malformed command is an ERROR and changes nothing."""
     before = ready.do("state")["settings"]
     assert ready.at(command) == ["ERROR"]
@@ -124,7 +124,7 @@ def test_strict_where_modems_are(ready: Terminal, command: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SETTINGS.keys() - {"E", "+COPS", "+CSMS", *REGISTERS}))
 def test_every_setting_can_be_read_set_and_listed(ready: Terminal, name: str) -> None:
-    """Every setting takes its largest values, gives them back and lists its ranges."""
+    """Every setting accepts its largest values, returns them and lists its ranges."""
     largest = ",".join(str(high) for _, high in SETTINGS[name].ranges)
     assert ready.at(f"AT{name}={largest}") == ["OK"]
     assert ready.at(f"AT{name}?") == [f"{name}: {largest}", "OK"]
@@ -134,7 +134,7 @@ def test_every_setting_can_be_read_set_and_listed(ready: Terminal, name: str) ->
 @given(text=st.text(alphabet='AT+CMGLSDE=?;,"0123456789 &Z\x1b\x08', max_size=40), name=st.sampled_from([*COMMANDS]))
 @settings(deadline=None, max_examples=300)
 def test_any_command_line_gets_an_answer(text: str, name: str) -> None:
-    """Whatever stands in a command line, it is answered by a value or by ERROR, never by a crash."""
+    """Any command line gets an answer or ERROR, and never crashes the simulator."""
     bench = Bench(Options())
     bench.device.start()
     for line in (text, name + text):
@@ -146,8 +146,8 @@ def test_any_command_line_gets_an_answer(text: str, name: str) -> None:
             execute(bench.device, call)
 
 
-def test_identity(ready: Terminal) -> None:
-    """It says who made it and whose SIM it holds."""
+def test_the_identity_is_the_options(ready: Terminal) -> None:
+    """The modem names its maker and its SIM's subscriber."""
     commands = ("I", "+CGMI", "+CGMM", "+CGMR", "+CGSN", "+CIMI", "+CCID", "+CNUM", "+CSCA?", "+COPS?", "+CSQ")
     said = {command: ready.at(f"AT{command}") for command in commands}
     assert all(lines[-1] == "OK" and len(lines) > 1 for lines in said.values())
@@ -157,19 +157,19 @@ def test_identity(ready: Terminal) -> None:
 
 
 def test_no_text_is_kept_among_status_reports() -> None:
-    """Whichever storage is offered first: what texts are read from, written to and received in is one for texts."""
+    """The storages for reading, writing and receiving texts are ones for texts, even if SR is offered first."""
     device = Bench(Options(offers=("SR", "SM"))).device
     device.reset_settings()
     assert device.memories == ["SM"] * 3
 
 
-def test_tests_of_commands(ready: Terminal) -> None:
-    """What a driver asks with =? is answered, or at least taken."""
+def test_test_commands_are_answered(ready: Terminal) -> None:
+    """The driver's questions with =? are answered with OK."""
     for name in ("+CPMS", "+CMGL", "+CMGR", "+CMGD", "+CMGS", "+CMGW", "+CNMA", "+CFUN", "+CSQ", "+CIMI"):
         assert ready.at(f"AT{name}=?")[-1] == "OK"
 
 
-def test_network_clock(ready: Terminal) -> None:
+def test_the_clock_has_a_zone(ready: Terminal) -> None:
     """CCLK gives local time with its zone in quarters of an hour."""
     said = ready.at("AT+CCLK?")[0]
     assert datetime.strptime(said[8:25], "%y/%m/%d,%H:%M:%S").replace(tzinfo=UTC).year == datetime.now(UTC).year
@@ -180,8 +180,8 @@ def test_network_clock(ready: Terminal) -> None:
 # Receiving
 
 
-def test_indication_and_listing(ready: Terminal) -> None:
-    """A text is stored, indicated by its index, and listed with status, length and PDU; then it is read."""
+def test_a_text_is_indicated_and_listed(ready: Terminal) -> None:
+    """A text is stored, indicated by its index, listed with status, length and PDU, and is read from then on."""
     assert ready.deliver("coucou é€") == ['+CMTI: "SM",1']
     said = ready.at("AT+CMGL=4")
     assert said[0] == f"+CMGL: 1,0,,{len(said[1]) // 2 - 8}"
@@ -192,8 +192,8 @@ def test_indication_and_listing(ready: Terminal) -> None:
 
 
 @pytest.mark.parametrize(("flag", "left"), [(0, [0, 2, 3]), (1, [0, 2, 3]), (2, [0, 2]), (3, [0]), (4, [])])
-def test_deletion(ready: Terminal, flag: int, left: list[int]) -> None:
-    """CMGD deletes one place, or with a flag what TS 27.005 says; an empty place is no error, no place is one."""
+def test_deletion_is_by_index_or_flag(ready: Terminal, flag: int, left: list[int]) -> None:
+    """CMGD deletes one index, or those of a flag of TS 27.005; an empty index is no error, an impossible one is."""
     for status in (1, 0, 2, 3):
         ready.do("store", pdu="00", status=status)
     assert ready.at(f"AT+CMGD=1,{flag}") == ["OK"]
@@ -203,7 +203,7 @@ def test_deletion(ready: Terminal, flag: int, left: list[int]) -> None:
 
 
 def test_full_storage_keeps_texts_in_the_network(make_line: object) -> None:
-    """What finds no room waits in the network and comes in, in order, as soon as a place is free."""
+    """A text without room waits in the network and comes in, in order, as soon as an index is free."""
     line = make_line(sim_size=2)
     line.initialise()
     for number in range(4):
@@ -215,8 +215,8 @@ def test_full_storage_keeps_texts_in_the_network(make_line: object) -> None:
     assert _listed(line.at("AT+CMGL=4")) == ["text 3"]
 
 
-def test_direct_delivery(ready: Terminal) -> None:
-    """With mt=2 a text is handed over and not stored."""
+def test_direct_delivery_stores_nothing(ready: Terminal) -> None:
+    """With mt=2 a text is delivered directly and not stored."""
     ready.at("AT+CNMI=2,2,0,0,0")
     header, pdu = ready.deliver()
     assert header == f"+CMT: ,{tpdu_length(pdu)}"
@@ -237,12 +237,12 @@ def test_direct_delivery(ready: Terminal) -> None:
     ],
 )
 def test_classes_choose_the_route(ready: Terminal, mt: int, class_: int | None, code: str) -> None:
-    """CNMI's mt and the message class choose between storing and handing over (TS 27.005, 3.4.1)."""
+    """CNMI's mt and the message class choose between storing and direct delivery (TS 27.005, 3.4.1)."""
     ready.at(f"AT+CNMI=2,{mt},0,0,0")
     assert ready.deliver(class_=class_)[0].partition(":")[0] == code
 
 
-def test_acknowledgement(ready: Terminal) -> None:
+def test_an_unacknowledged_text_comes_again(ready: Terminal) -> None:
     """With CSMS=1 the next text waits for CNMA; one refused or not acknowledged in time comes again."""
     assert ready.at("AT+CSMS=1") == ["+CSMS: 1,1,1", "OK"]
     assert ready.at("AT+CSMS?") == ["+CSMS: 1,1,1,1", "OK"]
@@ -260,8 +260,8 @@ def test_acknowledgement(ready: Terminal) -> None:
     assert _listed(ready.at("AT+CMGL=4")) == ["third"]
 
 
-def test_acknowledged_in_time(ready: Terminal) -> None:
-    """A text that was acknowledged does not come again when the network's patience would be over."""
+def test_an_acknowledged_text_comes_once(ready: Terminal) -> None:
+    """An acknowledged text does not come again after the network's time-out."""
     ready.at("AT+CSMS=1;+CNMI=2,2,0,0,0")
     ready.deliver()
     ready.at("AT+CNMA")
@@ -269,8 +269,8 @@ def test_acknowledged_in_time(ready: Terminal) -> None:
     assert ready.at("AT+CNMI?") == ["+CNMI: 2,2,0,0,0", "OK"]
 
 
-def test_not_acknowledged_at_a_reset(ready: Terminal) -> None:
-    """A text that was handed over but not acknowledged survives a reset in the network."""
+def test_an_unacknowledged_text_survives_a_reset(ready: Terminal) -> None:
+    """A directly delivered text without an acknowledgement is still in the network after a reset."""
     ready.at("AT+CSMS=1;+CNMI=2,2,0,0,0")
     ready.deliver()
     ready.do("reset")
@@ -278,7 +278,7 @@ def test_not_acknowledged_at_a_reset(ready: Terminal) -> None:
     assert _listed(ready.at("AT+CMGL=4")) == ["coucou"]
 
 
-# What the network writes
+# Writing of the network
 
 
 @given(
@@ -287,8 +287,8 @@ def test_not_acknowledged_at_a_reset(ready: Terminal) -> None:
     encoding=st.sampled_from([None, "ucs2"]),
 )
 @settings(deadline=None, max_examples=150)
-def test_delivered_texts_say_what_was_said(text: str, bits: int, encoding: str | None) -> None:
-    """Any text, in either alphabet and with either reference, is read by the daemon's codec as it was written."""
+def test_delivered_texts_decode_to_the_original(text: str, bits: int, encoding: str | None) -> None:
+    """Any text, in either alphabet and with either reference, is decoded by the daemon's codec."""
     written = pdus.write_text(ALICE, text, encoding=encoding, scts=NOON, reference=0x1234, bits=bits)
     read = [tpdu.decode(pdu) for pdu in written]
     assert tpdu.join(read) == text
@@ -301,7 +301,7 @@ def test_delivered_texts_say_what_was_said(text: str, bits: int, encoding: str |
 @pytest.mark.parametrize("pair", ["€", "😀"])
 @pytest.mark.parametrize("before", range(4))
 def test_pairs_are_not_split(pair: str, before: int) -> None:
-    """A segment does not end within an escape pair or a pair of surrogates, so each can be read alone."""
+    """A segment never ends within an escape pair or a surrogate pair, so that each can be read alone."""
     text = "x" * before + pair * 100
     parts = [tpdu.decode(pdu) for pdu in pdus.write_text(ALICE, text, scts=NOON, reference=0)]
     assert len(parts) > 1
@@ -310,8 +310,8 @@ def test_pairs_are_not_split(pair: str, before: int) -> None:
 
 @pytest.mark.parametrize("sender", [ALICE, "0470123456", "8989", "Proximus", "*100#", ""])
 @pytest.mark.parametrize("hours", [0, 1, -3.5, 13.75])
-def test_senders_and_zones(sender: str, hours: float) -> None:
-    """Every kind of sender, and zones on both sides of Greenwich, are written as the standard has them."""
+def test_senders_and_zones_are_encoded(sender: str, hours: float) -> None:
+    """Every kind of sender, and zones on both sides of Greenwich, are encoded by the standard."""
     scts = (NOON + timedelta(hours=hours)).replace(tzinfo=UTC) - timedelta(hours=hours)
     local = scts.astimezone(timezone(timedelta(hours=hours)))
     read = tpdu.decode(pdus.write_text(sender, "x", scts=local, reference=0)[0])
@@ -319,7 +319,7 @@ def test_senders_and_zones(sender: str, hours: float) -> None:
     assert (read.scts, read.scts.utcoffset()) == (local, timedelta(hours=hours))
 
 
-def test_parts_in_any_order(ready: Terminal) -> None:
+def test_parts_come_in_any_order(ready: Terminal) -> None:
     """Segments can come in any order, twice or not at all, and as 8-bit data."""
     assert len(ready.deliver("x" * 300, parts=[2, 1, 2])) == 3
     assert [text[0].sequence for text in _concatenations(ready)] == [2, 1, 2]
@@ -334,7 +334,7 @@ def _concatenations(line: Terminal) -> list[tuple[tpdu.Concatenation]]:
 
 
 def test_references_differ(ready: Terminal) -> None:
-    """Two long texts have two references unless one is asked for."""
+    """Two long texts have different references unless one is chosen."""
     ready.deliver("x" * 300, parts=[1])
     ready.deliver("x" * 300, parts=[1])
     ready.deliver("x" * 300, parts=[1], reference=77)
@@ -345,8 +345,8 @@ def test_references_differ(ready: Terminal) -> None:
 
 @pytest.mark.parametrize("sender", [ALICE, None])
 @pytest.mark.parametrize("subject", ["", "photo", "photo " * 30])
-def test_mms(ready: Terminal, sender: str | None, subject: str) -> None:
-    """An MMS is announced by a WAP push, in as many segments as it takes, with its sender or without."""
+def test_an_mms_is_announced_by_a_push(ready: Terminal, sender: str | None, subject: str) -> None:
+    """An MMS is announced by a WAP push of as many segments as needed, with or without its sender."""
     parts = [tpdu.decode(pdu) for pdu in ready.do("mms", from_=sender, subject=subject)["pdus"]]
     assert tpdu.kind(parts, tpdu.join(parts)) is tpdu.MessageKind.MMS
     assert mms_sender(tpdu.join_data(parts)) == sender
@@ -354,15 +354,15 @@ def test_mms(ready: Terminal, sender: str | None, subject: str) -> None:
 
 
 @pytest.mark.parametrize("originator", ["8600", "MMS", "+32470999999"])
-def test_who_announces_an_mms(ready: Terminal, originator: str) -> None:
-    """The notification comes from the operator's centre, a short code or a name, or from a subscriber who forges it."""
+def test_an_mms_may_be_announced_by_anybody(ready: Terminal, originator: str) -> None:
+    """The announcement comes from the operator's centre, a short code or a name, or from a subscriber who forges it."""
     (pdu,) = ready.do("mms", from_=ALICE, originator=originator)["pdus"]
     read = tpdu.decode(pdu)
     assert (str(read.originator), mms_sender(tpdu.join_data([read]))) == (originator, ALICE)
 
 
 def test_garbage_is_delivered_as_it_is(ready: Terminal) -> None:
-    """Whatever PDU is queued is listed as it is."""
+    """Any queued PDU is listed unchanged."""
     for pdu in ("ZZ", "", "00", "07FF", "0791FFFFFFFFFFFF04"):
         ready.do("deliver_pdu", pdu=pdu)
     assert ready.do("state")["storages"]["SM"]["entries"][0]["pdu"] == "ZZ"
@@ -373,8 +373,8 @@ def test_garbage_is_delivered_as_it_is(ready: Terminal) -> None:
 
 
 @pytest.mark.parametrize("text", ["Bonjour", "€" * 90, "😀" * 40, "Hé " * 150])
-def test_submitted_texts(ready: Terminal, text: str) -> None:
-    """A text that leaves is kept whole, with its recipient, its alphabet and its raw PDUs."""
+def test_submitted_texts_are_kept_whole(ready: Terminal, text: str) -> None:
+    """A submitted text is kept with its recipient, its alphabet and its raw PDUs."""
     results = ready.send(text, reference=9)
     assert [result[-1] for result in results] == ["OK"] * len(results)
     (left,) = ready.do("submitted")["submitted"]
@@ -389,7 +389,7 @@ def test_message_references_count_up(ready: Terminal) -> None:
 
 
 def test_a_text_submitted_twice_is_two_texts(ready: Terminal) -> None:
-    """A repetition shows as another text, also while the first one is not whole."""
+    """A repetition is another text, even while the first one is incomplete."""
     first, second = tpdu.encode_submit(ALICE, plan("x" * 200), reference=3)
     for segment in (first, first, second, second):
         ready.submit(segment)
@@ -399,31 +399,31 @@ def test_a_text_submitted_twice_is_two_texts(ready: Terminal) -> None:
     assert len(ready.do("submitted")["submitted"]) == 4
 
 
-def test_length_has_to_agree(ready: Terminal) -> None:
-    """A length that is not the PDU's is refused, and nothing leaves."""
+def test_a_wrong_length_is_refused(ready: Terminal) -> None:
+    """A length that differs from the PDU's is refused, and nothing is sent."""
     (segment,) = tpdu.encode_submit(ALICE, plan("x"))
     assert ready.at(f"AT+CMGS={segment.tpdu_length + 1}") == ["> "]
     assert lines(ready.type(segment.pdu.encode() + b"\x1a")) == ["+CMS ERROR: 304"]
     assert ready.do("submitted")["submitted"] == []
 
 
-def test_payload_that_is_no_submit(ready: Terminal) -> None:
-    """A payload of the right length that is no SUBMIT is refused, and nothing leaves."""
+def test_a_payload_has_to_be_a_submit(ready: Terminal) -> None:
+    """A payload of the right length that is not a SUBMIT is refused, and nothing is sent."""
     ready.at("AT+CMGS=4")
     assert lines(ready.type(b"0004000000\x1a")) == ["+CMS ERROR: 304"]
     assert ready.do("submitted")["submitted"] == []
 
 
-def test_what_comes_before_the_prompt_is_lost(ready: Terminal) -> None:
-    """A PDU sent together with its command is lost, and the prompt stands open."""
+def test_a_payload_before_the_prompt_is_lost(ready: Terminal) -> None:
+    """A PDU in the same write as its command is lost, and the prompt stays open."""
     (segment,) = tpdu.encode_submit(ALICE, plan("x"))
     assert lines(ready.type(f"AT+CMGS={segment.tpdu_length}\r{segment.pdu}\x1a".encode())) == ["> "]
     assert lines(ready.type(b"AT\r\x1a")) == ["+CMS ERROR: 304"]
     assert ready.do("submitted")["submitted"] == []
 
 
-def test_escape_gives_the_prompt_up(ready: Terminal) -> None:
-    """ESC ends a prompt with OK, and nothing leaves."""
+def test_escape_ends_a_prompt(ready: Terminal) -> None:
+    """ESC ends a prompt with OK, and nothing is sent."""
     (segment,) = tpdu.encode_submit(ALICE, plan("x"))
     ready.at(f"AT+CMGS={segment.tpdu_length}")
     assert lines(ready.type(segment.pdu.encode() + b"\x1b")) == ["OK"]
@@ -431,8 +431,8 @@ def test_escape_gives_the_prompt_up(ready: Terminal) -> None:
     assert ready.at("AT+CMGF?") == ["+CMGF: 0", "OK"]
 
 
-def test_endless_payload(ready: Terminal) -> None:
-    """A payload without end is not kept in memory, and is refused."""
+def test_an_endless_payload_is_refused(ready: Terminal) -> None:
+    """A payload without end does not fill the memory, and is refused."""
     ready.at("AT+CMGS=20")
     assert ready.type(b"0" * 3000) == ""
     assert lines(ready.type(b"\x1a")) == ["+CMS ERROR: 304"]
@@ -454,8 +454,8 @@ def test_endless_payload(ready: Terminal) -> None:
         "0041000B912374103254F600000A05000301000041414141",  # segment 0 of 0
     ],
 )
-def test_submits_that_no_network_takes(pdu: str) -> None:
-    """A PDU that is no sound SUBMIT is refused, whatever is wrong with it."""
+def test_an_invalid_submit_is_refused(pdu: str) -> None:
+    """Any fault makes a SUBMIT refused."""
     with pytest.raises(PduError):
         pdus.read_submit(pdu)
 
@@ -466,8 +466,8 @@ def test_submits_that_no_network_takes(pdu: str) -> None:
     )
 )
 @settings(deadline=None, max_examples=500)
-def test_any_octets_are_a_submit_or_none(pdu: bytes) -> None:
-    """Whatever octets are submitted, they are a text or a PduError."""
+def test_any_octets_are_a_submit_or_an_error(pdu: bytes) -> None:
+    """Any octets give a text or a PduError."""
     with suppress(PduError):
         assert pdus.read_submit(pdu.hex()).pdu == pdu.hex()
 
@@ -477,8 +477,8 @@ def test_any_octets_are_a_submit_or_none(pdu: bytes) -> None:
     mode=st.sampled_from(["smart", "ucs2"]),
 )
 @settings(deadline=None, max_examples=200)
-def test_submits_are_read_as_they_were_written(text: str, mode: str) -> None:
-    """What the daemon's codec writes, another decoder reads, with what that one is known to get wrong made good."""
+def test_submits_are_read_by_another_decoder(text: str, mode: str) -> None:
+    """Another decoder reads the SUBMITs of the daemon's codec, once its known faults are corrected."""
     planned = plan(text, mode)
     segments = [pdus.read_submit(each.pdu) for each in tpdu.encode_submit(ALICE, planned, reference=200, report=True)]
     assert "".join(each.text for each in segments) == planned.text
@@ -488,8 +488,8 @@ def test_submits_are_read_as_they_were_written(text: str, mode: str) -> None:
 @pytest.mark.parametrize("validity", [None, timedelta(days=2)])
 @pytest.mark.parametrize("text", ["12345678@", "1234567@", "123456@", "§`", "a\fb", "€" * 4])
 @pytest.mark.parametrize("bits", [0, 8, 16])
-def test_known_flaws_are_made_good(text: str, bits: int, validity: timedelta | None) -> None:
-    """The classes that the decoder is known to get wrong are right: headers of seven octets, a last @, §, form feed."""
+def test_known_faults_of_the_decoder_are_corrected(text: str, bits: int, validity: timedelta | None) -> None:
+    """The cases that the decoder gets wrong are right: headers of seven octets, a last @, §, form feed."""
     text = text.replace("`", "")
     elements = {0: b"", 8: b"\x05\x00\x03\x07\x01\x01", 16: b"\x06\x08\x04\x00\x07\x01\x01"}[bits]
     first = 0x01 | (0x40 if bits else 0) | (0x10 if validity else 0)
@@ -501,14 +501,14 @@ def test_known_flaws_are_made_good(text: str, bits: int, validity: timedelta | N
     assert read.reference == (7 if bits else 0)
 
 
-def test_eight_bit_data_can_leave() -> None:
-    """Data leaves as data."""
+def test_eight_bit_data_can_be_sent() -> None:
+    """Data is sent as data."""
     read = pdus.read_submit("0001000B912374103254F600040380FF00")
     assert (read.encoding, read.text) == ("8bit", "\x80ÿ\x00")
 
 
-def test_status_reports(ready: Terminal) -> None:
-    """A text that asks for a report gets one, stored or handed over as CNMI says, with the status that is set."""
+def test_a_requested_report_comes(ready: Terminal) -> None:
+    """A text that asks for a report gets one with the chosen status, stored or direct as CNMI says."""
     said = ready.send("x", report=True)[0]
     assert said == ["+CMGS: 1", "OK", '+CDSI: "SM",1']
     ready.do("network", report_status=0x46)
@@ -537,8 +537,8 @@ def test_status_reports(ready: Terminal) -> None:
         ("emergency_lte", 11),
     ],
 )
-def test_registration(ready: Terminal, name: str, stat: int) -> None:
-    """Each state of registration is told and announced; texts pass only at home and roaming, of whatever kind."""
+def test_each_registration_is_reported(ready: Terminal, name: str, stat: int) -> None:
+    """Each state is answered and announced; texts pass only when registered at home or roaming, for any service."""
     assert ready.at("AT+CREG=1;+CGREG=1") == ["OK"]
     ready.do("network", registered=name)
     assert lines(ready.hear()) == [f"+CREG: {stat}", f"+CGREG: {stat}"]
@@ -550,8 +550,8 @@ def test_registration(ready: Terminal, name: str, stat: int) -> None:
     assert _listed(ready.at("AT+CMGL=4")) == ["coucou"]
 
 
-def test_what_is_swallowed_or_hung_up_is_counted(ready: Terminal) -> None:
-    """A command that gets no answer was given, and a call that is hung up has ended so."""
+def test_hidden_events_are_counted(ready: Terminal) -> None:
+    """A command without an answer counts as given, and a call that was hung up as ended so."""
     ready.do("fault", kind="hang", command="at+csq", count=1)
     for command in ("AT+CSQ", "AT+CSQ"):
         ready.at(command)
@@ -572,8 +572,8 @@ def test_what_is_swallowed_or_hung_up_is_counted(ready: Terminal) -> None:
         ("IRA", "w\xe4hlen", '"007700E40068006C0065006E",72'),
     ],
 )
-def test_strings_are_in_the_character_set(ready: Terminal, charset: str, text: str, said: str) -> None:
-    """What +CSCS chose is how USSD, operator, number and service centre are written."""
+def test_strings_are_in_the_chosen_character_set(ready: Terminal, charset: str, text: str, said: str) -> None:
+    """+CSCS decides the form of USSD, operator, number and service centre."""
     ready.at(f'AT+CSCS="{charset}"')
     ready.do("ussd", code="*1#", text=text)
     code = "*1#".encode("utf-16-be").hex() if charset == "UCS2" else "*1#"
@@ -587,8 +587,8 @@ def test_strings_are_in_the_character_set(ready: Terminal, charset: str, text: s
 
 
 @pytest.mark.parametrize("how", ["AT+CFUN=1,1", "reset", "power", "replug", "ATZ", "AT&F"])
-def test_settings_are_lost(ready: Terminal, how: str) -> None:
-    """Whatever starts the modem again, its settings are the factory's; what the SIM holds stays."""
+def test_a_restart_resets_the_settings(ready: Terminal, how: str) -> None:
+    """Any restart of the modem resets its settings; the contents of the SIM stay."""
     ready.at("AT+CSMS=1")
     ready.do("store", pdu="00")
     before = ready.do("state")["storages"]
@@ -607,8 +607,8 @@ def test_settings_are_lost(ready: Terminal, how: str) -> None:
     assert ready.do("state")["storages"] == before
 
 
-def test_off_means_off(ready: Terminal) -> None:
-    """While the power is off nothing is stored or said, and a call ends; what was sent comes in at start."""
+def test_a_modem_without_power_does_nothing(ready: Terminal) -> None:
+    """Without power nothing is stored or reported, and a call ends; waiting texts come in at the start."""
     ready.at("AT+CREG=1")
     ready.do("call", from_=ALICE)
     ready.hear()
@@ -623,8 +623,8 @@ def test_off_means_off(ready: Terminal) -> None:
     assert ready.do("state")["queue"] == 0
 
 
-def test_latency(make_line: object) -> None:
-    """With real latencies an answer, a result and a start take their time, in which nothing is heard."""
+def test_latencies_are_real(make_line: object) -> None:
+    """With real latencies an answer, a result and a start take their time, in silence."""
     line = make_line(latency="real")
     assert line.type(b"ATE0\r") == ""
     assert line.later(8) == ["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready", "SMS Ready"]
@@ -642,8 +642,8 @@ def test_latency(make_line: object) -> None:
 # Faults
 
 
-def test_garbage(ready: Terminal) -> None:
-    """Noise stands before, between and behind the lines, with octets beyond 0x7F."""
+def test_noise_is_around_the_lines(ready: Terminal) -> None:
+    """Noise comes before, between and after the lines, with octets beyond 0x7F."""
     ready.do("fault", kind="garbage", count=1)
     noise = KINDS["garbage"].given["octets"]
     assert ready.at("AT+CSQ") == [noise, "+CSQ: 18,99", noise, "OK"]
@@ -653,8 +653,8 @@ def test_garbage(ready: Terminal) -> None:
 @pytest.mark.parametrize(
     ("given", "final"), [({"cms": 38}, "+CMS ERROR: 38"), ({"cme": 14}, "+CME ERROR: 14"), ({}, "ERROR")]
 )
-def test_errors_of_submission(ready: Terminal, given: dict[str, int], final: str) -> None:
-    """A text that is refused had its prompt and did not leave; after error_after_submit it did."""
+def test_a_refused_text_was_not_sent(ready: Terminal, given: dict[str, int], final: str) -> None:
+    """A refused text had its prompt and was not sent; with error_after_submit it was."""
     ready.do("fault", kind="error", command="+CMGS", count=1, **given)
     assert ready.send("x") == [[final]]
     assert ready.do("submitted")["submitted"] == []
@@ -670,8 +670,8 @@ BOB = "+32470654321"
     ("kind", "said", "left"),
     [("error", ["+CMS ERROR: 38"], 0), ("error_after_submit", ["+CMS ERROR: 38"], 1), ("no_result", [], 1)],
 )
-def test_a_fault_of_one_recipient(ready: Terminal, kind: str, said: list[str], left: int) -> None:
-    """What is refused or lost for one recipient leaves for another; other commands are none of it."""
+def test_a_fault_can_be_of_one_recipient(ready: Terminal, kind: str, said: list[str], left: int) -> None:
+    """A text to one recipient is refused or lost while others are sent; other commands do not use up the fault."""
     ready.do("fault", kind=kind, recipient=BOB, **({"cms": 38} if said else {}))
     assert ready.send("x", recipient=BOB) == [said]
     assert len(ready.do("submitted")["submitted"]) == left
@@ -679,24 +679,24 @@ def test_a_fault_of_one_recipient(ready: Terminal, kind: str, said: list[str], l
     assert ready.at("AT+CSQ")[-1] == "OK"
 
 
-def test_a_fault_of_one_segment(ready: Terminal) -> None:
-    """The second segment of every text can be refused while the first leaves."""
+def test_a_fault_can_be_of_one_segment(ready: Terminal) -> None:
+    """The second segment of every text can be refused while the first is sent."""
     ready.do("fault", kind="error", cms=38, segment=2)
     assert ready.send("x" * 200) == [["+CMGS: 1", "OK"], ["+CMS ERROR: 38"]]
     (text,) = ready.do("submitted")["submitted"]
     assert (text["segments"], text["total"], text["complete"]) == (1, 2, False)
-    assert ready.submit(tpdu.EncodedSegment("zz", 1)) == ["+CMS ERROR: 304"]  # none at all
+    assert ready.submit(tpdu.EncodedSegment("zz", 1)) == ["+CMS ERROR: 304"]  # not hex
 
 
-def test_no_result(ready: Terminal) -> None:
-    """A text can leave in silence, and the modem takes commands."""
+def test_a_text_can_be_sent_without_a_result(ready: Terminal) -> None:
+    """A text can be sent without a result, and the modem takes commands."""
     ready.do("fault", kind="no_result", count=1)
     assert ready.send("x") == [[]]
     assert len(ready.do("submitted")["submitted"]) == 1
     assert ready.at("AT") == ["OK"]
 
 
-def test_late_result(ready: Terminal) -> None:
+def test_a_result_can_be_late(ready: Terminal) -> None:
     """A result can come late, between or inside answers to other commands."""
     ready.do("fault", kind="late_result", count=1, seconds=30)
     assert ready.send("x") == [[]]
@@ -704,16 +704,16 @@ def test_late_result(ready: Terminal) -> None:
     assert ready.later(30) == ["+CMGS: 1", "OK"]
 
 
-def test_delete_refused(ready: Terminal) -> None:
-    """A deletion can be refused, and the entry stays."""
+def test_a_deletion_can_be_refused(ready: Terminal) -> None:
+    """A refused deletion leaves the entry."""
     ready.deliver()
     ready.do("fault", kind="delete_refused")
     assert ready.at("AT+CMGD=1") == ["+CMS ERROR: 500"]
     assert len(ready.do("state")["storages"]["SM"]["entries"]) == 1
 
 
-def test_lies(ready: Terminal) -> None:
-    """A listing can give a wrong length, an empty entry, digits that are none, an empty one nothing; CPMS miscounts."""
+def test_a_listing_can_be_wrong(ready: Terminal) -> None:
+    """A listing can have a wrong length, an empty entry or characters that are not hex; CPMS can miscount."""
     ready.do("fault", kind="list_lies", how="empty", count=1)
     assert ready.at("AT+CMGL=4") == ["OK"]
     ready.deliver()
@@ -733,8 +733,8 @@ def test_lies(ready: Terminal) -> None:
     assert ready.at("AT+CSQ")[0] == "+CSQ: 18,99"
 
 
-def test_undecodable(ready: Terminal) -> None:
-    """A listing can hold PDUs of the right length that no decoder reads."""
+def test_a_listing_can_be_undecodable(ready: Terminal) -> None:
+    """A listing can have PDUs of the right length that no decoder reads."""
     ready.deliver()
     ready.do("fault", kind="undecodable", count=1)
     header, pdu, _ = ready.at("AT+CMGL=4")
@@ -743,8 +743,8 @@ def test_undecodable(ready: Terminal) -> None:
         tpdu.decode(pdu)
 
 
-def test_bytewise(ready: Terminal) -> None:
-    """An answer can come byte by byte, and is the same."""
+def test_an_answer_can_come_byte_by_byte(ready: Terminal) -> None:
+    """An answer in single bytes is the same."""
     ready.do("fault", kind="bytewise", count=1)
     assert ready.at("AT+CSQ") == []
     said = 0
@@ -756,7 +756,7 @@ def test_bytewise(ready: Terminal) -> None:
     assert lines(ready.hear()) == ["+CSQ: 18,99", "OK"]
 
 
-# Control
+# Control socket
 
 
 @pytest.mark.parametrize(
@@ -787,16 +787,16 @@ def test_bytewise(ready: Terminal) -> None:
         ("replug", {"name": "/nowhere/at/all"}),
     ],
 )
-def test_messages_that_make_no_sense(ready: Terminal, name: str, given: dict[str, object]) -> None:
-    """A message that makes no sense is refused, and nothing happens."""
+def test_absurd_messages_are_refused(ready: Terminal, name: str, given: dict[str, object]) -> None:
+    """A message without sense is refused, and changes nothing."""
     before = ready.do("state")
     with pytest.raises((HotlinedError, TypeError, ValueError, LookupError)):
         control.do(ready.bench, name, given)
     assert ready.do("state") == before
 
 
-def test_storing_and_clearing(ready: Terminal) -> None:
-    """Entries can be put where they are wanted, and everything can be forgotten again."""
+def test_entries_can_be_stored_and_cleared(ready: Terminal) -> None:
+    """Entries can be put at a chosen index, and everything can be removed again."""
     assert ready.do("store", pdu="00", index=7, status=3)["index"] == 7
     assert ready.do("store", pdu="00")["index"] == 1
     ready.do("network", registered=False)
@@ -810,21 +810,21 @@ def test_storing_and_clearing(ready: Terminal) -> None:
     assert ready.do("counters") == {"counters": {}, "events": {}}
 
 
-def test_full_sim_cannot_store(make_line: object) -> None:
-    """What finds no place is refused."""
+def test_a_full_sim_stores_nothing(make_line: object) -> None:
+    """An entry without a free index is refused."""
     line = make_line(sim_size=0)
     with pytest.raises(UsageError):
         line.do("store", pdu="00")
 
 
-def test_time_stamp_of_a_text(ready: Terminal) -> None:
-    """A text carries the time stamp that was asked for."""
+def test_a_text_has_the_chosen_timestamp(ready: Terminal) -> None:
+    """A text has the SCTS given in the message."""
     ready.deliver(scts="2025-01-02T03:04:05-03:30")
     assert tpdu.decode(ready.at("AT+CMGL=4")[1]).scts == datetime.fromisoformat("2025-01-02T03:04:05-03:30")
 
 
-def test_timers() -> None:
-    """Actions run in order when they are due, unless cancelled."""
+def test_timers_run_in_order() -> None:
+    """Actions run in order when they are due, unless they are cancelled."""
     now, done = [0.0], []
     timers = Timers(lambda: now[0])
     assert timers.wait_seconds() is None
@@ -840,19 +840,19 @@ def test_timers() -> None:
 
 
 def test_unread_output_is_bounded(ready: Terminal) -> None:
-    """What nobody reads is dropped beyond a limit, and the modem goes on."""
+    """Output that is not read is dropped beyond a limit, and the modem goes on."""
     for _ in range(1_000):
         ready.bench.port.write(b"x" * 2_000)
     assert ready.bench.port.has_unread
     assert len(ready.bench.port._unread) <= UNREAD_OCTETS
 
 
-def test_idle_port(ready: Terminal) -> None:
-    """Reading where nothing was written gives nothing and does not wait."""
+def test_an_idle_port_reads_nothing(ready: Terminal) -> None:
+    """Reading without input returns nothing at once."""
     assert ready.bench.port.read() == b""
 
 
-def test_pulled_port(ready: Terminal) -> None:
+def test_a_pulled_port_is_closed(ready: Terminal) -> None:
     """A pulled port neither reads nor writes."""
     ready.bench.unplug()
     ready.bench.unplug()
@@ -860,8 +860,8 @@ def test_pulled_port(ready: Terminal) -> None:
     assert (ready.bench.port.read(), ready.bench.port.name, ready.bench.port.master) == (b"", None, None)
 
 
-def test_somebody_elses_link_stays(ready: Terminal, tmp_path: Path) -> None:
-    """A link that meanwhile points elsewhere is not removed."""
+def test_a_changed_link_stays(ready: Terminal, tmp_path: Path) -> None:
+    """A link that was changed meanwhile is not removed."""
     link = tmp_path / "modem"
     link.unlink()
     link.symlink_to("/dev/null")
@@ -874,15 +874,15 @@ def test_somebody_elses_link_stays(ready: Terminal, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module", name="program")
 def _program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
-    """Run one program for all tests that need one."""
+    """Give a running simulator that the tests share."""
     with start(
         tmp_path_factory.mktemp("simulator"), sim_size=3, factory=["+CMEE=1"], me_is_sim=False, pin=None
     ) as running:
         yield running
 
 
-def test_program_end_to_end(program: Simulation) -> None:
-    """A driver initialises, is notified of a text, lists, deletes and answers; whoever watches sees all of it."""
+def test_the_program_serves_a_driver(program: Simulation) -> None:
+    """A driver initialises, is notified of a text, lists, deletes and answers; the control socket shows all of it."""
     events = program.client.watch()
     with serial.Serial(program.port, timeout=5, exclusive=True) as port:
         for command in INITIALISATION:
@@ -910,8 +910,8 @@ def test_program_end_to_end(program: Simulation) -> None:
     assert next(events)["text"] == "réponse"
 
 
-def test_program_unplugged(program: Simulation) -> None:
-    """A pulled stick fails the driver's read and takes its link along; it comes back, even under another name."""
+def test_the_program_can_be_unplugged(program: Simulation) -> None:
+    """A pulled stick makes the driver's read fail and removes its link; it comes back, even under another name."""
     with serial.Serial(program.port, timeout=5, exclusive=True) as port:
         program.client.do("unplug")
         with pytest.raises(serial.SerialException):
@@ -929,7 +929,7 @@ def test_program_unplugged(program: Simulation) -> None:
 
 
 def test_exclusive_use_does_not_outlive_its_user(program: Simulation) -> None:
-    """A driver that took the port for itself does not lock out the next one."""
+    """A driver that opened the port exclusively does not lock out the next one."""
     with serial.Serial(program.port, timeout=5) as port:
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
         port.write(b"AT\r")
@@ -938,8 +938,8 @@ def test_exclusive_use_does_not_outlive_its_user(program: Simulation) -> None:
     assert is_exclusive == bytes(4)
 
 
-def test_waiting(program: Simulation) -> None:
-    """One can wait for a command, and is told when it does not come."""
+def test_a_client_can_wait_for_a_command(program: Simulation) -> None:
+    """A client waits for a command, and learns when it does not come."""
     client = program.client
     client.do("reset_counters")
     with pytest.raises(RefusedError):
@@ -951,7 +951,7 @@ def test_waiting(program: Simulation) -> None:
         port.read_until(b"OK\r\n")
 
 
-def test_nonsense_on_the_socket(program: Simulation, tmp_path: Path) -> None:
+def test_nonsense_on_the_socket_is_an_error(program: Simulation, tmp_path: Path) -> None:
     """Nonsense on the control socket is answered with an error, and a client may leave at any time."""
     path = Path(program.port).with_name("control")
     with socket.socket(socket.AF_UNIX) as rude:
@@ -973,7 +973,7 @@ def test_nonsense_on_the_socket(program: Simulation, tmp_path: Path) -> None:
 
 
 def test_a_client_that_does_not_read_is_dropped(program: Simulation) -> None:
-    """A client that asks and never reads is dropped in the end; the others do not notice."""
+    """A client that sends requests and never reads is dropped after a while; others are served meanwhile."""
     asked = 8_000
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.settimeout(10)
@@ -996,14 +996,14 @@ def test_nothing_is_lost_on_the_way_to_a_slow_reader(program: Simulation) -> Non
         assert port.read(len(answer) * 2_500) == answer * 2_500
 
 
-def test_start_that_fails(tmp_path: Path) -> None:
-    """A simulator that cannot start says so."""
+def test_a_failing_start_is_explained(tmp_path: Path) -> None:
+    """A simulator that cannot start prints the reason."""
     with pytest.raises(UnavailableError):
         start(tmp_path / "missing")
 
 
-def test_it_leaves_nothing_behind(tmp_path: Path) -> None:
-    """It ends with SIGTERM, SIGINT or its standard input, with status 0 and nothing left, also after a kill before."""
+def test_the_program_leaves_nothing_behind(tmp_path: Path) -> None:
+    """SIGTERM, SIGINT or the end of its input end it with 0 and no files, even those of a killed one before."""
     dead = start(tmp_path)
     watched = dead.client.watch()
     dead.kill()
@@ -1024,8 +1024,8 @@ def test_it_leaves_nothing_behind(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_without_socket_and_link() -> None:
-    """Without options it is a bare port, whose name it says."""
+def test_without_options_the_port_is_named() -> None:
+    """Without options the program is a bare port, whose name it prints."""
     with subprocess.Popen([sys.executable, "-m", "hotlined.simulator"], stdout=subprocess.PIPE, text=True) as bare:
         ready = json.loads(bare.stdout.readline())
         assert ready["control"] is None
@@ -1036,7 +1036,7 @@ def test_without_socket_and_link() -> None:
         assert bare.wait(10) == 0
 
 
-def test_help_names_everything() -> None:
+def test_the_help_names_every_message_and_fault() -> None:
     """The help lists every message of the control socket and every fault."""
     shown = CliRunner().invoke(main, ["--help"]).output
     assert all(f"  {name}" in shown for name in [*control.MESSAGES, *KINDS, "watch", "wait"])
@@ -1044,8 +1044,8 @@ def test_help_names_everything() -> None:
         assert CliRunner().invoke(main, ["--factory", factory]).exit_code == 2
 
 
-def test_operations_are_four() -> None:
-    """Each of the four syntaxes of a command is told apart."""
+def test_the_syntaxes_of_a_command_differ() -> None:
+    """Each of the four syntaxes of a command is recognised."""
     found = [next(iter(parse(f"+CSQ{suffix}"))).operation for suffix in ("", "?", "=?", "=1")]
     assert found == list(Operation)
 
@@ -1054,7 +1054,7 @@ def test_operations_are_four() -> None:
 
 
 def prepared(make_line: object, make: str) -> Terminal:
-    """Plug a make in and set it up with what every make takes."""
+    """Connect a make and initialise it with commands that every make takes."""
     line = make_line(make=make)
     for command in ("ATE0", "AT+CMEE=1;+CMGF=0", "AT+CNMI=2,1"):
         assert line.at(command)[-1] == "OK"
@@ -1063,7 +1063,7 @@ def prepared(make_line: object, make: str) -> Terminal:
 
 @pytest.mark.parametrize("make", sorted(MAKES.keys() - {"a7670e-lnxy"}))
 def test_every_make_answers(make_line: object, make: str) -> None:
-    """Each make says its name, chatters before each fourth answer, ends what it does not know, and can be reset."""
+    """Each make answers its name, chatters before each fourth answer, refuses unknown commands, and can be reset."""
     row = MAKES[make]
     line = prepared(make_line, make)
     assert row.manufacturer in line.at("AT+CGMI")
@@ -1079,7 +1079,7 @@ def test_every_make_answers(make_line: object, make: str) -> None:
 
 
 def test_a_make_answers_in_its_own_form(make_line: object) -> None:
-    """Status, alpha field, memories, deletion and the end of CPIN are as the make has them."""
+    """Status, alpha field, memories, deletion and the end of CPIN have the make's form."""
     zte = prepared(make_line, "zte")
     zte.deliver()
     assert "+CMGR: ,," in "".join(zte.at("AT+CMGR=0"))
@@ -1098,11 +1098,11 @@ def test_a_make_answers_in_its_own_form(make_line: object) -> None:
     assert "+CNMI: (0-3),(0-3),(0-3),(0-2),(1-1)" in cinterion.at("AT+CNMI=?")
 
 
-# What foreign modems were seen to say, octet by octet
+# Answers of real modems, octet by octet
 
 
 def test_a_make_has_its_storages_in_its_own_roles(make_line: object) -> None:
-    """A Cinterion lists ME and MT, has texts come into SM or MT, and says of them what it was made to."""
+    """A Cinterion lists ME and MT, receives into SM or MT, and reports its choices."""
     for make, named in (("cinterion-mt", '"MT"'), ("cinterion-sm", '"SM"')):
         line = prepared(make_line, make)
         line.at("AT+CNMI=2,1,0,2,1")
@@ -1116,7 +1116,7 @@ def test_a_make_has_its_storages_in_its_own_roles(make_line: object) -> None:
 
 
 def test_the_brovi_takes_three_memories_or_none(make_line: object) -> None:
-    """The E3372-325 refuses one memory and two, takes three, and counts nothing (gammu, issues 829 and 908)."""
+    """The E3372-325 refuses one memory and two, takes three, and reports no counts (gammu, issues 829 and 908)."""
     line = make_line(make="brovi")
     assert line.at("ATE0")[-1] == "OK"
     for sent, said in (
@@ -1126,7 +1126,7 @@ def test_the_brovi_takes_three_memories_or_none(make_line: object) -> None:
         (b'AT+CPMS="SM","SM","SM"\r', b"\r\nOK\r\n"),
         (b'AT+CPMS="SM","SM","SM","SM"\r', b"\r\nERROR\r\n"),
     ):
-        assert said in line.type(sent).encode()  # beside what it says unasked
+        assert said in line.type(sent).encode()  # amid unsolicited lines
 
 
 @pytest.mark.parametrize(
@@ -1147,14 +1147,14 @@ def test_the_brovi_takes_three_memories_or_none(make_line: object) -> None:
     ],
 )
 def test_an_answer_can_have_another_form(ready: Terminal, command: str, old: str, new: str, said: str) -> None:
-    """Each line of an answer is rewritten as others write it."""
+    """Each line of an answer can be rewritten in another make's form."""
     ready.do("fault", kind="rewrites", command=command, old=old, new=new)
     sent = f"AT{command}{'' if command == '+CNUM' else '?'}\r"
     assert ready.type(sent.encode()) == f"\r\n{said}\r\n\r\nOK\r\n"
 
 
 def test_a_registration_may_be_known_to_one_question(ready: Terminal) -> None:
-    """A modem may know its registration in one domain alone, be it that of packets or that of 5G."""
+    """A modem may report its registration in one domain only, such as packets or 5G."""
     for name in ("+CGREG", "+C5GREG"):
         ready.do("habits", registers=[name])
         ready.at(f"AT{name}=1")
@@ -1165,15 +1165,15 @@ def test_a_registration_may_be_known_to_one_question(ready: Terminal) -> None:
 
 
 def test_a_make_without_circuits_registers_elsewhere(make_line: object) -> None:
-    """An LTE stick is registered by CEREG alone."""
+    """An LTE stick is registered by CEREG only."""
     line = prepared(make_line, "quectel")
     assert line.at("AT+CREG=1;+CEREG=1")[-1] == "OK"
     line.do("network", registered="roaming")
     assert lines(line.hear()) == ["+CREG: 0", "+CEREG: 5"]
 
 
-def test_class_0_may_be_handed_over_at_once(make_line: object) -> None:
-    """Some makes hand a text of class 0 over where CNMI stores, and keep silent where it says so."""
+def test_class_0_may_be_delivered_directly(make_line: object) -> None:
+    """Some makes deliver class 0 directly where CNMI stores, and drop it where CNMI delivers."""
     line = prepared(make_line, "u-blox")
     assert line.deliver(class_=0)[0].startswith("+CMT: ")
     assert line.deliver(class_=1) == ['+CMTI: "SM",1']
@@ -1182,8 +1182,8 @@ def test_class_0_may_be_handed_over_at_once(make_line: object) -> None:
 
 
 @pytest.mark.parametrize("make", ["huawei", "sim800"])
-def test_a_sim_comes_and_goes(make_line: object, make: str) -> None:
-    """A make says in its own words that the SIM was taken out or put in; another SIM has another identity."""
+def test_a_sim_can_be_removed_and_changed(make_line: object, make: str) -> None:
+    """A make reports in its own words that the SIM was removed or inserted; another SIM has another identity."""
     line = prepared(make_line, make)
     line.do("sim", absent=True)
     assert lines(line.hear()) == list(MAKES[make].sim_out)
@@ -1196,8 +1196,8 @@ def test_a_sim_comes_and_goes(make_line: object, make: str) -> None:
 # Storages
 
 
-def test_a_union_holds_both(make_line: object) -> None:
-    """MT shows the places of SM and behind them those of ME, takes what comes until both are full, and deletes."""
+def test_a_union_has_both_storages(make_line: object) -> None:
+    """MT lists the indexes of SM and after them those of ME, receives until both are full, and deletes."""
     line = make_line(sim_size=1, me_size=1, offers=("MT", "SM", "ME"))
     line.initialise()
     line.at('AT+CPMS="MT","MT","MT"')
@@ -1215,8 +1215,8 @@ def test_a_union_holds_both(make_line: object) -> None:
     assert [len(line.do("state")["storages"][name]["entries"]) for name in ("SM", "ME")] == [1, 1]
 
 
-def test_a_reset_may_number_the_entries_anew(ready: Terminal) -> None:
-    """With that habit a start turns the order of the entries round."""
+def test_a_reset_may_renumber_the_entries(ready: Terminal) -> None:
+    """With that habit a start reverses the order of the entries."""
     for text in ("a", "b", "c"):
         ready.deliver(text)
     ready.do("habits", renumbers=True)
@@ -1227,7 +1227,7 @@ def test_a_reset_may_number_the_entries_anew(ready: Terminal) -> None:
 
 
 def test_reports_have_a_storage_of_their_own(make_line: object) -> None:
-    """Where SR is offered status reports go there, and nothing else can."""
+    """If SR is offered, status reports go there, and no other message can."""
     line = make_line(offers=("SM", "SR"))
     line.initialise()
     assert line.send("x", report=True)[0][-1] == '+CDSI: "SR",1'
@@ -1237,14 +1237,14 @@ def test_reports_have_a_storage_of_their_own(make_line: object) -> None:
 
 
 def test_a_text_can_get_several_reports(ready: Terminal) -> None:
-    """A service centre that still tries says so before it says how it ended."""
+    """A service centre that still tries reports that before the final status."""
     ready.at("AT+CNMI=2,1,0,1,0")
     ready.do("network", report_status=[0x20, 0x00])
     said = ready.send("x", report=True)[0]
     assert [tpdu.decode(pdu).status for header, pdu in pairwise(said) if header.startswith("+CDS")] == [0x20, 0x00]
 
 
-# Faults that end at a remedy
+# Faults that end with a remedy
 
 
 @pytest.mark.parametrize(
@@ -1256,7 +1256,7 @@ def test_a_text_can_get_several_reports(ready: Terminal) -> None:
     ],
 )
 def test_a_hang_ends_at_its_remedy(ready: Terminal, until: str, cures: dict[str, bool]) -> None:
-    """A modem that hangs hears the command that cures it, and any stronger one, and nothing else."""
+    """A modem that hangs obeys only the command that cures it, and any stronger one."""
     for command, cured in cures.items():
         ready.do("clear")
         ready.do("fault", kind="hang", until=until)
@@ -1271,8 +1271,8 @@ def test_a_hang_ends_at_its_remedy(ready: Terminal, until: str, cures: dict[str,
     assert ready.do("state")["port"]
 
 
-def test_registered_but_nothing_leaves(ready: Terminal) -> None:
-    """Every text is refused although the network is there, until the radio is switched off and on."""
+def test_a_registered_modem_may_refuse_every_text(ready: Terminal) -> None:
+    """Every text is refused despite registration, until the radio is switched off and on."""
     ready.do("fault", kind="error", command="+CMGS", cms=38, until="radio")
     assert ready.at("AT+CREG?")[0] == "+CREG: 0,1"
     assert [ready.send("x")[0] for _ in range(2)] == [["+CMS ERROR: 38"]] * 2
@@ -1281,8 +1281,8 @@ def test_registered_but_nothing_leaves(ready: Terminal) -> None:
     assert ready.send("x")[0][-1] == "OK"
 
 
-def test_a_reset_may_take_the_port_away(ready: Terminal, tmp_path: Path) -> None:
-    """AT+CFUN=1,1 can make the stick leave the bus and come back later under another name."""
+def test_a_reset_may_remove_the_port(ready: Terminal, tmp_path: Path) -> None:
+    """AT+CFUN=1,1 can take the stick off the bus for a while, and bring it back under another name."""
     ready.do("away", seconds=2, name=str(tmp_path / "other"))
     ready.port.write(b"AT+CFUN=1,1\r")
     while ready.bench.port.master and ready.bench.port.name:
@@ -1297,8 +1297,8 @@ def test_a_reset_may_take_the_port_away(ready: Terminal, tmp_path: Path) -> None
     assert ready.do("state")["port"] == str(tmp_path / "other")
 
 
-def test_a_centre_that_is_missing(ready: Terminal) -> None:
-    """Without a service centre nothing leaves, and CSCA says so; it can be set again."""
+def test_a_missing_service_centre_can_be_set(ready: Terminal) -> None:
+    """Without a service centre no text is sent, and CSCA is empty; it can be set again."""
     ready.do("network", centre="")
     assert ready.at("AT+CSCA?") == ['+CSCA: "",129', "OK"]
     assert ready.send("x")[0] == ["+CMS ERROR: 330"]
@@ -1306,8 +1306,8 @@ def test_a_centre_that_is_missing(ready: Terminal) -> None:
     assert ready.send("x")[0][-1] == "OK"
 
 
-def test_ussd_kinds_and_forms(make_line: object) -> None:
-    """The network answers, asks back, refuses, gives up or keeps silent; a make packs what is said."""
+def test_ussd_has_its_outcomes_and_forms(make_line: object) -> None:
+    """The network answers, asks back, refuses, gives up or is silent; a make may pack the strings."""
     line = make_line()
     line.initialise()
     said = {}
@@ -1329,15 +1329,15 @@ def test_ussd_kinds_and_forms(make_line: object) -> None:
     huawei = prepared(make_line, "huawei")
     assert huawei.at('AT+CUSD=1,"*100#",15')[-1] == "ERROR"
     packed = pdus.write_ussd("*100#")
-    assert packed == "AA180C3602"  # as many web pages have it
+    assert packed == "AA180C3602"  # as on many web pages
     assert huawei.at(f'AT+CUSD=1,"{packed}",15')[-1] == f'+CUSD: 0,"{pdus.write_ussd("Solde: 12,34 EUR")}",15'
     assert pdus.read_ussd(pdus.write_ussd("*101*1#")) == "*101*1#"
     qualcomm = prepared(make_line, "qualcomm")
     assert qualcomm.at('AT+CUSD=1,"*100#",15')[-1].endswith('0052",72')
 
 
-def test_several_modems_at_once(tmp_path: Path) -> None:
-    """Two simulators run beside each other, each with its own port, SIM and network."""
+def test_several_modems_run_at_once(tmp_path: Path) -> None:
+    """Two simulators run side by side, each with its own port, SIM and network."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     with start(tmp_path / "one", make="huawei") as one, start(tmp_path / "two", offers="MT") as two:
@@ -1349,8 +1349,8 @@ def test_several_modems_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
-def test_a_text_to_its_own_number_comes_back_where_it_is_told_to(tmp_path: Path, comes_back: bool) -> None:
-    """A network delivers what a SIM texts to itself; a test of the daemon delivers it, or not, itself."""
+def test_a_text_to_the_own_number_comes_back_if_chosen(tmp_path: Path, comes_back: bool) -> None:
+    """A real network delivers a SIM's text to itself; here tests may switch that off and deliver it themselves."""
     line = Terminal(tmp_path, loops_back=comes_back)
     try:
         line.initialise()

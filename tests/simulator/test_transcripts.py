@@ -1,13 +1,13 @@
-r"""What the simulated modem says to each command: transcripts (tests/data/transcripts), to be read beside a manual.
+r"""Answers of the simulated modem to each command: transcripts (tests/data/transcripts), to compare with a manual.
 
-A transcript is a promise and what keeps it. Its lines begin so:
+A transcript is a promise with the steps that test it. Its lines begin so:
 
     == the promise                      > a command, typed with its carriage return
     fresh: not yet initialised          >> a payload, typed with its Ctrl-Z
     with {"me_size": 3}: options        ! {"do": ...}: a message to the control socket
-    ~ 5: so many seconds pass           < a line that is said then; all that are, in order
+    ~ 5: the seconds that pass          < an expected line; all lines of the modem, in order
 
-`\x1b` is an octet that has no letter, and a line that ends in … is one that begins so.
+`\x1b` is an octet without a letter; a line that ends in … is the beginning of the expected one.
 """
 
 import json
@@ -27,7 +27,7 @@ MARKS = ("> ", ">> ", "! ", "~ ")
 
 @dataclass
 class Transcript:
-    """A promise with the steps that keep it: what is done, with its line in the file, and what is said to it."""
+    """A promise with its steps: each action, with its line in the file, and the expected lines."""
 
     name: str
     promise: str
@@ -37,7 +37,7 @@ class Transcript:
 
 
 def read(path: Path) -> Iterator[Transcript]:
-    """Yield the transcripts of a file; ValueError names a line that is none of theirs."""
+    """Yield the transcripts of a file; ValueError names an invalid line."""
     transcript = None
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if line.startswith("== "):
@@ -64,12 +64,12 @@ ALL = [transcript for path in sorted(TRANSCRIPTS.glob("*.txt")) for transcript i
 
 
 def typed(text: str) -> bytes:
-    """Return the octets that a line of a transcript stands for."""
+    """Return the octets of a line in a transcript."""
     return re.sub(r"\\x([0-9a-f]{2})", lambda octet: chr(int(octet[1], 16)), text).encode("latin-1")
 
 
 def do(terminal: Terminal, step: str) -> list[str]:
-    """Take a step and return what is said then."""
+    """Take a step; return the modem's lines."""
     mark, _, words = step.partition(" ")
     match mark:
         case ">":
@@ -86,7 +86,7 @@ def do(terminal: Terminal, step: str) -> list[str]:
 
 
 def agrees(said: list[str], expected: list[str]) -> bool:
-    """Tell whether what is said is what a transcript has."""
+    """Tell whether the modem's lines are those of the transcript."""
     return len(said) == len(expected) and all(
         line.startswith(wanted[:-1]) if wanted.endswith("…") else line == wanted
         for line, wanted in zip(said, expected, strict=True)
@@ -94,7 +94,7 @@ def agrees(said: list[str], expected: list[str]) -> bool:
 
 
 def play(transcript: Transcript, folder: Path) -> None:
-    """Plug a modem in and take each step; AssertionError says where it went otherwise."""
+    """Connect a modem and take each step; AssertionError names the first different one."""
     terminal = Terminal(folder, **transcript.options)
     try:
         if not transcript.is_fresh:
@@ -107,8 +107,8 @@ def play(transcript: Transcript, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("transcript", ALL, ids=lambda transcript: transcript.name)
-def test_the_modem_says_what_the_transcript_has(transcript: Transcript, tmp_path: Path) -> None:
-    """Each line that the modem says stands in the transcript, in order, and none is missing."""
+def test_the_modem_answers_as_the_transcript_says(transcript: Transcript, tmp_path: Path) -> None:
+    """The modem's lines are exactly those of the transcript, in order."""
     play(transcript, tmp_path)
 
 
@@ -121,12 +121,12 @@ SPOILT = {
     "silence": ("> AT+CSQ", "+CSQ: 18,99"),
     "no silence": ('! {"do": "signal", "rssi": 9}\n< OK', "rssi"),
 }
-"""Steps that are not what the modem does, and what the failure names."""
+"""Wrong steps, each with the words of its failure."""
 
 
 @pytest.mark.parametrize("name", SPOILT)
-def test_a_transcript_that_is_wrong_fails(name: str, tmp_path: Path) -> None:
-    """Whatever a line differs in, the transcript does not pass."""
+def test_a_wrong_transcript_fails(name: str, tmp_path: Path) -> None:
+    """A transcript with any different line fails."""
     steps, named = SPOILT[name]
     path = tmp_path / "spoilt.txt"
     path.write_text(f"== It cannot be so.\n{steps}\n")
@@ -136,8 +136,8 @@ def test_a_transcript_that_is_wrong_fails(name: str, tmp_path: Path) -> None:
         play(transcript, tmp_path)
 
 
-def test_a_line_that_is_none_is_refused(tmp_path: Path) -> None:
-    """A slip of the pen in a transcript is an error, and no step that is left out."""
+def test_an_invalid_line_is_refused(tmp_path: Path) -> None:
+    """A mistyped line of a transcript is an error, not a skipped step."""
     path = tmp_path / "slip.txt"
     path.write_text("== A promise.\nAT+CSQ\n")
     with pytest.raises(ValueError, match=re.escape("slip.txt:2")):

@@ -1,4 +1,4 @@
-"""The page of `hotlined stats --html`: it holds what it says, nothing of anybody, and needs nothing else."""
+"""The page of `hotlined stats --html`: correct, without anybody's data, and complete in one file."""
 
 import base64
 import hashlib
@@ -17,17 +17,17 @@ from needs import needs
 from hotlined.clock import rfc3339
 from hotlined.statistics.page import ready_percent
 
-MONTH = ("--since", "2026-11", "--until", "2026-11")  # of the moments of `Filled`
+MONTH = ("--since", "2026-11", "--until", "2026-11")  # the times of `Filled`
 FIGURES = [
     "Texts, calls and answers", "Reactions to the answer", "Hours of the week", "New and returning numbers",
     "Not answered, and why", "Service",
 ]  # fmt: skip
 MODEM = ((1, "ready"), (30, "absent"), (31, "ready"), (33, "recovering"), (33.01, "absent"), (34, "ready"))
-EMPTY = {"meta", "link", "line", "rect"}  # elements that no tag ends, here
+EMPTY = {"meta", "link", "line", "rect"}  # elements without an end tag here
 
 
 class Reader(html.parser.HTMLParser):
-    """Reads a page strictly: every element is closed in its turn; keeps them all, and the text."""
+    """A strict reader of a page: every element has to be closed in order; it keeps all elements and the text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Reader(html.parser.HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element that is closed at once."""
+        """Keep an element that closes itself."""
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
@@ -58,7 +58,7 @@ class Reader(html.parser.HTMLParser):
         self.words.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
-        """Return the attributes of every element of a name."""
+        """Return the attributes of every element with a name."""
         return [attributes for name, attributes in self.elements if name == tag]
 
 
@@ -90,15 +90,15 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 
 def written(line: Filled, *arguments: str) -> str:
-    """Return the page that is written."""
+    """Return the page that the command writes."""
     result = line.run("stats", "--html", "-", *(arguments or MONTH))
     assert result.exit_code == 0, result.output
     (line.folder / "page.html").write_text(result.stdout, "utf-8")
     return result.stdout
 
 
-def test_nothing_of_anybody_is_on_the_page(line: Filled) -> None:
-    """No number, no pseudonym, no name, no text and no answer gets onto it."""
+def test_the_page_has_no_personal_data(line: Filled) -> None:
+    """The page has no number, pseudonym, name, text or answer."""
     page = written(line)
     texts = [text for (text,) in line.db.all("SELECT text FROM contacts WHERE text IS NOT NULL")]
     words = {word for text in (*texts, ANSWER) for word in re.findall(r"\w{5,}", text)}
@@ -110,8 +110,8 @@ def test_nothing_of_anybody_is_on_the_page(line: Filled) -> None:
         assert number[-6:] not in page
 
 
-def test_it_needs_nothing_but_itself(line: Filled) -> None:
-    """There is no script and no address in it, and its policy allows its own style sheet alone."""
+def test_the_page_loads_nothing(line: Filled) -> None:
+    """It has neither a script nor an address, and its policy allows only its own style sheet."""
     page = written(line)
     reader = Reader(page)
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
@@ -127,8 +127,8 @@ def test_it_needs_nothing_but_itself(line: Filled) -> None:
     assert [link["href"] for link in reader.all("link")] == ["data:,"]
 
 
-def test_every_figure_says_what_it_shows_and_has_its_table(line: Filled) -> None:
-    """Each drawing has a title and a description that it points at, and a table behind it."""
+def test_every_figure_is_explained_and_has_its_table(line: Filled) -> None:
+    """Each drawing refers to a title and a description, and has a table beside it."""
     page = written(line)
     reader = Reader(page)
     ids = {attributes["id"] for _, attributes in reader.elements if "id" in attributes}
@@ -142,8 +142,8 @@ def test_every_figure_says_what_it_shows_and_has_its_table(line: Filled) -> None
     assert all(heading.get("scope") in {"col", "row"} for heading in reader.all("th"))
 
 
-def test_the_figures_are_those_of_stats(line: Filled) -> None:
-    """What stands on the page is what --json says."""
+def test_the_page_has_the_figures_of_json(line: Filled) -> None:
+    """The figures on the page are those of --json."""
     page = written(line)
     told = json.loads(line.run("stats", "--json", *MONTH).stdout)
     tiles = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
@@ -158,8 +158,8 @@ def test_the_figures_are_those_of_stats(line: Filled) -> None:
     assert '<th scope="row">ready</th>' in page
 
 
-def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
-    """Both periods are named with their dates; where the line did not exist before, nothing is compared."""
+def test_the_page_names_its_periods(line: Filled) -> None:
+    """Both periods have their dates; a line that did not exist in the period before is not compared."""
     page = written(line)
     assert re.search("<strong>[0-9]+ November[^<]* 2026[^<]*</strong> [(][a-z0-9]+ [a-z]+, by [a-z]+[)][.] All", page)
     assert "before:" not in page
@@ -174,8 +174,8 @@ def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
     assert '<th scope="col">Before</th>' in page
 
 
-def test_the_page_says_what_the_line_is(tmp_path: Path) -> None:
-    """The sentence of the configuration stands at its head, escaped; without one there is none."""
+def test_the_page_begins_with_the_purpose_of_the_line(tmp_path: Path) -> None:
+    """The configured sentence is at its head, escaped; without one there is none."""
     line = Filled(tmp_path, about="Un numéro contre le harcèlement <b>.")
     with line.db:
         line.text()
@@ -185,7 +185,7 @@ def test_the_page_says_what_the_line_is(tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_day_is_marked(line: Filled) -> None:
-    """The first and the last bar may be of less than a day: they are pale, and say so."""
+    """The first and the last bar, if of less than a day, are pale and say so."""
     page = written(line, "--since", "2026-11-24T12:00", "--until", "2026-11-26")
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     assert len(re.findall('<g class="part"><title>[^<]* \\(in part\\): ', bars)) == 1
@@ -193,8 +193,8 @@ def test_a_part_of_a_day_is_marked(line: Filled) -> None:
     assert "(in part)" not in written(line, "--since", "2026-11-25", "--until", "2026-11-25")
 
 
-def test_the_heat_map_shows_averages(line: Filled) -> None:
-    """What came at an hour is divided by the number of such days; hours that the period has not are blank."""
+def test_the_heat_map_has_averages(line: Filled) -> None:
+    """Contacts at an hour are divided by the number of such days; hours outside the period are blank."""
     line.db.connection.execute("DELETE FROM events")
     for number, day in enumerate((3, 10, 10, 10, 17)):  # Mondays
         at = f"2025-11-{day:02}T12:00:00.000Z"
@@ -203,7 +203,7 @@ def test_the_heat_map_shows_averages(line: Filled) -> None:
     hours = re.findall(r"<title>Mon [0-9:]+ to [0-9:]+: (1.7 [^<]*)</title>", page)
 
     assert hours == ["1.7 (5 on 3 days)"]
-    assert "strongest colour" not in page  # there is one field alone
+    assert "strongest colour" not in page  # there is only one field
     line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
     page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
     assert "The strongest colour stands for 2 in an hour." in page  # not 2.0
@@ -212,7 +212,7 @@ def test_the_heat_map_shows_averages(line: Filled) -> None:
 
 
 def test_calls_are_drawn_below_their_answers(line: Filled) -> None:
-    """A caller is answered by text: without the calls there would be more answers than there is to answer."""
+    """Calls, which are answered by text, are drawn too: else a bar would have more answers than contacts."""
     page = written(line)
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     told = json.loads(line.run("stats", "--json", *MONTH).stdout)["total"]
@@ -223,15 +223,15 @@ def test_calls_are_drawn_below_their_answers(line: Filled) -> None:
     assert "</i>calls</span>" in page
 
 
-def test_what_is_left_to_spend_is_nobodys_business(line: Filled) -> None:
-    """The page is for the press: a troll would read there how much more it takes."""
+def test_the_page_leaves_out_the_remaining_budget(line: Filled) -> None:
+    """The page is for the press: trolls could read there how much more the line can spend."""
     assert "udget" not in written(line)
     assert json.loads(line.run("limits", "--json").stdout)["windows"]["hour"]["limit"] == 6
     assert "of 6" not in written(line)
 
 
 def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
-    """What a rule of ours is called says little to others: its meaning stands beside it, also on paper."""
+    """The meaning of each reason is beside its short name, also on paper."""
     page = written(line)
 
     assert re.search(">cannot be texted<tspan[^>]*>no text can reach it: .*?</tspan>", page)
@@ -239,8 +239,8 @@ def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
 
 
 @pytest.mark.parametrize("since", ["2d", "7d", "30d", "50d", "400d"])
-def test_labels_stand_below_their_bars(line: Filled, since: str) -> None:
-    """At most seven, each in the middle of its bar, and none so far right that a phone would cut it."""
+def test_labels_are_below_their_bars(line: Filled, since: str) -> None:
+    """At most seven labels, each centred below its bar and within the width of a phone."""
     page = written(line, "--since", since)
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     places = [float(place) for place in re.findall(r'<text x="([0-9.]+)%"[^>]*class="middle', bars)]
@@ -251,8 +251,8 @@ def test_labels_stand_below_their_bars(line: Filled, since: str) -> None:
     assert all(abs(place * tops / 100 % 1 - 0.5) < 0.01 for place in places)
 
 
-def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
-    """Each is a bar with its time, those that follow at once are one, and 100 % is said only of a time without any."""
+def test_interruptions_are_drawn_at_their_times(line: Filled) -> None:
+    """Each is a bar with its time, adjacent ones are joined, and 100 % is shown only without any."""
     page = written(line)
     downs = re.findall(r'class="f"><title>(.*?)</title>', page)
 
@@ -274,14 +274,14 @@ def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
     ("ready", "known", "percent"),
     [(560505.871, 560505.871, 100.0), (560505.0, 560505.871, 99.9), (0.0, 5.0, 0.0), (0.0, 0.0, 0.0)],
 )
-def test_only_a_time_without_interruption_is_ready_whole(ready: float, known: float, percent: float) -> None:
-    """The share is rounded down, and the whole is 100 % however long it is."""
+def test_only_a_time_without_interruption_is_100_percent(ready: float, known: float, percent: float) -> None:
+    """The share is rounded down, so that any interruption shows."""
     assert ready_percent(ready, known) == percent
 
 
 @pytest.mark.parametrize("by", ["hour", "day", "week", "month"])
 def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
-    """Before anything has come the page is there and whole."""
+    """An empty database gives a complete page."""
     with Filled(tmp_path).db:
         pass
     line = Filled(tmp_path)
@@ -293,7 +293,7 @@ def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
 
 
 def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for most programs: the page alone goes there, and no file of that name appears."""
+    """`--html -` prints only the page and makes no file called `-`."""
     monkeypatch.chdir(line.folder)
     result = line.run("stats", "--html", "-")
 
@@ -306,11 +306,11 @@ def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyP
 # ---- in a browser
 
 
-_NO_PAGE = "not an origin"  # in the browser's record of requests
+_NO_PAGE = "not an origin"  # the origin in the browser's record of its own requests
 
 
 def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]]:
-    """Show a page in a browser; return its elements as it made them, what it complained of, and where it went."""
+    """Show a page in a browser; return its elements, the console's messages, and its requests."""
     traffic = folder / "net.json"
     done = subprocess.run(
         [
@@ -324,7 +324,7 @@ def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]
         check=True,
     )  # fmt: skip
     requests = [event.get("params", {}) for event in json.loads(traffic.read_text())["events"]]
-    # the browser asks its maker for news by itself, for no page
+    # the browser itself asks its maker for updates
     visited = [each["url"] for each in requests if each.get("initiator", _NO_PAGE) != _NO_PAGE]
     visited = [url for url in visited if not url.startswith(("file:", "data:", "chrome"))]
     complaints = "\n".join(text for text in done.stderr.splitlines() if "CONSOLE" in text)
@@ -334,7 +334,7 @@ def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]
 @needs("chromium")
 @pytest.mark.parametrize("options", [(), ("--blink-settings=preferredColorScheme=0",)], ids=["light", "dark"])
 def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> None:
-    """A browser shows every figure, complains of nothing and asks nobody for anything."""
+    """A browser shows every figure without a message, and requests nothing."""
     written(line)
     shown, complaints, visited = browse(line.folder / "page.html", line.folder, *options)
 
@@ -344,8 +344,8 @@ def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> N
 
 
 @needs("chromium")
-def test_a_browser_would_complain(line: Filled) -> None:
-    """What the page's policy forbids is noticed, and so is a request where no policy forbids it: tests can fail."""
+def test_a_browser_would_report_a_violation(line: Filled) -> None:
+    """A violation of the page's policy is noticed, and so is a request that no policy forbids."""
     page = line.folder / "page.html"
     whole = written(line)
     page.write_text(whole.replace("</main>", '<script>alert()</script><p style="color:red"></p></main>'))

@@ -1,4 +1,4 @@
-"""The sentences of `hotlined stats`, whatever came: parts add up to wholes, and every number is one of the figures."""
+"""The sentences of `hotlined stats` for any history: parts add up to wholes, and every number is in the figures."""
 
 import json
 import re
@@ -26,7 +26,7 @@ __all__ = ["brussels"]  # the fixture
 EXAMPLES = extent.examples(40, 100)
 Figures = dict[str, Any]
 
-# ---- what may come
+# ---- histories
 
 KINDS = ("text", "text", "text", "call", "mms", "unreadable")
 STATES = ("sent", "sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued")
@@ -35,18 +35,18 @@ TAGS = ("insult", "threat", "apology", "joke", "love")
 
 @st.composite
 def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str] | None, int]]]:
-    """Draw how old a line is, bunches of contacts with the answers that a number got, and reactions to the first.
+    """Draw a line's age, groups of contacts with the answers to each number, and reactions to the first.
 
-    A reaction has tags, or None: it was erased before anybody read it.
+    A reaction has tags, or None if it was erased unread.
     """
     age = draw(st.integers(1, 45 * 24 * 60)) * MINUTE
     moments = st.integers(0, age // MINUTE).map(lambda minutes: minutes * MINUTE)
     bunch = st.tuples(
-        moments | st.integers(0, 90).map(lambda minutes: min(age, minutes * MINUTE)),  # often together
+        moments | st.integers(0, 90).map(lambda minutes: min(age, minutes * MINUTE)),  # many at the same time
         st.integers(1, 40),  # contacts, a minute apart
         st.integers(0, 1) | st.integers(0, 9) | st.none(),  # the number, or none
         st.sampled_from(KINDS),
-        st.sampled_from((None, None, *STATES)),  # what became of an answer to the first
+        st.sampled_from((None, None, *STATES)),  # the state of the answer to the first
         st.lists(st.sampled_from(TAGS), unique=True, max_size=3),
         st.sampled_from(("cooldown", "blocked", "per_number")),
     )
@@ -56,7 +56,7 @@ def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple
 
 
 def fill(line: Filled, bunches: list[tuple[Any, ...]], reactions: list[tuple[list[str] | None, int]]) -> None:
-    """Write it all down."""
+    """Store the history."""
     with line.db.transaction():
         if reactions:
             answer(line, contact(line, MONDAY, LEA), MONDAY)
@@ -75,7 +75,7 @@ def fill(line: Filled, bunches: list[tuple[Any, ...]], reactions: list[tuple[lis
         line.db.execute("INSERT INTO events (at, kind) VALUES (?, 'modem_ready')", rfc3339(MONDAY + HOUR))
 
 
-# ---- what may be said
+# ---- sentences
 
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 FRACTIONS = {"a quarter": 1 / 4, "a third": 1 / 3, "half": 1 / 2, "two thirds": 2 / 3, "three quarters": 3 / 4}
@@ -88,13 +88,13 @@ ONE = {"apologies": "apology", "insults": "insult", "threats": "threat"}
 
 
 def value(word: str) -> float:
-    """Return the number that a word or digits stand for."""
+    """Return the value of a number in words or digits."""
     word = word.strip().lower()
     return float(WORDS.index(word)) if word in WORDS else float(word.replace(",", ""))
 
 
 def fraction(share: str) -> float:
-    """Return what a share stands for."""
+    """Return the value of a share in words."""
     words = share.lower().removeprefix("more than ").removeprefix("nearly ")
     return FRACTIONS[words] if words in FRACTIONS else float(words.removesuffix(" %")) / 100
 
@@ -105,12 +105,12 @@ def length_is_right(said: re.Match[str], since: str, until: str) -> float:
     seconds = value(said["length"] or "one") * unit
     lasted = (parse_rfc3339(until) - parse_rfc3339(since)).total_seconds()
     begun = SECONDS["day"] if lasted >= 14 * SECONDS["day"] else min(unit, SECONDS["day"]) / 2
-    assert abs(seconds - lasted) <= max(3_600, begun)  # an hour: the clocks change
+    assert abs(seconds - lasted) <= max(3_600, begun)  # an hour, as the clocks change
     return seconds
 
 
 def texts(said: re.Match[str], found: Figures) -> None:
-    """Divide the texts by the time: that is the rate, or it is said on which side of it one is."""
+    """Divide the texts by the time: the sentence has that rate, or says on which side of it the rate is."""
     assert value(said["texts"]) == found["total"]["texts"]
     seconds = length_is_right(said, found["since"], found["until"])
     if said["rate"]:
@@ -121,13 +121,13 @@ def texts(said: re.Match[str], found: Figures) -> None:
 
 
 def busiest(said: re.Match[str], found: Figures) -> None:
-    """Compare the share with that of the week with most texts: it is within two points."""
+    """Compare the share with that of the week with most texts, within two points."""
     most = max(week["texts"] for week in found["weeks"]) / found["total"]["texts"]
     assert abs((1 if said["share"] == "All" else fraction(said["share"].removeprefix("More than 99"))) - most) <= 0.02
 
 
 def numbers(said: re.Match[str], found: Figures) -> None:
-    """Compare all numbers, and the new ones, which nobody tells of a line's whole life."""
+    """Compare all numbers, and the new ones, which no sentence counts over the whole history."""
     new, every = found["total"]["new"], found["total"]["new"] + found["total"]["returning"]
     assert value(said["numbers"]) == every
     if not said["told"]:
@@ -139,7 +139,7 @@ def numbers(said: re.Match[str], found: Figures) -> None:
 
 
 def answers(said: re.Match[str], found: Figures) -> None:
-    """Compare all answers, and the wait that half of those do not exceed of which it is known."""
+    """Compare all answers, and the wait that half of the timed ones do not exceed."""
     total = found["total"]
     assert (1 if said["once"] else value(said["answers"])) == total["answers"]
     assert bool(said["unit"]) == bool(total["timed"])
@@ -150,7 +150,7 @@ def answers(said: re.Match[str], found: Figures) -> None:
 
 
 def cost(said: re.Match[str], found: Figures) -> None:
-    """Multiply the segments by the price of one: that is the cost."""
+    """Multiply the segments by the price of one."""
     segments, price = found["total"]["segments"], found["price_per_segment"]
     assert (value(said["segments"]), value(said["price"])) == (segments, price)
     assert abs(value(said["cost"]) - segments * price) < 0.006
@@ -163,7 +163,7 @@ def counted_parts(listed: str) -> list[tuple[float, str]]:
 
 
 def reactions(said: re.Match[str], found: Figures) -> None:
-    """Compare each part with its figure; the parts make up those that have a tag."""
+    """Compare each part with its figure; together they are the tagged reactions."""
     total = found["total"]
     figures = [(each["reactions"], " + ".join(each["tags"])) for each in total["by_tags"] if each["tags"]]
     assert value(said["reactions"]) == total["reactions"]
@@ -177,12 +177,12 @@ def reactions(said: re.Match[str], found: Figures) -> None:
 
 
 def untagged(said: re.Match[str], found: Figures) -> None:
-    """Compare all reactions, none of which has a tag."""
+    """Compare all reactions, while none has a tag."""
     assert value(said["number"]) == found["total"]["reactions"] == found["total"]["untagged"] + found["total"]["unread"]
 
 
 def busiest_day(said: re.Match[str], found: Figures) -> None:
-    """Compare the day with that of the figures, which no bar of a day exceeds."""
+    """Compare the day with the figures; no bar of another day is higher."""
     day = found["busiest_day"]
     assert value(said["number"]) == day["texts"] < found["total"]["texts"]
     assert f"{date.fromisoformat(day['day']):%d %B %Y}".lstrip("0") == said["day"]
@@ -191,13 +191,13 @@ def busiest_day(said: re.Match[str], found: Figures) -> None:
 
 
 def earlier(said: re.Match[str], found: Figures) -> None:
-    """Compare the texts of the time before, and its length."""
+    """Compare the texts of the period before, and its length."""
     assert value(said["texts"]) == found["before"]["texts"]
     length_is_right(said, found["before"]["since"], found["before"]["until"])
 
 
 def figure(name: str) -> Callable[[re.Match[str], Figures], None]:
-    """Return what compares the number of a sentence with a figure."""
+    """Return a function that compares a sentence's number with a figure."""
 
     def check(said: re.Match[str], found: Figures) -> None:
         assert value(said["number"]) == found["total"][name]
@@ -206,18 +206,18 @@ def figure(name: str) -> Callable[[re.Match[str], Figures], None]:
 
 
 def unconfirmed(said: re.Match[str], found: Figures) -> None:
-    """Expect a single answer, or that they are all."""
+    """Compare the unconfirmed answers; the sentence differs for one, and for all."""
     assert found["total"]["unconfirmed"] == found["total"]["answers"]
     assert (said["them"] == "that answer") == (found["total"]["answers"] == 1)
 
 
 def elsewhere(said: re.Match[str], found: Figures) -> None:
-    """Expect the tags of all that is no reaction, each with its figure."""
+    """Compare the tags of other texts than reactions."""
     assert counted_parts(said["parts"]) == [(count, tag) for tag, count in found["total"]["other_tags"].items()]
 
 
 def began(said: re.Match[str], found: Figures) -> None:
-    """Expect the first of all, to the minute."""
+    """Compare the time of the first record, to the minute."""
     assert f"{parse_rfc3339(found['began']).astimezone():%d %B %Y at %H:%M}".lstrip("0") == said["began"]
 
 
@@ -250,7 +250,7 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
 
 
 def sentences_are_true(found: Figures) -> None:
-    """Match every sentence with those that are known, and its numbers with the figures."""
+    """Match every sentence with the known ones, and its numbers with the figures."""
     for sentence in found["words"]:
         matched = [(said, check) for form, check in SENTENCES.items() if (said := re.fullmatch(form, sentence))]
         assert len(matched) == 1, sentence
@@ -260,7 +260,7 @@ def sentences_are_true(found: Figures) -> None:
 
 
 def parts_add_up(found: Figures) -> None:
-    """Add up what is divided by reason, by tags, by bar, by hour of the week, by state: there is no rest."""
+    """Add up the parts by reason, tag, bar, hour of the week and state: they give the wholes."""
     total = found["total"]
     for tally in filter(None, (total, found["before"])):
         assert sum(tally["reasons"]["suppressed"].values()) == tally["suppressed"]
@@ -284,10 +284,10 @@ def parts_add_up(found: Figures) -> None:
 
 @given(life=lives(), since=st.none() | st.just(0) | st.integers(0, 40))
 @settings(deadline=None, max_examples=EXAMPLES)
-def test_whatever_came_parts_add_up_and_sentences_say_the_figures(
+def test_parts_add_up_and_sentences_match_the_figures(
     life: tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str], int]]], since: int | None
 ) -> None:
-    """The parts of every whole add up to it, and each number in a sentence can be found in the figures."""
+    """The parts of every whole add up to it, and each number in a sentence is in the figures."""
     age, *came = life
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(Path(folder), limits={"price_per_segment": 0.05})

@@ -1,4 +1,4 @@
-"""`hotlined stats`: figures that add up, in local time, and sentences that can be read to a journalist."""
+"""`hotlined stats`: figures that add up, in local time, and sentences to read to a journalist."""
 
 import csv
 import io
@@ -30,8 +30,8 @@ from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import averages, summarise
 from hotlined.store.reading import figures, review
 
-BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
-MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
+BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # in POSIX' notation: the clocks change on the last Sundays
+MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # midnight in Brussels
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 LONG_AGO = figures.Extent(datetime(1999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC))
 NOVEMBER_DATES = MONDAY - 2 * DAY, MONDAY + 28 * DAY
@@ -40,7 +40,7 @@ NOVEMBER = ("--since", "2025-11", "--until", "2025-11")
 
 @pytest.fixture(autouse=True)
 def brussels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Be in Brussels."""
+    """Set the local time zone to Brussels."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", BRUSSELS)
         time.tzset()
@@ -57,7 +57,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 
 def contact(line: Filled, at: datetime, originator: str | None = KEVIN, **more: Any) -> int:
-    """Write down a contact as the daemon does, suppressed by its cooldown if nothing else is said."""
+    """Store a contact as the daemon does, suppressed by its cooldown unless stated otherwise."""
     row = {
         "line": "fr", "kind": "text", "originator": originator, "line_type": "mobile", "text": "Salut",
         "country": "BE" if originator and originator[0] in "+~" else None,
@@ -75,7 +75,7 @@ def answer(
     segments: int = 2,
     **more: Any,
 ) -> int:
-    """Write down an answer that left at a moment, and its segments."""
+    """Store an answer that left at a moment, and its segments."""
     known = line.db.one("SELECT originator FROM contacts WHERE id = ?", contact_id)
     state, shadow = more.get("state", "sent"), int(more.get("state") == "shadowed")
     row = {
@@ -116,18 +116,18 @@ def insert(line: Filled, table: str, row: dict[str, Any]) -> int:
 
 
 def told(line: Filled, *arguments: str) -> dict[str, Any]:
-    """Return what --json prints."""
+    """Return the output of `stats --json`."""
     result = line.run("stats", "--json", *(arguments or NOVEMBER))
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
     return found
 
 
-# ---- what is counted
+# ---- counts
 
 
-def test_the_newspaper_can_be_told(line: Filled) -> None:
-    """What the founders told a newspaper is printed as sentences that can be read out."""
+def test_the_newspapers_figures_are_printed(line: Filled) -> None:
+    """The facts that the founders gave to a newspaper are printed as sentences."""
     contact(line, MONDAY - 60 * DAY)
     with line.db.transaction():
         texts = [(week, number) for week, many in enumerate((850, 400, 260)) for number in range(many)]
@@ -154,8 +154,8 @@ def test_the_newspaper_can_be_told(line: Filled) -> None:
         assert sentence in result.stdout.splitlines()
 
 
-def test_contacts_and_numbers_are_counted_by_what_they_are(line: Filled) -> None:
-    """A pseudonym is a number, a name or who hides it is none, and what is neither text nor call is told apart."""
+def test_contacts_and_numbers_are_counted_by_kind(line: Filled) -> None:
+    """A pseudonym counts as a number, a name or a withheld number does not; kinds but text and call are separate."""
     contact(line, MONDAY - 5 * DAY, KEVIN)
     for originator in (KEVIN, KEVIN, LEA, "~0123456789ab", "Bank", None):
         contact(line, MONDAY, originator)
@@ -182,8 +182,8 @@ def test_reasons_are_counted(line: Filled) -> None:
     assert list(found["reasons"]["suppressed"]) == ["cooldown", "blocked"]
 
 
-def test_only_what_may_have_left_is_an_answer_and_costs(line: Filled) -> None:
-    """Unconfirmed answers count and are named; shadowed, cancelled and failed ones do not; what a person sent costs."""
+def test_only_answers_that_may_have_left_count_and_cost(line: Filled) -> None:
+    """Unconfirmed answers count and are named; shadowed, cancelled and failed ones do not; texts by hand cost."""
     for state in ("sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued"):
         answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state=state)
     answer(line, None, MONDAY + HOUR, segments=1)
@@ -198,8 +198,8 @@ def test_only_what_may_have_left_is_an_answer_and_costs(line: Filled) -> None:
     assert not re.search("unconfirmed|shadowed", rows)  # codes are for --json
 
 
-def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
-    """A quarter, a half and three quarters of the answers took no longer; without an answer nothing is told."""
+def test_the_time_to_an_answer_is_given_in_quartiles(line: Filled) -> None:
+    """The time within which a quarter, half and three quarters of the answers came; none without an answer."""
     assert told(line)["total"]["seconds_to_answer"] is None
     for minutes in (50, 10, 30, 20, 40):
         answer(line, contact(line, MONDAY, LEA), MONDAY + minutes * MINUTE)
@@ -221,7 +221,7 @@ def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
 def test_a_reaction_is_a_text_within_a_day_after_the_answer(
     line: Filled, after: timedelta, more: dict[str, Any], reactions: int
 ) -> None:
-    """Only a text counts, only from the number that was answered, and only within 24 hours: so `review` has it."""
+    """Only a text from the answered number within 24 hours of the answer is a reaction, as in `review`."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact_id = contact(line, MONDAY + HOUR + after, **more)
     shown = [*review.queue(line.db)]
@@ -233,7 +233,7 @@ def test_a_reaction_is_a_text_within_a_day_after_the_answer(
 
 
 def test_tags_of_reactions_are_counted(line: Filled) -> None:
-    """A reaction with two tags counts for both, one without is told as such, and other texts' tags do not count."""
+    """A reaction with two tags counts for both, one without is counted apart; tags of other texts do not count."""
     answer(line, contact(line, MONDAY, tags='["insult"]'), MONDAY + HOUR)
     for tags in (["insult"], ["insult", "threat"], []):
         contact(line, MONDAY + 2 * HOUR, tags=json.dumps(tags))
@@ -252,8 +252,8 @@ def test_tags_of_reactions_are_counted(line: Filled) -> None:
     ]
 
 
-def test_tags_of_first_contacts_are_counted_by_themselves(line: Filled) -> None:
-    """A threat that came before any answer is counted, apart from the reactions, whose shares stay right."""
+def test_tags_of_first_contacts_are_counted_apart(line: Filled) -> None:
+    """A threat before any answer is counted apart from the reactions, whose shares stay right."""
     answer(line, contact(line, MONDAY, tags='["threat"]'), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR, tags='["apology"]')
     contact(line, MONDAY + 2 * HOUR, "+32470999999", tags='["threat", "insult"]')
@@ -266,8 +266,8 @@ def test_tags_of_first_contacts_are_counted_by_themselves(line: Filled) -> None:
     assert words in line.run("stats", *NOVEMBER).stdout.splitlines()
 
 
-def test_reasons_are_told_in_plain_words(line: Filled) -> None:
-    """Beside the figures stands what `log` calls a reason; JSON keeps the codes."""
+def test_reasons_are_in_plain_words(line: Filled) -> None:
+    """Figures have the words of `log` for a reason; JSON has the codes."""
     contact(line, MONDAY, reason="not_answerable")
     answer(line, contact(line, MONDAY), MONDAY, state="cancelled", reason="stale")
     shown = [" ".join(row.split()) for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
@@ -277,8 +277,8 @@ def test_reasons_are_told_in_plain_words(line: Filled) -> None:
     assert "not answerable 1" not in shown
 
 
-def test_reactions_without_tags_are_told(line: Filled) -> None:
-    """Before anybody has tagged them, the reactions are counted all the same."""
+def test_untagged_reactions_are_counted(line: Filled) -> None:
+    """Reactions are counted before anybody has tagged them."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR)
 
@@ -286,12 +286,12 @@ def test_reactions_without_tags_are_told(line: Filled) -> None:
     assert ["not", "tagged", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
 
 
-# ---- when
+# ---- periods
 
 
 @pytest.mark.parametrize("by", [by.value for by in By])
 def test_the_bins_add_up(line: Filled, by: str) -> None:
-    """Whatever a period is divided into, each contact and each segment is in one bin, and none is lost."""
+    """In any division of a period each contact and each segment is in exactly one bin."""
     for hours in range(0, 30 * 24, 7):
         at = datetime(2025, 10, 31, 23, tzinfo=UTC) + hours * HOUR
         answer(line, contact(line, at, f"+324700{hours:05}"), at + 30 * MINUTE)
@@ -305,8 +305,8 @@ def test_the_bins_add_up(line: Filled, by: str) -> None:
     assert all(one["until"] == two["since"] for one, two in pairwise(found["bins"]))
 
 
-def test_a_day_is_that_of_the_people_here(line: Filled) -> None:
-    """A text just before midnight in Brussels belongs to the day before and to its weekday, whatever UTC says."""
+def test_a_day_is_local(line: Filled) -> None:
+    """A text just before midnight in Brussels belongs to that day and weekday, whatever its time in UTC."""
     contact(line, MONDAY - timedelta(milliseconds=1))
     contact(line, MONDAY)
     found = told(line)
@@ -316,8 +316,8 @@ def test_a_day_is_that_of_the_people_here(line: Filled) -> None:
     assert found["week"][0][0] == 1
 
 
-def test_days_in_which_the_clocks_change_are_whole(line: Filled) -> None:
-    """The day has 25 hours, each with a name of its own, and the hour that comes twice is counted twice."""
+def test_days_of_a_clock_change_are_whole(line: Filled) -> None:
+    """Such a day has 25 hours with different names, and both 2 o'clocks are counted."""
     contact(line, datetime(2025, 10, 25, tzinfo=UTC))
     for minutes in (30, 90):  # 02:30 in summer time, and again in winter time
         contact(line, datetime(2025, 10, 26, 0, 0, tzinfo=UTC) + minutes * MINUTE)
@@ -335,7 +335,7 @@ def test_days_in_which_the_clocks_change_are_whole(line: Filled) -> None:
 
 
 def test_the_period_before_has_as_many_days(line: Filled) -> None:
-    """Whole days are compared with whole days across a change of the clocks, hours with as many seconds."""
+    """The period before has as many whole days, even across a change of the clocks, or as many seconds."""
     midnights = [datetime(2025, month, day).astimezone() for month, day in ((10, 21), (10, 28), (10, 14))]
     start, end, earlier = midnights
 
@@ -351,7 +351,7 @@ def test_the_period_before_has_as_many_days(line: Filled) -> None:
     ("days", "by"), [(3, By.HOUR), (3.1, By.DAY), (62, By.DAY), (63, By.WEEK), (400, By.WEEK), (401, By.MONTH)]
 )
 def test_the_bins_suit_the_length(days: float, by: By) -> None:
-    """A short period is divided into hours, a long one into months, unless it is said otherwise."""
+    """A short period is divided into hours, a long one into months, unless `--by` says otherwise."""
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
     assert choose(now - days * DAY, None, None, now, LONG_AGO).by is by
@@ -360,7 +360,7 @@ def test_the_bins_suit_the_length(days: float, by: By) -> None:
 
 @pytest.mark.parametrize("hour", [0, 12, 22])
 def test_the_usual_period_is_thirty_whole_days(hour: int) -> None:
-    """Without a word the period is 30 days from midnight to midnight, up to yesterday, whatever the time is."""
+    """The default period is 30 days from midnight to midnight, up to yesterday, at any time of the day."""
     now = datetime(2026, 11, 20, hour, tzinfo=UTC)
     period = choose(None, None, None, now, LONG_AGO)
 
@@ -372,8 +372,8 @@ def test_the_usual_period_is_thirty_whole_days(hour: int) -> None:
     assert before(period.start, period.end) == datetime(2026, 9, 20, 22, tzinfo=UTC)
 
 
-def test_without_a_beginning_it_is_thirty_whole_days_up_to_a_day() -> None:
-    """The day that is named is the last of the 30."""
+def test_without_a_beginning_the_period_has_thirty_days() -> None:
+    """With `--until` alone that day is the last of the 30."""
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     period = choose(None, datetime(2026, 11, 10).astimezone(), None, now, LONG_AGO)
 
@@ -382,7 +382,7 @@ def test_without_a_beginning_it_is_thirty_whole_days_up_to_a_day() -> None:
 
 
 def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
-    """Nothing is shown, counted or compared of the time in which there was no line, and no week that it had not."""
+    """No figure, comparison or busiest week covers a time before the line's first contact."""
     with line.db.transaction():
         for number in range(21):
             contact(line, MONDAY + 22 * HOUR + (5 + number * 10) * MINUTE, f"+3247000{number:04}")
@@ -412,10 +412,10 @@ def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
         (6, 9, 0, (6, 9)),
     ],
 )
-def test_a_period_is_the_time_in_which_the_line_existed(
+def test_a_period_is_within_the_life_of_the_line(
     since: int | None, until: int | None, last: int, ends: tuple[int, int]
 ) -> None:
-    """It begins with the line and ends now, whatever is asked for; a wrong clock or another time is no error."""
+    """A period begins with the line at the earliest and ends now; a wrong clock is not an error."""
     extent = figures.Extent(MONDAY + 2 * DAY, MONDAY + max(2, last) * DAY)
     period = choose(
         None if since is None else MONDAY + since * DAY,
@@ -428,8 +428,8 @@ def test_a_period_is_the_time_in_which_the_line_existed(
     assert (period.start, period.end) == tuple(MONDAY + day * DAY for day in ends)
 
 
-def test_a_young_line_is_told_from_its_first_minute(line: Filled) -> None:
-    """No minute is told in which the line did not exist yet."""
+def test_a_young_line_is_counted_from_its_first_minute(line: Filled) -> None:
+    """The period of a new line begins with its first contact."""
     contact(line, MONDAY + 18 * MINUTE)
     now = MONDAY + 42 * MINUTE
     words = list(sentences(summarise(line.db, load(line.config), None, None, None, now)))
@@ -438,8 +438,8 @@ def test_a_young_line_is_told_from_its_first_minute(line: Filled) -> None:
     assert "The line's records begin on 3 November 2025 at 00:18." in words
 
 
-def test_it_is_compared_only_with_a_time_in_which_the_line_existed(line: Filled) -> None:
-    """Figures of the time before are shown if the line was there for the whole of it."""
+def test_the_period_before_needs_the_line_for_its_whole_length(line: Filled) -> None:
+    """Figures of the period before are shown only if the line existed all that time."""
     contact(line, MONDAY + DAY)
     contact(line, MONDAY + 8 * DAY)
     week = ("--since", "2025-11-11", "--until", "2025-11-17")
@@ -451,8 +451,8 @@ def test_it_is_compared_only_with_a_time_in_which_the_line_existed(line: Filled)
     assert "BEFORE" not in line.run("stats", *week).stdout
 
 
-def test_every_figure_says_for_which_time_it_is(line: Filled) -> None:
-    """Both columns have their dates above them, both tallies, every bin and every week theirs in --json."""
+def test_every_figure_has_its_period(line: Filled) -> None:
+    """Both columns are headed by their dates, and in --json every tally, bin and week has its own."""
     contact(line, MONDAY - 40 * DAY)
     contact(line, MONDAY)
     shown = line.run("stats", *NOVEMBER).stdout.splitlines()
@@ -467,7 +467,7 @@ def test_every_figure_says_for_which_time_it_is(line: Filled) -> None:
 
 
 def test_hours_of_the_week_are_averages(line: Filled) -> None:
-    """A weekday that a period has five times is no busier for that: contacts are divided by the number of its days."""
+    """A weekday that a period has five times is not busier for that: contacts are divided by the number of days."""
     with line.db.transaction():
         for day in range(30):
             for _ in range(4):
@@ -484,8 +484,8 @@ def test_hours_of_the_week_are_averages(line: Filled) -> None:
     seconds=st.integers(1, 40 * 86_400),
 )
 @settings(deadline=None)
-def test_days_of_a_weekday_are_counted_as_one_would(start: datetime, seconds: int) -> None:
-    """For each weekday and hour they are the days of the calendar on which the period touches that hour."""
+def test_days_of_a_weekday_are_those_of_the_calendar(start: datetime, seconds: int) -> None:
+    """For each weekday and hour they are the days on which the period touches that hour."""
     begin = start.astimezone()
     end = (begin + timedelta(seconds=seconds)).astimezone()
     walked = [[0] * 24 for _ in range(7)]
@@ -504,7 +504,7 @@ def test_days_of_a_weekday_are_counted_as_one_would(start: datetime, seconds: in
 )
 @settings(deadline=None)
 def test_edges_ascend_and_begin_at_midnight(start: datetime, seconds: int, by: By) -> None:
-    """The edges lead from one end to the other without a gap; each but the ends is the beginning of a local unit."""
+    """The edges cover the period without a gap; each but the ends is the beginning of a local unit."""
     begin = start.astimezone()
     found = edges(begin, (begin + timedelta(seconds=seconds)).astimezone(), by)
 
@@ -527,16 +527,16 @@ def test_edges_ascend_and_begin_at_midnight(start: datetime, seconds: int, by: B
         (["--by", "minute"], "minute"),
     ],
 )
-def test_a_period_that_makes_no_sense_is_refused(line: Filled, arguments: list[str], says: str) -> None:
-    """What cannot be shown ends with 2 and says why."""
+def test_an_absurd_period_is_refused(line: Filled, arguments: list[str], says: str) -> None:
+    """A period that cannot be shown ends with 2 and the reason."""
     result = line.run("stats", *arguments)
 
     assert result.exit_code == 2
     assert says in result.stderr
 
 
-def test_the_last_day_of_the_calendar_is_no_trouble(line: Filled) -> None:
-    """A month or a week that would end after the year 9999 ends where it is said."""
+def test_a_period_may_end_with_the_calendar(line: Filled) -> None:
+    """A month or week that would end after the year 9999 ends at the end of the period."""
     assert len(told(line, "--since", "9999-11-30", "--until", "9999-12-30", "--by", "month")["bins"]) == 2
     assert len(told(line, "--since", "9999-12-29T12:00", "--until", "9999-12-29T12:30", "--by", "hour")["bins"]) == 1
     with pytest.raises(UsageError):
@@ -548,8 +548,8 @@ def test_the_last_day_of_the_calendar_is_no_trouble(line: Filled) -> None:
 # ---- the modem
 
 
-def test_the_modem_is_told_by_its_events(line: Filled) -> None:
-    """What began before the period goes on in it, and what other events say is no state."""
+def test_the_state_of_the_modem_is_from_its_events(line: Filled) -> None:
+    """A state from before the period continues in it; other events are not states."""
     for at, kind in (
         (MONDAY - 10 * DAY, "modem_ready"),
         (MONDAY, "modem_absent"),
@@ -563,8 +563,8 @@ def test_the_modem_is_told_by_its_events(line: Filled) -> None:
     assert seconds == {"ready": 30 * 86_400.0 - 7200, "absent": 7200.0}
 
 
-def test_before_its_first_event_nothing_is_known_of_the_modem(line: Filled) -> None:
-    """A time without an event is unknown, and a clock that was put back makes no negative time."""
+def test_the_modem_is_unknown_before_its_first_event(line: Filled) -> None:
+    """A time before the first event is unknown, and a clock that was put back gives no negative time."""
     for at, kind in ((MONDAY + DAY, "modem_ready"), (MONDAY, "modem_absent")):
         line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (rfc3339(at), kind))
     start = MONDAY - DAY
@@ -576,11 +576,11 @@ def test_before_its_first_event_nothing_is_known_of_the_modem(line: Filled) -> N
     ]
 
 
-# ---- how it is told
+# ---- output
 
 
 def test_csv_has_a_row_for_each_bar(line: Filled) -> None:
-    """The sheet has the bins of --json, column by column."""
+    """The CSV has the bins of --json, column by column."""
     contact(line, MONDAY - 3 * DAY)
     result = line.run("stats", "--csv", *NOVEMBER)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
@@ -593,8 +593,8 @@ def test_csv_has_a_row_for_each_bar(line: Filled) -> None:
 
 @pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("by", [by.value for by in By])
-def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
-    """No table is wider than the terminal, and nothing in it is cut."""
+def test_the_tables_fit_the_terminal(line: Filled, columns: int, by: str) -> None:
+    """No table is wider than the terminal, and no cell is cut."""
     with line.db.transaction():
         for number in range(1200):
             contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
@@ -610,7 +610,7 @@ def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
 
 
 def test_in_a_pipe_the_figures_are_whole(line: Filled) -> None:
-    """However narrow the terminal is that starts it, a file has every column, and a bar of the full length."""
+    """A file has every column and bars of full length, whatever COLUMNS says."""
     contact(line, MONDAY)
     table = line.run("stats", *NOVEMBER, env={"COLUMNS": "12"}).stdout.split("\n\n")[1].splitlines()
 
@@ -619,7 +619,7 @@ def test_in_a_pipe_the_figures_are_whole(line: Filled) -> None:
 
 
 def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
-    """What is copied from a coloured terminal into a mail shows no bar for a day without texts."""
+    """Without its colours, as in a mail, a day without texts has no bar."""
     contact(line, MONDAY)
     shown = "\n".join(line.on_a_terminal(80, "stats", *NOVEMBER, "--by", "day"))
     days = shown.split("\n\n")[1].splitlines()[1:]
@@ -627,8 +627,8 @@ def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
     assert ["━" in day for day in days] == [day.startswith("Mon 03 Nov") for day in days]
 
 
-def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
-    """Its figures are there all the same, with short bars; from where there is room for these, none is too long."""
+def test_a_terminal_too_narrow_for_bars_has_the_figures(line: Filled) -> None:
+    """A narrow terminal gets the figures with short bars; no bar is too long for its terminal."""
     contact(line, MONDAY)
     bars = {columns: line.on_a_terminal(columns, "stats", *NOVEMBER) for columns in (12, *range(24, 40, 3))}
 
@@ -637,8 +637,8 @@ def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
         assert max(len(row) for row in shown if "━" in row) <= columns
 
 
-def test_an_empty_database_is_no_trouble(line: Filled) -> None:
-    """Before anything has come there are the figures of today, all nothing, and nothing is compared."""
+def test_an_empty_database_has_figures(line: Filled) -> None:
+    """Before the first contact all figures of today are 0, and nothing is compared."""
     result = line.run("stats")
     days = told(line, "--by", "day")["bins"]
 
@@ -648,8 +648,8 @@ def test_an_empty_database_is_no_trouble(line: Filled) -> None:
     assert "before" not in result.stdout.lower()
 
 
-def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
-    """Who runs in shadow mode sees what would have been answered."""
+def test_shadowed_answers_are_shown(line: Filled) -> None:
+    """Shadow mode shows the number of answers that would have gone."""
     assert "shadow" not in line.run("stats", *NOVEMBER).stdout
     answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
 
@@ -657,7 +657,7 @@ def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
     assert re.search("^  shadow: would be answered +1$", shown, re.MULTILINE)
 
 
-def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
+def test_tags_are_escaped(line: Filled) -> None:
     """A tag is shown escaped."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR, tags=json.dumps(["\x1b[2Jx"]))
@@ -668,7 +668,7 @@ def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
 
 
 def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
-    """Where the locale is ASCII the bars are of hyphens."""
+    """On an ASCII locale the bars are hyphens."""
     contact(line, MONDAY)
     done = subprocess.run(
         [sys.executable, "-m", "hotlined", "--config", str(line.config), "stats", *NOVEMBER],
@@ -682,7 +682,7 @@ def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
 
 
 def test_progress_is_for_terminals_only(line: Filled) -> None:
-    """On a terminal it says that it counts, on the standard error; the figures are as ever."""
+    """On a terminal the progress is shown on stderr; the figures are the same."""
     leader, follower = pty.openpty()
     try:
         done = subprocess.run(
@@ -713,13 +713,13 @@ def test_progress_is_for_terminals_only(line: Filled) -> None:
         (26, 100, "more than a quarter"),
     ],
 )  # fmt: skip
-def test_a_share_is_said_as_people_say_it(part: int, whole: int, words: str) -> None:
-    """A share that is nearly a plain fraction is named by it, and never as exact when it is not."""
+def test_a_share_is_put_in_words(part: int, whole: int, words: str) -> None:
+    """A share close to a simple fraction is named by it, but never as exact when it is not."""
     assert share(part, whole) == words
 
 
-def test_a_length_is_that_of_the_times_beside_it() -> None:
-    """Whoever takes 17:23 from 17:33 finds ten minutes, whatever the seconds were."""
+def test_a_length_matches_the_times_beside_it() -> None:
+    """Between 17:23 and 17:33 there are ten minutes, whatever the seconds were."""
     start = datetime(2026, 11, 26, 17, 23, tzinfo=UTC)
 
     assert length(start, start + 10 * MINUTE + timedelta(seconds=59)) == "ten minutes"
@@ -736,15 +736,15 @@ def test_a_length_is_that_of_the_times_beside_it() -> None:
         (timedelta(seconds=1), "one minute"),
     ],
 )  # fmt: skip
-def test_a_length_is_said_in_words(lasting: timedelta, words: str) -> None:
-    """Whole weeks are weeks, else days; where these are a tenth off, hours; less than two hours in minutes."""
+def test_a_length_is_put_in_words(lasting: timedelta, words: str) -> None:
+    """Whole weeks are weeks, else days; hours if days would be a tenth off; below two hours minutes."""
     start = MONDAY.astimezone()
 
     assert length(start, start + lasting) == words
 
 
 def test_a_day_of_25_hours_is_a_day() -> None:
-    """What leads from a midnight to the next is one day, whatever the clocks do in it."""
+    """The time from one midnight to the next is one day, even if the clocks change."""
     assert length(datetime(2025, 10, 26).astimezone(), datetime(2025, 10, 27).astimezone()) == "one day"
 
 
@@ -762,8 +762,8 @@ def test_a_day_of_25_hours_is_a_day() -> None:
         ("2025-11-24T22:00", "2025-11-26T02:10", "24 November, 22:00 to 26 November 2025, 02:10"),
     ],
 )
-def test_a_period_is_said_by_the_calendar(start: str, end: str, words: str) -> None:
-    """Days are named with month and year, the last as one that belongs to it, and hours where there are any."""
+def test_a_period_is_put_in_words(start: str, end: str, words: str) -> None:
+    """Days have month and year, the last day is included, and hours are named if needed."""
     assert calendar(datetime.fromisoformat(start).astimezone(), datetime.fromisoformat(end).astimezone()) == words
 
 
@@ -789,20 +789,20 @@ def test_a_period_is_said_by_the_calendar(start: str, end: str, words: str) -> N
         (2, 2, "hour", "1 an hour"),
     ],
 )
-def test_a_rate_divides_right(texts: int, number: int, unit: str, words: str | None) -> None:
-    """How many an hour, a day, a week is the texts divided by the time as it is said, or the nearest round number."""
+def test_a_rate_is_the_quotient(texts: int, number: int, unit: str, words: str | None) -> None:
+    """The rate an hour, day or week is the texts divided by the stated time, or the nearest round number."""
     assert rate(texts, number, unit) == words
 
 
-def test_an_answer_after_hours_is_told_in_hours(line: Filled) -> None:
-    """A long wait is no matter of minutes."""
+def test_a_long_wait_is_given_in_hours(line: Filled) -> None:
+    """A wait of hours is not given in minutes."""
     answer(line, contact(line, MONDAY), MONDAY + 150 * MINUTE)
 
     assert "The line answered once, after three hours." in told(line)["words"]
 
 
-def test_only_answers_whose_end_is_known_are_timed(line: Filled) -> None:
-    """The time to an answer is said of those that were sent to their end, and those not confirmed are told."""
+def test_only_completely_sent_answers_are_timed(line: Filled) -> None:
+    """The time to an answer is of those completely sent; unconfirmed ones are named."""
     for minutes, state in enumerate(("sent", "delivered", "undelivered", "unconfirmed", "unconfirmed")):
         answer(line, contact(line, MONDAY), MONDAY + 10 * minutes * MINUTE, state=state)
     words = told(line)["words"]
@@ -812,8 +812,8 @@ def test_only_answers_whose_end_is_known_are_timed(line: Filled) -> None:
 
 
 @pytest.mark.parametrize("state", ["sent", "unconfirmed"])
-def test_a_single_answer_is_told_without_a_number(line: Filled, state: str) -> None:
-    """One answer is `once`; of one that nobody knows the end of, that is said."""
+def test_a_single_answer_has_no_number(line: Filled, state: str) -> None:
+    """One answer is `once`, with a remark if it is unconfirmed."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR, state=state)
     words = told(line)["words"]
 
@@ -821,8 +821,8 @@ def test_a_single_answer_is_told_without_a_number(line: Filled, state: str) -> N
     assert ("Nobody knows whether that answer left." in words) == (state == "unconfirmed")
 
 
-def test_operators_and_short_codes_are_no_people(line: Filled) -> None:
-    """The press is told of telephone numbers alone; of a line's whole life nobody is `for the first time`."""
+def test_operators_and_short_codes_are_not_people(line: Filled) -> None:
+    """The sentences count telephone numbers alone; over the whole history no number is `for the first time`."""
     for originator in (KEVIN, LEA, "Proximus", "8850"):
         contact(line, MONDAY, originator)
     assert "2 different telephone numbers texted or called." in told(line)["words"]
@@ -832,7 +832,7 @@ def test_operators_and_short_codes_are_no_people(line: Filled) -> None:
 
 
 def test_without_a_price_no_sentence_names_money(tmp_path: Path) -> None:
-    """Nothing is said of a cost that nobody has set, in no form of the figures; JSON and CSV have none."""
+    """Without a configured price no form of the figures has a cost, not even JSON or CSV."""
     line = Filled(tmp_path)
     with line.db:
         answer(line, contact(line, MONDAY), MONDAY + HOUR)
@@ -845,16 +845,16 @@ def test_without_a_price_no_sentence_names_money(tmp_path: Path) -> None:
     assert not re.search("EUR|[Cc]ost|spent", "".join((shown, page, *found["words"])))
 
 
-def test_picture_messages_are_told(line: Filled) -> None:
-    """Who sends a photo is one of those who came."""
+def test_picture_messages_are_counted(line: Filled) -> None:
+    """The sender of a photo counts among the contacts."""
     contact(line, MONDAY, kind="mms", text=None)
     contact(line, MONDAY, kind="mms", text=None)
 
     assert "2 picture messages in the same time." in told(line)["words"]
 
 
-def test_the_day_with_most_texts_is_told_where_there_are_many(line: Filled) -> None:
-    """A journalist asks for the worst day; among a few texts, or on a single day, there is none."""
+def test_the_busiest_day_is_named_among_many_texts(line: Filled) -> None:
+    """The busiest day is left out for few texts or a single day."""
     for number in range(12):
         contact(line, MONDAY + number % 2 * DAY)
     assert not [each for each in told(line)["words"] if "busiest" in each]

@@ -1,4 +1,4 @@
-"""An answer that a person wants sent again, or not at all: what is proven since, what is decided, and when it goes."""
+"""Answers that a person requeues or cancels: late proofs, later decisions, and the time of sending."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -39,20 +39,21 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    """Give an open database of its own to each test; at its end no row contradicts another."""
+    """Give an open database of its own to each test; at its end, check that no rows contradict each other."""
     with open_for_daemon(store_steps.make_empty(tmp_path / "hotlined.db")) as database:
         yield database
         contradictions = list(integrity.contradictions(database.connection, lambda _, __: None))
-        assert not [each for each in contradictions if "as many segments as it counts" not in each]  # they came without
+        # these tests make rows without segments
+        assert not [each for each in contradictions if "as many segments as it counts" not in each]
 
 
 def at(seconds: float) -> Now:
-    """Return a moment so many seconds after the beginning."""
+    """Return a moment, in seconds after the beginning."""
     return Now(START + timedelta(seconds=seconds), seconds, synchronised=False)
 
 
 def came(db: Database, number: str = HERS, seconds: float = 0.0, *, delay: float = 0.0, words: str = "oui") -> int:
-    """Receive a text, judge it by rules that answer all countries, and return its contact."""
+    """Receive a text, judge it by rules that answer all countries, and return the id of its contact."""
     identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
     contact = contacts.record_whole(db, "main", "text", identity, words, at(seconds))
     store_steps.judge(db, contact, at(seconds), EVERYWHERE, delay=delay)
@@ -73,14 +74,14 @@ def state(db: Database, contact: int = 1) -> tuple[str, str | None]:
 def report(
     db: Database, seconds: float, mr: int = 7, status: int = 0, number: str = HERS, ton: Ton = Ton.INTERNATIONAL
 ) -> int | None:
-    """Receive a status report, and return the segment that it is taken for."""
+    """Receive a status report, and return the segment that it was matched to."""
     recipient = Address(number.lstrip("+"), ton)
     with db.transaction():
         return fates.apply_report(db, tpdu.StatusReport(None, mr, recipient, None, None, status), at(seconds))
 
 
 def asked_again(db: Database, planned: object = ONE) -> gate.Begun:
-    """Lose the result of an answer's first segment, have it asked for again, and return that segment."""
+    """Lose the result of an answer's first segment, requeue the answer, and return that segment."""
     came(db)
     begun = let_out(db, 1, planned)
     lose(db, begun, at(121))
@@ -88,12 +89,12 @@ def asked_again(db: Database, planned: object = ONE) -> gate.Begun:
     return begun
 
 
-# ---- a proof ends what waits
+# ---- a late proof ends a requeued answer
 
 
 @pytest.mark.parametrize(("status", "becomes"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
-def test_a_report_that_it_left_whole_ends_a_requeue_that_waits(db: Database, status: int, becomes: str) -> None:
-    """What is proven to have left is not sent again, and `cancel` is told what became of it."""
+def test_report_that_an_answer_left_whole_ends_its_requeue(db: Database, status: int, becomes: str) -> None:
+    """The answer is not sent again, and `cancel` returns its new state."""
     asked_again(db)
     report(db, 140, status=status)
 
@@ -102,8 +103,8 @@ def test_a_report_that_it_left_whole_ends_a_requeue_that_waits(db: Database, sta
     assert answers.cancel(db, 1, "marie", at(150)) == becomes
 
 
-def test_a_late_result_that_it_left_whole_ends_a_requeue_that_waits(db: Database) -> None:
-    """The result of the last segment proves it too."""
+def test_late_result_of_the_last_segment_ends_a_requeue(db: Database) -> None:
+    """The answer is sent, and cannot be requeued."""
     begun = asked_again(db)
     fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
 
@@ -111,8 +112,8 @@ def test_a_late_result_that_it_left_whole_ends_a_requeue_that_waits(db: Database
     assert answers.requeue(db, 1, "marie", at(150)) == "sent"
 
 
-def test_a_proof_of_half_of_it_lets_the_whole_go_again(db: Database) -> None:
-    """Who asked for it wants all of it, and half of it has left: it goes once more; taken back it has failed."""
+def test_answer_proven_to_have_left_half_stays_requeued_whole(db: Database) -> None:
+    """All its segments go once more; if a person cancels it, it has failed."""
     begun = asked_again(db, TWO)
     fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
 
@@ -121,8 +122,8 @@ def test_a_proof_of_half_of_it_lets_the_whole_go_again(db: Database) -> None:
     assert state(db) == ("failed", "person")
 
 
-def test_a_late_result_of_what_is_settled_changes_nothing(db: Database) -> None:
-    """A report may have been faster, and it knows more."""
+def test_late_result_after_a_report_changes_nothing(db: Database) -> None:
+    """The delivery report came first and says more; the stored message reference stays."""
     came(db)
     begun = let_out(db, 1)
     lose(db, begun, at(121))
@@ -133,7 +134,7 @@ def test_a_late_result_of_what_is_settled_changes_nothing(db: Database) -> None:
     assert db.value("SELECT mr FROM answer_segments") == 7
 
 
-# ---- what was ended goes on by nothing
+# ---- an answer that was ended does not go on
 
 
 def _cancel(db: Database) -> None:
@@ -150,8 +151,8 @@ def _grow_old(db: Database) -> None:
 
 
 @pytest.mark.parametrize(("ended_by", "reason"), [(_cancel, "person"), (_block, "blocked"), (_grow_old, "stale")])
-def test_what_was_ended_is_continued_by_no_late_result(db: Database, ended_by: object, reason: str) -> None:
-    """The second half stays where it is, though the first one is proven to have left within the hour."""
+def test_late_result_does_not_continue_an_answer_that_was_ended(db: Database, ended_by: object, reason: str) -> None:
+    """The second segment stays unsent, though the first is proven to have left within the hour."""
     begun = asked_again(db, TWO)
     ended_by(db)  # type: ignore[operator]
     assert state(db) == ("unconfirmed", reason)
@@ -161,12 +162,12 @@ def test_what_was_ended_is_continued_by_no_late_result(db: Database, ended_by: o
     assert queue.due(db, at(200)) == []
 
 
-# ---- whom and which attempt a report is about
+# ---- the recipient and the attempt that a report is matched to
 
 
 @pytest.mark.parametrize("other", ["+33621123456", "+352621123456", "+621123456"])
-def test_an_international_address_is_compared_whole(db: Database, other: str) -> None:
-    """Mobiles of the Netherlands, France and Luxembourg have nine digits, and share them."""
+def test_report_with_an_international_address_matches_the_whole_number(db: Database, other: str) -> None:
+    """Mobile numbers of different countries may share their last nine digits."""
     came(db, "+31621123456")
     lose(db, segment_of(begin_next(db, at(1), ONE, EVERYWHERE)), at(121))
 
@@ -179,16 +180,16 @@ def test_an_international_address_is_compared_whole(db: Database, other: str) ->
     ("digits", "fits"),
     [("3456", False), ("123456", False), ("0123456", False), ("70123456", True), ("470123456", True)],
 )
-def test_the_end_of_a_number_alone_is_nobody(db: Database, digits: str, fits: bool) -> None:
-    """A national number has seven digits at the least, and all of them are the recipient's."""
+def test_report_with_too_few_digits_matches_no_recipient(db: Database, digits: str, fits: bool) -> None:
+    """A national number has at least seven digits, and all of them have to be the recipient's."""
     came(db, "+32470123456")
     lose(db, let_out(db, 1), at(121))
 
     assert (report(db, 130, number=digits, ton=Ton.UNKNOWN) is not None) == fits
 
 
-def test_a_report_on_an_attempt_before_changes_that_attempt_alone(db: Database) -> None:
-    """The answer is what its latest attempt is: neither its state nor the time of its report changes."""
+def test_report_on_an_earlier_attempt_leaves_the_answer_alone(db: Database) -> None:
+    """The answer shows its latest attempt: its state and the time of its report stay."""
     asked_again(db)
     take(db, let_out(db, 200), at(201), 50)
     report(db, 210, status=0x46)
@@ -198,8 +199,8 @@ def test_a_report_on_an_attempt_before_changes_that_attempt_alone(db: Database) 
     assert [row["state"] for row in db.all("SELECT state FROM answer_segments ORDER BY id")] == ["undelivered", "sent"]
 
 
-def test_the_latest_of_two_under_one_reference_is_meant(db: Database) -> None:
-    """References are one octet and come again."""
+def test_report_matches_the_latest_segment_with_its_reference(db: Database) -> None:
+    """A message reference has one byte and is used again."""
     rules = RULES._replace(limits=RULES.limits._replace(cooldown=(timedelta(0),)))
     for contact, seconds in ((1, 0.0), (2, 86400.0)):
         came(db, seconds=seconds, words=f"encore {contact}")
@@ -212,8 +213,8 @@ def test_the_latest_of_two_under_one_reference_is_meant(db: Database) -> None:
     assert [state(db, contact)[0] for contact in (1, 2)] == ["sent", "delivered"]
 
 
-def test_a_report_of_nine_days_later_is_about_something_else(db: Database) -> None:
-    """The network gives a text up after some days at most."""
+def test_report_more_than_eight_days_late_matches_nothing(db: Database) -> None:
+    """The network gives up a text after a few days."""
     came(db)
     take(db, let_out(db, 1), at(2), 7)
 
@@ -221,11 +222,11 @@ def test_a_report_of_nine_days_later_is_about_something_else(db: Database) -> No
     assert report(db, 8 * 86400) is not None
 
 
-# ---- when it goes, and to whom not
+# ---- time and recipient of a requeued answer
 
 
-def test_what_never_left_keeps_the_time_that_it_had(db: Database) -> None:
-    """The delay protects her: cancelled by mistake and asked for again, it goes no sooner than it would have gone."""
+def test_requeued_answer_that_never_left_keeps_its_due_time(db: Database) -> None:
+    """The delay protects its recipient: a mistaken cancel does not make the answer go sooner."""
     came(db, delay=1800)
     answers.cancel(db, 1, "marie", at(60))
     assert answers.requeue(db, 1, "marie", at(120)) is None
@@ -233,8 +234,8 @@ def test_what_never_left_keeps_the_time_that_it_had(db: Database) -> None:
     take(db, let_out(db, 1800), at(1801))
 
 
-def test_what_never_left_goes_at_once_where_its_time_is_over(db: Database) -> None:
-    """So does what may have left: its delay is over for long."""
+def test_requeued_answer_whose_due_time_is_over_goes_at_once(db: Database) -> None:
+    """So does an answer that may have left, whose delay was over before."""
     came(db)
     refuse(db, let_out(db, 1), at(2), 27)
     assert answers.requeue(db, 1, "marie", at(60)) is None
@@ -243,8 +244,8 @@ def test_what_never_left_goes_at_once_where_its_time_is_over(db: Database) -> No
     assert [turn.answer_id for turn in queue.due(db, at(200))] == [1]
 
 
-def test_what_may_have_left_goes_at_once(db: Database) -> None:
-    """The time of a later try is no delay."""
+def test_requeued_answer_that_may_have_left_goes_at_once(db: Database) -> None:
+    """The due time of its next try does not delay it."""
     came(db)
     begun = let_out(db, 1)
     lose(db, begun, at(2))
@@ -253,8 +254,8 @@ def test_what_may_have_left_goes_at_once(db: Database) -> None:
     assert [turn.answer_id for turn in queue.due(db, at(60))] == [1]
 
 
-def test_requeue_is_refused_of_who_is_blocked_or_has_opted_out(db: Database) -> None:
-    """By either address, by the configuration too; a text of a person's own goes to who has opted out."""
+def test_requeue_refuses_blocked_and_opted_out_recipients(db: Database) -> None:
+    """Either address or the configuration may block; a text by hand still goes to a number that opted out."""
     came(db)
     refuse(db, let_out(db, 1), at(2), 27)
     assert answers.requeue(db, 1, "marie", at(3), blocked=[HERS]) == "blocked"
@@ -275,8 +276,8 @@ def test_requeue_is_refused_of_who_is_blocked_or_has_opted_out(db: Database) -> 
     assert answers.requeue_by_hand(db, typed, "marie", at(14)) is None
 
 
-def test_requeue_gives_all_tries_again_and_a_new_age(db: Database) -> None:
-    """What failed after its last try is tried as often as at first, and is as old as the question."""
+def test_requeue_restores_all_tries_and_a_new_age(db: Database) -> None:
+    """An answer that failed after its last try is tried as often as at first, and ages from the requeue."""
     came(db)
     seconds = 1.0
     for contact in range(2, 8):
@@ -294,8 +295,8 @@ def test_requeue_gives_all_tries_again_and_a_new_age(db: Database) -> None:
     assert state(db)[0] == "queued"
 
 
-def test_what_is_asked_for_again_ages_from_then_by_both_clocks(db: Database) -> None:
-    """Its contact's time stamp is a day old; neither the sweep nor the gate goes by it."""
+def test_requeued_answer_ages_from_its_requeue_by_both_clocks(db: Database) -> None:
+    """The time stamp of its contact is a day old; neither the sweep nor the gate uses it."""
     came(db)
     db.connection.execute("UPDATE contacts SET scts = '2026-11-24T22:00:00+00:00'")
     lose(db, let_out(db, 1), at(2))
@@ -305,11 +306,11 @@ def test_what_is_asked_for_again_ages_from_then_by_both_clocks(db: Database) -> 
     assert isinstance(begin_next(db, now, ONE), gate.Begun)
 
 
-# ---- what people read
+# ---- output for people
 
 
 def test_requeue_says_when_the_answer_goes(filled: Filled) -> None:
-    """The time that it had, if it is not over; else nothing."""
+    """Its due time, where that is not over; else nothing."""
     contact = filled.text("oui")
     filled.judge(contact, delay=FAR)
     filled.run("cancel", str(contact))
@@ -320,7 +321,7 @@ def test_requeue_says_when_the_answer_goes(filled: Filled) -> None:
 
 @pytest.mark.parametrize("words", ["the number is blocked", "the number asked not to be answered"])
 def test_requeue_refuses_in_words(filled: Filled, words: str) -> None:
-    """The exit code is that of a rule that refuses, and the cure names the command."""
+    """It exits with 75, as every rule that refuses, and the hint names the command that lifts the rule."""
     contact = filled.text("oui")
     filled.judge(contact, delay=FAR)
     if "blocked" in words:

@@ -1,4 +1,4 @@
-"""Every figure of what was spent is the same figure, in every state that an answer can be in."""
+"""All figures of spent segments agree, whatever state the answer is in."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ TWO_SEGMENTS = plan(ANSWER)
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line whose limit clock and calendar are the machine's, so that every command counts in one present."""
+    """Give a line whose limit clock and calendar are the machine's, so that all commands count at the same time."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.now = filled.db.now  # type: ignore[method-assign]
@@ -54,7 +54,7 @@ def half_sent(line: Filled) -> None:
 
 
 def requeued(line: Filled) -> None:
-    """Let the fate of an answer be unknown, and let it leave once more."""
+    """Leave the fate of an answer unknown, and let it leave once more."""
     contact_id = line.text()
     line.judge(contact_id)
     store_steps.lose(line.db, begun(line), line.now())
@@ -63,7 +63,7 @@ def requeued(line: Filled) -> None:
 
 
 def proven(line: Filled) -> None:
-    """Let half of an answer be proven to have left too late for the other half."""
+    """Let half of an answer be proven to have left, too late for the other half."""
     line.judge(line.text())
     segment = begun(line)
     store_steps.lose(line.db, segment, line.now())
@@ -91,8 +91,8 @@ STATES: dict[str, Callable[[Filled], object]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_limits_status_numbers_and_stats_count_the_same(line: Filled, state: str) -> None:
-    """In whatever state an answer is, four commands agree on the segments that were spent, and so does the check."""
+def test_limits_status_numbers_and_stats_count_the_same_segments(line: Filled, state: str) -> None:
+    """Four commands and the full check agree in each state of an answer."""
     answered(line, LEA)
     STATES[state](line)
     with line.db.transaction():

@@ -1,4 +1,4 @@
-"""`hotlined db`: what the check finds, what a backup is worth, and what becomes of one that is put back."""
+"""`hotlined db`: findings of the check, contents of a backup, and a line after a restore."""
 
 import json
 import resource
@@ -28,7 +28,7 @@ from hotlined.store.people import backup
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line of which one answer is sent, one half sent, one waits, and one contact is not judged."""
+    """Give a line with one answer sent, one half sent, one queued, and one contact that is not judged."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
@@ -41,13 +41,13 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
 
 
 def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Ask a database as any program may."""
+    """Query a database with SQLite alone, as another program does."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql).fetchall()
 
 
 def spoil(path: Path) -> None:
-    """Overwrite a page in the middle of a database, which is closed: that of an index which all contacts are in."""
+    """Overwrite a page in the middle of a closed database: one of an index that has all contacts."""
     with closing(sqlite3.connect(path)) as connection:
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'contacts_originator'").fetchone()
     with path.open("r+b") as file:
@@ -57,7 +57,7 @@ def spoil(path: Path) -> None:
 
 @contextmanager
 def small_files(octets: int) -> Iterator[None]:
-    """Let no file grow beyond so many octets, as a full disk does."""
+    """Limit the size of files, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (octets, before[1]))
     try:
@@ -70,8 +70,8 @@ def small_files(octets: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("options", [[], ["--full"]])
-def test_a_whole_database_is_called_so(filled: Filled, options: list[str]) -> None:
-    """What the daemon wrote passes both checks beside it, and nothing of it changes."""
+def test_check_says_that_a_sound_database_is_whole(filled: Filled, options: list[str]) -> None:
+    """Both checks pass beside the daemon, and the file does not change."""
     before = filled.database.read_bytes()
     result = filled.run("db", "check", *options)
 
@@ -81,8 +81,8 @@ def test_a_whole_database_is_called_so(filled: Filled, options: list[str]) -> No
 
 
 @pytest.mark.parametrize(("options", "words"), [([], "btreeInitPage"), (["--full"], "the check goes no further")])
-def test_a_damaged_database_is_found_out(filled: Filled, options: list[str], words: str) -> None:
-    """A page that was overwritten is found by both, and what to do is said."""
+def test_check_finds_an_overwritten_page(filled: Filled, options: list[str], words: str) -> None:
+    """Quick and full check find it, name the cure, and do not change the file."""
     filled.db.close()
     spoil(filled.database)
     before = filled.database.read_bytes()
@@ -120,12 +120,12 @@ BROKEN = [
     ("DELETE FROM totals WHERE state = 'queued'", "when it came into its state (queued)"),
     ("DELETE FROM totals WHERE name = 'segments'", "a segment that left was counted"),
 ]
-"""A change that breaks each promise of the rows, and how the check tells of it."""
+"""For each promise of the rows: a change that breaks it, and the words of the check."""
 
 
 @pytest.mark.parametrize(("change", "promise"), BROKEN)
-def test_rows_that_contradict_each_other_are_found_out(filled: Filled, change: str, promise: str) -> None:
-    """Each promise of the rows that somebody breaks is named with the rows; the quick check leaves that out."""
+def test_full_check_names_rows_that_contradict_each_other(filled: Filled, change: str, promise: str) -> None:
+    """It names the broken promise and the rows; the quick check does not look at them."""
     filled.db.connection.executescript(change)
     quick, full = filled.run("db", "check"), filled.run("db", "check", "--full")
 
@@ -135,12 +135,12 @@ def test_rows_that_contradict_each_other_are_found_out(filled: Filled, change: s
     assert "contradict each other" in full.stderr
 
 
-def test_every_promise_is_tried() -> None:
-    """The table above breaks each promise of the rows once."""
+def test_every_promise_of_the_rows_has_a_case() -> None:
+    """The table above breaks each promise once."""
     assert len(BROKEN) == len(integrity.PROMISES)
 
 
-def test_a_row_without_its_parent_is_found_out(filled: Filled) -> None:
+def test_full_check_finds_a_row_without_its_parent(filled: Filled) -> None:
     """Foreign keys are part of the full check."""
     filled.db.connection.execute("PRAGMA foreign_keys = OFF")
     filled.db.connection.execute("DELETE FROM contacts WHERE id = 4")
@@ -150,8 +150,8 @@ def test_a_row_without_its_parent_is_found_out(filled: Filled) -> None:
     assert "segments 3 belongs to an entry of contacts that is not there" in result.stdout
 
 
-def test_long_lists_of_rows_are_cut_short(filled: Filled) -> None:
-    """Ten rows are enough to look at."""
+def test_check_lists_ten_rows_at_most(filled: Filled) -> None:
+    """An ellipsis replaces the others."""
     for _ in range(11):
         filled.text()
     filled.db.connection.execute("UPDATE contacts SET repeats = 7")
@@ -167,8 +167,10 @@ def test_long_lists_of_rows_are_cut_short(filled: Filled) -> None:
         (b"no database at all " * 500, 1, "it is damaged, or no database"),
     ],
 )
-def test_what_is_no_database_is_said_so(filled: Filled, content: bytes | None, code: int, words: str) -> None:
-    """A file that is missing, empty or something else is a sentence, for the check as for the backup."""
+def test_check_and_backup_explain_a_file_that_is_not_a_database(
+    filled: Filled, content: bytes | None, code: int, words: str
+) -> None:
+    """A missing, an empty and a foreign file each have a sentence, and nothing goes to standard output."""
     filled.db.close()
     filled.database.unlink()
     if content is not None:
@@ -180,8 +182,8 @@ def test_what_is_no_database_is_said_so(filled: Filled, content: bytes | None, c
 
 
 @pytest.mark.parametrize(("name", "code"), [("later", 78), ("initial", 78)])
-def test_a_full_check_wants_the_schema_of_this_version(filled: Filled, name: str, code: int) -> None:
-    """The rows of another version may promise something else; whether the file is whole can be said."""
+def test_full_check_needs_the_schema_of_this_version(filled: Filled, name: str, code: int) -> None:
+    """Rows of another version may keep other promises; the quick check works with any version."""
     filled.db.connection.execute("UPDATE _sqlite_migrations SET name = ? WHERE id = 1", (name,))
 
     assert filled.run("db", "check").exit_code == 0
@@ -189,8 +191,10 @@ def test_a_full_check_wants_the_schema_of_this_version(filled: Filled, name: str
 
 
 @pytest.mark.parametrize(("seconds", "told_to_end"), [(0.0, False), (60.0, True)])
-def test_the_check_at_start_has_an_end(filled: Filled, seconds: float, told_to_end: bool) -> None:
-    """What is not looked through when its time is over, or when the daemon has to end, counts as whole."""
+def test_check_at_start_ends_in_time_or_when_the_daemon_stops(
+    filled: Filled, seconds: float, told_to_end: bool
+) -> None:
+    """The part that it did not check counts as whole."""
     with closing(sqlite3.connect(filled.database, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute(
@@ -212,8 +216,8 @@ def copied(database: Path, target: Path, tell: backup.Progress = lambda _, __: N
         target.write_bytes(copy.read())
 
 
-def test_a_backup_is_a_whole_copy(filled: Filled) -> None:
-    """It is one file that any program reads, has what was committed last, and leaves nothing beside the database."""
+def test_backup_is_one_whole_file(filled: Filled) -> None:
+    """Any program reads it, it has the latest commit, and nothing is left beside the database."""
     target = filled.folder / "copy.db"
     there = sorted(filled.folder.iterdir())
     result = filled.run("db", "backup", "-")
@@ -228,8 +232,8 @@ def test_a_backup_is_a_whole_copy(filled: Filled) -> None:
     assert query(filled.database, "SELECT count(*) FROM events") == [(0,)]
 
 
-def test_the_key_of_the_pseudonyms_belongs_to_it(filled: Filled) -> None:
-    """Where it lies is said; what lies in its place and is the key of another database is none."""
+def test_backup_says_where_the_key_of_the_pseudonyms_is(filled: Filled) -> None:
+    """The key of another database at its place does not count as its key."""
     first, second = b"1" * 32, b"2" * 32
     key = filled.folder / "keys/hotlined.db.key"
     assert backup.maybe_key(filled.database) is None
@@ -242,8 +246,8 @@ def test_the_key_of_the_pseudonyms_belongs_to_it(filled: Filled) -> None:
     assert str(key) not in filled.run("db", "backup", "-").stderr
 
 
-def test_a_copy_names_the_key_of_the_fleet(filled: Filled) -> None:
-    """Without that key the line would know nobody of whom other lines speak, so it is kept with the copy."""
+def test_backup_names_the_key_of_the_fleet(filled: Filled) -> None:
+    """The key is kept with the copy: without it the line cannot tell whom rows of other lines are about."""
     assert "fleet" not in filled.run("db", "backup", "-").stderr
     fleet.join(filled.db, "test", b"3" * 32, filled.db.now())
 
@@ -252,8 +256,8 @@ def test_a_copy_names_the_key_of_the_fleet(filled: Filled) -> None:
     assert f"The key of its fleet is in {beside(filled.database, FLEET)}: keep that, too." in said
 
 
-def test_of_a_damaged_database_there_is_no_copy(filled: Filled) -> None:
-    """Nothing is written of one, so nobody takes it for good."""
+def test_damaged_database_is_not_backed_up(filled: Filled) -> None:
+    """Nothing goes to standard output that somebody could take for a good backup."""
     filled.db.close()
     spoil(filled.database)
     result = filled.run("db", "backup", "-")
@@ -262,8 +266,8 @@ def test_of_a_damaged_database_there_is_no_copy(filled: Filled) -> None:
     assert "damaged" in result.stderr
 
 
-def test_what_a_killed_backup_left_is_no_hindrance(filled: Filled) -> None:
-    """Half a copy and its journal are put away by the next backup."""
+def test_backup_removes_the_files_of_a_killed_backup(filled: Filled) -> None:
+    """These are half a copy, its journal and its -wal."""
     for name in ("hotlined.db.copy", "hotlined.db.copy-journal", "hotlined.db.copy-wal"):
         (filled.folder / name).write_bytes(b"half of something" * 1000)
 
@@ -271,8 +275,8 @@ def test_what_a_killed_backup_left_is_no_hindrance(filled: Filled) -> None:
     assert list(filled.folder.glob("*copy*")) == []
 
 
-def test_one_backup_at_a_time_is_made(filled: Filled) -> None:
-    """A second one is refused with 75."""
+def test_second_backup_at_the_same_time_is_refused(filled: Filled) -> None:
+    """It exits with 75."""
     with backup._alone_in(filled.folder):
         result = filled.run("db", "backup", "-")
 
@@ -280,8 +284,8 @@ def test_one_backup_at_a_time_is_made(filled: Filled) -> None:
     assert "Another backup is being made" in result.stderr
 
 
-def test_no_room_for_a_copy_is_said_of_the_copy(filled: Filled) -> None:
-    """A limit on the size of files stands for a full disk: the sentence names the copy, and nothing is left of it."""
+def test_full_disk_is_reported_for_the_copy(filled: Filled) -> None:
+    """A limit on the size of files plays a full disk: the error names the copy, and no part of it is left."""
     with small_files(65536):
         result = filled.run("db", "backup", "-")
 
@@ -290,22 +294,22 @@ def test_no_room_for_a_copy_is_said_of_the_copy(filled: Filled) -> None:
     assert list(filled.folder.glob("*copy*")) == []
 
 
-def test_a_backup_is_nothing_for_a_terminal(filled: Filled, capfd: pytest.CaptureFixture[str]) -> None:
-    """The error says what to type."""
+def test_backup_refuses_to_write_to_a_terminal(filled: Filled, capfd: pytest.CaptureFixture[str]) -> None:
+    """The error says which command to type."""
     assert filled.on_a_terminal(200, "db", "backup", "-") == []
     assert "db backup - > hotlined-backup.db`" in capfd.readouterr().err
 
 
-def test_a_backup_shows_how_far_it_is(filled: Filled) -> None:
-    """Every step is told, up to the last page."""
+def test_backup_reports_its_progress(filled: Filled) -> None:
+    """It reports every step, up to the last page."""
     told: list[tuple[int, int]] = []
     copied(filled.database, filled.folder / "copy.db", lambda done, total: told.append((done, total)))
 
     assert told[-1][0] == told[-1][1] > 0
 
 
-def test_a_daemon_that_writes_does_not_make_it_begin_again(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The copy is of the moment in which it began, whatever is committed meanwhile."""
+def test_backup_beside_a_writing_daemon_does_not_begin_again(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy has the rows from its beginning, and none that were committed later."""
     monkeypatch.setattr(backup, "PAGES", 4)
     told: list[int] = []
 
@@ -320,11 +324,11 @@ def test_a_daemon_that_writes_does_not_make_it_begin_again(filled: Filled, monke
     assert filled.newest() == 4 + len(told) > 9
 
 
-# ---- a backup that is put back
+# ---- a restored backup
 
 
-def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> None:
-    """What waited is unconfirmed and counts for its number, no half answer is finished, nothing is judged late."""
+def test_restored_line_sends_no_answer_that_was_queued(filled: Filled) -> None:
+    """Queued answers are unconfirmed and count, no half answer is finished, no contact is judged late."""
     filled.db.connection.execute(
         "INSERT INTO requests (verb, arguments, who, created_at, boot_id, expires_boottime, state)"
         " VALUES ('send', '{}', 'me', '', '', 1e9, 'open')"
@@ -350,8 +354,8 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
         assert backup.quarantine_restored(db, filled.now())
 
 
-def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
-    """Who put a backup back may know nothing of the pause of then: it is an event, and `status` says it."""
+def test_pause_that_returns_with_a_backup_is_reported(filled: Filled) -> None:
+    """An event and `status` say so: the person who restores may not know about the pause."""
     decisions.pause(filled.db, "marie", filled.now())
     copy = filled.folder / "copy.db"
     copied(filled.database, copy)
@@ -373,15 +377,15 @@ def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
         assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "person"
 
 
-def test_the_database_that_was_copied_is_no_copy(filled: Filled) -> None:
-    """The daemon that goes on as before notices nothing of a backup."""
+def test_database_that_was_copied_does_not_count_as_restored(filled: Filled) -> None:
+    """Its daemon goes on as before."""
     copied(filled.database, filled.folder / "copy.db")
 
     assert backup.quarantine_restored(filled.db, filled.now()) is None
 
 
-def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
-    """The commands of the page bring the line back: nobody is answered again, what waited is not sent, limits hold."""
+def test_restore_as_documented_brings_the_line_back(line: Line) -> None:
+    """No number is answered twice, queued answers are not sent, and limits hold."""
     line.configure(limits={"per_number": 1}, database=str(line.database))
     line.start()
     line.wait_state("ready")
@@ -404,7 +408,7 @@ def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
     assert "sudo hotlined-setup restore < /media/backup/hotlined.db\n" in TEXTS["docs/backup.md"]
     line.stop()
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db"]
-    with (media / "hotlined.db").open("rb") as file:  # what that command has the line's user do
+    with (media / "hotlined.db").open("rb") as file:  # the steps that hotlined-setup runs as the line's user
         subprocess.run([*command, "unpack", "--plain"], stdin=file, check=True)
     subprocess.run([*command, "place"], check=True)
     line.start()

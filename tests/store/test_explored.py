@@ -1,4 +1,4 @@
-"""The money path as a table, followed whole: every sequence of events, each state once, judged by the oracle."""
+"""The money path, explored as a table: all sequences of events, each state once, judged by the oracle."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,9 @@ import extent
 import pytest
 
 DEPTH = int(os.environ.get("HOTLINED_DEPTH", "0"))
-"""How deep to go instead of what stands below; `python tests/harness/explore.py` prints what it came to."""
+"""Depth instead of those below (0: none); `python tests/harness/explore.py` prints the number of states."""
 LESS = (0, 0) if extent.WHOLE else (2, 3)
-"""How much less deep one goes than it could, and all others."""
+"""Steps that one alphabet, and all others, go less deep than below."""
 
 ALPHABETS = {
     "everything": (4, ()),
@@ -29,9 +29,9 @@ ALPHABETS = {
     "the breaker": (8, ("A writes", "B writes", "unknown", "refused", "sent", "restarted", "requeued")),
     "countries": (8, ("D writes", "A writes", "unknown", "requeued", "an hour", "sent")),
 }
-"""Events that are followed together, and how deep; all of them together go less deep here."""
+"""Sets of events that are explored together, each with its depth; the set of all events goes less deep."""
 DEEPER = sorted(ALPHABETS)[extent.SEED % len(ALPHABETS)]
-"""That one."""
+"""The alphabet that goes deeper in this run."""
 
 FOUND_BY = {
     "cooldown off": (6, ("A writes", "sent", "an hour")),
@@ -48,14 +48,14 @@ FOUND_BY = {
     "what was ended goes on": (6, ("A writes", "unknown", "requeued", "cancelled", "late", "sent")),
     "names are believed": (2, ("Zara names A", "sent")),
 }
-"""Where each way to break the program shows itself."""
+"""For each mutant: the depth and the events that reveal it."""
 
 
 @pytest.mark.parametrize("name", ALPHABETS)
 def test_no_sequence_of_events_breaks_a_promise(
     tmp_path: Path, name: str, record_property: pytest.FixtureRequest
 ) -> None:
-    """Whatever comes in whatever order, limits hold, nothing leaves twice, and the counts are the truth."""
+    """In all orders, limits hold, nothing leaves twice, and the counts are true."""
     depth, events = ALPHABETS[name]
     depth = DEPTH or max(2, depth - LESS[name != DEEPER])
     with explore.explorer(tmp_path) as exploring:
@@ -67,8 +67,8 @@ def test_no_sequence_of_events_breaks_a_promise(
 
 
 @pytest.mark.parametrize("mutant", FOUND_BY)
-def test_a_program_that_is_broken_on_purpose_is_found_out(tmp_path: Path, mutant: str) -> None:
-    """Each of these faults is seen, and where the fault is not, the same events break nothing."""
+def test_exploration_finds_every_mutant(tmp_path: Path, mutant: str) -> None:
+    """Without the mutant, the same events break nothing."""
     depth, events = FOUND_BY[mutant]
     with explore.explorer(tmp_path) as exploring:
         explore.explore(exploring, depth, events)
@@ -77,8 +77,8 @@ def test_a_program_that_is_broken_on_purpose_is_found_out(tmp_path: Path, mutant
 
 
 @pytest.mark.parametrize("mutants", [[], ["countries tried without a pause"]])
-def test_a_country_that_is_tried_too_soon_is_found_out(tmp_path: Path, mutants: list[str]) -> None:
-    """A German and a Belgian get nothing, then the Belgian does: the German has to wait for a minute more."""
+def test_exploration_finds_a_country_that_is_tried_too_soon(tmp_path: Path, mutants: list[str]) -> None:
+    """A German and a Belgian number get nothing, then the Belgian one does: the German one waits a minute more."""
     path = "D writes > A writes > unknown > unknown > B writes > an hour > sent > sent > requeued > sent"
     with explore.explorer(tmp_path, mutants) as exploring:
         explore.walk(exploring, path)
@@ -107,11 +107,11 @@ SEQUENCES = (
     "A writes > A says stop",
     "A writes > shadowed",
 )
-"""Sequences that take every arrow between states, among them what is too rare to be followed everywhere."""
+"""Sequences that take every transition between states, among them those too rare for the exploration."""
 
 
-def test_every_arrow_between_states_is_taken(tmp_path: Path) -> None:
-    """The tables allow nothing that never happens: one arrow too many would let a fault of the program pass."""
+def test_every_allowed_transition_between_states_happens(tmp_path: Path) -> None:
+    """A transition too many in the tables would let a fault of the program pass."""
     taken: set[str] = set()
     for number, path in enumerate(SEQUENCES):
         (tmp_path / str(number)).mkdir()

@@ -1,4 +1,4 @@
-"""Lines that share what they know: what one decides holds at the others, and is lifted where it was said."""
+"""Lines that share decisions: a decision of one line holds at the others, and is lifted where it was made."""
 
 import json
 import subprocess
@@ -52,16 +52,16 @@ def nl(tmp_path: Path) -> Iterator[Line]:
 
 
 def meet(hub: PlainHub, *lines: Line) -> None:
-    """Let lines exchange all."""
+    """Let all lines exchange, twice round."""
     for line in (*lines, *lines):
         line.exchange(hub)
 
 
-# ---- what holds here
+# ---- decisions of another line
 
 
-def test_a_stop_to_one_is_a_stop_to_all(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """Who says stop to one line is not answered by another that has exchanged since, and the log names the line."""
+def test_stop_to_one_line_holds_at_all_lines(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """A line that has exchanged since does not answer, and its log names the line that received the stop."""
     assert fr.text(LEA, "stop").reason is Reason.OPTED_OUT
     meet(hub, fr, nl)
 
@@ -72,8 +72,8 @@ def test_a_stop_to_one_is_a_stop_to_all(hub: PlainHub, fr: Line, nl: Line) -> No
     assert fr.log()[-1].elsewhere == ()
 
 
-def test_what_was_queued_before_a_block_elsewhere_is_cancelled_at_its_turn(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """The gate asks again: an answer that waited is not sent, and its contact says which line that is due to."""
+def test_gate_cancels_a_queued_answer_after_a_block_elsewhere(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """The contact names the line that blocked the number."""
     meet(hub, fr, nl)
     assert nl.text(LEA).answer
     decisions.block(fr.db, LEA, "anna", fr.now())
@@ -88,8 +88,8 @@ def test_what_was_queued_before_a_block_elsewhere_is_cancelled_at_its_turn(hub: 
     assert nl.log()[-1].elsewhere == ()
 
 
-def test_it_is_lifted_where_it_was_said(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """Who lifts a block at another line is told where it stands, and `show` says since when."""
+def test_block_of_another_line_is_lifted_there(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """`unblock` names the line and the time of its block, and `show` and `export` do, too."""
     decisions.block(fr.db, LEA, "anna", fr.now())
     fr.text(LEA, "stop")
     meet(hub, fr, nl)
@@ -117,8 +117,8 @@ def test_it_is_lifted_where_it_was_said(hub: PlainHub, fr: Line, nl: Line) -> No
     assert nl.text(LEA).answer
 
 
-def test_two_who_said_it_lift_it_each(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """Who lifts an opt-out here is told that it goes on at another line, and none is named for one's own word."""
+def test_opt_out_at_two_lines_is_lifted_at_each(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """The first `unblock` says that the other line still has it; a line does not name itself."""
     for line in (fr, nl):
         line.text(LEA, "stop")
     meet(hub, fr, nl)
@@ -155,8 +155,8 @@ def test_answers_of_all_lines_count(hub: PlainHub, fr: Line, nl: Line) -> None:
     assert nl.answer(LEA, "five") is Reason.PER_NUMBER
 
 
-def test_an_answer_that_did_not_leave_counts_nowhere(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """What the network refuses for certain is taken back at the other lines."""
+def test_refused_answer_counts_at_no_line(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """The network refuses it for certain, and the other lines stop counting it."""
     assert fr.text(LEA).answer
     begun = segment_of(begin_next(fr.db, fr.now(), plan("Non.")))
     meet(hub, fr, nl)
@@ -166,8 +166,8 @@ def test_an_answer_that_did_not_leave_counts_nowhere(hub: PlainHub, fr: Line, nl
     assert fleet.history_of(nl.db, LEA, shadow=False).answers == 0
 
 
-def test_a_line_shares_what_it_says_it_shares(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
-    """What a line does not share it neither says nor follows; once it does, all of it is said."""
+def test_line_exchanges_only_the_kinds_that_it_shares(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
+    """It neither sends nor follows the other kinds; once it shares a kind, it sends all earlier decisions."""
     with Line(tmp_path, "nl", (Shared.BLOCKS,)) as nl:
         nl.text(LEA, "stop")
         nl.answer(KEVIN)
@@ -183,19 +183,19 @@ def test_a_line_shares_what_it_says_it_shares(hub: PlainHub, tmp_path: Path, fr:
         assert fleet.history_of(nl.db, KEVIN, shadow=False).opted_out
 
 
-def test_a_photo_message_of_somebody_refused_elsewhere_is_not_answered(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """What is decided elsewhere about the other address of a contact holds, too."""
+def test_block_elsewhere_of_the_other_address_of_a_contact_holds(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """A photo message has two addresses; answers count by its originator alone."""
     decisions.block(fr.db, LEA, "anna", fr.now())
     meet(hub, fr, nl)
     assert fleet.history_of(nl.db, KEVIN, shadow=False, other=LEA).blocked
     assert fleet.history_of(nl.db, KEVIN, shadow=False, other=LEA).answers == 0
 
 
-# ---- joining, leaving, keys
+# ---- joining, leaving, keys of the fleet
 
 
-def test_what_stands_as_a_pseudonym_is_shared_when_its_number_comes(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
-    """Joining says how many decisions nobody can share yet; each is shared once its number comes again."""
+def test_decision_about_a_pseudonym_is_shared_when_its_number_writes(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
+    """`join` returns the number of decisions that cannot be shared yet."""
     with Line(tmp_path, "nl", joins=False) as nl:
         nl.text(LEA, "stop")
         nl.answer(KEVIN)
@@ -215,8 +215,8 @@ def test_what_stands_as_a_pseudonym_is_shared_when_its_number_comes(hub: PlainHu
         assert nl.join() == 0
 
 
-def test_what_was_decided_before_joining_is_said(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
-    """A line says what it had decided while it still has the number."""
+def test_line_shares_decisions_from_before_it_joined(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
+    """It does where the number is still stored."""
     with Line(tmp_path, "nl", joins=False) as nl:
         decisions.block(nl.db, LEA, "anna", nl.now())
         nl.answer(KEVIN)
@@ -226,8 +226,8 @@ def test_what_was_decided_before_joining_is_said(hub: PlainHub, tmp_path: Path, 
     assert fr.text(KEVIN).reason is Reason.COOLDOWN
 
 
-def test_an_invitation_of_another_fleet_is_refused(fr: Line) -> None:
-    """A line with another key would know nobody of whom the others speak: it leaves its fleet first."""
+def test_invitation_of_another_fleet_is_refused(fr: Line) -> None:
+    """The line has to leave its fleet first: with another key it could not match any row of the others."""
     with pytest.raises(RefusedError, match="already"):
         fleet.join(fr.db, "fr", b"x" * 32, fr.now())
     assert beside(fr.db.path, FLEET).read_bytes() == KEY
@@ -235,8 +235,8 @@ def test_an_invitation_of_another_fleet_is_refused(fr: Line) -> None:
         fleet.join(fr.db, "nl", KEY, fr.now())
 
 
-def test_who_leaves_goes_on_alone(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """A line that leaves knows nothing of the others any more, and says how much that was; its own word stays."""
+def test_line_that_leaves_forgets_the_other_lines(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """`leave` returns the number of forgotten decisions; the line's own ones stay."""
     fr.text(LEA, "stop")
     decisions.block(fr.db, KEVIN, "anna", fr.now())
     nl.text(KEVIN, "stop")
@@ -250,8 +250,8 @@ def test_who_leaves_goes_on_alone(hub: PlainHub, fr: Line, nl: Line) -> None:
         nl.question()
 
 
-def test_without_the_fleets_key_nothing_is_sent(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """A line that has rows of others and not their key knows nobody of whom they speak: it is held, and says why."""
+def test_line_without_the_fleets_key_sends_nothing(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """It has rows of others and cannot tell whom they name: sending is held, and the reason is stored."""
     fr.text(LEA, "stop")
     meet(hub, fr, nl)
     assert nl.text(KEVIN).answer
@@ -275,15 +275,15 @@ def test_without_the_fleets_key_nothing_is_sent(hub: PlainHub, fr: Line, nl: Lin
     assert fr.text(KEVIN).reason is Reason.BLOCKED
 
 
-def test_the_fleets_key_goes_with_a_copy(fr: Line) -> None:
-    """A copy of the database gets the key beside it, unless what lies there is another one."""
+def test_backup_contains_the_key_of_the_fleet(fr: Line) -> None:
+    """It does not where the file has the key of another fleet."""
     assert backup.maybe_key(fr.db.path, FLEET) == KEY
     beside(fr.db.path, FLEET).write_bytes(b"x" * 32)
     assert backup.maybe_key(fr.db.path, FLEET) is None
 
 
-def test_a_line_that_was_put_back_knows_what_it_had_said(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """What a restored line said after its backup it reads back: it refuses again, and lifts it as its own word."""
+def test_restored_line_reads_back_its_own_decisions(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """It has lost them since the backup: it refuses again, and can lift them as its own."""
     meet(hub, fr, nl)
     old = fr.copy()
     decisions.block(fr.db, LEA, "anna", fr.now())
@@ -304,8 +304,8 @@ def test_a_line_that_was_put_back_knows_what_it_had_said(hub: PlainHub, fr: Line
 # ---- erasure
 
 
-def test_a_line_is_asked_to_erase_and_people_there_do(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """`forget` asks; the other line lists it with what may be evidence, erases nothing by itself, and does not ask."""
+def test_erasure_at_another_line_needs_a_person_there(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """`forget` asks; the other line lists the request and likely evidence, erases nothing itself, asks nobody."""
     meet(hub, fr, nl)
     nl.text(LEA, "I'll find you")
     nl.text(KEVIN)
@@ -332,20 +332,20 @@ def test_a_line_is_asked_to_erase_and_people_there_do(hub: PlainHub, fr: Line, n
     assert nl.log() == []
     assert nl.run("forget", "--asked").output == "No line asks to erase anybody.\n"
     meet(hub, nl, fr)
-    assert fleet.open_here(fr.db) == {}  # fr has nothing of her: it confirms by itself
+    assert fleet.open_here(fr.db) == {}  # fr has no rows about her: it confirms without a person
     assert fleet.history_of(fr.db, LEA, shadow=False).opted_out
     assert nl.text(LEA).reason is Reason.OPTED_OUT
 
 
-def test_forget_wants_a_number_or_asked(fr: Line) -> None:
-    """Either somebody is named, or those are meant whom other lines name."""
+def test_forget_needs_either_a_number_or_asked(fr: Line) -> None:
+    """`--asked` takes the numbers that other lines name."""
     for arguments in ((), (LEA, "--asked")):
         result = fr.run("forget", *arguments)
         assert (result.exit_code, "Give a number, or --asked." in result.output) == (2, True)
 
 
-def test_a_request_for_somebody_who_has_gone_meanwhile_is_answered(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """What `purge` or a person erased since is nothing more to erase, and the request can be answered."""
+def test_request_to_erase_an_already_erased_person_is_confirmed(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """`purge` or a person may have erased the rows before."""
     nl.text(LEA)
     fr.run("forget", LEA, "--yes")
     meet(hub, fr, nl)
@@ -355,19 +355,19 @@ def test_a_request_for_somebody_who_has_gone_meanwhile_is_answered(hub: PlainHub
     assert stored.evidence_of(nl.db, PERSON) == []
     assert nl.run("forget", "--asked", "--yes").exit_code == 0
     assert fleet.asked(nl.db) == []
-    assert {row["asked"] for row in nl.question()["rows"]} <= {None}  # who answers does not ask in turn
+    assert {row["asked"] for row in nl.question()["rows"]} <= {None}  # a confirmation is not a request of its own
 
 
-def test_alert_words_may_be_evidence(nl: Line) -> None:
-    """A contact with alert words is named before it goes."""
+def test_contact_with_alert_words_counts_as_likely_evidence(nl: Line) -> None:
+    """It is named before it is erased."""
     nl.text(LEA)
     with nl.db.transaction():
         nl.db.execute("INSERT INTO words_met (contact_id, words) VALUES (1, '[]')")
     assert stored.evidence_of(nl.db, LEA) == [stored.LikelyEvidence(1, kept=False, threat=False, alert_words=True)]
 
 
-def test_what_purge_replaces_is_still_the_lines_word(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """No number stays beside a pseudonym of the fleet; by the own pseudonym it is still lifted everywhere."""
+def test_purged_line_can_still_lift_its_own_block(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """No number stays beside the fleet's pseudonym; the line's own pseudonym is enough to lift it everywhere."""
     decisions.block(fr.db, LEA, "anna", fr.now())
     meet(hub, fr, nl)
     fr.hours = 1
@@ -384,11 +384,11 @@ def test_what_purge_replaces_is_still_the_lines_word(hub: PlainHub, fr: Line, nl
     assert nl.text(LEA).answer
 
 
-# ---- the question and its answer
+# ---- a line's question and the hub's answer
 
 
-def test_idle_writes_nothing(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """A line that has nothing new asks and hears without a write to the card."""
+def test_exchange_without_news_writes_nothing(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """Nothing goes to the card."""
     fr.text(LEA, "stop")
     meet(hub, fr, nl)
     for line in (fr, nl):
@@ -398,8 +398,8 @@ def test_idle_writes_nothing(hub: PlainHub, fr: Line, nl: Line) -> None:
         assert line.db.connection.total_changes == before
 
 
-def test_a_question_under_way_is_repeated_as_it_was(fr: Line, hub: PlainHub) -> None:
-    """What was composed is sent until it is answered, whatever is decided meanwhile."""
+def test_unanswered_question_is_repeated_unchanged(fr: Line, hub: PlainHub) -> None:
+    """Decisions made meanwhile wait for the next question."""
     fr.exchange(hub)
     fr.text(LEA, "stop")
     first = fr.question()
@@ -413,7 +413,7 @@ def test_a_question_under_way_is_repeated_as_it_was(fr: Line, hub: PlainHub) -> 
 
 
 def test_a_late_answer_changes_nothing(hub: PlainHub, fr: Line) -> None:
-    """An answer that comes twice, or after another one, is not taken."""
+    """The hub's answer comes a second time, after a newer question."""
     fr.exchange(hub)
     fr.text(LEA, "stop")
     answer = hub.ask("fr", fr.question())
@@ -426,8 +426,8 @@ def test_a_late_answer_changes_nothing(hub: PlainHub, fr: Line) -> None:
     assert fr.db.connection.total_changes == before
 
 
-def test_two_machines_that_speak_as_one_line_are_noticed(hub: PlainHub, fr: Line) -> None:
-    """All is read again twice an hour at most; then it is the line's trouble, and goes on an hour later."""
+def test_two_machines_with_the_same_line_are_reported(hub: PlainHub, fr: Line) -> None:
+    """A line reads all rows again twice an hour at most; a third time is a trouble, and ends an hour later."""
     fr.exchange(hub)
     other = PlainHub(hub.digest, ("fr",))
     for number, asked in enumerate((other, hub, other)):
@@ -442,8 +442,8 @@ def test_two_machines_that_speak_as_one_line_are_noticed(hub: PlainHub, fr: Line
     assert (member.trouble, member.hub) == (None, other.id)
 
 
-def test_a_hub_of_another_fleet_is_refused(fr: Line) -> None:
-    """A line that reaches the hub of others takes nothing from it."""
+def test_hub_of_another_fleet_is_refused(fr: Line) -> None:
+    """The line stores nothing of its answer."""
     other = PlainHub(pseudonym.digest(b"x" * 32), ("fr",))
     fr.exchange(other)
     member = fleet.maybe_member(fr.db)
@@ -451,8 +451,8 @@ def test_a_hub_of_another_fleet_is_refused(fr: Line) -> None:
     assert (member.trouble, member.hub) == (FleetTrouble.OTHER_KEY, None)
 
 
-def test_a_line_takes_so_much_and_no_more(hub: PlainHub, fr: Line, nl: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What others say does not fill the card: what finds no room is the line's trouble, and read once there is."""
+def test_rows_of_others_are_bounded(hub: PlainHub, fr: Line, nl: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full line reports a trouble, and reads the rest once there is room."""
     monkeypatch.setattr(fleet, "MOST_HEARD", 0)
     for number in (LEA, KEVIN):
         fr.text(number, "stop")
@@ -469,8 +469,8 @@ def test_a_line_takes_so_much_and_no_more(hub: PlainHub, fr: Line, nl: Line, mon
     assert member.trouble is None
 
 
-def test_no_more_than_a_page_goes_at_once(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """Many persons go in several questions, and all arrive."""
+def test_question_has_at_most_one_page_of_rows(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """Further rows go in further questions, and all arrive."""
     fr.exchange(hub)
     for number in range(450):
         decisions.block(fr.db, f"+3247{number:07}", "anna", fr.now())
@@ -482,8 +482,8 @@ def test_no_more_than_a_page_goes_at_once(hub: PlainHub, fr: Line, nl: Line) -> 
 # ---- without a fleet
 
 
-def test_without_a_fleet_nothing_of_it_is_read_or_written(tmp_path: Path) -> None:
-    """A line in no fleet reads that there is none, and nothing else of it; nothing that speaks to a hub is loaded."""
+def test_line_without_a_fleet_reads_no_fleet_tables(tmp_path: Path) -> None:
+    """It reads one row to know this, and the daemon does not load psycopg."""
     with Line(tmp_path, "fr", joins=False) as fr:
         statements: list[str] = []
         fr.db.connection.set_trace_callback(statements.append)
@@ -503,7 +503,7 @@ def test_without_a_fleet_nothing_of_it_is_read_or_written(tmp_path: Path) -> Non
 
 
 class Liar(PlainHub):
-    """A hub that says what a test wants, in the form of an answer."""
+    """A hub that returns whatever a test wants, in the form of an answer."""
 
     def __init__(self, **lies: Any) -> None:
         super().__init__(pseudonym.digest(KEY), ("fr", "nl"))
@@ -531,8 +531,8 @@ def _row(**lies: Any) -> dict[str, Any]:
     }
 
 
-def test_a_hub_that_invents_erases_nothing_and_raises_no_limit(fr: Line) -> None:
-    """Whatever it says of somebody, he is not answered more than before, and nothing of him goes."""
+def test_lying_hub_erases_nothing_and_raises_no_limit(fr: Line) -> None:
+    """No number is answered more often than before, and no row about a person goes."""
     at = fr.now().rfc3339
     fr.answer(LEA)
     decisions.block(fr.db, KEVIN, "anna", fr.now())
@@ -586,8 +586,8 @@ def test_a_hub_that_invents_erases_nothing_and_raises_no_limit(fr: Line) -> None
     ],
     ids=lambda lies: str(lies)[:40],
 )
-def test_what_has_not_the_form_of_an_answer_is_refused(fr: Line, lies: dict[str, Any]) -> None:
-    """It changes nothing, and is the line's trouble until the hub answers as one."""
+def test_malformed_answer_of_the_hub_is_refused(fr: Line, lies: dict[str, Any]) -> None:
+    """It changes nothing, and the line reports a trouble until the hub gives a proper answer."""
     hub = Liar()
     fr.exchange(hub)
     fr.text(LEA, "stop")
@@ -605,8 +605,8 @@ def test_what_has_not_the_form_of_an_answer_is_refused(fr: Line, lies: dict[str,
     assert fleet.unsent(fr.db) == 0
 
 
-def test_a_hub_that_withholds_is_only_not_heard(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """A hub that keeps a stop back or takes it back from one line cannot take it from the line to which it was said."""
+def test_hub_cannot_take_a_stop_from_its_own_line(hub: PlainHub, fr: Line, nl: Line) -> None:
+    """It may withhold or revoke the stop at other lines; the line sends it again."""
     fr.text(LEA, "stop")
     meet(hub, fr, nl)
     row = hub.known["fr", PERSON]

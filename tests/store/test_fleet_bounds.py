@@ -1,4 +1,4 @@
-"""What one line can put into the hub: its own rows, so many, and nothing of another's."""
+"""Bounds of a line at the hub: it writes its own rows only, and a limited number of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ def hub(cluster: Cluster) -> Iterator[Hub]:  # noqa: F811
 
 
 def row(person: str = PERSON, version: int = 10, **values: Any) -> dict[str, Any]:
-    """Return a row that a line says."""
+    """Return a row as a line sends it."""
     nothing = dict.fromkeys(("opted_out_at", "blocked_at", "asked", "asked_at", "age"))
     return {"person": person, "version": version, "answers": 0, **nothing, **values}
 
@@ -33,8 +33,8 @@ def ask(hub: Hub, *rows: dict[str, Any], line: str = "fr", base: int = 0, cursor
     return hub.ask(line, {"hub": known, "base": base, "upto": upto, "cursor": cursor, "rows": list(rows)})
 
 
-def test_a_line_has_room_for_so_many_persons(hub: Hub) -> None:
-    """A line that has its 50,000 rows says nothing of anybody new, and still what has changed; others go on."""
+def test_line_has_at_most_50000_rows_at_the_hub(hub: Hub) -> None:
+    """A full line adds no new person but still changes its rows; other lines go on."""
     hub.admin.execute(
         "INSERT INTO hotlined.said (line, person, version, answers, place)"
         " SELECT 'fr', '~' || lpad(to_hex(n), 12, '0'), n, 0, n FROM generate_series(1, 50000) n"
@@ -69,15 +69,15 @@ def test_a_line_has_room_for_so_many_persons(hub: Hub) -> None:
         *("no time", "before", "after", "asked", "asked beyond"),
     ),
 )
-def test_what_is_no_row_is_refused(hub: Hub, rows: list[dict[str, Any]]) -> None:
-    """More than a page, or something else than a row: the hub takes nothing of it."""
+def test_hub_refuses_malformed_or_too_many_rows(hub: Hub, rows: list[dict[str, Any]]) -> None:
+    """It stores no row of that question."""
     with pytest.raises(psycopg.Error):
         ask(hub, *rows)
     assert hub.admin.execute("SELECT FROM hotlined.said").rowcount == 0
 
 
-def test_a_line_says_nothing_that_cannot_be_lifted(hub: Hub) -> None:
-    """Above the highest version nothing could be said: a line comes nowhere near it."""
+def test_hub_refuses_versions_that_could_not_be_raised(hub: Hub) -> None:
+    """At the highest allowed version the hub can still lift a decision."""
     for beyond in ((1 << 63) - 1, 1 << 59):
         assert ask(hub, row(version=beyond))["highest"] == 0
     top = (1 << 59) - 1
@@ -88,8 +88,8 @@ def test_a_line_says_nothing_that_cannot_be_lifted(hub: Hub) -> None:
     assert [(each["version"], each["blocked_at"]) for each in lifted] == [(top + 1, None)]
 
 
-def test_a_line_speaks_for_itself_alone(hub: Hub) -> None:
-    """Whoever a row says that it is of, it is of the line that is logged in; each hears the others in their order."""
+def test_hub_takes_the_line_from_the_login(hub: Hub) -> None:
+    """A line named in a row is ignored; each line reads the rows of the others in their order."""
     ask(hub, row(line="nl", place=7, age=3600, answers=2))
     ask(hub, row(version=3), line="nl")
     heard = ask(hub, line="nl", base=3)
@@ -99,8 +99,8 @@ def test_a_line_speaks_for_itself_alone(hub: Hub) -> None:
     assert ask(hub, line="nl", base=3, cursor=heard["rows"][1]["place"])["rows"] == []
 
 
-def test_a_batch_that_comes_twice_is_taken_once(hub: Hub) -> None:
-    """The second time the hub has it already, which fits; one that was composed before a restore does not fit."""
+def test_repeated_batch_is_stored_once(hub: Hub) -> None:
+    """The second one fits as well; a batch from before a restore does not fit."""
     first = ask(hub, row(answers=1))
     second = ask(hub, row(answers=1))
     assert (second["fits"], second["highest"], second["rows"]) == (True, 10, first["rows"])
@@ -108,8 +108,8 @@ def test_a_batch_that_comes_twice_is_taken_once(hub: Hub) -> None:
     assert (other["fits"], other["highest"], other["rows"]) == (False, 10, [])
 
 
-def test_the_hub_says_how_its_lines_are(hub: Hub) -> None:
-    """A question with figures gets those of all lines that may log in, and how long each is away."""
+def test_hub_returns_figures_of_all_lines_that_may_log_in(hub: Hub) -> None:
+    """It does for a question that has figures, with the seconds since each line last asked."""
     known = hub.ask("fr", {"hub": None, "base": 0, "upto": 0, "cursor": 0, "rows": []})
     assert known["lines"] is None
     asked = {"hub": known["hub"], "base": 0, "upto": 0, "cursor": 0, "rows": [], "figures": '{"state": "free"}'}

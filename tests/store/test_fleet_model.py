@@ -1,7 +1,7 @@
-"""The rules by which lines share what they know: histories in which anything is lost, late, doubled or put back.
+"""The rules of exchange between lines, tried with histories that lose, delay, double or restore messages.
 
-Each rule that is left out lets a promise be broken, by a history that is written down; `scripts/run fleet-model` draws
-others. The histories run with a hub in Python and with the real one.
+Without a rule, a written history breaks a promise; `scripts/run fleet-model` draws others at random. All run with a hub
+in Python and with PostgreSQL.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from hotlined.store import fleet
 
 LINES = ("a", "b", "c")
 MET = "; ".join(f"whole {line}" for line in LINES for _ in range(2))
-"""Every line has met the hub."""
+"""The steps after which every line has met the hub."""
 RULES = {
     "R1": f"{MET}; backup a; stop a 0; whole a; restore a; answer a 1; whole a; whole a; whole a",
     "R2": f"{MET}; backup a; stop a 0; whole a; restore a; answer a 1; whole a; whole a",
@@ -31,7 +31,7 @@ RULES = {
     "C8": f"{MET}; answer a 0; backup a; answer a 0; whole a; restore a; whole a; whole a",
     "C9": f"{MET}; backup a; hub_backup; stop a 0; whole a; whole b; restore a; hub_restore; lift a 0",
 }
-"""A history for each rule, which is broken without it."""
+"""For each rule: a history that breaks a promise without it."""
 IN_STORE = {
     "R2": ("_STEP = 1_000_000", "_STEP = 1"),
     "R3": (
@@ -47,7 +47,7 @@ IN_STORE = {
         "    if met is None:\n        return False",
     ),
 }
-"""What is changed in the store's module so that a rule is left out."""
+"""For each rule in the store: the patch that leaves it out."""
 IN_HUB = {
     "R1": (
         ("IF highest = (q->>'base')::bigint AND NOT is_full THEN", "IF NOT is_full THEN"),
@@ -55,16 +55,16 @@ IN_HUB = {
     ),
     "R5": (("greatest(h.place, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)", "h.place"),),
 }
-"""What is changed in the hub's function."""
+"""For each rule in the hub: replacements in its SQL function that leave it out."""
 Make = Callable[[str], contextlib.AbstractContextManager[AnyHub]]
 """Gives a hub that leaves a rule out."""
 
 
 @contextlib.contextmanager
 def store_without(rule: str) -> Iterator[None]:
-    """Have the store leave a rule out; a page has two rows.
+    """Make the store leave out a rule, with pages of two rows.
 
-    A version grows by microseconds of the hub's clock at most: a history takes some of its milliseconds, no weeks.
+    A version grows by 10 ms of the hub's clock at most: a history then takes milliseconds, not weeks.
     """
     source = Path(fleet.__file__).read_text()
     changed = source
@@ -99,7 +99,7 @@ def real(cluster: Cluster) -> Make:  # noqa: F811
 
 
 def change(hub: Hub, *changes: tuple[str, str]) -> None:
-    """Change the hub's function."""
+    """Replace parts of the hub's SQL function."""
     row = hub.admin.execute("SELECT pg_get_functiondef('hotlined.exchange'::regproc)").fetchone()
     assert row
     text: str = row[0]
@@ -117,7 +117,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_is_needed(tmp_path: Path, make: Make, rule: str) -> None:
-    """Without a rule a promise is broken, by the history that the head of the store's module tells."""
+    """Without the rule its history breaks a promise, with it none."""
     for left_out in ("", rule):
         with store_without(left_out), make(left_out) as hub, Played(tmp_path / f"without {left_out}", hub) as world:
             found = world.play(RULES[rule])
@@ -126,7 +126,7 @@ def test_each_rule_is_needed(tmp_path: Path, make: Make, rule: str) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_history_breaks_a_promise(tmp_path: Path, make: Make, seed: int) -> None:
-    """Whatever is lost, late, doubled or put back, lines keep their promises and end alike."""
+    """Lines keep their promises and end alike, whatever is lost, late, doubled or restored."""
     with store_without(""), make("") as hub, Played(tmp_path, hub) as world:
         found, words = history_found(world, seed)
     assert not found, f"{found}: {words}"
@@ -134,7 +134,7 @@ def test_no_history_breaks_a_promise(tmp_path: Path, make: Make, seed: int) -> N
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_history_with_a_wrong_clock_breaks_a_promise(tmp_path: Path, seed: int) -> None:
-    """The same where the hub's clock jumps and goes back."""
+    """The hub's clock jumps and goes back."""
     with store_without(""), plain("") as hub, Played(tmp_path, hub) as world:
         found, words = history_found(world, seed, skew=True)
     assert not found, f"{found}: {words}"

@@ -1,4 +1,4 @@
-"""Who is in the group of a line reads its database in every state, and writes nothing of it."""
+"""Members of a line's group read its database in every state, and write nothing."""
 
 import json
 import os
@@ -34,7 +34,7 @@ OWNER, MEMBER, STRANGER, GROUP = LINE.uid, A_MEMBER.uid, A_STRANGER.uid, LINE.gi
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a folder that every user of the machine can reach: those of pytest are closed."""
+    """Give a folder that every user of the machine can reach; pytest's own folders are closed to others."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -42,7 +42,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def state(folder: Path) -> Path:
-    """Give the database of a line that has stopped, as its user has it: 0640 in a folder 2750, one contact in it."""
+    """Give the folder of a stopped line as its user has it: mode 2750, database 0640 with one contact."""
     state = folder / "state"
     state.mkdir()
     filled = Filled(state)
@@ -58,7 +58,7 @@ def state(folder: Path) -> Path:
 
 
 def run(state: Path, uid: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command on that line as a user; only a stranger is not in its group."""
+    """Run a command on that line as a user; the stranger alone is outside its group."""
     person = next(each for each in (LINE, A_MEMBER, A_STRANGER) if each.uid == uid)
     return person.hotlined(state.parent / "main.yaml", *arguments)
 
@@ -72,7 +72,7 @@ path = Path(sys.argv[1])
 
 
 def as_owner(state: Path, program: str) -> "subprocess.Popen[str]":
-    """Start a program as the line's user that says a line when it is ready, and then waits for one."""
+    """Start a program as the line's user; it prints a line when it is ready, and then waits for input."""
     words = LINE.program(OPENING + program, str(state / "hotlined.db"))
     started = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
     assert started.stdout
@@ -91,7 +91,7 @@ db.close()
 
 
 def running(state: Path, read: Callable[[], None]) -> None:
-    """Read beside a daemon that has written, before it ends and after."""
+    """Read beside a daemon that has written, before and after it ends."""
     with as_owner(state, SERVING) as daemon:
         read()
         daemon.communicate("\n")
@@ -100,14 +100,14 @@ def running(state: Path, read: Callable[[], None]) -> None:
 
 
 def started_again(state: Path, read: Callable[[], None]) -> None:
-    """Read beside one that has the database open and has not written, after one that was killed."""
+    """Read beside a daemon that has opened the database after a kill and has not written."""
     killed(state, read)
     with as_owner(state, "db = open_for_daemon(path)\nprint('ready', flush=True)\nsys.stdin.readline()\ndb.close()"):
         read()
 
 
 def killed(state: Path, read: Callable[[], None]) -> None:
-    """Read what a daemon leaves that was killed: a -wal with content."""
+    """Read after a daemon was killed: the -wal has content."""
     with as_owner(state, SERVING) as daemon:
         daemon.kill()
     assert (state / "hotlined.db-wal").stat().st_size
@@ -115,7 +115,7 @@ def killed(state: Path, read: Callable[[], None]) -> None:
 
 
 def closed_by(*arguments: str) -> Callable[[Path, Callable[[], None]], None]:
-    """Read after a command of the line's user was the last that had it open."""
+    """Read after a command of the line's user closed the database last."""
 
     def close(state: Path, read: Callable[[], None]) -> None:
         done = run(state, OWNER, *(word.format(folder=state) for word in arguments))
@@ -141,8 +141,8 @@ STATES = {
 
 @needs_root
 @pytest.mark.parametrize("name", STATES)
-def test_a_member_reads_in_every_state(state: Path, name: str) -> None:
-    """With the commands and with any SQLite, whatever the line's own user did last; a stranger gets nothing."""
+def test_member_reads_the_database_in_every_state(state: Path, name: str) -> None:
+    """Commands work, whatever the line's user did last; a stranger gets nothing."""
     reads = 0
 
     def read() -> None:
@@ -162,8 +162,8 @@ def test_a_member_reads_in_every_state(state: Path, name: str) -> None:
 
 
 @needs_root
-def test_a_member_who_decides_is_told_who_writes(state: Path) -> None:
-    """To read is what the group may; the cure is not to be in it."""
+def test_member_without_the_socket_cannot_write(state: Path) -> None:
+    """The error names the other user and sudo; it does not suggest joining the group, which only reads."""
     done = run(state, MEMBER, "block", KEVIN)
 
     assert done.returncode == 75
@@ -173,8 +173,8 @@ def test_a_member_who_decides_is_told_who_writes(state: Path) -> None:
 
 
 @needs_root
-def test_what_another_program_closed_says_how_it_is_read_again(state: Path) -> None:
-    """SQLite alone leaves the database so that a member cannot open it: the sentence says what its owner does."""
+def test_error_for_a_database_closed_by_sqlite_alone_names_the_cure(state: Path) -> None:
+    """SQLite removed -wal and -shm, which a member cannot make; a command of the line's user does."""
     for ending in ("-wal", "-shm"):
         (state / f"hotlined.db{ending}").unlink()
     refused = run(state, MEMBER, "log")
@@ -186,8 +186,8 @@ def test_what_another_program_closed_says_how_it_is_read_again(state: Path) -> N
     assert (again.returncode, again.stderr) == (0, "")
 
 
-def test_an_end_leaves_alone_what_is_not_its_own(tmp_path: Path) -> None:
-    """Nothing is made beside a database that went, and a link that lies there is neither followed nor replaced."""
+def test_closing_leaves_foreign_files_alone(tmp_path: Path) -> None:
+    """No files appear beside a database that was moved, and a link in their place is neither followed nor replaced."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.text()
@@ -206,8 +206,8 @@ def test_an_end_leaves_alone_what_is_not_its_own(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
-    """A card from a machine whose users have other numbers: the daemon waits and says the cure, which is one."""
+def test_database_of_another_user_waits_with_a_cure(state: Path) -> None:
+    """A card from a machine with other user ids: the daemon waits and names one chown, which works."""
     give(state, 4321, 4322)
     run_dir = state.parent / "run"
     run_dir.mkdir()
@@ -228,8 +228,8 @@ def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
 
 
 @needs_root
-def test_a_database_in_anothers_folder_says_so(folder: Path) -> None:
-    """Of a configuration that names what this user does not see it says just that: no card is full, nothing is made."""
+def test_database_in_an_unreachable_folder_is_explained(folder: Path) -> None:
+    """The daemon says that the folder cannot be made; it does not speak of a full card, and makes nothing."""
     database, run_dir = folder / "theirs/hotlined.db", folder / "run"
     run_dir.mkdir()
     os.chown(run_dir, OWNER, GROUP)
@@ -248,12 +248,12 @@ def test_a_database_in_anothers_folder_says_so(folder: Path) -> None:
 
 
 def maybe_text(path: Path) -> str:
-    """Return what stands in a file, nothing while there is none."""
+    """Return the text of a file, or nothing while it does not exist."""
     return path.read_text() if path.exists() else ""
 
 
 def maybe_status(state: Path) -> dict[str, Any]:
-    """Return what `status` says once the daemon is alive and knows about its database."""
+    """Return the output of `status` once the daemon is alive and has looked at its database, else nothing."""
     told: dict[str, Any] = json.loads(run(state, OWNER, "status", "--json").stdout or "{}")
     return told if told.get("alive") and told["database_state"] in ("denied", "ok") else {}
 
@@ -274,8 +274,8 @@ for turn in range(turns):
 """
 
 
-def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
-    """Each close leaves files while another opens, writes or removes them: all that was committed is there, whole."""
+def test_processes_that_open_and_close_together_lose_nothing(tmp_path: Path) -> None:
+    """Each close leaves files while others open, write or remove them: all committed rows are there."""
     with Filled(tmp_path).db as db:
         path = db.path
     turns, many = extent.examples(40, 120), 6
@@ -294,8 +294,8 @@ def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_member_who_comes_while_it_is_closed_reads(state: Path) -> None:
-    """Between SQLite's taking the files away and their coming back is a moment: who comes then looks again."""
+def test_member_can_open_while_the_owner_closes(state: Path) -> None:
+    """SQLite removes -wal and -shm, and the owner makes them again: a member who comes between retries."""
     reading = (
         "for _ in range(200):\n    with open_beside_daemon(path) as db:\n        assert db.one('SELECT id FROM log')"
     )
@@ -307,7 +307,7 @@ def test_a_member_who_comes_while_it_is_closed_reads(state: Path) -> None:
     assert [process.wait(120) for process in started] == [0, 0, 0]
 
 
-# ---- who holds it
+# ---- processes that hold the database
 
 
 HOLDING = """
@@ -330,7 +330,7 @@ sys.stdin.readline()
 
 @contextmanager
 def held(database: Path, what: str) -> Iterator[str]:
-    """Let another user of the group hold a lock on a database; give the words for who that is."""
+    """Let another user of the group hold a lock on a database; yield the words that name the process."""
     program = A_MEMBER.program(HOLDING, str(database), what)
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as process:
         assert process.stdout
@@ -341,8 +341,8 @@ def held(database: Path, what: str) -> Iterator[str]:
 
 
 @needs_root
-def test_who_holds_a_database_is_named(state: Path) -> None:
-    """A lock of a reader on a writer's byte, and a transaction that holds on to old pages, each by process and user."""
+def test_process_that_holds_a_database_is_named(state: Path) -> None:
+    """A reader on a writer's lock byte, and a transaction on old pages, each by process and user."""
     path = state / "hotlined.db"
     with open_beside_daemon(path) as db:
         assert db.one("SELECT 1 FROM log")
@@ -357,8 +357,8 @@ def test_who_holds_a_database_is_named(state: Path) -> None:
 
 
 @needs_root
-def test_a_member_who_holds_the_line_up_is_named_by_status(folder: Path, line: Line) -> None:
-    """The daemon says that its database is locked, `status` and `doctor` by whom; then all goes on."""
+def test_member_who_locks_the_database_is_named_by_status(folder: Path, line: Line) -> None:
+    """The daemon says that its database is locked, `status` and `doctor` name the process; then it goes on."""
     os.chown(folder, 0, GROUP)
     folder.chmod(0o2755)
     line.configure(database=str(folder / "hotlined.db"))
@@ -377,8 +377,8 @@ def test_a_member_who_holds_the_line_up_is_named_by_status(folder: Path, line: L
 
 
 @needs_root
-def test_forget_names_who_holds_on_to_old_pages(state: Path) -> None:
-    """What is erased is gone from every file only when the reader has ended: it is named, and then it is gone."""
+def test_forget_names_the_reader_of_old_pages(state: Path) -> None:
+    """While that reader runs, erased text stays in the -wal and `forget` exits with 69; later it is gone."""
     with held(state / "hotlined.db", "pages") as who:
         kept = run(state, OWNER, "forget", KEVIN, "--yes")
     gone = run(state, OWNER, "forget", KEVIN, "--yes")
@@ -389,8 +389,8 @@ def test_forget_names_who_holds_on_to_old_pages(state: Path) -> None:
 
 
 @needs_root
-def test_who_keeps_a_daemon_out_is_named(state: Path) -> None:
-    """Another daemon, or a reader who took the same lock for no good reason."""
+def test_process_that_keeps_a_daemon_out_is_named(state: Path) -> None:
+    """It is another daemon, or a reader that took the same lock."""
     with held(state / "hotlined.db", "daemon") as who, pytest.raises(DatabaseInUseError) as refused:
         open_for_daemon(state / "hotlined.db")
 

@@ -1,8 +1,7 @@
-"""Nobody makes us pay: whatever comes, breaks or is decided, what leaves stays within the limits in force.
+"""Nobody makes us pay: in every history, the segments that leave stay within the limits in force.
 
-The store and the rules are the real ones, the kernel's clocks are played. What was submitted is counted here, by the
-seconds that the machine was powered on, and never by what the store says that it counted. At the end the oracle, which
-knows nothing of either, judges the whole history.
+Store and rules are the real ones, the kernel's clocks are played. Submissions are counted here, by seconds powered on,
+and never by what the store counted. At the end the oracle, which knows neither, judges the whole history.
 """
 
 import shutil
@@ -48,7 +47,7 @@ from hotlined.store.line.line import save_limit_clock
 from hotlined.store.people import backup, erasing, purging
 
 EXAMPLES = extent.examples(25, 60)
-SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
+SHM = Path("/dev/shm")  # only processes die here, not the disk: no write has to wait for it
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 NUMBERS = ("+32470000001", "+32470000002", "+4915112345678")
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
@@ -65,10 +64,10 @@ keeps = st.sampled_from(((0, 0), (0, 86400), (3600, 3600), (3600, 86400)))  # se
 
 @dataclass(slots=True)
 class Machine:
-    """What the kernel says: the name of the boot, the seconds since, and a calendar that may be wrong.
+    """The kernel's facts: the name of the boot, the seconds since, and a calendar that may be wrong.
 
-    `powered` is what it does not say: the seconds powered on since the beginning, in all boots. They are whole, so that
-    no test fails by rounding.
+    `powered` is what the kernel does not know: seconds powered on since the beginning, in all boots. They are whole
+    numbers, so that no test fails by rounding.
     """
 
     boot_id: Path
@@ -85,7 +84,7 @@ class Machine:
         self.calendar += timedelta(seconds=seconds)
 
     def boot(self, seconds_off: int = 0) -> None:
-        """Start the kernel after so many seconds without power; it is up for a while before the daemon is."""
+        """Start the kernel after these seconds without power; it is up for a while before the daemon is."""
         self.boots += 1
         self.boot_id.write_text(f"boot {self.boots}\n")
         self.boottime = 0
@@ -108,7 +107,7 @@ def machine() -> Iterator[Machine]:
 
 
 class Fate(Enum):
-    """What becomes of a segment that the gate let out."""
+    """The fate of a segment that the gate let out."""
 
     SENT = auto()
     AGAIN = auto()
@@ -129,34 +128,34 @@ OUTCOMES: dict[Fate, tuple[str, int | None]] = {
     Fate.CRASH: ("crash", None),
     Fate.POWER_CUT: ("crash", None),
 }
-"""What the modem said to what it was given, and its +CMS ERROR."""
+"""The modem's result for each fate, and its +CMS ERROR."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A segment that may have left, and what was true when it was submitted."""
+    """A segment that may have left, and the facts at its submission."""
 
     moment: int
     number: str
     answer_id: int
     attempt: int
-    """How often a person had asked for it again."""
+    """The number of requeues before it."""
     sequence: int
     by_person: bool
     known: bool
     limits: policy.Limits
     placed: bool
-    """Its place in the windows was given to it by other limits: the rest of an answer that was let out before."""
+    """True for the rest of an answer whose place in the windows was taken before, under other limits."""
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """Return which segment of which attempt it is: what must never leave twice."""
+        """Return answer, attempt and sequence: this key must never leave twice."""
         return self.answer_id, self.attempt, self.sequence
 
 
 # a text that is whole, two segments, the first of two, one that repeats, a word that opts out, a call
 HALF, STOP = "moitié {} " + "x" * 200, "Stop {marks}"
-MARKS = str.maketrans("01", ".!")  # so that no two texts are the same octets, but for the guard the same words
+MARKS = str.maketrans("01", ".!")  # no two texts have the same bytes; for the loop guard they have the same words
 BODIES = (*["texte {}"] * 6, "long {} " + "x" * 200, HALF, "encore {marks}", STOP, "call")
 
 small_limits = st.builds(
@@ -179,15 +178,15 @@ REMEMBERED = (
     "source", "paused", "blocked", "opted_out", "texts", "contacts", "submissions", "by_person", "by_hand", "attempts",
     "unconfirmed", "unsettled", "let_out",
 )  # fmt: skip
-"""What is known of a line that its database knows too, so that it goes back in time with it."""
+"""The facts here that the database has, too: a restore takes them back in time together."""
 
 
 UNSAVED_SECONDS = 7200
-"""More than the boots of one history lose of the limit clock: while a daemon is not up yet, nobody saves it."""
+"""Seconds; more than the limit clock loses by the boots of one history: before the daemon is up, nobody saves it."""
 
 
 class Hotline(RuleBasedStateMachine):
-    """One line without end: the daemon's steps on the real store, in any order."""
+    """One line that runs on and on: the daemon's steps on the real store, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +208,7 @@ class Hotline(RuleBasedStateMachine):
         self.by_hand: set[int] = set()
         self.attempts: Counter[int] = Counter()
         self.let_out: dict[tuple[int, int], policy.Limits] = {}
-        """By which limits the gate let an attempt out."""
+        """The limits in force when the gate let each attempt out."""
         self.unconfirmed: set[tuple[int, int]] = set()
         self.unsettled: list[tuple[int, str]] = []
         self.saved: dict[str, Any] = {}
@@ -221,31 +220,31 @@ class Hotline(RuleBasedStateMachine):
         self.delays: dict[int, int] = {}
 
     def teardown(self) -> None:
-        """Ask the oracle, and leave nothing behind."""
+        """Ask the oracle, and remove all files."""
         self.db.close()
         self.folder.cleanup()
         self.playing.__exit__(None, None, None)
         assert not list(oracle.violations(self.facts))
 
-    # ---- what the oracle is told
+    # ---- facts for the oracle
 
     def tell(self, fact: type[oracle.Fact], /, **facts: Any) -> None:
-        """Note a fact at the moment that it is."""
+        """Note a fact at its moment."""
         self.facts.append(fact(at=float(self.machine.powered), **facts))
 
     def name(self, table: str, row_id: int) -> int:
-        """Return what a row is called throughout; its number is given again after a restoration or an erasure."""
+        """Return a lasting name for a row: after a restore or an erasure its id is given to another row."""
         return self.names.setdefault((table, row_id), next(self.serials))
 
     def forget_names(self) -> None:
-        """Let the numbers of rows go that there are no more."""
+        """Forget the names of rows that are gone."""
         there = {
             (table, row["id"]) for table in ("contacts", "answers") for row in self.db.all(f"SELECT id FROM {table}")
         }
         self.names = {row: name for row, name in self.names.items() if row in there}
 
     def tell_configuration(self) -> None:
-        """Note what is in force from now on."""
+        """Note the configuration that is in force from now on."""
         segments, rules = self.limits.segments, self.in_force()
         self.tell(
             oracle.Configured,
@@ -261,13 +260,13 @@ class Hotline(RuleBasedStateMachine):
         )
 
     def tell_contact(self, number: str, kind: str, text: str, delay: int) -> None:
-        """Note the contact that was recorded last, and for how long its answer is to wait."""
+        """Note the contact that was recorded last, and the delay of its answer."""
         contact = self.name("contacts", self.db.value("SELECT max(id) FROM contacts"))
         self.delays[contact] = delay
         self.tell(oracle.Received, contact=contact, number=number, text=text, kind=kind, delay=delay)
 
     def tell_submission(self, begun: gate.Begun, number: str, fate: Fate) -> None:
-        """Note what the modem was given, and what comes of it."""
+        """Note a segment that the modem was given, and its fate."""
         if fate is Fate.WITHDRAWN:
             return
         row = self.db.one("SELECT contact_id FROM answers WHERE id = ?", begun.answer_id)
@@ -294,10 +293,10 @@ class Hotline(RuleBasedStateMachine):
         return self.db.now()._replace(utc=self.machine.calendar, synchronised=self.machine.synchronised)
 
     def in_force(self) -> policy.Rules:
-        """Return what is configured."""
+        """Return the configured rules."""
         return policy.Rules(self.limits, policy.Numbers(answer_countries=("BE", "DE")), timedelta(hours=24))
 
-    # ---- what comes
+    # ---- contacts
 
     @initialize(limits=small_limits)
     def begin(self, limits: policy.Limits) -> None:
@@ -324,22 +323,22 @@ class Hotline(RuleBasedStateMachine):
         self.time_passes(seconds)
         self.send(results)
 
-    morning = noon = evening = night = traffic  # so that it is as likely as all else together
+    morning = noon = evening = night = traffic  # five names, so that it is as likely as all other rules together
 
     @rule(sender=numbers, body=st.sampled_from(BODIES))
     def a_contact_arrives(self, sender: str, body: str) -> None:
         """Receive a contact and leave it unjudged for now."""
         self.arrive(sender, body, national=False)
 
-    @precondition(lambda self: self.texts and not self.key_is_away)  # nobody knows an erased text without it
+    @precondition(lambda self: self.texts and not self.key_is_away)  # without the key, an erased text is not recognised
     @rule(which=st.integers(0, 1000))
     def the_network_delivers_again(self, which: int) -> None:
-        """Receive an old text once more, octet by octet the same."""
+        """Receive an old text once more, byte for byte the same."""
         _, parts = self.texts[which % len(self.texts)]
         self.receive(parts)
 
     def arrive(self, sender: str, body: str, *, national: bool, delay: int = 0) -> None:
-        """Receive a contact: a call, or a text that nobody sent before unless it is one that repeats."""
+        """Receive a contact: a call, or a text that is new unless its body is one that repeats."""
         self.contacts += 1
         if body == "call":
             contacts.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
@@ -359,7 +358,7 @@ class Hotline(RuleBasedStateMachine):
         self.texts.append((sender, parts))
 
     def judge(self) -> None:
-        """Judge what is unjudged, as the daemon does."""
+        """Judge the unjudged contacts, as the daemon does."""
         for contact_id, _ in contacts.unjudged(self.db, self.now()):
             row = self.db.one("SELECT originator, text FROM contacts WHERE id = ?", contact_id)
             assert row
@@ -380,7 +379,7 @@ class Hotline(RuleBasedStateMachine):
         kept = contacts.record_listing(self.db, self.source, entries, self.now(), complete=True)
         contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.now())
 
-    # ---- what leaves
+    # ---- answers that leave
 
     def send(self, results: list[Fate]) -> None:
         """Let segments out as far as the gate does, each with its fate."""
@@ -416,7 +415,7 @@ class Hotline(RuleBasedStateMachine):
         return gate.Composition(alphabet.plan(self.plan.text.swapcase()) if step else self.plan)
 
     def tell_shadowed(self, answer_id: int) -> None:
-        """Note what shadow mode let out."""
+        """Note an answer that shadow mode let out."""
         row = self.db.the("SELECT recipient, segments FROM answers WHERE id = ?", answer_id)
         answer = self.name("answers", answer_id)
         self.tell(
@@ -443,7 +442,7 @@ class Hotline(RuleBasedStateMachine):
                 if each.number == number
             ),
             self.limits,
-            # the very same: what was configured in between may have let more out
+            # exactly these: a configuration in between may have let more out
             self.let_out.setdefault((begun.answer_id, attempt), self.limits) is not self.limits,
         )
         assert not self.paused
@@ -480,7 +479,7 @@ class Hotline(RuleBasedStateMachine):
             " WHERE s.id = ?",
             segment_id,
         )
-        if row:  # it is known by now that it left
+        if row:  # a report has proven before that it left
             answer = self.name("answers", row["answer_id"])
             attempt = self.requeued[answer] + 1
             self.tell(oracle.LateTaken, answer=answer, attempt=attempt, sequence=row["sequence"])
@@ -509,7 +508,7 @@ class Hotline(RuleBasedStateMachine):
 
     @rule(seconds_off=st.sampled_from((None, None, 1, 7200, 60 * 86400)))
     def the_daemon_stops(self, seconds_off: int | None) -> None:
-        """End the daemon in the middle of whatever it does, with or without the power, and start it again."""
+        """End the daemon in the middle of any step, with or without the power, and start it again."""
         self.restart(seconds_off)
 
     def restart(self, seconds_off: int | None = None) -> None:
@@ -523,7 +522,7 @@ class Hotline(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        """Do what the daemon does first."""
+        """Do the daemon's first steps."""
         backup.quarantine_restored(self.db, self.now())
         decisions.commit_key_lack(self.db, self.now())
         fates.recover(self.db, self.now())
@@ -544,7 +543,7 @@ class Hotline(RuleBasedStateMachine):
     @precondition(lambda self: not self.key_is_away)
     @rule(number=numbers, keep_opt_out=st.booleans())
     def forget(self, number: str, keep_opt_out: bool) -> None:
-        """Erase a person, who is somebody else from then on; what was spent on it stays spent."""
+        """Erase a person, who counts as somebody else from then on; the spent segments stay spent."""
         with open_beside_daemon(self.db.path) as db:
             erased = erasing.forget(
                 db,
@@ -587,7 +586,7 @@ class Hotline(RuleBasedStateMachine):
 
     @property
     def copy(self) -> Path:
-        """Where the backup is."""
+        """Path of the backup."""
         return Path(self.folder.name) / "backup"
 
     @precondition(lambda self: not self.key_is_away)
@@ -599,12 +598,12 @@ class Hotline(RuleBasedStateMachine):
         if (key := backup.maybe_key(self.db.path)) is not None:
             write_key(self.copy, KEY, key)
         self.saved = {name: copy(getattr(self, name)) for name in REMEMBERED} | {"copied_at": self.machine.powered}
-        self.machine.run(1)  # whatever comes now came later
+        self.machine.run(1)  # everything from now on is later than the backup
 
     @precondition(lambda self: self.saved and not self.key_is_away)
     @rule()
     def restore(self) -> None:
-        """Put the backup back: what came after it is lost, and what waited in it is not sent by itself."""
+        """Restore the backup: later rows are lost, and its queued answers are not sent by themselves."""
         path = self.db.path
         self.db.close()
         for each in (*path.parent.glob(f"{path.name}*"), beside(path, KEY)):
@@ -623,17 +622,17 @@ class Hotline(RuleBasedStateMachine):
         self.start()
         assert not self.db.one("SELECT 1 FROM contacts WHERE verdict IS NULL")
 
-    # ---- what people do
+    # ---- decisions of people
 
     @rule(limits=small_limits, plan=st.sampled_from(PLANS), shadow=st.sampled_from((False, False, True)))
     def configure(self, limits: policy.Limits, plan: alphabet.Plan, shadow: bool) -> None:
-        """Read another configuration."""
+        """Load another configuration."""
         self.limits, self.plan = limits, plan
         self.set_mode(shadow=shadow)
         self.tell_configuration()
 
     def set_mode(self, *, shadow: bool) -> None:
-        """Go over to shadow mode, or back to live."""
+        """Change to shadow mode, or back to live."""
         self.shadow = shadow
         decisions.commit_mode(self.db, self.now(), shadow=shadow)
 
@@ -712,18 +711,18 @@ class Hotline(RuleBasedStateMachine):
 
     @rule()
     def adopt(self) -> None:
-        """Serve the line with another SIM: what was queued for the one before is cancelled."""
+        """Serve the line with another SIM: answers queued for the one before are cancelled."""
         with self.db.transaction():
             answers.cancel_all(self.db, policy.Reason.SIM_CHANGED)
         self.tell(oracle.Hoped)
         self.source = self.source._replace(imsi=f"20601{self.serial:010}")
         self.texts = []
 
-    # ---- what always holds
+    # ---- invariants
 
     @invariant()
     def windows_hold(self) -> None:
-        """In any hour, day or 30 days no more segments left than the limits allowed when each was let out."""
+        """In any hour, day or 30 days, no more segments left than the limits allowed when each was let out."""
         for last, each in enumerate(self.submissions):
             if each.placed:
                 continue
@@ -746,7 +745,7 @@ class Hotline(RuleBasedStateMachine):
 
     @invariant()
     def each_number_has_its_cap_and_its_cooldown(self) -> None:
-        """No number is answered more often, or sooner after the answer before, than the limits allowed."""
+        """No number is answered more often, or sooner after its previous answer, than the limits allowed."""
         for number in NUMBERS:
             begins: dict[tuple[int, int], Submission] = {}
             for each in self.submissions:
@@ -768,7 +767,7 @@ class Hotline(RuleBasedStateMachine):
 
     @invariant()
     def a_contact_has_one_answer(self) -> None:
-        """Each text and call is one contact, whatever is delivered again, and no contact has a second answer."""
+        """Each text and call is one contact, even when it is delivered again, and has one answer at most."""
         counted = self.db.one("SELECT (SELECT count(*) FROM contacts), count(contact_id), count(DISTINCT contact_id)"
                               " FROM answers")  # fmt: skip
         assert counted
@@ -778,17 +777,17 @@ class Hotline(RuleBasedStateMachine):
 
     @invariant()
     def the_rows_keep_their_promises(self) -> None:
-        """Find nothing in a full check of a database that nobody damaged."""
+        """Find nothing in a full check of this undamaged database."""
         assert not list(integrity.contradictions(self.db.connection, lambda _, __: None))
 
     @invariant()
     def the_limit_clock_is_never_ahead(self) -> None:
-        """No second counts for limits in which the machine was not powered on."""
+        """Seconds without power do not count for limits."""
         assert self.db.now().limit <= self.machine.powered
 
 
-def test_nobody_makes_us_pay() -> None:
-    """Whatever comes, fails, stops or is decided, limits hold and nothing is sent twice without a person."""
+def test_limits_hold_in_every_history() -> None:
+    """Nothing is sent twice without a person, after any faults, stops and decisions."""
     run_state_machine_as_test(
         Hotline,
         settings=settings(
@@ -800,7 +799,7 @@ def test_nobody_makes_us_pay() -> None:
     )
 
 
-# ---- what was found so, in its shortest form
+# ---- faults that this found, in their shortest form
 
 
 ONE_A_DAY = policy.Limits((timedelta(days=1),), per_number=1)
@@ -810,7 +809,7 @@ HERS, HIS, THEIRS = NUMBERS
 
 @contextmanager
 def hotline(limits: policy.Limits, plan: alphabet.Plan = PLANS[0]) -> Iterator[Hotline]:
-    """Give a line that has just started; on the way out everything has to hold."""
+    """Give a line that has just started; at the end, all invariants have to hold."""
     line = Hotline()
     try:
         line.plan = plan
@@ -827,15 +826,15 @@ def hotline(limits: policy.Limits, plan: alphabet.Plan = PLANS[0]) -> Iterator[H
 
 
 def come(line: Hotline, *senders: str, body: str = "texte {}", results: Sequence[Fate] = (Fate.SENT,)) -> None:
-    """Receive a contact of each sender, judge it, and let segments out."""
+    """Receive a contact from each sender, judge it, and let segments out."""
     for sender in senders:
         line.arrive(sender, body, national=False)
     line.judge()
     line.send(list(results))
 
 
-def test_half_an_answer_that_left_counts_also_after_shadow_mode() -> None:
-    """What has left is not forgotten because the rest fell into shadow mode."""
+def test_sent_half_of_an_answer_still_counts_after_shadow_mode() -> None:
+    """It does though the rest was taken by shadow mode."""
     with hotline(ONE_A_DAY, PLANS[1]) as line:
         come(line, HERS)
         line.set_mode(shadow=True)
@@ -844,8 +843,8 @@ def test_half_an_answer_that_left_counts_also_after_shadow_mode() -> None:
         come(line, HERS, results=[Fate.SENT, Fate.SENT])
 
 
-def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
-    """What may have left is not forgotten because its second attempt fell into shadow mode."""
+def test_answer_requeued_in_shadow_mode_counts_as_before() -> None:
+    """Its first attempt may have left, though shadow mode took the second one."""
     with hotline(ONE_A_DAY) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
@@ -855,8 +854,8 @@ def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
         come(line, HERS)
 
 
-def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None:
-    """The previous answer is the one that left last, whoever wanted it."""
+def test_cooldown_runs_from_a_requeued_answer() -> None:
+    """It is the latest that left, though a person asked for it."""
     with hotline(ONE_A_DAY._replace(per_number=9)) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
@@ -866,8 +865,8 @@ def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None
         come(line, HERS)
 
 
-def test_a_cooldown_runs_from_the_half_of_an_answer_that_left() -> None:
-    """An answer asked for again, of which the second half was withdrawn, has left when its first half did."""
+def test_cooldown_runs_from_the_sent_half_of_an_answer() -> None:
+    """A requeued answer whose second half was withdrawn has left when its first half did."""
     with hotline(ONE_A_DAY._replace(per_number=9), PLANS[1]) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
@@ -878,16 +877,16 @@ def test_a_cooldown_runs_from_the_half_of_an_answer_that_left() -> None:
         come(line, HERS, results=[Fate.SENT, Fate.SENT])
 
 
-def test_an_answer_asked_for_again_takes_nothing_from_the_reserve() -> None:
-    """A number to which something may have left is no new number, though it be the same answer."""
+def test_requeued_answer_takes_nothing_from_the_reserve() -> None:
+    """Its number is not new, since the first attempt may have left."""
     with hotline(SHARED._replace(reserve_for_new=100)) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
         line.send([Fate.SENT])
 
 
-def test_a_retry_after_a_text_by_hand_takes_nothing_from_the_reserve() -> None:
-    """Whether a number is new is asked when its answer goes out, not when it was first tried."""
+def test_retry_after_a_text_by_hand_takes_nothing_from_the_reserve() -> None:
+    """The gate asks whether a number is new at each try, not at the first alone."""
     with hotline(SHARED) as line:
         come(line, HERS, results=[Fate.AGAIN])
         line.send_by_hand(HERS, PLANS[0])
@@ -898,8 +897,8 @@ def test_a_retry_after_a_text_by_hand_takes_nothing_from_the_reserve() -> None:
         come(line, HIS, THEIRS, results=[Fate.SENT] * 3)
 
 
-def test_who_says_stop_while_blocked_has_said_it() -> None:
-    """A word that opts out silences a number for good, also where the block alone was in the way before."""
+def test_stop_from_a_blocked_number_opts_it_out() -> None:
+    """The opt-out stays when the block is lifted."""
     with hotline(SHARED) as line:
         come(line, HERS)
         line.decide(HERS, "block")
@@ -923,11 +922,11 @@ def test_who_says_stop_while_blocked_has_said_it() -> None:
         max_size=30,
     )
 )
-def test_the_limit_clock_counts_only_seconds_with_the_power_on(steps: list[tuple[str, int | None]]) -> None:
-    """It never goes back behind an anchor nor ahead of the time powered on, and over restarts it is exact."""
+def test_limit_clock_counts_only_seconds_with_the_power_on(steps: list[tuple[str, int | None]]) -> None:
+    """It is never behind an anchor or ahead of the time powered on, and exact over restarts."""
     with machine() as played:
         limit_clock, anchor = LimitClock(None), None
-        missed = played.powered  # seconds that no anchor knows of
+        missed = played.powered  # seconds that no anchor has saved
         for name, amount in steps:
             before = limit_clock.now().limit
             match name, amount:

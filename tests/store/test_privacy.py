@@ -1,4 +1,4 @@
-"""People's data: what is erased is in no file any more, and what limits, blocks and opt-outs need still holds."""
+"""People's data: erased data is in no file, and limits, blocks and opt-outs still hold."""
 
 import ast
 import json
@@ -63,14 +63,14 @@ def semi_octets(digits: str) -> str:
 
 
 def septets(text: str, fill: int) -> bytes:
-    """Pack an ASCII text as GSM-7 does, behind so many bits; what lies half in other octets is left out."""
+    """Pack an ASCII text as GSM-7 after some fill bits; leave out characters that share a byte with something else."""
     bits = sum(ord(character) << (7 * at + fill) for at, character in enumerate(text))
     packed = bits.to_bytes((7 * len(text) + fill) // 8 + 1, "little")
     return packed[1:-2]
 
 
 def forms(number: str, *texts: str) -> set[bytes]:
-    """Return every form in which a number and texts may lie in a file: in each coding, as octets and hexadecimal."""
+    """Return all forms that a number and texts may have in a file: in each coding, as bytes and as hexadecimal."""
     digits = number.lstrip("+")
     plain = [digits.encode(), bytes.fromhex(semi_octets(digits).replace("F", "f"))]
     for text in (*texts, digits):
@@ -82,30 +82,30 @@ def forms(number: str, *texts: str) -> set[bytes]:
 
 
 def traces(database: Path, wanted: set[bytes]) -> list[tuple[str, bytes]]:
-    """Return where one of these forms lies: in the raw files of a database, its WAL, and what lies beside them."""
+    """Return the places of these forms in the files of a database, its -wal, and the files beside it."""
     files = [path for path in database.parent.rglob("*") if path.is_file()]
     return [(path.name, form) for path in files for form in wanted if form in path.read_bytes()]
 
 
 def moment(filled: Filled, days: float, *, synchronised: bool = False) -> Now:
-    """Return a moment so many days after the first one, on both clocks."""
+    """Return a moment, in days after the first one, on both clocks."""
     now = filled.now()
     return Now(now.utc + days * DAY, now.limit + days * 86400, synchronised)
 
 
 def exported(filled: Filled, number: str) -> export.Export:
-    """Return what is stored of a number."""
+    """Return everything that is stored about a number."""
     return export.export(filled.db, number, result_in_words)
 
 
 def purge(filled: Filled, now: Now) -> tuple[int, int]:
-    """Erase what is old and return the rows that lost a text and a number."""
+    """Erase old data and return the counts of rows that lost a text and a number."""
     batches = list(purging.purge(filled.db, KEEP_TEXTS, KEEP_NUMBERS, now))
     return sum(batch.texts for batch in batches), sum(batch.numbers for batch in batches)
 
 
 def judged(filled: Filled, now: Now, text: str = "Salut", sender: str = KEVIN) -> policy.Verdict:
-    """Receive a text and judge it, both at a moment."""
+    """Receive a text and judge it at the same moment."""
     entries = pdus.write_text(sender, text, scts=now.utc, reference=9)
     contacts.record(filled.db, filled.source, [contacts.read(pdu, None, None) for pdu in entries], now)
     return store_steps.judge(filled.db, filled.newest(), now, RULES)
@@ -129,11 +129,11 @@ def rows(db: Database, sql: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in db.all(sql)]
 
 
-# ---- what lies in the files
+# ---- contents of the files
 
 
 def fill(line: Line) -> set[bytes]:
-    """Let a number text in each alphabet and in parts, call, and be answered; return the forms of what is held."""
+    """Let a number text in each alphabet and in parts, call, and be answered; return the forms of its data."""
     long_text = f"{TEXT} " * 8
     line.start()
     line.wait_state("ready")
@@ -156,8 +156,8 @@ def others(line: Line) -> list[tuple[Any, ...]]:
     return line.rows("SELECT pdu FROM segments JOIN contacts c ON c.id = contact_id WHERE originator <> ?", KEVIN)
 
 
-def test_a_forgotten_person_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
-    """Number and texts are gone from database, WAL and index, in every coding, and the number is a new one."""
+def test_forgotten_person_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
+    """Database, -wal and log have the data in no coding, and the number counts as new."""
     line.configure(modem={"calls": "hang_up", "delivery_reports": True}, privacy={"keep_texts": "90d"})
     held = fill(line)
     assert traces(line.database, held)
@@ -174,8 +174,8 @@ def test_a_forgotten_person_is_in_no_file_while_the_daemon_runs(line: Line) -> N
     assert KEVIN[1:] not in line.log_path.read_text()
 
 
-def test_what_is_purged_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
-    """Old texts and numbers are gone in every coding, and the daemon still knows whom it has answered."""
+def test_purged_data_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
+    """The files have it in no coding, and the cooldown of the number still holds."""
     line.configure(modem={"calls": "hang_up"}, privacy={"keep_texts": "1s", "keep_numbers": "1s"})
     held = fill(line)
 
@@ -187,13 +187,13 @@ def test_what_is_purged_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
     assert traces(line.database, held) == []
     assert [entry["text"] for entry in line.log()] == [None] * 5
     line.sim.do("deliver", from_=KEVIN, text="Encore moi")
-    wait_until(lambda: len(line.log("--number", KEVIN)) == 5)  # the call before it fell into the cooldown, too
+    wait_until(lambda: len(line.log("--number", KEVIN)) == 5)  # the earlier call was within the cooldown, too
     wait_until(lambda: line.log("--number", KEVIN)[-1]["reason"] == "cooldown")
     assert len(line.log("--number", KEVIN)) == 5
 
 
-def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
-    """Of a thousand rows among others none is left where SQLite moved it about."""
+def test_erased_rows_leave_no_copies_in_the_file(line_of: Filled) -> None:
+    """SQLite moves rows between pages: of a thousand erased rows among others, none is left."""
     db, rng, now = line_of.db, random.Random(3), line_of.now()
     strangers = [f"+32471{rng.randrange(10**6):06}" for _ in range(500)]
     with db.transaction():
@@ -224,8 +224,8 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
     assert held.findall(line_of.database.read_bytes()) == []
 
 
-def test_a_reader_that_holds_old_pages_is_named(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a program reads in an old transaction the copy in the WAL is not called gone; afterwards it goes."""
+def test_forget_reports_a_reader_of_old_pages(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While that reader runs, the -wal has a copy and `forget` exits with 69; afterwards the copy goes."""
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(erasing, "CHECKPOINT_SECONDS", 0.2)
     answered(line_of)
@@ -243,7 +243,7 @@ def test_a_reader_that_holds_old_pages_is_named(line_of: Filled, monkeypatch: py
 
 @contextmanager
 def traffic(path: Path) -> Iterator[None]:
-    """Let another process write to a database all the time, and let it checkpoint as the daemon does."""
+    """Let another process write to a database all the time and checkpoint as the daemon does."""
     program = (
         "import sqlite3, sys, time\n"
         "db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)\n"
@@ -260,8 +260,8 @@ def traffic(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("command", [("forget", KEVIN, "--yes"), ("purge",)], ids=["forget", "purge"])
-def test_erasing_beside_traffic_blames_nobody(line_of: Filled, command: tuple[str, ...]) -> None:
-    """While somebody else writes and checkpoints the file is written anew all the same, and no copy stays anywhere."""
+def test_erasing_beside_traffic_leaves_no_copy(line_of: Filled, command: tuple[str, ...]) -> None:
+    """The file is rewritten while another process writes and checkpoints, and no reader is reported."""
     contact_id = answered(line_of)
     line_of.db.connection.execute("UPDATE contacts SET received_limit = -1e9 WHERE id = ?", (contact_id,))
     with line_of.db.transaction():
@@ -276,10 +276,8 @@ def test_erasing_beside_traffic_blames_nobody(line_of: Filled, command: tuple[st
     assert traces(line_of.database, wanted) == []
 
 
-def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_again(
-    line_of: Filled, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An erasure that comes after VACUUM, and before it is noted, is not noted with it: of a person, or by age."""
+def test_erasure_during_a_rebuild_causes_another_rebuild(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes after VACUUM and before the rebuild is noted: an erased person, or rows erased by age."""
     answered(line_of)
     line_of.text(TEXT, LEA)
     checkpoint, said = erasing._checkpoint, list[str]()
@@ -302,8 +300,8 @@ def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_aga
     assert (said.count("VACUUM"), needs_rebuild(line_of.db)) == (3, False)
 
 
-def test_a_rebuild_ends_however_many_are_erased_meanwhile(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where somebody else is erased each time, it gives up, and a later one ends it."""
+def test_rebuild_gives_up_when_erasures_never_pause(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`forget` exits with 69, and a later rebuild finishes the work."""
     checkpoint = erasing._checkpoint
 
     def meanwhile(db: Database) -> bool:
@@ -322,12 +320,12 @@ def test_a_rebuild_ends_however_many_are_erased_meanwhile(line_of: Filled, monke
 
 
 def forgotten(db: Database, name: str, now: Now) -> stored.StoredCounts | None:
-    """Forget a number or name, and return what there was of it."""
+    """Forget a number or name, and return the counts of its data."""
     return erasing.forget(db, name, now, keep_opt_out=False, opts_out=lambda _text: False)
 
 
-def test_the_wal_shrinks_after_a_reader_has_gone(line_of: Filled) -> None:
-    """A program that keeps a transaction open makes the WAL grow; once it has gone the next commits make it small."""
+def test_wal_shrinks_after_a_long_reader_ends(line_of: Filled) -> None:
+    """An open transaction makes the -wal grow; the next commits after it truncate the file."""
     wal = line_of.database.with_name("hotlined.db-wal")
     with closing(sqlite3.connect(line_of.database)) as reader:
         reader.execute("BEGIN")
@@ -344,10 +342,10 @@ def test_the_wal_shrinks_after_a_reader_has_gone(line_of: Filled) -> None:
     assert wal.stat().st_size <= database_files.WAL_OCTETS
 
 
-# ---- by age
+# ---- erasure by age
 
 
-def test_texts_go_first_and_numbers_later(line_of: Filled) -> None:
+def test_texts_are_erased_first_and_numbers_later(line_of: Filled) -> None:
     """After keep_texts texts and PDUs are null, after keep_numbers the number is a pseudonym; the rest stays."""
     contact_id = answered(line_of)
     before = line_of.log()[0]
@@ -367,8 +365,8 @@ def test_texts_go_first_and_numbers_later(line_of: Filled) -> None:
     assert line_of.log("--number", KEVIN) == [after]
 
 
-def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
-    """Texts by hand, requests, decisions, their events and reports of nothing are erased like contacts."""
+def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
+    """Texts by hand, requests, decisions, their events and unmatched reports age like contacts."""
     db, now = line_of.db, line_of.now()
     request_id = requests.ask(db, RequestVerb.SEND, {"number": LEA, "text": "Tout va bien"}, "pi", now)
     with db.transaction():
@@ -380,7 +378,7 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
     decisions.block(db, KEVIN, "pi", now)
     decisions.commit_look_up(db, KEVIN, "pi", now)
     line_of.pdu(report(LEA, 3))
-    assert purge(line_of, moment(line_of, 400)) == (1, 3)  # the report; what was decided, its event, and who looked
+    assert purge(line_of, moment(line_of, 400)) == (1, 3)  # the report; the decision, its event, and the look-up
     line_of.send([5])
     requests.next_request(db, now)
     requests.settle(db, now)
@@ -390,11 +388,11 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
     raw = str([rows(db, f"SELECT * FROM {table}") for table in tables])
     assert not any(each in raw for each in (LEA, KEVIN, "Tout va bien", mask(KEVIN), semi_octets(LEA[1:])))
     assert rows(db, "SELECT number, who FROM events WHERE kind IN ('block', 'look')") == [(None, "pi")] * 2
-    assert history_of(db, LEA, shadow=False).answers == 0  # a text by hand is no answer
+    assert history_of(db, LEA, shadow=False).answers == 0  # a text by hand does not count as an answer
 
 
-def test_what_waits_is_not_touched(line_of: Filled) -> None:
-    """A contact without a verdict and an answer that is queued or being submitted keep all that they need."""
+def test_purge_leaves_pending_work_alone(line_of: Filled) -> None:
+    """An unjudged contact and a queued or submitting answer keep all that they need."""
     line_of.text(TEXT)
     line_of.judge(line_of.text(TEXT, LEA))
     before = [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "segments", "answers")]
@@ -403,8 +401,8 @@ def test_what_waits_is_not_touched(line_of: Filled) -> None:
     assert [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "segments", "answers")] == before
 
 
-def test_what_a_person_keeps_is_not_touched(line_of: Filled) -> None:
-    """Text, PDUs and number of a kept contact stay, who and when is shown, and undoing it lets it age."""
+def test_purge_leaves_a_kept_contact_alone(line_of: Filled) -> None:
+    """`show` names who kept it and when, and `keep --undo` lets it age."""
     contact_id = answered(line_of)
     assert line_of.run("keep", str(contact_id), env={"SUDO_UID": "1", "USER": "marie"}).exit_code == 0
     shown = json.loads(line_of.run("show", str(contact_id), "--json").stdout)
@@ -420,8 +418,8 @@ def test_what_a_person_keeps_is_not_touched(line_of: Filled) -> None:
 
 
 @pytest.mark.parametrize("years", [-56, 50])
-def test_a_clock_that_is_not_synchronised_erases_nothing(line_of: Filled, years: int) -> None:
-    """A calendar that says 1970 or is half a century ahead makes nothing old, at the reception or at the purge."""
+def test_wrong_clock_erases_nothing(line_of: Filled, years: int) -> None:
+    """A calendar that is not synchronised says 1970 or is 50 years ahead, at the reception or at the purge."""
     now = line_of.now()._replace(synchronised=True)
     judged(line_of, now)
     wrong = now._replace(utc=now.utc + 365 * years * DAY, synchronised=False)
@@ -433,8 +431,8 @@ def test_a_clock_that_is_not_synchronised_erases_nothing(line_of: Filled, years:
     assert purge(line_of, now._replace(limit=now.limit + 91 * 86400)) == (2, 0)
 
 
-def test_a_synchronised_calendar_counts_the_time_without_power(line_of: Filled) -> None:
-    """A year in a drawer is a year: what was received at a trusted date is erased by date."""
+def test_synchronised_calendar_counts_time_without_power(line_of: Filled) -> None:
+    """A text received at a trusted date is erased by date after a year without power."""
     now = line_of.now()._replace(synchronised=True)
     judged(line_of, now)
     line_of.db.connection.execute("UPDATE answers SET state = 'cancelled'")
@@ -444,8 +442,8 @@ def test_a_synchronised_calendar_counts_the_time_without_power(line_of: Filled) 
     assert purge(line_of, later) == (1, 1)
 
 
-def test_purge_says_what_it_did(line_of: Filled) -> None:
-    """The command counts what it erased, and says so too when there is nothing to do."""
+def test_purge_reports_its_counts(line_of: Filled) -> None:
+    """It also says that nothing was old enough."""
     answered(line_of)
     line_of.settings["privacy"] = {"keep_texts": "0s", "keep_numbers": "0s"}
     line_of.config.write_text(json.dumps(line_of.settings))
@@ -455,11 +453,11 @@ def test_purge_says_what_it_did(line_of: Filled) -> None:
     assert line_of.run("purge").output == "Nothing was old enough.\n"
 
 
-# ---- what holds for a pseudonym
+# ---- rules for pseudonyms
 
 
 def never(_: Filled) -> None:
-    """Decide nothing."""
+    """Make no decision."""
 
 
 @pytest.mark.parametrize(
@@ -489,8 +487,8 @@ def test_limits_hold_for_a_pseudonym(
     assert judged(line_of, moment(line_of, days)).reason is reason
 
 
-def test_a_number_that_is_a_pseudonym_in_part_has_one_history(line_of: Filled) -> None:
-    """Answers under the number and under its pseudonym count together, and the cooldown runs from the latest."""
+def test_number_and_its_pseudonym_have_one_history(line_of: Filled) -> None:
+    """Their answers count together, and the cooldown runs from the latest."""
     contact_id = answered(line_of)
     decisions.keep(line_of.db, contact_id, "pi", line_of.now())
     line_of.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - 2000000")
@@ -504,8 +502,8 @@ def test_a_number_that_is_a_pseudonym_in_part_has_one_history(line_of: Filled) -
     assert len(line_of.log("--number", KEVIN)) == 2
 
 
-def test_cooldown_holds_when_the_number_becomes_a_pseudonym_meanwhile(line_of: Filled) -> None:
-    """Numbers kept for an hour are pseudonyms within the cooldown, and it holds."""
+def test_cooldown_holds_when_the_number_becomes_a_pseudonym(line_of: Filled) -> None:
+    """With keep_numbers of one hour this happens within the cooldown."""
     answered(line_of)
     now = moment(line_of, 0.1)
     for _ in purging.purge(line_of.db, timedelta(hours=1), timedelta(hours=1), now):
@@ -515,8 +513,8 @@ def test_cooldown_holds_when_the_number_becomes_a_pseudonym_meanwhile(line_of: F
     assert judged(line_of, now).reason is policy.Reason.COOLDOWN
 
 
-def test_a_decision_about_a_pseudonym_changes_it_in_place(line_of: Filled) -> None:
-    """Blocking a number, lifting its block and its opt-out whose decision is a pseudonym leaves one row, not two."""
+def test_decision_about_a_pseudonym_changes_its_row(line_of: Filled) -> None:
+    """Block, unblock and the lifting of an opt-out leave one row, not two."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
     purge(line_of, moment(line_of, 400))
@@ -528,8 +526,8 @@ def test_a_decision_about_a_pseudonym_changes_it_in_place(line_of: Filled) -> No
     assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.COOLDOWN_OVER
 
 
-def test_windows_keep_what_they_count(line_of: Filled) -> None:
-    """Neither a purge nor forgetting frees a segment of the budget."""
+def test_erasure_frees_no_segment_of_a_window(line_of: Filled) -> None:
+    """Neither `purge` nor `forget` does."""
     answered(line_of)
     now = moment(line_of, 0.01)
     spent = windows.spent(line_of.db, now, shadow=False)
@@ -543,7 +541,7 @@ def test_windows_keep_what_they_count(line_of: Filled) -> None:
     assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, pseudonym.NOBODY, None)]
 
 
-def test_an_erased_text_is_known_when_it_comes_again(line_of: Filled) -> None:
+def test_erased_text_is_recognised_when_it_comes_again(line_of: Filled) -> None:
     """Delivered again it is a repeat of its contact, listed again it is the same text; neither is answered."""
     entries = pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)
     line_of.pdu(*entries)
@@ -561,8 +559,8 @@ def test_an_erased_text_is_known_when_it_comes_again(line_of: Filled) -> None:
     assert purge(line_of, moment(line_of, 92)) == (1, 0)  # the repeat's PDU
 
 
-def test_a_report_finds_an_answer_whose_recipient_is_a_pseudonym(line_of: Filled) -> None:
-    """A status report that comes after the number went still settles its answer."""
+def test_report_settles_an_answer_to_a_pseudonym(line_of: Filled) -> None:
+    """The status report comes after the number was erased."""
     answered(line_of)
     for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
         pass
@@ -571,8 +569,8 @@ def test_a_report_finds_an_answer_whose_recipient_is_a_pseudonym(line_of: Filled
     assert rows(line_of.db, "SELECT state FROM answers") == [("delivered",)]
 
 
-def test_an_export_has_no_decisions_of_others(line_of: Filled) -> None:
-    """Two numbers that are masked alike: what one wanted is not said of the other, and of one alone it is."""
+def test_export_has_no_decisions_about_others(line_of: Filled) -> None:
+    """Two numbers have the same mask: the opt-out of one is not in the export of the other."""
     hers, his = "+32471555123", "+32471888123"
     line_of.judge(line_of.text("stop", hers))
     assert [each.kind for each in exported(line_of, hers).events] == ["optout"]
@@ -586,8 +584,8 @@ def test_an_export_has_no_decisions_of_others(line_of: Filled) -> None:
     assert decided.opted_out_at
 
 
-def test_an_answer_without_its_text_is_not_sent_again(line_of: Filled) -> None:
-    """What was erased cannot be requeued, and that is said."""
+def test_answer_without_its_text_is_not_requeued(line_of: Filled) -> None:
+    """The error says that the text is erased."""
     contact_id = line_of.text()
     line_of.judge(contact_id)
     line_of.send([None])
@@ -600,8 +598,8 @@ def test_an_answer_without_its_text_is_not_sent_again(line_of: Filled) -> None:
     assert "erased" not in line_of.run("requeue", str(contact_id)).stderr
 
 
-def test_an_answer_whose_number_is_erased_is_not_sent_again(line_of: Filled) -> None:
-    """Also one that was never composed: its text would be at hand, and nobody to send it to."""
+def test_answer_whose_number_is_erased_is_not_requeued(line_of: Filled) -> None:
+    """This holds for an answer without a text of its own as well, which could be composed."""
     contact_id = line_of.text()
     line_of.judge(contact_id)
     line_of.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
@@ -614,11 +612,11 @@ def test_an_answer_whose_number_is_erased_is_not_sent_again(line_of: Filled) -> 
     assert rows(line_of.db, "SELECT state FROM answers") == [("cancelled",)]
 
 
-# ---- the key
+# ---- the key of the pseudonyms
 
 
-def test_a_pseudonym_depends_on_number_and_key() -> None:
-    """It is the same for the same number and key, another for others, and a pseudonym's own is itself."""
+def test_pseudonym_depends_on_number_and_key() -> None:
+    """Same number and key give the same pseudonym; the pseudonym of a pseudonym is itself."""
     key, other = b"k" * 32, b"o" * 32
     made = pseudonym.of(key, KEVIN)
 
@@ -630,8 +628,8 @@ def test_a_pseudonym_depends_on_number_and_key() -> None:
     assert mask(made) == f"{made[:4]}…"
 
 
-def test_the_key_lies_beside_the_database(line_of: Filled) -> None:
-    """It has 32 octets in a folder of keys, which the group alone reads, and nothing half-written lies beside it."""
+def test_key_is_in_a_folder_beside_the_database(line_of: Filled) -> None:
+    """It has 32 bytes and modes 640 and 750, and no temporary file is left."""
     answered(line_of)
     purge(line_of, moment(line_of, 91))
     path = line_of.db.key_path
@@ -642,8 +640,8 @@ def test_the_key_lies_beside_the_database(line_of: Filled) -> None:
     assert [each.name for each in line_of.folder.rglob(".*")] == []
 
 
-def test_a_key_that_cannot_be_written_erases_nothing(line_of: Filled) -> None:
-    """Where the key cannot be made, no pseudonym is, and that is said."""
+def test_purge_without_a_writable_key_erases_nothing(line_of: Filled) -> None:
+    """It raises StoreError: pseudonyms need a key."""
     answered(line_of)
     line_of.db.key_path.mkdir(parents=True)
     (line_of.db.key_path / "x").touch()
@@ -655,8 +653,8 @@ def test_a_key_that_cannot_be_written_erases_nothing(line_of: Filled) -> None:
 
 
 @pytest.mark.parametrize("key", [None, b"x" * 32], ids=["missing", "another"])
-def test_without_the_key_nothing_is_sent_until_a_person_decides(line: Line, key: bytes | None) -> None:
-    """The daemon pauses and says why; `resume` goes on with another key, and whoever was a pseudonym counts as new."""
+def test_line_without_its_key_sends_nothing_until_resumed(line: Line, key: bytes | None) -> None:
+    """The daemon says why; after `resume` a number whose pseudonym is lost counts as new."""
     with pseudonyms_lost(line, key) as lost:
         assert "key" in line.cli("status", check=False)
         assert json.loads(line.cli("status", "--json", check=False))["sending"]["reason"] == "key_lost"
@@ -674,11 +672,11 @@ def test_without_the_key_nothing_is_sent_until_a_person_decides(line: Line, key:
     assert ((line.folder / "keys/hotlined.db.key").read_bytes() == key) == (key == b"x" * 32)
 
 
-def test_with_the_key_back_all_holds_again(line: Line) -> None:
-    """The key of a backup in its place, `resume` goes on as if it had never been away."""
+def test_line_whose_key_is_restored_goes_on_as_before(line: Line) -> None:
+    """`resume` makes no new key, and a cooldown from before holds."""
     with pseudonyms_lost(line, None) as lost:
         (line.folder / "keys/hotlined.db.key").write_bytes(lost)
-        assert "Another key" not in line.cli("resume")  # the daemon may have seen it first, and held nothing any more
+        assert "Another key" not in line.cli("resume")  # the daemon may have seen the key first and ended the hold
         line.sim.do("deliver", from_=KEVIN, text="Encore")
         wait_until(lambda: line.log("--number", KEVIN)[-1]["reason"] == "cooldown")
 
@@ -686,8 +684,8 @@ def test_with_the_key_back_all_holds_again(line: Line) -> None:
     assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 0
 
 
-def test_with_the_key_back_answers_stand_where_they_are_counted(line: Line) -> None:
-    """Who was answered before counts as new while nobody can tell, and no longer than that."""
+def test_restored_key_moves_queued_answers_back_to_their_share(line: Line) -> None:
+    """Without it an answered number counts as new, and no longer than that."""
     with pseudonyms_lost(line, None) as lost:
         line.sim.do("deliver", from_=KEVIN, text="Encore")
         wait_until(lambda: line.rows(WAITING) == [("held",)])
@@ -699,8 +697,8 @@ def test_with_the_key_back_answers_stand_where_they_are_counted(line: Line) -> N
 
 
 @pytest.mark.parametrize("key", [None, b"", b"x" * 31, b"x" * 32], ids=["missing", "empty", "short", "another"])
-def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None) -> None:
-    """Whoever resumes a line and was not told yet that the key is lost is told first; a second time decides."""
+def test_first_resume_after_a_key_is_lost_is_refused(line_of: Filled, key: bytes | None) -> None:
+    """It says that the key is lost; the second `resume` decides to go on."""
     answered(line_of)
     purge(line_of, moment(line_of, 400))
     line_of.db.key_path.unlink()
@@ -717,8 +715,8 @@ def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None
     assert not decisions.resume(line_of.db, "pi", line_of.now())
 
 
-def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of: Filled) -> None:
-    """A block or a "stop" of meanwhile hides neither an opt-out nor a block of before, also once they are one row."""
+def test_decisions_without_the_key_add_to_earlier_ones(line_of: Filled) -> None:
+    """A later block or stop hides neither an earlier opt-out nor block, also once they share one row."""
     blocked_first, stopped_first = KEVIN, LEA
     for number in (blocked_first, stopped_first):
         answered(line_of, number)
@@ -746,8 +744,8 @@ def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of
 
 
 @pytest.mark.parametrize("words", ["unblock --opted-out --yes", "unblock"])
-def test_nothing_is_said_to_be_undone_that_nobody_can_find(line_of: Filled, words: str) -> None:
-    """Without the key a decision about a pseudonym stands, and that is said."""
+def test_unblock_without_the_key_fails_and_changes_nothing(line_of: Filled, words: str) -> None:
+    """The decision belongs to a pseudonym that cannot be found; the error says so."""
     answered(line_of)
     judged(line_of, line_of.now(), "Stop")
     purge(line_of, moment(line_of, 400))
@@ -760,8 +758,8 @@ def test_nothing_is_said_to_be_undone_that_nobody_can_find(line_of: Filled, word
     assert rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers") == before
 
 
-def test_a_key_that_may_not_be_read_is_not_replaced(line_of: Filled) -> None:
-    """Whoever may not read the key cannot put another in its place, and nobody calls it lost: it is there."""
+def test_unreadable_key_is_not_replaced(line_of: Filled) -> None:
+    """A user who may not read it cannot replace it, and the reason is key_denied, not key_lost."""
     answered(line_of)
     purge(line_of, moment(line_of, 400))
     key = line_of.db.key_path.read_bytes()
@@ -787,8 +785,8 @@ def test_a_key_that_may_not_be_read_is_not_replaced(line_of: Filled) -> None:
     assert json.loads(line_of.run("status", "--json").stdout)["sending"]["state"] == "free"
 
 
-def test_a_daemon_that_cannot_read_the_key_is_not_let_go_by_who_can(line: Line) -> None:
-    """Whoever resumes may have read a key that the daemon cannot: it holds the line again, and sends nothing."""
+def test_daemon_without_the_key_holds_again_after_a_resume(line: Line) -> None:
+    """The person who resumed may have read a key that the daemon cannot read."""
     with pseudonyms_lost(line, None):
         line.sim.do("deliver", from_=LEA, text="Encore")
         wait_until(lambda: line.rows(WAITING) == [("held",)])
@@ -804,7 +802,7 @@ WAITING = "SELECT answer_waiting_for FROM log WHERE answer_state = 'queued'"
 
 
 class pseudonyms_lost:  # noqa: N801  # a context like closing()
-    """A line with an answered number that is a pseudonym, whose daemon starts again without the right key."""
+    """A line with an answered number under a pseudonym, whose daemon starts again without the right key."""
 
     def __init__(self, line: Line, key: bytes | None) -> None:
         self.line = line
@@ -832,15 +830,15 @@ class pseudonyms_lost:  # noqa: N801  # a context like closing()
 
 
 def command(line: Line, *arguments: str) -> list[str]:
-    """Return the words that run a command of the admin."""
+    """Return the arguments that run a command of the admin."""
     return [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments]
 
 
 # ---- forgetting
 
 
-def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
-    """Contacts, answers, requests, decisions and mentions go, whoever kept them; others' texts are counted and stay."""
+def test_forget_erases_everything_and_reports_counts(line_of: Filled) -> None:
+    """Kept contacts go, too; texts of others that mention the number are counted and stay."""
     db, now = line_of.db, line_of.now()
     contact_id = answered(line_of)
     decisions.keep(db, contact_id, "pi", now)
@@ -871,8 +869,8 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is stored about {KEVIN}.\n")
 
 
-def test_a_pseudonym_can_be_forgotten(line_of: Filled) -> None:
-    """By its number or as it stands in the log, a pseudonym and its decision are erased."""
+def test_pseudonym_can_be_forgotten(line_of: Filled) -> None:
+    """Its number or its name in the log selects it, and its decision goes, too."""
     for sender in (KEVIN, LEA):
         answered(line_of, sender)
         decisions.block(line_of.db, sender, "pi", line_of.now())
@@ -885,8 +883,8 @@ def test_a_pseudonym_can_be_forgotten(line_of: Filled) -> None:
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["number", "pseudonym"])
-def test_an_opt_out_stays_if_asked(line_of: Filled, *, old: bool) -> None:
-    """With --keep-opt-out a forgotten number is still not answered, and nothing but its pseudonym is held."""
+def test_forget_can_keep_an_opt_out(line_of: Filled, *, old: bool) -> None:
+    """With --keep-opt-out the number is still not answered, and only its pseudonym is stored."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
     decisions.block(line_of.db, KEVIN, "pi", line_of.now())
@@ -901,8 +899,8 @@ def test_an_opt_out_stays_if_asked(line_of: Filled, *, old: bool) -> None:
     assert rows(line_of.db, "SELECT * FROM numbers") == []
 
 
-def test_an_opt_out_stays_that_was_not_judged_yet(line_of: Filled) -> None:
-    """Who says stop, and is erased before that was judged, is not answered either if the opt-out is to stay."""
+def test_forget_can_keep_an_unjudged_opt_out(line_of: Filled) -> None:
+    """The stop was received and not judged yet when --keep-opt-out erased the number."""
     answered(line_of)
     line_of.text("Stop !", KEVIN)
     line_of.text("texte", LEA)
@@ -914,8 +912,8 @@ def test_an_opt_out_stays_that_was_not_judged_yet(line_of: Filled) -> None:
     assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.OPTED_OUT
 
 
-def test_a_queued_answer_goes_too_and_one_that_is_being_submitted_is_refused(line_of: Filled) -> None:
-    """Nothing is erased while a segment is being submitted: 75, and all is as it was; what is only queued goes."""
+def test_forget_refuses_while_a_segment_is_submitted(line_of: Filled) -> None:
+    """It exits with 75 and erases nothing; a queued answer is erased."""
     line_of.judge(line_of.text())
     now = line_of.now()
     begun = store_steps.segment_of(store_steps.begin_next(line_of.db, now))
@@ -928,8 +926,8 @@ def test_a_queued_answer_goes_too_and_one_that_is_being_submitted_is_refused(lin
     assert rows(line_of.db, "SELECT * FROM answers") == []
 
 
-def test_a_segment_that_is_being_submitted_is_waited_for(line: Line) -> None:
-    """While the daemon awaits its result nothing is erased; then all is, and the segment that may have left counts."""
+def test_forget_waits_for_the_result_of_a_segment(line: Line) -> None:
+    """Then everything is erased, and the unconfirmed segment still counts."""
     line.configure(modem={"send_timeout": "2s"})
     line.sim.do("fault", kind="no_result", count=1)
     line.start()
@@ -943,8 +941,8 @@ def test_a_segment_that_is_being_submitted_is_waited_for(line: Line) -> None:
     assert line.log() == []
 
 
-def test_a_text_that_is_still_on_the_sim_is_not_received_again(line_of: Filled) -> None:
-    """Its pseudonym stays until it has left the SIM: read again it is no new contact, and it is deleted there."""
+def test_forgotten_text_still_on_the_sim_makes_no_contact(line_of: Filled) -> None:
+    """Its pseudonym stays until the SIM has deleted it."""
     entries = [contacts.read(pdu, None, 3) for pdu in pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)]
     (kept,) = contacts.record_listing(line_of.db, line_of.source, entries, line_of.now(), complete=True)
     line_of.judge(line_of.newest())
@@ -958,8 +956,8 @@ def test_a_text_that_is_still_on_the_sim_is_not_received_again(line_of: Filled) 
 
 
 @pytest.mark.parametrize(("by", "erased"), [("8600", "8600"), (LEA, KEVIN)])
-def test_the_rest_of_a_text_that_named_an_erased_person_is_received(line_of: Filled, by: str, erased: str) -> None:
-    """The notification of an MMS comes in parts, and its other address is erased in between: no part stops the line."""
+def test_later_parts_of_an_mms_of_an_erased_person_are_received(line_of: Filled, by: str, erased: str) -> None:
+    """An address of it is erased between its parts; the later parts do not stop the line."""
     first, *rest = pdus.write_mms(KEVIN, "photo" * 40, scts=SENT, reference=7, originator=by)
     line_of.pdu(first)
     erasing.forget(line_of.db, erased, line_of.now(), keep_opt_out=False, opts_out=bool)
@@ -968,8 +966,8 @@ def test_the_rest_of_a_text_that_named_an_erased_person_is_received(line_of: Fil
     assert rows(line_of.db, "SELECT count(*) FROM segments WHERE contact_id IS NOT NULL") == [(1 + len(rest),)]
 
 
-def test_a_contact_erased_before_its_verdict_is_no_bug(line_of: Filled) -> None:
-    """The daemon that was about to judge it, or hears late that a segment of its answer was sent, goes on."""
+def test_contact_erased_before_its_verdict_stops_nothing(line_of: Filled) -> None:
+    """Judging it gives no answer, and a late result for an erased segment is ignored."""
     contact_id = line_of.text()
     assert fates.settle_late(line_of.db, 99, 7, RULES, line_of.now()) is None
     erasing.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False, opts_out=bool)
@@ -977,8 +975,8 @@ def test_a_contact_erased_before_its_verdict_is_no_bug(line_of: Filled) -> None:
     assert line_of.judge(contact_id) == policy.Verdict(answer=False, reason=policy.Reason.PERSON)
 
 
-def test_forgetting_asks_and_needs_somebody_to_ask(line_of: Filled) -> None:
-    """Without a terminal and without --yes nothing is erased: 2. What is not held needs no question: 0."""
+def test_forget_without_a_terminal_needs_yes(line_of: Filled) -> None:
+    """Else it exits with 2; a number without stored data needs no question."""
     answered(line_of)
     assert line_of.run("forget", KEVIN).exit_code == 2
     assert len(line_of.log()) == 1
@@ -986,8 +984,8 @@ def test_forgetting_asks_and_needs_somebody_to_ask(line_of: Filled) -> None:
     assert line_of.run("forget", "+3247…456").exit_code == 2
 
 
-def test_on_a_terminal_it_asks(line_of: Filled) -> None:
-    """The question says what goes, also what was kept and the opt-out; anything but yes leaves all as it is."""
+def test_forget_on_a_terminal_asks(line_of: Filled) -> None:
+    """The question names kept contacts and the opt-out; only yes erases."""
     contact_id = answered(line_of)
     decisions.keep(line_of.db, contact_id, "pi", line_of.now())
     judged(line_of, line_of.now(), "stop")
@@ -1001,7 +999,7 @@ def test_on_a_terminal_it_asks(line_of: Filled) -> None:
 
 
 def on_a_terminal(filled: Filled, typed: str, *arguments: str) -> str:
-    """Run a command on a terminal, type an answer, and return what it showed."""
+    """Run a command on a terminal, type a reply, and return the output."""
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "hotlined", "--config", str(filled.config), *arguments]
     with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs):
@@ -1017,8 +1015,8 @@ def on_a_terminal(filled: Filled, typed: str, *arguments: str) -> str:
     return shown.decode()
 
 
-def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled) -> None:
-    """What was erased is not counted, and neither is what came before the flood."""
+def test_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled) -> None:
+    """Erased contacts and those before the flood do not count."""
     line_of.text(sender=LEA)
     began = line_of.now().limit + 86400.0
     for number in range(contacts.FLOOD_CONTACTS):
@@ -1034,20 +1032,20 @@ def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled)
     assert rows(line_of.db, size) == [(contacts.FLOOD_CONTACTS - 1,)]
 
 
-def test_a_block_in_the_configuration_is_told(tmp_path: Path) -> None:
-    """What `forget` cannot erase because it stands in the configuration is named."""
+def test_forget_names_a_block_in_the_configuration(tmp_path: Path) -> None:
+    """It cannot erase that one itself."""
     filled = Filled(tmp_path, numbers={"blocked": [KEVIN]})
     with filled.db:
         filled.text()
         assert "numbers.blocked" in filled.run("forget", KEVIN, "--yes").stdout
 
 
-# ---- what is held
+# ---- export
 
 
 @pytest.mark.parametrize(("language", "expected"), [("en", "by anna, "), ("fr", "par anna, ")])
-def test_export_says_who_decided(tmp_path: Path, language: str, expected: str) -> None:
-    """Who blocked a number is named; one that has opted out has done so by itself."""
+def test_export_names_who_blocked_a_number(tmp_path: Path, language: str, expected: str) -> None:
+    """An opt-out is the number's own decision and names nobody."""
     line = Filled(tmp_path, language=language)
     with line.db:
         with line.db.transaction():
@@ -1060,8 +1058,8 @@ def test_export_says_who_decided(tmp_path: Path, language: str, expected: str) -
         assert re.search(rf"^\S.* {expected}", line.run("export", LEA).stdout, re.MULTILINE)
 
 
-def test_export_shows_all_that_is_stored(line_of: Filled) -> None:
-    """As one object with every text exactly, and as a text in which nothing is obeyed."""
+def test_export_shows_everything_stored_about_a_number(line_of: Filled) -> None:
+    """JSON has each text exactly; the text form escapes control characters."""
     db, now = line_of.db, line_of.now()
     hostile = "\x1b[31mSalut\u202e"
     line_of.judge(line_of.text(hostile))
@@ -1078,22 +1076,22 @@ def test_export_shows_all_that_is_stored(line_of: Filled) -> None:
 
     received = parse_rfc3339(held["contacts"][0]["received_at"]).astimezone()
     assert re.search(rf"^contact +1: text on line fr, {received.day} {received:%b %Y %H:%M:%S}$", shown, re.MULTILINE)
-    assert not re.search(r"(?<![:0-9])[0-9]{2}:[0-9]{2}(?!:[0-9]{2})", shown)  # no time without its seconds
+    assert not re.search(r"(?<![:0-9])[0-9]{2}:[0-9]{2}(?!:[0-9]{2})", shown)  # each time has its seconds
     assert held["contacts"] == [json.loads(json_line(maybe_contact(db, 1)))]
     assert held["contacts"][0]["text"] == hostile
     assert (held["number"], held["decided"]["number"], held["pseudonym"]) == (KEVIN, KEVIN, None)
     assert [len(held[each]) for each in ("requests", "by_hand", "segments", "events")] == [1, 1, 1, 1]
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-    assert not re.search(r"^ *(originator|recipient|scts|suppress)\b", shown, re.MULTILINE)  # no words of the standard
+    assert not re.search(r"^ *(originator|recipient|scts|suppress)\b", shown, re.MULTILINE)  # no terms of the standard
     for part in (r"\x1b[31mSalut\u202e", held["contacts"][0]["parts"][0]["pdu"], ANSWER.strip(), "À la main", "block"):
         assert part in shown
     assert line_of.run("export", LEA).stdout == f"Nothing is stored about {LEA}.\n"
 
 
 @pytest.mark.parametrize("word", ["withheld", "masqué", "verborgen"])
-def test_export_of_those_without_a_number_says_what_there_is(line_of: Filled, word: str) -> None:
-    """Nobody can tell them apart, but they are stored: no answer to a request may deny it."""
+def test_export_of_withheld_numbers_says_how_many_there_are(line_of: Filled, word: str) -> None:
+    """It cannot tell whose they are, and JSON and `forget` refuse."""
     assert line_of.run("export", word).stdout == "No contact came without a number.\n"
     line_of.call()
     line_of.call()
@@ -1111,8 +1109,8 @@ def test_export_of_those_without_a_number_says_what_there_is(line_of: Filled, wo
         assert "Nobody can tell who withholds a number" in refused.stderr
 
 
-def test_export_of_a_pseudonym_names_it(line_of: Filled) -> None:
-    """Whoever asks with the number is told under which pseudonym it stands."""
+def test_export_by_number_names_its_pseudonym(line_of: Filled) -> None:
+    """JSON and text have it."""
     answered(line_of)
     purge(line_of, moment(line_of, 400))
     held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
@@ -1122,12 +1120,12 @@ def test_export_of_a_pseudonym_names_it(line_of: Filled) -> None:
     assert held["pseudonym"] in line_of.run("export", KEVIN).stdout
 
 
-# ---- interrupted
+# ---- interruptions
 
 
 @pytest.mark.parametrize("act", ["purge", "forget"])
-def test_an_interruption_at_any_statement_leaves_nothing_half_done(line_of: Filled, act: str) -> None:
-    """Killed at each statement in turn, a contact has all its texts or none, and the next run finishes the work."""
+def test_erasure_killed_at_any_statement_leaves_no_half_contact(line_of: Filled, act: str) -> None:
+    """Each contact has all its texts or none, and the next run finishes the work."""
     for sender in (KEVIN, LEA):
         answered(line_of, sender)
         decisions.block(line_of.db, sender, "pi", line_of.now())
@@ -1166,7 +1164,7 @@ def erase(db: Database, act: str, now: Now) -> None:
 
 
 def erase_with_copies(database: Path, act: str, now: Now) -> int:
-    """Do the work, with a copy of what a kill before each of its statements leaves; return how many there were."""
+    """Erase, with a copy of the files before each statement, as a kill leaves them; return the number of statements."""
     taken = Copies(database)
     with open_beside_daemon(database) as db:
         db.connection.execute("PRAGMA synchronous = OFF")
@@ -1176,8 +1174,8 @@ def erase_with_copies(database: Path, act: str, now: Now) -> int:
     return taken.count
 
 
-def test_what_is_kept_while_a_purge_runs_is_not_touched(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A decision made after the purge has found a contact still holds."""
+def test_contact_kept_during_a_purge_is_not_touched(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decision comes after the purge has found the contact."""
     monkeypatch.setattr(purging, "BATCH", 1)
     answered(line_of)
     second = answered(line_of, LEA)
@@ -1190,8 +1188,8 @@ def test_what_is_kept_while_a_purge_runs_is_not_touched(line_of: Filled, monkeyp
     assert [entry["text"] for entry in line_of.log()] == [None, TEXT]
 
 
-def test_a_number_in_an_event_has_one_place(line_of: Filled) -> None:
-    """A mask goes with `keep_numbers`: events alone mask one, and in the field that is emptied, whatever its kind."""
+def test_events_mask_numbers_in_one_field(line_of: Filled) -> None:
+    """`keep_numbers` empties that field for every kind of event; no other module of the store masks numbers."""
     store = Path(events.__file__).parents[1]
     maskers = {
         path.stem

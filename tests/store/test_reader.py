@@ -1,4 +1,4 @@
-"""A reader that keeps old pages makes the write-ahead log grow: `status` names it once that lasts."""
+"""A reader that keeps old pages makes the -wal grow: after an hour `status` names it."""
 
 import json
 import os
@@ -20,7 +20,7 @@ clock_gettime = time.clock_gettime
 
 @contextmanager
 def reading(database: Path) -> Iterator[int]:
-    """Let another program keep a transaction open; give its process."""
+    """Let another program keep a transaction open; give its process id."""
     program = [sys.executable, "-c", HOLDING, str(database), "pages"]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -30,13 +30,13 @@ def reading(database: Path) -> Iterator[int]:
 
 
 def named(line: Filled) -> list[str]:
-    """Return what `status` says of a reader."""
+    """Return the words of `status` about a reader."""
     told = json.loads(line.run("status", "--json").stdout)
     return [each["words"] for each in told["trouble"] if each["code"] == "reader"]
 
 
-def test_a_reader_that_stays_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the log is larger than it has to be, and the reader has run for an hour; the daemon itself is no reader."""
+def test_status_names_a_reader_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The -wal is larger than its bound and the reader has run for an hour; the daemon itself does not count."""
     line = Filled(tmp_path)
     with line.db, reading(line.database) as reader:
         line.text()
@@ -47,7 +47,7 @@ def test_a_reader_that_stays_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         (words,) = named(line)
         assert f"(process {reader} of " in words
         assert "hotlined.db-wal cannot shrink" in words
-        monkeypatch.setattr(os, "getpid", lambda: reader)  # what the status file of the daemon says
+        monkeypatch.setattr(os, "getpid", lambda: reader)  # the process that the daemon's status file names
         line.daemon_runs()
         monkeypatch.undo()
         monkeypatch.setattr(time, "clock_gettime", lambda clock: clock_gettime(clock) + 3600)

@@ -1,4 +1,4 @@
-"""Each rule of the money path by itself, in the fewest steps: where one is switched off, a test says so."""
+"""Each rule of the money path by itself, in the fewest steps: a test fails for each rule that is switched off."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,7 +25,7 @@ from hotlined.store.people import purging
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
 DAY = 86400.0
 AGAIN = RULES._replace(limits=policy.Limits((timedelta(0),), per_number=99))
-"""Whoever writes again is answered again."""
+"""Rules without a cooldown, and with almost no cap."""
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 
 def within(hour: int = 99, day: int = 99, month: int = 99, *, reserve: int = 50) -> policy.Rules:
-    """Return rules with these windows, by which whoever writes again is answered again."""
+    """Return rules with these windows, without a cooldown."""
     limits = AGAIN.limits._replace(segments=policy.Windows(hour, day, month), reserve_for_new=reserve)
     return AGAIN._replace(limits=limits)
 
@@ -51,7 +51,7 @@ def wrote(
     delay: float = 0.0,
     shadow: bool = False,
 ) -> int:
-    """Receive a text that nobody wrote before, judge it by these rules, and return its contact."""
+    """Receive a text that is new, judge it by these rules, and return the id of its contact."""
     contact = contacts.record_whole(
         db, "main", "text", mobile(number), words or f"salut {seconds:.0f} {number}", at(seconds)
     )
@@ -60,7 +60,7 @@ def wrote(
 
 
 def mobile(number: str) -> Identity:
-    """Return who a Belgian mobile is."""
+    """Return the identity of a Belgian mobile."""
     return Identity(number, number, "BE", LineType.MOBILE)
 
 
@@ -70,7 +70,7 @@ def goes(db: Database, seconds: float, rules: policy.Rules = AGAIN, planned: Pla
 
 
 def sent(db: Database, number: str, seconds: float, rules: policy.Rules = AGAIN, planned: Plan = ONE) -> int:
-    """Answer a number: receive its text, and let the network take what is sent."""
+    """Answer a number: receive its text, and let the network accept the answer."""
     contact = wrote(db, number, seconds, rules)
     for _ in range(planned.segments):
         take(db, goes(db, seconds, rules, planned), at(seconds))
@@ -78,7 +78,7 @@ def sent(db: Database, number: str, seconds: float, rules: policy.Rules = AGAIN,
 
 
 def typed(db: Database, number: str, seconds: float, *, kind: ByHand = ByHand.SEND) -> int:
-    """Queue a text of a person's own, and return its id."""
+    """Queue a text by hand, and return its id."""
     with db.transaction():
         queued = answers.enqueue_by_hand(db, number, ONE, AGAIN, at(seconds), kind=kind, who="marie", shadow=False)
     assert isinstance(queued, int)
@@ -86,7 +86,7 @@ def typed(db: Database, number: str, seconds: float, *, kind: ByHand = ByHand.SE
 
 
 def waits_for(db: Database, seconds: float, rules: policy.Rules, planned: Plan = ONE) -> policy.WaitingFor:
-    """Ask the gate about the answer whose turn it is, and return what it waits for."""
+    """Ask the gate about the first due answer, and return what it waits for."""
     result = begin_next(db, at(seconds), planned, rules)
     assert isinstance(result, policy.Wait), result
     return result.waiting_for
@@ -98,8 +98,8 @@ def waits_for(db: Database, seconds: float, rules: policy.Rules, planned: Plan =
 @pytest.mark.parametrize(
     ("window", "apart"), [("hour", 600.0), ("day", 7200.0), ("month", 2 * DAY)], ids=["hour", "day", "month"]
 )
-def test_the_reserve_holds_in_each_window(db: Database, window: str, apart: float) -> None:
-    """Of four half is for new numbers: one goes to a number as a new one, two as a known one, and no third."""
+def test_reserve_holds_in_each_window(db: Database, window: str, apart: float) -> None:
+    """Of four segments, half are for new numbers: a known number gets two after its first, and no third."""
     rules = within(**{window: 4})
     for nth in range(3):
         sent(db, HERS, nth * apart, rules)
@@ -110,8 +110,8 @@ def test_the_reserve_holds_in_each_window(db: Database, window: str, apart: floa
 
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
-def test_a_window_is_as_long_as_it_says(db: Database, window: str) -> None:
-    """To the second: what left an hour, a day, 30 days ago is in it no more, and a second less ago it is."""
+def test_window_has_its_exact_length(db: Database, window: str) -> None:
+    """A segment that left an hour, a day or 30 days ago has left the window; a second earlier it has not."""
     seconds, rules = policy.WINDOW_SECONDS[window], within(**{window: 1})
     sent(db, HERS, 0.0, rules)
     now = at(seconds - 1)
@@ -119,8 +119,8 @@ def test_a_window_is_as_long_as_it_says(db: Database, window: str) -> None:
     assert windows.spent(db, at(seconds), shadow=False)[window].total == 0
 
 
-def test_the_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
-    """The second half that waits has a place among the known, like the first."""
+def test_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
+    """The waiting second segment counts among the known, like the first."""
     for number in (HERS, HIS):
         sent(db, number, 0.0)
     wrote(db, HERS, 10)
@@ -129,8 +129,8 @@ def test_the_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
     assert windows.spent(db, at(12), shadow=False)["hour"] == policy.Spent(4, 2)
 
 
-def test_the_rest_after_a_late_result_asks_its_own_share(db: Database) -> None:
-    """Of what was asked for again it is one to a known number, though that had no other answer."""
+def test_rest_after_a_late_result_needs_room_in_its_share(db: Database) -> None:
+    """A requeued answer goes to a known number, though that number had no other answer."""
     rules = within(hour=6)
     wrote(db, HERS, 0, rules)
     lose(db, goes(db, 1, rules, TWO), at(2))
@@ -145,8 +145,8 @@ def test_the_rest_after_a_late_result_asks_its_own_share(db: Database) -> None:
     assert state(db)[0] == "failed"
 
 
-def test_what_a_backup_held_counts_in_its_share(db: Database) -> None:
-    """An answer that may have left since counts as it would have been counted."""
+def test_answer_from_a_backup_counts_in_its_share(db: Database) -> None:
+    """It may have left since the backup."""
     sent(db, HERS, 0.0)
     for contact, number in ((2, HERS), (3, HIS)):
         wrote(db, number, 10)
@@ -159,8 +159,8 @@ def test_what_a_backup_held_counts_in_its_share(db: Database) -> None:
 # ---- numbers
 
 
-def test_an_answer_that_is_being_sent_is_pending(db: Database) -> None:
-    """Who writes while his answer is on its way gets no second one; the first may fail yet."""
+def test_text_during_an_answer_gets_no_second_one(db: Database) -> None:
+    """The verdict is pending: the first answer may still fail."""
     wrote(db)
     goes(db, 1)
     second = wrote(db, HERS, 2)
@@ -168,8 +168,8 @@ def test_an_answer_that_is_being_sent_is_pending(db: Database) -> None:
     assert db.value("SELECT reason FROM contacts WHERE id = ?", second) == "pending"
 
 
-def test_the_latest_texts_of_a_number_are_compared(db: Database) -> None:
-    """Of many texts the last twenty: the fourth of one short text is a machine's, also after a hundred others."""
+def test_loop_guard_compares_the_latest_twenty_texts(db: Database) -> None:
+    """The fourth equal short text is a loop, also after many others."""
     seconds = 0.0
     for nth in range(25):
         seconds += 60
@@ -186,8 +186,8 @@ def test_the_latest_texts_of_a_number_are_compared(db: Database) -> None:
     assert reasons == ["cooldown_over"] * 3 + ["loop"]
 
 
-def test_a_text_by_hand_is_no_answer(db: Database) -> None:
-    """It makes nobody a number that was answered, and is not tried again: a person stands there."""
+def test_text_by_hand_does_not_count_as_an_answer(db: Database) -> None:
+    """Its number stays new, and it is not tried again: a person is there to do so."""
     first, second = typed(db, HERS, 0), typed(db, HIS, 0)
     take(db, goes(db, 1), at(1))
     refuse(db, goes(db, 2), at(2), 38)
@@ -197,8 +197,8 @@ def test_a_text_by_hand_is_no_answer(db: Database) -> None:
     assert [db.value("SELECT state FROM answers WHERE id = ?", each) for each in (first, second)] == ["sent", "failed"]
 
 
-def test_a_text_by_hand_moves_no_answer_to_the_known(db: Database) -> None:
-    """Its number is as new as before, and does not stand behind one that waits because of the reserve."""
+def test_text_by_hand_moves_no_answer_to_the_known_share(db: Database) -> None:
+    """Its number stays new and does not wait behind an answer that needs the reserve."""
     rules = within(hour=6, reserve=70)
     for seconds in (0.0, 1.0, 2.0):
         sent(db, HIS, seconds, rules)
@@ -213,8 +213,8 @@ def test_a_text_by_hand_moves_no_answer_to_the_known(db: Database) -> None:
     assert waits_for(db, 8, rules) is policy.WaitingFor.RESERVE
 
 
-def test_a_block_ends_a_text_by_hand_that_waits(db: Database) -> None:
-    """With it, in the same step, as it ends an answer; an opt-out is about answers alone."""
+def test_block_cancels_a_queued_text_by_hand(db: Database) -> None:
+    """It does so in the same transaction; an opt-out ends answers only."""
     typed(db, HERS, 0)
     with db.transaction():
         decisions.opt_out(db, HERS, at(1))
@@ -223,8 +223,8 @@ def test_a_block_ends_a_text_by_hand_that_waits(db: Database) -> None:
     assert tuple(db.the("SELECT state, reason FROM answers")) == ("cancelled", "blocked")
 
 
-def test_texts_by_hand_see_those_in_front_of_them(db: Database) -> None:
-    """What would have to wait is refused, and those that wait for their turn take room."""
+def test_text_by_hand_without_room_is_refused(db: Database) -> None:
+    """The queued texts by hand take room, too."""
     rules = within(hour=1)
     with db.transaction():
         asked = [
@@ -236,8 +236,8 @@ def test_texts_by_hand_see_those_in_front_of_them(db: Database) -> None:
     assert asked[1] == policy.Wait(policy.WaitingFor.BUDGET_HOUR)
 
 
-def test_an_answer_is_as_old_as_its_contact(db: Database) -> None:
-    """A text that was judged late is stale a day after it came."""
+def test_answer_is_as_old_as_its_contact(db: Database) -> None:
+    """The answer to a text that was judged late is stale a day after the text came."""
     contact = contacts.record_whole(db, "main", "text", mobile(HERS), "salut", at(0))
     store_steps.judge(db, contact, at(20 * 3600))
 
@@ -245,8 +245,8 @@ def test_an_answer_is_as_old_as_its_contact(db: Database) -> None:
     assert queue.sweep(db, timedelta(hours=24), at(24 * 3600 + 1), by_calendar=False) == 1
 
 
-def test_nobody_is_answered_whom_no_phone_can_text() -> None:
-    """A personal number is anybody's and costs what it likes; of lines there are two that are answered."""
+def test_only_mobile_line_types_are_answered() -> None:
+    """These are mobile and fixed-or-mobile; a text to a personal number may cost any amount."""
     for line_type in set(LineType) - {LineType.MOBILE, LineType.FIXED_OR_MOBILE}:
         identity = Identity(HERS, HERS, "BE", line_type)
         verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), policy.History(), RULES, 0.0)
@@ -256,8 +256,8 @@ def test_nobody_is_answered_whom_no_phone_can_text() -> None:
 # ---- tries
 
 
-def test_a_segment_to_the_number_itself_is_no_sign_that_others_leave(db: Database) -> None:
-    """A refusal counts towards the end of the tries only if something to somebody else was taken since the last."""
+def test_refusal_counts_only_after_a_segment_to_another_number(db: Database) -> None:
+    """The end of the tries counts refusals since which the network accepted a segment to somebody else."""
     wrote(db)
     refuse(db, goes(db, 1), at(1), 38)
     typed(db, HERS, 2)
@@ -269,7 +269,7 @@ def test_a_segment_to_the_number_itself_is_no_sign_that_others_leave(db: Databas
 
 
 def test_tries_have_growing_pauses(db: Database) -> None:
-    """A minute, five, fifteen, then an hour; before that it is not its turn."""
+    """A minute, five, fifteen, then an hour each; the answer is not due before."""
     wrote(db)
     now, pauses = 1.0, []
     for _ in range(5):
@@ -282,8 +282,8 @@ def test_tries_have_growing_pauses(db: Database) -> None:
     assert pauses == [60, 300, 900, 3600, 3600]
 
 
-def test_an_attempt_that_goes_on_forgets_how_it_ended(db: Database) -> None:
-    """The rest of an answer that was put back is no failure of the line any more while it is under way."""
+def test_continued_attempt_has_no_outcome(db: Database) -> None:
+    """While the rest of an answer is under way, its attempt does not count as a failure of the line."""
     wrote(db)
     take(db, goes(db, 1, planned=TWO), at(1))
     refuse(db, goes(db, 2, planned=TWO), at(2), 38)
@@ -294,8 +294,8 @@ def test_an_attempt_that_goes_on_forgets_how_it_ended(db: Database) -> None:
     assert db.value("SELECT outcome FROM attempts") is None
 
 
-def test_what_was_withdrawn_leaves_no_attempt(db: Database) -> None:
-    """A segment that never reached the modem counts nowhere, and its text is composed anew."""
+def test_withdrawn_segment_leaves_no_attempt(db: Database) -> None:
+    """It never reached the modem: it counts nowhere, and its text is composed anew."""
     wrote(db)
     fates.withdraw_segment(db, goes(db, 1), at(2))
 
@@ -304,8 +304,8 @@ def test_what_was_withdrawn_leaves_no_attempt(db: Database) -> None:
     assert windows.spent(db, at(3), shadow=False)["hour"].total == 0
 
 
-def test_a_rest_that_was_withdrawn_has_no_time(db: Database) -> None:
-    """The second half waits again, without the moment of a submission that was none."""
+def test_withdrawn_second_segment_has_no_submission_time(db: Database) -> None:
+    """It waits again."""
     wrote(db)
     take(db, goes(db, 1, planned=TWO), at(1))
     fates.withdraw_segment(db, goes(db, 2, planned=TWO), at(3))
@@ -316,8 +316,8 @@ def test_a_rest_that_was_withdrawn_has_no_time(db: Database) -> None:
 
 
 @pytest.mark.parametrize("later", [None, "text by hand", "erased"])
-def test_the_rest_follows_a_late_result_unless_something_else_went_there(db: Database, later: str | None) -> None:
-    """Nobody gets the end of an answer behind another text, and what is erased cannot be sent."""
+def test_rest_after_a_late_result_goes_only_without_another_text(db: Database, later: str | None) -> None:
+    """It does not follow another text to the same number, and an erased segment cannot be sent."""
     wrote(db)
     begun = goes(db, 1, planned=TWO)
     lose(db, begun, at(121))
@@ -335,15 +335,15 @@ def test_the_rest_follows_a_late_result_unless_something_else_went_there(db: Dat
 
 
 def two_wait(db: Database, *, shadow: bool = False) -> None:
-    """Have two answers to one new number wait: one that was cancelled, and then asked for again, and a later one."""
+    """Queue two answers to one new number: one that was cancelled and requeued, and a later one."""
     wrote(db, shadow=shadow)
     answers.cancel(db, 1, "marie", at(0))
     wrote(db, HERS, 1, shadow=shadow)
     answers.requeue(db, 1, "marie", at(2))
 
 
-def test_an_answer_stands_in_its_share_from_the_first_segment_on(db: Database) -> None:
-    """A number that is being answered is no new one, whatever the power does meanwhile."""
+def test_number_is_known_from_its_first_segment_on(db: Database) -> None:
+    """Its other queued answer moves to the known share at once, before any power cut."""
     two_wait(db)
     goes(db, 4)
 
@@ -352,8 +352,8 @@ def test_an_answer_stands_in_its_share_from_the_first_segment_on(db: Database) -
     assert not [each for each in contradictions if "share" in each]
 
 
-def test_a_number_is_new_again_when_nothing_left(db: Database) -> None:
-    """What the network refused makes nobody known; neither does what was withdrawn."""
+def test_number_is_new_again_when_nothing_left(db: Database) -> None:
+    """Neither a refused nor a withdrawn segment makes it known."""
     two_wait(db)
     refuse(db, goes(db, 4), at(4), 38)
     assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
@@ -361,8 +361,8 @@ def test_a_number_is_new_again_when_nothing_left(db: Database) -> None:
     assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
 
 
-def test_in_shadow_mode_shares_are_those_of_shadow_mode(db: Database) -> None:
-    """Who was let out there was answered there; live it was not."""
+def test_shadow_mode_has_shares_of_its_own(db: Database) -> None:
+    """A number that was answered in shadow mode is known there and new in live mode."""
     wrote(db, shadow=True)
     assert begin_next(db, at(1), ONE, AGAIN, shadow=True) == gate.Shadowed()
     wrote(db, HERS, 10, shadow=True)
@@ -371,8 +371,8 @@ def test_in_shadow_mode_shares_are_those_of_shadow_mode(db: Database) -> None:
         assert db.value("SELECT share FROM answers WHERE state = 'queued'") == share
 
 
-def test_shadow_mode_files_what_it_lets_out(db: Database) -> None:
-    """The other answers of a number that was let out stand among the known from then on."""
+def test_answer_in_shadow_mode_makes_its_number_known(db: Database) -> None:
+    """The number's other queued answers move to the known share."""
     decisions.commit_mode(db, at(0), shadow=True)
     two_wait(db, shadow=True)
     begin_next(db, at(3), ONE, AGAIN, shadow=True)
@@ -380,8 +380,8 @@ def test_shadow_mode_files_what_it_lets_out(db: Database) -> None:
     assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
 
 
-def test_shadow_mode_holds_half_of_an_answer_that_went_out_live(db: Database) -> None:
-    """The rest goes out live as well, or nothing does."""
+def test_shadow_mode_holds_the_rest_of_a_live_answer(db: Database) -> None:
+    """The rest goes out live or not at all."""
     wrote(db)
     take(db, goes(db, 1, planned=TWO), at(1))
     result = store_steps.begin(db, 1, at(2), TWO, AGAIN, shadow=True)
@@ -390,8 +390,8 @@ def test_shadow_mode_holds_half_of_an_answer_that_went_out_live(db: Database) ->
     assert [row["state"] for row in db.all("SELECT state FROM answer_segments ORDER BY id")] == ["sent", "waiting"]
 
 
-def test_shadow_mode_ends_a_text_by_hand_that_waited(db: Database) -> None:
-    """It is not let out, and does not wait until the mode ends: a person can try again."""
+def test_shadow_mode_cancels_a_queued_text_by_hand(db: Database) -> None:
+    """It does not wait for the end of the mode: a person can try again."""
     queued = typed(db, HERS, 0)
     result = store_steps.begin(db, queued, at(1), ONE, AGAIN, shadow=True)
 
@@ -401,7 +401,7 @@ def test_shadow_mode_ends_a_text_by_hand_that_waited(db: Database) -> None:
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
 def test_shadow_mode_has_the_limits_of_the_line(db: Database, window: str) -> None:
-    """What it lets out counts there, together with what left live, and nowhere else."""
+    """Its answers count there together with live ones, and nowhere else."""
     rules = within(**{window: 2}, reserve=0)
     sent(db, HERS, 0.0, rules)
     for number, outcome in ((HIS, gate.Shadowed()), (THEIRS, policy.Wait(policy.BUDGETS[window]))):
@@ -413,11 +413,11 @@ def test_shadow_mode_has_the_limits_of_the_line(db: Database, window: str) -> No
     assert history.history_of(db, HERS, shadow=True).answers == 1
 
 
-# ---- what is on the disk
+# ---- the saved limit clock
 
 
-def test_the_clock_of_the_limits_is_saved_with_what_was_received(db: Database) -> None:
-    """After a power cut half a message waits as long as it would have, and not from the last saving on."""
+def test_limit_clock_is_saved_with_a_received_segment(db: Database) -> None:
+    """After a power cut, an incomplete message waits for the rest of its time only."""
     parts = pdus.write_text(HERS, "x" * 200, scts=at(0).utc, reference=1)
     now = at(500.0)
     store_steps.record(db, parts[0], now=now)
@@ -427,8 +427,8 @@ def test_the_clock_of_the_limits_is_saved_with_what_was_received(db: Database) -
     assert anchor.limit_time == 500.0
 
 
-def test_the_clock_of_the_limits_is_saved_with_what_is_let_out(db: Database) -> None:
-    """What counts in a window counts from a time that no power cut undoes."""
+def test_limit_clock_is_saved_with_a_released_segment(db: Database) -> None:
+    """A power cut does not change its time in the windows."""
     wrote(db)
     goes(db, 700)
 
@@ -437,7 +437,7 @@ def test_the_clock_of_the_limits_is_saved_with_what_is_let_out(db: Database) -> 
     assert anchor.limit_time == 700.0
 
 
-# ---- what else people and backups do
+# ---- other rules, people and backups
 
 
 @pytest.mark.parametrize(
@@ -450,8 +450,8 @@ def test_the_clock_of_the_limits_is_saved_with_what_is_let_out(db: Database) -> 
         (302, Outcome.REFUSED),
     ],
 )
-def test_a_refusal_says_whose_fault_it_is(db: Database, cms: int, outcome: Outcome) -> None:
-    """An unassigned number says nothing of the line; the network's own refusal says less of it than the modem's."""
+def test_refusal_has_the_outcome_of_its_cause(db: Database, cms: int, outcome: Outcome) -> None:
+    """An unassigned number says nothing about the line; the network's refusal says less than the modem's."""
     wrote(db)
     refuse(db, goes(db, 1), at(2), cms)
 
@@ -459,8 +459,8 @@ def test_a_refusal_says_whose_fault_it_is(db: Database, cms: int, outcome: Outco
 
 
 @pytest.mark.parametrize("late", ["result", "report"])
-def test_a_late_proof_lets_a_country_wait_by_itself(db: Database, late: str) -> None:
-    """It closes the line's breaker: the country of which all failed meanwhile stays out, as after any other answer."""
+def test_late_proof_closes_the_breaker_but_not_a_country(db: Database, late: str) -> None:
+    """A country to which everything failed meanwhile stays out, as after any other answer."""
     rules = AGAIN._replace(numbers=policy.Numbers(answer_countries=("BE", "FR")))
     french = "+33612345678"
     contact = contacts.record_whole(db, "main", "text", Identity(french, french, "FR", LineType.MOBILE), "salut", at(0))
@@ -482,8 +482,8 @@ def test_a_late_proof_lets_a_country_wait_by_itself(db: Database, late: str) -> 
     assert [row["country"] for row in db.all("SELECT country FROM country_outages")] == ["FR"]
 
 
-def test_what_a_late_proof_says_is_written_down(db: Database) -> None:
-    """An answer that is known to have left has a time of its leaving; a report that was overtaken changes nothing."""
+def test_late_proof_sets_the_time_of_sending(db: Database) -> None:
+    """An overtaken status report changes nothing."""
     wrote(db)
     begun = goes(db, 1)
     lose(db, begun, at(121))
@@ -494,8 +494,8 @@ def test_what_a_late_proof_says_is_written_down(db: Database) -> None:
         assert state(db)[0] == said
 
 
-def test_the_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
-    """To a phone of the house it takes nothing from what is for new numbers, and there are five of them a day."""
+def test_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
+    """It takes nothing from the reserve, and five a day are counted."""
     for nth in range(5):
         assert answers.by_hand_today(db, at(nth)) == nth
         typed(db, HERS, nth, kind=ByHand.ANSWER)
@@ -505,8 +505,8 @@ def test_the_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
     assert answers.by_hand_today(db, at(86400)) == 4
 
 
-def test_another_sim_ends_what_waits(db: Database) -> None:
-    """Half of an answer too: its rest would come from another number."""
+def test_another_sim_ends_queued_answers(db: Database) -> None:
+    """A half-sent one ends, too: its rest would come from another number."""
     wrote(db, HIS, 0)
     take(db, goes(db, 1, planned=TWO), at(1))
     wrote(db, HERS, 2)
@@ -516,8 +516,8 @@ def test_another_sim_ends_what_waits(db: Database) -> None:
     assert [state(db, contact) for contact in (1, 2)] == [("failed", "sim_changed"), ("cancelled", "sim_changed")]
 
 
-def test_what_waited_in_a_backup_may_have_left(db: Database) -> None:
-    """It is perhaps sent, says why, and counts for its number."""
+def test_queued_answer_from_a_backup_is_unconfirmed(db: Database) -> None:
+    """Its reason is restored, and it counts for its number."""
     wrote(db)
     with db.transaction():
         fates.mark_doubtful(db, 1, at(5))
@@ -526,8 +526,8 @@ def test_what_waited_in_a_backup_may_have_left(db: Database) -> None:
     assert history.history_of(db, HERS, shadow=False).answers == 1
 
 
-def test_a_number_is_known_under_its_pseudonym(db: Database) -> None:
-    """Who was answered long ago is no new number, and is not answered again before the cooldown is over."""
+def test_number_is_known_under_its_pseudonym(db: Database) -> None:
+    """It is not new after its number was purged, and its cooldown holds."""
     sent(db, HERS, 0)
     with db.transaction():
         pseudonyms.adopt_key(db)
@@ -544,8 +544,8 @@ def test_a_number_is_known_under_its_pseudonym(db: Database) -> None:
     assert answers.requeue(db, 1, "marie", at(30)) == "erased"
 
 
-def test_answers_find_their_shares_once_the_key_is_back(db: Database) -> None:
-    """An answer queued while nobody knew who had one stands among the known again, also if a person notices first."""
+def test_answers_return_to_their_share_once_the_key_is_back(db: Database) -> None:
+    """They were queued as new without it; a `resume` before the daemon's own check moves them as well."""
     sent(db, HERS, 0)
     with db.transaction():
         pseudonyms.adopt_key(db)
@@ -563,8 +563,8 @@ def test_answers_find_their_shares_once_the_key_is_back(db: Database) -> None:
 
 
 @pytest.mark.parametrize("numbers", [0.0, 99 * DAY], ids=["text and number", "text"])
-def test_what_is_erased_is_not_sent_again(db: Database, numbers: float) -> None:
-    """Neither a text that nobody has any more, nor anything to a number that nobody knows."""
+def test_erased_answer_is_not_requeued(db: Database, numbers: float) -> None:
+    """Either its text or its number is erased."""
     wrote(db)
     lose(db, goes(db, 1), at(2))
     wrote(db, HIS, 3)
@@ -578,8 +578,8 @@ def test_what_is_erased_is_not_sent_again(db: Database, numbers: float) -> None:
     assert answers.requeue(db, 2, "marie", at(20)) == (None if numbers else "erased")
 
 
-def test_each_answer_to_a_number_has_the_text_of_its_place(db: Database) -> None:
-    """The first, the second: what counts is how many the number had."""
+def test_each_answer_to_a_number_has_the_text_of_its_step(db: Database) -> None:
+    """The step is the number of earlier answers."""
     asked = []
     for seconds in (0.0, 60.0):
         wrote(db, HERS, seconds)
@@ -598,8 +598,8 @@ def test_each_answer_to_a_number_has_the_text_of_its_place(db: Database) -> None
     assert asked == [0, 1]
 
 
-def test_the_loop_guard_knows_what_was_sent_in_30_days(db: Database) -> None:
-    """An autoresponder may send back a text that is configured no more; what a person typed is none of ours."""
+def test_loop_guard_knows_answers_of_30_days(db: Database) -> None:
+    """An autoresponder may return a text that is no longer configured; texts by hand do not count."""
     sent(db, HERS, 0)
     typed(db, HIS, 1)
     assert answers.recent_texts(db, at(30 * DAY - 1)) == ["Non."]

@@ -1,4 +1,4 @@
-"""The state of a line: what is the same text, what is a new one, and what an answer's states do to the limits."""
+"""The stored state of a line: known and new texts, and the states of an answer with their effect on limits."""
 
 import contextlib
 import itertools
@@ -60,7 +60,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 
 def at(_: Database, seconds: float) -> Now:
-    """Return a moment so many seconds after the database was made, on both clocks."""
+    """Return a moment, in seconds after the database was made, on both clocks."""
     return Now(SENT + timedelta(seconds=seconds), seconds, synchronised=False)
 
 
@@ -91,7 +91,7 @@ def contact(db: Database, contact_id: int = 1) -> dict[str, Any]:
 # ---- the same text
 
 
-def test_a_text_that_was_not_deleted_is_the_same_text_when_it_is_listed_again(db: Database) -> None:
+def test_undeleted_text_listed_again_is_the_same_text(db: Database) -> None:
     """A crash or a refusal between commit and deletion makes no second row."""
     (pdu,) = text()
     first = scan(db, pdu)
@@ -102,7 +102,7 @@ def test_a_text_that_was_not_deleted_is_the_same_text_when_it_is_listed_again(db
     assert contact(db)["repeats"] == 0
 
 
-def test_reading_what_is_known_writes_nothing(db: Database) -> None:
+def test_listing_of_known_texts_writes_nothing(db: Database) -> None:
     """A deletion that is refused each time costs no write to the card."""
     scan(db, *text())
     before = db.connection.total_changes
@@ -111,7 +111,7 @@ def test_reading_what_is_known_writes_nothing(db: Database) -> None:
     assert db.connection.total_changes == before
 
 
-def test_a_text_delivered_again_after_its_deletion_is_a_repeat(db: Database) -> None:
+def test_text_delivered_again_after_its_deletion_is_a_repeat(db: Database) -> None:
     """The network's second delivery of a text is counted, not answered."""
     (pdu,) = text()
     contacts.confirm_deleted(db, [kept.segment_id for kept in scan(db, pdu)], at(db, 1))
@@ -121,8 +121,8 @@ def test_a_text_delivered_again_after_its_deletion_is_a_repeat(db: Database) -> 
     assert contact(db)["repeats"] == 1
 
 
-def test_two_entries_that_are_equal_are_a_text_and_its_repeat(db: Database) -> None:
-    """Entries are matched as multisets: one row stands for one entry only."""
+def test_two_equal_entries_are_a_text_and_its_repeat(db: Database) -> None:
+    """Entries are matched as multisets: a row matches one entry only."""
     (pdu,) = text()
     first = scan(db, pdu)
     both = scan(db, pdu, pdu)
@@ -133,14 +133,14 @@ def test_two_entries_that_are_equal_are_a_text_and_its_repeat(db: Database) -> N
 
 
 def test_another_time_stamp_is_another_text(db: Database) -> None:
-    """Who sends the same word twice has sent two texts."""
+    """The same words sent twice are two texts."""
     scan(db, *text(), *text(scts=SENT + timedelta(seconds=1)))
 
     assert count(db, "contacts") == 2
 
 
-def test_a_row_that_a_whole_listing_does_not_show_has_been_deleted(db: Database) -> None:
-    """A crash between deletion and its confirmation is made good by the next listing, but only by a complete one."""
+def test_row_missing_from_a_complete_listing_is_deleted(db: Database) -> None:
+    """A crash came between deletion and its confirmation; an incomplete listing proves nothing."""
     (pdu,) = text()
     scan(db, pdu)
     scan(db, complete=False)
@@ -149,8 +149,8 @@ def test_a_row_that_a_whole_listing_does_not_show_has_been_deleted(db: Database)
     assert not db.one("SELECT 1 FROM segments WHERE deleted_at IS NULL")
 
 
-def test_a_text_that_moved_to_another_index_is_deleted_there(db: Database) -> None:
-    """Indexes renumbered by a reset are taken from the listing, never from memory."""
+def test_text_that_moved_is_deleted_at_its_new_index(db: Database) -> None:
+    """Indexes come from the listing, never from memory: a reset may renumber them."""
     (pdu,) = text()
     scan(db, pdu)
     (kept,) = contacts.record_listing(db, SOURCE, listing(pdu, start=7), at(db, 1), complete=True)
@@ -159,8 +159,8 @@ def test_a_text_that_moved_to_another_index_is_deleted_there(db: Database) -> No
     assert count(db, "segments") == 1
 
 
-def test_a_listing_takes_the_row_of_its_own_storage(db: Database) -> None:
-    """A text that lies in two storages keeps both rows, whichever of them is listed again."""
+def test_listing_matches_rows_of_its_own_storage(db: Database) -> None:
+    """A text in two storages keeps both rows, whichever of them is listed again."""
     (pdu,) = text()
     contacts.record_listing(db, SOURCE._replace(storage="ME"), listing(pdu, pdu), at(db, 0), complete=True)
     scan(db, pdu)
@@ -170,8 +170,8 @@ def test_a_listing_takes_the_row_of_its_own_storage(db: Database) -> None:
     assert [row["storage"] for row in rows] == ["ME", "SM"]
 
 
-def test_another_sim_is_another_text(db: Database) -> None:
-    """The same octets on another SIM are not the same text."""
+def test_same_pdu_on_another_sim_is_another_text(db: Database) -> None:
+    """Its IMSI differs."""
     (pdu,) = text()
     scan(db, pdu)
     contacts.record_listing(db, SOURCE._replace(imsi="208"), listing(pdu), at(db, 1), complete=True)
@@ -179,8 +179,8 @@ def test_another_sim_is_another_text(db: Database) -> None:
     assert count(db, "contacts") == 2
 
 
-def test_what_will_not_decode_is_kept_with_its_reason(db: Database) -> None:
-    """Octets that make no sense are a contact of kind unreadable, raw, and may leave the SIM."""
+def test_undecodable_pdu_is_kept_with_its_reason(db: Database) -> None:
+    """It is a contact of kind unreadable, raw, and may leave the SIM."""
     kept = scan(db, "07912374151616F6FF", "", "ZZ")
 
     assert len(kept) == 3
@@ -195,7 +195,7 @@ LONG = "".join(f"{count:03} " for count in range(150))  # four segments
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::5])
 def test_segments_are_joined_in_any_order(db: Database, order: tuple[int, ...]) -> None:
-    """However the segments arrive, the text is the one that was sent, and it is one contact."""
+    """In each order the whole text is one contact."""
     parts = text(LONG)
     for index in order:
         scan(db, parts[index])
@@ -205,8 +205,8 @@ def test_segments_are_joined_in_any_order(db: Database, order: tuple[int, ...]) 
     assert (contact(db)["segments_received"], contact(db)["segments_total"]) == (4, 4)
 
 
-def test_a_missing_segment_is_an_ellipsis_and_is_filled_in_when_it_comes(db: Database) -> None:
-    """An incomplete text is waited for, judged as it is, and completed later without another verdict."""
+def test_late_segment_completes_a_judged_text(db: Database) -> None:
+    """Until then an ellipsis replaces it; the text is judged after its wait, and not a second time."""
     parts = text(LONG)
     scan(db, parts[0], parts[2], parts[3])
     assert not contacts.unjudged(db, at(db, 29))
@@ -221,15 +221,15 @@ def test_a_missing_segment_is_an_ellipsis_and_is_filled_in_when_it_comes(db: Dat
     assert count(db, "contacts") == count(db, "answers") == 1
 
 
-def test_the_same_reference_from_two_originators_is_two_texts(db: Database) -> None:
-    """References are the sender's own: two senders' segments never mix."""
+def test_same_reference_from_two_originators_is_two_texts(db: Database) -> None:
+    """References belong to their sender: segments of two senders never mix."""
     ours, theirs = text("a" * 200), text("b" * 200, "+32470999999")
     scan(db, ours[0], theirs[1], theirs[0], ours[1])
 
     assert {row["text"] for row in db.all("SELECT text FROM contacts")} == {"a" * 200, "b" * 200}
 
 
-def test_a_reference_used_again_a_day_later_is_another_text(db: Database) -> None:
+def test_reference_used_again_a_day_later_is_another_text(db: Database) -> None:
     """A segment that is missing since yesterday is not filled by today's."""
     scan(db, text("a" * 200)[0])
     scan(db, *text("b" * 200, scts=SENT + timedelta(days=1)), seconds=86400)
@@ -237,16 +237,16 @@ def test_a_reference_used_again_a_day_later_is_another_text(db: Database) -> Non
     assert [row["text"] for row in db.all("SELECT text FROM contacts")] == ["a" * 153 + "…", "b" * 200]
 
 
-def test_two_interleaved_texts_under_one_reference_stay_two(db: Database) -> None:
-    """A phone that uses one reference for everything is still understood."""
+def test_interleaved_texts_with_one_reference_stay_apart(db: Database) -> None:
+    """Some phones use one reference for all their texts."""
     first, second = text("a" * 200), text("b" * 200, scts=SENT + timedelta(seconds=5))
     scan(db, first[0], second[0], first[1], second[1])
 
     assert [row["text"] for row in db.all("SELECT text FROM contacts")] == ["a" * 200, "b" * 200]
 
 
-def test_a_segment_delivered_twice_is_a_repeat(db: Database) -> None:
-    """A repeated segment neither completes a text nor starts another."""
+def test_segment_delivered_twice_is_a_repeat(db: Database) -> None:
+    """It neither completes a text nor starts another."""
     parts = text("a" * 200)
     contacts.confirm_deleted(db, [scan(db, parts[0])[0].segment_id], at(db, 1))
     scan(db, parts[0])
@@ -255,8 +255,8 @@ def test_a_segment_delivered_twice_is_a_repeat(db: Database) -> None:
     assert contact(db)["repeats"] == 1
 
 
-def test_a_pair_split_by_the_senders_phone_survives(db: Database) -> None:
-    """An emoji whose halves lie in two segments is whole in the log."""
+def test_surrogate_pair_split_between_segments_is_joined(db: Database) -> None:
+    """The log has the emoji whole."""
     body = "x" * 66 + "😀" + "y" * 10
     octets = body.encode("utf-16-be")
     halves = [octets[:134], octets[134:]]
@@ -275,15 +275,15 @@ def test_a_pair_split_by_the_senders_phone_survives(db: Database) -> None:
     assert contact(db)["text"] == body
 
 
-def test_the_sender_of_an_mms_is_its_originator(db: Database) -> None:
-    """The notification comes from a centre; the contact is who sent the message."""
+def test_originator_of_an_mms_is_its_sender(db: Database) -> None:
+    """The notification itself comes from a centre."""
     scan(db, *pdus.write_mms("+32479001122", "photo", scts=SENT, reference=9))
 
     assert (contact(db)["kind"], contact(db)["originator"]) == ("mms", "+32479001122")
 
 
-def test_a_text_to_a_port_keeps_its_words_and_is_not_answered(db: Database) -> None:
-    """What is addressed to an application but written in an alphabet can be read; octets are data and nothing else."""
+def test_text_to_a_port_is_stored_and_not_answered(db: Database) -> None:
+    """It is addressed to an application; its text is kept if it has an alphabet, 8-bit data is not text."""
     words = "Je sais où tu habites"
     scan(
         db,
@@ -306,8 +306,8 @@ def test_a_text_to_a_port_keeps_its_words_and_is_not_answered(db: Database) -> N
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1_000_000))
-def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(seed: int) -> None:
-    """Whatever is listed, deleted, refused and interrupted in between: as many contacts as texts, every text whole."""
+def test_interleaved_listings_and_deletions_keep_each_text_once(seed: int) -> None:
+    """Each text is one whole contact without repeats, whatever is refused or interrupted."""
     dice = random.Random(seed)
     bodies = dice.choices(["court", "é" * 161, "😀" * 80], k=dice.randint(1, 4))
     waiting = [
@@ -347,7 +347,7 @@ def begin(db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes
 
 
 def recipients(db: Database, seconds: float) -> list[str]:
-    """Return to whom the answers are whose turn it is."""
+    """Return the recipients of the due answers."""
     return [
         row["recipient"]
         for turn in queue.due(db, at(db, seconds))
@@ -373,8 +373,8 @@ def begun(db: Database, seconds: float = 0.0) -> gate.Begun:
     return segment_of(begin(db, seconds))
 
 
-def test_both_segments_count_when_the_first_is_begun(db: Database) -> None:
-    """The whole answer is counted in the transaction that begins it."""
+def test_whole_answer_counts_when_its_first_segment_begins(db: Database) -> None:
+    """It counts in the same transaction."""
     queue_one(db)
     begun(db)
 
@@ -382,8 +382,8 @@ def test_both_segments_count_when_the_first_is_begun(db: Database) -> None:
     assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 2
 
 
-def test_an_answer_is_sent_when_every_segment_is(db: Database) -> None:
-    """Sent means that each segment had its +CMGS."""
+def test_answer_is_sent_when_all_segments_are(db: Database) -> None:
+    """Each segment needs its +CMGS."""
     queue_one(db)
     take(db, begun(db), at(db, 1), 1)
     assert answer(db)["state"] == "sending"
@@ -392,8 +392,8 @@ def test_an_answer_is_sent_when_every_segment_is(db: Database) -> None:
     assert (answer(db)["state"], answer(db)["sent_at"]) == ("sent", at(db, 3).rfc3339)
 
 
-def test_a_crash_between_two_segments_goes_on_with_the_second(db: Database) -> None:
-    """What was never submitted is submitted after a restart, and only that, under the stored reference."""
+def test_answer_interrupted_between_segments_goes_on(db: Database) -> None:
+    """After the restart only the segment that was never submitted goes out, under the stored reference."""
     queue_one(db)
     first = begun(db)
     take(db, first, at(db, 1), 1)
@@ -404,8 +404,8 @@ def test_a_crash_between_two_segments_goes_on_with_the_second(db: Database) -> N
     assert second.pdu != first.pdu
 
 
-def test_a_crash_during_a_segment_is_unconfirmed_and_stays_so(db: Database) -> None:
-    """A segment that was being submitted is never submitted again, and nothing behind it is."""
+def test_segment_interrupted_by_a_crash_is_unconfirmed(db: Database) -> None:
+    """It is never submitted again, and neither is any later segment of its answer."""
     queue_one(db)
     begun(db)
     assert fates.recover(db, at(db, 1)) == 1
@@ -415,8 +415,8 @@ def test_a_crash_during_a_segment_is_unconfirmed_and_stays_so(db: Database) -> N
     assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 1
 
 
-def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
-    """A refused answer spends no budget and starts no cooldown."""
+def test_refused_answer_counts_for_nothing(db: Database) -> None:
+    """It spends no budget and starts no cooldown."""
     queue_one(db)
     refuse(db, begun(db), at(db, 1), 27)
 
@@ -425,8 +425,8 @@ def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
     assert history_of(db, SENDER, shadow=False) == policy.History()
 
 
-def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_others_leave(db: Database) -> None:
-    """Tries come later and later; when others left between all of them, the answer has failed after the fifth."""
+def test_refused_answer_fails_after_its_last_try_while_others_leave(db: Database) -> None:
+    """The pauses between tries grow; a refusal counts if others left since the last one."""
     queue_one(db)
     now, pauses = 0.0, []
     for other in range(policy.MOST_REFUSALS + 1):
@@ -446,8 +446,8 @@ def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_othe
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_38")
 
 
-def test_while_nothing_leaves_nothing_fails(db: Database) -> None:
-    """Refusals with nobody else's segment taken between them bring no answer to its end before it is stale."""
+def test_refused_answer_stays_queued_while_nothing_leaves(db: Database) -> None:
+    """Refusals without an accepted segment to somebody else between them do not count."""
     queue_one(db)
     now = 0.0
     for _ in range(3 * policy.MOST_REFUSALS):
@@ -458,8 +458,8 @@ def test_while_nothing_leaves_nothing_fails(db: Database) -> None:
     assert windows.spent(db, at(db, now), shadow=False)["hour"].total == 0
 
 
-def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
-    """Half an answer has been paid for, and the place of the other half is kept without an end."""
+def test_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
+    """The first is paid for; the second keeps its place in the answer, without an end."""
     queue_one(db)
     take(db, begun(db), at(db, 1))
     refuse(db, begun(db, 2), at(db, 2), 38)
@@ -471,8 +471,8 @@ def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None
     assert begun(db, 7200).sequence == 2
 
 
-def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
-    """The reason of an answer is a code; the words of an error without a cause stand with its segment."""
+def test_words_of_the_modem_are_a_detail_not_a_reason(db: Database) -> None:
+    """The reason of an answer is a code; the segment has the words of an error without a cause."""
     queue_one(db)
     first = begun(db)
     fates.settle(db, first, policy.Refused(detail="+CME ERROR: unknown"), at(db, 1))
@@ -482,8 +482,8 @@ def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
     assert tuple(segment) == ("error", "+CME ERROR: unknown")
 
 
-def test_a_value_has_a_row_and_an_insert_says_its_id(db: Database) -> None:
-    """Where a query has no row there is no value, which is an error; rows are inserted by the names of columns."""
+def test_value_needs_a_row_and_insert_returns_its_id(db: Database) -> None:
+    """A query without a row raises LookupError."""
     with db.transaction():
         event_id = db.insert("events", at="2026-11-24T22:00:00.000Z", kind="pause", who="marie")
 
@@ -492,8 +492,8 @@ def test_a_value_has_a_row_and_an_insert_says_its_id(db: Database) -> None:
         db.value("SELECT who FROM events WHERE id = ?", event_id + 1)
 
 
-def test_a_refused_answer_is_composed_anew(db: Database) -> None:
-    """Before a segment has left, no text is stored: what goes out is what is in force then."""
+def test_refused_answer_is_composed_anew(db: Database) -> None:
+    """No text is stored before a segment has left: the configuration at that time decides."""
     queue_one(db)
     assert answer(db)["text"] is None
     refuse(db, begun(db), at(db, 1), 38)
@@ -501,8 +501,8 @@ def test_a_refused_answer_is_composed_anew(db: Database) -> None:
     assert (answer(db)["text"], answer(db)["segments"]) == (None, None)
 
 
-def test_a_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
-    """A +CMGS that comes after its time limit turns unconfirmed into sent, if nothing else is missing."""
+def test_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
+    """A +CMGS after its time limit makes it sent, if no other segment is missing."""
     queue_one(db)
     take(db, begun(db), at(db, 1))
     second = begun(db, 2)
@@ -514,8 +514,8 @@ def test_a_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(3600.0, "sending"), (3603.0, "failed")])
-def test_a_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: float, state: str) -> None:
-    """The second segment follows a first one that was unconfirmed: in time, else half of the answer was sent."""
+def test_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: float, state: str) -> None:
+    """After that, half of the answer was sent and it has failed."""
     queue_one(db)
     first = begun(db)
     lose(db, first, at(db, 1))
@@ -526,11 +526,8 @@ def test_a_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds
     assert [turn.answer_id for turn in queue.due(db, at(db, seconds))] == ([1] if state == "sending" else [])
 
 
-def test_a_report_proves_and_starts_nothing(db: Database) -> None:
-    """Half of an answer that a status report proves to have left has failed: nothing is unknown any more.
-
-    What left is no sign of an outage: the attempt counts neither for the breaker nor against it.
-    """
+def test_report_of_half_an_answer_makes_it_failed(db: Database) -> None:
+    """The second segment does not go out, and the attempt counts neither for the breaker nor against it."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
@@ -541,8 +538,8 @@ def test_a_report_proves_and_starts_nothing(db: Database) -> None:
 
 
 @pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
-def test_a_status_report_settles_its_segment_by_recipient_and_reference(db: Database, status: int, state: str) -> None:
-    """Reports are matched after any time and restart, and are no contacts."""
+def test_report_settles_its_segment_by_recipient_and_reference(db: Database, status: int, state: str) -> None:
+    """It may come at any time and after a restart, and it is not a contact."""
     queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
@@ -556,16 +553,16 @@ def test_a_status_report_settles_its_segment_by_recipient_and_reference(db: Data
     }
 
 
-def test_a_write_needs_an_open_transaction(db: Database) -> None:
-    """A statement that writes outside a transaction fails at once, instead of committing by itself."""
+def test_write_outside_a_transaction_fails(db: Database) -> None:
+    """It raises AssertionError, instead of committing by itself."""
     with pytest.raises(AssertionError, match="outside a transaction"):
         db.execute("UPDATE line_state SET own_number = 'x'")
     with pytest.raises(AssertionError, match="outside a transaction"):
         note_ready(db, 0.0)
 
 
-def test_what_follows_a_change_is_done_once_before_the_commit(db: Database) -> None:
-    """All that a transaction asked for is done together at its end, and nothing of what was rolled back."""
+def test_before_commit_runs_each_step_once_with_all_subjects(db: Database) -> None:
+    """A transaction that is rolled back runs none."""
     done: list[list[str]] = []
 
     def follow(inside: Database, subjects: Collection[str]) -> None:
@@ -585,8 +582,8 @@ def test_what_follows_a_change_is_done_once_before_the_commit(db: Database) -> N
     assert done == [["a", "b"]]
 
 
-def test_a_report_about_another_number_settles_nothing(db: Database) -> None:
-    """References are one octet and come again: the recipient has to fit too."""
+def test_report_about_another_number_settles_nothing(db: Database) -> None:
+    """References have one byte and are used again: the recipient has to match, too."""
     queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
@@ -595,8 +592,8 @@ def test_a_report_about_another_number_settles_nothing(db: Database) -> None:
     assert answer(db)["state"] == "sent"
 
 
-def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> None:
-    """Texts while an answer is queued, and then within the cooldown, get none; after it they do."""
+def test_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> None:
+    """Texts while an answer is queued, and then within the cooldown, get none."""
     queue_one(db)
     scan(db, *text("encore", scts=SENT + timedelta(seconds=9)))
     assert judge(db, 2, 9).reason is policy.Reason.PENDING
@@ -609,7 +606,7 @@ def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> Non
 
 
 def send_all(db: Database, seconds: float) -> None:
-    """Send the two segments of the answer that is due."""
+    """Send the two segments of the due answer."""
     for mr in (1, 2):
         take(db, begun(db, seconds), at(db, seconds), mr)
 
@@ -621,32 +618,32 @@ def receive(db: Database, body: str, seconds: float) -> policy.Reason:
     return judge(db, contact_id, seconds).reason
 
 
-def test_stop_silences_a_number_for_good_until_a_person_undoes_it(db: Database) -> None:
-    """At any time, also as the first word; lifting it makes the number like any other again."""
+def test_stop_silences_a_number_until_a_person_lifts_it(db: Database) -> None:
+    """A stop as the first word holds, too; once it is lifted, the number is like any other."""
     assert receive(db, "Stop svp !", 0) is policy.Reason.OPTED_OUT
     assert receive(db, "allo ?", 200 * 86400) is policy.Reason.OPTED_OUT
     decisions.lift_opt_out(db, SENDER, "admin", at(db, 200 * 86400))
     assert receive(db, "allo ?", 201 * 86400) is policy.Reason.FIRST_CONTACT
 
 
-def test_stop_while_an_answer_is_queued_cancels_it(db: Database) -> None:
-    """Who says no before the answer has left gets none."""
+def test_stop_cancels_a_queued_answer(db: Database) -> None:
+    """Its reason is opted_out."""
     queue_one(db)
     assert receive(db, "STOP", 60) is policy.Reason.OPTED_OUT
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "opted_out")
 
 
-def test_an_out_of_office_is_answered_once(db: Database) -> None:
-    """A machine's second equal text is a loop, whatever the cooldown."""
+def test_out_of_office_text_is_answered_once(db: Database) -> None:
+    """A machine's second equal text is a loop, also after the cooldown."""
     away = "Je suis absent jusqu'au 12. Pour toute urgence, appelez le bureau."
     assert receive(db, away, 0) is policy.Reason.FIRST_CONTACT
     send_all(db, 1)
     assert receive(db, away, 9 * 86400) is policy.Reason.LOOP
 
 
-def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
-    """What was not transmitted limits shadow mode, and nothing once the line is live."""
+def test_shadowed_answer_counts_in_shadow_mode_only(db: Database) -> None:
+    """The live windows do not contain it."""
     queue_one(db)
 
     assert begin(db, shadow=True) == gate.Shadowed()
@@ -655,16 +652,16 @@ def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
     assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 0
 
 
-def test_a_block_cancels_what_is_queued_at_once(db: Database) -> None:
-    """What people decide holds before the next send, and is seen before it, whether a daemon runs or not."""
+def test_block_cancels_queued_answers_at_once(db: Database) -> None:
+    """It does so with and without a daemon, before the next send."""
     queue_one(db)
     assert decisions.block(db, SENDER, "admin", at(db, 1)) == 1
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "blocked")
 
 
-def test_a_person_cancels_one_answer_and_decides_nothing_about_its_number(db: Database) -> None:
-    """What was cancelled by hand is not sent; the next text is answered."""
+def test_cancel_ends_one_answer_and_leaves_its_number_alone(db: Database) -> None:
+    """The number's next text is answered."""
     queue_one(db)
     assert answers.cancel(db, 1, "admin", at(db, 1)) is None
     assert answers.cancel(db, 1, "admin", at(db, 2)) == "cancelled"
@@ -673,16 +670,16 @@ def test_a_person_cancels_one_answer_and_decides_nothing_about_its_number(db: Da
     assert receive(db, "encore", 60) is policy.Reason.FIRST_CONTACT
 
 
-def test_a_stale_answer_is_cancelled(db: Database) -> None:
-    """What an outage or a full budget held back for longer than max_age is not sent."""
+def test_gate_cancels_a_stale_answer(db: Database) -> None:
+    """An outage or a full budget held it back for longer than max_age."""
     queue_one(db)
     begin(db, 86401)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "stale")
 
 
-def test_what_waited_for_too_long_is_swept_whatever_holds_it_back(db: Database) -> None:
-    """A queue that nobody asks the gate about grows stale all the same, and the next text is answered."""
+def test_sweep_cancels_stale_answers(db: Database) -> None:
+    """It does so without the gate, and the number's next text is answered."""
     queue_one(db)
     assert queue.sweep(db, RULES.max_age, at(db, 86400), by_calendar=False) == 0
     assert queue.sweep(db, RULES.max_age, at(db, 86401), by_calendar=False) == 1
@@ -691,8 +688,8 @@ def test_what_waited_for_too_long_is_swept_whatever_holds_it_back(db: Database) 
     assert receive(db, "encore", 86402) is policy.Reason.FIRST_CONTACT
 
 
-def test_a_call_grows_old_without_power_too(db: Database) -> None:
-    """A call has no time stamp of the centre: where the calendar could be trusted when it came, that tells its age."""
+def test_call_ages_by_date_without_power(db: Database) -> None:
+    """It has no time stamp of the centre: the synchronised calendar at its arrival gives its age."""
     came = at(db, 0)._replace(synchronised=True)
     caller = identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE")
     assert judge(db, contacts.record_call(db, "fr", caller, came)).answer
@@ -701,8 +698,8 @@ def test_a_call_grows_old_without_power_too(db: Database) -> None:
     assert queue.sweep(db, RULES.max_age, later, by_calendar=True) == 1
 
 
-def test_a_hold_is_written_once(db: Database) -> None:
-    """What holds a share back is a word of the line, and holding on costs no write."""
+def test_reason_of_a_hold_is_written_once(db: Database) -> None:
+    """The line stores what holds a share back; going on with it costs no write."""
     commit_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
     before = db.connection.total_changes
     commit_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
@@ -710,11 +707,11 @@ def test_a_hold_is_written_once(db: Database) -> None:
     assert db.connection.total_changes == before
 
 
-# ---- what a review found
+# ---- order and fates of answers
 
 
-def test_new_numbers_go_first_and_the_oldest_of_each_kind(db: Database) -> None:
-    """Whose turn it may be: the oldest answer to a new number, and behind it the oldest to one that was answered."""
+def test_oldest_answer_to_a_new_number_goes_first(db: Database) -> None:
+    """Behind it comes the oldest to a number that was answered before."""
     known, first, second = "+32470000001", "+32470000002", "+32470000003"
     scan(db, *text(sender=known))
     judge(db, 1, 0)
@@ -726,8 +723,8 @@ def test_new_numbers_go_first_and_the_oldest_of_each_kind(db: Database) -> None:
     assert recipients(db, 3 * 86400.0) == [first, known]
 
 
-def test_an_answer_that_waits_does_not_hold_up_another_that_was_begun(db: Database) -> None:
-    """Each answer that was begun gets its turn, whatever another one waits for."""
+def test_waiting_answer_does_not_hold_up_a_begun_one(db: Database) -> None:
+    """Each begun answer is due, whatever another one waits for."""
     queue_one(db)
     take(db, begun(db), at(db, 1), 1)
     scan(db, *text("autre", "+32470999999"), seconds=2)
@@ -738,8 +735,8 @@ def test_an_answer_that_waits_does_not_hold_up_another_that_was_begun(db: Databa
     assert recipients(db, 4) == [SENDER, "+32470999999"]
 
 
-def test_shadow_mode_does_not_forget_what_left_live(db: Database) -> None:
-    """An answer half sent when the mode is changed keeps its count, and is not called shadowed."""
+def test_half_sent_answer_keeps_its_count_in_shadow_mode(db: Database) -> None:
+    """It does not become shadowed."""
     queue_one(db)
     take(db, begun(db), at(db, 1), 1)
     begin(db, 2, shadow=True)
@@ -748,7 +745,7 @@ def test_shadow_mode_does_not_forget_what_left_live(db: Database) -> None:
     assert history_of(db, SENDER, shadow=False).answers == 1
 
 
-def test_what_was_begun_is_finished_whatever_its_age(db: Database) -> None:
+def test_begun_answer_is_finished_at_any_age(db: Database) -> None:
     """Only an answer that was not begun can be stale."""
     queue_one(db)
     take(db, begun(db, 86399), at(db, 86399), 1)
@@ -756,8 +753,8 @@ def test_what_was_begun_is_finished_whatever_its_age(db: Database) -> None:
     assert begun(db, 86401).sequence == 2
 
 
-def test_a_report_that_was_overtaken_changes_nothing(db: Database) -> None:
-    """Delivered stays delivered when an older report says: still trying."""
+def test_overtaken_report_changes_nothing(db: Database) -> None:
+    """Delivered stays when an older report says that the centre still tries."""
     queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
@@ -767,8 +764,8 @@ def test_a_report_that_was_overtaken_changes_nothing(db: Database) -> None:
     assert answer(db)["state"] == "delivered"
 
 
-def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
-    """The cooldown runs from the answer that a person sent again; the windows keep both."""
+def test_requeued_answer_counts_again_in_the_windows(db: Database) -> None:
+    """The first attempt still counts, and the cooldown runs from the second."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     assert answers.requeue(db, 1, "admin", at(db, 500)) is None
@@ -779,8 +776,8 @@ def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
     assert history_of(db, SENDER, shadow=False).last_answer == 1000
 
 
-def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
-    """Nobody waits for what a daemon that is gone had begun."""
+def test_request_interrupted_by_a_crash_is_refused(db: Database) -> None:
+    """Nobody waits for a daemon that is gone."""
     request_id = requests.ask(db, RequestVerb.SEND, {}, "admin", db.now())
     requests.next_request(db, db.now())
     requests.recover(db, db.now())
@@ -788,8 +785,8 @@ def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
     assert requests.progress_of(db, request_id).state == "refused"
 
 
-def test_who_waits_for_a_request_hears_that_it_was_not_begun_or_did_not_end(db: Database) -> None:
-    """What nobody begins is withdrawn, unless the daemon begins it just then; what has no result is not called done."""
+def test_waiting_for_a_request_reports_a_missing_begin_or_result(db: Database) -> None:
+    """A request that is not begun is withdrawn, unless the daemon begins it at that moment."""
     withdrawn, begun_then = (requests.ask(db, RequestVerb.BALANCE, {}, "pi", db.now()) for _ in range(2))
     with pytest.raises(RefusedError, match="did not begin"):
         requests.wait_for(db, withdrawn, lambda: requests.expire(db, withdrawn, db.now()), begun_within=0.0)
@@ -807,8 +804,8 @@ def test_who_waits_for_a_request_hears_that_it_was_not_begun_or_did_not_end(db: 
 
 
 @pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
-def test_a_text_that_was_taken_is_done_whatever_its_report_says(db: Database, status: int, state: str) -> None:
-    """A report that comes before the request is settled does not make a refusal of a text that the network took."""
+def test_report_does_not_turn_an_accepted_text_into_a_refusal(db: Database, status: int, state: str) -> None:
+    """The report comes before the request is settled; the request is done."""
     request_id = requests.ask(db, RequestVerb.SEND, {"number": SENDER, "text": "Salut"}, "pi", at(db, 0))
     requests.next_request(db, at(db, 0))
     with db.transaction():
@@ -825,8 +822,8 @@ def test_a_text_that_was_taken_is_done_whatever_its_report_says(db: Database, st
     assert requests.progress_of(db, request_id) == requests.RequestProgress(RequestState.DONE, state, answer_id)
 
 
-def test_transactions_that_share_a_commit_are_each_whole_or_nothing(db: Database) -> None:
-    """One that fails leaves the others as they are, and nobody else sees any of them before the end."""
+def test_transaction_that_fails_in_a_shared_commit_leaves_the_others(db: Database) -> None:
+    """Other processes see none of them before the commit."""
     with open_beside_daemon(db.path) as reader:
         with db.shared_commit():
             with db.transaction():
@@ -842,8 +839,8 @@ def test_transactions_that_share_a_commit_are_each_whole_or_nothing(db: Database
         assert maybe_ready_since(reader) == 2.0
 
 
-def test_nothing_remains_of_a_shared_commit_whose_end_is_not_reached(db: Database) -> None:
-    """What comes after a transaction may fail: then the pass has written nothing, and the next one begins anew."""
+def test_error_in_a_shared_commit_rolls_all_of_it_back(db: Database) -> None:
+    """The next pass begins anew."""
     with contextlib.suppress(ZeroDivisionError), db.shared_commit():
         with db.transaction():
             note_pause(db, "pi", at(db, 0))
@@ -855,8 +852,8 @@ def test_nothing_remains_of_a_shared_commit_whose_end_is_not_reached(db: Databas
     assert is_paused(db)
 
 
-def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
-    """A database of years answers what every pass asks, and what the way of a text asks, from its indexes."""
+def test_queries_of_the_loop_use_indexes(db: Database) -> None:
+    """A database of years answers each query of a pass and of a text without a scan of a table."""
     queries: list[str] = []
     db.connection.set_trace_callback(queries.append)
     now = at(db, 1)
@@ -885,12 +882,12 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
         if query.startswith(("SELECT", "UPDATE"))
     }
     harmless = {
-        "SCAN contacts USING INDEX contacts_unjudged",  # it holds nothing but what is not judged yet
-        "SCAN answer_segments USING COVERING INDEX answer_segments_waiting",  # nothing but the second halves that wait
+        "SCAN contacts USING INDEX contacts_unjudged",  # it has only contacts that are not judged yet
+        "SCAN answer_segments USING COVERING INDEX answer_segments_waiting",  # only segments that wait
         "SCAN line_state",  # one row
         "SCAN CONSTANT ROW",  # no table at all
         "SCAN country_outages",  # a row for a country that is answered
-        "SCAN c",  # the few that its sub-query finds
+        "SCAN c",  # the few rows of its sub-query
         "SCAN json_each VIRTUAL TABLE INDEX 1:",  # the names of one person
     }
     scans = {(step, query) for query, plan in plans.items() for step in plan if step.startswith("SCAN")}
@@ -902,8 +899,8 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
 # ---- floods
 
 
-def test_a_flood_is_an_event_with_its_beginning_its_end_and_its_size(db: Database) -> None:
-    """Many contacts in ten minutes are one flood, recorded twice: when it begins and when it is over."""
+def test_flood_is_recorded_with_its_begin_end_and_size(db: Database) -> None:
+    """60 contacts in ten minutes are a flood."""
     for count in range(contacts.FLOOD_CONTACTS - 1):
         scan(db, *text("x", f"+32470{count:06}", scts=SENT + timedelta(seconds=count)), seconds=count)
     assert contacts.watch_flood(db, at(db, 60)) is None
@@ -923,14 +920,14 @@ def test_a_flood_is_an_event_with_its_beginning_its_end_and_its_size(db: Databas
 # ---- the database
 
 
-def test_a_second_daemon_is_refused(db: Database) -> None:
-    """One database has one daemon."""
+def test_second_daemon_on_a_database_is_refused(db: Database) -> None:
+    """It raises DatabaseInUseError."""
     with pytest.raises(DatabaseInUseError):
         open_for_daemon(db.path)
 
 
-def test_a_newer_schema_is_refused_and_left_alone(db: Database) -> None:
-    """What a later version wrote is neither read nor migrated by this one."""
+def test_newer_schema_is_refused(db: Database) -> None:
+    """Neither a daemon nor a command opens it, and it is not migrated."""
     with db.transaction():
         db.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '')")
     with pytest.raises(DatabaseVersionError):
@@ -940,21 +937,21 @@ def test_a_newer_schema_is_refused_and_left_alone(db: Database) -> None:
         open_for_daemon(db.path)
 
 
-def test_an_older_schema_is_not_touched_by_commands(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the daemon migrates; a command says so."""
+def test_commands_refuse_an_older_schema(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the daemon migrates; the error says so."""
     monkeypatch.setattr(migrations, "SCHEMA", (*migrations.SCHEMA, ("next", ("CREATE TABLE next (x)",))))
     with pytest.raises(StoreError, match="earlier version"):
         open_beside_daemon(db.path)
 
 
-def test_no_database_is_said_so(tmp_path: Path) -> None:
-    """A command before the first start says what makes the database."""
+def test_missing_database_is_explained(tmp_path: Path) -> None:
+    """A command before the first start raises DatabaseMissingError."""
     with pytest.raises(DatabaseMissingError):
         open_beside_daemon(tmp_path / "none.db")
 
 
-def test_what_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
-    """A damaged file is never overwritten."""
+def test_file_that_is_not_a_database_is_left_alone(tmp_path: Path) -> None:
+    """The daemon does not overwrite a damaged file."""
     path = tmp_path / "damaged.db"
     path.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError):
@@ -963,8 +960,8 @@ def test_what_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == b"this is no database" * 100
 
 
-def test_files_are_for_the_group_to_read_alone(tmp_path: Path) -> None:
-    """Texts of strangers are read by the group and nobody else; nobody but the owner writes, or holds the lock."""
+def test_files_are_readable_by_the_group_and_writable_by_the_owner(tmp_path: Path) -> None:
+    """The lock is the owner's alone; other users cannot enter the folder."""
     folder = tmp_path / "state"
     own = {"hotlined.db", "hotlined.db-wal", "hotlined.db-shm"}
     before = os.umask(0o077)
@@ -982,8 +979,8 @@ def test_files_are_for_the_group_to_read_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
-def test_a_lock_that_is_a_trap_is_not_followed(db: Database, tmp_path: Path, trap: str) -> None:
-    """A link, a FIFO or a folder in its place is an error at once, and what a link leads to stays as it is."""
+def test_lock_that_is_a_link_fifo_or_folder_is_refused(db: Database, tmp_path: Path, trap: str) -> None:
+    """Opening fails at once, and the target of a link stays as it is."""
     db.close()
     lock, target = db.path.with_name("hotlined.db.lock"), tmp_path / "target"
     lock.unlink()
@@ -996,15 +993,15 @@ def test_a_lock_that_is_a_trap_is_not_followed(db: Database, tmp_path: Path, tra
 
 
 def test_migrating_twice_changes_nothing(db: Database) -> None:
-    """What is applied is not applied again."""
+    """Migrations that were applied are not applied again."""
     before = list(db.connection.iterdump())
     migrations.apply(db.path)
 
     assert list(db.connection.iterdump()) == before
 
 
-def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
-    """Within a boot it is exact; of another boot only the time since then is added, never taken away."""
+def test_limit_clock_goes_on_after_a_restart(db: Database) -> None:
+    """Within a boot it is exact; after another boot only the time since that boot is added."""
     now = db.now()
     with db.transaction():
         save_limit_clock(db, now)
@@ -1017,8 +1014,8 @@ def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
         assert later.now().limit >= 1e9
 
 
-def test_a_request_that_nobody_begins_expires(db: Database) -> None:
-    """What was asked of a daemon that did not run is not done when it starts later."""
+def test_request_that_is_not_begun_in_time_expires(db: Database) -> None:
+    """A daemon that starts later does not carry it out."""
     request_id = requests.ask(db, RequestVerb.BALANCE, {}, "admin", db.now())
     db.connection.execute("UPDATE requests SET expires_boottime = 0")
     assert requests.next_request(db, db.now()) is None
@@ -1026,7 +1023,7 @@ def test_a_request_that_nobody_begins_expires(db: Database) -> None:
 
 
 def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
-    """The oldest open request is taken first, and none twice."""
+    """The oldest open request is begun first, and none twice."""
     first, second = (requests.ask(db, RequestVerb.BALANCE, {"n": n}, "admin", db.now()) for n in "12")
     taken = [requests.next_request(db, db.now()) for _ in range(3)]
     requests.end(db, first, "scanned", db.now())
@@ -1036,8 +1033,8 @@ def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     assert not requests.expire(db, second, db.now())
 
 
-def test_of_a_verb_that_is_none_nothing_is_begun(db: Database) -> None:
-    """What another version asked for is refused as unknown; what waits behind it is begun."""
+def test_request_with_an_unknown_verb_is_refused(db: Database) -> None:
+    """Another version asked for it; the next request is begun."""
     strange, known = (requests.ask(db, verb, {}, "admin", db.now()) for verb in ("scan", "adopt"))
     begun = requests.next_request(db, db.now())
 
@@ -1047,8 +1044,8 @@ def test_of_a_verb_that_is_none_nothing_is_begun(db: Database) -> None:
     )
 
 
-def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
-    """A try is on the disk before it is made; only an accepted PIN may be given again."""
+def test_pin_is_tried_once_for_each_sim(db: Database) -> None:
+    """A try is committed before it is made; only an accepted PIN may be given again."""
     assert not pins.was_refused(db, "sim", "digest")
     pins.commit_try(db, "sim", "digest", db.now())
     assert pins.was_refused(db, "sim", "digest")
@@ -1060,15 +1057,15 @@ def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
     assert pins.was_refused(db, "sim", "digest")
 
 
-def test_a_key_that_is_a_fifo_is_none(tmp_path: Path) -> None:
-    """What stands in the place of the pseudonyms' key holds nobody up."""
+def test_fifo_is_not_read_as_a_key(tmp_path: Path) -> None:
+    """A FIFO in place of the pseudonyms' key blocks nothing."""
     os.mkfifo(tmp_path / "hotlined.db.key")
 
     assert pseudonym.maybe_key(tmp_path / "hotlined.db.key") is None
 
 
-def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -> None:
-    """What is noted of a PIN depends on a secret that only the line's user reads and no backup has."""
+def test_pin_cannot_be_derived_from_the_database(db: Database, tmp_path: Path) -> None:
+    """Its stored digest depends on a secret that only the line's user reads and no backup has."""
     noted = pins.digest(db, "2580")
     secret = beside(db.path, PINS)
 
@@ -1081,12 +1078,12 @@ def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -
     assert pins.digest(db, "2580") != noted
 
 
-# ---- what a stick, or a flood, does to a line
+# ---- restarts, floods, and rows that cannot be sent
 
 
 @pytest.mark.parametrize(("same_boot", "is_open"), [(True, False), (False, True)])
-def test_only_a_machine_that_starts_anew_blames_the_line(db: Database, same_boot: bool, is_open: bool) -> None:
-    """Three segments submitted at three starts open the breaker where the stick took the Pi down, not after a kill."""
+def test_breaker_opens_when_submitting_restarts_the_machine(db: Database, same_boot: bool, is_open: bool) -> None:
+    """Three segments at three boots open it; three kills of the daemon do not."""
     for number in range(3):
         scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=number)
         judge(db, number + 1, number)
@@ -1099,8 +1096,8 @@ def test_only_a_machine_that_starts_anew_blames_the_line(db: Database, same_boot
     assert {row["state"] for row in db.all("SELECT state FROM answers")} == {"unconfirmed"}
 
 
-def test_a_restart_neither_closes_the_breaker_nor_buys_a_trial(db: Database) -> None:
-    """What the breaker knows stands in the database: the next trial comes when it was due before."""
+def test_restart_neither_closes_the_breaker_nor_moves_its_trial(db: Database) -> None:
+    """The database has its state: the next trial is due when it was due before."""
     for number in range(3):
         scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=0)
         judge(db, number + 1)
@@ -1114,8 +1111,8 @@ def test_a_restart_neither_closes_the_breaker_nor_buys_a_trial(db: Database) -> 
     assert before.lets_try(60.0)
 
 
-def test_a_flood_of_first_halves_costs_a_further_one_no_more(db: Database) -> None:
-    """However many incomplete texts an originator has left under one reference, the next segment looks at a few."""
+def test_flood_of_incomplete_texts_does_not_slow_down_the_next(db: Database) -> None:
+    """A segment with the same originator and reference looks at a few of them only."""
     now = at(db, 0)
     with db.transaction():
         db.execute(
@@ -1145,8 +1142,8 @@ def test_a_flood_of_first_halves_costs_a_further_one_no_more(db: Database) -> No
     assert steps[0] < 20, f"{steps[0]} thousand steps of SQLite's machine"
 
 
-def test_a_late_proof_for_an_attempt_that_was_asked_for_again_changes_that_attempt_alone(db: Database) -> None:
-    """What a person queued once more leaves whole, whatever becomes known of the attempt before."""
+def test_late_proof_of_an_earlier_attempt_leaves_the_requeue_alone(db: Database) -> None:
+    """The requeued answer leaves whole."""
     queue_one(db)
     first = begun(db)
     lose(db, first, at(db, 1))
@@ -1164,8 +1161,8 @@ def test_a_late_proof_for_an_attempt_that_was_asked_for_again_changes_that_attem
     ]
 
 
-def test_two_unconfirmed_segments_to_a_number_are_proven_by_no_report_without_a_reference(db: Database) -> None:
-    """A report that fits more than one of them says nothing about either."""
+def test_report_that_fits_two_unconfirmed_segments_proves_neither(db: Database) -> None:
+    """Neither has a known reference."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "admin", at(db, 2))
@@ -1175,8 +1172,8 @@ def test_two_unconfirmed_segments_to_a_number_are_proven_by_no_report_without_a_
     assert answer(db)["state"] == "unconfirmed"
 
 
-def test_a_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
-    """It has failed, an event has the reason, and the next answer has its turn."""
+def test_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
+    """It has failed, an event has the reason, and the next answer is due."""
     queue_one(db)
     scan(db, *text("autre", "+32470999999"), seconds=1)
     judge(db, 2, 1)
@@ -1188,8 +1185,8 @@ def test_a_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
 
 
 @pytest.mark.parametrize("step", ["sweep", "requeue_half_sent"])
-def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str) -> None:
-    """A command of another process that comes between a look and the transaction behind it is seen there."""
+def test_cancel_between_a_query_and_its_transaction_is_respected(db: Database, step: str) -> None:
+    """A command of another process cancels first; the transaction sees it."""
     queue_one(db)
     if step == "requeue_half_sent":
         take(db, begun(db), at(db, 1))
@@ -1211,11 +1208,11 @@ def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled" if step == "sweep" else "failed", "person")
 
 
-# ---- trials, halves, and rows that are odd
+# ---- trials and half-sent answers
 
 
 def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
-    """Let answers to three people be lost, so that the breaker opens at 0 s."""
+    """Lose answers to three people, so that the breaker opens at 0 s."""
     for number in range(3):
         scan(db, *text(f"perdu {number}", f"+3247900000{number}"), seconds=0)
         contact_id = contacts.unjudged(db, at(db, 0))[0].contact_id
@@ -1228,7 +1225,7 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
 
 
 def candidates(db: Database, seconds: float) -> list[str]:
-    """Return who may be tried, in order."""
+    """Return the recipients for a trial, in order."""
     return [
         row["recipient"]
         for turn in queue.due(db, at(db, seconds))
@@ -1245,8 +1242,8 @@ def queued(db: Database, *numbers: str, seconds: float = 0.0) -> None:
         assert judge(db, contact_id, seconds).answer
 
 
-def test_a_candidate_that_waits_for_a_window_leaves_the_trial_to_the_next(db: Database) -> None:
-    """A number that was taken before comes first, and where its share is full a new one has its chance."""
+def test_trial_has_a_candidate_of_each_share(db: Database) -> None:
+    """A known number comes first; where its share is full, the new one is tried."""
     known, new = "+32470000001", "+32470000002"
     queued(db, known)
     send_all(db, 0)
@@ -1257,20 +1254,20 @@ def test_a_candidate_that_waits_for_a_window_leaves_the_trial_to_the_next(db: Da
 
 
 def first_trial(db: Database, seconds: float) -> queue.Turn:
-    """Return who is tried first."""
+    """Return the turn that is tried first."""
     return next(turn for turn in queue.due(db, at(db, seconds)) if turn.trial)
 
 
 def refuse_a_trial(db: Database, seconds: float) -> str:
-    """Let the network refuse the trial that comes first, and return to whom it was."""
+    """Let the network refuse the first trial, and return its recipient."""
     first = first_trial(db, seconds)
     segment = segment_of(begin_answer(db, first.answer_id, at(db, seconds), trial=True))
     refuse(db, segment, at(db, seconds), 22)
     return segment.recipient
 
 
-def test_who_is_alone_is_tried_once_in_each_round(db: Database) -> None:
-    """Nobody is tried twice in a round, and in the next one whoever was last has his turn if there is nobody else."""
+def test_lone_candidate_is_tried_once_in_each_round(db: Database) -> None:
+    """The next round may begin with the same number if it is the only one."""
     open_the_breaker(db)
     queued(db, SENDER, seconds=2)
     assert refuse_a_trial(db, 400) == SENDER
@@ -1279,8 +1276,8 @@ def test_who_is_alone_is_tried_once_in_each_round(db: Database) -> None:
     assert candidates(db, 700) == [SENDER]
 
 
-def test_whoever_was_tried_least_is_tried_first(db: Database) -> None:
-    """Once everybody was tried, the oldest is tried again; who comes meanwhile has his turn before."""
+def test_least_tried_candidate_is_tried_first(db: Database) -> None:
+    """Once all were tried, the oldest is tried again; a number that came meanwhile goes first."""
     open_the_breaker(db)
     first, second, later = "+32470000001", "+32470000002", "+32470000003"
     queued(db, first, second, seconds=2)
@@ -1292,8 +1289,8 @@ def test_whoever_was_tried_least_is_tried_first(db: Database) -> None:
     assert candidates(db, 403) == candidates(db, 700) == [later]
 
 
-def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> None:
-    """While the breaker is open it is tried again like all others: whoever was tried less often comes before."""
+def test_half_sent_answer_gives_no_precedence_in_a_trial(db: Database) -> None:
+    """While the breaker is open, a number that was tried less often comes first."""
     half, new = "+32470000001", "+32470000002"
     queued(db, half)
     take(db, begun(db), at(db, 0))
@@ -1304,11 +1301,8 @@ def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> 
     assert candidates(db, 400)[1:] == [half]
 
 
-def test_a_pause_is_by_whoever_began_it(db: Database) -> None:
-    """A second person who pauses a line that is paused changes neither since when nor by whom; the events name both.
-
-    After `resume` the next one begins a pause of its own.
-    """
+def test_second_pause_keeps_person_and_time_of_the_first(db: Database) -> None:
+    """The events name both people; after `resume` the next pause is a new one."""
     decisions.pause(db, "anna", at(db, 0))
     decisions.pause(db, "marie", at(db, 3600))
     first = sending_of(db)
@@ -1322,8 +1316,8 @@ def test_a_pause_is_by_whoever_began_it(db: Database) -> None:
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_a_trial_of_which_a_segment_left_keeps_its_pause(db: Database, half: bool) -> None:
-    """A trial that its recipient cannot get is not used up, but where a segment of it left: that was paid for."""
+def test_trial_refused_for_its_recipient_is_not_used_up(db: Database, half: bool) -> None:
+    """If a segment of it left before, it is: that segment was paid for."""
     open_the_breaker(db)
     queued(db, "+32470000001", "+32470000002", seconds=1)
     first = first_trial(db, 60)
@@ -1338,8 +1332,8 @@ def test_a_trial_of_which_a_segment_left_keeps_its_pause(db: Database, half: boo
     assert not half or breaker_of(db).lets_try(60.0 + 300.0)
 
 
-def test_a_recipient_who_is_mistyped_opens_no_breaker(db: Database) -> None:
-    """Texts by hand to numbers that are not there say nothing about the line."""
+def test_texts_by_hand_to_wrong_numbers_do_not_open_the_breaker(db: Database) -> None:
+    """Unassigned numbers say nothing about the line."""
     for number in range(4):
         with db.transaction():
             queued_id = answers.enqueue_by_hand(
@@ -1351,8 +1345,8 @@ def test_a_recipient_who_is_mistyped_opens_no_breaker(db: Database) -> None:
     assert not breaker_of(db).is_open
 
 
-def test_a_person_is_not_told_that_a_text_goes_when_others_take_its_room(db: Database) -> None:
-    """What was accepted by hand and has not left yet counts for what is asked next."""
+def test_text_by_hand_counts_earlier_ones_that_wait(db: Database) -> None:
+    """An accepted text that has not left yet takes room from the next."""
     limits = policy.Limits(segments=policy.Windows(3, 3, 3), reserve_for_new=0)
     rules = RULES._replace(limits=limits)
     accepted = []
@@ -1367,8 +1361,8 @@ def test_a_person_is_not_told_that_a_text_goes_when_others_take_its_room(db: Dat
     assert accepted == [1, policy.Wait(policy.WaitingFor.BUDGET_MONTH)]
 
 
-def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Database) -> None:
-    """What ended after the breaker closed counts, however early its attempt began."""
+def test_half_sent_answers_lost_after_closing_reopen_the_breaker(db: Database) -> None:
+    """Their end counts, though their attempts began before the breaker closed."""
     halves = [f"+3247000001{number}" for number in range(3)]
     for number in halves:
         queued(db, number)
@@ -1385,8 +1379,8 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
     assert breaker_of(db).is_open
 
 
-def test_an_answer_that_a_person_queued_again_and_took_back_is_unconfirmed_as_before(db: Database) -> None:
-    """What may have left is not called cancelled, and a report about it is heard."""
+def test_cancelled_requeue_is_unconfirmed_as_before(db: Database) -> None:
+    """It may have left, and a report about it still counts."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "pi", at(db, 2))
@@ -1397,8 +1391,8 @@ def test_an_answer_that_a_person_queued_again_and_took_back_is_unconfirmed_as_be
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "person")
 
 
-def test_a_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -> None:
-    """It proves its own segment, and the answer stays what it is."""
+def test_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -> None:
+    """It proves its own segment, and the answer stays failed."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "pi", at(db, 2))
@@ -1409,8 +1403,8 @@ def test_a_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database)
     assert answer(db)["state"] == "failed"
 
 
-def test_a_second_half_that_may_be_eithers_fault_fails_at_the_second_time(db: Database) -> None:
-    """A phone that refuses the rest of its answer while others get theirs ends it."""
+def test_second_segment_refused_twice_fails(db: Database) -> None:
+    """The cause may be the line's or the phone's; others get their answers meanwhile."""
     queue_one(db)
     take(db, begun(db), at(db, 1))
     refuse(db, begun(db, 2), at(db, 2), 28)
@@ -1424,8 +1418,8 @@ def test_a_second_half_that_may_be_eithers_fault_fails_at_the_second_time(db: Da
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_28")
 
 
-def test_what_is_sent_again_may_be_longer_than_is_configured_now(db: Database) -> None:
-    """A person who wants a stored answer once more is held to the windows, not to answer.max_segments."""
+def test_requeued_answer_may_be_longer_than_max_segments(db: Database) -> None:
+    """Only the windows bound a stored answer."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "pi", at(db, 2))
@@ -1433,8 +1427,8 @@ def test_what_is_sent_again_may_be_longer_than_is_configured_now(db: Database) -
     assert isinstance(begin(db, 3, max_segments=1), gate.Begun)
 
 
-def test_an_mms_whose_segments_come_one_by_one_keeps_both_addresses(db: Database) -> None:
-    """However often it is joined, the address that its contact does not go by is the other one."""
+def test_mms_in_several_segments_keeps_both_addresses(db: Database) -> None:
+    """The other address is the one that is not the originator, after each further segment."""
     for originator, other in (("8600", "8600"), (SENDER, "+32479001122")):
         parts = pdus.write_mms(
             "+32479001122", "photo" * 40, scts=SENT, reference=int(originator[-2:]), originator=originator
@@ -1447,8 +1441,8 @@ def test_an_mms_whose_segments_come_one_by_one_keeps_both_addresses(db: Database
         assert set(row) == {originator if originator == SENDER else "+32479001122", other}
 
 
-def test_a_number_that_the_configuration_blocks_is_blocked_by_either_address(db: Database) -> None:
-    """`numbers.blocked` holds for TP-OA and for From, like a block by command."""
+def test_configured_block_matches_either_address(db: Database) -> None:
+    """`numbers.blocked` holds for TP-OA and for From, as a block by command does."""
     scan(db, *pdus.write_mms("+32479001122", "photo", scts=SENT, reference=9))
     row = contact(db)
     assert row["originator"] == "+32479001122"

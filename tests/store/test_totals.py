@@ -1,6 +1,6 @@
-"""Figures are those of the rows, whatever came, was forgotten, or was a clock put back; totals never fall.
+"""Figures agree with the rows after any events, erasures and clock steps; totals never fall.
 
-The peer is a count of all rows in Python.
+They are compared with a count of all rows in Python.
 """
 
 import json
@@ -44,7 +44,7 @@ ZONES = (
 )
 MILLISECOND = timedelta(milliseconds=1)
 
-# ---- what may come
+# ---- generated events
 
 NUMBERS = (*(f"+3247000000{number}" for number in range(3)), None)
 MOMENTS = (
@@ -73,7 +73,7 @@ STEPS = st.one_of(
     st.tuples(st.just("contact"), contacts_of(), st.integers(0, 24 * 3_600_000)),
     st.tuples(st.just("contact"), contacts_of(), st.integers(0, 1_800_000)),
     st.tuples(st.just("contact"), contacts_of(), st.just(0)),
-    st.tuples(st.just("clock"), MOMENTS),  # it is set, forward or back
+    st.tuples(st.just("clock"), MOMENTS),  # the clock is set, forward or back
     st.tuples(
         st.just("answer"),
         st.integers(0, 30),
@@ -86,11 +86,11 @@ STEPS = st.one_of(
     st.tuples(st.just("purge"), st.integers(0, 40)),
     st.tuples(st.just("renamed"), st.integers(0, 30), st.sampled_from(NUMBERS)),
 )
-LIVES = st.lists(STEPS, min_size=12, max_size=40)  # in fewer hardly anybody comes back
+LIVES = st.lists(STEPS, min_size=12, max_size=40)  # in fewer steps hardly any number comes back
 
 
 def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
-    """Let it happen."""
+    """Carry out the steps."""
     now, db = MONDAY, line.db
     for what, *more in steps:
         if what == "clock":
@@ -131,11 +131,11 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
             )
 
 
-# ---- the peer
+# ---- the count in Python
 
 
 def rows_of(db: Database, start: datetime, end: datetime) -> list[sqlite3.Row]:
-    """Return the contacts of a period, in the order in which they came."""
+    """Return the contacts of a period, in the order of their arrival."""
     return [
         row
         for row in db.all("SELECT * FROM contacts ORDER BY id")
@@ -155,7 +155,7 @@ def counted(db: Database, start: datetime, end: datetime) -> dict[str, Any]:
     sent = db.all("SELECT * FROM answers WHERE by_hand IS NULL AND sent_at IS NOT NULL ORDER BY sent_at, id")
 
     def answered(row: sqlite3.Row) -> sqlite3.Row | None:
-        """Return the answer that a contact is a reaction to: the latest of the day before."""
+        """Return the answer before a contact: the latest of the preceding day."""
         at = parse_rfc3339(row["received_at"])
         before = [
             each
@@ -192,7 +192,7 @@ def counted(db: Database, start: datetime, end: datetime) -> dict[str, Any]:
 
 
 def figured(tally: figures.Tally) -> dict[str, Any]:
-    """Return the same of a tally."""
+    """Return the same figures of a tally."""
     counts = asdict(tally.counts)
     assert tally.counts.suppressed == sum(tally.suppressed.values())
     return {name: counts[name] for name in ("texts", "calls", "others", "mms", "withheld", "new", "returning")} | {
@@ -223,13 +223,13 @@ def broken(db: Database) -> dict[str, list[Any]]:
 
 @given(steps=LIVES, zone=st.sampled_from(ZONES), ends=st.tuples(MOMENTS, MOMENTS), by=st.sampled_from(By))
 @settings(deadline=None, max_examples=EXAMPLES)
-def test_figures_are_those_of_the_rows(
+def test_figures_agree_with_a_count_of_the_rows(
     steps: list[tuple[Any, ...]],
     zone: str,
     ends: tuple[datetime, datetime],
     by: By,
 ) -> None:
-    """Whatever came and went, and whatever the clock said, each figure of each period is that of its rows."""
+    """Each figure of each period does, whatever the clock said."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setenv("TZ", zone)
         time.tzset()
@@ -252,8 +252,8 @@ def test_figures_are_those_of_the_rows(
 
 @given(steps=LIVES, order=st.sampled_from(Order), limit=st.integers(0, 5))
 @settings(deadline=None, max_examples=EXAMPLES)
-def test_numbers_are_those_of_the_rows(steps: list[tuple[Any, ...]], order: Order, limit: int) -> None:
-    """Whoever is listed, in each order and however many: contacts and dates are those of the rows."""
+def test_list_of_numbers_agrees_with_the_rows(steps: list[tuple[Any, ...]], order: Order, limit: int) -> None:
+    """Contacts and dates do, in each order and with each limit."""
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(Path(folder))
         with line.db as db:
@@ -282,8 +282,8 @@ def test_numbers_are_those_of_the_rows(steps: list[tuple[Any, ...]], order: Orde
                 assert same == ([each] if each.number else [])
 
 
-def test_a_clock_that_was_put_back_counts_nobody_twice(tmp_path: Path) -> None:
-    """A number that came before and after a time in which the clock ran ahead is one, and dates say who came last."""
+def test_clock_set_back_counts_no_number_twice(tmp_path: Path) -> None:
+    """The number came before and after a time with a fast clock; the order goes by dates."""
     filled = Filled(tmp_path)
     with filled.db as db:
         for at, number in ((MONDAY, KEVIN), (MONDAY + 10 * DAY, LEA), (MONDAY + HOUR, KEVIN)):
@@ -295,7 +295,7 @@ def test_a_clock_that_was_put_back_counts_nobody_twice(tmp_path: Path) -> None:
     assert listed == {Order.LAST: LEA, Order.CONTACTS: KEVIN, Order.FIRST: LEA}
 
 
-# ---- what never falls
+# ---- totals
 
 
 @pytest.fixture
@@ -309,7 +309,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 
 def total(line: Filled, name: str, label: str = "state") -> dict[str, int]:
-    """Return the totals of a name by a label, hours added up."""
+    """Return the totals of a name by a label, summed over all hours."""
     return dict(
         line.db.connection.execute(
             f"SELECT {label}, sum(total) FROM totals WHERE name = ? GROUP BY 1", (name,)
@@ -317,8 +317,8 @@ def total(line: Filled, name: str, label: str = "state") -> dict[str, int]:
     )
 
 
-def test_totals_count_as_it_happens_and_never_fall(line: Filled) -> None:
-    """A contact counts with its verdict, an answer with each state it enters, a segment when the network took it."""
+def test_totals_stay_after_an_erasure(line: Filled) -> None:
+    """A contact counts with its verdict, an answer with each state, a segment when the network accepted it."""
     contact_id = line.text()
     assert total(line, "contacts", "verdict") == {}
     line.judge(contact_id)
@@ -332,8 +332,8 @@ def test_totals_count_as_it_happens_and_never_fall(line: Filled) -> None:
     assert broken(line.db) == {}
 
 
-def test_totals_are_kept_by_the_hour_of_utc(line: Filled) -> None:
-    """A row is an hour and what it was, and holds nothing else of anybody."""
+def test_totals_are_counted_by_the_hour_of_utc(line: Filled) -> None:
+    """A row has an hour and labels, and nothing else about any person."""
     line.judge(line.text())
     line.judge(line.text("Encore", LEA))
     rows = line.db.all("SELECT * FROM totals WHERE name = 'contacts'")
@@ -343,8 +343,8 @@ def test_totals_are_kept_by_the_hour_of_utc(line: Filled) -> None:
     ]
 
 
-def test_what_comes_while_the_clock_is_not_synchronised_has_no_hour(tmp_path: Path) -> None:
-    """It is counted in one row for each set of labels, whenever it came; figures go by the date that is written."""
+def test_contacts_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path) -> None:
+    """Each set of labels has one row for them; figures go by the stored date."""
     filled = Filled(tmp_path)
     with filled.db:
         for hour in range(3):
@@ -357,8 +357,8 @@ def test_what_comes_while_the_clock_is_not_synchronised_has_no_hour(tmp_path: Pa
     assert tally.counts.texts == 2
 
 
-def test_answers_have_no_hour_either_while_the_clock_is_not_synchronised(tmp_path: Path, line: Filled) -> None:
-    """Whether it was is what was saved with the limit clock last, at the latest when the gate let the answer out."""
+def test_answers_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path, line: Filled) -> None:
+    """They go by the state saved with the limit clock, at the latest when the gate let the answer out."""
     folder = tmp_path / "other"
     folder.mkdir()
     other = Filled(folder)
@@ -374,8 +374,8 @@ def test_answers_have_no_hour_either_while_the_clock_is_not_synchronised(tmp_pat
     assert untimed == [(*each, 1) for each in labels]
 
 
-def test_a_kind_that_is_found_out_late_is_not_counted_again(line: Filled) -> None:
-    """Segments that come after the verdict may show what a contact is: figures say so, and totals stay."""
+def test_late_change_of_kind_does_not_change_totals(line: Filled) -> None:
+    """Later segments may show another kind: figures follow, totals stay."""
     contact_id = line.text()
     line.judge(contact_id)
     line.db.connection.execute("UPDATE contacts SET kind = 'data' WHERE id = ?", (contact_id,))
@@ -385,8 +385,8 @@ def test_a_kind_that_is_found_out_late_is_not_counted_again(line: Filled) -> Non
     assert (tally.counts.texts, tally.counts.others) == (0, 1)
 
 
-def test_counters_take_no_longer_for_more_hours(line: Filled) -> None:
-    """What a counter has counted is read by as many steps of SQLite after a thousand hours as after one."""
+def test_reading_counters_takes_the_same_steps_after_more_hours(line: Filled) -> None:
+    """SQLite makes as many steps after a thousand hours as after one."""
 
     def steps() -> int:
         count = 0
@@ -416,8 +416,8 @@ def test_counters_take_no_longer_for_more_hours(line: Filled) -> None:
     assert after[1] == before[1]
 
 
-def test_totals_of_a_copy_are_those_of_its_moment(line: Filled, tmp_path: Path) -> None:
-    """A backup has its own totals: what came after it is in none of them."""
+def test_backup_has_the_totals_of_its_moment(line: Filled, tmp_path: Path) -> None:
+    """Later contacts are in none of them."""
     line.judge(line.text())
     (tmp_path / "copy.db").write_bytes(line.run("db", "backup", "-").stdout_bytes)
     line.judge(line.text("Encore", LEA))

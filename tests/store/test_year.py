@@ -1,7 +1,7 @@
-"""A year of traffic: what a line makes of it is compared with what the line made of it before its rules were rewritten.
+"""A year of traffic, played on the line and compared with a record made before its rules were rewritten.
 
-The record in tests/data/year.jsonl.gz was made by the code of before. Whatever another one does differently has to have
-a reason in `REASONS`; what has none is a mistake, here or there.
+The record is tests/data/year.jsonl.gz. Each difference needs a reason in `REASONS`; one without is a fault, here or in
+the old code.
 """
 
 import gzip
@@ -27,18 +27,20 @@ from hotlined import breaker, policy, recognition
 from hotlined.store.answers import windows
 from hotlined.store.file import integrity
 
-SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
+SHM = Path("/dev/shm")  # only processes die here, not the disk: no write has to wait for it
 RECORD = Path(__file__).parents[1] / "data" / "year.jsonl.gz"
 TURN = 600  # seconds that an answer may come earlier or later where others leave before it
-ROOM = 4  # segments: two answers, of which one left before and another one now
+ROOM = 4  # segments: two answers, one that left before and one that leaves now
 DAYS = 370 if extent.WHOLE else 50
-"""How much of the year is compared; what comes in the last `OPEN` days is not over by then."""
+"""Days that are compared; contacts of the last `OPEN` of them are still open at their end."""
 OPEN = 10
-SOME = 15  # days that are looked at alone in each run: which ones, the seed says
-FLOODED = {120, 255}  # the days from then on: the flood of either alone takes longer than all others together
+SOME = 15  # days that each run plays by themselves; the seed chooses them
+FLOODED = {120, 255}  # periods that begin on these days: the flood in each takes longer than all other days together
 FLOOD, LONG_FLOOD = (120.58, 120.68), (260.4, 260.45)
 """A part of each of these floods, in days."""
-SHADOWED = 135  # the days from then on: who is shadowed first in them is not answered later, and no fact says why
+SHADOWED = (
+    135  # the period that begins here: its first contacts are shadowed, never answered, and no fact gives the cause
+)
 
 
 # ---- comparing
@@ -46,7 +48,7 @@ SHADOWED = 135  # the days from then on: who is shadowed first in them is not an
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What became of one contact, before and now: its verdict, the fate of its segments, or when they left."""
+    """One contact whose verdict, fate of segments, or times of sending differ between before and now."""
 
     what: str
     contact: int
@@ -55,7 +57,7 @@ class Difference:
 
     @property
     def is_less(self) -> bool:
-        """Whether what is done now was done before, too, and more."""
+        """Whether all that is done now was done before, and more."""
         return self.what == "fate" and self.both[0][: len(self.both[1])] == self.both[1]
 
     @property
@@ -68,13 +70,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two records of a year, and what reasons need to know of them; differences are looked at in order of arrival."""
+    """Two records of a year, with the facts that reasons need; differences are taken in order of arrival."""
 
     played: Year
     before: Record
     now: Record
     touched: set[str] = field(default_factory=set)
-    """Numbers to which something else happened already: their history is another one."""
+    """Numbers with an earlier difference: their history is another one."""
 
     @cached_property
     def contacts(self) -> dict[int, Text | Call]:
@@ -88,30 +90,30 @@ class Compared:
 
     @cached_property
     def by_hand(self) -> dict[str, int]:
-        """Return since when a number has had a text by hand."""
+        """Return for each number the time of its first text by hand."""
         sends = [each for each in self.played.operations if isinstance(each, year.Send)]
         return {each.number: each.at for each in reversed(sends)}
 
     @cached_property
     def stops(self) -> dict[str, int]:
-        """Return since when a number has written a text that is nothing but a word that opts out."""
+        """Return for each number the time of its first text that is only an opt-out word."""
         words = Settings().opt_out_words
         texts = [each for each in self.played.operations if isinstance(each, Text)]
         return {each.number: each.at for each in reversed(texts) if oracle.opts_out(each.text, words)}
 
     @cached_property
     def answered(self) -> dict[str, int]:
-        """Return since when a number has had an answer, before or now."""
+        """Return for each number the time of its first answer, before or now."""
         both = [*self.before.submissions, *self.now.submissions]
         left = sorted((each.at, each.contact) for each in both if each.outcome != "refused")
         return {self.contacts[contact].number: at for at, contact in reversed(left) if contact < year.BY_HAND}
 
     @cached_property
     def tight(self) -> dict[bool, list[tuple[int, int]]]:
-        """Return when a window had no more than `ROOM`, for anyone (False) and for known numbers (True).
+        """Return the periods with at most `ROOM` left in a window: for any number (False), for known ones (True).
 
-        A power cut may cost a line up to an hour of its clock: so much longer a window may be for it. Of an answer
-        whose fate nobody knows the segments that were never submitted were counted before, too.
+        After a power cut a line may lose up to an hour of its clock, which makes a window that much longer. Before, the
+        segments of an unconfirmed answer that were never submitted counted, too.
         """
         found: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
         for record in (self.before, self.now):
@@ -148,7 +150,7 @@ class Compared:
                     yield known, each.at, window[len(window) - most] + seconds + lost
 
     def differences(self) -> Iterator[Difference]:
-        """Yield what differs, in the order in which the contacts came."""
+        """Yield the differences, by the arrival of their contacts."""
         for contact in self.contacts:
             verdicts = self.before.verdicts.get(contact), self.now.verdicts.get(contact)
             if verdicts[0] != verdicts[1]:
@@ -168,25 +170,25 @@ class Compared:
             self.touched.add(self.contacts[each.contact].number)
 
 
-# ---- why something may differ
+# ---- reasons for differences
 
 
 Reason = Callable[[Compared, Difference], bool]
 
 
 def opting_out(compared: Compared, each: Difference) -> bool:
-    """Whoever says stop is heard at first, while an answer is queued, and with polite words beside it."""
+    """Opt-outs hold as the first text, while an answer is queued, and with polite words beside them."""
     contact = compared.contacts[each.contact]
     said = compared.stops.get(contact.number)
     if said is None:
         return False
     if each.what == "verdict":
         return contact.at >= said and each.now == ("suppress", "opted_out")
-    return each.is_less and contact.at + DAY >= said  # what waited is cancelled, and is not there to be asked for again
+    return each.is_less and contact.at + DAY >= said  # a waiting answer is cancelled and cannot be requeued
 
 
 def country_at_the_gate(compared: Compared, each: Difference) -> bool:
-    """Answers that wait are cancelled where their country is not answered any more."""
+    """Answers that wait are cancelled when their country is no longer answered."""
     contact = compared.contacts[each.contact]
     return (
         each.what == "fate"
@@ -203,10 +205,10 @@ def country_at_the_gate(compared: Compared, each: Difference) -> bool:
 
 
 def outage(compared: Compared, each: Difference) -> bool:
-    """While nothing leaves answers wait for the breaker; after it those that waited go out, or are too old.
+    """In an outage answers wait for the breaker; after it they go out, or are too old.
 
-    It lasts from the first refusal to the last trial, an hour after it is over; in between an answer was due that was
-    not yet out, before or now.
+    It lasts from the first refusal to the last trial, an hour after its end; an answer was due in between that was not
+    out yet, before or now.
     """
     contact = compared.contacts[each.contact]
     left = [left.get(each.contact, []) for left in compared.left]
@@ -217,7 +219,7 @@ def outage(compared: Compared, each: Difference) -> bool:
 
 
 def the_lines_fault(_compared: Compared, each: Difference) -> bool:
-    """Refusals that are the line's, or may be, are tried again later; the recipient's are not."""
+    """Refusals that may be the line's are tried again later; the recipient's are not."""
     if each.what != "fate":
         return False
     alike = [before for before, now in zip(*each.both, strict=False) if before == now]
@@ -240,7 +242,7 @@ def late_result(compared: Compared, each: Difference) -> bool:
 
 
 def by_hand(compared: Compared, each: Difference) -> bool:
-    """Texts by hand make nobody a number that was answered, and push no cooldown."""
+    """Texts by hand make no number a known one, and move no cooldown."""
     contact = compared.contacts[each.contact]
     since = compared.by_hand.get(contact.number)
     before, now = (record.verdicts.get(each.contact) for record in (compared.before, compared.now))
@@ -254,7 +256,7 @@ def by_hand(compared: Compared, each: Difference) -> bool:
 
 
 def stale_on_time(compared: Compared, each: Difference) -> bool:
-    """Answers that waited too long are cancelled on time, and no later contact is `pending` behind one."""
+    """Stale answers are cancelled on time, and no later contact is `pending` behind one."""
     contact = compared.contacts[each.contact]
     return (
         each.what == "verdict"
@@ -268,7 +270,7 @@ def stale_on_time(compared: Compared, each: Difference) -> bool:
 
 
 def loop_of_the_month(compared: Compared, each: Difference) -> bool:
-    """Our own answer is known for thirty days after it was stored, also where the configuration has another one."""
+    """Answers are known to the loop guard for thirty days, also after a change of the configuration."""
     contact = compared.contacts[each.contact]
     return (
         each.what == "verdict"
@@ -279,7 +281,7 @@ def loop_of_the_month(compared: Compared, each: Difference) -> bool:
 
 
 def shadowed(compared: Compared, each: Difference) -> bool:
-    """Answers that are half sent wait while the line is in shadow mode; whatever waits then leaves or is shadowed."""
+    """Half-sent answers wait during shadow mode; all other waiting ones leave or are shadowed."""
     contact = compared.contacts[each.contact]
     modes = [change for change in compared.played.operations if isinstance(change, year.Reload)]
     return each.what != "verdict" and any(
@@ -288,7 +290,7 @@ def shadowed(compared: Compared, each: Difference) -> bool:
 
 
 def history(compared: Compared, each: Difference) -> bool:
-    """Something else happened to this number before, for a reason of its own, or at another time."""
+    """Earlier differences of this number changed its history."""
     if each.what == "verdict":
         reasons = {verdict[1] for verdict in (each.before, each.now) if isinstance(verdict, tuple)}
         if not reasons <= {"first_contact", "cooldown_over", "pending", "cooldown", "per_number", "loop"}:
@@ -297,7 +299,7 @@ def history(compared: Compared, each: Difference) -> bool:
 
 
 def own_share(compared: Compared, each: Difference) -> bool:
-    """Nobody new waits behind what a person asked for again: that stands in the share in which it is counted."""
+    """Answers that a person requeued wait in the share that counts them, and hold up no new number."""
     contact = compared.contacts[each.contact]
     if each.what != "moment" or each.now >= each.before:  # type: ignore[operator]
         return False
@@ -310,7 +312,7 @@ def own_share(compared: Compared, each: Difference) -> bool:
 
 
 def full_windows(compared: Compared, each: Difference) -> bool:
-    """Windows were nearly full, before or now: what left sooner or later for a reason gave room or took it."""
+    """Windows were nearly full, before or now: another difference left more or less room."""
     contact = compared.contacts[each.contact]
     known = compared.answered.get(contact.number, contact.at) < contact.at
     tight = compared.tight[False] + compared.tight[True] * known
@@ -318,7 +320,7 @@ def full_windows(compared: Compared, each: Difference) -> bool:
 
 
 def turn(_compared: Compared, each: Difference) -> bool:
-    """Others left before it that did not, or the other way round: it comes some minutes sooner or later."""
+    """Other answers left before it, or did not: it leaves some minutes sooner or later."""
     if each.what != "moment":
         return False
     return all(abs(before - now) <= TURN for before, now in zip(*each.both, strict=True))  # type: ignore[operator]
@@ -331,11 +333,11 @@ REASONS: dict[str, Reason] = {
         loop_of_the_month, shadowed, turn, history, full_windows, own_share,
     )
 }  # fmt: skip
-"""In the order in which they are asked: the more a reason explains, the later."""
+"""Reasons, tried in this order: the more a reason explains, the later."""
 
 
 def compare(played: Year, before: Record, now: Record) -> tuple[Counter[str], list[Difference]]:
-    """Return how many differences each reason explains, and those that none does."""
+    """Return the number of differences that each reason explains, and those without a reason."""
     explained = Counter[str]()
     unexplained = []
     for name, each in Compared(played, before, now).explained():
@@ -357,26 +359,26 @@ def played() -> Year:
 
 @pytest.fixture(scope="module")
 def before() -> Record:
-    """Give what the code of before made of it."""
+    """Give the record that the old code made of it."""
     return Record.read(RECORD)
 
 
-def test_the_year_is_always_the_same(played: Year, before: Record) -> None:
-    """A seed means one year, on every machine and Python, and it is the one that the record was made of."""
+def test_seed_always_gives_the_same_year(played: Year, before: Record) -> None:
+    """It does on every machine and Python, and the record was made of that year."""
     assert year.write().digest == played.digest == before.digest
     assert year.write(2).digest != played.digest
 
 
-def test_the_year_has_everything(played: Year) -> None:
-    """All kinds of operations are in it, thousands of contacts, and every fault of the network."""
+def test_year_has_every_kind_of_operation_and_fault(played: Year) -> None:
+    """It has thousands of contacts."""
     counted = Counter(type(each) for each in played.operations)
     assert {each.__name__ for each in counted} == {each.__name__ for each in year.Operation.__subclasses__()}
     assert 8_000 <= len(played.contacts) <= 15_000
     assert {cause for each in played.outages for cause in each.causes} == {10, 38, 42, 196, 500, None}
 
 
-def test_the_record_is_of_the_year(played: Year, before: Record) -> None:
-    """Each contact but those erased before it was judged has its verdict, and every outcome was met."""
+def test_record_has_a_verdict_for_each_contact(played: Year, before: Record) -> None:
+    """It has every outcome and the usual reasons; contacts erased before their verdict are not part of the year."""
     assert set(before.verdicts) == set(played.contacts)
     assert {each.outcome for each in before.submissions} == {"taken", "refused", "unknown", "crash", "power_cut"}
     assert {reason for _, reason in before.verdicts.values()} >= {
@@ -385,20 +387,20 @@ def test_the_record_is_of_the_year(played: Year, before: Record) -> None:
     }  # fmt: skip
 
 
-def test_a_record_is_read_as_it_was_written(before: Record, tmp_path: Path) -> None:
-    """It is the same text again, whatever packed it."""
+def test_record_is_read_as_it_was_written(before: Record, tmp_path: Path) -> None:
+    """The text is the same, whatever version compressed it."""
     before.write(tmp_path / "again")
     assert gzip.decompress((tmp_path / "again").read_bytes()) == gzip.decompress(RECORD.read_bytes())
 
 
-def test_what_the_oracle_says_of_before(played: Year, before: Record) -> None:
-    """Windows, reserve, cap, cooldown, block, pause, once and in order held; what did not is what was changed since."""
+def test_oracle_finds_the_old_rules_broken_only_where_changed(played: Year, before: Record) -> None:
+    """These are opt-outs, breaker and countries; all others held."""
     found = Counter(words.partition(":")[0] for words in oracle.violations(year.facts_of(played, before)))
     assert set(found) == {"opt_out", "breaker", "country"}
 
 
-def test_what_was_left_undone_before(played: Year, before: Record) -> None:
-    """A text by hand, and an answer that was too old, kept some from their answer; each other one has its cause."""
+def test_unanswered_contacts_of_the_record_have_known_causes(played: Year, before: Record) -> None:
+    """In 34 cases it was a text by hand or a stale answer."""
     undone = list(causes.Causes(played, before).missing())
     assert len(undone) == 34
     assert all(words.endswith((" for cooldown", " for per_number", " for pending")) for words in undone)
@@ -409,13 +411,13 @@ def test_what_was_left_undone_before(played: Year, before: Record) -> None:
 
 @dataclass(frozen=True)
 class Played:
-    """What the line as it is now made of a year, or of a part of it."""
+    """The record that the current line makes of a year, or of a part of it."""
 
     year: Year
     record: Record
     facts: list[oracle.Fact]
     broken: list[str]
-    """What is not so in its database at the end."""
+    """Promises that the rows of its database break at the end."""
 
     def rules_broken(self) -> set[str]:
         """Return the rules that the oracle finds broken."""
@@ -423,7 +425,7 @@ class Played:
 
 
 def play(played: Year) -> Played:
-    """Let the line as it is now play a year."""
+    """Let the current line play a year."""
     with (
         tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder,
         year_now.line(Path(folder)) as line,
@@ -451,14 +453,14 @@ MOST = {
     "full_windows": 564,
     "own_share": 1,
 }
-"""So many differences each reason may explain: what came of it, and a few more where one shifts the other."""
+"""Most differences that each reason may explain: those that were looked at, and a few that others may shift."""
 
 
 @pytest.mark.timeout(1200)
-def test_the_line_as_it_is_now(played: Year, before: Record) -> None:
-    """Nothing is done wrong and nothing left undone, and what is different was changed on purpose.
+def test_line_differs_from_the_record_for_known_reasons_only(played: Year, before: Record) -> None:
+    """No rule is broken and no contact unanswered without a cause.
 
-    A reason that explains more than it did when it was given explains something that nobody has looked at.
+    A reason that explains more differences than in `MOST` explains some that nobody has looked at.
     """
     begun = part(played, 0, DAYS)
     now = play(begun)
@@ -470,8 +472,8 @@ def test_the_line_as_it_is_now(played: Year, before: Record) -> None:
     assert not {name: count for name, count in explained.items() if count > MOST[name]}
 
 
-def test_some_days_of_the_year(played: Year) -> None:
-    """Whatever days the line begins with, nothing is done wrong and nothing left undone."""
+def test_line_keeps_the_rules_from_any_first_day(played: Year) -> None:
+    """No rule is broken and no contact unanswered without a cause."""
     left_out = {SHADOWED} if extent.WHOLE else {SHADOWED, *FLOODED}
     begins = [day for day in range(0, 360, SOME) if day not in left_out]
     begin = begins[extent.SEED % len(begins)]
@@ -479,20 +481,20 @@ def test_some_days_of_the_year(played: Year) -> None:
 
 
 @pytest.mark.parametrize("days", [FLOOD, LONG_FLOOD])
-def test_a_part_of_a_flood(played: Year, days: tuple[float, float]) -> None:
-    """While more is sent in than may be answered, nothing is done wrong and nothing left undone."""
+def test_line_keeps_the_rules_in_a_flood(played: Year, days: tuple[float, float]) -> None:
+    """More contacts come than may be answered."""
     is_right(play(part(played, *days)))
 
 
 def is_right(now: Played) -> None:
-    """Fail if a rule is broken, somebody has no answer without a cause, or the database is not sound."""
+    """Fail if a rule is broken, a contact is unanswered without a cause, or the database is not sound."""
     assert not list(oracle.violations(now.facts))
     assert not list(causes.Causes(now.year, now.record).missing())
     assert not now.broken
 
 
 def beginning(record: Record, begun: Year) -> Record:
-    """Return what a record says of the contacts of a year that has only begun."""
+    """Return the part of a record about the contacts of a year that is cut short."""
     contacts = begun.contacts
     return replace(
         record,
@@ -505,11 +507,11 @@ def beginning(record: Record, begun: Year) -> Record:
     )
 
 
-# ---- that all of this can fail
+# ---- these checks can fail
 
 
 class Careless(Replay):
-    """A peer that answers whatever has a number, always, in two segments, and what may have left once more."""
+    """A peer that answers every number, always, in two segments, and sends unconfirmed segments again."""
 
     def __init__(self, played: Year) -> None:
         super().__init__(Record(""), played)
@@ -525,11 +527,11 @@ class Careless(Replay):
         self.receive(at, contact, number, "", delay)
 
     def next_due(self, _at: int) -> int | None:
-        """Return when the first is due."""
+        """Return the due time of the first answer."""
         return self._queue[0][0] if self._queue else None
 
     def submit_due(self, at: int, network: Network) -> Handed | None:
-        """Let the first out, whatever anybody has decided."""
+        """Let the first answer out, against all decisions."""
         if not self._queue or self._queue[0][0] > at:
             return None
         _, contact, number, sequence = heapq.heappop(self._queue)
@@ -542,15 +544,12 @@ class Careless(Replay):
         return handed
 
     def forget(self, _at: int, _number: str, *, keep_opt_out: bool) -> bool:
-        """Say that it was done."""
+        """Say that it was done, without doing it."""
         return keep_opt_out in (True, False)
 
 
-def test_a_careless_line_is_found_out(played: Year) -> None:
-    """Who answers everything breaks every rule, but that it is neither early nor late and makes nothing up.
-
-    Nobody cancels anything there, nor says what it wrote, promised, or let out in shadow mode.
-    """
+def test_careless_line_breaks_the_rules(played: Year) -> None:
+    """It breaks all but those about times, cancels, wording, promises and shadow mode, which it cannot break."""
     days = ((0, 150), (180.4, 180.75), (260, 261))  # a usual time, an outage, a flood
     few = tuple(each for each in played.operations if any(one * DAY <= each.at < end * DAY for one, end in days))
     player = year.Player(replace(played, operations=few, outages=played.outages[:3]), Careless(played))
@@ -561,7 +560,7 @@ def test_a_careless_line_is_found_out(played: Year) -> None:
 
 
 def part(played: Year, begin: float, end: float) -> Year:
-    """Return what happens between two days, by the configuration of then."""
+    """Return the events between two days, with the configuration at their beginning."""
     kept = tuple(
         each
         for each in played.operations
@@ -584,19 +583,19 @@ FAULTS: dict[str, tuple[object, str, object, tuple[float, float]]] = {
     "opt_out": (recognition, "opts_out", lambda *_: False, (0, 8)),
     "block": (policy, "_blocked", lambda *_: False, (20.3, 23.2)),
 }
-"""Where a line goes wrong, how, in which days, and the rule that it breaks."""
+"""For each rule: a patch that breaks it, and days that show it."""
 
 
 @pytest.mark.parametrize("rule", FAULTS)
-def test_a_fault_is_found(played: Year, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that is wrong in one place breaks the rule for it."""
+def test_oracle_finds_each_planted_fault(played: Year, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is wrong in one place breaks the rule about it."""
     where, name, instead, days = FAULTS[rule]
     monkeypatch.setattr(where, name, instead)
     assert rule in play(part(played, *days)).rules_broken()
 
 
-def test_a_line_that_answers_too_little_is_found(played: Year, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It breaks no rule, but nobody knows why it says nothing."""
+def test_line_that_answers_too_little_is_found(played: Year, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It breaks no rule, but contacts are unanswered without a cause."""
     some = part(played, 0, 8)
     monkeypatch.setattr(policy, "cooldown_left", lambda history, *_: float(history.answers))
     silent = play(some)
@@ -604,13 +603,13 @@ def test_a_line_that_answers_too_little_is_found(played: Year, monkeypatch: pyte
     assert list(causes.Causes(some, silent.record).missing())
 
 
-def test_the_same_has_no_differences(played: Year, before: Record) -> None:
-    """A record compared with itself needs no reason."""
+def test_record_compared_with_itself_has_no_differences(played: Year, before: Record) -> None:
+    """It needs no reason."""
     assert compare(played, before, before) == (Counter(), [])
 
 
 def changed(before: Record, contact: int, verdict: tuple[str, str] | None, *, silent: bool = False) -> Record:
-    """Return a record in which a contact fared otherwise: another verdict, or nothing left."""
+    """Return a record with another verdict for a contact, or without its submissions."""
     return replace(
         before,
         verdicts=before.verdicts | ({contact: verdict} if verdict else {}),
@@ -619,7 +618,7 @@ def changed(before: Record, contact: int, verdict: tuple[str, str] | None, *, si
 
 
 def quiet(played: Year, before: Record) -> int:
-    """Return a contact of a quiet day that was answered, of somebody of whom nothing else is known."""
+    """Return an answered contact of a quiet day whose number has no other history."""
     often = Counter(each.number for each in played.contacts.values())
     return next(
         contact
@@ -628,8 +627,8 @@ def quiet(played: Year, before: Record) -> int:
     )
 
 
-def test_what_has_no_reason_is_a_mistake(played: Year, before: Record) -> None:
-    """On a quiet day another verdict, an answer that does not leave, and one that is an hour late are unexplained."""
+def test_unexplained_differences_are_reported(played: Year, before: Record) -> None:
+    """On a quiet day these are another verdict, an unsent answer, and one an hour late."""
     contact = quiet(played, before)
     _, unexplained = compare(played, before, changed(before, contact, ("suppress", "cooldown")))
     assert [each.what for each in unexplained] == ["verdict"]
@@ -640,8 +639,8 @@ def test_what_has_no_reason_is_a_mistake(played: Year, before: Record) -> None:
     assert [each.what for each in unexplained] == ["moment"]
 
 
-def test_reasons_are_found(played: Year, before: Record) -> None:
-    """Who opts out at first is not answered any more; what failed in an outage may have left after it."""
+def test_opt_out_and_outage_explain_differences(played: Year, before: Record) -> None:
+    """A first stop is not answered any more, and a failure in an outage may leave after it."""
     words = Settings().opt_out_words
     first = next(
         contact

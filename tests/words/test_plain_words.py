@@ -1,4 +1,4 @@
-"""The sentences that people stumbled over, in the plain words that took their place, where each of them is produced."""
+"""Sentences that readers misunderstood, now in plain words, each checked in the output or document where it occurs."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ PAGES = {
 
 @pytest.fixture
 def line(tmp_path: Path) -> Filled:
-    """Give a line with a contact that has its answer."""
+    """Give a line with an answered contact."""
     filled = Filled(tmp_path)
     filled.judge(filled.text())
     filled.send([None])
@@ -34,7 +34,7 @@ def line(tmp_path: Path) -> Filled:
 
 
 def said(line: Filled, *arguments: str) -> str:
-    """Return all that a command prints, as one line."""
+    """Return all output of a command on one line."""
     return " ".join(line.run(*arguments).output.split())
 
 
@@ -77,14 +77,14 @@ def said(line: Filled, *arguments: str) -> str:
         ("docs/sticks.md", "It asks how many tries the PIN has left, and whether calls are forwarded"),
     ],
 )
-def test_a_sentence_of_a_page_stands_there(page: str, sentence: str) -> None:
-    """Each of them is short, has its verb in view, and says what it is about."""
+def test_a_sentence_is_on_its_page(page: str, sentence: str) -> None:
+    """Each is short, has a visible verb, and names its subject."""
     assert sentence in PAGES[page]
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
-def test_a_segment_is_explained_where_it_is_first_said(page: str) -> None:
-    """Whoever reads the word for the first time reads what it costs; six lines of YAML stand before all commands."""
+def test_a_segment_is_explained_at_its_first_mention(page: str) -> None:
+    """Its first mention says what it costs; six lines of YAML come before all commands."""
     text = (ROOT / page).read_text("utf-8")
 
     assert text.index("segment") == text.index("*segment*") + 1
@@ -103,13 +103,13 @@ def test_a_segment_is_explained_where_it_is_first_said(page: str) -> None:
         "for whom the reserve", "mend the line",
     ],
 )  # fmt: skip
-def test_what_people_stumbled_over_is_gone(words: str) -> None:
-    """None of the words is left in any page."""
+def test_misunderstood_words_are_gone(words: str) -> None:
+    """No page has any of these words."""
     assert [name for name, text in PAGES.items() if words in text] == []
 
 
-def test_the_warning_about_other_copies_is_read_first() -> None:
-    """What sends answers twice is bold, and stands before the commands that would do it."""
+def test_the_warning_about_copies_comes_first() -> None:
+    """The warning that a copy can send answers twice is bold, and comes before the commands concerned."""
     restore = (ROOT / "docs/backup.md").read_text("utf-8").partition("## Restore\n")[2]
     warning, _, _ = restore.partition("```")
     (bold,) = re.findall(r"\*\*(.+?)\*\*", warning, re.DOTALL)
@@ -136,13 +136,13 @@ def test_the_warning_about_other_copies_is_read_first() -> None:
         ("stats", "perhaps sent 1"),
     ],
 )
-def test_a_sentence_of_the_program_is_said(line: Filled, arguments: str, sentence: str) -> None:
-    """What people asked the meaning of is said in their words, by the command that says it."""
+def test_a_sentence_is_in_the_programs_output(line: Filled, arguments: str, sentence: str) -> None:
+    """The command says what people had to ask for."""
     assert sentence in said(line, *arguments.split())
 
 
-def test_when_the_next_answer_goes_is_a_day_and_a_time(line: Filled) -> None:
-    """It is told by this machine's clock."""
+def test_the_next_answer_has_a_local_day_and_time(line: Filled) -> None:
+    """The next answer's day and time are local."""
     assert re.search(
         r"next answer on \d\d? [A-Z][a-z]{2} \d\d:\d\d, or later if the machine is off meanwhile",
         said(line, "show", KEVIN),
@@ -161,8 +161,8 @@ def test_when_the_next_answer_goes_is_a_day_and_a_time(line: Filled) -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_a_configuration_is_said_plainly(line: Filled, stated: str, sentence: str) -> None:
-    """What to do stands there in the words of somebody who has never heard of YAML."""
+def test_problems_of_a_configuration_are_plain(line: Filled, stated: str, sentence: str) -> None:
+    """The cure is understandable without any knowledge of YAML."""
     line.config.write_text(stated)
 
     assert " ".join(sentence.format(config=line.config).split()) in said(line, "config", "check")
@@ -182,8 +182,8 @@ def _of_each_kind(line: Filled) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["log", "status", "stats", f"number {KEVIN}", "numbers", "limits", "show 2"])
-def test_no_code_and_no_word_of_the_standard_is_shown_to_people(line: Filled, arguments: str) -> None:
-    """Codes are for --json; what a volunteer reads is English."""
+def test_people_read_no_code(line: Filled, arguments: str) -> None:
+    """Codes and words of the standard are only in --json."""
     _of_each_kind(line)
 
     assert re.findall(STANDARD, said(line, *arguments.split())) == []
@@ -196,11 +196,11 @@ OURS = {
     Language.FRENCH: r"disjoncteurs?|échelle|portillon|verdicts?|rangées?|circuits?|ims|pdu",
     Language.DUTCH: r"stroomonderbreker|ladder|verdict|vonnis|rij|rijen|circuits?|ims|pdu(?:’s|s)?",
 }
-"""Words of the program's own house, and of standards, that nobody outside knows."""
+"""Words of the program's source and of standards that users do not know."""
 
 
 def sentences(language: Language) -> list[str]:
-    """Return all that people read in a language, without what is filled in and what they are to type."""
+    """Return all sentences for people in a language, without values and words to type."""
     found: list[str] = []
     for message in catalogues.said() if language is Language.ENGLISH else catalogues.stored(language):
         text = message.id if language is Language.ENGLISH else message.string
@@ -209,8 +209,8 @@ def sentences(language: Language) -> list[str]:
 
 
 @pytest.mark.parametrize("language", Language)
-def test_no_sentence_has_a_word_of_the_house(language: Language) -> None:
-    """What the program calls its parts is for its source and for codes; people read what it means for them."""
+def test_no_sentence_has_an_internal_word(language: Language) -> None:
+    """Sentences use none of the words that only the source and the standards use."""
     told = sentences(language)
 
     assert len(told) > 1000
@@ -226,8 +226,8 @@ NO = {
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("reason", [*Reason])
-def test_what_is_not_answered_cannot_be_read_as_answered(language: Language, reason: Reason) -> None:
-    """The words say no first, in the list and wherever else it stands, and no sign has to say it."""
+def test_a_suppressed_contact_is_never_read_as_answered(language: Language, reason: Reason) -> None:
+    """The words begin with no, in the list and elsewhere, without the help of a sign."""
     (column,) = (each for each in CONTACTS[0].columns if each.heading_message == "ANSWER")
     at = "2026-11-24T22:00:00.000Z"
     words = ContactKind.TEXT, KEVIN, None, "Salut", SegmentCount(1, 1), None, at, 0, (), ContactVerdict.SUPPRESS, reason
@@ -241,29 +241,28 @@ def test_what_is_not_answered_cannot_be_read_as_answered(language: Language, rea
     assert not re.search(r"\b(?:answered lately|répondu|beantwoord)\b", outcome)
 
 
-def test_no_sign_stands_for_a_word(line: Filled) -> None:
-    """What became of each is said, and nothing else stands beside it."""
+def test_outcomes_are_words_not_signs(line: Filled) -> None:
+    """No output has a sign in the place of a word."""
     _of_each_kind(line)
 
     for arguments in ("log", "numbers", f"show {KEVIN}", "show 1", "status"):
-        shown = said(line, *arguments.split()).replace("ça va ?", "")  # which somebody wrote
+        shown = said(line, *arguments.split()).replace("ça va ?", "")  # somebody wrote that
         assert re.findall(r"(?<!\S)[✓…?!-](?!\S)", shown) == []
 
 
 @pytest.mark.parametrize("arguments", ["limits", "config check", "text check", "simulate --messages 20", "status"])
-def test_without_a_price_nothing_names_money(line: Filled, arguments: str) -> None:
-    """An amount that nobody has set would be a guess."""
+def test_no_output_without_a_price_names_money(line: Filled, arguments: str) -> None:
+    """An amount without a configured price would be a guess."""
     shown = said(line, *arguments.split()).replace(str(line.folder), "")
     assert re.findall(r"EUR|€|price|cost", shown, re.IGNORECASE) == []
 
 
 RELATIVES = re.compile(r'"""(?:What|Who|Whom|Whose|Whoever|Whatever|Where|Wherever|Which)\b')
 """The beginning of a docstring whose subject is a clause."""
-NOT_YET = {"exchange.py"}
 
 
 def test_docstrings_begin_with_their_subject() -> None:
-    """No docstring of a module at the top of the house begins with a clause; those of `NOT_YET` still do."""
-    modules = {path.name: path.read_text("utf-8") for path in (ROOT / "hotlined").glob("*.py")}
+    """No docstring of ours begins with a clause."""
+    modules = [path for folder in ("hotlined",) for path in (ROOT / folder).rglob("*.py")]
 
-    assert {name for name, text in modules.items() if RELATIVES.search(text)} == NOT_YET
+    assert [path.name for path in modules if RELATIVES.search(path.read_text("utf-8"))] == []

@@ -1,4 +1,4 @@
-"""What is wrong stands in codes with values, in the status file, requests and the database; who reads it says it."""
+"""Troubles are stored as codes with values in status file, requests and database; their reader puts them in words."""
 
 import contextlib
 import errno
@@ -64,12 +64,12 @@ VALUES = {
     "name": "main",
     "holders": ["4711 minicom", "4712 hotlined"],
 }
-"""A value for every place of a sentence, as the writer gives it."""
+"""A value for every place in a sentence, as the writer stores it."""
 
 
 @pytest.mark.parametrize("code", CauseCode)
 def test_every_cause_has_a_sentence_in_every_language(code: CauseCode) -> None:
-    """Every place of it is filled in, and nothing of it is English where the language is another one."""
+    """All its places are filled, and no word of it is English in another language."""
     cause = CodedCause(code, VALUES)
     english = cause.words
     assert english
@@ -84,8 +84,8 @@ def test_every_cause_has_a_sentence_in_every_language(code: CauseCode) -> None:
     st.text(max_size=9), st.dictionaries(st.sampled_from([*VALUES]), st.text(max_size=9) | st.integers() | st.none())
 )
 @settings(max_examples=EXAMPLES)
-def test_what_another_version_wrote_is_said_as_far_as_it_is_known(text: str, values: dict[str, str]) -> None:
-    """A value that is missing is an ellipsis, one with braces stays as it is, and an unknown code has no words."""
+def test_an_entry_of_another_version_is_shown_as_far_as_known(text: str, values: dict[str, str]) -> None:
+    """A missing value is an ellipsis, one with braces stays as it is, and an unknown code has no words."""
     for code in (text, *CauseCode):
         cause = CodedCause(code, values)
         assert isinstance(cause.words + cause.cure, str)
@@ -98,8 +98,8 @@ def test_what_another_version_wrote_is_said_as_far_as_it_is_known(text: str, val
 
 
 @OTHERS
-def test_the_status_file_has_codes_and_status_says_them(line: Line, language: Language) -> None:
-    """The daemon writes no sentence there, in no language; `status` says it in that of the line, JSON has it too."""
+def test_the_status_file_has_codes_and_status_has_words(line: Line, language: Language) -> None:
+    """The daemon writes no sentence there; `status` has it in the line's language, in JSON, too."""
     port = str(line.folder / "none")
     line.configure(language=language, modem={"port": port})
     line.start()
@@ -117,11 +117,11 @@ def test_the_status_file_has_codes_and_status_says_them(line: Line, language: La
     assert english_in(f"{said['words']} {said['cure']}", language) == set()
 
 
-# ---- what the system, a port and a text refuse
+# ---- refusals of the system, a port and a text
 
 
 def refused(number: int) -> OSError:
-    """Return the error that Python raises for a number of the system's."""
+    """Return Python's error for an error number of the system."""
     return OSError(number, os.strerror(number))
 
 
@@ -129,13 +129,13 @@ MET = (
     *("ENOENT", "EACCES", "EPERM", "ENOSPC", "EROFS", "EBUSY", "EIO", "ENODEV", "ENXIO"),
     *("ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ETIMEDOUT", "EADDRINUSE"),
 )
-"""What a line on a Pi is refused: a file, a right, a disk, a stick, a machine of the network."""
+"""Errors on a Pi: of a file, a right, a disk, a stick, a machine of the network."""
 
 
 @OTHERS
 @pytest.mark.parametrize("name", MET)
-def test_what_the_system_refuses_is_told_in_the_language(language: Language, name: str) -> None:
-    """What people meet is said in their language, by its number; English has the C library's words."""
+def test_common_errors_of_the_system_are_translated(language: Language, name: str) -> None:
+    """Common errors are translated by their number; English keeps the C library's words."""
     number = getattr(errno, name)
     assert number_of(refused(number)) == number
     assert reason_of(refused(number)) == os.strerror(number)
@@ -144,8 +144,8 @@ def test_what_the_system_refuses_is_told_in_the_language(language: Language, nam
 
 
 @OTHERS
-def test_what_the_system_says_seldom_stays_as_it_says_it(language: Language) -> None:
-    """So do the words that an error of ours brings beside a number; a socket that is silent brings no words at all."""
+def test_rare_errors_of_the_system_keep_its_words(language: Language) -> None:
+    """So do our own errors that have a number and words; a silent socket has no words at all."""
     with speaking(language):
         assert reason_of(refused(errno.EXDEV)) == os.strerror(errno.EXDEV)
         assert reason_of(PermissionError(errno.EACCES, "it is Anna's")) == "it is Anna's"
@@ -154,13 +154,13 @@ def test_what_the_system_says_seldom_stays_as_it_says_it(language: Language) -> 
 
 
 def cause_of(error: CausedError) -> tuple[str, object]:
-    """Return the code of an error, and the value `cause`."""
+    """Return an error's code and the value `cause`."""
     assert error.cause
     return error.cause.code, error.cause.values.get("cause")
 
 
-def test_why_a_port_is_lost_or_not_opened_is_a_number_of_the_systems(tmp_path: Path) -> None:
-    """Not the words of pyserial around it; what has no number has a code."""
+def test_the_loss_of_a_port_is_stored_as_the_systems_number(tmp_path: Path) -> None:
+    """The words of pyserial are left out; an error without a number has a code."""
     master, slave = os.openpty()
     port = Port(os.ttyname(slave))
     os.close(slave)
@@ -176,8 +176,8 @@ def test_why_a_port_is_lost_or_not_opened_is_a_number_of_the_systems(tmp_path: P
     assert unopened.value.hint
 
 
-def test_the_programs_that_hold_a_port_are_named_with_what_ends_them() -> None:
-    """Each with the number of its process; a cure that is that of several is said once."""
+def test_holders_of_a_port_are_named_with_their_cure() -> None:
+    """Each has its process ID; a cure shared by several is given once."""
     rivals = [Holder(4711, "minicom"), Holder(4712, "ModemManager"), Holder(4713, "ModemManager")]
     error = maybe_shared("/dev/ttyUSB0", lambda _port: rivals)
 
@@ -190,8 +190,8 @@ def test_the_programs_that_hold_a_port_are_named_with_what_ends_them() -> None:
 
 
 @OTHERS
-def test_why_the_daemon_refused_is_kept_in_codes_and_told_in_the_language(tmp_path: Path, language: Language) -> None:
-    """The row of the request has a code and its values; who asked reads a sentence and its cure."""
+def test_a_refused_request_is_stored_as_a_code(tmp_path: Path, language: Language) -> None:
+    """The row of the request has a code with values; the person reads a sentence with its cure."""
     filled = Filled(tmp_path)
     with pytest.raises(TextError) as raised:
         plan("é" * 40_000)
@@ -214,15 +214,15 @@ def test_why_the_daemon_refused_is_kept_in_codes_and_told_in_the_language(tmp_pa
 
 @settings(max_examples=EXAMPLES)
 @given(st.one_of(st.binary(max_size=60).map(bytes.hex), st.text(max_size=8)))
-def test_whatever_cannot_be_read_has_a_code(pdu: str) -> None:
-    """No octets are refused in words."""
+def test_every_unreadable_text_has_a_code(pdu: str) -> None:
+    """An undecodable segment is stored with a code, not with words."""
     problem = contacts.read(pdu, None, None).problem
     assert problem is None or problem in list(PduProblem)
 
 
 @OTHERS
-def test_every_problem_of_a_segment_is_said_in_the_language(language: Language) -> None:
-    """What the modem itself said, and what another version wrote down, stays as it came."""
+def test_every_problem_of_a_segment_is_translated(language: Language) -> None:
+    """Words of the modem or of another version stay as they are."""
     with speaking(language):
         said = [str(problem_in_words(problem)) for problem in (*PduProblem, *SubmitProblem)]
         assert not {*said} & {*PduProblem, *SubmitProblem}
@@ -231,8 +231,8 @@ def test_every_problem_of_a_segment_is_said_in_the_language(language: Language) 
             assert problem_in_words(stored) == (stored or None)
 
 
-def test_a_report_that_contradicts_the_rows_is_kept_with_its_code(tmp_path: Path) -> None:
-    """The change that is none is refused by the store, which says to who calls it which one it was."""
+def test_a_contradicting_report_names_the_refused_change(tmp_path: Path) -> None:
+    """The store refuses an impossible change of state with an error that names it."""
     filled = Filled(tmp_path)
     with filled.db:
         with pytest.raises(LifecycleError) as answer, filled.db.transaction():
@@ -252,10 +252,10 @@ RESULTS = (
 
 @OTHERS
 @pytest.mark.parametrize("result", RESULTS, ids=lambda result: result.detail)
-def test_show_says_what_became_of_a_segment_in_the_language(
+def test_show_translates_the_fate_of_a_segment(
     tmp_path: Path, language: Language, result: policy.Refused | policy.Unknown
 ) -> None:
-    """A segment that was not taken, or of which nobody knows, leaves no English; JSON has its code."""
+    """A refused or unconfirmed segment has no English words in `show`; JSON has its code."""
     filled = Filled(tmp_path, language=language)
     with filled.db:
         filled.judge(filled.text())
@@ -269,8 +269,8 @@ def test_show_says_what_became_of_a_segment_in_the_language(
 
 
 @OTHERS
-def test_show_and_the_page_of_evidence_say_why_a_text_cannot_be_read(tmp_path: Path, language: Language) -> None:
-    """What people read is in the language; JSON and CSV have the code."""
+def test_an_undecodable_text_is_explained_in_the_language(tmp_path: Path, language: Language) -> None:
+    """`show` and the page of evidence are in the line's language; JSON and CSV have the code."""
     filled, page = Filled(tmp_path, language=language), tmp_path / "page"
     with filled.db:
         filled.pdu("0")
@@ -291,8 +291,8 @@ def test_show_and_the_page_of_evidence_say_why_a_text_cannot_be_read(tmp_path: P
 
 
 @OTHERS
-def test_what_the_program_failed_on_is_said_in_the_language(tmp_path: Path, language: Language) -> None:
-    """That a contact was set aside is no English in `show`, nor in the desk's timeline; the error keeps its name."""
+def test_a_failure_of_the_program_is_shown_in_the_language(tmp_path: Path, language: Language) -> None:
+    """A contact set aside has no English words in `show` or at the desk; the error keeps its name."""
     filled = Filled(tmp_path, language=language)
     with filled.db:
         answers.set_contact_aside(filled.db, filled.text(), "KeyError('x')", filled.now())
@@ -307,7 +307,7 @@ def test_what_the_program_failed_on_is_said_in_the_language(tmp_path: Path, lang
 
 
 def shown(filled: Filled, contact_id: int, *options: str) -> str:
-    """Return what `show` prints, on one line."""
+    """Return the output of `show` on one line."""
     result = filled.run("show", str(contact_id), *options)
     assert result.exit_code == 0
     return result.stdout if options else " ".join(result.stdout.split())

@@ -1,4 +1,4 @@
-"""What people read in another language: every sentence is marked and translated, and whole outputs have no English."""
+"""Other languages: every sentence is marked and translated, and whole outputs have no English."""
 
 import ast
 import html
@@ -59,7 +59,7 @@ from hotlined.words.alerts import TEXTS
 __all__ = ["line"]  # the fixture
 
 said = cache(catalogues.said)
-"""Returns what is marked: it is looked for once, and changed by no test."""
+"""Returns the marked sentences; cached, for no test changes them."""
 PACKAGE = ROOT / "hotlined"
 TEMPLATES = PACKAGE / "desk" / "templates"
 MARKS = {"_", "N_", "NP_", "pgettext", "ngettext"}
@@ -68,7 +68,7 @@ EXAMPLES_OF_CATALOGUES = extent.examples(25, 100)
 
 @cache
 def tree(path: Path) -> ast.Module:
-    """Return what a module is made of."""
+    """Return a module's syntax tree."""
     return ast.parse(path.read_text("utf-8"))
 
 
@@ -76,13 +76,13 @@ def tree(path: Path) -> ast.Module:
 
 
 def key(message: Message) -> tuple[str | None, Any]:
-    """Return what tells a sentence from others."""
+    """Return the key of a sentence in the catalogue."""
     return message.context, message.id
 
 
 @OTHERS
-def test_every_sentence_is_in_the_catalogue_and_no_other(language: Language) -> None:
-    """What the program says is what is translated: after a change, `scripts/run catalogues` brings them together."""
+def test_the_catalogue_has_exactly_the_programs_sentences(language: Language) -> None:
+    """After a change, `scripts/run catalogues` brings program and catalogue together."""
     marked, translated = set(map(key, said())), set(map(key, stored(language)))
 
     assert (marked - translated, translated - marked) == (set(), set())
@@ -90,7 +90,7 @@ def test_every_sentence_is_in_the_catalogue_and_no_other(language: Language) -> 
 
 @OTHERS
 def test_every_sentence_is_translated(language: Language) -> None:
-    """None is empty, lacks a plural form, or is a guess that nobody has looked at."""
+    """No translation is empty, lacks a plural form, or is an unreviewed guess."""
     catalogue = stored(language)
 
     assert [*untranslated(catalogue)] == []
@@ -98,13 +98,13 @@ def test_every_sentence_is_translated(language: Language) -> None:
 
 
 def places(text: str) -> set[str | None]:
-    """Return the names between braces; raises ValueError where they are not in pairs."""
+    """Return the names between braces; raises ValueError for unpaired braces."""
     return {name for _text, name, _format, _conversion in string.Formatter().parse(text) if name is not None}
 
 
 @OTHERS
 def test_a_translation_has_the_places_of_its_sentence(language: Language) -> None:
-    """What is filled in stands in every form, and nothing else does: a place without a name could not be filled."""
+    """Every plural form has exactly the places of its sentence: an unknown one could not be filled."""
     for message in stored(language):
         for original, translation in forms(message) if message.id else ():
             assert places(translation) == places(original), original
@@ -113,7 +113,7 @@ def test_a_translation_has_the_places_of_its_sentence(language: Language) -> Non
 
 @OTHERS
 def test_a_translation_has_the_commands_of_its_sentence(language: Language) -> None:
-    """What is typed is typed as it is in every language; a placeholder in it is the one that the help has."""
+    """Commands are the same in every language; a placeholder in one is translated as in the help."""
     typed = re.compile(r"`[^`]*`|'hotlined [^']*'")
     for message in stored(language):
         for original, translation in forms(message) if message.id else ():
@@ -123,7 +123,7 @@ def test_a_translation_has_the_commands_of_its_sentence(language: Language) -> N
 
 
 def test_french_has_its_blanks_and_apostrophes() -> None:
-    """A no-break blank stands before a double sign and inside « », and an apostrophe is curved: one rule everywhere."""
+    """A no-break blank is before : ; ! ? and inside « », and apostrophes are curved."""
     typed = re.compile(r"`[^`]*`|'hotlined [^']*'|[a-z]+://\S*")
     for message in stored(Language.FRENCH):
         for _original, translation in forms(message) if message.id else ():
@@ -134,7 +134,7 @@ def test_french_has_its_blanks_and_apostrophes() -> None:
 
 
 def test_dutch_has_its_apostrophes() -> None:
-    """An apostrophe is curved, and no blank stands before a sign."""
+    """Apostrophes are curved, and no blank is before a punctuation mark."""
     typed = re.compile(r"`[^`]*`|'hotlined [^']*'")
     for message in stored(Language.DUTCH):
         for _original, translation in forms(message) if message.id else ():
@@ -142,8 +142,8 @@ def test_dutch_has_its_apostrophes() -> None:
 
 
 @OTHERS
-def test_a_catalogue_is_read_as_its_tools_read_it(language: Language) -> None:
-    """Our reader and Babel's find the same, contexts and plurals too; nothing but the catalogue decides."""
+def test_a_catalogue_is_read_as_by_babel(language: Language) -> None:
+    """Our reader and Babel's give the same, contexts and plurals too, from the catalogue alone."""
     found = read_catalogue((CATALOGUES / f"{language}.po").read_text("utf-8"))
     expected = {}
     for message in stored(language):
@@ -159,7 +159,7 @@ def test_a_catalogue_is_read_as_its_tools_read_it(language: Language) -> None:
 @settings(max_examples=EXAMPLES_OF_CATALOGUES)
 @given(st.dictionaries(st.text(min_size=1), st.text(min_size=1), max_size=3))
 def test_any_catalogue_is_read_as_it_was_written(sentences: Mapping[str, str]) -> None:
-    """Quotes, newlines, backslashes and tabs come back as they were, whatever a translator writes."""
+    """Quotes, newlines, backslashes and tabs are read as they were written."""
     sentences = {one.replace("\r", ""): other.replace("\r", "") for one, other in sentences.items()}
     catalogue = parsed(header(Language.FRENCH), Language.FRENCH)
     kept = {one: other for one, other in sentences.items() if one.isprintable() and other.isprintable() and one}
@@ -213,17 +213,17 @@ ENGLISH = {
     "systemd.py": "speaks to systemd",
     "wire.py": "its sentences are caught by who asks, and told in other words",
 }
-"""Rooms and modules whose sentences nobody reads in French or Dutch, each with its reason."""
+"""Rooms and modules whose sentences are not translated, each with its reason."""
 
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield what looks like a sentence in a module, and is neither marked, logged, nor documentation."""
+    """Yield strings of a module that look like sentences and are neither marked, logged nor documentation."""
     skipped: set[int] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             skipped.add(id(node.value))  # a docstring
         elif isinstance(node, ast.Dict):
-            skipped |= {id(each) for each in node.keys}  # a key is a code
+            skipped |= {id(each) for each in node.keys}  # keys are codes
         elif _is_silent(node):
             skipped |= {id(each) for each in ast.walk(node)}
         elif isinstance(node, ast.JoinedStr):
@@ -239,7 +239,7 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _is_silent(node: ast.AST) -> bool:
-    """Tell whether a call marks its sentence, writes it into a log or hands over SQL, or an argument is help."""
+    """Tell whether a call marks, logs or is SQL, or an argument is help."""
     if isinstance(node, ast.keyword):
         return node.arg in {"help", "metavar", "short_help"}
     if not isinstance(node, ast.Call):
@@ -255,13 +255,13 @@ _SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|WHERE|DESC|VALUES|PRAGMA|COLLATE|LIMIT
 
 
 def _is_sentence(text: str) -> bool:
-    """Tell whether a text has two words in a row, the second in small letters, as no code or option has."""
+    """Tell whether a string has two words in a row, the second in small letters, unlike a code or option."""
     text = re.sub(r"`[^`]*`|hotlined [a-z]+|<[^>]*>|[a-z-]+='[^']*'", "", text)
     return re.search(r"[A-Za-z]{2}[,:;]? (?:\{\} )*[a-z]{2}", text) is not None and not _SQL.search(text)
 
 
 def unmarked() -> dict[str, list[tuple[int, str]]]:
-    """Return what is not marked, by module."""
+    """Return the unmarked sentences by module."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
@@ -271,7 +271,7 @@ def unmarked() -> dict[str, list[tuple[int, str]]]:
 
 
 def test_every_sentence_that_people_read_is_marked() -> None:
-    """A module says nothing that is not marked."""
+    """Every sentence of a module is marked."""
     assert unmarked() == {}
 
 
@@ -279,11 +279,11 @@ RAW = {
     "fleet/hub.py": "PostgreSQL and its library say why a hub cannot be used",
     "store/file/integrity.py": "SQLite says it, of a file that it cannot read on",
 }
-"""Modules that fill a sentence with what another program says, each with its reason."""
+"""Modules that fill a sentence with another program's words, each with its reason."""
 
 
-def test_no_sentence_is_filled_with_an_error_as_it_is() -> None:
-    """What the system refuses passes `reason_of`, in whatever language it is read: the journal alone has it raw."""
+def test_no_sentence_contains_a_raw_error() -> None:
+    """Errors of the system pass `reason_of`, which translates them; only the journal has them raw."""
     filled = set()
     for path in (path for path in PACKAGE.rglob("*.py") if "simulator" not in path.parts):
         for handler in (node for node in ast.walk(tree(path)) if isinstance(node, ast.ExceptHandler) and node.name):
@@ -307,14 +307,14 @@ def _is_logged(node: ast.AST) -> bool:
 
 
 def _text_of(node: ast.expr) -> str | None:
-    """Return the name of what is filled in, as it is or made a text."""
+    """Return the name of a value that is filled in, even within str()."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) in {"str", "repr"} and node.args:
         node = node.args[0]
     return node.id if isinstance(node, ast.Name) else None
 
 
-def test_a_mark_stands_where_the_tools_find_it() -> None:
-    """Each mark has its sentence as a literal, and none stands inside an f-string: Babel sees it since 3.12."""
+def test_a_mark_is_where_the_tools_find_it() -> None:
+    """Each mark has a literal, and none is inside an f-string, which Babel reads only since Python 3.12."""
     known = {first for message in said() for first in (message.id if isinstance(message.id, tuple) else (message.id,))}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(tree(path)):
@@ -334,7 +334,7 @@ def _is_literal(call: ast.Call) -> bool:
 
 
 def test_every_word_of_a_template_is_marked() -> None:
-    """A template has no word of its own but in its marks, its attributes for people included."""
+    """All words of a template are within marks, even those of attributes for people."""
     found = set()
     for path in TEMPLATES.glob("*.html"):
         text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text("utf-8"), flags=re.DOTALL)
@@ -346,11 +346,11 @@ def test_every_word_of_a_template_is_marked() -> None:
     assert found == set()
 
 
-# ---- what is shown
+# ---- alerts
 
 
 def known_conditions() -> Iterator[conditions.Condition]:
-    """Yield what can be filled into an alert."""
+    """Yield the conditions that can be filled into an alert."""
     yield from conditions.MODEM.values()
     yield from (conditions.NOT_RUNNING, conditions.UNKNOWN_STATE, conditions.SHADOW, conditions.SILENCE)
     yield from conditions.HOLDS.values()
@@ -368,16 +368,16 @@ EXAMPLES = {
     "ids": "1,200, 1,201, 1,202",
     "lines": "fr, nl",
 }
-"""What fills in an alert."""
+"""Values for an alert."""
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(("condition", "level"), TEXTS)
 def test_an_alert_goes_by_text_message_in_every_language(language: Language, condition: str, level: int) -> None:
-    """All of it is in GSM-7, and its headline with the name of the longest line fits one segment."""
+    """An alert is wholly in GSM-7, and its title fits one segment with the longest name of a line."""
     with speaking(language):
         wanted = {name for message in TEXTS[condition, level] for name in places(message) if name}
-        says_one = bool(wanted & {"title", "words", "cure"})  # else it is the same of each
+        says_one = bool(wanted & {"title", "words", "cure"})  # else it is the same for each
         for known in known_conditions() if says_one else [conditions.UNKNOWN_STATE]:
             filling = {
                 "title": known.title,
@@ -392,8 +392,8 @@ def test_an_alert_goes_by_text_message_in_every_language(language: Language, con
 
 
 @pytest.mark.parametrize("language", Language)
-def test_an_alert_with_figures_is_texted_whole(language: Language) -> None:
-    """An alert that has a headline of its own says what to do in the one segment that it may take."""
+def test_an_alert_with_its_own_title_is_texted_whole(language: Language) -> None:
+    """Such an alert has its cure within its one segment."""
     with speaking(language):
         for (condition, level), messages in TEXTS.items():
             if "{title}" not in messages:
@@ -406,17 +406,17 @@ def test_an_alert_with_figures_is_texted_whole(language: Language) -> None:
 
 
 class AnyDoor:
-    """A door through which somebody comes who may do everything."""
+    """A door whose visitors may do everything."""
 
     def visitor(self, request: Request) -> Visitor:
-        """Return who that is."""
+        """Return that visitor."""
         del request
         return Visitor("anna", Role.ADMIN)
 
 
 @cache
 def pages(line: Filled) -> Callable[[str], str]:
-    """Return what shows a page of the desk, in the language of the line."""
+    """Return a function that renders a page of the desk in the line's language."""
     config = load(line.config)
     client = make(config, b"", Looks()).test_client()
     client.environ_base[DOOR] = AnyDoor()
@@ -435,16 +435,16 @@ PAGES: tuple[str, ...] = (
     *("/act/pause", "/act/block?number=0470123456", "/act/untag?contact_id=2&word=excuses"),
     "/act/cancel?contact_id=1",
 )
-"""Pages of the desk that speak the language of the line whole."""
+"""Pages of the desk that are translated completely."""
 
 
 def test_a_page_names_its_language(line: Filled) -> None:
-    """A screen reader pronounces it, and a browser offers no translation."""
+    """The lang attribute lets a screen reader pronounce the page, and a browser offer no translation."""
     assert f'<html lang="{line.settings["language"]}">' in pages(line)("/")
 
 
-def test_the_overview_speaks_the_language_of_the_line(line: Filled) -> None:
-    """What one wants to know first is said in it, the title of the page included."""
+def test_the_overview_is_in_the_language_of_the_line(line: Filled) -> None:
+    """The first words and the title of the page are translated."""
     expected = {"fr": ("Maintenant", "La ligne ne répond pas."), "nl": ("Nu", "De lijn antwoordt niet.")}
     page = pages(line)("/")
 
@@ -452,8 +452,8 @@ def test_the_overview_speaks_the_language_of_the_line(line: Filled) -> None:
 
 
 @OTHERS
-def test_no_label_of_a_sheet_is_longer_than_its_column(language: Language) -> None:
-    """The labels of `status` and `show` stand in a column of 14, in every language."""
+def test_labels_of_a_sheet_fit_their_column(language: Language) -> None:
+    """The labels of `status` and `show` fit a column of 14 in every language."""
     labels = set()
     for name in ("cli/status.py", "reports/contact.py", "reports/export_sheet.py", "reports/number.py"):
         for node in ast.walk(tree(PACKAGE / name)):
@@ -469,8 +469,8 @@ def test_no_label_of_a_sheet_is_longer_than_its_column(language: Language) -> No
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_english_is_left_in_a_page(line: Filled, path: str) -> None:
-    """What a page shows is in the language of the line, from the first word to the last."""
+def test_a_page_has_no_english_left(line: Filled, path: str) -> None:
+    """Every word of a page is in the line's language."""
     page = pages(line)(path)
     attributes = re.findall(r'(?:aria-label|placeholder|title|alt|content)="([^"]*)"', page)
     words = html.unescape(" | ".join([re.sub(r"<[^>]*>", " | ", re.sub(r"<code>.*?</code>", "", page)), *attributes]))
@@ -510,35 +510,35 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("doctor", "--json", "--record", "recording"),
     ("doctor", "--record", "/"),
 )
-"""What speaks the language of the line whole: also what it says of a mistake."""
+"""Commands that are translated completely, errors included."""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...]) -> None:
-    """What a command prints for people is in the language of the line, from the first word to the last."""
+def test_an_output_has_no_english_left(line: Filled, command: tuple[str, ...]) -> None:
+    """Every word of a command's output for people is in the line's language."""
     language = Language(line.settings["language"])
     output = line.run(*command).output
 
     assert output
     shown = re.sub(r"<style>.*?</style>|<[^>]*>|\S+\.service\b", " | ", output, flags=re.DOTALL)
-    shown = shown.replace(str(ROOT), "")  # its names may be English
+    shown = shown.replace(str(ROOT), "")  # its folders may have English names
     assert english_in(shown, language, words=2 if command[0] == "config" else 1) == set()
     assert not has_bare_semicolon(shown, language)
 
 
 @OTHERS
 def test_every_promise_of_the_database_is_marked(language: Language) -> None:
-    """What `db check --full` says of rows is a table of sentences, and each is in the catalogue."""
+    """The sentences of `db check --full` about rows are a table, and all are in the catalogue."""
     assert PROMISES.keys() - {message.id for message in stored(language)} == set()
 
 
 @pytest.mark.parametrize("columns", [80, 40])
 def test_doctor_keeps_its_columns(line: Filled, columns: int) -> None:
-    """Each check has its name in the first column and all else in the second, on a wide terminal and on a phone's.
+    """Each check has its name in the first column and the rest in the second, on wide and narrow terminals.
 
-    Without a stick those of a modem are left out.
+    Checks of a modem are left out without a stick.
     """
-    shown = [*takewhile(lambda row: not row[:1].isdigit(), line.on_a_terminal(columns, "doctor"))]  # without the sum
+    shown = [*takewhile(lambda row: not row[:1].isdigit(), line.on_a_terminal(columns, "doctor"))]  # not the summary
     with speaking(Language(line.settings["language"])):
         names = {NAMES[name] for name, check in CHECKS.items() if check not in OF_A_MODEM}
 
@@ -548,7 +548,7 @@ def test_doctor_keeps_its_columns(line: Filled, columns: int) -> None:
 
 
 def test_codes_of_doctor_are_the_same_in_every_language(line: Filled) -> None:
-    """Scripts read the names of checks and verdicts; what was seen and its cure are for people."""
+    """Scripts read the names of checks and verdicts, which are never translated."""
     rows = [json.loads(row) for row in line.run("doctor", "--json").stdout.splitlines()]
 
     assert [row["check"] for row in rows] == [*CHECKS]
@@ -559,7 +559,7 @@ def test_codes_of_doctor_are_the_same_in_every_language(line: Filled) -> None:
 
 
 def wrong(message: str, typed: str, **settings: Any) -> Any:
-    """Return what click says of an option, the option, and what is typed for it."""
+    """Return click's message for a value of an option, the option, and the value."""
     return pytest.param(message, click.Option(["--x"], **settings), typed.split(), id=message)
 
 
@@ -583,10 +583,10 @@ SAID_BY_CLICK = (
 
 @OTHERS
 @pytest.mark.parametrize(("message", "option", "typed"), SAID_BY_CLICK)
-def test_what_click_says_is_known_by_its_wording(
+def test_messages_of_click_are_recognised_by_their_wording(
     monkeypatch: pytest.MonkeyPatch, language: Language, message: str, option: click.Option, typed: list[str]
 ) -> None:
-    """What click itself says of each mistake that has no class of its own is said in the language."""
+    """Each mistake for which click has no class of its own is translated by its wording."""
     monkeypatch.setattr(os, "access", lambda *_arguments: False)  # root may read everything
     with pytest.raises(click.UsageError) as raised:
         click.Command("command", params=[option]).make_context("command", [*typed])
@@ -595,6 +595,6 @@ def test_what_click_says_is_known_by_its_wording(
         assert re.search(expected, mistakes.in_words(raised.value))
 
 
-def test_every_wording_of_click_is_met() -> None:
-    """Each that is known is one that click says in a test."""
+def test_every_wording_of_click_is_tried() -> None:
+    """Each known wording is produced by click in a test."""
     assert {case.values[0] for case in SAID_BY_CLICK} == {*mistakes.WORDINGS}

@@ -54,6 +54,7 @@ def show() -> str:
     with reading() as db:
         newest = log.newest_id(db, where.until)
         end = min(before or newest + 1, newest + 1)
+        # a filter without an index reads contact by contact: it stops at `read_to`, where the next page goes on
         one_by_one = any(getattr(where, name) for name in log.READ_ONE_BY_ONE)
         read_to = max(0, end - 1 - _READ) if one_by_one else 0
         where = replace(where, before=end, after=read_to or None)

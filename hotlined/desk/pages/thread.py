@@ -118,6 +118,7 @@ def _thread(db: Database, where: log.Filter, sending: Sending, report: NumberRep
         texts = texts_for_people(db, line(), log.texts_by_hand(db, _CONTACTS, report.originator))
         others += [_by_hand(text, sending) for text in texts]
     older = contacts[0].id if len(newest) > _CONTACTS else None
+    # decisions and texts by hand are on the page of the contacts around them; "" is before and "~" after every date
     since = contacts[0].received_at if older else ""
     until = contacts[-1].received_at if not has_here else "~"
     items += [each for each in others if since <= each.at <= until]

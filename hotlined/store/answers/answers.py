@@ -24,9 +24,9 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.history import may_have_left
 
 LATEST_TEXTS = 20
-"""A new text is compared with this number of earlier texts of its number."""
+"""A new text is compared with at most this many earlier texts of its originator."""
 BY_HAND_A_DAY = 5
-"""People may have the first answer sent to phones of the house this often in 24 hours."""
+"""The most often that people may have the first answer sent to phones of the house, in 24 hours."""
 DRAWS = 1 << 31
 """An answer draws a number below this at its verdict; every random choice at the gate is made by it."""
 

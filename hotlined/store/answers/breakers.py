@@ -26,7 +26,7 @@ _TAKEN = f"outcome = '{Outcome.TAKEN}'"
 WAITS_BY_ITSELF = (
     "EXISTS (SELECT 1 FROM contacts k JOIN country_outages o ON o.country = k.country WHERE k.id = a.contact_id)"
 )
-"""SQL that is true if the country of answer `a` waits by itself; texts by hand have no contact, so never wait so."""
+"""SQL that is true if the country of answer `a` waits by itself; never for texts by hand, which have no contact."""
 
 
 IS_OUT = "EXISTS (SELECT 1 FROM country_outages o WHERE o.country = {})"
@@ -152,7 +152,7 @@ class Declined(NamedTuple):
 
 
 def maybe_declined(db: Database, now: Now) -> Declined | None:
-    """Return since when the network refuses, in a row, answers that wait for another try; None if it does not."""
+    """Return when the network began to refuse answers in a row while some wait for another try; None if it does not."""
     state = breaker_of(db)
     if state.is_open or not is_taken_lately(db, now):
         return None
@@ -279,7 +279,7 @@ def has_failed(db: Database, state: Breaker) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CountryOutage:
-    """A country that waits by itself while other answers leave: since when, and whether any was ever taken there."""
+    """A country that waits by itself while other answers leave: its beginning, and whether any was ever taken there."""
 
     country: str
     since: str

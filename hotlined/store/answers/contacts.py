@@ -29,7 +29,7 @@ SAME_MESSAGE_WITHIN = timedelta(hours=1)
 """The time stamps of one message's segments differ by this at most; after that the reference is used again."""
 
 CANDIDATES = 50
-"""This number of an originator's latest texts under one reference is compared: floods of first halves are endless."""
+"""A segment is compared with at most this many texts under one reference: a flood of first halves has no end."""
 
 Identify = Callable[[Address | None], Identity]
 

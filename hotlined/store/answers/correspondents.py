@@ -32,13 +32,13 @@ class Correspondent:
     blocked: bool
     opted_out: bool
     blocked_at: Time | None
-    """The time at which a person blocked it; null if only the configuration does."""
+    """The time of a block by a person; null if only the configuration blocks it."""
     blocked_by: str | None
     opted_out_at: Time | None
 
 
 class Order(StrEnum):
-    """The orders in which correspondents can be listed."""
+    """The orders of a list of correspondents."""
 
     LAST = "last"
     CONTACTS = "contacts"

@@ -205,7 +205,7 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, now
 def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
     """Commit that a contact is exempt from erasure by age; return whether it was not before, None if it does not exist.
 
-    If it is exempt already, it keeps the person and the date of the first time.
+    If it is exempt already, the first person and date stay.
     """
     row = db.one("SELECT kept_at FROM contacts WHERE id = ?", contact_id)
     if row is None:

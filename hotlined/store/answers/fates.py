@@ -26,7 +26,7 @@ from hotlined.store.line.line import breaker_of, forget_waits
 from hotlined.timing import USUAL, pause_after
 
 REPORT_WITHIN = timedelta(days=8)
-"""A status report is matched to a segment only within this time: references are one octet, and come again."""
+"""A status report is matched to a segment only within this time: references are one byte, and come again."""
 
 
 class Settled(NamedTuple):

@@ -46,9 +46,10 @@ class Begun:
 
 
 class Composition(NamedTuple):
-    """A text for an answer, and how it was chosen: by the number of answers before (`step`) and a variant, from 0.
+    """A text for an answer, and its place among the line's texts.
 
-    `country` is None if the text is not one for the numbers of a country.
+    `step` is the number of earlier answers to the number, `variant` counts from 0, and `country` is None if the text is
+    not one for the numbers of a country.
     """
 
     plan: Plan
@@ -80,9 +81,9 @@ TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
 class AtGate:
     """An answer at its turn, as the open transaction sees it: the question to the gate.
 
-    `row` has the answer's contact, and its attempt if that goes on because its first segment has left; otherwise there
-    is a composition, or None if there is no text. `trial` is true if it would be the trial of a breaker, `shadow` if it
-    would be let out in shadow mode.
+    `row` has the answer's contact, and its attempt if that goes on because its first segment has left. Otherwise
+    `composition` has the text, or is None if there is none. `trial` is true if it would be the trial of a breaker,
+    `shadow` if it would be let out in shadow mode.
     """
 
     row: sqlite3.Row
@@ -202,8 +203,7 @@ def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
     return policy.gate(asked.question(), asked.history, spent, rules, asked.now.limit, asked.hold())
 
 
-# the first reason that holds back answers to a country; the policy, which is asked about texts by hand, too, excepts
-# them
+# the first reason that holds back answers to a country; for texts by hand the policy regards only a pause
 _HOLD = (
     f"CASE WHEN {IS_PAUSED} THEN '{policy.LineHold.PAUSED}'"
     f" WHEN {BREAKER_IS_OPEN} THEN '{policy.LineHold.BREAKER_OPEN}'"
@@ -316,8 +316,8 @@ def _next_segment(db: Database, asked: AtGate, attempt_id: int) -> Begun:
     """Record the first segment that waits in the attempt as being submitted."""
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
-        # the state as a literal: with a parameter SQLite compiles the query anew for each value, to compare it with the
-        # index's
+        # the state as a literal: a parameter would have to be compared with the condition of the index, and for that
+        # SQLite compiles the query anew at each value
         f" FROM answer_segments WHERE attempt_id = ? AND state = '{SegmentState.WAITING}' ORDER BY sequence LIMIT 1",
         attempt_id,
     )

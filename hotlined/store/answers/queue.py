@@ -35,7 +35,7 @@ class Turn(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """The moments at which waiting contacts and answers next need the daemon, in limit time; None if there are none.
+    """The moments when waiting contacts and answers next need the daemon, in limit time; None if there are none.
 
     `judgement` is when the oldest contact without a verdict is judged even if it is incomplete; `due` is when the first
     answer is due; `oldest` is the beginning of the oldest queued answer's age. `answers` says whether any answer is
@@ -50,7 +50,7 @@ class Backlog(NamedTuple):
 
 
 def waiting(db: Database) -> Backlog:
-    """Return the moments at which waiting contacts and answers next need the daemon."""
+    """Return the moments when waiting contacts and answers next need the daemon."""
     judgement, answers, early, oldest, *dues = db.the(_WAITING)
     due = min((due for due in dues if due is not None), default=None)
     judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS
@@ -108,8 +108,8 @@ ORDER BY a.due_limit, a.id LIMIT 20
 def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     """Return answers that may be tried now: by the line's breaker, or if that is closed by a country's.
 
-    It is the first answer of each country and share: if a share has no room for its answer, the next one gets its
-    chance.
+    These are the first answers of each country and share: if a share has no room for its answer, the next answer gets
+    its chance.
     """
     state = line.breaker_of(db)
     if not state.is_open:
@@ -171,7 +171,7 @@ def next_dues(db: Database) -> dict[Share, float]:
 
 
 def requeue_half_sent(db: Database) -> None:
-    """Queue every answer again that has sent a segment while another waits, because sending was stopped in between."""
+    """Queue every answer again whose sending was stopped between two segments."""
     if db.one(_STOPPED_HALFWAY):
         with db.transaction():
             # read again, now that nobody else can write: another process may have ended one meanwhile

@@ -44,7 +44,7 @@ FROM ({_OCCUPIED})
 
 @dataclass(slots=True)
 class Occupancy:
-    """The moments at which the segments of the longest window were handed over, in order; known numbers apart, too."""
+    """The moments when the segments of the longest window were handed over, in order; known numbers apart, too."""
 
     everything: list[float] = field(default_factory=list)
     known: list[float] = field(default_factory=list)

@@ -1,7 +1,6 @@
 """Texts that contain a word of alerts.words: recorded in the transaction that stores the text, by the words in force.
 
-People who tag see them first. They also make an alert, at most once an hour, which names all that came in between. The
-record is erased with its text.
+People who tag see them first. At most once an hour an alert covers the new ones. The record is erased with its text.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""The database as a file: opened, locked, checked, copied, and written again without what was erased."""
+"""The database as a file: opened, locked, checked, copied, and rewritten without erased content."""

@@ -1,8 +1,8 @@
-"""Who keeps a database locked, and who holds on to its old pages: from the kernel's list of locks.
+"""Finds the processes that keep a database locked, or hold on to its old pages, in the kernel's list of locks.
 
-Asked on the side of a person: the daemon's sandbox does not see the processes of other users. Which bytes SQLite locks
-stands in https://sqlite.org/walformat.html#wal_locks and in its os.h. Known to be wrong: on a file system that shows
-another device to stat than to the kernel (btrfs, some overlays) nobody is found.
+It runs in commands: the daemon's sandbox does not see the processes of other users. The bytes that SQLite locks are
+described in https://sqlite.org/walformat.html#wal_locks and in its os.h. Known to be wrong: on a file system whose
+device number differs between stat and the kernel (btrfs, some overlays) no process is found.
 """
 
 import math
@@ -17,7 +17,7 @@ from hotlined.language import _
 from hotlined.peer import user_name
 
 _LOCKS = Path("/proc/locks")
-_STARTED = 19  # proc_pid_stat(5), field 22: when a process began, in ticks since the boot; three stand before the ')'
+_STARTED = 19  # proc_pid_stat(5), field 22: the start of a process, in ticks since the boot; 3 fields are before ')'
 _LONG_SECONDS = 3600.0
 _WRITER, _RECOVERER = (120, 120), (122, 122)  # bytes of -shm, first and last
 _READERS = (123, 127)  # the same
@@ -25,26 +25,27 @@ _WHOLE = (0x40000000, 0x40000000 + 511)  # of the database itself
 
 
 class _Lock(NamedTuple):
-    """One lock: its process, whether it excludes all others, and the file and bytes that it is on."""
+    """One lock: its process, whether it excludes all others, and the file and bytes that it covers."""
 
     pid: int
     whole: bool
-    """Whether it is one of flock(2), on the whole file, which SQLite does not know: how daemons keep each other out."""
+    """True for a lock by flock(2), on the whole file: SQLite does not use those, but daemons do against each other."""
     exclusive: bool
     file: tuple[int, int, int]
-    """Major and minor number of its device, and its inode."""
+    """The major and minor number of its device, and its inode."""
     first: int
     last: float
 
     def covers(self, first: int, last: int) -> bool:
-        """Tell whether it lies on any of these bytes."""
+        """Tell whether it covers any of these bytes."""
         return not self.whole and self.first <= last and first <= self.last
 
 
 def who_blocks(database: Path) -> tuple[str, ...]:
-    """Return in words which other processes keep writers out of a database, the daemon's own writing included.
+    """Return in words which other processes keep writers out of a database, including the daemon's own writing.
 
-    A reader does that, too: whoever may read a file may put a lock on it that is shared, and a writer wants it alone.
+    A reader can do that, too: anybody who may read a file may put a shared lock on it, and a writer needs an exclusive
+    one.
     """
     shm, own = _file(database, SHM), _file(database, ITSELF)
     return _in_words(
@@ -57,15 +58,15 @@ def who_blocks(database: Path) -> tuple[str, ...]:
 
 
 def who_reads(database: Path) -> tuple[str, ...]:
-    """Return in words which other processes have a transaction open in which they see old pages."""
+    """Return in words which other processes have an open transaction that sees old pages."""
     shm = _file(database, SHM)
     return _in_words(lock for lock in _locks() if lock.file == shm and lock.covers(*_READERS))
 
 
 def who_keeps_pages(database: Path, daemon: int | None) -> tuple[str, ...]:
-    """Return in words which processes read a database while its -wal is larger than it has to be.
+    """Return in words which processes read a database while its -wal is larger than it should be.
 
-    These are processes that have run for an hour; its daemon is none of them.
+    Only processes that have run for an hour, without its daemon.
     """
     try:
         if beside(database.resolve(), WAL).stat().st_size <= WAL_OCTETS:
@@ -81,7 +82,7 @@ def who_keeps_pages(database: Path, daemon: int | None) -> tuple[str, ...]:
 
 
 def _age(pid: int) -> float:
-    """Return for how many seconds a process has run; infinity where the kernel does not say."""
+    """Return how many seconds a process has run; infinity if the kernel does not say."""
     try:
         fields = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -100,7 +101,7 @@ def _in_words(found: Iterator[_Lock]) -> tuple[str, ...]:
 
 
 def _process(pid: int) -> str:
-    """Say which process it is and whose; what the kernel hides is left out."""
+    """Return in words which process it is and whose, as far as the kernel shows it."""
     folder = Path("/proc") / str(pid)
     try:
         program, owner = (folder / "comm").read_text().strip(), user_name(folder.stat().st_uid)
@@ -118,7 +119,7 @@ def _file(database: Path, ending: str) -> tuple[int, int, int] | None:
 
 
 def _locks() -> Iterator[_Lock]:
-    """Yield the locks that processes hold; those that are only waited for are marked with an arrow."""
+    """Yield the locks that processes hold. The kernel's lines of locks that are only waited for have one field more."""
     try:
         lines = _LOCKS.read_text().splitlines()
     except OSError:

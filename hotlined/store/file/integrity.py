@@ -1,7 +1,7 @@
-"""Looks whether a database is whole: SQLite's own checks, and what our rows promise each other. It only reads.
+"""Checks a database without writing: SQLite's own checks, and the promises that our rows keep among each other.
 
-A damaged file shows itself; a row that was changed by hand contradicts another one. What has no contradiction to show
-(a text that was altered, an answer that was deleted with all its segments) is not found.
+A damaged file fails SQLite's checks; a row that was changed by hand contradicts another row. A change without a
+contradiction (a text that was altered, an answer that was deleted with all its segments) is not found.
 """
 
 import contextlib
@@ -18,18 +18,18 @@ from hotlined.states import AnswerState, ContactVerdict, SegmentState
 from hotlined.store.line import line
 
 Tick = Callable[[int, int], None]
-"""Called again and again with how many checks are done, and how many there are."""
+"""A function that is called repeatedly with the number of checks done and the number of all checks."""
 
-TICK_STEPS = 20_000  # of SQLite's virtual machine: some milliseconds on a Pi
-_PREFIX = re.compile(r"^\*\*\* in database main \*\*\*")  # of SQLite, which says the rest in English
-_MOST_IDS = 10  # of the rows that break a promise: enough to look at
+TICK_STEPS = 20_000  # steps of SQLite's virtual machine: some milliseconds on a Pi
+_PREFIX = re.compile(r"^\*\*\* in database main \*\*\*")  # SQLite's own heading; the rest stays in English
+_MOST_IDS = 10  # ids of rows that break a promise: enough to look at
 
 _LATEST = "(SELECT max(id) FROM attempts WHERE answer_id = a.id)"
 _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id"
-# what the reason of an answer may be beside the cause of an attempt; `restored` is the reason of a verdict alone
+# reasons of an answer that need not be the cause of an attempt; `restored` is only the reason of a verdict
 _NO_CAUSES = (AttemptCause.HALF, *(reason for reason in Reason if reason is not Reason.RESTORED))
 
-# both with opposite signs: labels that do not come to 0 differ
+# both sums with opposite signs: the labels whose sum is not 0 differ
 _SUMS = """
 SELECT name FROM (
   SELECT name, kind, verdict, reason, state, total FROM totals WHERE total > 0
@@ -51,7 +51,7 @@ TOTALS = {
         " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'segments')"
     ),
 }
-"""What the totals promise about the rows. Those that never fall may exceed them: people were forgotten."""
+"""Promises between the totals and the rows. Totals never fall, so they may be higher: people were forgotten."""
 
 PROMISES = {
     N_("the line's own state is there once"): line.WRONG_NUMBER_OF_ROWS,
@@ -126,13 +126,13 @@ PROMISES = {
         f"SELECT id FROM answer_segments WHERE submitted_limit > {line.LIMIT_TIME}"
     ),
 } | TOTALS
-"""What the rows promise each other, and the query for the ids of those that do not keep it."""
+"""Promises that the rows keep among each other, each with the query for the ids of rows that break it."""
 
 
 def first_damage(connection: sqlite3.Connection, seconds: float, give_up: Callable[[], bool]) -> str | None:
-    """Return the first damage that a quick check finds, or None where it finds none in so many seconds.
+    """Return the first damage that a quick check finds, or None if it finds none within `seconds`.
 
-    It ends early, with None, once `give_up` says so. Raises sqlite3.Error where the file cannot be read.
+    It ends early, with None, once `give_up` returns true. Raises sqlite3.Error if the file cannot be read.
     """
     deadline = time.monotonic() + seconds
     connection.set_progress_handler(lambda: time.monotonic() > deadline or give_up(), TICK_STEPS)
@@ -148,7 +148,7 @@ def first_damage(connection: sqlite3.Connection, seconds: float, give_up: Callab
 
 
 def damage(connection: sqlite3.Connection, *, full: bool, tick: Tick) -> Iterator[str]:
-    """Yield what SQLite finds wrong with the file: by its quick check, or in full with indexes and foreign keys."""
+    """Yield the errors that SQLite finds in the file: by its quick check, or in full with indexes and foreign keys."""
     with _ticking(connection, tick, 0):
         try:
             for (found,) in connection.execute("PRAGMA integrity_check" if full else "PRAGMA quick_check"):
@@ -168,7 +168,7 @@ def damage(connection: sqlite3.Connection, *, full: bool, tick: Tick) -> Iterato
 
 
 def contradictions(connection: sqlite3.Connection, tick: Tick) -> Iterator[str]:
-    """Yield each promise that rows break, with the ids of the first of them."""
+    """Yield each promise that rows break, with the ids of the first of these rows."""
     for done, (promise, query) in enumerate(PROMISES.items(), 1):
         with _ticking(connection, tick, done):
             broken = [str(row[0]) for row in connection.execute(query).fetchmany(_MOST_IDS + 1)]

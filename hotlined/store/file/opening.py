@@ -1,7 +1,7 @@
 """Opens the database of a line: for the one daemon that owns it, or for a command beside it.
 
-WAL and synchronous=FULL: a power cut is the usual way this machine stops. A damaged database is found before anything
-is written to it.
+WAL and synchronous=FULL, because this machine usually stops by a power cut. A damaged database is detected before
+anything is written to it.
 """
 
 import contextlib
@@ -50,24 +50,24 @@ from hotlined.store.line import line, pseudonyms
 from hotlined.store.line.database import Database
 
 BUSY_SECONDS = 5.0
-CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
-CLOSING_SECONDS = 0.5  # from the last close until the files for the group are there again, with much to spare
+CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB in this time, and a start is not delayed for longer
+CLOSING_SECONDS = 0.5  # after the last close the files for the group exist again well within this time
 _Opened = TypeVar("_Opened")
 
 
 class _Connection(sqlite3.Connection):
-    """A connection whose end leaves the database so that its group can read it.
+    """A connection that, when it is closed, leaves the database so that its group can read it.
 
-    Whoever closes it last removes -wal and -shm. Who may only read cannot make them, and without them SQLite opens
-    nothing; empty ones are enough. Between the two is a moment in which a reader finds nothing.
+    The last connection to close removes -wal and -shm. A user who may only read cannot make them, and without them
+    SQLite opens nothing; empty ones are enough. Between the removal and their return a reader may find neither.
     """
 
     path: Path
 
     def close(self) -> None:
-        """Close it; its owner leaves -wal and -shm, empty."""
+        """Close it; then the owner of the database makes -wal and -shm again, empty."""
         super().close()
-        with contextlib.suppress(OSError):  # a full disk, one that is read-only: then it is as SQLite leaves it
+        with contextlib.suppress(OSError):  # a full or read-only disk: then it stays as SQLite leaves it
             database = self.path.lstat()
             if database.st_uid == os.geteuid() and stat.S_ISREG(database.st_mode):
                 for ending in (WAL, SHM):
@@ -77,8 +77,9 @@ class _Connection(sqlite3.Connection):
 def _make_empty(path: Path, group: int) -> None:
     """Make an empty file of a group, if there is none.
 
-    One that is there is never opened: to close it would drop the locks that SQLite has on it in this process, and it
-    may be another's who has just opened the database. SQLite takes an empty one for one that it has made itself.
+    A file that exists is never opened: closing it would drop the locks that SQLite holds on it in this process, and it
+    may belong to another process that has just opened the database. SQLite treats an empty file like one that it made
+    itself.
     """
     try:
         descriptor = files.open_new(path, FILE_MODE)
@@ -86,7 +87,7 @@ def _make_empty(path: Path, group: int) -> None:
         return
     try:
         os.fchmod(descriptor, FILE_MODE)
-        # the folder gives it mostly, and the daemon's sandbox forbids the call
+        # mostly the folder has set the group already, and the daemon's sandbox forbids this call
         if os.fstat(descriptor).st_gid != group:
             os.fchown(descriptor, -1, group)
     finally:
@@ -96,9 +97,9 @@ def _make_empty(path: Path, group: int) -> None:
 def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> Database:
     """Create or migrate the database and open it for the one daemon that owns it.
 
-    An existing one is looked through first, at most `CHECK_SECONDS` long or until `give_up` says so; what is damaged is
-    left as it is. Raises DatabaseInUseError where another daemon has it, DatabaseVersionError where another version
-    wrote it, StoreError where it cannot be made or is damaged.
+    An existing one is checked first, for `CHECK_SECONDS` at most or until `give_up` returns true; a damaged one is left
+    alone. Raises DatabaseInUseError if another daemon has it, DatabaseVersionError if another version wrote it,
+    StoreError if it cannot be made or is damaged.
     """
     try:
         _make_folder(path.parent)
@@ -128,11 +129,11 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
 
 
 def open_beside_daemon(path: Path, cache_kib: int = 2048) -> Database:
-    """Open an existing database for a command, whether a daemon runs on it or not.
+    """Open an existing database for a command, whether or not a daemon runs on it.
 
-    Who may only read it gets it to read: SQLite opens it so by itself. `cache_kib` is how much of it, and of what is
-    sorted, is kept in memory; 2 MiB is what SQLite keeps else. Raises DatabaseMissingError where there is
-    none, DatabaseVersionError or StoreError where its schema is not this version's or it cannot be used.
+    For a user who may only read, SQLite opens it read-only by itself. `cache_kib` is how much memory SQLite uses for
+    its pages and for sorting; 2 MiB is SQLite's default. Raises DatabaseMissingError if there is none,
+    DatabaseVersionError or StoreError if its schema is not this version's or it cannot be used.
     """
     if _is_missing(path):
         raise _missing(path)
@@ -140,7 +141,7 @@ def open_beside_daemon(path: Path, cache_kib: int = 2048) -> Database:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the folder of a new database; raises StoreError where this is no place for one, OSError else."""
+    """Make the folder of a new database; raises StoreError if none can be made there, OSError for other errors."""
     if folder.exists():
         return
     try:
@@ -173,15 +174,15 @@ def opened(path: Path, connection: sqlite3.Connection, release: Callable[[], Non
     """Return a database on a connection; `release` gives up the daemon's lock when it is closed."""
     anchor, epoch = line.clock_of(connection)
     database = Database(path, connection, LimitClock(anchor), epoch, release)
-    pseudonyms.teach(database)  # once: after it SQLite compiles each statement anew
+    pseudonyms.teach(database)  # only once: after this SQLite compiles every statement anew
     return database
 
 
 @contextlib.contextmanager
 def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open an existing database of any version so that nothing of it changes, be it damaged, and see it as it is now.
+    """Open an existing database of any version, even a damaged one, read-only, and see it as it is now.
 
-    Raises DatabaseMissingError where there is none, StoreError where it is none of ours or cannot be used.
+    Raises DatabaseMissingError if there is none, StoreError if it is not hotlined's or cannot be used.
     """
     if _is_missing(path):
         raise _missing(path)
@@ -195,13 +196,13 @@ def _open_at_one_moment(path: Path) -> sqlite3.Connection:
         stack.callback(connection.close)
         connection.execute("BEGIN")
         if not migrations.applied(connection):
-            require_current(path, connection)  # it is none of ours, or still empty
+            require_current(path, connection)  # it is not hotlined's, or still empty
         stack.pop_all()
     return connection
 
 
 def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
-    """Open a database; who may only read looks again where somebody else is just closing it. Raises StoreError."""
+    """Open a database; a user who may only read tries again while another process closes it. Raises StoreError."""
     deadline = time.monotonic() + CLOSING_SECONDS
     while True:
         try:
@@ -213,18 +214,18 @@ def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
 
 
 def _closed_to_a_person(path: Path, error: sqlite3.Error) -> StoreError:
-    """Return what a command says: it sees other users' processes, which the daemon does not."""
+    """Return the error for a command, which can see other users' processes; the daemon cannot."""
     trouble = DatabaseTrouble.of(error, path)
     return trouble.as_error(path, holders.who_blocks(path) if trouble.name == DatabaseState.LOCKED else ())
 
 
 def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
-    """Tell whether rights were refused though the file itself may be read: then one beside it is missing."""
+    """Tell whether rights were refused though the file itself is readable: then a file beside it is missing."""
     return DatabaseTrouble.of(error).name in RIGHTS and os.access(path, os.R_OK)
 
 
 def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
-    """Return an error that names the files which a reader may not make; None where none of them is missing."""
+    """Return an error that names the missing files, which a reader may not make; None if none is missing."""
     if not _is_for_us_to_read(path, error):
         return None
     real = path.resolve()
@@ -253,15 +254,15 @@ def _is_missing(path: Path) -> bool:
     try:
         path.stat()
     except OSError as error:
-        return not isinstance(error, PermissionError)  # what may not be looked at may be there
+        return not isinstance(error, PermissionError)  # a file that this user may not look at may exist
     return False
 
 
 @contextlib.contextmanager
 def lock_out_daemons(path: Path) -> Iterator[None]:
-    """Keep every daemon from a database, or from the place where there is none yet; the folder is made if need be.
+    """Keep every daemon from a database, or from the place of a new one; makes the folder if needed.
 
-    Raises DatabaseInUseError where a daemon has it, StoreError and OSError where this is no place for one.
+    Raises DatabaseInUseError if a daemon has it, StoreError and OSError if no database can be there.
     """
     _make_folder(path.parent)
     with contextlib.closing(_lock(path)) as lock:
@@ -271,7 +272,7 @@ def lock_out_daemons(path: Path) -> Iterator[None]:
 
 
 def require_known(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that is none of ours, or that another version wrote; one that is still empty is known."""
+    """Refuse a database that is not hotlined's, or that another version wrote; an empty one passes."""
     applied = migrations.applied(connection)
     if not applied and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise StoreError(
@@ -295,13 +296,13 @@ def require_known(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _maybe_line(path: Path) -> str | None:
-    """Return the line whose database lies where an installation puts it."""
+    """Return the line whose database is at this path in an installation; None for any other path."""
     user, _hyphen, name = path.parent.name.partition("-")
     return name if user == "hotlined" and name else None
 
 
 def require_current(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that the daemon has yet to make or to bring up to date, or that another version wrote."""
+    """Refuse a database that the daemon has yet to make or to migrate, or that another version wrote."""
     require_known(path, connection)
     _require_tables(path, connection)
     if migrations.applied(connection) != migrations.names():
@@ -312,13 +313,13 @@ def require_current(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _require_tables(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that a daemon is about to make: its file is there, and nothing in it."""
+    """Refuse a database that a daemon is about to make: its file exists, and is empty."""
     if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise _missing(path)
 
 
 def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
-    """Refuse a damaged database before anything is written to it: SQLite would move the -wal into it on closing."""
+    """Refuse a damaged database before anything is written: on closing, SQLite would move the -wal into it."""
     with contextlib.closing(_connect(path, _reading_mode(path))) as connection:
         found = integrity.first_damage(connection, CHECK_SECONDS, give_up)
     if found:
@@ -338,7 +339,7 @@ def _size(path: Path) -> int | None:
 
 
 def _reading_mode(path: Path) -> str:
-    """Return how a database is opened to be read: so that nothing is written, but to undo what a crash cut off."""
+    """Return the mode for reading a database: read-only, but writable if SQLite has to undo what a crash cut off."""
     real = path.resolve()
     return "rw" if beside(real, JOURNAL).exists() else "ro"
 
@@ -356,23 +357,23 @@ def _unusable(path: Path, error: OSError) -> StoreError:
 
 
 def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
-    """Return an error that names the owner of a database which is another user's; None where that is not the trouble.
+    """Return an error that names the other user who owns a database; None if that is not the trouble.
 
-    It was copied or restored by another user, or its card comes from a machine whose users have other numbers.
+    Another user copied or restored it, or its card comes from a machine whose users have other ids.
     """
     real = path.resolve()
     if trouble not in RIGHTS or not (found := next(_others(real), None)):
         return None
     file, uid = found
     owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())
-    moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
+    moved = _uid(real.parent) == uid  # the folder has the same owner: then all of it was moved
     cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}* {keys_folder(real)}'}`."
     code = CauseCode.DATABASE_MOVED if owner.isdecimal() else CauseCode.DATABASE_FOREIGN
     return StoreError.caused(LackingRight.FOREIGN, code, file=str(file), owner=owner, user=us, cure=cure)
 
 
 def _others(database: Path) -> Iterator[tuple[Path, int]]:
-    """Yield the files of a database that are another user's, and whose; its folder where they cannot be seen."""
+    """Yield the files of a database that belong to another user, and the user's id; the folder if they are hidden."""
     for file in (*(beside(database, ending) for ending in (*READABLE, LOCK)), database.parent):
         uid = _uid(file)
         if uid not in (None, os.geteuid()) and not (file == database.parent and uid == 0):
@@ -394,10 +395,10 @@ def _group(gid: int) -> str:
 
 
 def _require_files(real: Path) -> None:
-    """Refuse a database that has something else than a file in its place or beside it: SQLite waits for a FIFO."""
+    """Refuse a database if a path of its files is not a regular file: SQLite would wait for a FIFO."""
     for ending in (ITSELF, WAL, SHM, JOURNAL):
         file = beside(real, ending)
-        with contextlib.suppress(OSError):  # there is none, or it may not be looked at
+        with contextlib.suppress(OSError):  # it does not exist, or this user may not look at it
             if not stat.S_ISREG(file.lstat().st_mode):
                 hint = _(
                     "Move {file} away; where it stood for the database itself, put that or a backup there.", file=file
@@ -408,7 +409,7 @@ def _require_files(real: Path) -> None:
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     real = path.resolve()
     _require_files(real)
-    if _size(real) == 0 and _size(beside(real, WAL)):  # SQLite would throw that away, even to read
+    if _size(real) == 0 and _size(beside(real, WAL)):  # SQLite would throw the -wal away, even for reading
         raise _damaged(path, _("it is empty, and what was written last waits beside it"))
     connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None, factory=_Connection)
     connection.path = real
@@ -417,7 +418,7 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
+        connection.execute("PRAGMA secure_delete = ON")  # erased content is overwritten
         connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS}")
     except sqlite3.Error:
         connection.close()
@@ -436,18 +437,18 @@ def _migrate(path: Path) -> None:
 class Lock:
     """The locks of the one daemon that has a database: on a file beside it, and on the database itself.
 
-    The one beside it holds while the file is replaced, the other one whatever link the file is reached by.
+    The first holds while the database file is replaced; the second whatever link the file is reached by.
     """
 
     def __init__(self, beside: IO[bytes]) -> None:
         self._files = [beside]
 
     def add(self, file: IO[bytes]) -> None:
-        """Hold one more file."""
+        """Hold the lock of one more file."""
         self._files.append(file)
 
     def close(self) -> None:
-        """Give the database up."""
+        """Give up all locks."""
         for file in self._files:
             file.close()
 

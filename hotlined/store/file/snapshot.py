@@ -1,10 +1,10 @@
-"""The octets of a database at one moment, read in order while its daemon writes: nothing is copied before.
+"""The bytes of a database at one moment, read in order while its daemon writes, without making a copy first.
 
-SQLite's backup interface wants a file to copy to, and the card is to hold no second copy. So the file of the database
-is read, at a moment in which nothing stands in the -wal alone: SQLite moves no page there past what a reader sees, and
-begins the -wal anew without touching the file (https://sqlite.org/walformat.html). What is written meanwhile stays
-in the -wal.
-Known to be wrong: while another reader keeps an older moment in view, there is no such moment.
+SQLite's backup interface needs a file to copy to, but the card must not hold a second copy. So this reads the database
+file itself, beginning at a moment when the -wal has no page that is not in the file, too, and with a transaction open.
+While that transaction reads, SQLite moves no newer page into the file, and it begins the -wal anew without touching the
+file (https://sqlite.org/walformat.html). New writes stay in the -wal. Known to be wrong: while another reader has an
+older transaction open, there is no such moment.
 """
 
 import contextlib
@@ -24,21 +24,21 @@ from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 
-PATIENCE_SECONDS = 30.0  # until a moment is found; a daemon in a flood leaves one every few milliseconds
-PIECE = 256 * 1024  # octets read at once
-# the index of the -wal begins with a header: its frames are counted at 16, and at 96 how many of them are in the file
+PATIENCE_SECONDS = 30.0  # to find such a moment; even a daemon in a flood leaves one every few milliseconds
+PIECE = 256 * 1024  # bytes in one read
+# the header of the -wal's index has the number of its frames at byte 16, and at 96 how many of them are in the file
 _FRAMES_AT, _MOVED_AT, _INDEX_OCTETS = 16, 96, 100
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A database at one moment: how many octets it has, and where they are read."""
+    """A database at one moment: its number of bytes, and the descriptor to read them from."""
 
     octets: int
     descriptor: int
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield all octets in order; raises StoreError where the file has fewer."""
+        """Yield all bytes in order; raises StoreError if the file has fewer."""
         done = 0
         while done < self.octets:
             piece = os.pread(self.descriptor, min(PIECE, self.octets - done), done)
@@ -52,12 +52,12 @@ class Snapshot:
 
 @contextlib.contextmanager
 def snapshot(path: Path) -> Iterator[Snapshot]:
-    """Give a database as it is now, looked through and whole; raises StoreError, and RefusedError where it is in use.
+    """Give a database as it is now, checked; raises StoreError if it is damaged, and RefusedError if it is in use.
 
-    No other file of it may be closed meanwhile: that would drop the locks of this process.
+    Meanwhile this process must not close any other of its files: that would drop the locks of this process.
     """
     real = path.resolve()
-    # the descriptors are closed last, when SQLite has let go of its locks
+    # the descriptors are closed last, after SQLite has given up its locks
     with contextlib.ExitStack() as descriptors, contextlib.closing(open_beside_daemon(path)) as database:
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         descriptors.callback(os.close, descriptor)
@@ -68,7 +68,7 @@ def snapshot(path: Path) -> Iterator[Snapshot]:
 
 
 def _begun(path: Path, connection: sqlite3.Connection, index: int | None) -> int:
-    """Keep a moment in view, look it through, and return its octets; raises StoreError where it is damaged."""
+    """Begin a transaction at such a moment, check the database, and return its bytes; raises StoreError for damage."""
     try:
         _begin(connection, index)
         damage = next(integrity.damage(connection, full=False, tick=lambda *_progress: None), None)
@@ -86,18 +86,18 @@ def _begun(path: Path, connection: sqlite3.Connection, index: int | None) -> int
 
 
 def _maybe_open(path: Path) -> int | None:
-    with contextlib.suppress(FileNotFoundError):  # a copy that no daemon has opened yet has none
+    with contextlib.suppress(FileNotFoundError):  # a copy that no daemon has opened yet has no -shm
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     return None
 
 
 def _begin(connection: sqlite3.Connection, index: int | None) -> None:
-    """Keep a moment in view in which all of the database stands in its file."""
+    """Begin a transaction at a moment when the whole database is in its file."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         connection.execute("PRAGMA wal_checkpoint").fetchall()
         connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the moment is that of the first read
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the first read fixes the moment
         if index is None or _is_moved(index):
             return
         connection.execute("ROLLBACK")
@@ -107,9 +107,9 @@ def _begin(connection: sqlite3.Connection, index: int | None) -> None:
 
 
 def _is_moved(index: int) -> bool:
-    """Tell whether all that the -wal holds is in the file, too."""
+    """Tell whether all of the -wal is also in the file."""
     header = os.pread(index, _INDEX_OCTETS, 0)
     if len(header) < _INDEX_OCTETS:
-        return True  # nothing was written since it was made
+        return True  # nothing was written since the -wal's index was made
     frames, moved = (struct.unpack_from("=I", header, at)[0] for at in (_FRAMES_AT, _MOVED_AT))
     return bool(frames == moved)

@@ -1,4 +1,4 @@
-"""Why a database cannot be used: what SQLite or the system refused, in words, with what a person can do about it."""
+"""The reasons why a database cannot be used: the error of SQLite or the system in words, with a hint on what to do."""
 
 import errno
 import os
@@ -15,19 +15,19 @@ from hotlined.states import DatabaseState
 
 
 class LackingRight(StrEnum):
-    """Which right a user lacks to use a database."""
+    """The right that a user lacks to use a database."""
 
     FOREIGN = "foreign"
-    """The database belongs to another user, who alone may open it as it lies there."""
+    """The database belongs to another user, the only one who may open it."""
     NOT_WRITABLE = "not_writable"
     NOT_READABLE = "not_readable"
 
 
 class DatabaseTrouble(NamedTuple):
-    """Why a database cannot be used.
+    """The reason why a database cannot be used.
 
-    `name` is None where SQLite's code has none, else the state, or which right is lacking: each has words of its own.
-    `state` is what `status` shows of a database which its daemon cannot use; without a name that is damaged.
+    `name` is None if SQLite's code has no words here; else it is the state, or the right that is lacking. `state` is
+    what `status` shows of a database that its daemon cannot use; without a name it is damaged.
     """
 
     name: str | None
@@ -37,9 +37,10 @@ class DatabaseTrouble(NamedTuple):
 
     @classmethod
     def of(cls, error: BaseException | None, database: Path | None = None) -> "DatabaseTrouble":
-        """Return the trouble that an error of SQLite, of the system or of the store is about.
+        """Return the trouble behind an error of SQLite, of the system or of the store.
 
-        SQLite refuses a right in the same words as a disk that takes no file: where `database` lies is asked then.
+        SQLite uses the same words for a lacking right and for a disk that takes no file: so the disk of `database` is
+        checked.
         """
         name = _maybe_name(error)
         if name in RIGHTS and database and _takes_nothing(database.parent):
@@ -49,7 +50,7 @@ class DatabaseTrouble(NamedTuple):
         return TROUBLES[name]
 
     def as_error(self, subject: object = None, holders: Sequence[str] = ()) -> StoreError:
-        """Say in a sentence that the database cannot be used, and why: also who locks it, where that is known."""
+        """Return an error that says why the database cannot be used, and which `holders` lock it."""
         words = _("{subject} cannot be used: {reason}.", subject=subject or _("The database"), reason=_(self.words))
         if holders:
             held = _("It is held by {programs}.", programs=", ".join(holders))
@@ -58,7 +59,7 @@ class DatabaseTrouble(NamedTuple):
 
 
 UNNAMED_HINT = N_("`hotlined db check --full` says whether it is damaged.")
-"""What a person can do where SQLite's code has no name."""
+"""The hint for an error of SQLite that has no name here."""
 TROUBLES: dict[str, DatabaseTrouble] = {
     DatabaseState.FULL: DatabaseTrouble(
         DatabaseState.FULL,
@@ -97,7 +98,7 @@ TROUBLES: dict[str, DatabaseTrouble] = {
         N_("Be in its group (hotlined-NAME, where it is installed) and log in again."),
     ),
 }
-"""The troubles that have a name, by it."""
+"""The troubles by name."""
 
 RIGHTS = (LackingRight.NOT_WRITABLE, LackingRight.NOT_READABLE)
 """The troubles of a user who lacks a right."""
@@ -105,7 +106,7 @@ RIGHTS = (LackingRight.NOT_WRITABLE, LackingRight.NOT_READABLE)
 _CODES: dict[str, tuple[int, ...]] = {
     DatabaseState.FULL: (
         sqlite3.SQLITE_FULL,
-        # SQLite calls it full for ENOSPC alone; a quota, a card that went read-only and one that fails are these
+        # SQLite says full for ENOSPC only; these are for a quota, a card that went read-only, and one that fails
         sqlite3.SQLITE_IOERR_WRITE,
         sqlite3.SQLITE_IOERR_FSYNC,
         sqlite3.SQLITE_IOERR_DIR_FSYNC,
@@ -126,13 +127,13 @@ _CODES: dict[str, tuple[int, ...]] = {
     LackingRight.NOT_WRITABLE: (sqlite3.SQLITE_READONLY,),
     LackingRight.NOT_READABLE: (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
 }
-"""SQLite's result codes for each, primary or extended."""
+"""SQLite's result codes of each trouble, primary or extended."""
 
 _ERRNOS: dict[str, tuple[int, ...]] = {
     DatabaseState.FULL: (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
     DatabaseState.DAMAGED: (errno.EIO,),
 }
-"""The system's error numbers for each."""
+"""The system's error numbers of each trouble."""
 
 BY_CODE = {code: name for name, codes in _CODES.items() for code in codes}
 _BY_ERRNO = {number: name for name, numbers in _ERRNOS.items() for number in numbers}
@@ -142,7 +143,7 @@ def _takes_nothing(folder: Path) -> bool:
     """Tell whether the disk of a folder is read-only, or has no room for another file."""
     with suppress(OSError):
         disk = os.statvfs(folder)
-        no_file = disk.f_files and not disk.f_favail  # some file systems count none
+        no_file = disk.f_files and not disk.f_favail  # some file systems do not count files
         return bool(disk.f_flag & os.ST_RDONLY or no_file or not disk.f_bavail)
     return False
 
@@ -153,5 +154,5 @@ def _maybe_name(error: BaseException | None) -> str | None:
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, LackingRight.NOT_READABLE)
     code = getattr(error, "sqlite_errorcode", 0)
-    # an extended result code holds the primary one in its low byte
+    # the low byte of an extended result code is the primary one
     return BY_CODE.get(code) or BY_CODE.get(code & 0xFF)

@@ -24,8 +24,8 @@ SMS_WINDOW_SECONDS = 86_400.0
 class AlertProgress:
     """The progress of alerts: the level of each condition's last alert, and the last event read (None for none yet).
 
-    `unwell_limit` is since when the line does not work, on the limit clock, or None; `recorded_limits` is when the last
-    alert of each condition was recorded, on the limit clock.
+    `unwell_limit` is when the line stopped working, None while it works; `recorded_limits` is when the last alert of
+    each condition was recorded. Both are readings of the limit clock.
     """
 
     levels: Mapping[str, int] = field(default_factory=dict)

@@ -29,10 +29,10 @@ def history_of(
     )
 
 
-# max() over the attempts that may have left: an answer that was asked for again counts once, from its last attempt. IS
-# NOT, because `without` may be NULL, which leaves no answer out: with <> no answer would be counted then, and the cap
-# would be void. `numbers` has two rows of a person, one by the number and one by its pseudonym, if something was
-# decided while the key was lost.
+# max() over the attempts that may have left: an answer that was asked for again counts once, from its last attempt.
+# The test is IS NOT, because `without` may be NULL, which leaves no answer out: with <> no answer would be counted
+# then, and the cap would be void. `numbers` has two rows of a person, one by the number and one by its pseudonym, if
+# something was decided while the key was lost
 _DECIDED = (
     f"SELECT 1 FROM numbers WHERE number IN {pseudonyms.both(':number')} AND {{0}} IS NOT NULL"
     f" UNION ALL SELECT 1 FROM numbers WHERE number IN {pseudonyms.both(':other')} AND {{0}} IS NOT NULL"

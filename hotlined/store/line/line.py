@@ -1,10 +1,10 @@
 """The state of the line: one row, which no other module of the store reads or writes.
 
-The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit and its top-ups;
-since when the modem is ready, or another SIM is in; the pause, what the daemon found that answers wait for, and the
-breaker; since when there is a flood, or shadow mode; whether the database was just restored from a backup; the key of
-the pseudonyms; whether a rebuild is due; and how far alerts are. The table `events` records these changes for people;
-nothing in the row is read back from it.
+The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit and its last
+top-up; when the modem became ready, and when another SIM came in; the pause, the reasons that answers wait for, and the
+breaker; the beginning of a flood and of shadow mode; whether the database was just restored from a backup; the last
+sealed backup; the digest of the pseudonyms' key; whether a rebuild is due; and the progress of alerts. The table
+`events` records these changes for people; nothing in the row is read back from it.
 """
 
 import sqlite3
@@ -108,7 +108,7 @@ def bound_sim(db: Database) -> tuple[str, str] | None:
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
     """Record the stick and the SIM that the line answers with from now on, inside the transaction that is open.
 
-    Another SIM begins without a number, a balance, a top-up, and countries that it cannot text.
+    Nothing is known yet of another SIM: its number, its balance, its top-ups, the countries that it cannot text.
     """
     before = bound_sim(db)
     if before and before[1] not in ("", imsi):
@@ -134,12 +134,12 @@ def _sim_changed_at(db: Database) -> str | None:
 
 
 def note_ready(db: Database, since: float | None) -> None:
-    """Record since when the modem has been ready, or None if it is not, inside the transaction that is open."""
+    """Record when the modem became ready, or None if it is not ready, inside the transaction that is open."""
     db.execute("UPDATE line_state SET ready_limit = ?", since)
 
 
 def maybe_ready_since(db: Database) -> float | None:
-    """Return since when the modem has been ready, on the limit clock; None if it is not known to be ready."""
+    """Return when the modem became ready, on the limit clock; None if it is not known to be ready."""
     since: float | None = db.value("SELECT ready_limit FROM line_state")
     return since
 
@@ -254,7 +254,7 @@ class Pause(NamedTuple):
 
 def note_pause(db: Database, who: str, now: Now) -> None:
     """Record a pause by a person, inside the transaction that is open; the first pause keeps its time and its name."""
-    db.execute(  # each right side sees the row as it was: paused_at is NULL if there was no pause before
+    db.execute(  # each right side sees the row as it was: paused_at is NULL unless the line was paused before
         "UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_limit = coalesce(paused_limit, ?),"
         " paused_by = iif(paused_at IS NULL, ?, paused_by), pause_restored = 0",
         now.rfc3339,
@@ -516,7 +516,7 @@ def sealed_of(db: Database, now: Now) -> Sealed:
 
 
 def commit_sealed(db: Database, name: str, began: Now) -> None:
-    """Commit that a sealed backup, begun at a moment, is complete and off the card."""
+    """Commit that a sealed backup is complete and off the card; its time is when it `began`."""
     with db.transaction():
         db.execute(
             "UPDATE line_state SET sealed_at = ?, sealed_limit = ?, sealed_as = ?,"
@@ -538,7 +538,7 @@ def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
 
 
 def key_digests_of(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
-    """Return the digests of the line's own key and the fleet's, in a database of any version; None for one without."""
+    """Return the digests of the line's own key and the fleet's, in a database of any version; None for each missing."""
     with suppress(sqlite3.OperationalError):  # an older version had no pseudonyms, and no such column
         own, fleet = connection.execute(_DIGESTS).fetchone() or (None, None)
         return own, fleet
@@ -599,7 +599,7 @@ def note_rebuilt(db: Database, erasures: int) -> None:
 
 
 def alerts_reached(db: Database) -> tuple[int | None, float | None]:
-    """Return the last event that alerts have read, and since when the line does not work (limit time); or None."""
+    """Return the last event that alerts have read, and when the line stopped working (limit time); or None each."""
     row = db.the("SELECT alerts_event, unwell_limit FROM line_state")
     return row["alerts_event"], row["unwell_limit"]
 

@@ -1,4 +1,4 @@
-"""Evidence that the line receives: its self-tests and whether they came back, the last contact, hours with contacts.
+"""Signs that the line receives: its self-tests and whether they came back, the last contact, hours with contacts.
 
 A self-test is a text that the line sends to its own number by itself. Its only record is a request that has `selftest`
 among its arguments.

@@ -1,8 +1,8 @@
-"""Copies a database while its daemon runs, whole or not at all, and knows such a copy when it is restored.
+"""Copies a database while its daemon runs, complete or not at all, and recognises such a copy after it was restored.
 
-A copy is marked as one in its line's state, which the database that it was made of never is. The daemon that finds the
-mark serves a database that has gone back in time: what waited then may have left since, and is not sent by itself.
-Known to be wrong: a copy that was made with anything else is not known for what it is.
+The state of the line marks a copy as one; the original never has that mark. A daemon that finds the mark serves a
+database that went back in time: answers that waited in it may have left since, and are not sent without a person. Known
+to be wrong: a copy that another program made has no mark, and is not recognised.
 """
 
 import contextlib
@@ -44,19 +44,19 @@ from hotlined.store.line import events, line
 from hotlined.store.line.database import Database
 
 Progress = Callable[[int, int], None]
-"""Called with how many pages are copied, and how many there are."""
+"""A function that is called with the number of pages copied and the number of all pages."""
 
-_BEFORE = "before-"  # and a number: the folder of what was there
-PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
+_BEFORE = "before-"  # followed by a number: the folder with the database from before a restore
+PAGES = 256  # in one step: 1 MiB, some tens of milliseconds on a card
 
 
 @contextlib.contextmanager
 def copied(database: Path, progress: Progress) -> Iterator[BinaryIO]:
-    """Copy a database as it is now, looked through and marked as a copy, and give the copy to be read from its start.
+    """Copy a database as it is now, check it and mark it as a copy, and give the open file of the copy to read.
 
-    It is made beside the database, or among temporary files where one may only read there, and loses its name once it
-    is whole. Raises RefusedError where another one is being made there, StoreError where the database is damaged or the
-    disk takes no more, OSError.
+    The copy is made beside the database, or among temporary files if the user may only read there. It loses its name
+    once it is complete. Raises RefusedError if another copy is being made there, StoreError if the database is damaged
+    or the disk is full, OSError.
     """
     own = database.resolve().parent
     with contextlib.ExitStack() as stack:
@@ -65,7 +65,7 @@ def copied(database: Path, progress: Progress) -> Iterator[BinaryIO]:
         else:
             own = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         new = own / f"{database.name}.copy"
-        _remove(new)  # of a copy that was cut off
+        _remove(new)  # left by a copy that was cut off
         try:
             file = stack.enter_context(os.fdopen(files.open_new(new, SECRET_MODE), "rb"))
             with open_to_read(database) as source:
@@ -76,7 +76,7 @@ def copied(database: Path, progress: Progress) -> Iterator[BinaryIO]:
 
 
 def require_another_file(database: Path, target: Path) -> None:
-    """Raise UsageError where a file is one of the database's own, be it missing: a new one would be taken for it."""
+    """Raise UsageError if `target` is one of the database's own files, even a missing one: SQLite would use it."""
     if target.resolve() in _files_of(database.resolve()):
         raise UsageError(
             _("{file} belongs to the database itself.", file=target), _("Name another file, best on another disk.")
@@ -84,9 +84,9 @@ def require_another_file(database: Path, target: Path) -> None:
 
 
 def maybe_key(database: Path, ending: str = KEY) -> bytes | None:
-    """Return the key of a database's pseudonyms, or with the ending of that file its fleet's.
+    """Return the key of a database's pseudonyms, or its fleet's key with that file ending.
 
-    None without one, or where what lies there is the key of another.
+    None if there is none, or if the file has a key that does not belong to the database.
     """
     octets = pseudonym.maybe_key(beside(database, ending))
     with open_to_read(database) as source:
@@ -95,9 +95,10 @@ def maybe_key(database: Path, ending: str = KEY) -> bytes | None:
 
 
 class Placed(NamedTuple):
-    """What became of a database: where the one lies that was there, and what that one has had since the other's time.
+    """The result of a restore: the time of the backup, the folder with the old database, and what only the old one has.
 
-    `contacts` is None where it cannot be counted, and `decided` has who was blocked or opted out since.
+    `contacts` is the number of its contacts since the backup, None if they cannot be counted; `decided` are the numbers
+    that were blocked or opted out since.
     """
 
     made_at: str
@@ -107,19 +108,18 @@ class Placed(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A number that is not to be answered, and whether it opted out itself."""
+    """A number that must not be answered, and whether it opted out itself."""
 
     number: str
     opted_out: bool
 
 
 def stage(database: Path, pieces: Iterable[bytes], made_at: str | None, secrets: Mapping[str, bytes] | None) -> str:
-    """Write a database that is to take the place of another, and its keys, beside it; return when it was made.
+    """Write a database and its keys beside the one that it will replace; return when it was made.
 
-    All of it is on the disk before it has its name, marked as a copy; one that is such a copy already needs no
-    `made_at`. `secrets` are the keys by what they are called after the database; None leaves those that are there.
-    Raises DatabaseInUseError where a daemon has the database, StoreError and DatabaseVersionError for what cannot be
-    used, OSError.
+    All of it is on the disk, marked as a copy, before it gets its name. A database that is such a copy already needs no
+    `made_at`. `secrets` are the keys by the ending of their file; None keeps the present keys. Raises
+    DatabaseInUseError if a daemon has the database, StoreError and DatabaseVersionError if it cannot be used, OSError.
     """
     real = database.resolve()
     with lock_out_daemons(database):
@@ -147,17 +147,18 @@ def stage(database: Path, pieces: Iterable[bytes], made_at: str | None, secrets:
 
 
 def discard(database: Path) -> None:
-    """Remove what was staged; nothing where there is none."""
+    """Remove a staged database, if there is one."""
     for folder in (_part(database.resolve()), _staged(database.resolve())):
         if folder.exists():
             shutil.rmtree(folder)
 
 
 def place(database: Path) -> Placed:
-    """Put the database that is staged, and its keys, in the place of those that are there.
+    """Put the staged database and its keys in the place of the present ones.
 
-    These get a second name in a folder beside them first. Cut off anywhere, and staged and placed once more, it ends
-    the same way. Raises DatabaseInUseError where a daemon has the database, StoreError where none is staged, OSError.
+    The present ones first get a second name in a folder beside them. After an interruption at any point, staging and
+    placing again leads to the same end. Raises DatabaseInUseError if a daemon has the database, StoreError if none is
+    staged, OSError.
     """
     real = database.resolve()
     staged = _staged(real)
@@ -171,7 +172,7 @@ def place(database: Path) -> Placed:
             made_at = str(line.copied_at_of(copy))
         aside = None
         if real.exists():
-            if _copied_at(real) != made_at:  # else it was cut off behind the last step
+            if _copied_at(real) != made_at:  # else the last try was cut off after its last step
                 _keep_aside(real)
             aside = _last_aside(real)
         contacts, decided = _since(aside / real.name, made_at) if aside else (0, ())
@@ -183,10 +184,10 @@ def place(database: Path) -> Placed:
                 beside(real, ending).unlink(missing_ok=True)
         if keys_folder(real).exists():
             files.sync(keys_folder(real))
-        for ending in (WAL, SHM, JOURNAL):  # of the one that was there; it has them aside
+        for ending in (WAL, SHM, JOURNAL):  # of the old database, which has them in the folder aside
             beside(real, ending).unlink(missing_ok=True)
-        # the database itself is replaced and never missing: a daemon that starts after a power cut would begin an
-        # empty one, and answer everybody again
+        # the database itself is replaced, and so never missing: after a power cut, a daemon that finds none would begin
+        # an empty one, and answer everybody again
         new.replace(real)
         files.sync(real.parent)
         discard(database)
@@ -208,15 +209,15 @@ def _write(new: Path, pieces: Iterable[bytes]) -> None:
 
 
 def _as_copy(new: Path, made_at: str | None) -> str:
-    """See that a database can be used, mark it as a copy unless it is one, and bring it to the disk."""
+    """Check that a database can be used, mark it as a copy unless it is one, and bring it to the disk."""
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
-        copy.execute("PRAGMA trusted_schema = OFF")  # it may be anybody's who knows the recipient
+        copy.execute("PRAGMA trusted_schema = OFF")  # anybody who knows the recipient of backups can have written it
         if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
             raise StoreError(_("The backup is damaged: {damage}.", damage=found), _("Take another one."))
         require_known(new, copy)
         if not migrations.applied(copy) or (made_at is None and line.copied_at_of(copy) is None):
             raise _no_copy()
-        copy.execute("PRAGMA journal_mode = DELETE")  # it was in the middle of its work
+        copy.execute("PRAGMA journal_mode = DELETE")  # the backup was read from a database in use, in WAL mode
         if made_at is not None:
             _mark(copy, made_at)
         marked = str(line.copied_at_of(copy))
@@ -229,9 +230,10 @@ def _no_copy() -> StoreError:
 
 
 def _copied_at(real: Path) -> str | None:
-    """Return when a database was copied that no daemon has opened since; None for any other.
+    """Return when a database was copied, if no daemon has opened it since; None for any other.
 
-    What still stands in its -wal is brought into it, as far as it is sound: the -wal of another would be taken for its.
+    Its -wal is first moved into it, as far as that is valid: left there, it would be taken for the -wal of the database
+    that is put in its place.
     """
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(real)) as there:
         there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -240,9 +242,9 @@ def _copied_at(real: Path) -> str | None:
 
 
 def _keep_aside(real: Path) -> None:
-    """Give a database and all that belongs to it a second name in a folder beside it, unless it has one already."""
+    """Give a database and its files a second name in a folder beside it, unless it has one already."""
     own = [path for ending in (ITSELF, JOURNAL, *KEYS) if (path := beside(real, ending)).exists()]
-    if beside(real, WAL).exists() and beside(real, WAL).stat().st_size:  # it is damaged: else all of it is in the file
+    if beside(real, WAL).exists() and beside(real, WAL).stat().st_size:  # only if damaged: else all is in the file
         own.append(beside(real, WAL))
     last = _last_aside(real)
     if last and (last / real.name).exists() and real.samefile(last / real.name):
@@ -254,7 +256,7 @@ def _keep_aside(real: Path) -> None:
     for path in own:
         try:
             (part / path.name).hardlink_to(path)
-        except OSError:  # a file system that knows no second name
+        except OSError:  # a file system without hard links
             shutil.copy2(path, part / path.name)
     files.sync(part)
     part.rename(real.with_name(f"{_BEFORE}{_number(last) + 1}"))
@@ -271,9 +273,9 @@ def _number(folder: Path | None) -> int:
 
 
 def _since(aside: Path, made_at: str) -> tuple[int | None, tuple[Decided, ...]]:
-    """Return how many contacts a database has from after a moment, and who is not to be answered since then.
+    """Return how many contacts a database has from after a moment, and the numbers blocked or opted out since.
 
-    It may be damaged, or of a later version: what cannot be read there is not known.
+    It may be damaged, or of a later version: values that cannot be read are left out.
     """
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(aside)) as there:
         contacts = there.execute("SELECT count(*) FROM contacts WHERE received_at > ?", (made_at,)).fetchone()[0]
@@ -287,11 +289,11 @@ def _since(aside: Path, made_at: str) -> tuple[int | None, tuple[Decided, ...]]:
 
 
 def quarantine_restored(db: Database, now: Now) -> str | None:
-    """Commit, once, what follows from a backup that was restored; return when it was made, None for another database.
+    """Commit, once, the consequences of a restored backup; return when it was made, None for any other database.
 
-    Answers that waited when it was made are unconfirmed: they may have left since, and count as sent to their number
-    from now on. What was not judged yet is not answered, and no request of then is still wanted. A pause of then holds
-    again, which nobody may expect: it is an event of its own.
+    Answers that waited in it are unconfirmed: they may have left since, and count as sent to their number from now on.
+    Contacts without a verdict are not answered, and open requests expire. A pause in it holds again; as nobody may
+    expect that, it is an event of its own.
     """
     copied_at = line.maybe_copied_at(db)
     if copied_at is None:
@@ -319,9 +321,9 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
 
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one copy at a time be made in a folder."""
+    """Allow only one copy at a time to be made in a folder."""
     with files.open_folder(folder) as descriptor:
-        with contextlib.suppress(OSError):  # a file system that knows no locks
+        with contextlib.suppress(OSError):  # a file system without locks
             if not files.lock(descriptor):
                 raise RefusedError(
                     _("Another backup is being made in {folder}.", folder=folder), _("Wait until it ends.")
@@ -339,12 +341,13 @@ def _files_of(database: Path) -> list[Path]:
 
 
 def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
-    """Copy what `source` sees in its transaction, mark the copy as one, and look it through."""
+    """Copy the database as `source` sees it in its transaction, mark the copy as one, and check it."""
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
         try:
-            # `source` keeps one moment in view, so that a daemon that writes never makes the copying begin again
+            # the transaction of `source` fixes one moment: otherwise each write of the daemon would start the copying
+            # again
             source.backup(copy, pages=PAGES, progress=lambda _state, left, total: progress(total - left, total))
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole without another beside it
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, complete without another beside it
             _mark(copy, LimitClock(None).now().rfc3339)
         except sqlite3.Error as error:
             trouble = DatabaseTrouble.of(error)
@@ -365,10 +368,10 @@ def _mark(copy: sqlite3.Connection, at: str) -> None:
 
 
 def _finish(path: Path) -> None:
-    """Give a file to its group, and bring it to the disk."""
+    """Make a file readable for its group, and bring it to the disk."""
     descriptor = files.open_plain(path, os.O_RDONLY)
     try:
-        with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+        with contextlib.suppress(PermissionError):  # a stick with FAT has no access rights
             os.fchmod(descriptor, FILE_MODE)
         os.fsync(descriptor)
     finally:

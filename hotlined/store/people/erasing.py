@@ -1,28 +1,29 @@
-"""Erases a person at once, kept or not: all that is stored under its number or name, and what other rows say of it.
+"""Erases a person at once, kept or not: all rows under the person's number or name, and mentions in other rows.
 
-To delete rows is the easy part. What would go wrong, and the order that prevents it:
+Deleting rows is the easy part. The dangers, and the order that avoids them:
 
-1. The key of the pseudonyms comes first, before the transaction. What stays of a person stands under its pseudonym (an
-   opt-out that is kept, a text that is still on the SIM); without the key that would be another stranger.
-2. While a segment to the person is being submitted nothing is done, and the caller asks again: its result would find no
-   answer, and nobody would know what was spent.
-3. What waits is ended before anything is deleted, so that nothing leaves to somebody who is not there any more.
-4. What was spent stays spent: segments that the windows still count lose their number and their text, and stay as
-   nobody's. Were they deleted, a person could buy room in the windows by asking to be erased.
-5. Ids are looked up before the first deletion, for each one takes away what the next would be found by; and contacts go
-   last, or the cascade would take answers along that still count.
-6. A text that is still on the SIM keeps a pseudonym of its PDU: it is known by that when it is read again, and leaves.
-   Without it, it would be recorded as a new text of an erased person.
+1. The key of the pseudonyms is read or made first, before the transaction. The rows that stay of a person have the
+   pseudonym (an opt-out that is kept, a text that is still on the SIM). Under another key they would be a stranger's.
+2. While a segment to the person is being submitted, nothing is done, and the caller asks again. Otherwise the result
+   would find no answer, and nobody would know what was spent.
+3. Waiting answers are ended before anything is deleted, so that nothing leaves to a person who is no longer stored.
+4. Spent segments stay spent: those that the windows still count lose their number and text, and stay without a person.
+   If they were deleted, a person could make room in the windows by asking to be erased.
+5. All ids are looked up before the first deletion, because each deletion removes rows by which the next would be found.
+   Contacts are deleted last: the cascade would otherwise delete answers that still count.
+6. A text that is still on the SIM keeps the pseudonym of its PDU: so it is recognised when it is read again, and is
+   deleted from the SIM. Otherwise it would be recorded as a new text of an erased person.
 
-All of that is one transaction, and the person is gone from every row, but not from the file. SQLite overwrites what is
-deleted, yet has left copies where it moved rows about earlier, and the -wal holds pages of before. So the same
-transaction notes that a rebuild is due (`line.request_rebuild` counts up): a crash behind it forgets nothing. `rebuild`
-then writes the file anew (VACUUM), moves the whole -wal into it and cuts that off, and records *how far it had counted
-when it began*. What somebody else erased meanwhile is beyond that, and has the file written again. A reader whose
-transaction is open holds old pages in the -wal: then the command fails and names the reader, and says to try again.
+All of that is one transaction. After it the person is gone from every row, but not from the file. SQLite overwrites
+deleted content, but has left copies where it moved rows earlier, and the -wal has older pages. So the same transaction
+also notes that a rebuild is due (`line.request_rebuild` increments a count): a crash after it cannot lose that.
+`rebuild` then rewrites the file (VACUUM), moves the whole -wal into it and truncates the -wal, and records the count
+that it read *before it began*. If another process erased something meanwhile, the count is higher, and the file is
+rewritten again. A reader with an open transaction keeps old pages in the -wal: then the command fails, names the
+reader, and says to try again.
 
-Known to be wrong: a text of somebody else that mentions a number stays as it is; what events, alerts and requests say
-of another number that is masked alike goes with a person's own. A flash card may keep old blocks out of anyone's reach.
+Known to be wrong: a text of somebody else that mentions a number stays as it is; mentions of another number with the
+same mask in events, alerts and requests are erased, too. A flash card may keep old blocks where nobody can erase them.
 """
 
 import json
@@ -41,10 +42,10 @@ from hotlined.store.people import stored
 from hotlined.store.people.stored import PersonRows, StoredCounts
 
 CHECKPOINT_SECONDS = 30.0
-"""How long a rebuild waits for readers, and for the checkpoint of somebody else: a Pi writes 20 MB a second."""
+"""The seconds that a rebuild waits for readers, and for another process's checkpoint: a Pi writes 20 MB a second."""
 MOST_REBUILDS = 5
-"""How often in a row the database is written anew because somebody else erased meanwhile; a later rebuild ends it."""
-_LOOK_SECONDS = 0.05  # between two looks whether the checkpoint was made
+"""The highest number of rewrites in a row while other processes keep erasing; a later rebuild ends it."""
+_LOOK_SECONDS = 0.05  # between two tries of the checkpoint
 
 
 def forget(
@@ -52,11 +53,12 @@ def forget(
 ) -> StoredCounts | None:
     """Commit that nothing is stored of a number or name any more, kept or not.
 
-    None, and nothing is done, while a segment to it is being submitted. What is queued for it is cancelled. Segments
-    that the windows still count stay, as nobody's; of a text that is still on the SIM a pseudonym stays, to know it by
-    when it is read again. With `keep_opt_out` an opt-out stays under the number's pseudonym, also one that was not
-    judged yet: `opts_out` tells whether a text is one. In a fleet an opt-out always stays, and with `asks` the other
-    lines are asked to erase the person, too. Raises StoreError if the key of the pseudonyms is lost.
+    Returns what was stored; or None, and does nothing, while a segment to the person is being submitted. Queued answers
+    are cancelled. Segments that the windows still count stay without a person. A text that is still on the SIM keeps a
+    pseudonym, by which it is recognised when it is read again. With `keep_opt_out` an opt-out stays under the number's
+    pseudonym, even one in a text that was not judged yet: `opts_out` tells whether a text is an opt-out. In a fleet an
+    opt-out always stays, and with `asks` the other lines are asked to erase the person, too. Raises StoreError if the
+    key of the pseudonyms is lost.
     """
     know_pseudonyms(db, now)
     names = pseudonyms.names(db, name)
@@ -75,7 +77,7 @@ def forget(
 
 
 def _note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out: Callable[[str], bool]) -> None:
-    """Record an opt-out that stands in a text which was not judged yet, inside the transaction that is open."""
+    """Record an opt-out in a text that was not judged yet, inside the transaction that is open."""
     rows = db.all(
         "SELECT text FROM contacts WHERE verdict IS NULL AND text IS NOT NULL"
         " AND id IN (SELECT value FROM json_each(?))",
@@ -86,14 +88,14 @@ def _note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out
 
 
 def _is_submitting(db: Database, found: PersonRows) -> bool:
-    """Tell whether a segment of an answer is being submitted: nobody knows what becomes of it."""
+    """Tell whether a segment of an answer is being submitted: its fate is not known yet."""
     return db.one(_SUBMITTING, answers=json.dumps(found.answers)) is not None
 
 
 def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out: bool) -> None:
-    """Erase what was found of a number or name, inside the transaction that is open, and what was decided about it.
+    """Erase the rows found of a number or name, and the decisions about it, inside the transaction that is open.
 
-    What is queued is cancelled; an opt-out that is kept stands under the pseudonym. `know_pseudonyms` comes before it.
+    Queued answers are cancelled; an opt-out that is kept gets the pseudonym. Call `know_pseudonyms` before.
     """
     lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
     for (answer_id,) in db.all(_WAITING, **lists):
@@ -107,15 +109,15 @@ def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out
         "keep_opt_out": keep_opt_out,
         "nobody": pseudonym.NOBODY,
     }
-    # in their order: segments and answers are found by ids taken before, and contacts go after what belongs to
-    # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
+    # The order matters: segments and answers are deleted by ids looked up before, and contacts after the rows that
+    # belong to them, or the ON DELETE CASCADE would also delete answers that the windows still have to count
     for statement in _FORGET:
         db.execute(statement, **arguments)
     line.request_rebuild(db)
 
 
 def know_pseudonyms(db: Database, now: Now) -> None:
-    """Teach SQL the function `pseudonym`; raises StoreError if its key is lost."""
+    """Define the SQL function `pseudonym`; raises StoreError if the key is lost."""
     key = pseudonyms.have_key(db, now)
     db.connection.create_function(
         "pseudonym", 1, lambda name: None if name is None else pseudonym.of(key, name), deterministic=True
@@ -139,7 +141,7 @@ _SUBMITTING = f"""
 """
 _WAITING = f"SELECT id FROM answers WHERE state IN {listed(OPEN)} AND id IN (SELECT value FROM json_each(:answers))"
 _FORGET = (
-    # of what is still on the SIM a pseudonym stays: it is known when it is read again, and leaves
+    # a text still on the SIM keeps its pseudonym: so it is recognised when it is read again, and deleted there
     """
     UPDATE segments SET contact_id = NULL, answer_segment_id = NULL, sequence = NULL, problem = NULL, scts = NULL,
       pdu = pseudonym(pdu) WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each(:segments))
@@ -159,15 +161,15 @@ _FORGET = (
     UPDATE answer_segments SET pdu = NULL, mr = NULL WHERE attempt_id IN
       (SELECT id FROM attempts WHERE answer_id IN (SELECT value FROM json_each(:answers)))
     """,
-    # whose MMS said to be from this person: the address and the PDUs that spell it go
+    # MMS whose sender claimed to be this person: the address, and the PDUs that contain it, are erased
     """
     UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id IN (SELECT value FROM json_each(:named))
     """,
-    # without `concatenation` a part that comes later is a contact of its own: it could not be joined with those PDUs
+    # without `concatenation` a late part becomes a contact of its own: it could not be joined with the erased PDUs
     """
     UPDATE contacts SET other_originator = NULL, concatenation = NULL WHERE id IN (SELECT value FROM json_each(:named))
     """,
-    # each right side sees the row as it was: `result` is decided by the state before
+    # each right side sees the row as it was: `result` depends on the state before
     f"""
     UPDATE requests SET arguments = '{{}}', answer_id = NULL,
       result = iif(state IN {PENDING}, '{Refusal.FORGOTTEN}', NULL), detail = NULL,
@@ -175,8 +177,8 @@ _FORGET = (
       WHERE id IN (SELECT value FROM json_each(:requests))
     """,
     "DELETE FROM contacts WHERE id IN (SELECT value FROM json_each(:contacts))",
-    # of two rows of one person (number, pseudonym) one is made; REPLACE, so that what is not kept of a row that the
-    # pseudonym has already goes; max() makes one row of none, which HAVING takes away again
+    # The person may have two rows, by number and by pseudonym: they become one. REPLACE also drops, from a row that has
+    # the pseudonym already, all that is not kept. max() returns one row even for no rows, which HAVING drops
     """
     INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_limit)
       SELECT :pseudonym, max(opted_out_at), max(changed_limit) FROM numbers
@@ -186,7 +188,7 @@ _FORGET = (
     DELETE FROM numbers WHERE number IN (:name, :pseudonym)
       AND NOT (number = :pseudonym AND :keep_opt_out AND opted_out_at IS NOT NULL)
     """,
-    # of a name both are NULL: instr() is NULL then and no row is touched. Without this condition replace(x, NULL, …)
+    # For a name both are NULL: then instr() is NULL, and no row is changed. Without this condition replace(x, NULL, …)
     # would set every detail of everybody to NULL
     *(
         f"UPDATE {table} SET {column} = replace(replace({column}, :mention, '…'), :masked, '…')"
@@ -196,16 +198,16 @@ _FORGET = (
 )
 
 
-# ---- no copy in a file
+# ---- no copy in the file
 
 
 def rebuild(db: Database) -> bool:
-    """Write the database anew, so that no page and no WAL holds what was erased; False where one of them still may.
+    """Rewrite the database so that no page and no -wal has erased content; return False if one of them still may.
 
-    SQLite overwrites deleted content at once (`PRAGMA secure_delete`, which `opening` sets), but leaves copies where it
-    moved rows about: of two rows in a thousand (tried), and only VACUUM takes them away. Others can read meanwhile and
-    wait with writing; a reader whose transaction stays open keeps a copy. Nothing is done where nothing was erased
-    since the last time.
+    SQLite overwrites deleted content at once (`PRAGMA secure_delete`, set by `opening`), but has left copies where it
+    moved rows: of two rows in a thousand (tried). Only VACUUM removes those. Others can read meanwhile, but have to
+    wait with writing; a reader whose transaction stays open keeps a copy. If nothing was erased since the last time,
+    this does nothing.
     """
     if not line.needs_rebuild(db):
         return True
@@ -219,7 +221,7 @@ def rebuild(db: Database) -> bool:
             return False
         with db.transaction():
             line.note_rebuilt(db, before)
-            # of what somebody else erased meanwhile the file may hold a copy
+            # the file may still have what another process erased meanwhile
             again = line.needs_rebuild(db)
         if not again:
             return True
@@ -227,9 +229,9 @@ def rebuild(db: Database) -> bool:
 
 
 def _checkpoint(db: Database) -> bool:
-    """Move the whole WAL into the database and cut it off; False while somebody else is at it.
+    """Move the whole -wal into the database and truncate it; return False while another process uses it.
 
-    SQLite does not wait for another checkpoint, as that of the daemon whose commit came right behind the VACUUM.
+    SQLite does not wait for another checkpoint, such as that of a daemon whose commit came just after the VACUUM.
     """
     row = db.one("PRAGMA wal_checkpoint(TRUNCATE)")
     return row is not None and not row["busy"]

@@ -18,7 +18,7 @@ from hotlined.store.reading import log
 
 @dataclass(frozen=True, slots=True)
 class ExportedDecision:
-    """What was decided about a number."""
+    """The decisions about a number."""
 
     number: str
     blocked_at: Time | None
@@ -28,7 +28,7 @@ class ExportedDecision:
 
 @dataclass(frozen=True, slots=True)
 class NamedBy:
-    """A contact of somebody else that claims to be of the number."""
+    """A contact of somebody else that claims to come from the number."""
 
     id: int
     received_at: Time
@@ -36,7 +36,7 @@ class NamedBy:
 
 @dataclass(frozen=True, slots=True)
 class ExportedText:
-    """A text that somebody sent to the number by hand."""
+    """A text that was sent to the number by hand."""
 
     id: ByHandId
     recipient: str
@@ -59,7 +59,7 @@ class ExportedSegment:
 
 @dataclass(frozen=True, slots=True)
 class ExportedRequest:
-    """What a person asked the daemon for, with the arguments of the verb."""
+    """A request to the daemon that concerns the number, with the arguments of its verb."""
 
     id: int
     verb: str
@@ -85,13 +85,13 @@ class Export:
     requests: tuple[ExportedRequest, ...]
     events: tuple[ExportedEvent, ...]
     elsewhere: tuple[Elsewhere, ...]
-    """What other lines of the fleet say of it."""
+    """The rows of other lines of the fleet about the number."""
     fleet_pseudonym: str | None
-    """By which the fleet knows it; null in no fleet."""
+    """The pseudonym by which the fleet knows the number; null in no fleet."""
 
     @property
     def anything(self) -> bool:
-        """Whether anything is stored."""
+        """True if anything is stored."""
         rows = (self.contacts, self.named_by, self.by_hand, self.segments, self.requests, self.events, self.elsewhere)
         return self.decided is not None or any(rows)
 
@@ -99,14 +99,14 @@ class Export:
 def export(db: Database, name: str, in_words: Callable[[str | None, str | None], str | None]) -> Export:
     """Return all that is stored of a number or name, also under its pseudonym.
 
-    `in_words` makes a sentence of the result of a request and its detail.
+    `in_words` makes a sentence of a request's result and detail.
     """
     names = pseudonyms.names(db, name)
     found = find(db, names)
     decided = db.one(
         "SELECT number, max(blocked_at) AS blocked_at, max(blocked_by) AS blocked_by,"
         " max(opted_out_at) AS opted_out_at FROM numbers"
-        # max() makes one row of none: HAVING takes that away again
+        # max() returns one row even for no rows: HAVING drops it
         " WHERE number IN (?, ?) HAVING count(*)",
         *names,
     )
@@ -172,7 +172,7 @@ def _requests(
 
 
 def _is_masked_alone(db: Database, name: str) -> bool:
-    """Tell whether what is masked like a number can be nobody else's that the database knows."""
+    """Tell whether no other number that the database knows has the same mask."""
     return all(
         mask(row["number"]) != mask(name)
         for row in db.all(

@@ -1,8 +1,8 @@
-"""Erases what is old enough, a batch of rows at a time: texts first, and later numbers, of which pseudonyms stay.
+"""Erases old rows, a batch at a time: texts first; later numbers, which become pseudonyms.
 
-An age is told by the limit clock, or by the calendar if both now and at its reception that could be trusted: a wrong
-clock erases nothing early. What a person keeps, what waits and what is being sent is never touched.
-Known to be wrong: what belongs to no contact (a text by hand, a request, a decision) ages by the limit clock alone.
+An age is measured by the limit clock, or by the calendar if that could be trusted both now and at reception: so a wrong
+clock erases nothing too early. Kept contacts, waiting answers and answers being sent are never touched. Known to be
+wrong: the age of a row without a contact (a text by hand, a request, a decision) is measured by the limit clock alone.
 """
 
 import json
@@ -18,8 +18,8 @@ from hotlined.store.line import line, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.people import erasing
 
-BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
-PAUSE_SECONDS = 0.05  # between two of them: who waits for the database gets it
+BATCH = 100  # rows in a transaction: another writer waited 0.14 s at most (100,000 contacts, a busy PC)
+PAUSE_SECONDS = 0.05  # between two transactions, so that another writer gets its turn
 _OLD_CONTACT = (
     "(c.received_limit <= :limit OR (c.synchronised AND c.received_at <= :calendar))",
     "c.kept_at IS NULL AND c.verdict IS NOT NULL",
@@ -31,10 +31,10 @@ _OLD_REQUEST = (f"r.created_limit <= :limit AND r.state NOT IN {PENDING}",)
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One kind of erasure: rows of a source, by `id`, that are `old` and hold what is to be erased (`left`), and how.
+    """One kind of erasure: rows of a source, by `id`, that are `old` and still have something to erase (`left`).
 
-    The statements of `erase` know `:id` and the SQL function `pseudonym`; conditions also `:limit`, `:calendar` and
-    `:glob`, which fits every pseudonym.
+    The statements of `erase` can use `:id` and the SQL function `pseudonym`; the conditions also `:limit`, `:calendar`
+    and `:glob`, which fits every pseudonym.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Erasure:
 
     @property
     def due(self) -> str:
-        """The query for what is to be erased, open for one more condition."""
+        """The query for the rows to erase; one more condition can be added to its end."""
         conditions = " AND ".join((*self.old, f"({self.left})"))
         return f"SELECT {self.id} FROM {self.source} WHERE {conditions}"
 
@@ -79,7 +79,7 @@ TEXTS = (
             "UPDATE answers SET text = NULL WHERE contact_id = :id",
         ),
     ),
-    # status reports that belong to no contact's answer
+    # status reports that do not belong to an answer of a contact
     Erasure(
         "s.id",
         """
@@ -119,8 +119,8 @@ TEXTS = (
         ),
     ),
 )
-"""What is erased after `privacy.keep_texts`: texts, and PDUs, of which the pseudonym stays to know a repeat by."""
-# NULL NOT GLOB :glob is NULL, which is not true: a contact without an originator has no number left
+"""Erased after `privacy.keep_texts`: texts, and PDUs, whose pseudonym stays to recognise a repeat."""
+# NULL NOT GLOB :glob is NULL, which is not true: a contact without an originator has no number left to erase
 NUMBERS = (
     Erasure(
         "c.id",
@@ -196,12 +196,12 @@ NUMBERS = (
         ("UPDATE events SET number = NULL WHERE id = :id",),
     ),
 )
-"""What is replaced after `privacy.keep_numbers`: numbers by their pseudonyms, masked ones by nothing."""
+"""Replaced after `privacy.keep_numbers`: numbers by their pseudonyms; masked numbers are erased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction of a purge erased: rows that lost a text or PDU, or a number; `left` are still to come."""
+    """The result of one transaction of a purge: rows that lost a text or PDU, or a number; `left` are still to come."""
 
     texts: int
     numbers: int
@@ -209,10 +209,10 @@ class Batch:
 
 
 def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now) -> Iterator[Batch]:
-    """Erase what is old enough, a batch at a time, each in its own transaction.
+    """Erase old rows, a batch at a time, each in its own transaction.
 
-    A row that somebody has kept, or wants sent again, since it was found is left alone. Raises StoreError if the key of
-    the pseudonyms is lost or cannot be made.
+    A row is left alone if a person has kept it, or wants it sent again, since it was found. Raises StoreError if the
+    key of the pseudonyms is lost or cannot be made.
     """
     pseudonyms.require_key(db, now)
     for erasures, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
@@ -228,7 +228,7 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
 
 
 def _oldest_kept(keep: timedelta, now: Now) -> dict[str, Any]:
-    """Return up to when something is old, by the limit clock and by the calendar if that can be trusted, and `glob`."""
+    """Return the moments before which something is old, on the limit clock and by a trusted calendar, and `glob`."""
     calendar = rfc3339(now.utc - keep) if now.synchronised else None
     return {"limit": now.limit - keep.total_seconds(), "calendar": calendar, "glob": pseudonym.GLOB}
 

@@ -1,6 +1,6 @@
-"""Finds what is stored of a person under its number or name and its pseudonym, and counts it.
+"""Finds and counts the rows of a person, under the number or name and its pseudonym.
 
-Known to be wrong: a text of somebody else that mentions a number is counted, and is not found.
+Known to be wrong: a text of somebody else that mentions a number is counted, but not found.
 """
 
 import json
@@ -14,12 +14,12 @@ from hotlined.store.answers import fates
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
 
-_SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
+_SHORTEST = 8  # characters of a number long enough to be looked for inside texts
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
-    """How much is stored of one person; `named` are MMS of others that claim its number, `mentions` texts with it."""
+    """The counts of one person's rows; `named` are MMS of others that claim its number, `mentions` texts with it."""
 
     contacts: int
     kept: int
@@ -33,15 +33,15 @@ class StoredCounts:
 
     @property
     def anything(self) -> bool:
-        """Whether anything is stored."""
+        """True if anything is stored."""
         return bool(self.contacts or self.segments or self.answers or self.decided or self.requests or self.named)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRows:
-    """The ids of what belongs to one person; `segments` are also those in which only the number stands.
+    """The ids of the rows of one person; `segments` include those that only contain the number.
 
-    `named` are contacts of others that claim to be of the person.
+    `named` are contacts of others that claim to come from the person.
     """
 
     contacts: list[int]
@@ -73,18 +73,18 @@ def evidence_of(db: Database, name: str) -> list[LikelyEvidence]:
 
 
 def stored_of(db: Database, name: str) -> StoredCounts:
-    """Count what is stored of a number or name, also under its pseudonym."""
+    """Count the rows of a number or name, also under its pseudonym."""
     names = pseudonyms.names(db, name)
     return count(db, names, find(db, names))
 
 
 def count(db: Database, names: tuple[str, str], found: PersonRows) -> StoredCounts:
-    """Count what was found under the names of a person."""
+    """Count the rows that were found under the names of a person."""
     kept = db.value(
         "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
     )
-    mentions = db.value(  # of a name instr() looks for NULL and is NULL: no text counts
+    mentions = db.value(  # for a name this looks for NULL, so instr() is NULL and no text counts
         "SELECT count(*) FROM contacts WHERE instr(text, ?) AND id NOT IN (SELECT value FROM json_each(?))",
         names[0] if is_number(names[0]) else None,
         json.dumps(found.contacts),
@@ -106,7 +106,7 @@ def count(db: Database, names: tuple[str, str], found: PersonRows) -> StoredCoun
 
 
 def find(db: Database, names: tuple[str, str]) -> PersonRows:
-    """Find what belongs to a person, under its number or name and its pseudonym."""
+    """Find the rows of a person, under the number or name and its pseudonym."""
     number = names[0] if is_number(names[0]) else None
     named = _named(db, number)
     contacts = {row["id"] for row in db.all("SELECT id FROM contacts WHERE originator IN (?, ?)", *names)}
@@ -139,15 +139,15 @@ def find(db: Database, names: tuple[str, str]) -> PersonRows:
 
 
 def _named(db: Database, number: str | None) -> dict[int, int | None]:
-    """Return every segment whose PDU spells a number, with its contact; none without a number."""
-    # of a name instr() looks for NULL and is NULL: no PDU is taken for one that spells it
+    """Return every segment whose PDU contains a number, with its contact; none without a number."""
+    # for a name this looks for NULL, so instr() is NULL and no PDU is found
     sql = "SELECT id, contact_id FROM segments WHERE instr(upper(pdu), ?)"
     rows = db.all(sql, tpdu.address_digits(number[1:]) if number else None)
     return {row["id"]: row["contact_id"] for row in rows}
 
 
 def _segments(db: Database, contacts: str, answers: str) -> set[int]:
-    """Return the segments of contacts, and the reports of answers; both are ids as JSON."""
+    """Return the segments of contacts, and the reports on answers; both arguments are ids as JSON."""
     rows = db.all(
         "SELECT id FROM segments WHERE contact_id IN (SELECT value FROM json_each(?)) OR answer_segment_id IN"
         " (SELECT p.id FROM answer_segments p JOIN attempts t ON t.id = p.attempt_id"
@@ -173,7 +173,7 @@ def _reports(db: Database, number: str | None) -> set[int]:
 
 
 def is_number(name: str) -> bool:
-    """Tell whether a name is a number of the world, so long that nothing else is spelled like it."""
+    """Tell whether a name is an international number, and long enough that no other text looks like it."""
     return name.startswith("+") and name[1:].isdecimal() and len(name) >= _SHORTEST
 
 

@@ -1,4 +1,7 @@
-"""Reads all that is stored of one number and kept, for the police. What it means is told by the room `evidence`."""
+"""Reads the kept contacts of one number, with segments and answers, for the police.
+
+The room `evidence` makes documents of them.
+"""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +29,7 @@ _NAMED = "IN (SELECT value FROM json_each(:names))"
 
 @dataclass(frozen=True, slots=True)
 class EvidencePart(ReceivedPart):
-    """A segment as it came, with the SIM that it came to and the service centre that it begins with."""
+    """A segment as it came, with the SIM that received it and the service centre in its PDU."""
 
     imsi: str | None
     service_centre: str | None
@@ -46,14 +49,14 @@ class EvidenceReport:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceAnswer(WholeAnswer):
-    """An answer with its segments, and what the network reported about them."""
+    """An answer with its segments, and the network's reports about them."""
 
     reports: tuple[EvidenceReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceContact(LoggedContact):
-    """A contact as `show` has it, with what evidence needs beside it."""
+    """A contact as `show` has it, with its country, line type, and whether the clock was right."""
 
     answer: EvidenceAnswer | None
     kept: Kept
@@ -63,7 +66,7 @@ class EvidenceContact(LoggedContact):
     country: str | None
     line_type: str
     synchronised: bool
-    """Whether the machine's clock was right when it came."""
+    """True if the machine's clock was right when the contact came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class EvidenceLine:
 
 @dataclass(frozen=True, slots=True)
 class RefusedSince:
-    """Since when a number is refused, and by whom it is blocked."""
+    """The block and the opt-out of a number: their times, and who blocked it."""
 
     blocked_at: Time | None
     blocked_by: str | None
@@ -86,7 +89,7 @@ class RefusedSince:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvidence:
-    """All that is stored of a number or name and kept; contacts in the order of time."""
+    """The kept contacts of a number or name, in the order of time, its texts by hand, and the decisions about it."""
 
     number: str
     line: EvidenceLine
@@ -96,9 +99,9 @@ class StoredEvidence:
 
 
 def of_number(db: Database, name: str) -> StoredEvidence:
-    """Return all that is stored of a number or name and kept.
+    """Return the stored evidence of a number or name.
 
-    All of it is of one moment, whatever is erased meanwhile.
+    It is read at one moment, even if something is erased meanwhile.
     """
     names = {"names": json.dumps(pseudonyms.names(db, name))}
     with db.snapshot():
@@ -129,7 +132,7 @@ def _all_of(db: Database, name: str, names: dict[str, str]) -> StoredEvidence:
 
 def _contact(db: Database, row: Row) -> EvidenceContact:
     contact = log.maybe_contact(db, row["id"])
-    assert contact is not None  # it is kept
+    assert contact is not None  # it is kept, so it cannot be gone
     sims = {
         part["id"]: part["imsi"] for part in db.all("SELECT id, imsi FROM segments WHERE contact_id = ?", contact.id)
     }
@@ -158,7 +161,7 @@ def _answer(db: Database, answer: WholeAnswer) -> EvidenceAnswer:
 
 
 def service_centre(pdu: str | None) -> str | None:
-    """Return the address of the service centre that a PDU begins with; None where there is none to be read."""
+    """Return the address of the service centre that a PDU begins with; None if there is none to read."""
     try:
         return tpdu.decode(pdu).service_centre if pdu else None
     except PduError:

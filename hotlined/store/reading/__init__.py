@@ -1,1 +1,1 @@
-"""Queries for people: the log, figures, forecasts, and the texts that wait to be sorted. Nothing here decides."""
+"""Queries for people: the log, figures, forecasts, and the texts that wait for a tag. Nothing here decides."""

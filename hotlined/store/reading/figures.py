@@ -1,10 +1,10 @@
-"""Counts what came and what went: contacts, numbers, answers, segments, reactions, and the states of the modem.
+"""Counts the figures of a period: contacts, numbers, answers, segments, reactions, and the states of the modem.
 
-Every figure is counted from the rows that the database holds: what was forgotten is in none, and parts add up to their
-whole. A number is new at the first contact that the database still holds of it. Nothing of what it returns names a
-number or quotes what somebody wrote; it quotes the line's own texts.
-Known to be wrong: a number and the pseudonym that an older contact of it bears count as two; the calendar is believed
-as it was written down; a time without a daemon counts as the modem's last state.
+Every figure is counted from the rows in the database: rows that were erased count nowhere, and parts add up to their
+whole. A number is new at the first of its contacts that is still in the database. No figure names a number or quotes a
+text of a person; the line's own texts are quoted. Known to be wrong: a number and the pseudonym of its older contacts
+count as two; the calendar is believed as it was recorded; a time without a daemon counts as the last state of the
+modem.
 """
 
 import json
@@ -34,16 +34,16 @@ from hotlined.store.line.database import Database
 from hotlined.store.reading.review import IS_WITHIN, REACTION_HOURS, SENT
 
 MODEM_STATES = (*ModemState, NoModemState.STOPPED)
-"""The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to."""
+"""The states of the modem, as `status` shows them, and the state of a daemon that ended because it was asked to."""
 
-_SLOT_MINUTES = 15  # every offset from UTC that is in use is a multiple of it: a slot lies in one local hour
-_HEARD = {ContactKind.TEXT, ContactKind.CALL}  # what a person sends by hand
+_SLOT_MINUTES = 15  # every offset from UTC in use is a multiple of it, so a slot is within one local hour
+_HEARD = {ContactKind.TEXT, ContactKind.CALL}  # the kinds that a person sends by hand
 
 
 class ContactLabels(NamedTuple):
-    """What a contact is: its kind, and its verdict with the reason, None while it is not judged.
+    """The kind of a contact, and its verdict with the reason, None while it is not judged.
 
-    `anonymous` is 1 for one without an originator, which belongs to no number, else 0.
+    `anonymous` is 1 if it has no originator, and so belongs to no number, else 0.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class ContactLabels(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """Texts and contacts that were received in the quarter of an hour that begins at `start`, in UTC."""
+    """The number of texts and of contacts received in the quarter of an hour that begins at `start`, in UTC."""
 
     start: datetime
     texts: int
@@ -61,7 +61,7 @@ class Slot(NamedTuple):
 
 
 class NumberCounts(NamedTuple):
-    """How many telephone numbers contacted the line in a period, and how many of them never before."""
+    """The count of telephone numbers that contacted the line in a period, and of those that never did before."""
 
     all: int
     new: int
@@ -69,13 +69,13 @@ class NumberCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What happened between two moments, in numbers that are there for every bin.
+    """The counts between two moments that every bin has.
 
-    Contacts are counted where they were received: `others` are neither text nor call, `mms` those of them that announce
-    a picture message; `withheld` are texts and calls without an originator, which belong to no number; `new` and
-    `returning` are telephone numbers: names and short codes are in neither. Answers are counted where their
-    first segment was let out, in whatever state they ended: `unconfirmed` ones may have left, `shadowed` ones did not
-    and are no part of `answers`. `segments` are all that the SIM spent, whatever for.
+    Contacts are counted where they were received: `others` are neither texts nor calls, `mms` are those of them that
+    announce a picture message; `withheld` are texts and calls without an originator, which belong to no number; `new`
+    and `returning` are telephone numbers, so names and short codes are in neither. Answers are counted where their
+    first segment was let out, in any later state: `unconfirmed` ones may have left; `shadowed` ones did not, and are
+    not in `answers`. `segments` are all that the SIM spent, for any purpose.
     """
 
     texts: int = 0
@@ -94,16 +94,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What happened in a period: its counts, why contacts were not answered, how long answers took, what came back.
+    """The figures of a period: its counts, why contacts were not answered, how long answers took, and the reactions.
 
     `suppressed` and `cancelled` count contacts by reason, the most frequent first. `seconds_to_answer` are the
     quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer;
-    they are those of `timed` answers, whose last segment was taken in the period. A reaction is a text from a
-    number within 24 hours after an answer to it was sent; `tags` count reactions by tag, and one with two tags twice;
-    `by_tags` count each reaction once, those without a tag that can be read too (`untagged`); with those whose text was
-    erased before anybody tagged it (`unread`) they add up to all. `other_tags` count all other contacts: first ones,
-    such as a threat that came before any answer, and later ones. `by_text` parts answers and reactions by the text that
-    was sent.
+    they are those of the `timed` answers, whose last segment was taken in the period. A reaction is a text from a
+    number within 24 hours after an answer to it was sent. `tags` counts reactions by tag, so one with two tags counts
+    twice; `by_tags` counts each reaction once, including those without a tag that can still be read (`untagged`).
+    Together with the reactions whose text was erased before anybody tagged it (`unread`), these are all. `other_tags`
+    counts all other contacts by tag: first ones, such as a threat that came before any answer, and later ones.
+    `by_text` splits answers and reactions by the text that was sent.
     """
 
     counts: Counts
@@ -122,7 +122,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """How many reactions bear exactly these tags, which are none where nobody has tagged them yet."""
+    """The number of reactions with exactly these tags; `tags` is empty for those that nobody has tagged yet."""
 
     tags: tuple[str, ...]
     reactions: int
@@ -130,7 +130,7 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class SentText:
-    """A text of the line as it was sent, None for all that are erased: answers with it, reactions to it, their tags."""
+    """A text that the line sent, None for all erased ones: the answers with it, the reactions to it, and their tags."""
 
     text: str | None
     answers: int
@@ -140,9 +140,9 @@ class SentText:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """When the first contact came or answer went, and when the last thing of any kind was; None where nothing is known.
+    """The time of the first contact or answer, and the time of the last record of any kind; None if there is none.
 
-    Without any contact or answer, a line begins with the first thing that its daemon wrote down.
+    A line without any contact or answer begins with the first event that its daemon recorded.
     """
 
     first: datetime | None
@@ -151,15 +151,15 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The modem's state from `start` up to `end`; None while nothing is known of it."""
+    """The modem's state from `start` up to `end`; None while it is unknown."""
 
     state: str | None
     start: datetime
     end: datetime
 
 
-# :start and :end bound what is counted; bin() tells between which of the edges a moment lies. An answer that was asked
-# for again is counted once, where the first segment of its last attempt was let out: max() over the attempts
+# :start and :end bound the period; bin() returns between which edges a moment is. An answer that was asked for again is
+# counted once, where the first segment of its last attempt was let out: max() over the attempts
 _LET_OUT = f"""
 SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s.sequence = 1 AND t.id =
   (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
@@ -180,7 +180,7 @@ _COUNTS = (
     WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND begun_at >= :start AND begun_at < :end GROUP BY 1
     """,
 )
-"""Of answers: rows of a bin and its counts, named as in `Counts`."""
+"""Queries about answers: each row has a bin and its counts, named as in `Counts`."""
 
 _TEXTS = f"SELECT text, count(*) FROM ({_LET_OUT}) WHERE first AND by_hand IS NULL GROUP BY text"
 
@@ -188,9 +188,9 @@ _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
-# CROSS: from the answers, which budgets bound, to the contacts of their recipients
+# CROSS: from the answers, whose number is limited by budgets, to the contacts of their recipients
 _UNREAD = "null"
-"""What stands for the tags of a reaction whose text was erased before anybody tagged it, in JSON: nobody can tell."""
+"""In JSON, in place of the tags of a reaction whose text was erased before anybody tagged it."""
 _REACTIONS = f"""
 WITH sent AS MATERIALIZED (
   {SENT} WHERE by_hand IS NULL AND sent_at < :end
@@ -208,8 +208,8 @@ SELECT bin(a.sent_at), (julianday(a.sent_at) - julianday(c.received_at)) * 86400
 FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.sent_at >= :start AND a.sent_at < :end ORDER BY seconds
 """
-# SQLite finds the least or the greatest by an index only where it is asked for one of them. ifnull(): max() of several
-# values is NULL where one of them is, and '' is before every date
+# SQLite finds the least or the greatest by an index only if a query asks for one of them alone. ifnull(): max() of
+# several values is NULL if one of them is, and '' is before every date
 _EXTENT = """
 SELECT coalesce(min(c.first, a.first), c.first, a.first, e.first), max(ifnull(c.last, ''), ifnull(a.last, ''),
   ifnull(e.last, ''))
@@ -220,31 +220,31 @@ FROM (SELECT (SELECT min(received_at) FROM contacts) AS first, (SELECT max(recei
 
 
 def extent(db: Database) -> Extent:
-    """Return from when to when anything is known of the line."""
+    """Return the beginning and the end of the time that anything is known about."""
     row = db.one(_EXTENT)
     first, last = (parse_rfc3339(at) if at else None for at in row or (None, None))
     return Extent(first, last)
 
 
 def maybe_newest(db: Database) -> datetime | None:
-    """Return when the contact that came last of those that the database holds was received."""
+    """Return the time of the last contact that is still in the database."""
     row = db.one("SELECT received_at FROM contacts ORDER BY id DESC LIMIT 1")
     return parse_rfc3339(row[0]) if row else None
 
 
 def maybe_last_event(db: Database, kind: EventKind) -> datetime | None:
-    """Return when the last event of a kind was recorded."""
+    """Return the time of the last event of a kind."""
     row = db.one("SELECT at FROM events WHERE kind = ? ORDER BY id DESC LIMIT 1", kind)
     return parse_rfc3339(row[0]) if row else None
 
 
 def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
-    """Count what happened between each two of these moments, which ascend: one fewer than there are edges."""
+    """Return the counts between each two of these moments, which ascend: one fewer than there are edges."""
     return _counts(db, edges, contacts(db, edges))
 
 
 def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[ContactLabels]]:
-    """Count the contacts between each two of these moments, which ascend, by what they are."""
+    """Count the contacts between each two of these moments, which ascend, by their labels."""
     return [
         Counter({ContactLabels(*labels): count for labels, count in _tallied(db, _CONTACTS, start, end).items()})
         for start, end in pairwise(map(rfc3339, edges))
@@ -252,7 +252,7 @@ def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[ContactLab
 
 
 def _tallied(db: Database, sql: str, start: str, end: str) -> Counter[tuple[Any, ...]]:
-    """Count the rows of a query that are alike: SQLite would sort them for it, a million of them in a file."""
+    """Count equal rows of a query. SQLite would sort them to do it, a million of them in a temporary file."""
     cursor = db.connection.cursor()
     cursor.row_factory = None
     return Counter(cursor.execute(sql, {"start": start, "end": end}))
@@ -263,11 +263,11 @@ _CONTACTS = f"SELECT kind, verdict, reason, originator IS NULL {_OF_PERIOD}"
 
 
 def numbers(db: Database, start: str, end: str) -> NumberCounts:
-    """Count the telephone numbers of a period; its ends are written as in the database."""
+    """Count the telephone numbers of a period; `start` and `end` are written as in the database."""
     return NumberCounts(**db.the(_NUMBERS, start=start, end=end))
 
 
-# MATERIALIZED: the first contact of each number is looked for once. Names and short codes have no country
+# MATERIALIZED: the first contact of each number is looked up once. Names and short codes have no country
 _NUMBERS = f"""
 WITH came AS MATERIALIZED (
   SELECT (SELECT received_at FROM contacts WHERE originator = name ORDER BY id LIMIT 1) AS first_at
@@ -278,7 +278,7 @@ SELECT count(*) AS "all", count(*) FILTER (WHERE first_at >= :start AND first_at
 
 
 def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[ContactLabels]]) -> list[Counts]:
-    """Count what happened between edges, where the contacts have been counted."""
+    """Return the counts between edges; the contacts in them are counted already."""
     found: list[dict[str, int]] = [{} for _ in received]
     query = _between(db, edges)
     for sql in _COUNTS:
@@ -307,7 +307,7 @@ def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[
 
 
 def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
-    """Sum up what happened between each two of these moments, which ascend: one fewer than there are edges."""
+    """Return the figures between each two of these moments, which ascend: one fewer than there are edges."""
     query = _between(db, edges)
     received = contacts(db, edges)
     cancelled: list[Counter[str]] = [Counter() for _ in received]
@@ -337,7 +337,7 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
 
 
 def _suppressed(received: Counter[ContactLabels]) -> Counter[str]:
-    """Count by their reasons what was suppressed."""
+    """Count the suppressed contacts by reason."""
     found: Counter[str] = Counter()
     for contact, count in received.items():
         if contact.verdict == ContactVerdict.SUPPRESS:
@@ -346,7 +346,7 @@ def _suppressed(received: Counter[ContactLabels]) -> Counter[str]:
 
 
 class _Brought(NamedTuple):
-    """The reactions of a period and its other contacts with tags, by lists of tags in JSON; what each text brought."""
+    """The reactions of a period and its other tagged contacts, by lists of tags in JSON; and reactions by text sent."""
 
     by_tags: Counter[str]
     others: Counter[str]
@@ -354,7 +354,7 @@ class _Brought(NamedTuple):
 
 
 def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[_Brought]:
-    """Yield for each period what came back."""
+    """Yield the reactions of each period."""
     for start, end in pairwise(map(rfc3339, edges)):
         period = {"start": start, "end": end}
         by_text: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
@@ -372,7 +372,7 @@ def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[_Brought]:
 
 
 def slots(db: Database, start: datetime, end: datetime) -> list[Slot]:
-    """Count the contacts that were received, by quarters of an hour; those without any are left out."""
+    """Count the contacts received, by quarters of an hour; quarters without any are left out."""
     return [
         Slot(parse_rfc3339(f"{hour}{part * _SLOT_MINUTES:02}:00Z"), count if is_text else 0, count)
         for (hour, part, is_text), count in _tallied(db, _SLOTS, rfc3339(start), rfc3339(end)).items()
@@ -386,7 +386,7 @@ SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) /
 
 
 def spans(db: Database, start: datetime, end: datetime) -> list[Span]:
-    """Return the modem's states one after the other, as its events tell them."""
+    """Return the modem's states one after the other, as its events recorded them."""
     found: list[Span] = []
     state, since = None, start
     for at, kind in db.rows(
@@ -402,14 +402,14 @@ def spans(db: Database, start: datetime, end: datetime) -> list[Span]:
 
 
 def _between(db: Database, edges: Sequence[datetime]) -> Callable[[str], Iterator[Row]]:
-    """Return what runs a query on what lies between edges."""
+    """Return a function that runs a query on the time between the first and the last edge."""
     texts = [rfc3339(edge) for edge in edges]
     db.connection.create_function("bin", 1, lambda at: bisect_right(texts, at) - 1, deterministic=True)
     return lambda sql: db.rows(sql, start=texts[0], end=texts[-1])
 
 
 def _by_tag(reactions: Counter[str]) -> Counter[str]:
-    """Count by tag what is counted by lists of tags, in JSON."""
+    """Count by single tags, from counts by lists of tags in JSON."""
     found: Counter[str] = Counter()
     for tags, count in reactions.items():
         found.update(dict.fromkeys(json.loads(tags) or (), count))
@@ -417,7 +417,7 @@ def _by_tag(reactions: Counter[str]) -> Counter[str]:
 
 
 def _by_tags(reactions: Counter[str]) -> tuple[Tagged, ...]:
-    """Count by all their tags together, the most frequent first, what is not tagged last."""
+    """Count by all their tags together, the most frequent first and the untagged last."""
     found: Counter[tuple[str, ...]] = Counter()
     for tags, count in reactions.items():
         if tags != _UNREAD:
@@ -427,11 +427,11 @@ def _by_tags(reactions: Counter[str]) -> tuple[Tagged, ...]:
 
 
 def _ranked(counted: Counter[str]) -> dict[str, int]:
-    """Return counts, the highest first and else by the alphabet."""
+    """Return counts, the highest first; equal ones are in alphabetical order."""
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _quartiles(ordered: Sequence[float]) -> tuple[float, float, float]:
-    """Return the values that a quarter, a half and three quarters do not exceed, to the millisecond."""
+    """Return the values that a quarter, a half and three quarters of all do not exceed, to the millisecond."""
     first, second, third = (round(ordered[(len(ordered) - 1) * part // 4], 3) for part in (1, 2, 3))
     return first, second, third

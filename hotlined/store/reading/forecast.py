@@ -1,9 +1,9 @@
-"""What waits to be sent: how many answers, what holds each back, and when the next one can go.
+"""Forecasts the queue: how many answers wait, the reason that holds each back, and when the next one can go.
 
-The forecast plays the queue in memory, as the gate would let it out: each share has its own head, an answer goes when
-its time has come and all windows have room for it, and one that would be too old by then is cancelled. It writes
-nothing, and asks nothing of numbers: what waits is taken to pass.
-Known to be wrong: what holds the whole line back is left aside in the forecast.
+The forecast plays the queue in memory as the gate would let it out: each share has its own head, an answer goes once it
+is due and all windows have room for it, and an answer that would be too old by then is cancelled. It writes nothing,
+and does not ask the limits of numbers: it assumes that each waiting answer passes them. Known to be wrong: the forecast
+ignores holds on the whole line.
 """
 
 import math
@@ -25,7 +25,7 @@ from hotlined.store.line.line import FREE, Sending, breaker_of, calendar_time, s
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """How many answers wait in one share, and the segments that they take."""
+    """The number of answers that wait in one share, and of their segments."""
 
     answers: int
     segments: int
@@ -37,14 +37,15 @@ class _Waiting:
     due_at: float
     too_old_at: float
     is_asked: bool = False
-    """Whether it is the one that the forecast is about."""
+    """True for the answer that the forecast is about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """When the answer to a text that comes now can go, by the limit clock, and what of its share goes before it.
+    """The forecast for an answer to a text that comes now: when it can go, on the limit clock, and behind what.
 
-    `windows` says from when each window has room. None stands for never.
+    `windows` has the time from which each window has room; None means never. `ahead` is the part of its share's queue
+    that goes before it.
     """
 
     at: float | None
@@ -54,7 +55,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What waits in each share, and what the windows hold."""
+    """The queue of each share, and the segments that the windows count."""
 
     ahead: dict[Share, Ahead]
     limits: policy.Limits
@@ -65,9 +66,9 @@ class Forecast:
     occupied: Occupancy
 
     def outlook(self, segments: int, *, known: bool) -> Outlook:
-        """Say when one answer more can go at the earliest, after the least delay, behind what is due before it.
+        """Return when one more answer of this size can go: it is due after the shortest delay, behind the queue.
 
-        `known` asks for one to a number that was answered before, which the reserve is not for.
+        `known` asks for an answer to a number that was answered before: such an answer may not use the reserve.
         """
         share = Share.KNOWN if known else Share.NEW
         asked = _Waiting(segments, self.now + self.delay.total_seconds(), math.inf, is_asked=True)
@@ -80,7 +81,7 @@ class Forecast:
             goes = {
                 each: max(at, head.due_at, *self._rooms(occupied, head, each).values()) for each, head in heads.items()
             }
-            first = min(goes, key=goes.__getitem__)  # the first of those that go at once, in the order of the daemon
+            first = min(goes, key=goes.__getitem__)  # if several can go at once, the first in the daemon's order
             if heads[share].is_asked and (first is share or goes[share] == math.inf):
                 rooms = self._rooms(occupied, heads[share], share)
                 windows = {window: _maybe(room) for window, room in rooms.items()}
@@ -93,7 +94,7 @@ class Forecast:
                 at = goes[first] + heads[first].segments * self.send_interval.total_seconds()
 
     def first_at(self) -> float | None:
-        """Say when the first of those that wait can go; None where none waits, or all will be too old by then."""
+        """Return when the first waiting answer can go; None if none waits, or all will be too old by then."""
         moments = [
             goes
             for share, waiting in self.queues.items()
@@ -118,7 +119,7 @@ def _maybe(moment: float) -> float | None:
 
 
 def nothing(limits: policy.Limits, delay: timedelta) -> Forecast:
-    """Return the forecast of a line that has no database yet: nothing waits, nothing is spent."""
+    """Return the forecast of a line that has no database yet: nothing waits, and nothing is spent."""
     none = dict.fromkeys(Share, Ahead(0, 0))
     return Forecast(none, limits, timedelta(0), delay, 0.0, dict.fromkeys(Share, ()), Occupancy())
 
@@ -134,9 +135,9 @@ def forecast(
     sizes: Mapping[Share, int],
     shadow: bool,
 ) -> Forecast:
-    """Return the forecast of what waits now; `sizes` are the segments of an answer that is not composed yet, by share.
+    """Return the forecast of the present queue; an answer not yet composed has the segments in `sizes`, by share.
 
-    An answer that is half sent has its place in the windows already, and is no part of the queue.
+    An answer that is half sent has its place in the windows already, so the queue leaves it out.
     """
     queues: dict[Share, list[_Waiting]] = {share: [] for share in Share}
     for row in db.rows(_QUEUE):
@@ -162,13 +163,13 @@ ORDER BY due_limit, id
 """
 
 
-# ---- what waits now
+# ---- the present queue
 
 
 def counted(db: Database, now: float) -> dict[str, int]:
-    """Count the answers that are queued and sending, and those unconfirmed of which an attempt began in the last day.
+    """Count the answers queued and sending, and the unconfirmed ones that began an attempt in the last day.
 
-    `now` is the limit clock's: like a window the day is 86,400 s of it.
+    `now` is a reading of the limit clock; like a window, the day is 86,400 s of it.
     """
     counted = dict(
         db.rows(
@@ -182,7 +183,7 @@ def counted(db: Database, now: float) -> dict[str, int]:
 
 
 def waiting(db: Database) -> Counter[str]:
-    """Count the queued answers, texts by hand among them, by what holds each back now."""
+    """Count the queued answers, including texts by hand, by the reason that holds each back now."""
     found: Counter[str] = Counter()
     for view in ("log", "log_by_hand"):
         found.update(
@@ -197,13 +198,13 @@ def waiting(db: Database) -> Counter[str]:
 
 
 def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
-    """Return when the next queued answer may go, by the calendar; None where none is queued, or nobody can say.
+    """Return when the next queued answer may go, by the calendar; None if none is queued, or that is unknown.
 
-    Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
+    It is unknown while a person has to decide something first. While nothing leaves, it is not before the next trial.
     """
     first = f"SELECT min(due_limit) FROM answers a WHERE state = '{AnswerState.QUEUED}'"
     due = db.value(f"{first} AND NOT {breakers.WAITS_BY_ITSELF}")
-    if due is None and (due := db.value(first)) is not None:  # those of countries that wait by themselves
+    if due is None and (due := db.value(first)) is not None:  # only for countries that wait by themselves
         due = max(due, db.value("SELECT min(due) FROM country_outages"))
     if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):
         return None
@@ -211,7 +212,7 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
 
 
 def full_windows(db: Database, now: float) -> set[str]:
-    """Return the windows that are full, by what the daemon noted of each share in which an answer is due at `now`."""
+    """Return the full windows, as the daemon recorded them for each share that has an answer due at `now`."""
     due = f"SELECT 1 FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
     waits = {waiting_for for share, waiting_for in share_waits(db).items() if waiting_for and db.one(due, share, now)}
     return {window for window, waits_for in BUDGETS.items() if waits_for in waits}

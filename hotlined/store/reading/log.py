@@ -1,8 +1,8 @@
-"""Reads contacts and what became of them, for the command line: filter, rows, follow, show. It writes nothing.
+"""Reads contacts and their answers for the command line: filter, rows, follow, show. It writes nothing.
 
-Rows are read in batches and handed on one by one: a hundred thousand contacts need little more memory than fifty, and
-who looks at them for an hour keeps no transaction open. A search is a scan in Python: SQLite folds the case of ASCII
-alone, and a full-text index would keep deleted words in its pages.
+Rows are read in batches and passed on one by one: a hundred thousand contacts need little more memory than fifty, and a
+person who pages through them for an hour keeps no transaction open. A search scans in Python, because SQLite folds the
+case of ASCII only, and a full-text index would keep deleted words in its pages.
 """
 
 import json
@@ -39,19 +39,19 @@ from hotlined.store.answers import words_met
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
 
-_BATCH = 500  # rows: read at once, few enough for any memory
-WITHHELD = "withheld"  # what is said for the originator of a call or text that hides it
+_BATCH = 500  # rows that are read at once, few enough for any memory
+WITHHELD = "withheld"  # stands in for the originator of a call or text that withholds it
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which contacts are meant: those that fit everything that is set; one of several values will do.
+    """A choice of contacts: a contact has to fit every field that is set, but only one of several values in a field.
 
-    `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
-    or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too; `either` is
-    exactly the originator or the other address. `name` is one of these, puts the case of ASCII aside, and finds those
-    without an originator as `WITHHELD`. `search` puts case and accents aside. Their ids are below `before` and above
-    `after`.
+    `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is that of the
+    verdict or that of a cancelled answer. `originator` is exact, and fits its pseudonym, too; `either` is exactly the
+    originator or the other address. `name` is either of the two, ignores the case of ASCII, and as `WITHHELD` finds
+    contacts without an originator. `search` ignores case and accents. The ids of the contacts are below `before` and
+    above `after`.
     """
 
     since: datetime | None = None
@@ -83,7 +83,7 @@ _CONDITIONS = {
     "reasons": "EXISTS (SELECT 1 FROM json_each(:reasons) WHERE value = reason"
     f" OR (answer_state = '{AnswerState.CANCELLED}' AND value = answer_reason))",
     "states": "id IN (SELECT contact_id FROM answers WHERE state IN (SELECT value FROM json_each(:states)))",
-    # what has a tag has an index; SQLite takes it where the condition stands as it does there
+    # there is an index on contacts with a tag; SQLite uses it only for a condition written as in the index
     "tag": "id IN (SELECT id FROM contacts WHERE tags <> '[]'"
     " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))",
     "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
@@ -93,38 +93,39 @@ _CONDITIONS = {
 }
 
 
-# none is read that came before the first of these; SQLite would look for that among all ids, from the oldest on
+# ends the search at the first contact that fits; without INDEXED BY SQLite would look for that one among all ids, from
+# the oldest on
 _SINCE = "id >= (SELECT min(id) FROM contacts INDEXED BY contacts_received_at WHERE received_at >= :since)"
-# SQLite passes over texts of ASCII that do not have what is searched; of all others `without_accents` tells. One with
-# a NUL is among these: its length ends there
+# SQLite drops ASCII texts without the needle; `without_accents` checks all others. A text with a NUL counts as one of
+# the others, because its length() ends there
 _IS_NOT_ASCII = "length(text) <> length(CAST(text AS BLOB))"
 _MAY_CONTAIN = f"(instr(lower(text), :needle) OR {_IS_NOT_ASCII})"
 
 READ_ONE_BY_ONE = ("name", "kinds", "verdicts", "reasons", "search")
-"""The fields of a filter for which every contact is read: no index tells which fit."""
+"""The fields of a filter that read every contact, because there is no index for them."""
 
 
 def newest_id(db: Database, until: datetime | None = None) -> int:
-    """Return the highest id of the contacts from before a moment, for None of all; 0 where there is none."""
+    """Return the highest id of the contacts before a moment, or of all for None; 0 if there is none."""
     if until is None:
         return int(db.value("SELECT ifnull(max(id), 0) FROM contacts"))
     return int(db.value("SELECT ifnull(max(id), 0) FROM contacts WHERE received_at < ?", rfc3339(until)))
 
 
 def columns(db: Database) -> tuple[str, ...]:
-    """Name the columns of the view `log`."""
+    """Return the names of the columns of the view `log`."""
     return tuple(column for column, *_ in db.rows("SELECT * FROM log LIMIT 0").description)
 
 
 def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
     """Yield rows of the view `log`, oldest first: the newest `limit` that fit (0: all).
 
-    Each says in `kept` whether its contact is kept, and in `alert_words` which words it has, as JSON or NULL.
+    In each row `kept` says whether its contact is kept, and `alert_words` has its words as JSON, or NULL.
     """
     condition, arguments = _condition(db, where)
     sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"
     with closing(db.rows(sql, **arguments)) as found:
-        # a list would take four times as much, for a million contacts as much as the daemon
+        # a list would need four times the memory: for a million contacts as much as the daemon
         ids = array("q", (row["id"] for row in islice(filter(_searches(where), found), limit or None)))
     ids.reverse()
     for start in range(0, len(ids), _BATCH):
@@ -132,15 +133,15 @@ def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
 
 
 def entries(db: Database, where: Filter, limit: int = 0) -> Iterator[LoggedContact]:
-    """Yield contacts, oldest first: the newest `limit` that fit, or all for 0."""
+    """Yield contacts, oldest first: the newest `limit` that fit (0: all)."""
     return map(entry, rows(db, where, limit))
 
 
 @dataclass(slots=True)
 class FollowPosition:
-    """What a follower (`log --follow`) knows: the newest rows, the contacts that were open then, the rows it has shown.
+    """The position of a follower (`log --follow`): the newest rows, the contacts open then, and the rows shown so far.
 
-    Open is a contact that is not judged, or whose answer may still change by itself.
+    A contact is open if it is not judged, or if its answer may still change by itself.
     """
 
     contact: int
@@ -151,7 +152,7 @@ class FollowPosition:
 
 
 def newest_position(db: Database) -> FollowPosition:
-    """Return a follower that knows what there is now: it shows what comes after."""
+    """Return the position of a follower that starts now, and shows only later changes."""
     here = _here(db)
     for row in db.all(_THESE, json.dumps(sorted(here.open_ids))):
         note(here, row)
@@ -159,10 +160,10 @@ def newest_position(db: Database) -> FollowPosition:
 
 
 def changes(db: Database, where: Filter, follower: FollowPosition) -> list[sqlite3.Row]:
-    """Return the rows that are new or differ from what was shown to a follower, oldest first, and move it on.
+    """Return the rows that are new or differ from those shown to a follower, oldest first, and move its position on.
 
-    Only contacts that something happened to are looked at, however old: those that are or were open, and those to which
-    a new segment, status report or event belongs. That a text was erased is no news.
+    Only contacts that something happened to are read, whatever their age: those that are or were open, and those with a
+    new segment, status report or event. The erasure of a text does not count as a change.
     """
     condition, arguments = _condition(db, where)
     here = _here(db)
@@ -189,8 +190,8 @@ def _here(db: Database) -> FollowPosition:
 
 
 def note(follower: FollowPosition, row: sqlite3.Row) -> bool:
-    """Remember that a row was shown; return whether it is new, or has changed since it was shown last."""
-    fingerprint = hash(tuple(row))  # the rows themselves would be the whole database in memory, in the end
+    """Remember that a row was shown; return whether it is new, or has changed since it was last shown."""
+    fingerprint = hash(tuple(row))  # the rows themselves would in the end be the whole database in memory
     if follower.shown.get(row["id"]) == fingerprint:
         return False
     follower.shown[row["id"]] = fingerprint
@@ -219,7 +220,7 @@ _TOUCHED = (
 
 
 def entry(row: sqlite3.Row) -> LoggedContact:
-    """Return a row of the view `log`."""
+    """Return the contact in a row of the view `log`."""
     return LoggedContact(
         id=row["id"],
         line=row["line"],
@@ -259,7 +260,7 @@ def _answer(row: sqlite3.Row) -> LoggedAnswer:
 
 
 def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) -> list[sqlite3.Row]:
-    """Return the texts that people sent themselves, to everybody or to a number, oldest first: the newest (0: all)."""
+    """Return the texts that people sent by hand, to all or to one number, oldest first: the newest `limit` (0: all)."""
     names = pseudonyms.names(db, recipient) if recipient else ()
     condition = "recipient IN (?, ?)" if names else "1"
     rows = db.all(f"SELECT * FROM log_by_hand WHERE {condition} ORDER BY answer_id DESC LIMIT ?", *names, limit or -1)
@@ -267,17 +268,17 @@ def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) ->
 
 
 def by_hand_id(answer_id: int) -> str:
-    """Return the ID of a text by hand as people see and type it: contacts have IDs of their own."""
+    """Return the ID of a text by hand as people see and type it: the IDs of contacts are plain numbers."""
     return f"h{answer_id}"
 
 
 def by_hand_entry(row: sqlite3.Row) -> TextByHand:
-    """Return a row of the view `log_by_hand`."""
+    """Return the text by hand in a row of the view `log_by_hand`."""
     return TextByHand(row["id"], ByHand(row["kind"]), row["recipient"], row["asked_by"], _answer(row))
 
 
 def maybe_contact(db: Database, contact_id: int) -> WholeContact | None:
-    """Return one contact with its segments, its answer's, the texts by hand to its number, and its events; or None."""
+    """Return a contact with its segments, its answer's segments, texts by hand to its number, and events; or None."""
     row = db.one("SELECT * FROM log WHERE id = ?", contact_id)
     if row is None:
         return None
@@ -331,9 +332,10 @@ def _whole(db: Database, answer: LoggedAnswer) -> WholeAnswer:
 
 
 class Place(NamedTuple):
-    """Which of the line's texts an answer has, counted from 0: of which answer to its number, which variant.
+    """The place of an answer's text among the line's texts: the step and the variant, counted from 0.
 
-    `country` is the number's where the text was one for it, else None.
+    `step` is the number of earlier answers to the number. `country` is the number's country if the text is one for that
+    country, else None.
     """
 
     step: int
@@ -342,13 +344,13 @@ class Place(NamedTuple):
 
 
 def maybe_place(db: Database, answer_id: int) -> Place | None:
-    """Return which text the latest attempt of an answer had; None where there was none."""
+    """Return the place of the text of an answer's latest attempt; None without an attempt."""
     row = db.one("SELECT step, variant, country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer_id)
     return Place(**row) if row else None
 
 
 def chosen_by(db: Database, answer_id: int) -> tuple[str | None, int]:
-    """Return by what the text of an answer is chosen: the country of its contact, and the number that it drew."""
+    """Return the values that choose the text of an answer: the country of its contact, and the number that it drew."""
     row = db.the(
         "SELECT c.country, a.draw FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ?", answer_id
     )
@@ -356,7 +358,7 @@ def chosen_by(db: Database, answer_id: int) -> tuple[str | None, int]:
 
 
 def without_accents(text: str) -> str:
-    """Put case and accents aside."""
+    """Return a text without case and accents."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", recognition.without_marks(text).casefold())
@@ -364,7 +366,7 @@ def without_accents(text: str) -> str:
 
 
 def _condition(db: Database, where: Filter) -> tuple[str, dict[str, Any]]:
-    """Return a condition on the view `log`, and its arguments; of a search it lets more pass than fit."""
+    """Return a condition on the view `log`, and its arguments; for a search it lets more rows pass than fit."""
     arguments = {name: argument for name in _CONDITIONS if (argument := _argument(getattr(where, name))) is not None}
     if where.originator is not None:
         arguments["originator"] = json.dumps(pseudonyms.names(db, where.originator))

@@ -1,11 +1,11 @@
-"""What a reaction is, and what waits for a person to read and tag: texts with a word of alerts.words, then reactions.
+"""Defines a reaction, and the texts that wait for a person to tag them: first texts with alert words, then reactions.
 
-A reaction is a text within a day after an answer was sent to its originator; an answer, not a text by hand. Where two
-answers to a number are a day apart or less, a text is a reaction to the later one. The figures ask here, too, and leave
-contacts that are no texts out: they count them apart.
+A reaction is a text within a day after an answer was sent to its originator; texts by hand do not count as answers. If
+two answers to a number are a day apart or less, a text is a reaction to the later one. The figures use the same
+definition, but count contacts that are not texts apart.
 
-What waits, waits once, and only while it can still be read. The newest comes first, and what somebody skipped comes
-last: what was skipped the longest ago before the rest.
+Each text waits once, and only while it can still be read. The newest comes first. Texts that somebody skipped come
+last, the one skipped longest ago before the others.
 """
 
 from collections.abc import Iterator
@@ -19,44 +19,44 @@ REACTION_HOURS = 24
 
 
 def reaction_ends(sent_at: str) -> str:
-    """Return as SQL the last moment at which a text is a reaction to an answer; `sent_at` is SQL too."""
+    """Return SQL for the last moment when a text is a reaction to an answer; `sent_at` is SQL, too."""
     return f"strftime('%Y-%m-%dT%H:%M:%fZ', {sent_at}, '+{REACTION_HOURS} hours')"
 
 
-# '~' is after every date: there is no next one
+# '~' is after every date, and means that there is no next answer
 SENT = f"""
   SELECT recipient, text, sent_at AS since, min({reaction_ends("sent_at")},
       ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at, id), '~')) AS until
   FROM answers"""
-"""SQL that selects answers, each with the time in which a text is a reaction to it; texts by hand are left to exclude.
+"""SQL that selects answers, each with the time in which a text is a reaction to it; the caller excludes texts by hand.
 
-That time is a day, and ends with the next answer to the same number among those that are selected.
+That time is a day, and ends early with the next selected answer to the same number.
 """
 
 IS_WITHIN = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"
-"""The condition on a contact `c` that it is a reaction to an answer `s`, of which `since` and `until` are known."""
+"""SQL that is true if contact `c` is a reaction to the answer `s`, which has `since` and `until`."""
 
-# (sent_at, sent_at + 24 h]
+# the time is (sent_at, sent_at + 24 h]
 IS_REACTION = (
     "EXISTS (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL"
     f" AND a.sent_at < c.received_at AND c.received_at <= {reaction_ends('a.sent_at')})"
 )
-"""The condition on a text `c` of `contacts`: it came later than an answer, and no more than a day later."""
+"""SQL that is true if the text of contact `c` came within a day after an answer."""
 
 
-# ---- what waits
+# ---- the texts that wait
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many texts wait for a person: with a word of alerts.words, and reactions without such a word."""
+    """The number of texts that wait for a person: those with a word of alerts.words, and reactions without one."""
 
     alert_words: int
     reactions: int
 
 
 def waiting(db: Database) -> Waiting:
-    """Count what waits for a person."""
+    """Count the texts that wait for a person."""
     return Waiting(
         db.value(f"SELECT count(*) {_WORDED}"),
         db.value(f"SELECT count(DISTINCT c.id) {_REACTIONS}"),
@@ -66,13 +66,13 @@ def waiting(db: Database) -> Waiting:
 def queue(db: Database, *, every: bool = False) -> Iterator[int]:
     """Yield the ids of the texts that wait, in the order in which a person gets them.
 
-    With `every` all texts without a tag wait, first contacts too, and not reactions alone.
+    With `every` all texts without a tag wait, not only reactions.
     """
     for source in (_WORDED, _ALL if every else _REACTIONS):
         rows = db.rows(f"SELECT DISTINCT c.id {source} AND c.id NOT IN ({_SKIPPED}) ORDER BY c.id DESC")
         yield from (contact_id for (contact_id,) in rows)
     wanted = _IS_UNREAD if every else f"{_IS_UNREAD} AND ({HAS_WORDS} OR {IS_REACTION})"
-    # CROSS: from the few that were skipped to their contacts, or SQLite reads every contact
+    # CROSS: from the few skipped contacts to their rows, or SQLite reads every contact
     rows = db.rows(
         f"SELECT c.id FROM ({_LAST_SKIPS}) s CROSS JOIN contacts c ON c.id = s.id WHERE {wanted} ORDER BY at"
     )
@@ -81,9 +81,9 @@ def queue(db: Database, *, every: bool = False) -> Iterator[int]:
 
 _IS_UNREAD = f"c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND c.text IS NOT NULL"
 _ALL = f"FROM contacts c WHERE {_IS_UNREAD} AND NOT {HAS_WORDS}"
-# CROSS: from the few texts with a word to their contacts, or SQLite reads every contact
+# CROSS: from the few texts with alert words to their contacts, or SQLite reads every contact
 _WORDED = f"FROM words_met w CROSS JOIN contacts c ON c.id = w.contact_id WHERE {_IS_UNREAD}"
-# CROSS: from the answers, which are bounded, to the contacts of their recipients, which are not
+# CROSS: from the answers, whose number is limited, to the contacts of their recipients, whose number is not
 _REACTIONS = (
     "FROM answers a CROSS JOIN contacts c ON c.originator = a.recipient"
     f" WHERE a.by_hand IS NULL AND {_IS_UNREAD} AND NOT {HAS_WORDS}"

@@ -1,6 +1,6 @@
-"""Gives a simulation its database, which is thrown away, and the sums at its end.
+"""Gives a simulation a database to be thrown away, and the sums at its end.
 
-The rows are those of the daemon's own functions; nothing here decides anything.
+The rows are written by the daemon's own functions; nothing here decides.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from hotlined.store.line.database import Database
 
 
 class FinalState(StrEnum):
-    """How a contact stands at the end of a simulation."""
+    """The fate of a contact at the end of a simulation."""
 
     ANSWERED = "answered"
     """A segment of its answer was let out."""
@@ -27,7 +27,7 @@ class FinalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How many first contacts asked for an answer, how many got one, and after how many seconds; None without any."""
+    """The waits of first contacts: how many asked for an answer, how many got one, and their seconds, or None."""
 
     asked: int
     answered: int
@@ -36,14 +36,14 @@ class Waits:
 
 
 def open_to_throw_away(path: Path) -> Database:
-    """Open a new database that a power cut may spoil: no commit waits for the disk."""
+    """Open a new database that a power cut may damage: no commit waits for the disk."""
     db = open_for_daemon(path)
     db.connection.execute("PRAGMA synchronous = OFF")
     return db
 
 
 def fates(db: Database) -> dict[str, dict[str, int]]:
-    """Count the contacts by what became of them, a `FinalState`, and why."""
+    """Count the contacts by their fate, a `FinalState`, and its reason."""
     counted: dict[str, dict[str, int]] = {state.value: {} for state in FinalState}
     for fate, reason, contacts in db.rows(_FATES):
         counted[fate][reason] = contacts

@@ -1,8 +1,8 @@
-"""Totals: what has happened since the database was made. None of it ever falls, whoever is forgotten.
+"""Totals since the database was made. They never fall, even if people are erased.
 
-The schema's triggers keep them, so that no writer can forget one, and each changes in the transaction of what it
-counts. `totals` has a row for each UTC hour and set of labels, `sums` has them added up. What came while the clock was
-not synchronised is in rows without an hour. Figures of a period are counted from its rows (`figures`).
+The schema's triggers keep them, so that no writer can forget one; each changes in the transaction of the row that it
+counts. `totals` has a row for each UTC hour and set of labels, `sums` has them added up. Rows without an hour are for
+times when the clock was not synchronised. The figures of a period are not read from here, but counted (`figures`).
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from hotlined.store.line.database import Database
 
 
 class Labels(NamedTuple):
-    """What a judged contact is: its kind, and its verdict with the reason."""
+    """The labels of a judged contact: its kind, and its verdict with the reason."""
 
     kind: str
     verdict: str
@@ -21,7 +21,7 @@ class Labels(NamedTuple):
 
 
 class Ever(NamedTuple):
-    """Contacts that were judged, entries of answers into each state, and segments that the network took."""
+    """The totals of all time: judged contacts, answers that entered each state, and segments that the network took."""
 
     contacts: Counter[Labels]
     answers: Counter[str]
@@ -51,7 +51,7 @@ class Today(NamedTuple):
 
 
 def today(db: Database, midnight: str) -> Today:
-    """Return the totals of the hours since midnight, which is written as in the database."""
+    """Return the totals of the hours since `midnight`, which is written as in the database."""
     found: dict[str, int] = dict(map(tuple, db.all(_TODAY, midnight[:13], AnswerState.SENT)))
     return Today(found.get("contacts", 0), found.get("answers", 0))
 

@@ -1,4 +1,4 @@
-"""An MMS notification names somebody: who is believed, what people see of both addresses, and whom they can block."""
+"""Addresses of MMS notifications: which originator counts, what people see of both addresses and can block."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ ZARA, CENTRE, OPERATOR = "Zara", "8600", "Proximus"
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line without a daemon that knows the name of its operator's centre."""
+    """Give a line without a daemon whose configuration has the name of its operator's centre."""
     line = Filled(tmp_path, numbers={"mms_centres": [OPERATOR]})
     line.source = store_steps.SOURCE._replace(mms_centres=(OPERATOR,))
     with line.db:
@@ -28,7 +28,7 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
 
 
 def announced(filled: Filled, by: str, sender: str = KEVIN) -> int:
-    """Receive the notification of an MMS, and return its contact."""
+    """Receive the notification of an MMS, and return the id of its contact."""
     reference = filled.db.value("SELECT count(*) FROM contacts")
     filled.pdu(*pdus.write_mms(sender, "photo", scts=SENT, reference=reference, originator=by))
     return filled.newest()
@@ -44,8 +44,8 @@ def announced(filled: Filled, by: str, sender: str = KEVIN) -> int:
         (LEA, LEA, KEVIN),
     ],
 )
-def test_who_is_believed(filled: Filled, by: str, originator: str, other: str) -> None:
-    """A short code, and a name that the configuration knows, to the letter; else the contact is who announced it."""
+def test_mms_sender_counts_if_a_known_centre_announced_it(filled: Filled, by: str, originator: str, other: str) -> None:
+    """Known are short codes and configured names, exactly spelled; else the contact is by the announcer."""
     contact = announced(filled, by)
     verdict = filled.judge(contact)
     row = filled.db.the("SELECT originator, other_originator FROM contacts WHERE id = ?", contact)
@@ -54,8 +54,8 @@ def test_who_is_believed(filled: Filled, by: str, originator: str, other: str) -
     assert verdict.reason == ("first_contact" if originator in (KEVIN, LEA) else "not_answerable")
 
 
-def test_a_bought_name_makes_the_line_text_nobody(line: Line) -> None:
-    """Eight notifications under a name are eight contacts of that name, and no answer; the operator's is answered."""
+def test_mms_announced_by_an_unknown_name_is_not_answered(line: Line) -> None:
+    """Eight notifications under that name are its own contacts; the operator's one is answered."""
     line.configure(answer={"delay": "0s"}, numbers={"mms_centres": [OPERATOR]})
     line.start()
     line.wait_state("ready")
@@ -70,12 +70,12 @@ def test_a_bought_name_makes_the_line_text_nobody(line: Line) -> None:
     assert line.count("SELECT count(*) FROM contacts WHERE originator = 'Zara' AND reason = 'not_answerable'") == 8
 
 
-# ---- what people see
+# ---- output
 
 
 @pytest.mark.parametrize(("by", "other"), [(CENTRE, CENTRE), (ZARA, KEVIN)])
 def test_both_addresses_are_shown(filled: Filled, by: str, other: str) -> None:
-    """In the log, in its JSON and CSV, in one contact, in a person's thread, in what is exported of a person."""
+    """Log, JSON, CSV, `show` of a contact and of a number, and `export` have both."""
     contact = announced(filled, by)
     originator = KEVIN if other == CENTRE else ZARA
     (entry,) = filled.log()
@@ -91,8 +91,8 @@ def test_both_addresses_are_shown(filled: Filled, by: str, other: str) -> None:
     assert other in exported
 
 
-def test_a_centre_has_the_contacts_that_it_announced(filled: Filled) -> None:
-    """Who looks at a short code or a name sees whom it named; who looks at a number sees what came from there alone."""
+def test_show_of_a_centre_has_the_contacts_that_it_announced(filled: Filled) -> None:
+    """`show` and `log` of a number have only the contacts with that number."""
     announced(filled, CENTRE)
     announced(filled, LEA)
     shown = json.loads(filled.run("show", "--number", CENTRE, "--json").stdout)
@@ -103,12 +103,12 @@ def test_a_centre_has_the_contacts_that_it_announced(filled: Filled) -> None:
     assert [contact["id"] for contact in filled.log("--number", CENTRE)] == [1]
 
 
-# ---- what people decide
+# ---- decisions
 
 
 @pytest.mark.parametrize("by", [CENTRE, OPERATOR])
-def test_who_announces_can_be_blocked(filled: Filled, by: str) -> None:
-    """The block of a short code or of a name ends what waits, and what it announces is answered no more."""
+def test_announcing_centre_can_be_blocked(filled: Filled, by: str) -> None:
+    """Its queued answers are cancelled, and MMS that it announces are not answered until `unblock`."""
     filled.judge(announced(filled, by), delay=3600.0)
     blocked = filled.run("block", by)
 
@@ -122,8 +122,8 @@ def test_who_announces_can_be_blocked(filled: Filled, by: str) -> None:
     assert filled.judge(announced(filled, by, "+32470999999")).reason == "first_contact"
 
 
-def test_a_name_that_never_contacted_the_line_is_refused(filled: Filled) -> None:
-    """A mistyped name is no silent block of nobody; a name that did contact it can be blocked."""
+def test_block_of_an_unknown_name_is_refused(filled: Filled) -> None:
+    """It may be mistyped; a name that contacted the line can be blocked."""
     refused = filled.run("block", ZARA)
     assert refused.exit_code == 2
     assert "has to have contacted the line" in refused.stderr
@@ -132,8 +132,8 @@ def test_a_name_that_never_contacted_the_line_is_refused(filled: Filled) -> None
     assert filled.run("block", "withheld").exit_code == 2
 
 
-def test_a_command_with_a_name_in_it_can_be_pasted(filled: Filled) -> None:
-    """A sender chooses its name, and a shell reads it: it stands in quotes."""
+def test_suggested_command_quotes_the_name(filled: Filled) -> None:
+    """Senders choose their names, and a shell would expand them."""
     filled.judge(filled.text("STOP", "$(reboot)"))
     filled.run("block", "$(reboot)")
 
@@ -143,8 +143,8 @@ def test_a_command_with_a_name_in_it_can_be_pasted(filled: Filled) -> None:
 # ---- doctor
 
 
-def test_doctor_names_who_was_not_believed(filled: Filled) -> None:
-    """So somebody finds out what the operator's centre is called; a name that is believed by now is left out."""
+def test_doctor_names_unknown_announcers(filled: Filled) -> None:
+    """Thus an admin finds the name of the operator's centre; names that are configured by now are left out."""
     assert mms(filled) == (Health.OK, "believed if short codes; Proximus announce it; in 30 days no other name did")
     for by in (ZARA, ZARA, "Orange", CENTRE, OPERATOR, LEA):
         announced(filled, by)
@@ -159,6 +159,6 @@ def test_doctor_names_who_was_not_believed(filled: Filled) -> None:
 
 
 def mms(filled: Filled) -> tuple[Health, str]:
-    """Return what doctor says of MMS."""
+    """Return the finding of doctor about MMS."""
     found = line_checks.mms(Scene(configuration.load(filled.config)))
     return found.verdict, found.seen
