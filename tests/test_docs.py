@@ -173,7 +173,7 @@ def spoken() -> Iterator[tuple[str, str]]:
             arguments = ours(words)
             if _PLACED.fullmatch(words) and words.split()[0] not in _OTHER_PROGRAMS:
                 arguments = words
-            if arguments is not None and not words.startswith("/") and not arguments.startswith("COMMAND "):
+            if arguments is not None and not words.startswith("/") and not re.match("COMMAND[EO]? ", arguments):
                 yield name, arguments
 
 

@@ -1,6 +1,7 @@
 """Updates the catalogues of `hotlined/catalogues` from the program's sentences: `scripts/run catalogues`.
 
 New sentences are added without a translation, unused ones are dropped. A translation is never guessed.
+The help of commands has no marks: its paragraphs, options and placeholders are read from the commands themselves.
 """
 
 import io
@@ -12,7 +13,8 @@ from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from hotlined.language import CATALOGUES, Language
+from hotlined.cli import group, main
+from hotlined.language import CATALOGUES, PLACEHOLDER, Language
 
 ROOT = Path(__file__).parents[2]
 TRANSLATED = [language for language in Language if language is not Language.ENGLISH]
@@ -43,7 +45,25 @@ def said() -> Catalog:
         ROOT, method_map=_METHODS, options_map={"**.html": {"silent": "false"}}, keywords=_MARKS
     ):
         catalogue.add(message, locations=[(name, line)], context=context)
+    for words in helped(main):
+        catalogue.add(words)
     return catalogue
+
+
+def helped(command: click.Command, path: str = "") -> Iterator[str]:
+    """Yield what the help of a command is made of, then of all those below it; the first one's page has none of it."""
+    context = click.Context(command)
+    typed = command.collect_usage_pieces(context)
+    for name, text, _added in group.options_of(command, context):
+        typed.append(name)
+        yield text
+    yield from PLACEHOLDER.findall(" ".join(typed))
+    yield from filter(group.is_translated, group.paragraphs((path and command.help) or ""))
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below
+            yield from helped(below, f"{path} {name}")
 
 
 def stored(language: Language) -> Catalog:
@@ -79,7 +99,7 @@ def untranslated(catalogue: Catalog) -> Iterator[str]:
             yield str(message.id)
 
 
-def main() -> None:
+def update() -> None:
     """Update the catalogues and name the sentences to translate."""
     template = said()
     for language in TRANSLATED:
@@ -93,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    update()

@@ -54,9 +54,9 @@ def said(line: Filled, *arguments: str) -> str:
         ),
         (
             "README.md",
-            "figures and what commands say are in English, French or Dutch (`language` in the",
+            "figures, commands and their help are in English, French or Dutch (`language` in the",
         ),
-        ("README.fr.md", "les alertes, les chiffres et ce que disent les commandes sont en français"),
+        ("README.fr.md", "les chiffres, les commandes et leur aide sont en français"),
         ("docs/safety.md", "nobody can run up your bill"),
         ("docs/commands.md", "each problem once, and once more when it is over."),
         (
