@@ -1,4 +1,4 @@
-"""Starts the program from the folder of the package, where this file is: `python3 -I` knows none but Debian's own."""
+"""Starts the program from this file's folder, which `python3 -I` does not search by itself."""
 
 import sys
 from pathlib import Path

@@ -3,8 +3,8 @@
 Many faults keep answers from leaving: no credit, a service centre that is out, a network that refuses, a stick that
 crashes at each transmission. From here they all look the same: answers to different people, one after the other, that
 the network did not take. Without a breaker all these answers would be lost, because the line never repeats an answer
-that may have left. An hour without a network would cost everybody who wrote in that hour the answer, and the SIM
-perhaps its credit. With a breaker three people lose their answers, and all others wait. The difficult part is the way
+that may have left. An hour without a network would cost everybody who wrote in that hour their answer, and perhaps the
+SIM its credit. With a breaker three people lose their answers, and all others wait. The difficult part is the way
 back, the trials:
 
 - A trial is an answer to a person, and it may be lost like the others. So there is one trial at a time, and the pauses
@@ -50,7 +50,7 @@ TRIALS_AT_ONCE = 3
 LATELY_SECONDS = 3 * 3600.0
 """How long after a success the network's refusals say nothing about the line: it works and has credit."""
 SHARED_FROM = 3
-"""From this round of trials on, all countries that wait by themselves share one trial in each longest pause."""
+"""From this round on, the countries that wait by themselves take turns: one trial for all of them per longest pause."""
 
 
 class Cause(StrEnum):

@@ -78,7 +78,7 @@ class CauseCode(StrEnum):
         N_("Add the user to the group dialout: `sudo adduser USER dialout`, then log in again."),
     )
     PORT_HELD = ("port_held", N_("Another program holds the port {port}: {holders}."))
-    """The program is known. PORT_BUSY is for a program that only root can see."""
+    """The holder of the port is known; PORT_BUSY is for a holder that only root can see."""
     PORT_BUSY = (
         "port_busy",
         N_("Another program holds the port {port}."),

@@ -21,7 +21,7 @@ ANSWERABLE_KINDS = frozenset({ContactKind.TEXT, ContactKind.CALL, ContactKind.MM
 CENTRES = (LineType.SHORT_CODE, LineType.ALPHANUMERIC)
 """The types of sender that operators use for their own texts and notifications; a person has none of them."""
 LONG_TEXT = 40  # letters and digits: nobody types the same forty twice
-SAME_SHORT_TEXTS = 3  # a number that has sent the same short text three times is taken for a machine
+SAME_SHORT_TEXTS = 3  # after three earlier texts that were the same, a short text is taken for a machine's
 
 WINDOW_SECONDS = {"hour": 3600.0, "day": 86400.0, "month": 30 * 86400.0}
 
@@ -293,7 +293,7 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
 def is_loop(text: str, history: History, rules: Rules) -> bool:
     """Tell whether a folded text comes from a machine that answers us, or is our own answer that comes back.
 
-    A machine (an absence notice, another hotline) sends the same text after each of our answers.
+    A machine (an out-of-office reply, another hotline) sends the same text after each of our answers.
     """
     if is_among(text, rules.our_texts):
         return True

@@ -287,7 +287,7 @@ def is_about_database(code: str) -> bool:
 
 
 class AlertCondition(StrEnum):
-    """The subjects of alerts, beside the names of budgets; `words.alerts` has sentences for their begin and end."""
+    """The subjects of alerts, beside the names of budgets; `words.alerts` has sentences for beginning and end."""
 
     MODEM = "modem"
     DATABASE = "database"
@@ -308,7 +308,7 @@ class AlertCondition(StrEnum):
     SELFTEST = "selftest"
     SILENCE = "silence"
     RECEPTION = "reception"
-    """The modem is ready, but texts may not come in: VoLTE alone has them (level 1), or they cannot be read (2)."""
+    """The modem is ready, but texts may not come in: VoLTE alone brings them (level 1), or they cannot be read (2)."""
     TEXT_LOST = "text_lost"
     BACKUP = "backup"
     HUB = "hub"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the tables of USB ids anew, hotlined/gsm/usb_ids.py and a part of systemd/70-hotlined.rules.
+"""Makes the tables of USB ids again: hotlined/gsm/usb_ids.py and a part of systemd/70-hotlined.rules.
 
     scripts/usb_ids.py [--rules FOLDER VERSION]
 
@@ -38,7 +38,7 @@ EVERY = "*"
 
 
 def main() -> None:
-    """Write the module; every package that it reads comes from the machine's own Debian archive."""
+    """Write the module and the rules; all packages come from the Debian archive that this machine uses."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rules", nargs=2, metavar=("FOLDER", "VERSION"), help="a folder of ModemManager's rules")
     rules = parser.parse_args().rules
@@ -69,12 +69,12 @@ def main() -> None:
 
 
 def output(*command: str | Path) -> str:
-    """Return what a command prints."""
+    """Return the output of a command; raises CalledProcessError if it fails."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def port_types(folder: Path) -> dict[str, dict[str, str]]:
-    """Return for each id the mark of each interface number (two hexadecimal digits, or EVERY)."""
+    """Return, for each id, the mark of each interface number (two hexadecimal digits, or EVERY)."""
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for path in sorted(folder.rglob("77-mm-*.rules")):
         for line in path.read_text().splitlines():
@@ -91,20 +91,20 @@ def port_types(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def aliases(module: Path) -> Iterator[str]:
-    """Yield the ids that a kernel module binds to; those with a joker in them are left out."""
+    """Yield the ids that a kernel module binds to; ids with a joker are left out."""
     octets = lzma.decompress(module.read_bytes()) if module.suffix == ".xz" else module.read_bytes()
     for vendor, product in re.findall(rb"alias=usb:v([0-9A-F]{4})p([0-9A-F]{4})d", octets):
         yield f"{vendor.decode()}:{product.decode()}".lower()
 
 
 def switched(archive: Path) -> set[str]:
-    """Return the ids that usb-modeswitch-data has a way for."""
+    """Return the ids that usb-modeswitch-data can switch."""
     with tarfile.open(archive) as files:
         return {name[:9] for name in files.getnames() if re.match(r"[0-9a-f]{4}:[0-9a-f]{4}", name)}
 
 
 def rows(ports: dict[str, dict[str, str]]) -> str:
-    """Return a line an id: `vendor:product`, then `mark=NUMBERS`."""
+    """Return one line for each id: `vendor:product`, then `mark=NUMBERS`."""
     lines = []
     for stick, marks in sorted(ports.items()):
         numbers = {
@@ -116,7 +116,7 @@ def rows(ports: dict[str, dict[str, str]]) -> str:
 
 
 def listed(ids: Iterable[str]) -> str:
-    """Return a line a vendor: its number, then its products."""
+    """Return lines for each vendor: its number, then its products."""
     by_vendor: defaultdict[str, list[str]] = defaultdict(list)
     for stick in sorted(ids):
         by_vendor[stick[:4]].append(stick[5:])
@@ -128,9 +128,9 @@ def listed(ids: Iterable[str]) -> str:
 
 
 def write_rules() -> None:
-    """Name the port for commands of each stick of a maker of modems in the rules: a line for each maker and number."""
+    """Write the rules that name the port for commands of each known stick: one for each maker and interface number."""
     sys.path.insert(0, str(ROOT))
-    from hotlined.gsm.sticks import NUMBERS, VENDORS, PortRole  # noqa: PLC0415  it reads what was just written
+    from hotlined.gsm.sticks import NUMBERS, VENDORS, PortRole  # noqa: PLC0415  it reads the module that was just written
 
     groups: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     for stick, roles in sorted(NUMBERS.items()):

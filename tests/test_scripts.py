@@ -132,7 +132,6 @@ def test_each_named_program_exists(tmp_path: Path) -> None:
         program, *options = run(name, "--seed", "1 2").stdout.split(" ", 1)
         assert (ROOT / program).is_file()
         assert options == ["--seed 1 2\n"]
-        assert f"\nscripts/run {name} " in (ROOT / "CONTRIBUTING.md").read_text()
     for words in ((), ("benches",), ("tests/bench/bench.py",)):
         done = run(*words)
         assert (done.returncode, done.stdout) == (2, "")

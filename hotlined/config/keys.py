@@ -349,7 +349,7 @@ KEYS = {
         Key("credit.ussd", _USSD, None, N_("asks the operator for the balance"), Shape.MAYBE),
         Key("credit.pattern", _PATTERN, None, N_("finds the amount in the reply"), Shape.MAYBE),
         Key("credit.alert_below", _AMOUNT, Decimal(5), N_("in the operator's currency")),
-        # two warnings at least fit before the end
+        # 30 days at least, so that two warnings fit in before the end
         Key(
             "credit.valid_for", _duration("30d", _FOREVER), None, N_("how long a SIM lives after a top-up"), Shape.MAYBE
         ),
@@ -362,7 +362,7 @@ KEYS = {
         Key("alerts.ping", _WEB, None, N_("asked hourly while all is well"), Shape.MAYBE, secret=True),
         Key("alerts.digest", _choice(Digest), None, N_("daily or weekly: figures and health in a mail"), Shape.MAYBE),
         Key("alerts.words", _MET, (), N_("words or phrases in a text that are an alert"), Shape.LIST),
-        # what came back is looked for among the texts of the line's own number, which becomes a pseudonym some day
+        # 90 days at most: the text that comes back is recognised by the line's own number, which becomes a pseudonym
         Key("alerts.selftest", _duration("1h", "90d"), None, N_("the line texts itself so often"), Shape.MAYBE),
         Key("backup.folder", _PATH, None, N_("where sealed backups go, off the card"), Shape.MAYBE),
         Key("backup.send", _FLAG, False, N_("sealed backups go to another machine, too")),

@@ -63,7 +63,7 @@ def _ended_early(text: str, index: int, message: str) -> _Ended | None:
     before = text[:index].rstrip()
     if re.search(r"[ \t]#[^\n]*\Z", before):
         return _Ended.COMMENT
-    if "\n" in text[len(before) : index]:  # so it is what begins on a line of its own that is out of place
+    if "\n" in text[len(before) : index]:  # then the mistake begins on a line of its own
         return None
     if before.endswith(("'", '"')):
         return _Ended.QUOTES

@@ -1,4 +1,4 @@
-"""Carries out a decision for the command line or the desk: by the control program, or without one in the database.
+"""Carries out a decision for the command line or the desk: through the control program, else in the database itself.
 
 If the control program's socket exists but fails, that is an error, and never a reason to write the database directly.
 """

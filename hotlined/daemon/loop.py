@@ -282,7 +282,7 @@ class Daemon:
         self.outages.end_if_over()
 
     def _begin_outage_if_replaced(self) -> bool:
-        """Begin an outage and drop the listing if the database is no longer at its path; return whether it is not."""
+        """Begin an outage and drop the listing if the database is no longer at its path; return whether it is gone."""
         if is_replaced := self.outages.begin_if_replaced():
             self.receiver.forget_listing()  # meanwhile other texts may get the same indexes
         return is_replaced

@@ -1,8 +1,9 @@
-"""Records texts and reports: lists each storage, commits its entries, then deletes them; commits directly handed texts.
+"""Records texts and reports: lists each storage, commits its entries, then deletes them.
 
 A notification only makes a scan due; the scan decides what is recorded. Only entries of the latest listing are deleted.
 A scan takes one or more passes: deletions stop after some seconds and go on in the next pass, which may list new texts
-first. Known to be wrong: while texts come faster than a slow SIM deletes them, other storages wait.
+first. Texts that the modem delivers directly (+CMT) are committed, then acknowledged.
+Known to be wrong: while texts come faster than a slow SIM deletes them, other storages wait.
 """
 
 import logging
@@ -71,7 +72,7 @@ class Scan:
 
 
 class Receiver:
-    """The receiving side of one line."""
+    """Records the texts and reports of one line."""
 
     def __init__(self, line: Line, connection: Connection, calls: CallReceiver) -> None:
         self.line = line
@@ -266,7 +267,8 @@ class Receiver:
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
         if entries:
-            self.confirm_deletions()  # first: a PDU that is listed after that was sent again
+            # before recording: a text that the network sent again must not match an entry that is already deleted
+            self.confirm_deletions()
         kept = contacts.record_listing(self.line.db, source, entries, self.line.db.now(), complete=listing.complete)
         if kept:
             self._alert_request.make_if_due()

@@ -2,10 +2,10 @@
 
 A trouble is reported to the ladder as long as it lasts (`Ladder.report`), and cleared by proof that it is over
 (`Ladder.clear`): a finished scan, a registration, a segment that leaves. The ladder chooses the next rung; `Recovery`
-carries it out, at the begin of a pass, in a bounded time. Only a cleared trouble shows that a rung helped, so a rung
-that fails or changes nothing is followed by the next one. Several troubles may last at once, and each has its own
-climb: a reset because of a missing network also makes the port disappear for a while, and this must not start the climb
-against the missing network again.
+carries it out early in a pass, in a bounded time. Only a cleared trouble shows that a rung helped, so a rung that fails
+or changes nothing is followed by the next one. Several troubles may last at once, and each has its own climb: a reset
+because of a missing network also makes the port disappear for a while, and this must not start the climb against the
+missing network again.
 Known to be wrong: a broken modem looks like a modem in a place without a network; both are reset hourly.
 """
 

@@ -42,7 +42,7 @@ _plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # the head of a share th
 
 
 class Sender:
-    """The sending of one line."""
+    """Sends the answers of one line."""
 
     def __init__(self, line: Line, connection: Connection, balance: Balance) -> None:
         self.line = line
