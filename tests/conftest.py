@@ -221,11 +221,11 @@ class Line:
 
 
 def pytest_configure() -> None:
-    """Let an interrupt be one: a shell's background jobs ignore it.
+    """Set up a run: interrupts, bytecode, the profile of property tests, PATH and the temporary folder.
 
-    What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it. No
-    property has to hold within some time: the machine may have other things to do. The examples of a property are the
-    same in each run, but where all of each sweep is taken.
+    SIGINT ends the run though a shell's background jobs ignore it. Bytecode is kept, whatever the environment says:
+    each of some hundred processes imports all modules. Properties have no deadline: the machine may be busy. Their
+    examples are the same in each run, except when a run takes all of the sweeps.
     """
     hypothesis.settings.register_profile(
         "patient",
@@ -239,7 +239,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     python = Path(sys.executable).resolve()
     if Path(shutil.which("python3") or "").resolve() != python:
-        # a shim that looks for a version at each start takes ten times as long as what it starts
+        # a shim that selects a version takes ten times as long as the start of Python itself
         os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     if "TMPDIR" not in os.environ and _has_room(SHM):
         os.environ["TMPDIR"] = tempfile.tempdir = SHM

@@ -111,12 +111,13 @@ class Explorer:
     def enter(self, world: World) -> None:
         """Go to a world, as if another process had written it.
 
-        The connection stays: to read the schema and to prepare each statement anew takes longer than all the rest.
+        The connection stays open: reading the schema and preparing the statements again would take longer than the
+        rest.
         """
         octets = bytearray(_unpacked(world.database))
         self.entered += 1
-        # SQLite forgets what it has read where this count of changes is another one (sqlite.org/fileformat2.html, 1.3.6
-        # and 1.3.17), and counts on with each: no number comes twice
+        # SQLite drops its cache if this count of changes has changed (sqlite.org/fileformat2.html, 1.3.6
+        # and 1.3.17), and increments it at each change: so no number may come twice
         octets[24:28] = octets[92:96] = (self.entered * CHANGES).to_bytes(4)
         self.file.seek(0)
         self.file.write(octets)
@@ -124,7 +125,7 @@ class Explorer:
         self.world = world
 
     def database(self) -> bytes:
-        """Return the file as it is now, compressed."""
+        """Return the present file, compressed."""
         self.file.seek(0)
         return zlib.compress(self.file.read(), 1)
 

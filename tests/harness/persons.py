@@ -122,7 +122,7 @@ def import_all(words: Collection[str]) -> None:
         "rich.progress",
     ):
         importlib.import_module(name)
-    with contextlib.suppress(ImportError):  # the hub's tests say what is missing
+    with contextlib.suppress(ImportError):  # the hub's tests name the missing package
         importlib.import_module("psycopg")
     importlib.import_module("rich.cells").cell_len("한")  # imports the tables of character widths
 
