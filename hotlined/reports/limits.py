@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hotlined import policy
+from hotlined import status as daemon_status
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
@@ -16,7 +17,7 @@ from hotlined.forms import ByWindow, Seconds
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
-from hotlined.reports.in_force import shortened
+from hotlined.reports.in_force import shortened, with_limits_in_force
 from hotlined.reports.line import holds_of
 from hotlined.store.answers import windows
 from hotlined.store.file.opening import open_beside_daemon
@@ -127,6 +128,8 @@ def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport
 
 
 def _report(config: Config) -> LimitsReport:
+    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
+    config = with_limits_in_force(config, daemon, alive=daemon.is_alive())
     limits = config.limits
     segments = longest_by_step(config)
     spent, view, holds = _look(config)

@@ -18,7 +18,7 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_life
 from hotlined.reports.fleet import Fleet, maybe_fleet
-from hotlined.reports.in_force import Broken
+from hotlined.reports.in_force import Broken, differing_keys, with_limits_in_force
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
 from hotlined.reports.trouble import Trouble, database_in_words, said
@@ -59,6 +59,7 @@ from hotlined.words import conditions
 from hotlined.words.amounts import in_money, sentence
 from hotlined.words.conditions import BUDGETS as BUDGET_NAMES
 from hotlined.words.conditions import NOT_RUNNING, WINDOW_FULL, hold_in_words
+from hotlined.words.sealing import service_of
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
@@ -70,6 +71,7 @@ HARMLESS = frozenset(
         TroubleCode.REFUSALS,
         TroubleCode.SHADOW,
         TroubleCode.ANSWER_DIFFERS,
+        TroubleCode.CONFIG_DIFFERS,
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
@@ -211,6 +213,8 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     """Return the report of a line; `broken` is the file's problem if `config` could not be read from it."""
     statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
     daemon, alive = statuses.ours, statuses.ours.is_alive()
+    differing = () if broken else differing_keys(config, daemon, alive=alive)
+    config = with_limits_in_force(config, daemon, alive=alive)
     mode = daemon.mode or config.mode.value
     stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == Mode.SHADOW)
     if alive and state not in _UNUSABLE:
@@ -227,6 +231,10 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     if broken:  # newer than the daemon's report of a refused reload, and replaces it
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(config.name, broken, alive=alive))
+    elif differing and all(each.code != TroubleCode.CONFIG_REFUSED for each in others):
+        known, unit = conditions.CONFIG_DIFFERS, service_of(config.name)
+        words = known.words.format(keys=", ".join(differing))
+        others.append(Trouble(TroubleCode.CONFIG_DIFFERS, words, known.cure.format(unit=unit)))
     about_answer = tuple(answer.troubles(config, daemon, alive=alive))
     trouble = (*_daemon_trouble(config.name, statuses, alive=alive), *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}

@@ -392,6 +392,11 @@ ANSWER_EMPTIED = Condition(
     ANSWER_EMPTY.cure_message,
 )
 
+CONFIG_DIFFERS = Condition(
+    N_("the configuration was changed"),
+    N_("The configuration was changed, and the daemon does not go by it yet: {keys}."),
+    N_("`hotlined config check` checks it, `sudo systemctl reload {unit}` puts it in force."),
+)
 CONFIG_BROKEN = Condition(
     N_("the configuration cannot be used"),
     N_("{problem}; {consequence}."),

@@ -337,6 +337,29 @@ def codes(line: Line) -> list[str]:
     return [each["code"] for each in json.loads(line.cli("status", "--json", check=False))["trouble"]]
 
 
+def test_changed_limit_is_not_in_force_before_a_reload(line: Line) -> None:
+    """`status` names the key, and `status` and `limits` show the limit that the daemon goes by."""
+
+    def shown() -> tuple[list[str], int, int]:
+        status = json.loads(line.cli("status", "--json", check=False))
+        limits = json.loads(line.cli("limits", "--json"))
+        words = [each["words"] for each in status["trouble"] if each["code"] == "config_differs"]
+        return words, status["budgets"]["day"]["limit"], limits["windows"]["day"]["limit"]
+
+    write(line, ONE)
+    line.configure(limits={"segments": {"hour": 10, "day": 12, "month": 100}})
+    line.start()
+    line.wait_state("ready")
+    assert shown() == ([], 12, 12)
+
+    line.configure(limits={"segments": {"hour": 10, "day": 50, "month": 100}})
+
+    words = "The configuration was changed, and the daemon does not go by it yet: limits.segments.day."
+    assert shown() == ([words], 12, 12)
+    reload(line, until=lambda status: "day: 50" in status["in_force"])
+    assert shown() == ([], 50, 50)
+
+
 def texted(line: Line, number: str, text: str = "") -> tuple[str, str]:
     """Send a new text from a number; return verdict and reason."""
     judged = "SELECT count(*) FROM contacts WHERE verdict IS NOT NULL"

@@ -311,7 +311,7 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
 
 _REPORTED = {
     tpdu.StatusClass.DELIVERED: SegmentState.DELIVERED,
-    tpdu.StatusClass.COMPLETED: SegmentState.DELIVERED,
+    tpdu.StatusClass.COMPLETED: SegmentState.SENT,  # forwarded, replaced: no phone has confirmed it (23.040 9.2.3.15)
     tpdu.StatusClass.PENDING: SegmentState.SENT,
     tpdu.StatusClass.FAILED: SegmentState.UNDELIVERED,
     tpdu.StatusClass.TEMPORARY_FAILED: SegmentState.UNDELIVERED,
