@@ -83,6 +83,8 @@ HARMLESS = frozenset(
 )
 """Troubles that a person chose, that pass by themselves, that are still to come, or that may be none: `status` ends
 with 0 if there are only these."""
+_REFUSED = (TroubleCode.CONFIG_REFUSED, TroubleCode.ANSWER_REFUSED)
+"""The troubles of a reload that changed nothing; they say that the file is not in force."""
 _HOLD_NOTHING = frozenset(
     {
         TroubleCode.SIM_ENDED,
@@ -231,7 +233,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     if broken:  # newer than the daemon's report of a refused reload, and replaces it
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(config.name, broken, alive=alive))
-    elif differing and all(each.code != TroubleCode.CONFIG_REFUSED for each in others):
+    elif differing and not any(each.code in _REFUSED for each in daemon.trouble):
         known, unit = conditions.CONFIG_DIFFERS, service_of(config.name)
         words = known.words.format(keys=", ".join(differing))
         others.append(Trouble(TroubleCode.CONFIG_DIFFERS, words, known.cure.format(unit=unit)))
