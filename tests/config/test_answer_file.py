@@ -129,8 +129,8 @@ def _nothing(_path: Path) -> None:
     ("make", "words"),
     [
         (_nothing, "No such file or directory"),
-        (_folder, "this is no regular file"),
-        (os.mkfifo, "this is no regular file"),
+        (_folder, "this is not a regular file"),
+        (os.mkfifo, "this is not a regular file"),
         (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
     ],
     ids=["nothing", "folder", "fifo", "loop"],

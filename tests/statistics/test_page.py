@@ -189,7 +189,7 @@ def test_a_part_of_a_day_is_marked(line: Filled) -> None:
     page = written(line, "--since", "2026-11-24T12:00", "--until", "2026-11-26")
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     assert len(re.findall('<g class="part"><title>[^<]* \\(in part\\): ', bars)) == 1
-    assert "Pale is a time that lies in the period only in part." in page
+    assert "Pale: a time that is only partly in the period." in page
     assert "(in part)" not in written(line, "--since", "2026-11-25", "--until", "2026-11-25")
 
 
@@ -206,7 +206,7 @@ def test_the_heat_map_has_averages(line: Filled) -> None:
     assert "strongest colour" not in page  # there is only one field
     line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
     page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
-    assert "The strongest colour stands for 2 in an hour." in page  # not 2.0
+    assert "The strongest colour means 2 in an hour." in page  # not 2.0
     assert "Where there is no field" not in page
     assert "Where there is no field" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
 

@@ -113,7 +113,7 @@ BROKEN = [
         "has the cause of one of its segments (2)",
     ),
     ("UPDATE answers SET reason = 'cms_38' WHERE id = 3", "has the cause of its latest attempt (3)"),
-    ("UPDATE answers SET recipient = '+32470123456' WHERE state = 'queued'", "stands in the share of its number (3)"),
+    ("UPDATE answers SET recipient = '+32470123456' WHERE state = 'queued'", "is in the share of its number (3)"),
     ("UPDATE line_state SET limit_time = 0", "has not reached (1, 2, 3)"),
     ("UPDATE totals SET total = 0 WHERE name = 'contacts'", "a contact was counted when it was judged"),
     ("UPDATE sums SET total = 9 WHERE name = 'segments'", "what the totals of all hours are (segments)"),
