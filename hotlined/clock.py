@@ -130,9 +130,9 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
-    """Return the age of a contact: since its `scts` while the calendar can be trusted, else since it arrived.
+    """Return the age of a contact: since it arrived, or since its `scts`, if that is longer.
 
-    `arrived_limit` is a reading of the limit clock in seconds.
+    The `scts` counts only while the calendar can be trusted; `arrived_limit` is in seconds of the limit clock.
     """
     since_arrival = timedelta(seconds=max(0.0, now.limit - arrived_limit))
     if not now.synchronised or scts is None:

@@ -20,7 +20,7 @@ _Catalogue = Mapping[str, tuple[str, ...]]
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-"""The blank inside French numbers and before French punctuation; console fonts have no narrow one."""
+"""The blank inside a number, and before French punctuation; console fonts have no narrow one."""
 _CONTEXT_END = "\x04"  # gettext's separator between a context and its sentence
 _FIELD = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[[0-9]\])?) ((?:".*"\n)+)', re.MULTILINE)
 _ESCAPED = re.compile(r"\\(.)")

@@ -548,7 +548,7 @@ def test_the_volunteers_page_has_every_page_and_button() -> None:
 
 @needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
 def test_the_commands_about_a_threat_run(tmp_path: Path) -> None:
-    """They keep and tag the threat, and make a ZIP of a page with its text."""
+    """The documented commands keep and tag the threat, and make a ZIP of a page with its text."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(19):

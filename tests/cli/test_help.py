@@ -132,7 +132,7 @@ def test_the_list_of_commands_has_its_columns_in_every_language(language: Langua
 @pytest.mark.parametrize("stated", [None, "language: [", "answer: {text: [}"])
 @OTHERS
 def test_help_needs_no_configuration(tmp_path: Path, language: Language, stated: str | None) -> None:
-    """Where none can be read, it is in the language of the environment; a part that can be read comes first."""
+    """The language of the environment counts if no configuration can be read; a part that can be read comes first."""
     config = tmp_path / "main.yaml"
     if stated is not None:
         config.write_text(stated)
@@ -221,7 +221,7 @@ def test_bash_completes(line: Filled) -> None:
 
 
 def asked(line: Filled, *shell: str) -> str:
-    """Return the program's output to a bare shell that completes the last of these arguments."""
+    """Return the output of a shell without set-up files that runs the last of these arguments."""
     done = subprocess.run(
         shell,
         env=os.environ

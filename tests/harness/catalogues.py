@@ -1,6 +1,6 @@
-"""Brings the catalogues of `hotlined/catalogues` up to date with what the program says: `scripts/run catalogues`.
+"""Updates the catalogues of `hotlined/catalogues` from the program's sentences: `scripts/run catalogues`.
 
-New sentences are added without a translation, those that are said no more are dropped. A translation is never guessed.
+New sentences are added without a translation, unused ones are dropped. A translation is never guessed.
 The help of commands has no marks: its paragraphs, options and placeholders are read from the commands themselves.
 """
 
@@ -35,11 +35,11 @@ msgstr ""
 "Content-Transfer-Encoding: 8bit\\n"
 """
 PLURALS = {Language.FRENCH: "n > 1", Language.DUTCH: "n != 1"}
-"""Which number of something is several, as C has it: what `language.unfilled_plural` does."""
+"""The condition for a plural in C, for each language; `language.unfilled_plural` does the same."""
 
 
 def said() -> Catalog:
-    """Return every sentence that is marked in the package."""
+    """Return every marked sentence of the package."""
     catalogue = Catalog()
     for name, line, message, _, context in extract_from_dir(
         ROOT, method_map=_METHODS, options_map={"**.html": {"silent": "false"}}, keywords=_MARKS
@@ -73,7 +73,7 @@ def stored(language: Language) -> Catalog:
 
 
 def header(language: Language) -> str:
-    """Return what a catalogue begins with."""
+    """Return the head of a catalogue."""
     return _HEADER.format(language=language, plural=PLURALS[language])
 
 
@@ -92,7 +92,7 @@ def written(catalogue: Catalog, language: Language) -> str:
 
 
 def untranslated(catalogue: Catalog) -> Iterator[str]:
-    """Yield the sentences that have no translation, or one that is not whole."""
+    """Yield the sentences without a translation, or with an incomplete one."""
     for message in catalogue:
         forms = message.string if isinstance(message.string, tuple) else (message.string,)
         if message.id and not all(forms):
@@ -100,7 +100,7 @@ def untranslated(catalogue: Catalog) -> Iterator[str]:
 
 
 def update() -> None:
-    """Update the catalogues and name what is to be translated."""
+    """Update the catalogues and name the sentences to translate."""
     template = said()
     for language in TRANSLATED:
         catalogue = stored(language)

@@ -393,7 +393,7 @@ def test_an_alert_goes_by_text_message_in_every_language(language: Language, con
 
 @pytest.mark.parametrize("language", Language)
 def test_an_alert_with_its_own_title_is_texted_whole(language: Language) -> None:
-    """Such an alert has its cure within its one segment."""
+    """The cure of an alert with its own title is within its one segment."""
     with speaking(language):
         for (condition, level), messages in TEXTS.items():
             if "{title}" not in messages:
