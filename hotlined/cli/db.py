@@ -108,7 +108,7 @@ def back_up(settings: Settings, file: Path | None) -> None:
         while piece := copy.read(_PIECE):
             click.echo(piece, nl=False)
             size += len(piece)
-    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(size)), err=True)
+    print_wrapped(_("This is a whole copy of the database ({octets} bytes).", octets=in_digits(size)), err=True)
     if key:
         lies = key_file if is_named else beside(database, KEY)
         print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)

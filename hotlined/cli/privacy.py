@@ -113,7 +113,7 @@ def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
     for request, amounts, evidence in found:
         for words in erased.asked(request, amounts, evidence):
             print_wrapped(as_typed(words))
-        without = _("`hotlined forget --asked --yes` erases whoever has nothing that may be evidence.")
+        without = _("`hotlined forget --asked --yes` erases the people without possible evidence.")
         if (yes and evidence) or (not yes and not asked(_("Erase it?"), _("Nobody can be asked here."), without)):
             print_wrapped(_("It stays, and the request stays open."))
             continue

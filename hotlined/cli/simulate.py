@@ -34,7 +34,7 @@ from hotlined.words.reasons import briefly
 def _share(value: str) -> int:
     if not re.fullmatch("([0-9]{1,2}|100)%?", value):
         raise UsageError(
-            _("{value} is no percentage from {least} to {most}.", value=repr(value), least="0%", most="100%")
+            _("{value} is not a percentage from {least} to {most}.", value=repr(value), least="0%", most="100%")
         )
     return int(value.removesuffix("%"))
 

@@ -55,7 +55,7 @@ def read(path: Path, encoding: str, max_segments: int) -> AnswerFile:
 def _decoded(found: bytes) -> tuple[str, Problem | None]:
     """Return the text, or the problem that makes it unusable."""
     if len(found) > LARGEST:
-        return "", Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST)))
+        return "", Problem(1, "", _("the file has more than {number} bytes", number=in_digits(LARGEST)))
     if found.startswith(_UTF_16):
         return "", Problem(1, "", _(_PLAIN, got="UTF-16"))
     if found.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{\\rtf"):

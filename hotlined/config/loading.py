@@ -93,7 +93,7 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
         values["line"] = path.stem
         if not re.fullmatch(LINE_NAME.pattern, path.stem):
             sentence = _(
-                "is the file's name where it is not set, and {name} is no name of a line", name=quoted(path.stem)
+                "is the file's name where it is not set, and {name} is not a name of a line", name=quoted(path.stem)
             )
             problems.append(Problem(stated.lines.get("line", 1), "line", sentence))
     if values["database"] is None:
@@ -229,7 +229,7 @@ def load(path: Path) -> Config:
 def parse_octets(octets: bytes, path: Path) -> Config:
     """Read a configuration from the bytes of the file `path`, which is not opened; raises ConfigError like `load`."""
     if len(octets) > LARGEST_FILE:
-        raise refuse(path, [Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST_FILE)))])
+        raise refuse(path, [Problem(1, "", _("the file has more than {number} bytes", number=in_digits(LARGEST_FILE)))])
     try:
         text = octets.decode()
     except UnicodeDecodeError as error:
@@ -289,7 +289,8 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     """
     if line is not None and not re.fullmatch(LINE_NAME.pattern, line):
         raise UsageError(
-            _("{name} is no line.", name=quoted(line)), _("A line's name has {expected}.", expected=LINE_NAME.expected)
+            _("{name} is not a line.", name=quoted(line)),
+            _("A line's name has {expected}.", expected=LINE_NAME.expected),
         )
     if option is not None:
         places = [option]

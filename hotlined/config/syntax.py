@@ -27,10 +27,7 @@ _CURES = (
     ("anchor", N_("a value that starts with & needs quotes")),
     (
         "mapping values are not allowed",
-        N_(
-            "a value with a colon and a blank in it needs quotes; and a key may not stand further in than those beside"
-            " it"
-        ),
+        N_("a value with a colon and a blank in it needs quotes; and a key must be indented as much as its neighbours"),
     ),
     ("entries are not allowed", N_("a value that starts with - and a blank needs quotes")),
     ("mapping keys are not allowed", N_("a value that starts with ? and a blank needs quotes")),
@@ -48,7 +45,7 @@ class _Ended(StrEnum):
         'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is'
         " fine there"
     )
-    COMMENT = N_("what stands behind a blank and # is a comment: put the whole value in quotes")
+    COMMENT = N_("text after a blank and # is a comment: put the whole value in quotes")
     BRACKET = N_("a value that starts with [ or {brace} needs quotes")
 
 

@@ -186,7 +186,7 @@ def refuse(listeners: Iterable[socket.socket], error: HotlinedError) -> None:
 
     def app(_environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
         start("503 Service Unavailable", [("Content-Type", "text/plain;charset=utf-8"), *HEADERS.items()])
-        return [_("There is no desk: {reason} Its journal says more.", reason=error.message).encode() + b"\n"]
+        return [_("The desk is not there: {reason} Its journal says more.", reason=error.message).encode() + b"\n"]
 
     serve(app, dict.fromkeys(listeners), idle_seconds=_REFUSING_SECONDS)
 

@@ -24,7 +24,7 @@ _WORDS = Phrases(
         ),
         ForwardingReason.NO_REPLY: N_("a call that rings for {seconds} s goes to {number}"),
         ForwardingReason.NOT_REACHABLE: N_(
-            "while the stick is off or without a network a call goes to {number}, and is no contact"
+            "while the stick is off or without a network a call goes to {number}, and is not a contact"
         ),
     }
 )

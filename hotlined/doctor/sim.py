@@ -180,7 +180,7 @@ def storages(scene: Scene) -> Finding:
                 room=room,
                 number=in_digits(scene.modem.undeletable),
             ),
-            _("What is in them is recorded. Delete them with the SIM in a phone, or replace the SIM."),
+            _("Their content is recorded. Delete them with the SIM in a phone, or replace the SIM."),
         )
     if any(total and used >= total for _, used, total in storages):
         seen = _("{room}: full, so texts wait in the network", room=room)

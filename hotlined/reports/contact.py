@@ -178,7 +178,7 @@ def facts(contact: WholeContact, sending: Sending) -> Iterator[tuple[str, str | 
     for number, part in enumerate(contact.parts, 1):
         yield _("part {number}", number=number), _part(part)
         yield inner(_("problem")), problem_in_words(part.problem)
-        yield inner(_("octets")), part.pdu
+        yield inner(_("bytes")), part.pdu
     if answer := contact.answer:
         yield from _answer_facts(answer, sending)
     for text in contact.by_hand:
@@ -248,7 +248,7 @@ def _fate_facts(answer: WholeAnswer) -> Iterator[tuple[str, str | None]]:
         known += [_("detail: {words}", words=words)] if (words := problem_in_words(part.detail)) else []
         known += [f"{_(name)} {moment(getattr(part, key))}" for name, key in _FATE_AT if getattr(part, key) is not None]
         yield inner(_("part {number}", number=part.sequence)), in_row([first, *known])
-        yield inner(inner(_("octets"))), part.pdu
+        yield inner(inner(_("bytes"))), part.pdu
 
 
 def _answer_segments(answer: WholeAnswer) -> str:

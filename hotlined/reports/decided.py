@@ -82,7 +82,7 @@ def blocked(number: str, cancelled: int) -> str:
 def unblocked(config: Config, number: str, *, was: bool) -> str:
     """Return the result of `unblock` in a sentence; `was` says whether the number was blocked."""
     if number in config.numbers.blocked:
-        words = _("{number} is still blocked: it stands in numbers.blocked of the configuration.", number=number)
+        words = _("{number} is still blocked: it is in numbers.blocked of the configuration.", number=number)
     elif was:
         words = _("{number} is not blocked any more.", number=number)
     else:
@@ -108,7 +108,7 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     if elsewhere := _elsewhere(config, number):
         return f"{words} {elsewhere}"
     if number in config.numbers.blocked:
-        return f"{words} " + _("It is still blocked: it stands in numbers.blocked of the configuration.")
+        return f"{words} " + _("It is still blocked: it is in numbers.blocked of the configuration.")
     if history.blocked:
         return f"{words} " + _(
             "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
@@ -181,7 +181,7 @@ def resumed(config: Config, *, was: bool, another_key: bool) -> str:
         effect = _("Answers go out again.")
     else:
         effect = f"{NOT_RUNNING.words} {_when_started()}"
-    note = _("Another key is in use: whoever was a pseudonym counts as new.") if another_key else ""
+    note = _("Another key is in use: numbers that were stored as pseudonyms count as new.") if another_key else ""
     return f"{effect} {note}".rstrip()
 
 
@@ -322,8 +322,8 @@ def told(contact_id: int, *, news: bool | None) -> str:
     if news is None:
         raise no_contact(contact_id)
     if news:
-        return _("The admin is told of contact {number} within five minutes.", number=contact_id)
-    return _("The admin was told of contact {number} within the last hour.", number=contact_id)
+        return _("The admin will hear of contact {number} within five minutes.", number=contact_id)
+    return _("The admin has heard of contact {number} within the last hour.", number=contact_id)
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:

@@ -38,7 +38,7 @@ def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
         yield inner(_("sent")), maybe_exact(answer.sent_at)
     for segment in export.segments:
         yield _("segment"), f"{SEGMENT_KINDS.get(segment.kind, segment.kind)}, {exact(segment.received_at)}"
-        yield inner(_("octets")), segment.pdu
+        yield inner(_("bytes")), segment.pdu
     for request in export.requests:
         yield _("request"), _request(request)
         for name, value in request.arguments.items():
@@ -60,12 +60,12 @@ def _contact(contact: WholeContact) -> Iterator[tuple[str, str | None]]:
     yield inner(_("because")), reason_in_words(contact.reason)
     yield inner(_("tags")), " ".join(map(tag_in_words, contact.tags))
     for part in contact.parts:
-        yield inner(_("octets")), part.pdu
+        yield inner(_("bytes")), part.pdu
     if answer := contact.answer:
         yield inner(_("answer")), _queued(answer)
         yield inner(_("its text")), answer.text
         for sent in answer.parts:
-            yield inner(_("its octets")), sent.pdu
+            yield inner(_("its bytes")), sent.pdu
 
 
 def _queued(answer: LoggedAnswer | ExportedText) -> str:

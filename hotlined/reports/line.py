@@ -412,8 +412,8 @@ def _daemon_trouble(name: str, statuses: FoundStatus, *, alive: bool) -> Iterato
                 pid=pid or _("unknown"),
             ),
             _(
-                "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u hotlined@{name}` says why."
-                " Or `hotlined run`, where it is no service.",
+                "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u"
+                " hotlined@{name}` says why. Or `hotlined run`, where it is not a service.",
                 name=name,
             ),
         )

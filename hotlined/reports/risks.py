@@ -43,7 +43,7 @@ def of_texts(texts: Iterable[str]) -> Iterator[str]:
     """Yield a sentence if a text of the answer has quotation marks around it."""
     if marks := next(filter(None, map(_maybe_marks, texts)), None):
         yield _(
-            "{opening} and {closing} stand around the text: these marks are part of the answer.",
+            "the text is between {opening} and {closing}: these marks are part of the answer.",
             opening=marks[0],
             closing=marks[1],
         )

@@ -226,5 +226,5 @@ def _sound(found: Any) -> About:
 
 def _no_backup() -> SealError:
     return SealError(
-        _("The file is not a whole backup of a line."), _("Take another one: each of them stands on its own.")
+        _("The file is not a whole backup of a line."), _("Take another one: each of them is complete by itself.")
     )

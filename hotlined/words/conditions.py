@@ -50,7 +50,7 @@ class Condition(NamedTuple):
 NOT_RUNNING = Condition(
     N_("the daemon does not run"),
     N_("The daemon does not run."),
-    N_("Start it: `sudo systemctl start hotlined@{name}`, or `hotlined run` where it is no service."),
+    N_("Start it: `sudo systemctl start hotlined@{name}`, or `hotlined run` where it is not a service."),
 )
 _LOST = N_("the modem is lost")
 MODEM: dict[str, Condition] = {
@@ -268,7 +268,7 @@ ALERTS_NOWHERE = Condition(
 
 STORAGE_UNREAD = Condition(
     N_("texts come where they cannot be read"),
-    N_("The modem keeps texts in {storage} and does not let it be read ({answer}): what lies there is not seen."),
+    N_("The modem keeps texts in {storage} and does not let it be read ({answer}): the texts there are not seen."),
     N_(
         "It is asked again at every poll. No phone shows what is in the stick's own memory: if it stays so, take"
         " another stick."
@@ -446,18 +446,21 @@ FLEET: Mapping[str, Condition] = {
     ),
     TroubleCode.FLEET_TWICE: Condition(
         N_("another machine speaks as this line"),
-        N_("What the hub has of this line is not what it said: another machine uses its login, as an old card would."),
+        N_(
+            "The hub has something else of this line than the line said: another machine uses its"
+            " login, as an old card would."
+        ),
         N_("Switch the other one off; if there is none, have the line invited again: its login is known to somebody."),
     ),
     TroubleCode.FLEET_FULL: Condition(
         N_("the fleet knows too many people"),
-        N_("The hub takes no more persons of this line, or the line no more of others."),
+        N_("The hub accepts no more persons from this line, or this line no more from others."),
         N_("`hotlined fleet hub remove` and `lift` there shut out a line that floods it."),
     ),
     TroubleCode.HUB_REFUSED: Condition(
         N_("the hub says what no line says"),
         N_("The hub's answer cannot be understood: nothing of it was taken."),
-        N_("Ask whoever runs the hub: it is damaged, or of another version."),
+        N_("Ask the person who runs the hub: it is damaged, or of another version."),
     ),
 }
 """Troubles of the exchange with the fleet; none of them keeps the line from answering."""

@@ -48,7 +48,7 @@ CAUSES = Phrases(
         AttemptCause.NO_RESULT: N_("no result came from the modem"),
         AttemptCause.STOPPED: N_("the daemon was stopped before the result came"),
         AttemptCause.CRASHED: N_("the daemon ended unexpectedly before the result came"),
-        AttemptCause.REBOOTED: N_("the machine was started anew before the result came"),
+        AttemptCause.REBOOTED: N_("the machine was restarted before the result came"),
         AttemptCause.HALF: N_("a part of it was sent, and the rest was not"),
         AttemptCause.RESTORED: N_("it waited in a backup that was put back, and may have left since"),
     }

@@ -295,7 +295,12 @@ AFTER_15 = {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,15\n+CCFC: 0,2'}
         ({"AT+CCFC=0,2": '+CCFC: 1,4,"+3247"'}, {}, OK, ["calls are not forwarded: each rings here"]),
         (AT_ONCE | AFTER_15, {}, WARN, ["every call goes to +32475151516 at once: none rings here, so none is a"]),
         (IF_BUSY, {}, OK, ["a call goes to +32475151516 while the line is busy, and where the network takes a call"]),
-        (AWAY, {}, OK, ["while the stick is off or without a network a call goes to +32475151516, and is no contact"]),
+        (
+            AWAY,
+            {},
+            OK,
+            ["while the stick is off or without a network a call goes to +32475151516, and is not a contact"],
+        ),
         (
             AFTER_15,
             {},

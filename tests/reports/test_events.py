@@ -103,7 +103,7 @@ ALERTS = {
         "It brought 1 contact.",
         "9.20 EUR is left.",
         "Answers go out: an answer was taken.",
-        "What waited goes out by itself: an answer was taken.",
+        "Waiting answers go out by themselves: the network took one.",
     ],
     Language.FRENCH: [
         "69 contacts en 600\xa0s. Le coût est plafonné\xa0; 'hotlined pause' arrête toutes les réponses.",

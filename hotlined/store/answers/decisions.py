@@ -84,8 +84,9 @@ def resume(db: Database, who: str, now: Now) -> bool:
         raise RefusedError(
             _("{problem}, and there are pseudonyms that were made with it.", problem=pseudonyms.lost_in_words(db)),
             _(
-                "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another"
-                " key, and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten."
+                "Bring it back from a backup, then `hotlined resume`. Without it the same command"
+                " goes on with another key, and a number that is stored as a pseudonym counts as new:"
+                " its limits, its block and its opt-out are forgotten."
             ),
         )
     lost = pseudonyms.is_lost(db)

@@ -276,7 +276,7 @@ def require_known(path: Path, connection: sqlite3.Connection) -> None:
     applied = migrations.applied(connection)
     if not applied and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise StoreError(
-            _("{database} is no database of hotlined.", database=path),
+            _("{database} is not a database of hotlined.", database=path),
             _("`database` in the configuration names it."),
         )
     known = migrations.names()
@@ -403,7 +403,7 @@ def _require_files(real: Path) -> None:
                 hint = _(
                     "Move {file} away; where it stood for the database itself, put that or a backup there.", file=file
                 )
-                raise StoreError(_("{file} is no file of a database.", file=file), hint, DatabaseState.DAMAGED)
+                raise StoreError(_("{file} is not a file of a database.", file=file), hint, DatabaseState.DAMAGED)
 
 
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:

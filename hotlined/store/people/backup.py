@@ -226,7 +226,7 @@ def _as_copy(new: Path, made_at: str | None) -> str:
 
 
 def _no_copy() -> StoreError:
-    return StoreError(_("This is no copy of a line's database."), _("Take another one."))
+    return StoreError(_("This is not a copy of a line's database."), _("Take another one."))
 
 
 def _copied_at(real: Path) -> str | None:
