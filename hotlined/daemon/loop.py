@@ -5,11 +5,6 @@ database, so a pass may break off at any line. An error of the modem or the disk
 (`_guarded`); the next pass begins at the top again. Receiving comes before sending, because a full SIM takes no texts,
 and an answer can wait.
 
-A text with an answer costs three commits, and no step begins before the commit that it needs is on the disk. The first
-commit has the received text: only then the text is deleted on the SIM. The second has the verdict, and says that the
-text has left the SIM and its answer is being submitted: only then the modem gets the answer. The third has the fate of
-the answer.
-
 An idle daemon makes a pass every ten seconds, or sooner when a file in the database's folder changes (`watch`).
 """
 
@@ -347,7 +342,13 @@ class Daemon:
         self.connection.connect()
 
     def _work(self, modem: Modem) -> None:
-        """Receive, judge and send: a bounded amount of each."""
+        """Receive, judge and send: a bounded amount of each.
+
+        A text with an answer costs three commits, and no step begins before the commit that it needs is on the disk.
+        The first commit has the received text: only then the text is deleted on the SIM. The second has the verdict,
+        and says that the text has left the SIM and its answer is being submitted: only then the modem gets the answer.
+        The third has the fate of the answer.
+        """
         modem.exchange.require_step()  # else a late response could be taken for that of a later command
         if self._act_on_unsolicited(modem):
             self.connection.ask_network()  # before the scan, which would record another SIM's texts as this one's
