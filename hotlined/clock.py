@@ -131,10 +131,10 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
-    """Return the age of a contact; the longer of two ages counts if both are known.
+    """Return the age of a contact: since it arrived, or since its `scts`, if that is longer.
 
-    One is the time since it arrived: `arrived_limit` is a reading of the limit clock in seconds. The other is the time
-    since the service centre's time stamp, `scts`; it is known only while the calendar can be trusted.
+    The `scts`, the service centre's time stamp, counts only while the calendar can be trusted; `arrived_limit` is in
+    seconds of the limit clock.
     """
     since_arrival = timedelta(seconds=max(0.0, now.limit - arrived_limit))
     if not now.synchronised or scts is None:

@@ -20,11 +20,13 @@ _Catalogue = Mapping[str, tuple[str, ...]]
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-"""The blank inside French numbers and before French punctuation; console fonts have no narrow one."""
+"""The blank inside a number, and before French punctuation; console fonts have no narrow one."""
 _CONTEXT_END = "\x04"  # gettext's separator between a context and its sentence
 _FIELD = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[[0-9]\])?) ((?:".*"\n)+)', re.MULTILINE)
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t"}
+PLACEHOLDER = re.compile(r"[A-Z]{2,}")
+"""A word in a command for what is typed there: FILE, NUMBER."""
 
 
 class Language(StrEnum):
@@ -103,6 +105,11 @@ def unfilled_plural(one: str, several: str, number: int) -> str:
     is_one = number in {0, 1} if _in_force is Language.FRENCH else number == 1
     forms = _catalogue(_in_force).get(one, ())
     return (forms if len(forms) == len((one, several)) else (one, several))[not is_one]
+
+
+def placeholders(command: str) -> str:
+    """Return a command, or a piece of it, with its placeholders in the language in force."""
+    return PLACEHOLDER.sub(lambda word: unfilled(word[0]), command)
 
 
 def character_name(character: str) -> str:

@@ -35,7 +35,7 @@ def who() -> str:
 
 
 def uid() -> int:
-    """Return the user ID of the person who typed this command: with sudo that of the person, else that of the process.
+    """Return the user ID of the person who typed this command: also with sudo, and root's if root names no person.
 
     A program of the person's own, such as the browser that opens the desk, runs as this user.
     """

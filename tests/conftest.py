@@ -1,4 +1,4 @@
-"""What end-to-end tests stand on: the simulator as a program on a pty, and the real daemon beside it."""
+"""The base of end-to-end tests: the simulator as a program on a pty, and the real daemon beside it."""
 
 import contextlib
 import gc
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-# tests of one room use what lies in another: every name of a module is there once
+# tests of one room import from another: each module name exists once
 sys.path.extend(str(room) for room in Path(__file__).parent.iterdir() if room.is_dir() and room.name != "lab")
 
 import extent
@@ -39,39 +39,40 @@ from hotlined.status import DaemonStatus
 HASTY = Path(__file__).parent / "harness/hasty.py"
 ANSWER = "Non, c'est non."
 SPENT = "SELECT count(*) FROM answer_segments WHERE state NOT IN ('refused', 'cancelled', 'shadowed')"
-"""Counts the segments that the windows count, however old."""
+"""Counts the segments that count in windows, at any age."""
 ANSWERS = (
     "SELECT answer_state, answer_reason, answer_waiting_for FROM log WHERE answer_id IS NOT NULL ORDER BY answer_id"
 )
-"""How far the answers are, what for, and what they wait for."""
+"""State and reason of each answer, and what it waits for."""
 UNSETTLED = (
     "SELECT (SELECT count(*) FROM contacts WHERE verdict IS NULL)"
     " + (SELECT count(*) FROM answers WHERE state IN ('queued', 'sending'))"
 )
-"""Counts what waits to be judged or sent."""
+"""Counts contacts to be judged and answers to be sent."""
 SHM = "/dev/shm"
-"""Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/daemon/test_cost.py`)."""
-ROOM = 1 << 30  # octets
+"""The folder for files of tests; tests that measure a disk choose their own (`tests/daemon/test_cost.py`)."""
+ROOM = 1 << 30  # bytes
 WHOLE_SECONDS = 3600
-"""What a test is given where it takes all of a sweep; setup.cfg says what it is given otherwise."""
+"""The time limit of a test that takes all of a sweep; setup.cfg has the usual one."""
 WAITING = (
     *("test_soak", "test_recovery", "test_promises_sending", "test_faults", "test_traps", "test_makes"),
     *("test_year", "test_habits", "test_recording", "test_long_pass", "test_hotline", "test_crash"),
     *("test_demo", "test_members", "test_promises", "test_disks", "test_while_broken"),
 )
-"""Files whose tests mostly wait, for a modem or a daemon; what takes longest comes first."""
+"""Files whose tests mostly wait for a modem or a daemon, the longest first."""
 COMPUTING = (
     *("test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate"),
     "test_privacy",
 )
-"""The longest of the others."""
+"""The longest of the other files, the longest first."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 
 
 def wait_until(condition: Callable[[], Any], what: str = "the condition", seconds: float = PATIENCE_SECONDS) -> Any:
     """Return the first true value of a condition; fail if it does not come true.
 
-    What lasts, or is dear to ask, is asked for less and less often: the questions take time from what they are about.
+    A condition that stays false, or is expensive, is evaluated less and less often: evaluation takes time from what it
+    waits for.
     """
     began = asked = time.monotonic()
     while not (value := condition()):
@@ -111,16 +112,16 @@ class Line:
         self.end()
 
     def configure(self, **sections: Any) -> None:
-        """Write the configuration, with sections merged over the usual ones."""
+        """Write the configuration, with these sections merged over the usual ones."""
         for name, value in sections.items():
             old = self.settings.get(name)
             self.settings[name] = {**old, **value} if isinstance(old, dict) else value
         self.config.write_text(json.dumps(self.settings))
 
     def start(self, timing: Mapping[str, Any] | None = None, **environment: str) -> None:
-        """Start the daemon, with what tests/harness/hasty.py hands in and more in its environment.
+        """Start the daemon with the arguments of tests/harness/hasty.py and more in its environment.
 
-        It finds a database with nothing in it: how it makes one at its very first start is for tests of that.
+        It finds an empty database; the making of one at the very first start has tests of its own.
         """
         if not self.config.exists():
             self.configure()
@@ -143,7 +144,7 @@ class Line:
         return self.daemon.wait(PATIENCE_SECONDS)
 
     def end(self) -> None:
-        """End the daemon if it runs: in order if it obeys."""
+        """End the daemon if it runs: in order if it reacts."""
         if self.daemon and self.daemon.poll() is None:
             self.daemon.terminate()
             try:
@@ -153,7 +154,7 @@ class Line:
                 self.daemon.wait()
 
     def run(self, *arguments: str) -> Result:
-        """Run a command in this process: most of what a program costs is its start."""
+        """Run a command in this process: most of a program's cost is its start."""
         with speaking(spoken()):
             result = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
         if result.exception and not isinstance(result.exception, SystemExit):
@@ -161,13 +162,13 @@ class Line:
         return result
 
     def cli(self, *arguments: str, check: bool = True) -> str:
-        """Run a command and return what it prints."""
+        """Run a command and return its output."""
         result = self.run(*arguments)
         assert not check or result.exit_code == 0, result.output
         return result.stdout
 
     def log(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return what `log --json` says."""
+        """Return the contacts of `log --json`."""
         return [json.loads(line) for line in self.cli("log", "-n", "0", "--json", *arguments).splitlines()]
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
@@ -195,7 +196,7 @@ class Line:
         return json.loads(path.read_text()) if path.exists() else {"modem": {"state": None}}
 
     def trouble(self) -> str:
-        """Return what the daemon says is wrong, with the cures."""
+        """Return the daemon's troubles with their cures."""
         path = self.folder / "run" / "main" / "status.json"
         troubles = DaemonStatus.from_json(path.read_text()).trouble if path.exists() else ()
         config = configuration.parse(json.dumps(self.settings), self.config)
@@ -206,11 +207,11 @@ class Line:
         wait_until(lambda: self.status()["modem"]["state"] == state, f"modem state {state}")
 
     def submitted(self) -> list[dict[str, Any]]:
-        """Return the texts that the network took."""
+        """Return the texts that the network accepted."""
         return list(self.sim.do("submitted")["submitted"])
 
     def sim_is_empty(self) -> bool:
-        """Tell whether everything in the network and on the SIM has been taken in."""
+        """Tell whether everything in the network and on the SIM has been received."""
         state = self.sim.do("state")
         return not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
 
@@ -220,11 +221,11 @@ class Line:
 
 
 def pytest_configure() -> None:
-    """Let an interrupt be one: a shell's background jobs ignore it.
+    """Set up a run: interrupts, bytecode, the profile of property tests, PATH and the temporary folder.
 
-    What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it. No
-    property has to hold within some time: the machine may have other things to do. The examples of a property are the
-    same in each run, but where all of each sweep is taken.
+    SIGINT ends the run though a shell's background jobs ignore it. Bytecode is kept, whatever the environment says:
+    each of some hundred processes imports all modules. Properties have no deadline: the machine may be busy. Their
+    examples are the same in each run, except when a run takes all of the sweeps.
     """
     hypothesis.settings.register_profile(
         "patient",
@@ -238,7 +239,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     python = Path(sys.executable).resolve()
     if Path(shutil.which("python3") or "").resolve() != python:
-        # a shim that looks for a version at each start takes ten times as long as what it starts
+        # a shim that selects a version takes ten times as long as the start of Python itself
         os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     if "TMPDIR" not in os.environ and _has_room(SHM):
         os.environ["TMPDIR"] = tempfile.tempdir = SHM
@@ -247,7 +248,7 @@ def pytest_configure() -> None:
 
 
 def _has_room(folder: str) -> bool:
-    """Tell whether files of tests have room in a folder, and may be run there."""
+    """Tell whether files of tests have room in a folder, and programs may run there."""
     try:
         disk = os.statvfs(folder)
     except OSError:
@@ -256,7 +257,7 @@ def _has_room(folder: str) -> bool:
 
 
 def pytest_report_header() -> str:
-    """Say how much this run takes of what can be taken in part."""
+    """Report how much of the sweeps this run takes."""
     return extent.header()
 
 
@@ -267,7 +268,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Run them in several processes, if so many were asked for."""
+    """Run the tests in several processes if `--forks` says so."""
     options = session.config.option
     if not options.forks or options.collectonly or session.testsfailed:
         return None
@@ -276,13 +277,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep what was imported and collected out of each collection of garbage: it stays until the end."""
+    """Exclude the imported modules and collected tests from garbage collection: they stay until the end."""
     gc.freeze()
 
 
 @contextlib.contextmanager
 def speaking(language: Language) -> Iterator[None]:
-    """Put a language in force for as long as this lasts."""
+    """Put a language in force for the duration of the context."""
     before = spoken()
     speak(language)
     try:
@@ -293,7 +294,7 @@ def speaking(language: Language) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def english() -> Iterator[None]:
-    """Let a test begin in English: commands that run in this process put the language of their line in force."""
+    """Begin each test in English: a command that runs in this process puts the language of its line in force."""
     speak(Language.ENGLISH)
     yield
     speak(Language.ENGLISH)
@@ -301,7 +302,7 @@ def english() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def usual_umask() -> Iterator[None]:
-    """Give each test the usual umask: the daemon's own stays behind where a command is run within the tests."""
+    """Give each test the usual umask: a daemon's command within the tests leaves its own behind."""
     before = os.umask(0o022)
     yield
     os.umask(before)
@@ -309,7 +310,7 @@ def usual_umask() -> Iterator[None]:
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
-    """Give a line whose simulator runs and whose daemon does not yet."""
+    """Give a line with a running simulator and a stopped daemon."""
     with simulation.start(tmp_path, sim_size=10, me_size=0) as simulator:
         line = Line(tmp_path, simulator)
         try:
@@ -317,7 +318,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
         finally:
             line.end()
             if line.log_path.exists():
-                sys.stdout.write(line.log_path.read_text())  # shown where the test fails
+                sys.stdout.write(line.log_path.read_text())  # shown if the test fails
 
 
 Open = Callable[..., Line]
@@ -325,7 +326,7 @@ Open = Callable[..., Line]
 
 @pytest.fixture(name="open_line")
 def _open_line(tmp_path: Path) -> Iterator[Open]:
-    """Give lines whose simulator has options."""
+    """Give a function that makes lines with options for the simulator."""
     with contextlib.ExitStack() as stack:
 
         def open_line(**options: Any) -> Line:

@@ -540,7 +540,7 @@ def test_each_thing_has_one_way(modules: Nodes) -> None:
 
 
 def test_only_the_top_asks_for_the_time(modules: Nodes) -> None:
-    """Commands, pages and the words for a time ask for it; below them it is handed in, so that tests can choose it."""
+    """Commands, pages and the words for a time read the clock; below them time is handed in, so tests choose it."""
     askers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()

@@ -63,7 +63,7 @@ def test_the_outage_began_with_its_first_failure() -> None:
 
 
 def test_the_networks_refusals_do_not_count_while_others_are_taken() -> None:
-    """They alone are ignored once a segment was taken lately; dead numbers and restarts never count."""
+    """Refusals by the network are ignored once a segment was taken lately; dead numbers and restarts never count."""
     assert breaker.evidence(taken_lately=False) == {TAKEN, DECLINED, REFUSED, LOST}
     assert breaker.evidence(taken_lately=True) == {TAKEN, REFUSED, LOST}
 

@@ -173,7 +173,7 @@ def spoken() -> Iterator[tuple[str, str]]:
             arguments = ours(words)
             if _PLACED.fullmatch(words) and words.split()[0] not in _OTHER_PROGRAMS:
                 arguments = words
-            if arguments is not None and not words.startswith("/") and not arguments.startswith("COMMAND "):
+            if arguments is not None and not words.startswith("/") and not re.match("COMMAND[EO]? ", arguments):
                 yield name, arguments
 
 
@@ -548,7 +548,7 @@ def test_the_volunteers_page_has_every_page_and_button() -> None:
 
 @needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
 def test_the_commands_about_a_threat_run(tmp_path: Path) -> None:
-    """They keep and tag the threat, and make a ZIP of a page with its text."""
+    """The documented commands keep and tag the threat, and make a ZIP of a page with its text."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(19):

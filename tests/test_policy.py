@@ -158,7 +158,7 @@ def test_an_open_breaker_holds_answers_but_no_text_by_hand() -> None:
 
 
 def test_the_rest_of_a_begun_answer_needs_no_window() -> None:
-    """Its segments count since the first one left, so that neither age nor the cooldown it began stops it."""
+    """A begun answer's segments are counted already; neither age nor the cooldown that it began stops it."""
     history = History(answers=3, last_answer=0.0)
     nothing = Limits(segments=Windows(0, 0, 0))
 
@@ -377,7 +377,7 @@ def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
 
 @pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
 def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
-    """It is tried again, and fails only if another number's segment was taken between all its attempts."""
+    """Such a segment is tried again, and fails only if another number's was taken between all its attempts."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals(50, 1, cms, others_left=False)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Refusals(4, 4, cms)) is policy.Fate.RETRY

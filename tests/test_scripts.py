@@ -184,7 +184,7 @@ def skipping(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_last_line_counts_the_skipped_tests(tmp_path: Path) -> None:
-    """It has the number of tests that did not run, and the command that runs them."""
+    """The last line has the number of tests that did not run, and the command that runs them."""
     done = skipping(tmp_path)
 
     assert done.returncode == 0

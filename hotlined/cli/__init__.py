@@ -24,7 +24,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import TYPED, as_typed, columns, print_wrapped
 from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError, refusal_of
-from hotlined.language import _
+from hotlined.language import N_, _
 
 
 class Listed(NamedTuple):
@@ -38,45 +38,45 @@ class Listed(NamedTuple):
 
 
 COMMANDS: Mapping[str, Mapping[str, Listed]] = {
-    "What is going on": {
-        "status": Listed("hotlined.cli.status:status", "whether all is well"),
-        "log": Listed("hotlined.cli.log:log", "what came, what became of it"),
-        "show": Listed("hotlined.cli.show:show", "one contact or one person"),
-        "numbers": Listed("hotlined.cli.numbers:numbers", "who contacts the line"),
-        "stats": Listed("hotlined.cli.stats:stats", "figures of a period"),
+    N_("What is going on"): {
+        "status": Listed("hotlined.cli.status:status", N_("whether all is well")),
+        "log": Listed("hotlined.cli.log:log", N_("what came, what became of it")),
+        "show": Listed("hotlined.cli.show:show", N_("one contact or one person")),
+        "numbers": Listed("hotlined.cli.numbers:numbers", N_("who contacts the line")),
+        "stats": Listed("hotlined.cli.stats:stats", N_("figures of a period")),
     },
-    "What people decide": {
-        "block": Listed("hotlined.cli.decide:block", "never answer a number"),
-        "unblock": Listed("hotlined.cli.decide:unblock", "lift a block or an opt-out"),
-        "pause": Listed("hotlined.cli.decide:pause", "send nothing"),
-        "resume": Listed("hotlined.cli.decide:resume", "send again"),
-        "requeue": Listed("hotlined.cli.decide:requeue", "send an answer once more"),
-        "cancel": Listed("hotlined.cli.decide:cancel", "do not send an answer"),
-        "review": Listed("hotlined.cli.review:review", "tag what came, key by key"),
-        "tag": Listed("hotlined.cli.tags:tag", "put a word on a contact"),
-        "keep": Listed("hotlined.cli.privacy:keep", "do not erase a contact"),
-        "send": Listed("hotlined.cli.decide:send", "a text, or the answer"),
-        "selftest": Listed("hotlined.cli.decide:selftest", "text the line itself"),
+    N_("What people decide"): {
+        "block": Listed("hotlined.cli.decide:block", N_("never answer a number")),
+        "unblock": Listed("hotlined.cli.decide:unblock", N_("lift a block or an opt-out")),
+        "pause": Listed("hotlined.cli.decide:pause", N_("send nothing")),
+        "resume": Listed("hotlined.cli.decide:resume", N_("send again")),
+        "requeue": Listed("hotlined.cli.decide:requeue", N_("send an answer once more")),
+        "cancel": Listed("hotlined.cli.decide:cancel", N_("do not send an answer")),
+        "review": Listed("hotlined.cli.review:review", N_("tag what came, key by key")),
+        "tag": Listed("hotlined.cli.tags:tag", N_("put a word on a contact")),
+        "keep": Listed("hotlined.cli.privacy:keep", N_("do not erase a contact")),
+        "send": Listed("hotlined.cli.decide:send", N_("a text, or the answer")),
+        "selftest": Listed("hotlined.cli.decide:selftest", N_("text the line itself")),
     },
-    "People's rights": {
-        "forget": Listed("hotlined.cli.privacy:forget", "erase a person"),
-        "export": Listed("hotlined.cli.privacy:export", "what is stored of a person"),
-        "evidence": Listed("hotlined.cli.privacy:evidence", "a ZIP for the police"),
+    N_("People's rights"): {
+        "forget": Listed("hotlined.cli.privacy:forget", N_("erase a person")),
+        "export": Listed("hotlined.cli.privacy:export", N_("what is stored of a person")),
+        "evidence": Listed("hotlined.cli.privacy:evidence", N_("a ZIP for the police")),
     },
-    "Money": {
-        "limits": Listed("hotlined.cli.limits:limits", "what can still be spent"),
-        "simulate": Listed("hotlined.cli.simulate:simulate", "what a flood would cost"),
-        "sim": Listed("hotlined.cli.sim:sim", "balance, topup, adopt"),
+    N_("Money"): {
+        "limits": Listed("hotlined.cli.limits:limits", N_("what can still be spent")),
+        "simulate": Listed("hotlined.cli.simulate:simulate", N_("what a flood would cost")),
+        "sim": Listed("hotlined.cli.sim:sim", N_("balance, topup, adopt")),
     },
-    "Setting up": {
-        "doctor": Listed("hotlined.cli.doctor:doctor", "what is wrong, and its cure"),
-        "config": Listed("hotlined.cli.config:config", "check it, show it"),
-        "text": Listed("hotlined.cli.text:text", "what a text costs"),
-        "db": Listed("hotlined.cli.db:db", "check it, back it up"),
-        "fleet": Listed("hotlined.cli.fleet:fleet", "several lines share a stop"),
-        "demo": Listed("hotlined.cli.demo:demo", "try it without a modem"),
+    N_("Setting up"): {
+        "doctor": Listed("hotlined.cli.doctor:doctor", N_("what is wrong, and its cure")),
+        "config": Listed("hotlined.cli.config:config", N_("check it, show it")),
+        "text": Listed("hotlined.cli.text:text", N_("what a text costs")),
+        "db": Listed("hotlined.cli.db:db", N_("check it, back it up")),
+        "fleet": Listed("hotlined.cli.fleet:fleet", N_("several lines share a stop")),
+        "demo": Listed("hotlined.cli.demo:demo", N_("try it without a modem")),
     },
-    "Run by units and scripts": {
+    N_("Run by units and scripts"): {
         "run": Listed("hotlined.cli.run:run"),
         "purge": Listed("hotlined.cli.privacy:purge"),
         "alerts": Listed("hotlined.cli.alerts:alerts"),
@@ -96,15 +96,15 @@ _HELP_WORDS = ("aide", "hulp", "hilfe")  # help in French, Dutch and German
 _TARGETS = SERVICES | {name: each.target for names in COMMANDS.values() for name, each in names.items()}
 _LEFT = 2  # headings in the left column; this makes both columns about equally high
 _BELOW = (
-    "Options: --line NAME (/etc/hotlined/NAME.yaml), --config FILE, --version, -h",
-    "`hotlined` alone is `status`; `hotlined COMMAND --help` has an example.",
+    N_("Options: --line NAME (/etc/hotlined/NAME.yaml), --config FILE, --version, -h"),
+    N_("`hotlined` alone is `status`; `hotlined COMMAND --help` has an example."),
 )
 """The lines below the commands in the help."""
 
 
 def _entries(names: Mapping[str, Listed]) -> Iterator[str]:
     """Yield a line for each command; the commands without words share lines."""
-    brief = {name: each.briefly for name, each in names.items() if each.briefly}
+    brief = {name: _(each.briefly) for name, each in names.items() if each.briefly}
     yield from (f"  {name:<{_NAME}}{words}" for name, words in brief.items())
     others = " ".join(name for name in names if name not in brief)
     yield from textwrap.wrap(
@@ -124,11 +124,16 @@ def _typed(word: str) -> str:
 class LazyGroup(Group):
     """The group of all commands: it imports each one when it is used, and turns errors into sentences."""
 
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the help, in the language of the line that is named before `--help`."""
+        ctx.obj = ctx.obj or Settings(ctx.params.get("config"), ctx.params.get("line"))
+        return super().get_help(ctx)
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one screen: the commands under their headings, in two columns, or in one on a phone."""
         self.format_usage(ctx, formatter)
         formatter.write_paragraph()
-        blocks = [[heading, *_entries(names)] for heading, names in COMMANDS.items()]
+        blocks = [[_(heading), *_entries(names)] for heading, names in COMMANDS.items()]
         columns = [_joined(blocks[:_LEFT]), _joined(blocks[_LEFT:])]
         if formatter.width < 2 * _HELP_COLUMN - 2:
             lines = _joined(blocks)
@@ -138,7 +143,7 @@ class LazyGroup(Group):
         formatter.write("".join(f"{line}\n" for line in lines))
         formatter.write_paragraph()
         for words in _BELOW:
-            formatter.write_text(words)
+            formatter.write_text(_(words))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the table."""
@@ -276,9 +281,13 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _typed},
 )
 @click.option(
-    "--config", metavar="FILE", type=click.Path(readable=False, path_type=Path), help="The configuration file."
+    "--config",
+    metavar="FILE",
+    type=click.Path(readable=False, path_type=Path),
+    is_eager=True,
+    help="The configuration file.",
 )
-@click.option("--line", metavar="NAME", help="The line whose configuration is /etc/hotlined/NAME.yaml.")
+@click.option("--line", metavar="NAME", is_eager=True, help="The line whose configuration is /etc/hotlined/NAME.yaml.")
 @click.version_option(__version__, prog_name="hotlined", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, config: Path | None, line: str | None) -> None:

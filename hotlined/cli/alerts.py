@@ -6,6 +6,7 @@ import click
 
 from hotlined.alerts.delivery import find
 from hotlined.alerts.run import Run
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError, UsageError
@@ -13,7 +14,7 @@ from hotlined.language import _
 from hotlined.reports.line import report_line
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option("--dry-run", is_flag=True, help="Print what would be sent; send and record nothing.")
 @click.option("--test", is_flag=True, help="Send a test alert through every channel.")
 @pass_settings

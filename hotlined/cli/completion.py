@@ -3,18 +3,20 @@
 import click
 from click.shell_completion import get_completion_class
 
+from hotlined.cli.group import TranslatedCommand
+
 _SHELLS = ("bash", "zsh", "fish")
 # by itself zsh has no completion turned on
 _BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"}
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script with which SHELL completes commands, options, numbers, reasons and states of hotlined.
 
-    Put the line of your shell into its own file:
+    Put the line for your shell into the file that it names:
 
     \b
     ~/.bashrc: eval "$(hotlined completion bash)"

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hotlined import config as configuration
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError
@@ -12,7 +13,7 @@ from hotlined.language import Language, speak
 from hotlined.systemd import maybe_credential
 
 
-@click.command(hidden=True)
+@click.command(hidden=True, cls=TranslatedCommand)
 @click.option(
     "--socket",
     "paths",
@@ -44,7 +45,7 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
         Server(config.database, lambda: configuration.load(config.path)).serve(doors)
 
 
-@click.command("alerts-sender", hidden=True)
+@click.command("alerts-sender", hidden=True, cls=TranslatedCommand)
 @click.option(
     "--socket", "paths", multiple=True, type=click.Path(path_type=Path), help="Make this socket, instead of systemd's."
 )

@@ -42,12 +42,12 @@ def db() -> None:
 
 
 @db.command
-@click.option("--full", is_flag=True, help="Check indexes, foreign keys and the rows as well.")
+@click.option("--full", is_flag=True, help="Check indexes, foreign keys and the data as well.")
 @pass_settings
 def check(settings: Settings, full: bool) -> None:
     """Say whether the database is whole; this changes nothing in it.
 
-    The quick check, which the daemon makes at each start, finds what SQLite cannot read. The full check also finds rows
+    The quick check, which the daemon makes at each start, finds what SQLite cannot read. The full check also finds data
     that contradict each other. If anything is wrong, the command lists it, and the exit code is 1.
 
     Example: hotlined db check --full
@@ -164,9 +164,9 @@ def unpack(settings: Settings, plain: bool) -> None:
 @click.option("--discard", is_flag=True, help="Remove what is staged instead.")
 @pass_settings
 def place(settings: Settings, discard: bool) -> None:
-    """Put what `unpack` staged in the place of the line's database and keys, and say as JSON what that leaves behind.
+    """Replace the line's database and keys with those that `unpack` staged, and print as JSON what is left behind.
 
-    What is there is kept beside it. Cut off anywhere, unpack and place once more.
+    The former ones are kept beside them. After an interruption, unpack and place once more.
     """
     from hotlined.sealing import restoring  # noqa: PLC0415  the same
 

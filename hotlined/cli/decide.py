@@ -10,6 +10,7 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.deciding import asked, decided_now, require_modem
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, confirm, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import ANSWER_ID
@@ -28,14 +29,14 @@ from hotlined.store.line.requests import RequestVerb
 from hotlined.words.requests import fate_in_words
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @typed.number
 @pass_settings
 def block(settings: Settings, number: str) -> None:
     """Never answer NUMBER again, and cancel what is queued for it.
 
-    NUMBER can be a name or a short code that has contacted the line, too. The block then holds for each photo message
-    that it announces.
+    NUMBER can be a name or a short code that has contacted the line, too. The block then also applies to the photo
+    messages that it announces.
 
     Example: hotlined block 0470/12.34.56
     """
@@ -45,7 +46,7 @@ def block(settings: Settings, number: str) -> None:
     print_wrapped(decided.blocked(meant, cancelled))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.option("--opted-out", is_flag=True, help="Lift the opt-out of NUMBER instead. The command asks first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -73,7 +74,7 @@ def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None
     print_wrapped(as_typed(decided.opt_out_lifted(config, meant, was=was)))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def pause(settings: Settings) -> None:
     """Send nothing until `resume`. Contacts are recorded and judged as usual.
@@ -90,7 +91,7 @@ def pause(settings: Settings) -> None:
     print_wrapped(as_typed(f"{decided.paused(config, before)} {cure}"))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def resume(settings: Settings) -> None:
     """Send again after `pause`, or after the loss of the key of the pseudonyms.
@@ -106,23 +107,23 @@ def resume(settings: Settings) -> None:
     print_wrapped(decided.resumed(config, was=was, another_key=another_key))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.argument("meant", metavar="ID", type=ANSWER_ID)
 @pass_settings
 def requeue(settings: Settings, meant: AnswerMeant) -> None:
     """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
-    ID can also be a text that was sent by hand, such as h12. What was perhaps sent may have arrived, so its recipient
-    may get it twice. What never left goes no sooner than it was to go before. The limits of the SIM apply. The exit
-    code is 75 if its number is blocked or has opted out, if the answer is in another state, or never had a text and
-    there is none for it now; 1 if there is no such contact.
+    ID can also be a text that was sent by hand, such as h12. An answer that was perhaps sent may have arrived: then its
+    recipient gets it twice. One that never left is not sent sooner than it was planned. The limits of the SIM apply.
+    The exit code is 75 if its number is blocked or has opted out, if the answer is in another state, or never had a
+    text and there is none for it now; 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """
     _change(settings, "requeue", meant)
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.argument("meant", metavar="ID", type=ANSWER_ID)
 @pass_settings
 def cancel(settings: Settings, meant: AnswerMeant) -> None:
@@ -151,7 +152,7 @@ def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
     print_wrapped(decided.changed(config, verb, meant, state))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.argument("words", metavar="[TEXT]", nargs=-1)
 @click.option(
@@ -190,7 +191,7 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     print_wrapped(fate_in_words(_("The text to {recipient}", recipient=e164), result))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def selftest(settings: Settings) -> None:
     """Send a text to the line's own number and wait until it comes back.

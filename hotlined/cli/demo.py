@@ -24,6 +24,7 @@ from typing import Any
 import click
 
 from hotlined import status
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import wrapped
 from hotlined.documents import LoggedContact
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
@@ -105,7 +106,7 @@ class Stage:
     """Verdict and state of the answer as last printed, by contact."""
 
 
-@click.command()
+@click.command(cls=TranslatedCommand)
 @click.option(
     "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Keep database and configuration in this folder."
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, as_typed, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM, examine
@@ -15,8 +16,8 @@ from hotlined.errors import ConfigError, HotlinedError, UnavailableError, UsageE
 from hotlined.language import _, ngettext
 
 
-@click.command
-@click.option("--json", "as_json", is_flag=True, help="One object a line: check, verdict, seen, cure.")
+@click.command(cls=TranslatedCommand)
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a check.")
 @click.option(
     "--record",
     "file",

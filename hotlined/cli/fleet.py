@@ -62,10 +62,10 @@ def join(settings: Settings, file: BinaryIO) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
 def leave(settings: Settings, yes: bool) -> None:
-    """Take this line out of its fleet, with or without the hub; asks.
+    """Take this line out of its fleet, even if the hub cannot be reached. The command asks first.
 
-    What other lines said holds here no more. What this line said stays at the hub, under pseudonyms, until `hub lift`
-    takes it back there. Where units are installed: `sudo hotlined-setup fleet NAME --leave`.
+    The decisions of other lines no longer apply here. Those of this line stay at the hub, under pseudonyms, until `hub
+    lift` takes them back there. Where units are installed: `sudo hotlined-setup fleet NAME --leave`.
 
     Example: hotlined fleet leave --yes
     """
@@ -98,10 +98,10 @@ def _in_words(opt_outs: int, blocks: int) -> dict[str, str]:
 
 
 @fleet.command
-@click.option("--once", is_flag=True, help="Exchange until neither side has news, then end.")
+@click.option("--once", is_flag=True, help="End once neither side has news.")
 @pass_settings
 def sync(settings: Settings, once: bool) -> None:
-    """Exchange with the other lines through the hub, until it is stopped.
+    """Share decisions with the other lines through the hub, until it is stopped.
 
     systemd runs it for a line that `hotlined-setup fleet` has made a member. This line then knows within half a minute
     what the others decide. With --once the exit code is 69 where something is wrong between this line and the hub.
@@ -141,10 +141,11 @@ def sync(settings: Settings, once: bool) -> None:
 @pass_settings
 @click.pass_context
 def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
-    """Show how the lines of the fleet are, as the hub last said it; exit 69 where something is wrong or asked.
+    """Show how the lines of the fleet are, as the hub last said; exit code 69 if something is wrong or asked for.
 
-    It also shows since when the hub can or cannot be reached, of how many persons it has not got what this line says,
-    whom other lines want erased here, and which lines have not erased whom this line asked for.
+    It also shows since when the hub can or cannot be reached, for how many people the hub does not have this line's
+    decision yet, whom other lines want erased here, and which lines have not yet erased the people that this line asked
+    them to erase.
 
     Example: hotlined fleet status
     """
@@ -225,7 +226,7 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
     """Write an invitation for LINE into FILE: a login at the hub, and the key of the fleet.
 
     The first invitation makes the key, in the file fleet.key beside FILE, and gives the hub its fingerprint. The hub
-    must never have the key itself: keep neither file there. An earlier invitation for LINE is void.
+    must never have the key itself: do not leave either file there. An earlier invitation for LINE is void.
 
     Example: hotlined fleet hub invite fr fr.invitation --hub postgresql:///hotlined
     """
@@ -252,8 +253,8 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
 def remove(line: str, url: str) -> None:
     """Shut LINE out of the hub.
 
-    What LINE said stays: the others still do not answer those who opted out there, until `hub lift` takes it back. A
-    new invitation lets LINE in again.
+    The decisions of LINE stay: the other lines still do not answer people who opted out there, until `hub lift` takes
+    them back. A new invitation lets LINE in again.
 
     Example: hotlined fleet hub remove fr --hub postgresql:///hotlined
     """
@@ -269,10 +270,10 @@ def remove(line: str, url: str) -> None:
 @click.argument("person", required=False)
 @_hub
 def lift(line: str, person: str | None, url: str) -> None:
-    """Take back what LINE said, of PERSON or of everybody; LINE must have been removed.
+    """Take back the decisions of LINE about PERSON, or about everybody; LINE must have been removed.
 
-    PERSON is what `hotlined show NUMBER` prints as "in the fleet ~…". Of a line that is in the fleet nothing is lifted
-    here: a person lifts it there.
+    PERSON is what `hotlined show NUMBER` prints as "in the fleet ~…". The decisions of a line that is still in the
+    fleet are lifted on that line.
 
     Example: hotlined fleet hub lift fr ~0123456789ab --hub postgresql:///hotlined
     """

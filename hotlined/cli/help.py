@@ -2,10 +2,11 @@
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.language import _
 
 
-@click.command("help")
+@click.command("help", cls=TranslatedCommand)
 @click.argument("words", metavar="[COMMAND]", nargs=-1)
 @click.pass_context
 def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -16,7 +17,7 @@ from hotlined.words.columns import Column, Layout, figures
 from hotlined.words.conditions import WINDOW_NAMES, hold_in_words
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 def limits(settings: Settings, as_json: bool) -> None:

@@ -18,6 +18,7 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -73,10 +74,11 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
             time.sleep(FOLLOW_SECONDS)
 
 
-def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Callable[[_Command], _Command]:
+def _any_of(
+    option: str, name: str, metavar: str, values: type[StrEnum], meaning: str
+) -> Callable[[_Command], _Command]:
     """Return an option that takes one of these values and may be repeated; its help lists the values."""
     codes = [value.value for value in values]
-    metavar = option.removeprefix("--").upper()
     kind = _Reasons(codes) if values is Reason else click.Choice(codes)
     return click.option(option, name, multiple=True, type=kind, metavar=metavar, help=f"{meaning}: {', '.join(codes)}.")
 
@@ -107,10 +109,10 @@ _FILTERS = options(
         callback=read_number,
         help="From this number in any spelling, from this name, or withheld; - reads it from the input.",
     ),
-    _any_of("--kind", "kinds", ContactKind, "Of this kind"),
-    _any_of("--verdict", "verdicts", ContactVerdict, "With this verdict"),
-    _any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason"),
-    _any_of("--state", "states", AnswerState, "With an answer in this state"),
+    _any_of("--kind", "kinds", "KIND", ContactKind, "Of this kind"),
+    _any_of("--verdict", "verdicts", "DECISION", ContactVerdict, "Decided so"),
+    _any_of("--reason", "reasons", "REASON", Reason, "Decided or cancelled for this reason"),
+    _any_of("--state", "states", "STATE", AnswerState, "With an answer in this state"),
     click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag."),
     click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`."),
     click.option("--alert-words", is_flag=True, help="With a word of alerts.words in its text."),
@@ -119,7 +121,7 @@ _FILTERS = options(
 """The options of `log` that choose contacts."""
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the newest (50); 0: all.")
 @click.option("--follow", is_flag=True, help="Then show each contact that comes or changes, until Ctrl-C.")
 @_FILTERS
@@ -139,9 +141,9 @@ def log(
 ) -> None:
     """Show contacts and what became of them, the newest last.
 
-    OUTCOME says when an answer goes, what it waits for, or why there is none. TEXT also shows the contact's tags, and
+    ANSWER says when an answer goes, what it waits for, or why there is none. TEXT also shows the contact's tags, and
     (kept) if the contact is exempt from erasure. In a pipe or a file no text is cut. With several filters, a contact
-    has to fit all of them. --kind, --verdict, --reason and --state may be given more than once: then one value has to
+    has to fit all of them. A filter whose values are listed here may be given more than once: then one of them has to
     fit.
 
     Example: hotlined log --since yesterday --verdict answer

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, output_to
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.reports import metrics as report
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.argument("file", type=FILE, required=False)
 @pass_settings
 def metrics(settings: Settings, file: Path | None) -> None:

@@ -2,8 +2,7 @@
 
 Most mistakes are recognised by the class and the fields of click's exception. Some exceptions have only a message;
 these are recognised by its wording (`WORDINGS`), because click would look for translations in compiled catalogues,
-and has none. A message that another version of click words differently stays English. So do the usage line and
-everything in `--help`.
+and has none. A message that another version of click words differently stays English.
 """
 
 import re
@@ -11,7 +10,7 @@ import re
 import click
 
 from hotlined.errors import refusal_of
-from hotlined.language import N_, Language, _, spoken
+from hotlined.language import N_, Language, _, placeholders, spoken
 
 WORDINGS = (
     N_("Option {name} requires an argument."),
@@ -62,7 +61,7 @@ def _told(error: click.UsageError) -> str:
 def _name(error: click.BadParameter) -> str:
     """Return the name of the option or argument; empty if click does not name it."""
     hint = error.param_hint or (error.param.get_error_hint(error.ctx) if error.param and error.ctx else "")
-    return hint if isinstance(hint, str) else " / ".join(map(repr, hint))
+    return placeholders(hint if isinstance(hint, str) else " / ".join(map(repr, hint)))
 
 
 def _missing(error: click.MissingParameter) -> str:
@@ -97,8 +96,7 @@ def _no_option(name: str, near: list[str]) -> str:
 def usage(context: click.Context) -> str:
     """Return the usage of a command, and the command that shows its help."""
     formatter, command = context.make_formatter(), context.command
-    pieces = " ".join(command.collect_usage_pieces(context))
-    formatter.write_usage(context.command_path, pieces, prefix=_("Usage:") + " ")
+    command.format_usage(context, formatter)
     help_ = max(command.get_help_option_names(context), key=len, default="")
     if not help_:
         return formatter.getvalue()

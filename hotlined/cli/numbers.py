@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -58,7 +59,7 @@ _REFUSED = (
 """The columns of the numbers that the line refuses."""
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option(
     "-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the last in the list (50); 0: all."
 )
@@ -81,8 +82,8 @@ def numbers(
 ) -> None:
     """Show who contacts the line.
 
-    For each number: contacts, answers, the segments of these, and whether it is blocked or has opted out. --blocked and
-    --opted-out show whom the line refuses instead, by whom and since when.
+    For each number: contacts, answers, their segments, and whether it is blocked or has opted out. --blocked and
+    --opted-out show only those whom the line refuses, by whom and since when.
 
     Example: hotlined numbers --sort contacts -n 10
     """

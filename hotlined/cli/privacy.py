@@ -12,6 +12,7 @@ import click
 
 from hotlined import pseudonym
 from hotlined.cli import typed
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, as_typed, asked, confirm, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
@@ -36,7 +37,7 @@ from hotlined.store.reading import log
 from hotlined.words.requests import result_in_words
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def purge(settings: Settings) -> None:
     """Erase texts older than privacy.keep_texts and make pseudonyms of numbers older than privacy.keep_numbers.
@@ -52,14 +53,16 @@ def purge(settings: Settings) -> None:
     print_wrapped(erased.purged(batches))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @typed.maybe_number
-@click.option("--asked", "is_asked", is_flag=True, help="Erase whom other lines of the fleet ask to erase, one by one.")
-@click.option("--yes", is_flag=True, help="Do not ask; with --asked, whoever has what may be evidence stays.")
+@click.option(
+    "--asked", "is_asked", is_flag=True, help="Erase the people that other lines of the fleet ask to erase, one by one."
+)
+@click.option("--yes", is_flag=True, help="Do not ask; with --asked, people with possible evidence are not erased.")
 @click.option("--keep-opt-out", is_flag=True, help="Keep its opt-out, if it has opted out.")
 @pass_settings
 def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool, keep_opt_out: bool) -> None:
-    """Erase everything about NUMBER, also what `keep` exempts; an answer that waits for it is never sent.
+    """Erase everything about NUMBER, also what `keep` exempts; an answer that waits is never sent.
 
     When the command ends, everything is gone from every file of the database, also while the daemon runs. If the number
     contacts the line again, it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
@@ -130,7 +133,7 @@ def _erase(settings: Settings, config: Config, name: str, *, keep_opt_out: bool,
     )
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.argument("file", type=FILE, required=False)
 @click.option("--json", "as_json", is_flag=True, help="One object, every text exactly.")
@@ -138,8 +141,8 @@ def _erase(settings: Settings, config: Config, name: str, *, keep_opt_out: bool,
 def export(settings: Settings, number: str, file: Path | None, as_json: bool) -> None:
     """Show everything about NUMBER, for a person who asks what is stored about them, or write it to FILE, a new one.
 
-    NUMBER may also be a name or a pseudonym, as `log` shows it. Of those who withhold their number it says how many
-    contacts there are, and how to see them.
+    NUMBER may also be a name or a pseudonym, as `log` shows it. For withheld numbers it says how many contacts there
+    are, and how to see them.
 
     Example: hotlined export 0470/12.34.56 --json
     """
@@ -165,12 +168,12 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
             print_sheet(sheet(known, here()))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @click.option("--undo", is_flag=True, help="End the exemption.")
 @pass_settings
 def keep(settings: Settings, contact_id: int, undo: bool) -> None:
-    """Exempt contact ID from `purge`: its text, what came octet by octet, its number.
+    """Exempt contact ID from `purge`: its text, its bytes as they came, its number.
 
     This is for threats, which are evidence. The command records who decided it and when. `forget` still erases the
     contact.
@@ -186,7 +189,7 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
         print_wrapped(decided.kept(config, contact_id, news=news))
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.argument("file", type=FILE, required=False)
 @pass_settings

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import read, tag_word
@@ -40,7 +41,7 @@ def _key(text: str) -> tuple[str, str]:
     return key, tag_word(word)
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option("--all", "every", is_flag=True, help="Every untagged text, first contacts too.")
 @click.option(
     "--key",

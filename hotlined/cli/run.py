@@ -3,11 +3,12 @@
 import click
 
 from hotlined import config as configuration
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option(
     "--once",
     is_flag=True,

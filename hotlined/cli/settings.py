@@ -103,13 +103,13 @@ class Settings:
         return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'main'}.yaml").absolute()
 
     def speak_early(self, context: click.Context | None = None) -> None:
-        """Turn on the line's language before its configuration is loaded, as far as its file can be read.
+        """Turn on the line's language before its configuration is loaded; the journal stays English."""
+        if _command(context) not in JOURNALS:
+            self.speak_to_person()
 
-        Otherwise the language of the environment is used. The journal stays English.
-        """
-        if _command(context) in JOURNALS:
-            return
-        from hotlined import config  # noqa: PLC0415  only for mistakes
+    def speak_to_person(self) -> None:
+        """Turn on the line's language as far as its file can be read, else that of the environment."""
+        from hotlined import config  # noqa: PLC0415  only for mistakes and help
 
         said = None
         with contextlib.suppress(ConfigError, UsageError):

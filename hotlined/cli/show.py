@@ -8,6 +8,7 @@ from itertools import chain
 import click
 
 from hotlined.cli.contacts import CONTACTS
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_lines, sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -27,7 +28,7 @@ from hotlined.store.line.line import FREE, sending_of
 from hotlined.store.reading import log
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.argument(
     "id_or_number", metavar="[ID|NUMBER]", required=False, shell_complete=complete_number, callback=read_number
 )
@@ -39,7 +40,7 @@ from hotlined.store.reading import log
     help="This number or name, whatever it looks like: a short code such as 8850.",
 )
 @click.option(
-    "-n", "limit", metavar="COUNT", type=COUNT, default="50", help="Of a number: the newest contacts (50); 0: all."
+    "-n", "limit", metavar="COUNT", type=COUNT, default="50", help="For a number: the newest contacts (50); 0: all."
 )
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
@@ -49,9 +50,9 @@ def show(settings: Settings, /, id_or_number: str | None, number: str | None, li
     Digits alone are the ID of a contact, unless they begin with 0. What begins with + or 0 is a number, and letters are
     a name. A text that was sent by hand has an ID such as h12. If you type -, the number is read from the input.
 
-    Of a contact it shows the segments octet by octet, what was decided and why, the answer and what became of each of
-    its segments, and what people did. Of a number it shows what it sent and got, and when it can next be answered, or
-    why not.
+    For a contact it shows the segments byte by byte, what was decided and why, the answer and what became of each of
+    its segments, and what people did. For a number it shows what it sent and received, and when it can next be
+    answered, or why not.
 
     Example: hotlined show 12
     """

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -75,7 +76,7 @@ _SHAPE = options(
 """The options of an invented flood."""
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @_SHAPE
 @click.option(
     "--csv",
@@ -85,7 +86,7 @@ _SHAPE = options(
     help="Use the file that `log -n 0 --csv` wrote, instead of a made-up flood.",
 )
 @click.option(
-    "--seed", metavar="NUMBER", type=int, default=1, show_default=True, help="The same seed gives the same result."
+    "--seed", metavar="SEED", type=int, default=1, show_default=True, help="The same seed gives the same result."
 )
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings

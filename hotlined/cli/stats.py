@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -36,7 +37,7 @@ from hotlined.words.reasons import STATES, briefly
 from hotlined.words.tags import tag_in_words
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option(
     "--since", metavar="WHEN", type=WHEN, help="From this time on (the last 30 days): 2026-11-24, 7d (ago), monday."
 )
@@ -48,7 +49,7 @@ from hotlined.words.tags import tag_in_words
     help="A bar for each hour, day, week or month.",
 )
 @click.option("--json", "form", flag_value="json", help="One object, every value exactly.")
-@click.option("--csv", "form", flag_value="csv", help="CSV for spreadsheets, a row for each bar.")
+@click.option("--csv", "form", flag_value="csv", help="CSV for spreadsheets, a line for each bar.")
 @click.option(
     "--html",
     "page",

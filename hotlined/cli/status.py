@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import click
 
 from hotlined import clock
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import here, parse_rfc3339
@@ -139,7 +140,7 @@ def _when(at: str | None) -> str | None:
     return moment(at) if at else None
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 @click.pass_context

@@ -5,6 +5,7 @@ A tag is one word in lower case. An event records who put it on or took it off; 
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import asked, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
@@ -17,7 +18,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.words.tags import tag_in_words, tag_of_words
 
 
-@click.command
+@click.command(cls=TranslatedCommand)
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @click.argument("word", type=tag_word, shell_complete=complete_tag)
 @click.option("--remove", is_flag=True, help="Take WORD off instead.")
@@ -26,9 +27,9 @@ from hotlined.words.tags import tag_in_words, tag_of_words
 def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool) -> None:
     """Put WORD on contact ID, so that you can find and count it.
 
-    The command asks about a new WORD that is nearly a tag which is in use: the figures would count the two separately.
-    Where it cannot ask, it refuses such a WORD.
-    `hotlined review` shows what wants a tag, one by one.
+    The command asks about a new WORD that is nearly the same as a tag in use: the figures would count the two
+    separately. Where it cannot ask, it refuses such a WORD. `hotlined review` shows the texts that need a tag, one by
+    one.
 
     Example: hotlined tag 12 apology
     """

@@ -36,10 +36,10 @@ def text() -> None:
 def check(ctx: click.Context, settings: Settings, text: str | None, as_json: bool) -> None:
     """Show what TEXT costs to send: encoding, segments, price, and which characters make it more expensive.
 
-    Without TEXT it checks the answer's file as it stands there, and each of its variants; also while the configuration
-    cannot be used. With - it reads the text from the standard input: type the text with its apostrophes and quotes,
-    which a shell would remove, then Ctrl-D on a line of its own. The exit code is 1 if the text takes more than
-    answer.max_segments, 78 if the file is no text.
+    Without TEXT it checks the answer's file as it is now, and each of its variants; also while the configuration cannot
+    be used. With - it reads the text from the standard input: type the text with its apostrophes and quotes, which a
+    shell would remove, then Ctrl-D on a line of its own. The exit code is 1 if the text takes more than
+    answer.max_segments, 78 if the file is not text.
 
     Example: hotlined text check 'Hé, arrêtez !'
     """

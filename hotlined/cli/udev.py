@@ -2,12 +2,13 @@
 
 import click
 
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor.udev import pick, rule
 from hotlined.gsm import finding
 
 
-@click.command("udev-rule")
+@click.command("udev-rule", cls=TranslatedCommand)
 @click.option("--port", metavar="DEVICE", help="The port that the rule is for. Without it, the best port of the stick.")
 @pass_settings
 def udev_rule(settings: Settings, port: str | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from hotlined import person, systemd
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
@@ -23,8 +24,8 @@ OF_PROXIES = "-proxy.sock"
 _LOCAL = "127.0.0.1"
 
 
-@click.command()
-@click.option("--port", metavar="NUMBER", type=click.IntRange(0, 65_535), help="Serve you alone, at this port.")
+@click.command(cls=TranslatedCommand)
+@click.option("--port", metavar="PORT", type=click.IntRange(0, 65_535), help="Serve you alone, at this port.")
 @pass_settings
 def web(settings: Settings, port: int | None) -> None:
     """Show the line in a browser.

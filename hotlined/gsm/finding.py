@@ -58,7 +58,7 @@ class Interface(NamedTuple):
 
 
 class Stick(NamedTuple):
-    """One USB device; a text that it does not have is empty."""
+    """One USB device; a field that it does not give is empty."""
 
     vendor: str
     product: str

@@ -94,7 +94,7 @@ class Modem:
     # ---- initialisation
 
     def begin(self, tries: int = len(PROBES)) -> None:
-        """Bring a modem from any state into step, echo off, numeric causes on; after that its SIM can be asked."""
+        """Bring the modem into step from any state, without echo and with numeric errors: then its SIM can be asked."""
         self.exchange.resynchronise(tries)
         for _time in range(2):
             self.exchange.run("ATE0")  # the first echo may be garbled; a modem that goes on echoing is usable, too
@@ -190,7 +190,7 @@ class Modem:
         return responses.generation(answers, self.exchange.ask("AT+WS46=?", "+WS46:"))
 
     def complete(self, identification: Identification) -> Identification:
-        """Set and verify the remaining settings; return the identification with the rest that modem and SIM say."""
+        """Set and verify the remaining settings; return the identification, completed with more of modem and SIM."""
         self.choose_charset()
         self._ask_for_codes()
         if self.exchange.ask("AT+CMEE?", "+CMEE:") != "1":

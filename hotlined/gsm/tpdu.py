@@ -35,7 +35,7 @@ class Alphabet(StrEnum):
 
 
 class Indication(StrEnum):
-    """The kind of message that waits, in the order of the coding (TS 23.038 clause 4)."""
+    """The kind of message that waits, such as a voice mail, in the order of the coding (TS 23.038 clause 4)."""
 
     VOICEMAIL = "voicemail"
     FAX = "fax"
@@ -151,7 +151,7 @@ class StatusReport:
 
     @property
     def status_class(self) -> StatusClass:
-        """The class of `status`: `delivered` is only 0, `completed` every other end that is not a failure."""
+        """The class of `status`: `delivered` only for 0, `completed` for every other end that is not a failure."""
         if self.status == 0:
             return StatusClass.DELIVERED
         return _STATUS_CLASSES[self.status >> 5] if self.status < 0x80 else StatusClass.RESERVED
@@ -281,7 +281,7 @@ def _maybe_time(stamp: bytes, name: str, issues: list[str]) -> datetime | None:
 
 
 def _refuse_noise(stamp: bytes, *, is_address: bool) -> None:
-    """Raise PduError for noise that looks like a message by chance: an erased record, or a body without a frame.
+    """Raise PduError for noise that looks like a message by chance, such as an erased record of the SIM.
 
     If the address is too long and the time is not a time, nothing shows that the rest is a message.
     """
@@ -332,7 +332,7 @@ def _elements(header: bytes) -> list[tuple[int, bytes]] | None:
 
 
 def _meaning(elements: list[tuple[int, bytes]], issues: list[str]) -> _Header:
-    """Interpret information elements. An unsound one does not count; of two sound ones the last counts."""
+    """Interpret information elements. An invalid one does not count; of two valid ones the last counts."""
     header = _Header()
     for identifier, value in elements:
         match identifier, *value:
@@ -583,8 +583,8 @@ def _is_service(part: Deliver, text: str | None) -> bool:
 def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
     """Return the kind of a message, by those of its parts that are there; `text` is the result of `join`.
 
-    Service is first, because it may come on any port. Then come messages to an application: an MMS notification, if the
-    push can be read as one, and data for everything else with a port. Of the rest, a message without text is data.
+    A message for the phone or the SIM is `service`, whatever its port. Any other message with a port is for an
+    application: `mms` if it is a readable MMS notification, else `data`. Of the rest, a message without text is `data`.
     """
     present = [part for part in parts if part]
     if any(_is_service(part, text) for part in present):
@@ -628,7 +628,7 @@ def encode_submit(
     report: bool = False,
     validity: timedelta | None = None,
 ) -> tuple[EncodedSegment, ...]:
-    """Encode a planned text as SMS-SUBMITs (TS 23.040 9.2.2.2) with message reference 0: the modem counts.
+    """Encode a planned text as SMS-SUBMITs (TS 23.040 9.2.2.2) with message reference 0: the modem sets it.
 
     `reference` (0 to 255) joins the segments, if there are several. `report` asks for a status report for each one.
     `validity` is rounded up to a step of the format, 5 minutes to 63 weeks. Raises AddressError if the recipient is not

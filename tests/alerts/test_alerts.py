@@ -891,7 +891,7 @@ def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receive
     assert line.alerts("--dry-run") == (0, "Nothing is due.\n")
 
 
-def test_test_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+def test_the_test_option_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """A channel that `--test` cannot reach makes it end with 1, and is not tried again later."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}", sms_to=ADMIN)
     assert receiver.came == []
@@ -909,7 +909,7 @@ def test_test_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receive
     assert line.alerts() == (0, "")
 
 
-def test_test_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+def test_the_test_option_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """`--test` also asks the ping URL while the line is well, and reports a failure."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     assert line.alerts("--test") == (0, "alerts.ping: heard\n")
@@ -1395,7 +1395,7 @@ def test_an_unconfirmed_text_counts_as_sent(texting: Line) -> None:
 def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
     quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A daemon that hangs finds no old texts afterwards, except those that it has begun."""
+    """A text that the daemon has not begun is withdrawn; one that it has begun is left to it."""
     monkeypatch.setattr(by_text, "RESULT_SECONDS", 0.1)
     line = quiet(urls=[], sms_to=ADMIN)
     line.event("flood_begin")

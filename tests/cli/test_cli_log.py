@@ -432,8 +432,8 @@ def test_a_reason_may_be_typed_as_the_log_has_it(busy: Filled) -> None:
     assert "cooldown (had one lately)" in " ".join(said.stderr.split())
 
 
-def test_an_empty_log_says_so(line: Filled) -> None:
-    """People read that there are no contacts; programs get no output."""
+def test_an_empty_log_is_a_sentence(line: Filled) -> None:
+    """An empty list is a sentence for people, and no output for programs."""
     assert line.run("log").stdout == "Nobody has contacted the line yet.\n"
     assert line.run("log", "--kind", "call").stdout == "No contact is like that.\n"
     assert line.run("log", "--json").stdout == ""

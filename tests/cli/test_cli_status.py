@@ -381,7 +381,7 @@ def change(line: Filled, state: str) -> None:
 
 
 def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
-    """With a daemon, a ready modem and no hold there is no trouble, and answers go out."""
+    """A line with a daemon, a ready modem and no hold has no trouble, and its answers go out."""
     say(line)
 
     assert troubled(line) == ([], 0)
@@ -422,8 +422,8 @@ def test_each_hold_has_its_words(line: Filled) -> None:
     assert {reason for _, reason in found} == {*HoldReason} == {*conditions.HOLDS}
 
 
-def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:
-    """The sentence of a pause names when it began, who paused, and how it ends."""
+def test_a_pause_names_its_beginning_person_and_end(line: Filled) -> None:
+    """The sentence of a pause has its beginning, the person, and the command that ends it."""
     say(line)
     decisions.pause(line.db, "marie", line.db.now())
     shown = line.run("status").stdout

@@ -166,7 +166,7 @@ def test_a_hostile_text_is_escaped(line: Filled) -> None:
 @settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=300))
 def test_the_cost_is_that_of_the_sent_segments(text: str) -> None:
-    """Segments, units and price are those of the daemon's own plan; without a price per segment there is no price."""
+    """Segments, units and price are those of the daemon's own plan; a price needs a configured one per segment."""
     priced = DEFAULTS._replace(limits=DEFAULTS.limits._replace(price_per_segment=Decimal("0.05")))
     found, planned = cost(text, priced), plan(text)
 

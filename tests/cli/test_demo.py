@@ -139,7 +139,7 @@ def test_without_its_library_the_demo_says_what_to_do(
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
-    """`--keep` refuses a folder that already exists."""
+    """`--keep` refuses a folder that is not empty."""
     precious = tmp_path / "main.yaml"
     precious.write_text("answer: {text: mine}")
     done = subprocess.run([*COMMAND, "--keep", str(tmp_path)], capture_output=True, text=True, check=False)

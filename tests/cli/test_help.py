@@ -14,9 +14,11 @@ import pytest
 from filled import KEVIN, LEA, Filled
 from needs import needs, needs_allowance
 from running import CliRunner
+from test_language import OTHERS, english_in
 
 from hotlined.cli import main
 from hotlined.cli.completion import completion
+from hotlined.language import NO_BREAK, Language
 from hotlined.store.answers import decisions
 
 PROGRAM = Path(sys.executable).with_name("hotlined")
@@ -82,6 +84,70 @@ def test_help_is_a_word_too(words: str) -> None:
 def test_help_of_nothing_is_a_usage_error(words: str) -> None:
     """`help` of an unknown command is a usage error."""
     assert CliRunner().invoke(main, ["help", *words.split()]).exit_code == 2
+
+
+# ---- the language
+
+
+def pages(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words that call each command, groups and those that no help names included."""
+    yield path
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            yield from pages(command, (*path, name)) if isinstance(command, click.Group) else [(*path, name)]
+
+
+PAGES = tuple(pages())
+BEGINNINGS = {Language.FRENCH: f"Utilisation{NO_BREAK}: hotlined", Language.DUTCH: "Gebruik: hotlined"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=" ".join)
+@OTHERS
+def test_help_is_in_the_language_of_the_line(tmp_path: Path, language: Language, path: tuple[str, ...]) -> None:
+    """No English is left in it, from the first word to the last; a small word alone is one that is typed."""
+    config = tmp_path / "main.yaml"
+    config.write_text(f"language: {language}\n")
+    done = CliRunner().invoke(main, [*path, "--help"], prog_name="hotlined", env={"HOTLINED_CONFIG": str(config)})
+
+    assert done.exit_code == 0
+    assert done.stdout.startswith(BEGINNINGS[language])
+    assert [piece for piece in english_in(done.stdout, language) if not re.fullmatch("[a-z]+", piece)] == []
+    assert not re.search(r"\[(?:required|default)", done.stdout)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_list_of_commands_has_its_columns_in_every_language(language: Language) -> None:
+    """It is one screen of 80 columns, and no word of the left column touches the right one."""
+    environment = {"HOTLINED_CONFIG": "none.yaml", "LC_ALL": f"{language}_BE.UTF-8", "COLUMNS": "80"}
+    lines = CliRunner().invoke(main, ["--help"], env=environment).stdout.splitlines()
+
+    assert len(lines) < 24
+    assert max(map(len, lines)) < 80
+    in_columns = [line for line in lines[2:-3] if len(line) > 40]
+    assert len(in_columns) > 15
+    assert [line for line in in_columns if not re.match(r".{40}  \S|.{39} \S", line)] == []
+
+
+@pytest.mark.parametrize("stated", [None, "language: [", "answer: {text: [}"])
+@OTHERS
+def test_help_needs_no_configuration(tmp_path: Path, language: Language, stated: str | None) -> None:
+    """The language of the environment counts if no configuration can be read; a part that can be read comes first."""
+    config = tmp_path / "main.yaml"
+    if stated is not None:
+        config.write_text(stated)
+    environment = {"LC_ALL": f"{language}_BE.UTF-8", "HOTLINED_CONFIG": str(config)}
+    asked = CliRunner().invoke(main, ["log", "--help"], env=environment, prog_name="hotlined")
+    assert asked.exit_code == 0
+    assert asked.stdout.startswith(BEGINNINGS[language])
+
+
+def test_help_is_of_the_line_that_is_named(tmp_path: Path) -> None:
+    """An option before `--help` says whose language it is, in the list of commands too."""
+    config = tmp_path / "main.yaml"
+    config.write_text("language: fr\n")
+    for words in (["--help"], ["log", "--help"], ["help", "log"], ["db"]):
+        assert "Utilisation" in CliRunner().invoke(main, ["--config", str(config), *words]).output
 
 
 # ---- completion
@@ -155,7 +221,7 @@ def test_bash_completes(line: Filled) -> None:
 
 
 def asked(line: Filled, *shell: str) -> str:
-    """Return the program's output to a bare shell that completes the last of these arguments."""
+    """Return the output of a shell without set-up files that runs the last of these arguments."""
     done = subprocess.run(
         shell,
         env=os.environ

@@ -216,7 +216,7 @@ def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
 
 @needs_root
 def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
-    """A copy of the answer's file, as it is, goes beside a copy of the database; a missing one is no error."""
+    """A copy of the answer's file, as it is, goes beside a copy of the database; a missing one is not an error."""
     state, octets = house / "state", b"\xef\xbb\xbfNon.\r\nArr\xeate\r\n"
     settings = json.loads((state / "main.yaml").read_text()) | {"answer": {"text_file": "main.txt"}}
     (state / "main.yaml").write_text(json.dumps(settings))

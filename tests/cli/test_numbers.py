@@ -144,7 +144,7 @@ def test_refused_numbers_are_listed(refusing: Filled, options: str, numbers: set
     assert found[-1]["number"] == LEA  # the latest contact
 
 
-def test_a_refusal_says_by_whom_and_since_when(refusing: Filled) -> None:
+def test_a_refusal_names_its_person_and_beginning(refusing: Filled) -> None:
     """The first block counts, an opt-out has no author; `numbers`, `show`, `export` and the desk say the same."""
     lea = next(each for each in listed(refusing, "--blocked") if each["number"] == LEA)
     blocked, opted_out = moment(lea["blocked_at"]), moment(lea["opted_out_at"])
@@ -166,7 +166,7 @@ def test_a_refusal_says_by_whom_and_since_when(refusing: Filled) -> None:
     assert refusing.run("numbers", "--opted-out", "-n", "1").stdout.splitlines()[-1].endswith(f"opted out, {opted_out}")
 
 
-def test_an_empty_list_of_refused_numbers_is_said(line: Filled) -> None:
+def test_an_empty_list_of_refused_numbers_has_its_own_words(line: Filled) -> None:
     """An empty list of refused numbers differs in words from an empty list of contacts."""
     line.text()
     assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
@@ -215,8 +215,8 @@ def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -
     assert lines[-1].startswith("withheld")
 
 
-def test_an_empty_list_is_said(line: Filled) -> None:
-    """People read that there are no numbers; programs get no output."""
+def test_an_empty_list_is_a_sentence(line: Filled) -> None:
+    """An empty list is a sentence for people, and no output for programs."""
     assert line.run("numbers").stdout == "Nobody has contacted the line yet.\n"
     assert line.run("numbers", "--json").stdout == ""
 

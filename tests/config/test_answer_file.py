@@ -57,7 +57,7 @@ def test_a_text_is_read_from_any_editors_file(octets: bytes, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_line_of_three_hyphens_separates_variants(end: str, tmp_path: Path) -> None:
-    """It is alone on its line; line breaks and hyphens within a text stay, and no quote or sign has a meaning."""
+    """The hyphens are alone on their line; other line breaks and hyphens stay, and no quote or sign has a meaning."""
     lines = [ONE, "", "# --- : [x]", "--- ", "'Non'", "----", " --- ", TWO]
     found = read(end.join(lines).encode(), tmp_path)
 

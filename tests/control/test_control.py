@@ -337,7 +337,7 @@ def test_stranger_may_not_decide(doors: Doors) -> None:
 
 @needs_root
 def test_owner_alone_decides_without_a_socket(doors: Doors) -> None:
-    """Nobody writes to another user's database, not even root."""
+    """No other user writes to the database, not even root."""
     refused = MEMBER.hotlined(doors.config, "pause")
     assert refused.returncode == 75
     assert "there is no control socket" in refused.stderr
@@ -877,7 +877,7 @@ def test_root_refuses_a_link_of_its_own_to_another_users_folder(doors: Doors, li
 @needs_root
 @pytest.mark.parametrize("whose", ["database", "runtime folder"])
 def test_root_ignores_the_status_of_another_users_daemon(doors: Doors, tmp_path: Path, whose: str) -> None:
-    """With a broken configuration the status says what is in force; a captured daemon may lie there."""
+    """With a broken configuration commands use the status; a captured daemon may write anything there."""
     precious = doors.folder / "precious.db"
     make_empty(precious)
     told = {

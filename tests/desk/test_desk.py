@@ -1,4 +1,4 @@
-"""The desk over plain HTTP: a real `hotlined web` on a database with the contents of a real one."""
+"""The desk over plain HTTP: a real `hotlined web`, on a database filled as the daemon does."""
 
 import contextlib
 import http.client
@@ -425,7 +425,7 @@ def test_a_port_serves_one_user_of_the_machine(folder: Path, family: int) -> Non
 @pytest.mark.parametrize(
     ("named", "person"), [({"SUDO_UID": str(STRANGER.uid)}, STRANGER), ({"SUDO_UID": "0"}, ADMIN), ({}, ADMIN)]
 )
-def test_a_port_started_with_sudo_serves_who_typed_it(folder: Path, named: dict[str, str], person: Person) -> None:
+def test_a_port_started_with_sudo_serves_the_person(folder: Path, named: dict[str, str], person: Person) -> None:
     """The program becomes the line's user, and serves the browser of the person who typed sudo, or root's."""
     Filled(folder).db.close()
     give(folder)
@@ -436,7 +436,7 @@ def test_a_port_started_with_sudo_serves_who_typed_it(folder: Path, named: dict[
 
 
 def test_a_closed_connection_has_no_user() -> None:
-    """A connection without a row in the kernel's table belongs to nobody, and the search raises nothing."""
+    """A connection without a row in the kernel's table has no user, and the search raises nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         near, _ = listener.accept()

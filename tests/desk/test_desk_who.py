@@ -201,7 +201,7 @@ def test_each_role_sees_its_own_pages(house: House) -> None:
 
 
 @needs_root
-def test_a_name_without_a_role_is_told_whom_to_ask(house: House) -> None:
+def test_a_name_without_a_role_sees_nothing(house: House) -> None:
     """A name without a role sees nothing, not even the health check, and reads whom to ask."""
     house.configure(ask="Anna, 0470 12 34 56")
     with house.desk() as desk:
@@ -257,7 +257,7 @@ def test_the_members_door_ignores_a_name_in_a_header(open_desk: Desk, name: str)
 
 @needs_root
 def test_only_the_configured_header_names_the_visitor(house: House) -> None:
-    """Another header names nobody."""
+    """A name in another header is ignored."""
     house.configure(user_header="Remote-User")
     with house.desk() as desk:
         assert desk.proxied("admin").get("/").status == 400

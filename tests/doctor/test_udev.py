@@ -139,7 +139,7 @@ def test_a_stick_without_its_own_serial_number_is_known_by_its_socket(serial: st
 
 
 def test_two_sticks_with_one_serial_number_are_known_by_their_sockets(tmp_path: Path) -> None:
-    """Their rules cannot match each other's ports."""
+    """Two sticks with one serial number get rules that cannot match each other's ports."""
     candidates = plugged(tmp_path, SIM7600, TWIN)
     first, second = (
         rule(pick(candidates, str(tmp_path / "dev" / tty)), "fr", candidates) for tty in ("ttyUSB2", "ttyUSB7")

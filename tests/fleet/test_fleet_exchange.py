@@ -348,7 +348,7 @@ def test_invitation_for_another_line_is_refused(tmp_path: Path, hub: str) -> Non
 
 
 def test_line_that_leaves_drops_rows_and_login(enter: Enter) -> None:
-    """Decisions of others hold no more, and it says how many there were."""
+    """Decisions of others no longer hold, and the command says how many there were."""
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)

@@ -58,7 +58,7 @@ def test_the_login_console_is_reported(console: str, tmp_path: Path) -> None:
 
 
 def test_a_disabled_uart_is_reported(tmp_path: Path) -> None:
-    """Without enable_uart=1 there is no port, and the cure switches it on."""
+    """Without enable_uart=1 the port is missing, and the cure switches it on."""
     (tmp_path / "boot/firmware").mkdir(parents=True)
     (tmp_path / "boot/firmware/config.txt").write_text("[all]\n#enable_uart=1\nenable_uart=0\n")
 

@@ -1,6 +1,7 @@
-"""Brings the catalogues of `hotlined/catalogues` up to date with what the program says: `scripts/run catalogues`.
+"""Updates the catalogues of `hotlined/catalogues` from the program's sentences: `scripts/run catalogues`.
 
-New sentences are added without a translation, those that are said no more are dropped. A translation is never guessed.
+New sentences are added without a translation, unused ones are dropped. A translation is never guessed.
+The help of commands has no marks: its paragraphs, options and placeholders are read from the commands themselves.
 """
 
 import io
@@ -12,7 +13,8 @@ from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from hotlined.language import CATALOGUES, Language
+from hotlined.cli import group, main
+from hotlined.language import CATALOGUES, PLACEHOLDER, Language
 
 ROOT = Path(__file__).parents[2]
 TRANSLATED = [language for language in Language if language is not Language.ENGLISH]
@@ -33,17 +35,35 @@ msgstr ""
 "Content-Transfer-Encoding: 8bit\\n"
 """
 PLURALS = {Language.FRENCH: "n > 1", Language.DUTCH: "n != 1"}
-"""Which number of something is several, as C has it: what `language.unfilled_plural` does."""
+"""The condition for a plural in C, for each language; `language.unfilled_plural` does the same."""
 
 
 def said() -> Catalog:
-    """Return every sentence that is marked in the package."""
+    """Return every marked sentence of the package."""
     catalogue = Catalog()
     for name, line, message, _, context in extract_from_dir(
         ROOT, method_map=_METHODS, options_map={"**.html": {"silent": "false"}}, keywords=_MARKS
     ):
         catalogue.add(message, locations=[(name, line)], context=context)
+    for words in helped(main):
+        catalogue.add(words)
     return catalogue
+
+
+def helped(command: click.Command, path: str = "") -> Iterator[str]:
+    """Yield what the help of a command is made of, then of all those below it; the first one's page has none of it."""
+    context = click.Context(command)
+    typed = command.collect_usage_pieces(context)
+    for name, text, _added in group.options_of(command, context):
+        typed.append(name)
+        yield text
+    yield from PLACEHOLDER.findall(" ".join(typed))
+    yield from filter(group.is_translated, group.paragraphs((path and command.help) or ""))
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below
+            yield from helped(below, f"{path} {name}")
 
 
 def stored(language: Language) -> Catalog:
@@ -53,7 +73,7 @@ def stored(language: Language) -> Catalog:
 
 
 def header(language: Language) -> str:
-    """Return what a catalogue begins with."""
+    """Return the head of a catalogue."""
     return _HEADER.format(language=language, plural=PLURALS[language])
 
 
@@ -72,15 +92,15 @@ def written(catalogue: Catalog, language: Language) -> str:
 
 
 def untranslated(catalogue: Catalog) -> Iterator[str]:
-    """Yield the sentences that have no translation, or one that is not whole."""
+    """Yield the sentences without a translation, or with an incomplete one."""
     for message in catalogue:
         forms = message.string if isinstance(message.string, tuple) else (message.string,)
         if message.id and not all(forms):
             yield str(message.id)
 
 
-def main() -> None:
-    """Update the catalogues and name what is to be translated."""
+def update() -> None:
+    """Update the catalogues and name the sentences to translate."""
     template = said()
     for language in TRANSLATED:
         catalogue = stored(language)
@@ -93,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    update()

@@ -1,7 +1,7 @@
-"""Whatever a line did not do in a year has a cause: who got no answer, and why that was right.
+"""Finds causes for everything that a line did not do in a year: contacts without an answer, and the reasons for that.
 
-The oracle says what was done wrong; a line that answers nobody does nothing wrong. This reads a record and the year
-that it is of, nothing else, and like the oracle it gives the line the benefit of every doubt.
+The oracle says what was done wrong; a line that answers nobody does nothing wrong. This reads a record and its year,
+nothing else, and like the oracle it gives the line the benefit of every doubt.
 """
 
 from bisect import bisect_right
@@ -12,14 +12,14 @@ import oracle
 import year
 from year import DAY, HOUR, MINUTE, Call, Record, Settings, Submission, Text, Year
 
-SLACK = 10 * MINUTE  # for what was in hand when somebody got in touch
-ROOM = 4  # segments: the two of this answer, and those of another one
+SLACK = 10 * MINUTE  # for work in progress when the contact came
+ROOM = 4  # segments: two of this answer, and two of another one
 TRIALS = 3  # after an outage: one in an hour, and hardly ever two fail
 OURS = (year.FIRST_TEXT, year.SECOND_TEXT, year.LATER_TEXT)
 
 
 class Causes:
-    """A year, what a line made of it, and the reasons that it may have had."""
+    """A year, the record that a line made of it, and the possible causes."""
 
     def __init__(self, played: Year, record: Record) -> None:
         self.played = played
@@ -37,7 +37,7 @@ class Causes:
         return self.reloads[bisect_right(self._reloaded_at, at) - 1].settings
 
     def lost(self, begin: int, end: int) -> int:
-        """Return how much the line's own clock may have lost between two moments: an hour each time without power."""
+        """Return the most seconds that the line's clock lost between two moments: an hour for each power cut."""
         return SLACK + HOUR * sum(begin <= each <= end + DAY for each in self._cuts)
 
     @cached_property
@@ -50,7 +50,7 @@ class Causes:
         return planned + [each.at for each in self.record.submissions if each.outcome == "power_cut"]
 
     def missing(self) -> Iterator[str]:
-        """Yield what the line did not do, and nobody knows why."""
+        """Yield the answers that the line did not give without a known cause."""
         for contact in self.contacts.values():
             verdict, reason = self.record.verdicts.get(contact.contact, ("none", "none"))
             if verdict == "answer":
@@ -62,11 +62,11 @@ class Causes:
             elif verdict == "none" or not SUPPRESSIONS.get(reason, Causes._never)(self, contact):
                 yield f"contact {contact.contact}, {contact.at} s: it is not answered for {reason}"
 
-    # ---- why somebody gets no answer
+    # ---- causes of a missing answer
 
     @cached_property
     def _tried(self) -> dict[int, int]:
-        """Return when each answer was tried for the first time."""
+        """Return the time of each answer's first try."""
         return {each.contact: each.at for each in reversed(self.record.submissions)}
 
     def _earlier(self, contact: Text | Call) -> list[Text | Call]:
@@ -142,7 +142,7 @@ class Causes:
         return not (done and (done[-1].outcome != "taken" or done[-1].sequence == done[-1].total))
 
     def _may_be_unanswered(self, contact: Text | Call) -> bool:
-        """Tell whether something kept an answer from leaving, at its end or for all its life."""
+        """Tell whether something kept an answer from leaving, at its end or all its life."""
         end = contact.at + self.settings(contact.at + contact.delay).max_age
         later = (each for each in self.history[contact.number] if contact.at <= each.at <= end)
         words = Settings().opt_out_words
@@ -159,7 +159,7 @@ class Causes:
         )
 
     def _was_off(self, contact: Text | Call) -> bool:
-        """Tell whether an answer was too old when the power came back, by the time that the centre had stamped."""
+        """Tell whether an answer was stale when the power came back, by the centre's time stamp."""
         age = self.settings(contact.at).max_age
         return any(
             contact.at <= each.at <= contact.at + contact.delay + SLACK
@@ -168,7 +168,7 @@ class Causes:
         )
 
     def _may_be_late(self, contact: Text | Call, at: int) -> bool:
-        """Tell whether something kept an answer back between the moment that it was due and the one that it left."""
+        """Tell whether something held an answer back between its due time and its leaving."""
         due = contact.at + contact.delay
         return (
             at - due <= self.lost(contact.at, at)
@@ -181,7 +181,7 @@ class Causes:
 
     @cached_property
     def _outages(self) -> list[tuple[int, int]]:
-        """Return when nothing leaves, until a trial shows that it does again: that may fail for a reason of its own."""
+        """Return the times in which nothing leaves, up to the successful trial, which may also fail by itself."""
         taken = [each.at for each in self.record.submissions if each.outcome == "taken"]
         last = [HOUR * TRIALS + each.end for each in self.played.outages]
         return [
@@ -194,7 +194,7 @@ class Causes:
         return list(zip(self._decided("pause"), self._decided("resume"), strict=True))
 
     def _reloaded(self, contact: Text | Call, end: int) -> bool:
-        """Tell whether shadow mode or another list of countries came over an answer."""
+        """Tell whether shadow mode or another list of countries came while an answer waited."""
         spans = [each.settings for each in self.reloads if contact.at <= each.at <= end]
         spans.append(self.settings(contact.at + contact.delay))
         codes = [tuple(f"+{oracle.CALLING_CODES[name]}" for name in each.answer_countries) for each in spans]
@@ -202,7 +202,7 @@ class Causes:
 
     @cached_property
     def _full(self) -> list[tuple[int, int]]:
-        """Return when a window had not much more than no room, for known numbers or for all."""
+        """Return the times in which a window had little more than no room, for known numbers or for all."""
         found: list[tuple[int, int]] = []
         left = [each for each in self.record.submissions if each.outcome != "refused"]
         for name, seconds in oracle.WINDOWS.items():
@@ -216,7 +216,7 @@ class Causes:
                 if nth - first + 1 >= most:
                     oldest = left[nth + 1 - most].at
                     until = oldest + seconds + self.lost(oldest, each.at)
-                    if found and found[-1][0] <= each.at <= found[-1][1]:  # thousands overlap, and all are asked
+                    if found and found[-1][0] <= each.at <= found[-1][1]:  # thousands overlap, and each is queried
                         found[-1] = found[-1][0], max(found[-1][1], until)
                     else:
                         found.append((each.at, until))

@@ -1,4 +1,4 @@
-"""A real browser for the desk: Debian's Chromium, moved by Playwright; `needs` has the mark of its tests."""
+"""A real browser for the desk: Debian's Chromium, driven by Playwright; `needs` has the mark for its tests."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
-"""The desk as a visitor meets it: a real `hotlined web` at its sockets, and a browser that is no more than HTTP.
+"""The desk for its visitors: a real `hotlined web` at its sockets, and a browser that only speaks HTTP.
 
-`Desk` is the program, `Browser` somebody who visits: it keeps cookies and fills in forms as they stand on the page.
+`Desk` is the program, `Browser` a visitor: it keeps cookies and fills in the forms of a page.
 """
 
 import http.client
@@ -22,7 +22,7 @@ from persons import ADMIN, COMMAND, Lists, Person
 
 @dataclass
 class Answer:
-    """What came back for a request."""
+    """The answer to a request."""
 
     status: int
     headers: Mapping[str, str]
@@ -30,7 +30,7 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """What a person reads: the text of the page, its blanks put together."""
+        """The visible text of the page, with single blanks."""
         text = _Words()
         text.feed(self.body)
         return " ".join("".join(text.found).split())
@@ -44,7 +44,7 @@ class Answer:
 
 
 class _Words(HTMLParser):
-    """The text of a page."""
+    """The visible text of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,17 +52,17 @@ class _Words(HTMLParser):
         self._hidden = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note where what is not shown begins."""
+        """Note the begin of an invisible part."""
         del attrs
         self._hidden = tag in {"style", "script"}
 
     def handle_endtag(self, tag: str) -> None:
-        """Note where it ends."""
+        """Note the end of an invisible part."""
         del tag
         self._hidden = False
 
     def handle_data(self, data: str) -> None:
-        """Take what is shown."""
+        """Collect visible text."""
         if not self._hidden:
             self.found.append(data)
 
@@ -81,16 +81,16 @@ class Connection(http.client.HTTPConnection):
         self.sock.connect(os.fspath(self._path))
 
     def __enter__(self) -> Self:
-        """Connect, and stay so."""
+        """Connect, and keep the connection."""
         self.connect()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Go."""
+        """Close the connection."""
         self.close()
 
     def get(self, path: str) -> int:
-        """Ask once more over this connection, and return the status."""
+        """Send another request over this connection, and return the status."""
         self.request("GET", path)
         response = self.getresponse()
         response.read()
@@ -99,12 +99,12 @@ class Connection(http.client.HTTPConnection):
 
 @dataclass
 class Browser:
-    """Somebody who visits: at a socket, or at a port of this machine."""
+    """A visitor, at a socket or at a port of this machine."""
 
     at: Path | int
     cookies: dict[str, str] = field(default_factory=dict)
     always: dict[str, str] = field(default_factory=dict)
-    """The headers that each request has, as those of a proxy."""
+    """Headers of each request, such as those of a proxy."""
 
     def _connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.at) if isinstance(self.at, int) else Connection(self.at)
@@ -117,7 +117,7 @@ class Browser:
             named.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         if body is not None:
             named.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        with suppress(BrokenPipeError, ConnectionResetError):  # it was refused before it was sent whole
+        with suppress(BrokenPipeError, ConnectionResetError):  # the desk refused the request before its end
             connection.request(method, path, body, named)
         return connection
 
@@ -137,7 +137,7 @@ class Browser:
         return self.read(self.send(method, path, body, **headers))
 
     def get(self, path: str = "/", **headers: str) -> Answer:
-        """Look at a page."""
+        """Get a page."""
         return self.ask("GET", path, **headers)
 
     def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Answer:
@@ -149,7 +149,7 @@ class Browser:
         return self.send("POST", path, urlencode(fields), **{"Sec_Fetch_Site": "same-origin"} | headers)
 
     def act(self, path: str) -> Answer:
-        """Ask for an act, say yes to its question, and go where it leads."""
+        """Request an action, confirm its question, and follow the redirect."""
         asked = self.get(path)
         assert asked.status == 200, asked.words
         action = path.partition("?")[0]
@@ -184,12 +184,12 @@ class Desk:
         self.end()
 
     def end(self) -> str:
-        """End it and return what it wrote into its journal."""
+        """End it and return its journal."""
         if self.program.stderr is None or self.program.stderr.closed:
             return self.journal
         if self.program.poll() is None:
             with suppress(OSError):
-                self.browser().get("/static/desk.css")  # it runs, and so ends as it does when systemd asks
+                self.browser().get("/static/desk.css")  # it runs, so SIGTERM ends it as systemd does
         self.program.terminate()
         self.journal += self.program.communicate()[1] or ""
         for path in (self.socket, self.proxies):
@@ -197,16 +197,16 @@ class Desk:
         return self.journal
 
     def browser(self, **cookies: Any) -> Browser:
-        """Return a browser that was never here, at the socket of the members."""
+        """Return a new browser at the members' socket."""
         return Browser(self.socket, cookies)
 
     def proxied(self, name: str) -> Browser:
-        """Return the browser of somebody whom a proxy names, at the socket of proxies."""
+        """Return the browser of a person whom a proxy names, at the socket of proxies."""
         return Browser(self.proxies, {}, {"X-Remote-User": name})
 
 
 def listening(path: Path) -> socket.socket:
-    """Return a socket that listens at a path, for anybody."""
+    """Return a listening socket at a path, open to everybody."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(os.fspath(path))
     path.chmod(0o666)
@@ -222,12 +222,12 @@ def start(
     lists: Lists | None = None,
     **environment: str,
 ) -> "subprocess.Popen[str]":
-    """Start the program as systemd does: with sockets that listen, where somebody may wait already."""
+    """Start the program as systemd does: with listening sockets, where visitors may wait already."""
     numbers = [each.fileno() for each in listeners]
     handed = f"import os; [os.dup2(each, 3 + place) for place, each in enumerate({numbers})];"
     handed += f"os.environ.update(LISTEN_FDS='{len(numbers)}', LISTEN_PID=str(os.getpid())); {COMMAND}"
     words = ["--config", str(config), "web"]
-    # only root becomes somebody
+    # only root can become another user
     program = user.program(handed, *words) if os.getuid() == 0 else [sys.executable, "-c", handed, *words]
     return subprocess.Popen(
         lists.program(*program) if lists else program,

@@ -1,6 +1,6 @@
-"""Explores the money path whole: every sequence of events up to a depth, on the real store, judged by the oracle.
+"""Explores the money path: every sequence of events up to a depth, on the real store, judged by the oracle.
 
-Two sequences that lead to the same rows, the same truth and the same future are followed once. What is printed: states,
+Two sequences that lead to the same rows, the same truth and the same future are followed once. The output has states,
 steps and depth. `python tests/harness/explore.py --depth 9` goes further than the tests do; `--mutant NAME` breaks one
 thing on purpose, and has to find it.
 """
@@ -56,12 +56,12 @@ HOUR = 3600.0
 LIMITS = policy.Limits((timedelta(hours=2),), 2, policy.Windows(hour=5, day=9, month=20), reserve_for_new=50)
 RULES = policy.Rules(LIMITS, policy.Numbers(answer_countries=("BE", "DE")), timedelta(hours=3), max_segments=2)
 TWO_SEGMENTS = plan("n" * 200)
-CHANGES = 1000  # of the database: more than one event makes
-FOREVER = 40 * 86400.0  # longer ago than anything asks
+CHANGES = 1000  # of the database: more than those of one event
+FOREVER = 40 * 86400.0  # longer than any query looks back
 
 
 class Withdrawn(Enum):
-    """What is no result: a segment was not handed over after all."""
+    """A segment that was not handed over after all, in place of a result."""
 
     ONLY = auto()
 
@@ -75,7 +75,7 @@ class FoundError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where a sequence of events has led: the database, the time, what really happened, and how many contacts came."""
+    """The result of a sequence of events: the database, the time, the true facts, and the number of contacts."""
 
     database: bytes
     """The file, compressed: there are many worlds."""
@@ -84,7 +84,7 @@ class World:
     contacts: int = 0
     path: tuple[str, ...] = ()
     attempts: Mapping[int, int] = field(default_factory=dict)
-    """In which attempt each segment was handed over: 1, and one more each time that a person had asked for it."""
+    """The attempt in which each segment was handed over: 1, and one more for each requeue."""
 
 
 @dataclass(slots=True)
@@ -93,13 +93,13 @@ class Explorer:
 
     db: Database
     file: BinaryIO
-    """That of the database, by which it is read and replaced; where it is closed SQLite loses its locks."""
+    """The file of the database, for reading and replacing it; closing it would drop SQLite's locks."""
     mutants: frozenset[str] = frozenset()
     world: World = field(init=False)
     taken: set[str] = field(default_factory=set)
-    """The arrows of the tables of states that were taken, as `arrows` spells them, in whichever world."""
+    """The transitions of states that were taken in any world, as `arrows` spells them."""
     entered: int = 0
-    """How many worlds were."""
+    """The number of worlds so far."""
 
     # ---- time and worlds
 
@@ -111,12 +111,13 @@ class Explorer:
     def enter(self, world: World) -> None:
         """Go to a world, as if another process had written it.
 
-        The connection stays: to read the schema and to prepare each statement anew takes longer than all the rest.
+        The connection stays open: reading the schema and preparing the statements again would take longer than the
+        rest.
         """
         octets = bytearray(_unpacked(world.database))
         self.entered += 1
-        # SQLite forgets what it has read where this count of changes is another one (sqlite.org/fileformat2.html, 1.3.6
-        # and 1.3.17), and counts on with each: no number comes twice
+        # SQLite drops its cache if this count of changes has changed (sqlite.org/fileformat2.html, 1.3.6
+        # and 1.3.17), and increments it at each change: so no number may come twice
         octets[24:28] = octets[92:96] = (self.entered * CHANGES).to_bytes(4)
         self.file.seek(0)
         self.file.write(octets)
@@ -124,12 +125,12 @@ class Explorer:
         self.world = world
 
     def database(self) -> bytes:
-        """Return the file as it is now, compressed."""
+        """Return the present file, compressed."""
         self.file.seek(0)
         return zlib.compress(self.file.read(), 1)
 
     def note(self, *facts: oracle.Fact, **changes: Any) -> None:
-        """Take in what really happened."""
+        """Record true facts."""
         self.world = replace(self.world, facts=(*self.world.facts, *facts), **changes)
 
     # ---- events
@@ -150,7 +151,7 @@ class Explorer:
             self.note(Promised(at=self.world.now, answer=answer, contact=contact_id, segments=2))
 
     def announce(self) -> None:
-        """Receive the notification of an MMS of one number's, which somebody announces under a name."""
+        """Receive the notification of an MMS from a number, announced under a name."""
         (pdu,) = pdus.write_mms(ALICE, "x", scts=START, reference=self.world.contacts, originator=ZARA)
         centres = (ZARA,) if "names are believed" in self.mutants else ()
         source = store_steps.SOURCE._replace(mms_centres=centres)
@@ -163,7 +164,7 @@ class Explorer:
         self.note(Blocked(at=self.world.now, number=BOB))
 
     def send(self, result: policy.Result | Withdrawn | None, *, shadow: bool = False) -> None:
-        """Let the next segment out, if there is one; None: the daemon is killed while it is submitted.
+        """Let the next segment out, if there is one; None: the daemon is killed during the submission.
 
         WITHDRAWN: it never reached the modem.
         """
@@ -189,7 +190,7 @@ class Explorer:
         self.note(Rested(at=self.world.now))
 
     def has_room(self, *, known: bool) -> bool:
-        """Tell by what really left whether two more segments fit; not where half of an answer keeps its place."""
+        """Tell by the facts whether two more segments fit; the rest of an answer keeps its own place."""
         facts = self.world.facts
         if self.db.one("SELECT 1 FROM answer_segments WHERE state = 'waiting'"):
             return False
@@ -205,7 +206,7 @@ class Explorer:
         return True
 
     def submit(self, begun: gate.Begun, result: policy.Result | Withdrawn | None) -> None:
-        """Give a segment to the modem and commit what came of it."""
+        """Give a segment to the modem and commit its result."""
         if result is WITHDRAWN:
             fates.withdraw_segment(self.db, begun, self.now)
             return
@@ -252,7 +253,7 @@ class Explorer:
         self.note(now=self.world.now + HOUR)
 
     def requeue(self) -> None:
-        """Ask for the oldest answer again that can be."""
+        """Requeue the oldest answer that allows it."""
         row = self.db.one(
             f"SELECT id, contact_id FROM answers WHERE state IN {states.listed(states.REPEATABLE)} ORDER BY id LIMIT 1"
         )
@@ -260,7 +261,7 @@ class Explorer:
             self.note(Requeued(at=self.world.now, answer=row["id"]))
 
     def late(self) -> None:
-        """Let the result of the latest unconfirmed segment come after all."""
+        """Let the result of the latest unconfirmed segment come late."""
         row = self.db.one(
             "SELECT s.id, s.sequence, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
             f" WHERE s.state = '{states.SegmentState.UNCONFIRMED}' ORDER BY s.id DESC LIMIT 1"
@@ -275,21 +276,21 @@ class Explorer:
         self.note(LateTaken(at=self.world.now, answer=answer, attempt=attempt, sequence=sequence))
 
     def cancel(self) -> None:
-        """Take the oldest answer back that waits."""
+        """Cancel the oldest waiting answer."""
         row = self.db.one(f"SELECT id, contact_id FROM answers WHERE {states.WAITS} ORDER BY id LIMIT 1")
         if row and answers.cancel(self.db, row["contact_id"], "admin", self.now) is None:
             self.note(Cancelled(at=self.world.now, answer=row["id"]))
 
     def purge(self) -> None:
-        """Make pseudonyms of all numbers that nothing waits for."""
+        """Make pseudonyms of all numbers without pending work."""
         for _ in purging.purge(self.db, timedelta(0), timedelta(0), self.now):
             pass
         self.note(Purged(at=self.world.now))
 
     def report(self, sequence: int, status: int) -> None:
-        """Let a status report come on the latest such segment that may have left, under the reference that is its own.
+        """Let a status report come about the latest segment with this sequence that may have left, by its reference.
 
-        None comes about a number that is a pseudonym: nobody can write one.
+        No report comes for a pseudonym: nobody can write one.
         """
         row = self.db.one(
             "SELECT s.id, a.recipient, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
@@ -308,7 +309,7 @@ class Explorer:
 
     @property
     def rare(self) -> Mapping[str, Callable[[], None]]:
-        """What can happen too, by name; to follow it as well would take too long."""
+        """Further events by name; to follow them everywhere would take too long."""
         return {
             "2 undelivered": lambda: self.report(2, 0x40),
             "2 pending": lambda: self.report(2, 0x20),
@@ -317,7 +318,7 @@ class Explorer:
 
     @property
     def events(self) -> Mapping[str, Callable[[], None]]:
-        """What can happen, by name."""
+        """The events by name."""
         return {
             "A writes": lambda: self.text(ALICE),
             "B writes": lambda: self.text(BOB),
@@ -342,10 +343,10 @@ class Explorer:
             "Zara names A": self.announce,
         }
 
-    # ---- what is the same
+    # ---- equal worlds
 
     def key(self) -> tuple[object, ...]:
-        """Return what tells this world from others: rows and truth as they bear on the future, times by their age."""
+        """Return what tells this world from others: rows and truth that matter in future, times by their age."""
         now = self.world.now
 
         def age(moment: float | None) -> float | None:
@@ -402,7 +403,7 @@ class Explorer:
         return (*rows, truth, stopped)
 
     def name(self, number: str) -> str:
-        """Return a number, marked where it is a pseudonym."""
+        """Return a number, marked if it is a pseudonym."""
         if pseudonym.is_one(number):
             return "~" + next((each for each in (ALICE, BOB, DORA) if pseudonyms.names(self.db, each)[1] == number), "")
         return number
@@ -411,13 +412,14 @@ class Explorer:
         """Raise FoundError if a promise is broken here."""
         wrong = [*oracle.violations(self.world.facts)]
         contradictions = integrity.contradictions(self.db.connection, lambda _, __: None)
-        wrong += [each for each in contradictions if "as many segments as it counts" not in each]  # they came without
+        # the contacts here have no segments
+        wrong += [each for each in contradictions if "as many segments as it counts" not in each]
         wrong += self.miscounts()
         if wrong:
             raise FoundError(f"{' > '.join(self.world.path)}: {'; '.join(wrong)}")
 
     def miscounts(self) -> Iterator[str]:
-        """Yield where the store counts other than what left."""
+        """Yield the differences between the store's counts and what left."""
         left = [fact for fact in self.world.facts if isinstance(fact, Submitted) and fact.left]
         for name, seconds in policy.WINDOW_SECONDS.items():
             truth = sum(fact.at > self.world.now - seconds for fact in left)
@@ -430,7 +432,7 @@ class Explorer:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where a state may lead, which notes what was taken of it."""
+    """The states that a state may lead to; it notes the transitions taken."""
 
     kind: str
     source: StrEnum
@@ -451,7 +453,7 @@ TABLES: Mapping[str, tuple[str, Mapping[Any, Collection[StrEnum]]]] = {
 
 
 def arrows() -> set[str]:
-    """Return every arrow of the tables of states, spelt `answer queued > sending`."""
+    """Return every transition of the tables of states, spelt `answer queued > sending`."""
     return {
         f"{kind} {source} > {to}" for kind, (_, table) in TABLES.items() for source, row in table.items() for to in row
     }
@@ -461,7 +463,7 @@ MUTANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
 
 
 def mutant(name: str) -> Callable[[Callable[[], Iterator[None]]], None]:
-    """Enter a way to break the program on purpose into the table."""
+    """Return a decorator that enters a mutant into the table."""
 
     def enter(broken: Callable[[], Iterator[None]]) -> None:
         MUTANTS[name] = contextlib.contextmanager(broken)
@@ -471,7 +473,7 @@ def mutant(name: str) -> Callable[[Callable[[], Iterator[None]]], None]:
 
 @contextlib.contextmanager
 def patched(place: Any, name: str, value: object) -> Iterator[None]:
-    """Let a name mean something else for a while."""
+    """Give a name another value for a while."""
     before = getattr(place, name)
     setattr(place, name, value)
     try:
@@ -624,12 +626,12 @@ def _pseudonym_unknown() -> Iterator[None]:
 
 @lru_cache(1)
 def _unpacked(database: bytes) -> bytes:
-    """Return the file of a world; all events are tried in one world, one after the other."""
+    """Return the file of a world; it is cached, since all events are tried in one world after the other."""
     return zlib.decompress(database)
 
 
 def open_empty(path: Path) -> sqlite3.Connection:
-    """Open an empty database that waits for no disk; it keeps all statements that it has prepared."""
+    """Open an empty database that waits for no disk and keeps all prepared statements."""
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=1000)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
@@ -654,7 +656,7 @@ def explorer(folder: Path, mutants: Sequence[str] = ()) -> Iterator[Explorer]:
         stack.callback(db.close)
         with db.transaction():
             pseudonyms.adopt_key(db)
-        for room in (breaker, oracle):  # two numbers have to be enough for a row
+        for room in (breaker, oracle):  # two numbers have to be enough for a row of failures
             stack.enter_context(patched(room, "ROW", 2))
         for name in mutants:
             stack.enter_context(MUTANTS[name]())
@@ -678,15 +680,15 @@ def explorer(folder: Path, mutants: Sequence[str] = ()) -> Iterator[Explorer]:
 
 @dataclass(slots=True)
 class Found:
-    """What an exploration came to."""
+    """The figures of an exploration."""
 
     states: list[int] = field(default_factory=list)
-    """How many states were first reached at each depth."""
+    """The number of states first reached at each depth."""
     steps: int = 0
 
 
 def explore(exploring: Explorer, depth: int, only: Sequence[str] = ()) -> Found:
-    """Follow every sequence of events to a depth, each state once; raises FoundError at the first broken promise."""
+    """Follow every sequence of events to a depth, each state once; raise FoundError at the first broken promise."""
     start = exploring.world
     exploring.enter(start)
     seen = {hash(exploring.key())}
@@ -713,14 +715,14 @@ def explore(exploring: Explorer, depth: int, only: Sequence[str] = ()) -> Found:
 
 
 def walk(exploring: Explorer, path: str) -> None:
-    """Follow one sequence of events (`A writes > sent`) from the empty database, rare ones too."""
+    """Follow one sequence of events (`A writes > sent`) from the empty database, rare ones included."""
     events = {**exploring.events, **exploring.rare}
     for name in path.split(" > "):
         events[name]()
 
 
 def main() -> None:
-    """Explore, and print what it came to."""
+    """Explore, and print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--depth", type=int, default=8)
     parser.add_argument("--mutant", choices=MUTANTS, action="append", default=[])

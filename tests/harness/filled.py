@@ -1,4 +1,4 @@
-"""A line with a configuration and a real database, filled as the daemon fills it, for tests of the command line."""
+"""A line with a configuration and a real database, filled as by the daemon, for tests of the command line."""
 
 import io
 import json
@@ -35,7 +35,7 @@ KEVIN, LEA = "+32470123456", "+33612345678"
 RULES = policy.Rules(policy.Limits(), policy.Numbers(answer_countries=("BE", "FR")), timedelta(hours=24))
 ANSWER = "Non, c'est non. " * 12  # two segments
 
-# what is promised of `log --json`, in its order
+# the promised keys of `log --json`, in their order
 LOG_KEYS = [
     "id", "line", "kind", "originator", "other_originator", "text", "segments", "scts", "received_at", "repeats",
     "tags", "verdict", "reason", "elsewhere", "answer",
@@ -47,7 +47,7 @@ ANSWER_KEYS = [
 
 
 def unpack(octets: bytes, folder: Path) -> None:
-    """Unpack a ZIP, which is whole."""
+    """Unpack a ZIP, and check that it is whole."""
     with zipfile.ZipFile(io.BytesIO(octets)) as archive:
         assert archive.testzip() is None
         archive.extractall(folder)
@@ -59,7 +59,7 @@ class Filled:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.database = folder / "hotlined.db"
-        if not self.database.exists():  # else it is the copy of one that was filled
+        if not self.database.exists():  # otherwise it is the copy of a filled one
             store_steps.make_empty(self.database)
         self.config = folder / "main.yaml"
         self.settings = {"line": "fr", "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}}
@@ -115,7 +115,7 @@ class Filled:
                 store_steps.take(self.db, begun, self.now(), mr)
 
     def daemon_runs(self, *, runs: bool = True, modem: ModemState | None = None) -> None:
-        """Have the status of a daemon that has this database say that it lives, or that it went on long ago."""
+        """Write the status of a daemon with this database, alive or long gone."""
         path = self.folder / "run" / "main" / "status.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         at = boottime() - (0.0 if runs else 1e6)
@@ -129,20 +129,20 @@ class Filled:
         return CliRunner().invoke(main, ["--config", str(self.config), *arguments], **options)
 
     def evidence(self, number: str, folder: Path) -> Result:
-        """Take the evidence of a number, unpack its ZIP into a folder, and return what came of it."""
+        """Take the evidence of a number, unpack its ZIP into a folder, and return the command's result."""
         result = self.run("evidence", "--", number)
         assert result.exit_code == 0, result.output
         unpack(result.stdout_bytes, folder)
         return result
 
     def log(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return what `log --json` prints."""
+        """Return the contacts of `log --json`."""
         result = self.run("log", "--json", *arguments)
         assert result.exit_code == 0, result.output
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def on_a_terminal(self, columns: int, *arguments: str, **environment: str) -> list[str]:
-        """Return the lines that a command shows on a terminal of so many columns."""
+        """Return the lines that a command shows on a terminal of this width."""
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments]
         chosen = os.environ | {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm"} | environment
@@ -152,7 +152,7 @@ class Filled:
             finally:
                 os.close(theirs)
             shown = b""
-            with suppress(OSError):  # a pseudo-terminal ends so
+            with suppress(OSError):  # a pseudo-terminal ends with this error
                 while octets := os.read(screen.fileno(), 4096):
                     shown += octets
         return re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines()

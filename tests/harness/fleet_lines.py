@@ -1,4 +1,4 @@
-"""A line's real database as a member of a fleet, and what people do there."""
+"""A line's real database as a member of a fleet, and decisions of people there."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -29,14 +29,14 @@ SHARED = (Shared.OPT_OUTS, Shared.BLOCKS, Shared.ANSWERS)
 
 
 class Asked(Protocol):
-    """What answers the questions of lines."""
+    """A hub that answers the questions of lines."""
 
     def ask(self, line: str, question: Mapping[str, Any], /) -> dict[str, Any] | None:
-        """Return the answer to a question of a line; None where it is not let in."""
+        """Return the answer to a question of a line; None if the line may not log in."""
 
 
 class Line:
-    """A line that has joined, if it is to; `hours` is how much later it is than it began."""
+    """A line, joined if wanted; `hours` is its time since the beginning."""
 
     def __init__(self, folder: Path, name: str, share: Collection[Shared] = SHARED, *, joins: bool = True) -> None:
         self.name, self.share, self.hours = name, share, 0.0
@@ -62,11 +62,11 @@ class Line:
         self.db.close()
 
     def copy(self) -> bytes:
-        """Return its database as it is."""
+        """Return the bytes of its database."""
         return self.db.connection.serialize()
 
     def put_back(self, octets: bytes) -> None:
-        """Put a database in the place of its own, without a mark that it is a copy."""
+        """Replace its database, without a mark that it is a copy."""
         self.db.close()
         for ending in (WAL, SHM):
             beside(self.path, ending).unlink(missing_ok=True)
@@ -78,18 +78,18 @@ class Line:
         return fleet.join(self.db, self.name, KEY, self.now())
 
     def now(self) -> Now:
-        """Return what its clocks say."""
+        """Return the moment by its clocks."""
         later = timedelta(hours=self.hours)
         return Now(self._began.utc + later, self._began.limit + later.total_seconds(), self._began.synchronised)
 
     def text(self, number: str, text: str = "hello", rules: policy.Rules = RULES) -> policy.Verdict:
-        """Let a text come in and be judged."""
+        """Let a text arrive and be judged."""
         who = identify(Address(number.removeprefix("+"), Ton.INTERNATIONAL), "BE")
         contact = contacts.record_whole(self.db, self.name, ContactKind.TEXT, who, text, self.now())
         return judge(self.db, contact, self.now(), rules)
 
     def answer(self, number: str, text: str = "hello") -> policy.Reason:
-        """Let a text come in and be answered, if it is to be; return the verdict's reason."""
+        """Let a text arrive and be answered if the verdict says so; return the reason of the verdict."""
         verdict = self.text(number, text)
         if verdict.answer:
             take(self.db, segment_of(begin_next(self.db, self.now(), plan("Non."))), self.now())
@@ -100,7 +100,7 @@ class Line:
         return fleet.question(self.db, self.share, self.now())
 
     def exchange(self, hub: Asked, most: int = 50) -> None:
-        """Ask the hub until there is nothing more to ask."""
+        """Ask the hub until nothing is left to ask."""
         for _ in range(most):
             answer = hub.ask(self.name, self.question())
             if answer is None or not fleet.take(self.db, answer, self.now()):

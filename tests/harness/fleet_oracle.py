@@ -1,13 +1,13 @@
-"""Judges whether lines that share what they know kept their promises, whatever was lost, late, doubled or put back.
+"""Judges whether lines that share decisions kept their promises, whatever was lost, late, doubled or restored.
 
-It imports nothing of ours. It knows what people did at which line, what went over the wire and what was lost, and asks
-a world of lines what they would do. The promises:
+It imports nothing of ours. It knows the decisions of people at each line, the messages and the lost ones, and queries a
+world of lines. The promises:
 
-- Nobody who said stop at one line is answered by a line that has exchanged since both had the chance.
+- A number that said stop at one line is not answered by a line that has exchanged since both had the chance.
 - A line's own decision is never lost, unless no copy of it was left.
 - No answer is counted twice, and a line never counts more than were sent.
-- A request for erasure is listed at each line that has something of the person, until it is answered there.
-- Once all exchange, what each believes of another is what that one says.
+- A request for erasure is listed at each line that has data of the person, until it is answered there.
+- Once all exchange, each line believes of another what that one says.
 """
 
 from collections import Counter
@@ -19,38 +19,38 @@ Said = tuple[str, int]
 
 
 class World(Protocol):
-    """What can be asked of lines and their hub."""
+    """Queries about lines and their hub."""
 
     names: tuple[str, ...]
     persons: tuple[int, ...]
 
     def refuses(self, line: str, person: int) -> bool:
-        """Tell whether a line would not answer somebody."""
+        """Tell whether a line would not answer a person."""
 
     def has_decided(self, line: str, person: int) -> bool:
-        """Tell whether a line refuses somebody of its own."""
+        """Tell whether a line refuses a person by its own decision."""
 
     def counted(self, line: str, person: int) -> int:
-        """Return how many answers a line counts."""
+        """Return the number of answers that a line counts."""
 
     def listed(self, line: str) -> set[Said]:
-        """Return the requests of which line for whom are open at a line."""
+        """Return the open requests at a line: the asking line and the person of each."""
 
     def says(self, line: str, person: int) -> tuple[bool, int | None, int]:
-        """Return what a line says: refused, which request for erasure, answers."""
+        """Return a line's own row: refused, version of a request for erasure, answers."""
 
     def believes(self, line: str, other: str, person: int) -> tuple[bool, int | None, int]:
-        """Return what a line believes that another says."""
+        """Return the row of another line that a line has."""
 
     def at_hub(self, line: str, person: int) -> int | None:
-        """Return the version of a row at the hub that refuses somebody; None where there is none."""
+        """Return the version of a row at the hub that refuses a person; None if there is none."""
 
     def has_something(self, line: str, person: int) -> bool:
-        """Tell whether something of a person is stored at a line."""
+        """Tell whether a line stores data of a person."""
 
 
 class Oracle:
-    """What is true of a history so far."""
+    """The truth of a history so far."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -67,10 +67,10 @@ class Oracle:
         self.restored: set[str] = set()
         self.blanked: set[str] = set()
 
-    # ---- what happened
+    # ---- events
 
     def decide(self, line: str, person: int, version: int) -> None:
-        """Note that somebody said stop, or was blocked, at a line; its row has this version."""
+        """Note a stop or a block at a line; its row has this version."""
         if (line, person) not in self.decided:
             self.decided.add((line, person))
             self.since[line, person] = version
@@ -78,7 +78,7 @@ class Oracle:
                 known.discard((line, person))
 
     def undo(self, line: str, person: int) -> None:
-        """Note that it was lifted where it was decided."""
+        """Note that a decision was lifted where it was made."""
         self.decided.discard((line, person))
 
     def answer(self, line: str, person: int) -> None:
@@ -86,25 +86,25 @@ class Oracle:
         self.sent[line, person] += 1
 
     def forget(self, line: str, person: int, version: int) -> None:
-        """Note that a line erased somebody and asks the others; its row has this version."""
+        """Note that a line erased a person and asks the others; its row has this version."""
         self.requests[line, person] = version
         self.erase(line, person)
 
     def erase(self, line: str, person: int) -> None:
-        """Note that a line erased somebody."""
+        """Note that a line erased a person."""
         self.heard[line] = {said: request for said, request in self.heard[line].items() if said[1] != person}
 
     def hear(self, line: str, rows: Iterable[tuple[str, int, int, int]]) -> None:
-        """Note rows that a line took in and that ask for erasure: whose, for whom, after which version, with which."""
+        """Note rows that a line received and that ask for erasure: line, person, previous version, version."""
         for other, person, before, version in rows:
-            if before < self.requests.get((other, person), 0) <= version:  # else it is no new request
+            if before < self.requests.get((other, person), 0) <= version:  # otherwise the request is not new
                 if self.world.has_something(line, person):
                     self.heard[line][other, person] = version
                 else:
                     self.heard[line].pop((other, person), None)
 
     def exchange(self, line: str, asked_at: int, at_hub: Iterable[tuple[str, int, int]]) -> None:
-        """Note that a line took in all that the hub had at a moment: which rows refuse whom, with their versions."""
+        """Note that a line received all that the hub had at a moment: refusing rows with their versions."""
         self.exchanged[line] |= asked_at > self.restored_at[line]
         for other, person, version in at_hub:
             if other != line and version >= self.since.get((other, person), 0):
@@ -116,7 +116,7 @@ class Oracle:
         self.heard_then[line] = dict(self.heard[line])
 
     def restore(self, line: str, at: int, *, empty: bool) -> None:
-        """Note that the copy took the place of the database, or an empty one did."""
+        """Note that the copy, or an empty database, replaced the database."""
         self.knows[line] = set() if empty else set(self.knew[line])
         self.heard[line] = {} if empty else dict(self.heard_then[line])
         self.restored.add(line)
@@ -129,7 +129,7 @@ class Oracle:
             self.backup(line)
 
     def lose_hub(self) -> None:
-        """Note that the hub was put back or replaced."""
+        """Note that the hub was restored or replaced."""
         for line, person in list(self.decided):
             if not self.exchanged[line]:
                 self._drop_what_no_copy_has(line, person)
@@ -141,7 +141,7 @@ class Oracle:
             self.decided.discard((line, person))
 
     def blank(self, line: str) -> None:
-        """Note that what a line had said was blanked: until it says so again it holds nowhere else."""
+        """Note that a line's rows were blanked: until it sends them again they hold nowhere else."""
         self.blanked.add(line)
         self.decided = {said for said in self.decided if said[0] != line}
         self.requests = {said: request for said, request in self.requests.items() if said[0] != line}
@@ -149,10 +149,10 @@ class Oracle:
             for name in known:
                 known[name] = {said for said in known[name] if said[0] != line}
 
-    # ---- what must hold
+    # ---- promises
 
     def broken(self, line: str) -> str | None:
-        """Return which promise a line does not keep now; None where it keeps all."""
+        """Return the promise that a line breaks now; None if it keeps all."""
         world = self.world
         for person in world.persons:
             if (line, person) in self.decided and self.exchanged[line] and not world.has_decided(line, person):
@@ -172,7 +172,7 @@ class Oracle:
         return None
 
     def differs(self) -> str | None:
-        """Return in what lines differ that have all exchanged; None where they believe of each what it says."""
+        """Return the difference between lines after a full exchange; None if each believes what the others say."""
         world = self.world
         for line in world.names:
             for person in world.persons:

@@ -1,8 +1,8 @@
-"""Lines with their real stores, and a hub, played by histories in which anything is lost, late, doubled or put back.
+"""Lines with their real stores and a hub, played by histories that lose, delay, double or restore messages.
 
 A history is words: `stop A 0; whole A; backup B` and so on; `Played.step` knows each. The hub is PostgreSQL with the
-real function, or `PlainHub`, which says the same in Python and whose clock can be wrong. Two rows are a page, so that
-every history meets a second one.
+real function, or `PlainHub`, the same in Python with a clock that can be wrong. Two rows are a page, so that every
+history has a second one.
 """
 
 import json
@@ -36,13 +36,13 @@ LIMITS = policy.Limits(cooldown=(timedelta(0),), per_number=10**6, segments=MANY
 RULES = policy.Rules(LIMITS, policy.Numbers(), timedelta(hours=24))
 NO_ANSWER = RULES._replace(numbers=policy.Numbers(answer_countries=("FR",)))
 PAGE = 2
-_SECONDS = 4000.0  # a step: what is bounded by the hour is not met here
+_SECONDS = 4000.0  # a step: longer than the bounds that run by the hour
 
 Row = dict[str, Any]
 
 
 class PlainHub:
-    """What hub.sql says, in Python; `without` names rules that it leaves out, `skew` how wrong its clock is."""
+    """The rules of hub.sql in Python; `without` names rules to leave out, `skew` is the error of its clock."""
 
     def __init__(self, digest: str, names: Sequence[str], without: str = "", page: int = 200) -> None:
         self.digest, self.allowed, self.without, self.page = digest, set(names), without, page
@@ -91,19 +91,19 @@ class PlainHub:
         return list(self.known.values())
 
     def copy(self) -> Any:
-        """Return what a backup holds."""
+        """Return the contents of a backup."""
         return dict(self.known), self.place, self.id
 
     def put_back(self, copy: Any) -> None:
-        """Put a backup in the place of what there is."""
+        """Restore a backup."""
         self.known, self.place, self.id = dict(copy[0]), copy[1], copy[2]
 
     def begin_anew(self) -> None:
-        """Be another hub, with nothing in it."""
+        """Become another, empty hub."""
         self.put_back(({}, 0, str(uuid.uuid4())))
 
     def remove(self, line: str) -> None:
-        """Strike a line off."""
+        """Remove a line."""
         self.allowed.discard(line)
 
     def invite(self, line: str) -> None:
@@ -111,7 +111,7 @@ class PlainHub:
         self.allowed.add(line)
 
     def lift(self, line: str) -> None:
-        """Blank what a line said."""
+        """Blank the rows of a line."""
         nothing = {"opted_out_at": None, "blocked_at": None, "asked": None, "asked_at": None, "answers": 0, "age": None}
         for key, row in list(self.known.items()):
             if row["line"] == line:
@@ -120,7 +120,7 @@ class PlainHub:
 
 
 class RealHub:
-    """PostgreSQL with the real function, as the histories know a hub."""
+    """PostgreSQL with the real function, with the interface of a hub in histories."""
 
     skew = 0
 
@@ -128,7 +128,7 @@ class RealHub:
         self.hub = hub
 
     def ask(self, line: str, question: Mapping[str, Any]) -> Row | None:
-        """Answer a question, where the line may log in."""
+        """Answer a question, if the line may log in."""
         sql = "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s"
         allowed = self.hub.admin.execute(sql, [f"hotlined_{line}"]).fetchone()
         return self.hub.ask(line, question) if allowed and allowed[0] else None
@@ -139,13 +139,13 @@ class RealHub:
         return [row for (row,) in found]
 
     def copy(self) -> Any:
-        """Return what a backup holds."""
+        """Return the contents of a backup."""
         return self.hub.admin.execute(
             "SELECT id, place, coalesce((SELECT jsonb_agg(s) FROM hotlined.said s), '[]')::text FROM hotlined.hub"
         ).fetchone()
 
     def put_back(self, copy: Any) -> None:
-        """Put a backup in the place of what there is."""
+        """Restore a backup."""
         self.hub.admin.execute("TRUNCATE hotlined.said")
         self.hub.admin.execute(
             "INSERT INTO hotlined.said SELECT * FROM jsonb_populate_recordset(NULL::hotlined.said, %s)", [copy[2]]
@@ -153,11 +153,11 @@ class RealHub:
         self.hub.admin.execute("UPDATE hotlined.hub SET id = %s, place = %s", copy[:2])
 
     def begin_anew(self) -> None:
-        """Be another hub, with nothing in it."""
+        """Become another, empty hub."""
         self.put_back((uuid.uuid4(), 0, "[]"))
 
     def remove(self, line: str) -> None:
-        """Strike a line off."""
+        """Remove a line."""
         self.hub.admin.execute(f"ALTER ROLE hotlined_{line} NOLOGIN".encode())
 
     def invite(self, line: str) -> None:
@@ -165,7 +165,7 @@ class RealHub:
         self.hub.invite(line)
 
     def lift(self, line: str) -> None:
-        """Blank what a line said."""
+        """Blank the rows of a line."""
         self.hub.admin.execute("SELECT hotlined.lift(%s)", [line])
 
 
@@ -173,7 +173,7 @@ AnyHub = PlainHub | RealHub
 
 
 class Played:
-    """Lines and their hub, and what an oracle says of what happens there."""
+    """Lines and their hub, and the oracle's judgement of each step."""
 
     def __init__(self, folder: Path, hub: AnyHub, names: tuple[str, ...] = ("a", "b", "c")) -> None:
         self.hub, self.names, self.persons = hub, names, tuple(range(len(PERSONS)))
@@ -200,13 +200,13 @@ class Played:
 
     @property
     def now(self) -> Now:
-        """Return the moment, by the limit clock that is handed in; no calendar enters."""
+        """Return the moment by the limit clock that is handed in; no calendar enters."""
         return Now(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.time), 1e6 + self.time, synchronised=True)
 
     def _join(self, name: str) -> None:
         fleet.join(self.lines[name].db, name, KEY, self.now)
 
-    # ---- what the oracle asks
+    # ---- queries of the oracle
 
     def _history(self, line: str, person: int) -> policy.History:
         return fleet.history_of(self.lines[line].db, PERSONS[person], shadow=False)
@@ -219,18 +219,18 @@ class Played:
         }
 
     def refuses(self, line: str, person: int) -> bool:
-        """Tell whether a line would not answer somebody."""
+        """Tell whether a line would not answer a person."""
         found = self._history(line, person)
         return found.blocked or found.opted_out
 
     def has_decided(self, line: str, person: int) -> bool:
-        """Tell whether a line refuses somebody of its own."""
+        """Tell whether a line refuses a person by its own decision."""
         own = history.history_of(self.lines[line].db, PERSONS[person], shadow=False)
         lost = self._heard(line, line, person)
         return bool(own.blocked or own.opted_out or lost["opted_out_at"] or lost["blocked_at"])
 
     def counted(self, line: str, person: int) -> int:
-        """Return how many answers a line counts."""
+        """Return the number of answers that a line counts."""
         return self._history(line, person).answers
 
     def listed(self, line: str) -> set[tuple[str, int]]:
@@ -238,7 +238,7 @@ class Played:
         return {(request.by, self.numbers[request.person]) for request in fleet.asked(self.lines[line].db)}
 
     def says(self, line: str, person: int) -> tuple[bool, int | None, int]:
-        """Return what a line says of somebody, from its tables."""
+        """Return a line's own row about a person, from its tables."""
         own = history.history_of(self.lines[line].db, PERSONS[person], shadow=False)
         lost = self._heard(line, line, person)
         sql = "SELECT asked FROM fleet_said WHERE person = ?"
@@ -246,17 +246,17 @@ class Played:
         return self.has_decided(line, person), said["asked"] if said else None, own.answers + lost["answers"]
 
     def believes(self, line: str, other: str, person: int) -> tuple[bool, int | None, int]:
-        """Return what a line believes that another says."""
+        """Return the row of another line that a line has."""
         heard = self._heard(line, other, person)
         return bool(heard["opted_out_at"] or heard["blocked_at"]), heard["asked"], heard["answers"]
 
     def at_hub(self, line: str, person: int) -> int | None:
-        """Return the version of a row at the hub that refuses somebody."""
+        """Return the version of a row at the hub that refuses a person."""
         found = {(row[0], row[1]): row[2] for row in self._refusing()}
         return found.get((line, person))
 
     def has_something(self, line: str, person: int) -> bool:
-        """Tell whether something of a person is stored at a line."""
+        """Tell whether a line stores data of a person."""
         sql = "SELECT 1 FROM contacts WHERE originator = ? UNION SELECT 1 FROM numbers WHERE number = ?"
         return self.lines[line].db.one(sql, PERSONS[person], PERSONS[person]) is not None
 
@@ -267,10 +267,10 @@ class Played:
             if row["opted_out_at"] or row["blocked_at"]
         ]
 
-    # ---- what happens
+    # ---- steps
 
     def step(self, words: str) -> str | None:
-        """Let one thing happen; return which promise is broken then, None where none is."""
+        """Play one step; return the promise that it breaks, None if it breaks none."""
         verb, *rest = words.split()
         line = rest[0] if rest else self.names[0]
         self.time += _SECONDS
@@ -422,7 +422,7 @@ class Played:
         self.hub.skew = seconds * 1_000_000
 
     def calm(self) -> str | None:
-        """Let all exchange without faults; return what is broken then, or in what they differ."""
+        """Let all lines exchange without faults; return the broken promise or the difference between them."""
         self.on_the_way = []
         if isinstance(self.hub, PlainHub):
             self.hub.skew = max(0, self.hub.skew)
@@ -445,7 +445,7 @@ class Played:
         return self.oracle.differs()
 
     def play(self, words: str) -> str | None:
-        """Play a history and let all exchange; return what is broken first."""
+        """Play a history and a full exchange; return the first broken promise."""
         return next(filter(None, map(self.step, words.split("; "))), None) or self.calm()
 
 
@@ -454,14 +454,14 @@ WEIGHTS = {
     "hand": 12, "lose": 2, "whole": 8, "backup": 2, "restore": 1, "wipe": 0.3, "hub_backup": 1.5, "hub_restore": 0.8,
     "hub_new": 0.3, "remove": 0.4, "invite": 0.8, "blank": 0.2, "skew": 0.3,
 }  # fmt: skip
-"""How often each thing happens."""
+"""The weight of each kind of step."""
 _ABOUT_PERSONS = ("stop", "lift", "text", "answer", "forget")
 _MESSAGES = ("deliver", "double", "hand", "lose")
 _LINES_LOST, _HUB_LOST = {"restore", "wipe"}, {"hub_restore", "hub_new"}
 
 
 def steps(world: Played, drawn: random.Random, length: int, *, skew: bool) -> Iterator[str]:
-    """Draw the steps of a history; lines are put back in it or the hub is, not both, for then promises have an end."""
+    """Draw the steps of a history; it restores lines or the hub, not both, since no promise would be left."""
     lost = drawn.choice((_LINES_LOST, _HUB_LOST))
     verbs = [verb for verb in WEIGHTS if verb not in lost and (skew or verb != "skew")]
     for verb in drawn.choices(verbs, [WEIGHTS[verb] for verb in verbs], k=length):
@@ -478,7 +478,7 @@ def steps(world: Played, drawn: random.Random, length: int, *, skew: bool) -> It
 
 
 def history_found(world: Played, seed: int, length: int = 60, *, skew: bool = False) -> tuple[str | None, str]:
-    """Play a history of a seed; return what is broken, None where nothing is, and the history."""
+    """Play the history of a seed; return the broken promise, None if there is none, and the history."""
     played: list[str] = []
     for words in steps(world, random.Random(seed), length, skew=skew):
         played.append(words)

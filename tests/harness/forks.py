@@ -1,10 +1,10 @@
-"""Runs tests in processes that are forked once all are collected: `--forks NUMBER`.
+"""Runs tests in several processes, forked after the collection: `--forks NUMBER`.
 
-To collect some thousand tests costs more than to run most of them, and pytest-xdist does it anew in each process.
-A process takes what to run next when it has nothing left, so none waits for another. Half of them take first what
-mostly waits, the others what mostly computes. Tests of a file that share a fixture mostly stay together; what a process
-has for the whole run lasts until its end. One that dies makes a failure of the test that it was running, and another
-takes its place.
+The collection of eight thousand tests costs more than most of them, and pytest-xdist repeats it in each process. Here a
+process takes its next tests from a queue when it has none left. There are two queues: tests that mostly wait, and tests
+that mostly compute; half of the processes begin with one, half with the other. Tests of a file that share a fixture
+mostly go to one process, and a fixture of the session lives until its process ends. If a process dies, its current test
+fails, and a new process takes its place.
 """
 
 import atexit
@@ -24,17 +24,17 @@ import pytest
 
 _NUMBER = struct.Struct("=I")
 _AT_ONCE = 4
-"""So many tests of a file are taken at once where they share nothing and mostly compute."""
+"""The number of tests that a process takes from a file whose tests share nothing and mostly compute."""
 _SHARING_AT_ONCE = 24
-"""So many where some share a fixture: it is made anew for the next."""
+"""The number where some share a fixture, which each process makes anew."""
 
 
 class _Worker:
-    """A process that runs tests, as the one sees it that it was forked from."""
+    """A process that runs tests, seen from its parent."""
 
     def __init__(self, run: Callable[[int], None]) -> None:
         self.left = range(0)
-        """Which tests it has taken: the first is the one that it runs."""
+        """The tests that it has taken and not finished; it runs the first of them."""
         self._unread = b""
         self.reports, theirs = os.pipe()
         sys.stdout.flush()
@@ -45,7 +45,7 @@ class _Worker:
         os.close(theirs)
 
     def read(self) -> list[Any] | None:
-        """Return what it has said since; None once it has ended."""
+        """Return its messages since the last call; None once it has ended."""
         octets = os.read(self.reports, 1 << 16)
         if not octets:
             return None
@@ -60,7 +60,7 @@ class _Worker:
         return said
 
     def interrupt(self) -> None:
-        """Have it end in order."""
+        """Ask it to end as pytest ends at Ctrl-C."""
         os.kill(self._process, signal.SIGINT)
 
     def ended(self) -> int:
@@ -70,7 +70,7 @@ class _Worker:
 
 
 def _end_after(run: Callable[[int], None], reports: int) -> NoReturn:
-    """Be the forked process: run tests, and end without what is the first one's to do."""
+    """Run tests in the forked process, and end it without the parent's own exit work."""
     code = 1
     try:
         run(reports)
@@ -84,7 +84,7 @@ def _end_after(run: Callable[[int], None], reports: int) -> NoReturn:
 
 
 class _Reporting:
-    """A plugin that tells the first process what is counted and shown there."""
+    """A plugin that sends each report to the parent, which counts and shows it."""
 
     def __init__(self, config: pytest.Config, reports: int) -> None:
         self._config = config
@@ -101,14 +101,14 @@ class _Reporting:
 
 
 def add_option(parser: pytest.Parser) -> None:
-    """Add `--forks` to what may be asked for."""
-    parser.addoption("--forks", type=int, default=0, metavar="NUMBER", help="Run the tests in so many processes.")
+    """Add the option `--forks`."""
+    parser.addoption("--forks", type=int, default=0, metavar="NUMBER", help="Run the tests in this many processes.")
 
 
 def run(session: pytest.Session, waiting: Sequence[str], computing: Sequence[str]) -> None:
-    """Run every test in as many processes as were asked for.
+    """Run every test, in as many processes as `--forks` says.
 
-    Of files that mostly wait, and of those that mostly compute, the longest are named: they are begun in that order.
+    `waiting` and `computing` name the longest files of each kind; each kind begins with these, in this order.
     """
     shares = list(_shares(session.items, waiting))
     names = [session.items[share[0]].path.stem for share in shares]
@@ -152,7 +152,7 @@ def run(session: pytest.Session, waiting: Sequence[str], computing: Sequence[str
 
 
 def _shares(items: Sequence[pytest.Item], waiting: Sequence[str]) -> Iterator[range]:
-    """Yield which tests one process takes at a time."""
+    """Yield ranges of tests; a process takes one range at a time."""
     for path, group in itertools.groupby(range(len(items)), key=lambda number: items[number].path):
         numbers = list(group)
         size = 1 if path.stem in waiting else _AT_ONCE
@@ -163,14 +163,14 @@ def _shares(items: Sequence[pytest.Item], waiting: Sequence[str]) -> Iterator[ra
 
 
 def _is_sharing(item: pytest.Item) -> bool:
-    """Tell whether a test asks for something of ours that is made once for several."""
+    """Tell whether a test uses a fixture of ours with the scope of a module or session."""
     fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
     of_ours = [found[-1] for name, found in fixtures.items() if not name.startswith("_") and found[-1].baseid]
     return any(fixture.scope in {"module", "session"} for fixture in of_ours)
 
 
 def _queue(numbers: Iterable[int]) -> int:
-    """Return a pipe full of numbers, each for whoever reads next."""
+    """Return the reading end of a pipe full of numbers; each process takes the next."""
     read, write = os.pipe()
     with os.fdopen(write, "wb") as pipe:
         pipe.write(b"".join(map(_NUMBER.pack, numbers)))  # a pipe holds 16,000 of them
@@ -184,7 +184,7 @@ def _taken(shares: Sequence[range], queues: Iterable[int]) -> Iterator[range]:
 
 
 def _work(session: pytest.Session, shares: Iterable[range], reports: int) -> None:
-    """Run tests until there are none left."""
+    """Run tests until none is left."""
     config, items = session.config, session.items
     signal.signal(signal.SIGINT, signal.default_int_handler)
     capture: Any = config.pluginmanager.getplugin("capturemanager")
@@ -196,7 +196,7 @@ def _work(session: pytest.Session, shares: Iterable[range], reports: int) -> Non
     config.pluginmanager.register(reporting)
     try:
         for share in filter(None, shares):
-            # what the tests of a file or of a folder have in common ends with them, what all have does not
+            # fixtures of a file or folder end with its tests, those of the session do not
             here = items[share[0]].path
             elsewhere = next((item for item in items if item.path.parent != here.parent), None) or next(
                 (item for item in items if item.path != here), None
@@ -210,7 +210,7 @@ def _work(session: pytest.Session, shares: Iterable[range], reports: int) -> Non
 
 
 def _tell(session: pytest.Session, worker: _Worker, said: Iterable[Any]) -> None:
-    """Have it counted and shown how a test went, and remember what is left."""
+    """Count and show the reports of a process, and note its remaining tests."""
     for each in said:
         if isinstance(each, range):
             worker.left = each
@@ -222,7 +222,7 @@ def _tell(session: pytest.Session, worker: _Worker, said: Iterable[Any]) -> None
 
 
 def _mourn(session: pytest.Session, worker: _Worker, code: int) -> None:
-    """Count the test as failed that a process was running when it died, or after which it could not end in order."""
+    """Report as failed the test that was running when a process died, or that kept it from ending in order."""
     item = session.items[worker.left[0] if worker.left else 0]
     words = f"the process that ran it ended with {code}"
     report = pytest.TestReport(item.nodeid, item.location, {}, "failed", words, "call")

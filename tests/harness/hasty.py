@@ -1,9 +1,10 @@
 """`hotlined` with other waits, on another machine: `python tests/harness/hasty.py JSON --config FILE run`.
 
-JSON is an object of fields of `Timing` in seconds. Beside them may stand `sysfs` and `dev`, the folders in which sticks
-are looked for, and `calendar`: a folder whose file `days` says how far the calendar is off, and in which a file
-`synchronised` stands while the kernel takes it for the right time. Everything else is as it is in service.
-Known to be wrong: the calendar is the one thing that cannot be handed in, so the module that reads it is changed.
+JSON is an object of fields of `Timing` in seconds. It may also have `sysfs` and `dev`, the folders to search for
+sticks, and `calendar`: a folder whose file `days` has the calendar's error, and whose file `synchronised` exists while
+the kernel takes the calendar for right. Everything else is as in service.
+
+Known to be wrong: the calendar cannot be handed in, so the module that reads it is changed.
 """
 
 import datetime as dt
@@ -24,11 +25,11 @@ from hotlined.gsm.finding import Machine
 from hotlined.timing import Timing
 
 PATIENT = Timing(clip=60.0)
-"""For callers whose number always comes: on a machine that is busy it may be later than what people wait for."""
+"""For tests of callers with a number: on a busy machine it may come later than the usual wait."""
 
 
 def program(timing: Timing, machine: Machine) -> click.Group:
-    """Return all commands, of which `run` serves with what was handed in."""
+    """Return all commands; `run` serves with the given timing and machine."""
 
     @click.command
     @pass_settings
@@ -45,7 +46,7 @@ def program(timing: Timing, machine: Machine) -> click.Group:
 
 
 def read(given: str) -> tuple[Timing, Machine]:
-    """Return what a JSON object hands in; the calendar is set at once."""
+    """Return the timing and machine of a JSON object; its calendar is set at once."""
     fields = json.loads(given)
     if folder := fields.pop("calendar", None):
         step_calendar(Path(folder))
@@ -55,7 +56,7 @@ def read(given: str) -> tuple[Timing, Machine]:
 
 
 def step_calendar(folder: Path) -> None:
-    """Let the calendar of this process be as many days off as a file says."""
+    """Move this process's calendar by the days in a file."""
 
     class Stepped(dt.datetime):
         @classmethod

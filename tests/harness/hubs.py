@@ -1,6 +1,6 @@
-"""A PostgreSQL of the tests' own, and hubs in it: the newest that is installed, in a folder that is gone afterwards.
+"""A PostgreSQL of the tests' own, and hubs in it: the newest one installed, in a temporary folder.
 
-It trusts whoever reaches its Unix socket, hears nobody else, and keeps nothing safe from a power cut.
+It trusts everybody at its Unix socket, listens nowhere else, and does not survive a power cut.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ PROGRAMS = (
     if "HOTLINED_POSTGRESQL" in os.environ
     else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
 )
-"""Where the programs of each PostgreSQL are, the newest one last; HOTLINED_POSTGRESQL names those of another."""
+"""Folders of the programs of each PostgreSQL, the newest last; HOTLINED_POSTGRESQL names another one."""
 OPTIONS = ("fsync=off", "listen_addresses=", "shared_buffers=8MB", "max_connections=40", "autovacuum=off")
 SUPERUSER = "postgres"
 HUB = (importlib.resources.files("hotlined.fleet") / "hub.sql").read_text()
@@ -40,11 +40,11 @@ class Cluster:
         self._names = (f"hub{number}" for number in itertools.count(1))
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run a program of PostgreSQL's to its end, as a user that is not root: it refuses that one."""
+        """Run a program of PostgreSQL to its end, as a user other than root, whom it refuses."""
         command = [str(self.programs / program), *arguments]
         if os.geteuid() == 0:
             command = ["setpriv", "--reuid", SUPERUSER, "--regid", SUPERUSER, "--clear-groups", *command]
-        # its server inherits what it writes to, and would keep a pipe open
+        # the server inherits standard output and error, and would keep a pipe open
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def url(self, database: str, user: str = SUPERUSER) -> str:
@@ -58,7 +58,7 @@ class Cluster:
             shutil.chown(file, SUPERUSER, SUPERUSER)
 
     def refusal(self, url: str, statement: str) -> str:
-        """Return why a statement is refused; empty where it is not."""
+        """Return the error of a statement; empty if it works."""
         import psycopg  # noqa: PLC0415  the fixture has looked for it
 
         try:
@@ -76,7 +76,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def hub(self, digest: str, *lines: str) -> Iterator["Hub"]:
-        """Give a hub of a fleet whose key has this digest, with these lines."""
+        """Give a hub of a fleet with the digest of its key, and with these lines."""
         name = next(self._names)
         with self.connect(SUPERUSER) as session:
             session.execute(f"CREATE DATABASE {name}".encode())
@@ -86,7 +86,7 @@ class Cluster:
 
 
 class Hub:
-    """A hub, and a session of each line that has asked it."""
+    """A hub, with a session of each line that has asked it."""
 
     def __init__(self, cluster: Cluster, name: str, digest: str, *lines: str) -> None:
         self.cluster, self.name = cluster, name
@@ -114,7 +114,7 @@ class Hub:
             session.close()
 
     def one(self, statement: str) -> Any:
-        """Return the one value that a statement of the superuser finds."""
+        """Return the single value of a query as the superuser."""
         row = self.admin.execute(statement.encode()).fetchone()
         assert row
         return row[0]
@@ -135,7 +135,7 @@ class Hub:
 
 
 def programs() -> Path:
-    """Return where the newest PostgreSQL is; what is missing for it is the reason of a skipped test."""
+    """Return the folder of the newest PostgreSQL; a missing one skips the test with its package as the reason."""
     if not PROGRAMS:
         pytest.skip(APT + PACKAGES["pg_lsclusters"])
     pytest.importorskip("psycopg", reason=f"{APT}python3-psycopg")
@@ -151,8 +151,8 @@ def cluster() -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def running(programs: Path, port: int = 5432, options: Sequence[str] = OPTIONS) -> Iterator[Cluster]:
-    """Have a PostgreSQL run, and leave nothing of it behind."""
-    folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-"))  # short: a socket's path has 107 octets at most
+    """Run a PostgreSQL, and leave no file of it behind."""
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-"))  # short: the path of a socket has at most 107 bytes
     if os.geteuid() == 0:
         folder.chmod(0o755)
         shutil.chown(folder, SUPERUSER, SUPERUSER)

@@ -1,8 +1,7 @@
-"""Keeps what SIGKILL would leave of a database before each statement of its migrations.
+"""Keeps copies of the files that SIGKILL would leave of a database before each statement of its migrations.
 
-Whoever is killed leaves the files as they are at that moment, where nobody else writes: SQLite holds nothing back that
-it has written. They are copied to a folder each, with their journals; where a statement finds them as the one before
-did, it has no copy of its own.
+A kill leaves the files as they are at that moment, since SQLite holds back nothing that it has written. Each copy is a
+folder with the database and its journals; a statement that finds the same files as the one before has none.
 """
 
 import sqlite3
@@ -17,7 +16,7 @@ _connect = sqlite3.connect
 
 
 class Copies:
-    """What was left before each statement, and how many there were; `take` is told of each."""
+    """The copies before each statement, and the number of statements; `take` is called for each."""
 
     def __init__(self, path: Path) -> None:
         self.count = 0
@@ -25,7 +24,7 @@ class Copies:
         self._last: dict[str, bytes] = {}
 
     def take(self, _: str) -> None:
-        """Copy the files if they are others than before the last statement; SQLite makes `-shm` anew after a crash."""
+        """Copy the files if they have changed since the last statement; SQLite makes `-shm` again after a crash."""
         there = (*self._path.parent.glob(f"{self._path.name}*"), *keys_folder(self._path).glob("*"))
         files = [path for path in there if not path.name.endswith("-shm")]
         found = {str(path.relative_to(self._path.parent)): path.read_bytes() for path in files if path.is_file()}
@@ -44,12 +43,12 @@ def _folder(path: Path, statement: int) -> Path:
 
 
 def copies(path: Path, count: int) -> list[Path]:
-    """Return the copies of a database that so many statements left."""
+    """Return the existing copies of a database after this number of statements."""
     return [copy for number in range(count) if (copy := _folder(path, number) / path.name).exists()]
 
 
 def migrate(path: Path) -> int:
-    """Migrate with a copy at each statement, and return how many there were."""
+    """Migrate with a copy at each statement, and return the number of statements."""
     taken = Copies(path)
 
     def connect(*args: object, **kwargs: object) -> sqlite3.Connection:

@@ -1,6 +1,6 @@
-"""What a test needs beside Python and what scripts/environment brings; it is asked for when tests are collected.
+"""Needs of tests beyond Python and scripts/environment, checked when tests are collected.
 
-A test that lacks something is skipped, and its reason is the command that brings it, or what the system forbids.
+A test that lacks one is skipped; its reason is the command that installs it, or what the system forbids.
 """
 
 import os
@@ -30,12 +30,12 @@ PACKAGES = {
     "udevadm": "udev",
     "zsh": "zsh",
 }
-"""The programs that tests look for, and the packages of Debian that have them."""
+"""Programs that tests need, and the Debian packages that have them."""
 APT = "sudo apt install "
 ROOT = "sudo scripts/test"
 BROWSER = ". scripts/environment test,browser"
 FORBIDDEN = "the system forbids it: "
-"""How the reasons begin that no package and no user takes away."""
+"""The beginning of reasons that no package and no user can remedy."""
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason=ROOT)
 
@@ -44,7 +44,7 @@ needs_readers = pytest.mark.skipif(
     os.getuid() == 0 and not all(each.stat().st_mode & 0o001 for each in Path(__file__).resolve().parents),
     reason=f"{FORBIDDEN}other users cannot come to the files of this checkout",
 )
-"""The mark of tests in which other users read files of the project: templates, catalogues."""
+"""The mark of tests whose other users read files of the project: templates, catalogues."""
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
@@ -53,18 +53,18 @@ def needs(*programs: str) -> pytest.MarkDecorator:
 
 
 def _missing(programs: Iterable[str]) -> str:
-    """Return the command that brings what is missing of some programs; nothing if all are here."""
+    """Return the command that installs the missing ones of some programs; empty if all are there."""
     missing = sorted({PACKAGES[program] for program in programs if not shutil.which(program)})
     return APT + " ".join(missing) if missing else ""
 
 
 def needs_allowance(is_allowed: bool, what: str) -> pytest.MarkDecorator:
-    """Return the mark of tests that need what a kernel or a container may forbid."""
+    """Return the mark of tests that need something which a kernel or a container may forbid."""
     return pytest.mark.skipif(not is_allowed, reason=FORBIDDEN + what)
 
 
 def require_root(*programs: str) -> None:
-    """Skip the test that runs where it is not root's or lacks one of these programs: for what fixtures make."""
+    """Skip the running test unless it is root's and has these programs; for fixtures that need them."""
     if os.getuid():
         pytest.skip(ROOT)
     if missing := _missing(programs):
@@ -72,7 +72,7 @@ def require_root(*programs: str) -> None:
 
 
 def forbidden(what: str) -> NoReturn:
-    """Skip the test that runs: what it needs showed only now that it is forbidden."""
+    """Skip the running test: it found out only now that the system forbids something."""
     pytest.skip(FORBIDDEN + what)
 
 
@@ -80,4 +80,4 @@ needs_browser = pytest.mark.skipif(
     not (find_spec("playwright") and find_spec("axe_playwright_python") and shutil.which("chromium")),
     reason=BROWSER if shutil.which("chromium") else APT + PACKAGES["chromium"],
 )
-"""Debian's Chromium, moved by Playwright: there are no wheels of it for 32-bit ARM."""
+"""The mark of tests with Debian's Chromium, driven by Playwright, which has no wheels for 32-bit ARM."""

@@ -1,9 +1,10 @@
-"""Says what a line did wrong, from facts alone: what came, what was decided, what the modem was given and when.
+"""Says what a line did wrong, from facts alone: contacts, decisions, submissions and their times.
 
-It imports nothing of hotlined, reads no database and believes no count: whoever rewrites rules and store is judged by
-the same facts. Where a promise leaves room, it is read so that only what breaks every reading is called wrong.
-Known to be wrong: a balance that is too low is no fact here, so that what it opens the breaker for is not judged; in
-which order answers and trials are made is not judged either, nor is a fleet.
+It imports nothing of hotlined, reads no database and believes no count: a rewrite of rules and store is judged by the
+same facts. Where a promise leaves room, only what breaks every reading of it is wrong.
+
+Known to be wrong: a low balance is not a fact here, so a breaker opened by it is not judged; neither is the order of
+answers and trials, nor a fleet.
 """
 
 import re
@@ -16,23 +17,23 @@ from itertools import takewhile
 
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds
 
-RECIPIENTS_FAULT = frozenset({1, 27, 195, 196})  # +CMS ERROR: the network, or the centre, knows nobody there
-EITHERS_FAULT = frozenset({21, 28, 29, 30})  # the recipient's or the line's: nothing follows from one of them
+RECIPIENTS_FAULT = frozenset({1, 27, 195, 196})  # +CMS ERROR: network or centre do not know the recipient
+EITHERS_FAULT = frozenset({21, 28, 29, 30})  # the recipient's fault or the line's: one of them proves neither
 
 TRIAL_PAUSES = (60, 300, 900, 3600)  # seconds before each trial while the breaker is open; the last repeats
 TRIALS_AT_ONCE = 3
-LATELY_SECONDS = 3 * 3600  # after something was taken, what the network or the centre refuses says nothing of the line
+LATELY_SECONDS = 3 * 3600  # within this time after a success, refusals by network or centre say nothing about the line
 NUMBERS_OF_THE_NETWORK = range(1, 256)  # +CMS ERROR
-SHARED_FROM = 3  # from this round on countries that wait by themselves have one together in the last pause
-BETWEEN_TRIALS_SECONDS = 300  # whatever gives reason for hope
-ROW = 3  # answers to different recipients in a row, none of them taken
+SHARED_FROM = 3  # from this round on, countries in outage share one trial in the last pause
+BETWEEN_TRIALS_SECONDS = 300  # also after a reason for hope
+ROW = 3  # failed answers in a row, to different recipients
 LATEST, MOST_FAILURES = 10, 6
-LONGEST = 2  # segments of an answer, as histories are written
-LOST_SECONDS = 7200  # of the time powered on, that a boot may cost the line's own clock
-LATE_SECONDS = 3600  # a result that comes later continues nothing
+LONGEST = 2  # segments of an answer in written histories
+LOST_SECONDS = 7200  # of the time powered on that the line's own clock may lose by a boot
+LATE_SECONDS = 3600  # a later result continues no answer
 RETRY_PAUSES = (60, 300, 900, 3600)  # seconds after each refusal of an answer; the last repeats
-MOST_REFUSALS = 6  # of an answer, while others get theirs
-SAME_LONG, LONG, SAME_SHORT, LATEST_TEXTS = 1, 40, 3, 20  # a machine sends the same to each answer
+MOST_REFUSALS = 6  # of an answer, while other answers leave
+SAME_LONG, LONG, SAME_SHORT, LATEST_TEXTS = 1, 40, 3, 20  # a machine sends the same text after each answer
 
 POLITE_WORDS = (
     *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
@@ -40,9 +41,9 @@ POLITE_WORDS = (
 )
 
 CALLING_CODES = {"BE": "32", "FR": "33", "NL": "31", "LU": "352", "DE": "49", "GB": "44", "MA": "212", "ES": "34"}
-"""ITU-T E.164, of the countries that histories are written with."""
+"""ITU-T E.164, for the countries in histories."""
 MOBILES = {"BE": "4", "FR": "[67]", "NL": "6", "LU": "6", "DE": "1[567]", "GB": "7[1-57-9]", "MA": "[67]", "ES": "[67]"}
-"""How mobile numbers begin there; nobody else can be texted, or costs what texts cost."""
+"""First digits of mobile numbers there; other numbers cannot receive texts, or cost any price."""
 
 
 # ---- facts
@@ -50,14 +51,14 @@ MOBILES = {"BE": "4", "FR": "[67]", "NL": "6", "LU": "6", "DE": "1[567]", "GB": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that happened; `at` in seconds that the machine was powered on, in all boots."""
+    """Something that happened; `at` in seconds powered on, in all boots."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured(Fact):
-    """This configuration is in force from now on: segments a window, percent, seconds, answers a number."""
+    """A configuration comes into force: segments a window, percent, seconds, answers a number."""
 
     hour: int = 60
     day: int = 300
@@ -75,16 +76,16 @@ class Configured(Fact):
     interval: float = 0
     """Seconds between two segments."""
     texts: tuple[tuple[str, ...], ...] | None = None
-    """Of the first answer to a number, the second …, the last of which repeats: its variants. None: not judged."""
+    """Variants of the first answer to a number, the second …; the last ones repeat. None: not judged."""
     max_segments: int = 255
     own_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received(Fact):
-    """A text or call is whole; `contact` is its serial number, `number` who would be answered.
+    """A text or call is whole; `contact` is its serial number, `number` the recipient of an answer.
 
-    `sender` is the originating address where that is another one (an MMS notification's centre or phone).
+    `sender` is the originating address if that is another one (an MMS notification's centre or phone).
     """
 
     contact: int
@@ -92,15 +93,15 @@ class Received(Fact):
     text: str = ""
     kind: str = "text"
     delivered_again: bool = False
-    """The same octets came before: nobody wrote anything."""
+    """The same bytes came before: nobody wrote anything."""
     sender: str | None = None
     delay: float = 0
-    """How long after it its answer is due."""
+    """Seconds until its answer is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promised(Fact):
-    """The line said that it would answer a contact."""
+    """The line decided to answer a contact."""
 
     answer: int
     contact: int
@@ -109,7 +110,7 @@ class Promised(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rested(Fact):
-    """The line had nothing that it could submit, though it was asked."""
+    """The line had nothing to submit when asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +129,19 @@ class Unblocked(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptedIn(Fact):
-    """A person undid that this number had opted out."""
+    """A person lifted the opt-out of this number."""
 
     number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused(Fact):
-    """A person said: send nothing."""
+    """A person paused the line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed(Fact):
-    """A person said: go on."""
+    """A person resumed the line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,21 +151,21 @@ class Hoped(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeued(Fact):
-    """A person asked for an answer again, and was not refused."""
+    """A person requeued an answer, and was not refused."""
 
     answer: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Fact):
-    """A person said that an answer is not to be sent, and was not refused."""
+    """A person cancelled an answer, and was not refused."""
 
     answer: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand(Fact):
-    """A person asked for a text to a number, and was not refused."""
+    """A person sent a text to a number, and was not refused."""
 
     answer: int
     number: str
@@ -172,7 +173,7 @@ class ByHand(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten(Fact):
-    """A person had somebody erased; the number is a new one from then on."""
+    """A person erased somebody; the number is a new one from then on."""
 
     number: str
     keep_opt_out: bool = False
@@ -180,27 +181,27 @@ class Forgotten(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted(Fact):
-    """The modem was given a segment to transmit, and this is what came of it.
+    """The modem was given a segment to transmit, with this result.
 
-    taken: +CMGS. refused: nothing can have left, `cause` says why. unknown: it may have left. crash: it was being
-    submitted when the program ended, and may have left.
+    taken: +CMGS. refused: nothing can have left, `cause` says why. unknown: it may have left. crash: the program ended
+    during the submission, and it may have left.
     """
 
     answer: int
     contact: int | None
-    """What it answers; None for a text by hand."""
+    """The answered contact; None for a text by hand."""
     number: str
     attempt: int = 1
-    """1, and one more each time that a person asked for it again."""
+    """1, and one more for each requeue."""
     sequence: int = 1
     total: int = 1
     by: str = "line"
-    """line, requeue, hand (a text that was typed) or try (the first answer, to one's own phone)."""
+    """line, requeue, hand (a typed text) or try (the first answer, to a person's own phone)."""
     outcome: str = "taken"
     cause: int | None = None
     """+CMS ERROR, if there was one."""
     text: str | None = None
-    """What the segment said; None: not judged."""
+    """The words of the segment; None: not judged."""
 
     @property
     def left(self) -> bool:
@@ -209,24 +210,24 @@ class Submitted(Fact):
 
     @property
     def by_hand(self) -> bool:
-        """Whether it is a text by hand, no answer."""
+        """Whether it is a text by hand."""
         return self.by in ("hand", "answer")
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """Which segment of which attempt it is: what must never leave twice."""
+        """Answer, attempt and sequence: this key must never leave twice."""
         return self.answer, self.attempt, self.sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadowed(Fact):
-    """In shadow mode an answer was let out, and nothing was transmitted."""
+    """Shadow mode let an answer out, and nothing was transmitted."""
 
     answer: int
     number: str
     segments: int = 1
     asked_for: bool = False
-    """A person asked for it again."""
+    """A person requeued it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +246,7 @@ class Purged(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted(Fact):
-    """The program ended and was started again, in the same boot."""
+    """The program ended and started again, in the same boot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +256,7 @@ class Rebooted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored(Fact):
-    """A backup was put back: the line knows nothing of what came after `copied_at`."""
+    """A backup was restored: the line has lost everything after `copied_at`."""
 
     copied_at: float
 
@@ -268,9 +269,9 @@ Rule = Callable[[History], Iterator[str]]
 
 
 def windows(facts: History) -> Iterator[str]:
-    """In any hour, day or 30 days no more segments left than the limits in force allowed.
+    """Check that in any hour, day or 30 days no more segments left than the limits in force allowed.
 
-    A segment counts from its submission if it may have left. What was begun is finished by the limits it began with.
+    A segment counts from its submission if it may have left. An answer is finished under the limits at its beginning.
     """
     left: dict[str, deque[float]] = {name: deque() for name in WINDOWS}
     for fact, limits in _limited(facts):
@@ -283,9 +284,9 @@ def windows(facts: History) -> Iterator[str]:
 
 
 def reserve(facts: History) -> Iterator[str]:
-    """Numbers that were answered before have no more than the share that is not reserved for new ones.
+    """Check that numbers answered before have at most the share that is not reserved for new ones.
 
-    Of the texts by hand the trials count in it; a typed one does where its number was answered before.
+    Of texts by hand, tries count in it; a typed one does if its number was answered before.
     """
     answered = _Answered()
     known: dict[str, deque[float]] = {name: deque() for name in WINDOWS}
@@ -303,14 +304,14 @@ def reserve(facts: History) -> Iterator[str]:
 
 
 def cap(facts: History) -> Iterator[str]:
-    """No number has more answers by the line than it may; what a person asked for again is not asked, but counts."""
+    """Check that no number has more answers by the line than allowed; requeued ones are exempt, but count."""
     for fact, limits, earlier in _begun(facts):
         if len(earlier) >= limits.per_number:
             yield _say(fact, f"answer {len(earlier) + 1} to the number, and it may have {limits.per_number}")
 
 
 def cooldown(facts: History) -> Iterator[str]:
-    """No number is answered sooner after its previous answer than the cooldown after so many answers allows."""
+    """Check that no number is answered sooner after its previous answer than its cooldown allows."""
     for fact, limits, earlier in _begun(facts):
         seconds = limits.cooldowns[min(len(earlier), len(limits.cooldowns)) - 1]
         elapsed = fact.at - max(earlier.values(), default=0.0)
@@ -319,7 +320,7 @@ def cooldown(facts: History) -> Iterator[str]:
 
 
 def block(facts: History) -> Iterator[str]:
-    """Nothing is submitted to a number that is blocked, by hand neither, nor to whoever wrote from one."""
+    """Check that nothing is submitted to a blocked number, also by hand, or to a contact sent from one."""
     blocked: set[str] = set()
     senders: dict[int, str] = {}
     for fact, limits in _configured(facts):
@@ -339,7 +340,7 @@ def block(facts: History) -> Iterator[str]:
 
 
 def opt_out(facts: History) -> Iterator[str]:
-    """Nothing but what a person types is submitted to a number that has opted out, whenever it did."""
+    """Check that only texts by hand are submitted to a number that has opted out, at any time."""
     opted_out: set[str] = set()
     senders: dict[int, str] = {}
     for fact, limits in _configured(facts):
@@ -360,7 +361,7 @@ def opt_out(facts: History) -> Iterator[str]:
 
 
 def pause(facts: History) -> Iterator[str]:
-    """Nothing is submitted while the line is paused."""
+    """Check that nothing is submitted while the line is paused."""
     paused = False
     for fact in facts:
         match fact:
@@ -375,14 +376,14 @@ def pause(facts: History) -> Iterator[str]:
 
 
 def shadow(facts: History) -> Iterator[str]:
-    """Nothing is submitted in shadow mode."""
+    """Check that nothing is submitted in shadow mode."""
     for fact, limits in _configured(facts):
         if isinstance(fact, Submitted) and limits.shadow:
             yield _say(fact, "shadow mode")
 
 
 def country(facts: History) -> Iterator[str]:
-    """No answer of the line is begun to a country that is not answered by the configuration then in force."""
+    """Check that the line begins no answer to a country that the configuration in force does not answer."""
     begun: set[tuple[int, int]] = set()
     for fact, limits in _configured(facts):
         if not isinstance(fact, Submitted):
@@ -397,7 +398,7 @@ def country(facts: History) -> Iterator[str]:
 
 
 def stale(facts: History) -> Iterator[str]:
-    """No answer of the line is begun longer after its contact than it may be."""
+    """Check that the line begins no answer later after its contact than allowed."""
     arrived: dict[int | None, float] = {}
     begun: set[tuple[int, int]] = set()
     for fact, limits in _configured(facts):
@@ -413,10 +414,10 @@ def stale(facts: History) -> Iterator[str]:
 
 
 def at_most_once(facts: History) -> Iterator[str]:
-    """No segment is submitted again that may have left, and no attempt is made that nobody asked for.
+    """Check that no segment that may have left is submitted again, and that no attempt is made without a requeue.
 
-    Nor is one made once the latest is known to have left whole. A backup that is put back knows less; what left stays
-    left.
+    No attempt is made once the latest is known to have left whole, either. A restored backup has lost facts; segments
+    that left stay left.
     """
     left: set[tuple[int, int, int]] = set()
     latest: dict[int, int] = defaultdict(lambda: 1)
@@ -454,9 +455,9 @@ def at_most_once(facts: History) -> Iterator[str]:
 
 
 def in_order(facts: History) -> Iterator[str]:
-    """No segment leaves before the one in front of it was taken, or is known within an hour to have left.
+    """Check that a segment leaves only after the previous one was accepted, or proven within an hour to have left.
 
-    In between nothing else went to the number.
+    In between, nothing else went to the number.
     """
     taken: set[tuple[int, int, int]] = set()
     submitted: dict[tuple[int, int, int], Submitted] = {}
@@ -475,13 +476,13 @@ def in_order(facts: History) -> Iterator[str]:
             yield _say(fact, "the segment before it was not taken")
         if fact.outcome == "taken":
             taken.add(fact.key)
-        elif fact.sequence == 1 and not fact.left:  # it waits again before a segment left: it is composed anew
+        elif fact.sequence == 1 and not fact.left:  # it waits again and no segment has left: it is composed anew
             totals.pop(fact.key[:2])
         submitted[fact.key] = latest[fact.number] = fact
 
 
 def cancelled(facts: History) -> Iterator[str]:
-    """Nothing of an answer is submitted that a person has cancelled, until somebody asks for it again."""
+    """Check that no segment of a cancelled answer is submitted until it is requeued."""
     ended: set[int] = set()
     for fact in facts:
         match fact:
@@ -496,7 +497,7 @@ def cancelled(facts: History) -> Iterator[str]:
 
 
 def delay(facts: History) -> Iterator[str]:
-    """No answer goes sooner after its contact than was drawn, also asked for again where nothing of it ever left."""
+    """Check that no answer goes before its drawn delay, also after a requeue if nothing of it has left."""
     due: dict[int | None, float] = {}
     left: set[int] = set()
     for fact in facts:
@@ -511,7 +512,7 @@ def delay(facts: History) -> Iterator[str]:
 
 
 def interval(facts: History) -> Iterator[str]:
-    """Between two segments there is as much time as is configured."""
+    """Check that the configured interval lies between two segments."""
     last: float | None = None
     for fact, limits in _configured(facts):
         if isinstance(fact, Submitted):
@@ -521,9 +522,9 @@ def interval(facts: History) -> Iterator[str]:
 
 
 def answerable(facts: History) -> Iterator[str]:
-    """Texts, calls and photos of mobiles are answered; not the line's own number, nor its own text that comes back.
+    """Check that only texts, calls and photos of mobiles are answered; not the line's own number or returned text.
 
-    Nor is a machine, which sends the same after each answer.
+    Machines, which send the same text after each answer, are not answered, either.
     """
     received: dict[int, Received] = {}
     texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -562,9 +563,9 @@ def answerable(facts: History) -> Iterator[str]:
 
 
 def wording(facts: History) -> Iterator[str]:
-    """Each answer says the text in force for the so-manieth to its number, and is not too long.
+    """Check that each answer has the text in force for its step at its number, and is not too long.
 
-    What a person asks for again says what it said before.
+    A requeued answer has the same text as before.
     """
     answered = _Answered()
     said: dict[tuple[int, int], str] = defaultdict(str)
@@ -580,10 +581,10 @@ def wording(facts: History) -> Iterator[str]:
             if fact.sequence == 1:
                 others = {*answered.before(fact)} - {fact.answer}
                 now = limits.texts[min(len(others), len(limits.texts) - 1)]
-                if restored:  # what waited in the backup counts as answered, and nobody knows what it said
+                if restored:  # answers that waited in the backup count, with unknown words
                     now = tuple(text for step in limits.texts for text in step)
                 said[attempt], chosen[attempt] = "", now
-                if fact.by == "requeue":  # of what never left one may be stored, of whenever it was tried first
+                if fact.by == "requeue":  # an answer that never left may have a stored text from any earlier try
                     chosen[attempt] = stored.get(fact.answer, tuple(ever))
                 if fact.by == "line" and fact.total > limits.max_segments:
                     yield _say(fact, f"{fact.total} segments, and at most {limits.max_segments} are configured")
@@ -597,9 +598,9 @@ def wording(facts: History) -> Iterator[str]:
 
 
 def tries(facts: History) -> Iterator[str]:
-    """Try what is refused again after growing pauses, and not without end; what its recipient refuses is not.
+    """Check that refused answers are tried again after growing pauses, with an end; not if the recipient refuses.
 
-    While the line or a country is out the breaker has its own times, and what it closes for is due at once.
+    During an outage of the line or a country the breaker has its own times, and answers are due at once when it closes.
     """
     refused: dict[tuple[int, int], list[Submitted]] = defaultdict(list)
     counted: dict[tuple[int, int], int] = defaultdict(int)
@@ -638,11 +639,11 @@ def tries(facts: History) -> Iterator[str]:
 
 
 def shadowed(facts: History) -> Iterator[str]:
-    """In shadow mode what is let out keeps to the limits, together with what left live; live it counts for nothing."""
+    """Check that answers in shadow mode keep to the limits, together with live ones; they count for nothing live."""
     moments: list[tuple[float, int, str]] = []
     answers: dict[str, dict[int, float]] = defaultdict(dict)
     for fact, limits in _configured(facts):
-        if isinstance(fact, Forgotten):  # nothing of it has left: it is erased whole
+        if isinstance(fact, Forgotten):  # it never left: it is erased whole
             answers.pop(fact.number, None)
             moments = [each for each in moments if each[2] != fact.number]
         if isinstance(fact, Submitted) and fact.left:
@@ -665,9 +666,9 @@ def shadowed(facts: History) -> Iterator[str]:
 
 
 def liveness(facts: History) -> Iterator[str]:
-    """When the line has nothing to submit, nobody waits whose answer is due and whom nothing keeps back.
+    """Check that, when the line has nothing to submit, no due answer waits without a cause.
 
-    Whatever may be a cause is taken for one.
+    Everything that may be a cause counts as one.
     """
     waiting, shut = _Waiting(), _Breaker()
     for fact, limits in _configured(facts):
@@ -679,7 +680,10 @@ def liveness(facts: History) -> Iterator[str]:
 
 
 def asked_for(facts: History) -> Iterator[str]:
-    """Each contact has at most one answer, to its own number; nothing else leaves, nor anything after an erasure."""
+    """Check that each contact has at most one answer, to its own number, and that nothing else leaves.
+
+    Nothing leaves after an erasure, either.
+    """
     number_of: dict[int, str] = {}
     answer_of: dict[int, int] = {}
     by_hand: dict[int, str] = {}
@@ -706,23 +710,22 @@ def asked_for(facts: History) -> Iterator[str]:
 
 
 def breaker(facts: History) -> Iterator[str]:
-    """While nothing leaves, or nothing to a country, no more is tried than the schedule of trials allows.
+    """Check that, in an outage of the line or a country, no more is tried than the schedule of trials allows.
 
-    Nothing leaves once the last three answers went to different recipients and none was taken, or six of the last ten
-    were not, each time by no fault of the recipient's; what the network refuses is left aside while something was taken
-    in the last three hours. When something is taken again, each other country of which all has failed since then waits
-    by itself. A trial is an answer; of those of which nothing can have left three may be made for one. Texts by hand
-    are not held.
+    The breaker opens once the last three answers, to different recipients, or six of the last ten failed without a
+    recipient's fault; refusals by the network do not count within three hours after a success. When an answer is
+    accepted again, each other country that only failed since the outage began has an outage of its own. A trial is an
+    answer; if nothing of it can have left, three may be made in its place. Texts by hand are not held.
     """
     state, taken_in = _Breaker(), list[Fact]()
     for fact in facts:
-        if isinstance(fact, Restored):  # what a backup undid is in no row, and a person let the line go on
+        if isinstance(fact, Restored):  # undone outcomes are in no row, and a person let the line go on
             taken_in = [each for each in taken_in if each.at <= fact.copied_at]
             state = _Breaker()
             for each in taken_in:
                 state.take_in(each)
             last = {each.answer: each for each in taken_in if isinstance(each, Submitted)}
-            # one that was to be tried again is evidence of nothing: nobody knows what became of it since
+            # an answer that was to be tried again proves nothing: its later fate is unknown
             state.ended = [each for each in state.ended if last[each.answer].outcome != "refused"]
             continue
         taken_in.append(fact)
@@ -737,7 +740,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def violations(facts: Iterable[Fact], rules: Iterable[Rule] = RULES) -> Iterator[str]:
-    """Yield what was done wrong, as the name of the rule and a sentence each; facts stand as they happened."""
+    """Yield each fault as the name of the rule and a sentence; facts are in their order."""
     whole = list(facts)
     known = _known(whole)
     for rule in rules:
@@ -745,11 +748,11 @@ def violations(facts: Iterable[Fact], rules: Iterable[Rule] = RULES) -> Iterator
             yield f"{rule.__name__}: {words}"
 
 
-# ---- what the rules share
+# ---- shared by the rules
 
 
 def opts_out(text: str, words: Iterable[str]) -> bool:
-    """Tell whether a text is made of words that opt out and polite ones, with one of the former at least."""
+    """Tell whether a text has only opt-out words and polite ones, with at least one of the former."""
     return _opting_out(tuple(words)).fullmatch(_letters(text)) is not None
 
 
@@ -760,7 +763,7 @@ def _opting_out(words: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _letters(text: str) -> str:
-    """Put case, accents and all that is no letter aside."""
+    """Remove case, accents and all that is not a letter."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
     return "".join(character for character in decomposed if character.isalpha()).casefold()
 
@@ -769,7 +772,7 @@ _MOBILE = re.compile("|".join(rf"\+{CALLING_CODES[name]}{begins}[0-9]+" for name
 
 
 def _folded(text: str) -> str:
-    """Put case, accents and all that is neither letter nor digit aside."""
+    """Remove case, accents and all that is neither letter nor digit."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
     return "".join(character for character in decomposed if character.isalnum()).casefold()
 
@@ -782,19 +785,19 @@ def _say(fact: Submitted, words: str) -> str:
 
 
 def _share_of_known(limit: int, percent: int) -> int:
-    """Return how much of a window is not reserved; the reserve is rounded down."""
+    """Return the part of a window that is not reserved; the reserve is rounded down."""
     return limit - limit * percent // 100
 
 
 def _recent(moments: deque[float], after: float) -> deque[float]:
-    """Drop what the window has left behind."""
+    """Drop the moments that have left the window."""
     while moments and moments[0] <= after:
         moments.popleft()
     return moments
 
 
 def _known(facts: History) -> list[Fact]:
-    """Return the facts that the line can know, without those that a backup put back has undone."""
+    """Return the facts that the line can know, without those that a restore has undone."""
     known: list[Fact] = []
     for fact in facts:
         if isinstance(fact, Restored):
@@ -814,7 +817,7 @@ def _configured(facts: History) -> Iterator[tuple[Fact, Configured]]:
 
 
 def _limited(facts: History) -> Iterator[tuple[Submitted, tuple[Configured, ...]]]:
-    """Yield each submission with the configuration in force and, where it was begun, the one in force then."""
+    """Yield each submission with the configurations in force, now and at its answer's beginning."""
     began: dict[tuple[int, int], Configured] = {}
     for fact, configured in _configured(facts):
         if isinstance(fact, Submitted):
@@ -825,13 +828,13 @@ def _limited(facts: History) -> Iterator[tuple[Submitted, tuple[Configured, ...]
 
 
 class _Answered:
-    """Who was answered, and when: by number, answer and attempt, the moment its first segment may have left."""
+    """Answers by number, answer and attempt, with the moment that their first segment may have left."""
 
     def __init__(self) -> None:
         self._moments: dict[str, dict[int, dict[int, float]]] = defaultdict(dict)
 
     def learn(self, fact: Fact) -> None:
-        """Take in a fact; a text by hand answers nobody."""
+        """Add a fact; a text by hand does not count as an answer."""
         if isinstance(fact, Submitted) and fact.left and not fact.by_hand:
             self._moments[fact.number].setdefault(fact.answer, {}).setdefault(fact.attempt, fact.at)
         elif isinstance(fact, Forgotten):
@@ -851,9 +854,9 @@ class _Answered:
 
 
 def _begun(facts: History) -> Iterator[tuple[Submitted, Configured, dict[int, float]]]:
-    """Yield each submission with which the line begins an answer, the configuration, and the answers before it.
+    """Yield each submission by which the line begins an answer, the configuration, and the earlier answers.
 
-    One that waits again before anything left begins again, and is asked again.
+    An answer that waits again before anything left begins again.
     """
     answered = _Answered()
     for fact, limits in _configured(facts):
@@ -863,7 +866,7 @@ def _begun(facts: History) -> Iterator[tuple[Submitted, Configured, dict[int, fl
 
 
 class _Waiting:
-    """Whose answers the line has promised, and what may keep each back."""
+    """Promised answers, and what may hold each back."""
 
     def __init__(self) -> None:
         self._promised: dict[int, Promised] = {}
@@ -875,7 +878,7 @@ class _Waiting:
         self._lost = 0
 
     def take_in(self, fact: Fact, limits: Configured) -> None:
-        """Take in a fact; an answer that was tried is over, keeps its place, or waits for its next try."""
+        """Add a fact; an answer that was tried is over, keeps its place, or waits for its next try."""
         match fact:
             case Received():
                 self._asks[fact.contact] = fact
@@ -891,7 +894,7 @@ class _Waiting:
                 self._left += [fact.at] * fact.left
             case Cancelled():
                 self._promised.pop(fact.answer, None)
-            case Requeued():  # what was stored of it may be longer, and nobody passes it
+            case Requeued():  # its stored text may be longer, and no answer overtakes it
                 self._half[fact.answer] = LONGEST
             case Rebooted():
                 self._lost += LOST_SECONDS
@@ -899,24 +902,24 @@ class _Waiting:
                 self._excused.add(fact.number)
             case Paused() | Resumed():
                 self._paused = isinstance(fact, Paused)
-            case Shadowed() | Restored() | Configured() | Hoped():  # by what was so before it may have ended
+            case Shadowed() | Restored() | Configured() | Hoped():  # it may have ended by the earlier state
                 self._promised.clear()
             case _:
                 pass
 
     def without_cause(self, now: float, limits: Configured) -> Iterator[int]:
-        """Yield the answers that wait, and nothing keeps them back."""
+        """Yield the answers that wait without a cause."""
         if self._paused or limits.shadow:
             return
         for each in self._promised.values():
             came = self._asks[each.contact]
-            is_due = each.at + came.delay + self._lost <= now  # of half a text, the verdict waits for the rest
+            is_due = each.at + came.delay + self._lost <= now  # the verdict on an incomplete text waits for its rest
             is_fresh = limits.max_age is None or now <= came.at + limits.max_age / 2
             if is_due and is_fresh and came.number not in self._excused and self._has_room(each.segments, now, limits):
                 yield each.answer
 
     def _has_room(self, segments: int, now: float, limits: Configured) -> bool:
-        """Tell whether so many fit into each window, beside those that may have a place already."""
+        """Tell whether the segments fit into each window, beside those that may have a place already."""
         wanted = segments + sum(self._half.values())
         return all(
             sum(at > now - seconds - self._lost for at in self._left) + wanted <= getattr(limits, name)
@@ -930,15 +933,15 @@ def _country(number: str) -> str | None:
 
 @dataclass(slots=True)
 class _Trials:
-    """The trials that are allowed while answers wait, of the line or of a country."""
+    """The trials that are allowed in an outage, of the line or of a country."""
 
     since: float
     due: float = field(init=False)
     rounds: int = 0
     last: float | None = None
-    """When the last trial was made."""
+    """The moment of the last trial."""
     answers: set[tuple[int, int]] = field(default_factory=set)
-    """The answers of the present round, and which attempt at each."""
+    """Answer and attempt of each trial in the present round."""
     recipients: list[str] = field(default_factory=list)
     may_follow: bool = False
 
@@ -946,14 +949,14 @@ class _Trials:
         self.due = self.since + TRIAL_PAUSES[0]
 
     def refuses(self, fact: Submitted, due: float) -> str | None:
-        """Return why a submission must not be made now, or None; count it as a trial if it is one."""
+        """Return why a submission is not allowed now, or None; count it if it is a trial."""
         if fact.key[:2] in self.answers and fact.sequence > 1:
             return None
         follows = self.may_follow and len(self.recipients) < TRIALS_AT_ONCE and fact.number not in self.recipients
         if not follows and fact.at < due:
             return f"nothing leaves since {self.since:.12g} s, and the next trial is due at {due:.12g} s"
         if fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT:
-            return None  # it decides nothing
+            return None  # it proves nothing
         if fact.at >= due:
             self.rounds += 1
             self.due = fact.at + TRIAL_PAUSES[min(self.rounds, len(TRIAL_PAUSES) - 1)]
@@ -968,7 +971,7 @@ class _Trials:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """An attempt at an answer that ended: taken, declined (by the network, with a number of its own) or failed."""
+    """An attempt at an answer that ended: taken, declined (by the network, with a cause of its own) or failed."""
 
     at: float
     answer: int
@@ -978,33 +981,33 @@ class _Ended:
 
 @dataclass(slots=True)
 class _Breaker:
-    """What is known of a line's outages, and of those of countries."""
+    """The known outages of a line and of countries."""
 
     ended: list[_Ended] = field(default_factory=list)
-    """Attempts at answers since the line last worked again."""
+    """Attempts at answers since the end of the line's last outage."""
     taken_at: float | None = None
     trials: _Trials | None = None
-    """While nothing leaves."""
+    """The trials of an outage of the line; None while it works."""
     failed_from: float = 0.0
-    """When the first of the failures ended that opened it."""
+    """The end of the first failure that opened the breaker."""
     failed_in: dict[str | None, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """When answers to a country failed."""
+    """The moments of failed answers, by country."""
     taken_in: dict[str | None, float] = field(default_factory=dict)
-    """When something was last taken there."""
+    """The moment of the last success, by country."""
     countries: dict[str, _Trials] = field(default_factory=dict)
-    """Those that wait by themselves."""
+    """The trials of countries in an outage of their own."""
     pending: dict[tuple[int, int], Submitted] = field(default_factory=dict)
     either: set[int] = field(default_factory=set)
-    """Answers whose last refusal may have been the recipient's fault: the second one is."""
+    """Answers whose last refusal may have been the recipient's fault; a second one counts as that."""
     crashed: Submitted | None = None
 
     @property
     def is_out(self) -> bool:
-        """Whether the line, or a country, waits for trials."""
+        """Whether the line, or a country, is in an outage."""
         return self.trials is not None or bool(self.countries)
 
     def take_in(self, fact: Fact) -> str | None:
-        """Take in a fact; return why it must not be, or None."""
+        """Add a fact; return why it is not allowed, or None."""
         words = None
         match fact:
             case Resumed() | Hoped():
@@ -1030,13 +1033,13 @@ class _Breaker:
         return words
 
     def refuses(self, fact: Submitted) -> str | None:
-        """Return why a submission must not be made now, or None."""
+        """Return why a submission is not allowed now, or None."""
         country = _country(fact.number)
         if self.trials:
             due = self.trials.due
             fresh = self.trials.last is None or fact.at >= self.trials.last + BETWEEN_TRIALS_SECONDS
             if fresh and not any(at >= self.failed_from for at in self.failed_in[country]):
-                due = min(due, fact.at)  # where nothing has failed yet one may be tried now
+                due = min(due, fact.at)  # a country without failures may be tried now
             return self.trials.refuses(fact, due)
         if country in self.countries:
             trials = self.countries[country]
@@ -1048,7 +1051,7 @@ class _Breaker:
         return None
 
     def learn(self, fact: Submitted) -> None:
-        """Take in what came of a submission."""
+        """Add the result of a submission."""
         for trials in filter(None, (self.trials, self.countries.get(_country(fact.number) or ""))):
             if fact.left:
                 trials.may_follow = False
@@ -1066,7 +1069,7 @@ class _Breaker:
             self.fail(fact, fact.at, "declined" if fact.cause in NUMBERS_OF_THE_NETWORK else "failed")
 
     def fail(self, fact: Submitted, at: float, what: str) -> None:
-        """Take in that an answer was not taken, by no fault of its recipient's: maybe nothing leaves."""
+        """Add a failed answer without a recipient's fault: maybe nothing leaves."""
         country = _country(fact.number)
         self.failed_in[country].append(at)
         if self.trials or country in self.countries:
@@ -1086,7 +1089,7 @@ class _Breaker:
         self.trials = _Trials(at)
 
     def take(self, at: float, fact: Submitted) -> None:
-        """Take in that an answer, or a text by hand, left whole: the line works, and so does its country."""
+        """Add a success, of an answer or a text by hand: the line works, and so does its country."""
         country = _country(fact.number)
         self.taken_at = at
         self.taken_in[country] = at
@@ -1103,7 +1106,7 @@ class _Breaker:
             self.ended.append(_Ended(at, fact.answer, fact.number, "taken"))
 
     def hope(self, at: float) -> None:
-        """Make the next trial due now, five minutes after the last one at the soonest."""
+        """Make the next trial due now, but at least five minutes after the last one."""
         if self.trials:
             last = self.trials.last
             self.trials.due = min(self.trials.due, at if last is None else max(at, last + BETWEEN_TRIALS_SECONDS))

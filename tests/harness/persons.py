@@ -1,7 +1,7 @@
 """Other users of the machine: a line's own user, a member of its group, a stranger, and another line's user.
 
-They are numbers without a name, as the kernel knows them, but for a program that is run with `Lists`; only root can act
-as somebody else. As a program, `persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
+They are numbers without a name for the kernel, except in a program that runs with `Lists`; only root can act as another
+user. As a program, `persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class Person:
         return [sys.executable, __file__, str(self.uid), ",".join(map(str, self.gids)), code, *arguments]
 
     def call(self, code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run code as this user and return what came of it."""
+        """Run code as this user and return the result."""
         return subprocess.run(
             self.program(code, *arguments),
             cwd="/",
@@ -54,9 +54,9 @@ MEMBER = Person(61002, (61002, LINE.gids[0]))
 STRANGER = Person(61003, (61003,))
 OTHER_LINE = Person(61004, (61004,))
 DESK = Person(61007, (61007, LINE.gids[0]))
-"""The desk's user as its unit runs it: it has the line's group by SupplementaryGroups= alone, and by no list."""
+"""The desk's user as in its unit, which has the line's group by SupplementaryGroups= only, not by a list."""
 EXCHANGE = Person(61008, (61008,))
-"""The exchange's user, which is in no group of the line."""
+"""The exchange's user, outside the line's groups."""
 NOBODY = Person(65534, (65534, LINE.gids[0]))
 ADMIN = Person(0, (0,))
 
@@ -74,36 +74,36 @@ _LAID_OVER = 'mount -n --bind "$0" /etc/passwd && mount -n --bind "$1" /etc/grou
 
 @dataclass(frozen=True)
 class Lists:
-    """The system's lists of users and groups (NSS) as a program finds them: those of NAMED are in them, too."""
+    """The system's lists of users and groups (NSS) for a program, with those of NAMED added."""
 
     folder: Path
 
     def write(self, *members: str) -> None:
-        """Write who is in the line's group from now on, also for a program that runs."""
+        """Write the members of the line's group, also for a running program."""
         passwd = "".join(f"{name}:x:{each.uid}:{each.gids[0]}::/:/bin/sh\n" for name, each in NAMED.items())
         group = f"hotlined-main:x:{LINE.gids[0]}:{','.join(members)}\n"
         for name, more in (("passwd", passwd), ("group", group)):
             (self.folder / name).write_text(Path("/etc", name).read_text() + more)
 
     def program(self, *words: str) -> list[str]:
-        """Return what runs a program that finds these lists in place of the system's."""
+        """Return the program that runs with these lists instead of the system's."""
         lists = (str(self.folder / name) for name in ("passwd", "group"))
         return ["unshare", "--mount", "sh", "-c", _LAID_OVER, *lists, *words]
 
 
 def user_name(sudo_uid: int) -> str:
-    """Return who decides: as root the one who became it with sudo, else whoever runs the tests, whatever is claimed."""
+    """Return the user who decides: for root the one who used sudo, otherwise the one who runs the tests."""
     return pwd.getpwuid(sudo_uid if os.getuid() == 0 else os.getuid()).pw_name
 
 
 def give(folder: Path, uid: int = LINE.uid, gid: int = LINE.gids[0]) -> None:
-    """Give a folder and all that is in it to a user and a group."""
+    """Give a folder and its contents to a user and a group."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, uid, gid, follow_symlinks=False)
 
 
 def import_all(words: Collection[str]) -> None:
-    """Import what the command imports that these words are, however late."""
+    """Import all modules of the command with these words, also those that it imports late."""
     import hotlined  # noqa: PLC0415  only where it is run as a program
 
     left_out = tuple(f"hotlined.{room}" for room, command in SELDOM.items() if command not in words)
@@ -111,7 +111,7 @@ def import_all(words: Collection[str]) -> None:
         if not found.name.endswith("__main__") and not found.name.startswith(left_out):
             importlib.import_module(found.name)
     for found in pkgutil.iter_modules(encodings.__path__, "encodings."):
-        if found.name not in ("encodings.mbcs", "encodings.oem"):  # of another system
+        if found.name not in ("encodings.mbcs", "encodings.oem"):  # modules of another system
             importlib.import_module(found.name)
     for name in (
         "phonenumbers.data.region_BE",
@@ -122,15 +122,15 @@ def import_all(words: Collection[str]) -> None:
         "rich.progress",
     ):
         importlib.import_module(name)
-    with contextlib.suppress(ImportError):  # the hub's tests say what is missing
+    with contextlib.suppress(ImportError):  # the hub's tests name the missing package
         importlib.import_module("psycopg")
-    importlib.import_module("rich.cells").cell_len("한")  # imports how wide signs are
+    importlib.import_module("rich.cells").cell_len("한")  # imports the tables of character widths
 
 
 def become(uid: int, gids: Sequence[int], words: Collection[str]) -> None:
-    """Become another user for good; what the words of its command import later is imported before.
+    """Become another user for good, after importing everything that the command with these words needs.
 
-    This Python may lie where nobody but root can read.
+    This Python may be in a folder that only root can read.
     """
     import_all(words)
     os.setgroups(list(gids[1:]))

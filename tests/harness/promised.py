@@ -1,6 +1,6 @@
-"""What the tests of promises ask: of the simulator and of the command line alone, so that they outlive what is behind.
+"""Queries of the tests of promises: by simulator and command line alone, so that they survive a rewrite.
 
-No table, no module of the store: `log`, `show`, `limits`, `stats` and `status` say what there is.
+No table and no module of the store is used: `log`, `show`, `limits`, `stats` and `status` have the facts.
 """
 
 import json
@@ -18,7 +18,7 @@ GERMAN = "+4915112345678"
 FIXED = "+3222345678"
 LONG = "Non. " * 50  # two segments
 WIDE = {"hour": 1000, "day": 1000, "month": 1000}
-NEVER = {"trial_after": [3600]}  # no trial by itself while a test runs
+NEVER = {"trial_after": [3600]}  # no trial by itself during a test
 SOON = {"trial_after": [1], "retry_after": [1] * 5}
 
 Answer = dict[str, Any]
@@ -31,13 +31,13 @@ def begin(line: Line, **more: Any) -> None:
 
 
 def run(line: Line, *arguments: str) -> tuple[int, str]:
-    """Run a command and return its exit code and all that it printed."""
+    """Run a command and return its exit code and output."""
     done = line.run(*arguments)
     return done.exit_code, done.output
 
 
 def told(line: Line, *command: str) -> dict[str, Any]:
-    """Return the one object that a command prints with --json, whatever its exit code."""
+    """Return the object that a command prints with --json, with any exit code."""
     document: dict[str, Any] = json.loads(line.cli(*command, "--json", check=False))
     return document
 
@@ -56,7 +56,7 @@ def deliver(line: Line, *numbers: int, text: str = "t'es où ?") -> list[str]:
 
 
 def put(line: Line, *numbers: int, text: str = "t'es où ?") -> list[str]:
-    """Put a text from each of these people straight into the SIM, where the network cannot deliver it."""
+    """Put a text from each of these people straight into the SIM; the network cannot deliver."""
     people = [person(number) for number in numbers]
     for each in people:
         (pdu,) = write_text(each, text, scts=datetime.now().astimezone(), reference=0)
@@ -65,7 +65,7 @@ def put(line: Line, *numbers: int, text: str = "t'es où ?") -> list[str]:
 
 
 def judged(line: Line, count: int) -> list[dict[str, Any]]:
-    """Wait until there are so many contacts and each has its verdict, and return them."""
+    """Wait until this number of contacts has verdicts, and return them."""
 
     def found() -> list[dict[str, Any]] | None:
         contacts = line.log()
@@ -120,23 +120,23 @@ def submissions(line: Line) -> int:
 
 
 def wait_submissions(line: Line, count: int) -> None:
-    """Wait until the modem was asked so often."""
+    """Wait until the modem was asked for this number of submissions."""
     wait_until(lambda: submissions(line) >= count, f"{count} submissions")
 
 
 def look(line: Line, times: int = 3) -> None:
-    """Wait until the daemon has looked at the SIM some times more: what was due by then had its turn."""
+    """Wait until the daemon has listed the SIM some more times, so that everything due was done."""
     seen = line.sim.do("counters")["counters"].get("+CMGL", 0)
     line.sim.do("wait", for_="+CMGL", count=seen + times, timeout=60)
 
 
 def wait_open(line: Line) -> None:
-    """Wait until answers are held back because nothing leaves, and one is tried now and then."""
+    """Wait until the line is in an outage: answers are held, and one is tried now and then."""
     wait_until(lambda: told(line, "status")["sending"]["state"] in {"held", "trial"}, "answers that are held back")
 
 
 def recipients(line: Line) -> list[str]:
-    """Return to whom whole texts have left, in order."""
+    """Return the recipients of whole texts that have left, in order."""
     return [each["recipient"] for each in line.submitted() if each["complete"]]
 
 
@@ -150,7 +150,7 @@ def reload(line: Line, **sections: Any) -> None:
 
 
 def by_hand(line: Line) -> list[dict[str, Any]]:
-    """Return what `log --by-hand` says."""
+    """Return the rows of `log --by-hand`."""
     return line.log("--by-hand")
 
 

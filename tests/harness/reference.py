@@ -87,7 +87,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "docs/configuration.md": keys,
     "docs/metrics.md": figures,
 }
-"""What is made for each page."""
+"""The function that makes the generated part of each page."""
 
 
 def made(page: str) -> str:

@@ -1,6 +1,6 @@
-"""A modem that answers as a recorded one did: on a pseudo-terminal; the simulator says what no record holds.
+"""A modem that answers as a recorded one did, on a pseudo-terminal; the simulator gives all other answers.
 
-What was recorded and what the simulator said is told apart, command by command: `recorded` and `simulated`.
+`recorded` and `simulated` count the commands that each of them answered.
 """
 
 import re
@@ -23,7 +23,7 @@ _OF_A_STORAGE = re.compile(r"AT\+CMG[LR]")
 
 
 class Replay:
-    """A recorded modem on a port, whose answers come in the order in which they were recorded."""
+    """A recorded modem on a port, with its answers in their recorded order."""
 
     def __init__(self, recording: Recording, folder: Path, **options: int) -> None:
         self.bench = Bench(Options(link=folder / "modem", **options))
@@ -39,7 +39,7 @@ class Replay:
 
     @property
     def name(self) -> str:
-        """What to open."""
+        """The name of the port."""
         return str(self.bench.port.name)
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Replay:
             self.bench.timers.run()
 
     def _take(self, octet: bytes) -> None:
-        """Give a recorded answer at the end of a command line that has one; all else is the simulator's."""
+        """Write the recorded answer after a command line that has one; the simulator does the rest."""
         self._line += octet
         if octet not in b"\r\x1a":
             return
@@ -69,7 +69,7 @@ class Replay:
         answer = None if self._is_submitting else self._maybe_answer(text)
         if answer is None:
             self._is_submitting = command.startswith("AT+CMGS=")
-            if command.startswith("AT"):  # else a PDU
+            if command.startswith("AT"):  # otherwise it is a PDU
                 self.simulated[command] = None
             self.bench.modem.receive(line)
             return
@@ -77,7 +77,7 @@ class Replay:
         self.bench.port.write(answer.encode("latin-1"))
 
     def _maybe_answer(self, text: str) -> str | None:
-        """Return the next answer to a question, else the last one before; the one behind an ESC, if there is one."""
+        """Return the next answer to a command, otherwise the last one; the answer behind an ESC, if there is one."""
         for question in (text, text.strip("\x1b")):
             places = [
                 place
@@ -92,7 +92,7 @@ class Replay:
 
 @dataclass(slots=True)
 class _Told:
-    """A question, the storage that was selected then, and the answer to it."""
+    """A command, the storage that was selected, and the answer."""
 
     question: str
     selected: str
@@ -114,7 +114,7 @@ def _told(recording: Recording) -> list[_Told]:
 
 @contextmanager
 def replayed(recording: Recording, folder: Path, **options: int) -> Iterator[Replay]:
-    """Give a recorded modem, and end it."""
+    """Give a recorded modem, and close it at the end."""
     replay = Replay(recording, folder, **options)
     try:
         yield replay

@@ -1,7 +1,7 @@
-"""The runner of commands within a test's own process: click's, whose results are the same with every click.
+"""The runner for commands in the test's own process: click's, with the same results for every click.
 
-click 8.1, which Debian has, mixes standard error into standard output unless it is told not to. Later ones keep it
-apart, and no longer take that word.
+click 8.1, which Debian has, mixes standard error into standard output unless an option says otherwise. Later versions
+separate them and no longer have that option.
 """
 
 import inspect
@@ -18,7 +18,7 @@ _APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in _TAKEN else {}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A command that has ended: what it printed, and how it ended."""
+    """The result of a command that has ended: output and exit code."""
 
     exit_code: int
     stdout_bytes: bytes
@@ -27,12 +27,12 @@ class Result:
 
     @property
     def stdout(self) -> str:
-        """Return what stands on standard output."""
+        """Return the standard output."""
         return self.stdout_bytes.decode()
 
     @property
     def stderr(self) -> str:
-        """Return what stands on standard error."""
+        """Return the standard error."""
         return self.stderr_bytes.decode()
 
     @property
@@ -45,6 +45,6 @@ class CliRunner:
     """A runner of commands."""
 
     def invoke(self, command: click.Command, arguments: Sequence[str], **options: Any) -> Result:
-        """Run a command; options are those of click's runner."""
+        """Run a command; the options are those of click's runner."""
         done = testing.CliRunner(**_APART).invoke(command, arguments, **options)
         return Result(done.exit_code, done.stdout_bytes, done.stderr_bytes or b"", done.exception)

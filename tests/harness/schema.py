@@ -1,7 +1,7 @@
-"""Makes docs/output.schema.json of the types of the documents: `scripts/run schema`.
+"""Makes docs/output.schema.json from the types of the documents: `scripts/run schema`.
 
-A dataclass is an object whose keys are its fields, an enum lists its members, and both are definitions. What the schema
-says of them is their docstring, and what it says of a key is the docstring below the field. A `Form` adds words.
+A dataclass is an object with its fields as keys, an enum lists its members, and both are definitions. Their docstrings
+are the descriptions; the docstring below a field describes its key. A `Form` adds words.
 """
 
 import ast
@@ -47,7 +47,7 @@ DOCUMENTS: dict[str, type] = {
     "export": Export,
     "simulate": FloodReport,
 }
-"""What each command prints, by the name of its definition."""
+"""The document of each command, by the name of its definition."""
 _SIMPLE: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},
     int: {"type": "integer", "minimum": 0},
@@ -56,13 +56,13 @@ _SIMPLE: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     NoneType: {"type": "null"},
 }
-_WIDTH = 120  # characters: what is longer is laid out on several lines
+_WIDTH = 120  # characters; longer values are written on several lines
 
 Schema = dict[str, Any]
 
 
 def made() -> str:
-    """Return the schema as it stands in the file."""
+    """Return the schema as in the file."""
     definitions = _Definitions()
     for kind in DOCUMENTS.values():
         definitions.schema_of(kind)
@@ -77,7 +77,7 @@ def made() -> str:
 
 
 class _Definitions:
-    """The definitions of what was asked for, and of all that it is made of."""
+    """The definitions of the requested types, and of all their parts."""
 
     def __init__(self) -> None:
         self.found: dict[str, Schema] = {}
@@ -106,14 +106,14 @@ class _Definitions:
         if form.keys:
             each = self.schema_of(get_args(kind)[1])
             return {"type": "object", "properties": dict.fromkeys(form.keys, each), "required": list(form.keys)}
-        if form.words.keys() & {"enum", "type"}:  # it says all
+        if form.words.keys() & {"enum", "type"}:  # the form is complete
             return dict(form.words)
         schema = {name: word for name, word in (self.schema_of(kind) | form.words).items() if word is not None}
         return self._referred(form.name, lambda: schema) if form.name else schema
 
     def _referred(self, name: str, make: Callable[[], Schema]) -> Schema:
         if name not in self.found:
-            self.found[name] = {}  # its place, before what it is made of
+            self.found[name] = {}  # its place in the order, before its parts
             self.found[name] = make()
         return {"$ref": f"#/definitions/{name}"}
 
@@ -126,7 +126,7 @@ class _Definitions:
 
 
 def _any_of(schemas: list[Schema]) -> Schema:
-    """Return what fits any of these: null beside one plain type stands in its `type`."""
+    """Return a schema that any of these fit; null beside one plain type is in its `type`."""
     match schemas:
         case [{"type": plain, **words}, {"type": "null"}] if "properties" not in words:
             return {"type": [plain, "null"], **words}
@@ -134,14 +134,14 @@ def _any_of(schemas: list[Schema]) -> Schema:
 
 
 def _described(schema: Schema, said: str | None) -> Schema:
-    """Return a schema with a description; draft 7 passes over all that stands beside a reference."""
+    """Return a schema with a description; draft 7 ignores everything beside a reference."""
     if said is None:
         return schema
     return {"description": said} | ({"allOf": [schema]} if "$ref" in schema else schema)
 
 
 def _docstrings(kind: type) -> Iterator[tuple[str, str]]:
-    """Yield the fields of a class, and of those that it is made of, that have a docstring below them."""
+    """Yield the fields of a class and of its bases that have a docstring below them."""
     for each in reversed(kind.__mro__[:-1]):
         (body,) = ast.parse(textwrap.dedent(inspect.getsource(each))).body
         assert isinstance(body, ast.ClassDef)
@@ -156,7 +156,7 @@ def _snake(name: str) -> str:
 
 
 def _laid_out(value: Any, indent: str = "", before: int = 0) -> str:
-    """Write JSON: each object and list on one line where there is room, else each of its items on lines of its own."""
+    """Write JSON: each object and list on one line if there is room, otherwise each item on its own lines."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or len(indent) + before + len(line) < _WIDTH:
         return line

@@ -1,6 +1,7 @@
-"""What a run of the tests left out: the last line says it, and where HOTLINED_NO_SKIPS is set each skipped test fails.
+"""Skipped tests: the last line of a run names them, and with HOTLINED_NO_SKIPS each of them fails.
 
-What no package brings is skipped there, too: the kernel or the container may forbid it, and an older system lacks it.
+Those that no package can enable are skipped there, too: the kernel or the container may forbid them, or an older system
+lacks something.
 """
 
 import os
@@ -18,9 +19,9 @@ def _reason(report: pytest.TestReport) -> str:
     return words.removeprefix("Skipped: ")
 
 
-@pytest.hookimpl(hookwrapper=True)  # the pytest of bookworm has no later kind of wrapper
+@pytest.hookimpl(hookwrapper=True)  # bookworm's pytest has no newer kind of wrapper
 def pytest_runtest_makereport() -> Generator[None, Any]:
-    """Give the report of a test that may not be skipped as one of a failure, with the reason that the test gave."""
+    """Report a test that may not be skipped as failed, with the reason of the skip."""
     report: pytest.TestReport = (yield).get_result()
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("HOTLINED_NO_SKIPS"):
         reason = _reason(report)
@@ -30,14 +31,14 @@ def pytest_runtest_makereport() -> Generator[None, Any]:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Say in the last line what was left out, and what brings it."""
+    """Print a last line with the skipped tests and their remedies."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and reporter.stats.get("passed"):
         reporter.write_line(left_out([_reason(report) for report in reporter.stats.get("skipped", [])]))
 
 
 def left_out(reasons: list[str]) -> str:
-    """Return what a run left out that skipped tests for these reasons."""
+    """Return the words for a run with skips of these reasons."""
     packages = sorted({word for reason in reasons if reason.startswith(APT) for word in reason[len(APT) :].split()})
     counted = Counter(APT + " ".join(packages) if reason.startswith(APT) else reason for reason in reasons)
     parts = [

@@ -1,10 +1,11 @@
-"""Runs the real `hotlined` with its steps written down, and kills it (SIGKILL) right before one of them.
+"""Runs the real `hotlined` with its steps recorded, and kills it (SIGKILL) right before one of them.
 
-A step is what outlives the process: octets for the modem, a statement that commits, a file that is opened for
+A step is an effect that outlives the process: bytes for the modem, a statement that commits, a file that is opened for
 writing, made, renamed, changed or removed, a program that is started. They are seen from outside (audit hooks of
-Python, SQLite's trace, `os.write`), so what the code does tomorrow is a step without a word here. The moment after
-a step is the moment before the next; only what the modem gets has one of its own, while nobody has read the answer.
-Known to be wrong: what SQLite does inside of one commit is one step; tests/daemon/test_powercut.py takes that apart.
+Python, SQLite's trace, `os.write`), so new code has its steps without a change here. The moment after a step is the
+moment before the next; only bytes for the modem have an extra one, before their answer is read.
+
+Known to be wrong: all that SQLite does inside one commit is one step; tests/daemon/test_powercut.py takes that apart.
 """
 
 import os
@@ -28,24 +29,24 @@ PRELOADED = (
     "hotlined.migrations",
     "serial",
 )
-"""What a process that is forked for a run has imported already."""
+"""Modules that are imported before a process is forked for a run."""
 
-# https://docs.python.org/3/library/audit_events.html: what changes files, and what starts programs
+# https://docs.python.org/3/library/audit_events.html: events that change files or start programs
 _FILE_EVENTS = frozenset(
     {
         "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink",
         "os.truncate", "os.utime", "os.exec", "os.fork", "os.posix_spawn",
     }
 )  # fmt: skip
-_RANDOM = re.compile(r"(?<=\.)[a-z0-9_]{8}$")  # how mkstemp ends a name, another one in each run
+_RANDOM = re.compile(r"(?<=\.)[a-z0-9_]{8}$")  # the random end of a name by mkstemp
 _TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _ENDS = ("COMMIT", "END", "RELEASE")
 _CHANGES_NOTHING = ("SELECT", "WITH", "EXPLAIN", "BEGIN", "ROLLBACK")
-_STATEMENT = re.compile(r"[^=(]*[^=(\s]")  # without what differs from run to run
+_STATEMENT = re.compile(r"[^=(]*[^=(\s]")  # without the parts that differ between runs
 
 
 class Step(NamedTuple):
-    """A step by its name, and how many of that name came before it."""
+    """A step: its name, and the number of earlier steps with that name."""
 
     name: str
     before: int
@@ -63,7 +64,7 @@ class Steps:
         self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def watch(self) -> None:
-        """Take down from now on what this process does."""
+        """Record the steps of this process from now on."""
         os.write, sqlite3.connect = self._to_descriptor, self._to_database  # type: ignore[assignment]
         sys.addaudithook(self._hear)
 
@@ -110,7 +111,7 @@ class Steps:
 
 
 def run(arguments: Sequence[str], log: Path, trace: Path, die_at: Step | None) -> None:
-    """Be `hotlined` with these arguments, in the forked process that this is called in."""
+    """Be `hotlined` with these arguments, in the forked process that calls this."""
     from hasty import PATIENT, program  # noqa: PLC0415  # imported before the fork
 
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

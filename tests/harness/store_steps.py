@@ -1,4 +1,4 @@
-"""A new database, and the steps by which the daemon fills it, in a line each: take in, judge, let out, settle."""
+"""A new database, and the daemon's steps on it, in a line each: receive, judge, let out, settle."""
 
 import stat
 import tempfile
@@ -20,7 +20,7 @@ RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
 PLAN = plan("x" * 200)
 """Two segments."""
 SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
-"""The SIM from which texts are taken in."""
+"""The SIM that the texts come from."""
 
 
 @cache
@@ -32,7 +32,7 @@ def _empty() -> tuple[bytes, int]:
 
 
 def make_empty(path: Path) -> Path:
-    """Make a database with nothing in it, as the daemon makes it, and return its path; only the first takes long."""
+    """Make an empty database as the daemon does, and return its path; only the first takes long."""
     octets, mode = _empty()
     path.write_bytes(octets)
     path.chmod(mode)
@@ -40,14 +40,14 @@ def make_empty(path: Path) -> Path:
 
 
 def listing(*entries: str, start: int = 1) -> list[contacts.DecodedEntry]:
-    """Return PDUs as a listing of the SIM shows them, from an index on."""
+    """Return PDUs as a listing of the SIM, from an index on."""
     return [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(entries, start)]
 
 
 def record(
     db: Database, *entries: str, now: Now, source: contacts.Source = SOURCE, complete: bool = True
 ) -> list[contacts.Recorded]:
-    """Take in a listing of the SIM."""
+    """Record a listing of the SIM."""
     return contacts.record_listing(db, source, listing(*entries), now, complete=complete)
 
 
@@ -79,7 +79,7 @@ def begin(
     shadow: bool = False,
     trial: bool = False,
 ) -> gate.TurnResult:
-    """Ask the gate for an answer of this text."""
+    """Let the gate decide about an answer with this text."""
     return gate.begin(
         db,
         answer_id,
@@ -95,7 +95,7 @@ def begin(
 def begin_next(
     db: Database, now: Now, planned: Plan = PLAN, rules: policy.Rules = RULES, *, shadow: bool = False
 ) -> gate.TurnResult:
-    """Ask the gate for the first answer whose turn it is."""
+    """Let the gate decide about the first due answer."""
     (turn, *_) = queue.due(db, now, shadow=shadow)
     return begin(db, turn.answer_id, now, planned, rules, shadow=shadow, trial=turn.trial)
 
@@ -107,7 +107,7 @@ def segment_of(result: gate.TurnResult) -> gate.Begun:
 
 
 def take(db: Database, begun: gate.Begun, now: Now, mr: int | None = 1) -> fates.Settled:
-    """Let the network take a segment."""
+    """Let the network accept a segment."""
     return fates.settle(db, begun, policy.Taken(mr), now)
 
 
@@ -117,5 +117,5 @@ def refuse(db: Database, begun: gate.Begun, now: Now, cms: int) -> fates.Settled
 
 
 def lose(db: Database, begun: gate.Begun, now: Now) -> fates.Settled:
-    """Let no result come for a segment."""
+    """Give no result for a segment."""
     return fates.settle(db, begun, policy.Unknown(policy.AttemptCause.NO_RESULT, SubmitProblem.NO_RESPONSE), now)

@@ -1,4 +1,4 @@
-"""Builds trees of files that look like /sys and /dev, links and all, from a compact table of sticks."""
+"""Builds trees of files and links that look like /sys and /dev, from a compact table of sticks."""
 
 from collections.abc import Iterable
 from pathlib import Path

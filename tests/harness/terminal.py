@@ -1,7 +1,7 @@
-"""The other end of a simulated modem that runs in this process: typed at and heard, on a clock that is turned by hand.
+"""The other end of a simulated modem in this process, with a clock that is turned by hand.
 
-A driver's view of the simulator, and not the daemon's: tests of the daemon have `Line` in `tests/conftest.py`, with the
-simulator as a program of its own.
+It is a driver's view of the simulator, not the daemon's: tests of the daemon have `Line` in `tests/conftest.py`, with
+the simulator as a program of its own.
 """
 
 import select
@@ -19,7 +19,7 @@ INITIALISATION = ("ATE0", "AT+CMEE=1;+CMGF=0", "AT+CNMI=2,1,0,2,0", 'AT+CPMS="SM
 
 
 class Terminal:
-    """A bench in this process, on a clock that is turned by hand, and pyserial at the other end of its port."""
+    """A simulated modem in this process, on a clock that is turned by hand, and pyserial at its port."""
 
     def __init__(self, folder: Path, **options: object) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Terminal:
         self.open()
 
     def open(self) -> None:
-        """Plug the stick in and open its port; what the make says at start is lost with the old terminal."""
+        """Plug the stick in and open its port; the first output of the make is lost with the old terminal."""
         self.close()
         self.bench.plug()
         self.heard = self.bench.modem.octets_out
@@ -42,13 +42,13 @@ class Terminal:
         self.bench.unplug()
 
     def hear(self) -> str:
-        """Return everything that the modem has said since."""
+        """Return all output of the modem since the last call."""
         due = self.bench.modem.octets_out - self.heard
         self.heard += due
         return self.port.read(due).decode("latin-1")
 
     def type(self, data: bytes) -> str:
-        """Write to the port and return what the modem says at once."""
+        """Write to the port and return the immediate output."""
         due = self.bench.modem.octets_in + len(data)
         self.port.write(data)
         while self.bench.modem.octets_in < due:
@@ -57,7 +57,7 @@ class Terminal:
         return self.hear()
 
     def at(self, command: str) -> list[str]:
-        """Give a command and return the lines of what is said, without blank ones."""
+        """Give a command and return the lines of output, without blank ones."""
         return lines(self.type(command.encode() + b"\r"))
 
     def submit(self, segment: tpdu.EncodedSegment) -> list[str]:
@@ -70,17 +70,17 @@ class Terminal:
         return [self.submit(segment) for segment in tpdu.encode_submit(recipient, plan(text), **options)]
 
     def later(self, seconds: float) -> list[str]:
-        """Let time pass and return what is said by then."""
+        """Let time pass and return the output."""
         self.now += seconds
         self.bench.timers.run()
         return lines(self.hear())
 
     def do(self, name: str, /, **fields: object) -> control.Result:
-        """Do what a control message asks for."""
+        """Carry out a control message."""
         return control.do(self.bench, name, {key.removesuffix("_"): value for key, value in fields.items()})
 
     def deliver(self, text: str = "coucou", **options: object) -> list[str]:
-        """Let Alice send a text and return what is said."""
+        """Let Alice send a text and return the output."""
         self.do("deliver", from_=ALICE, text=text, **options)
         return lines(self.hear())
 
@@ -91,5 +91,5 @@ class Terminal:
 
 
 def lines(said: str) -> list[str]:
-    """Return the lines of what was said, without blank ones."""
+    """Return the lines of output, without blank ones."""
     return [line for line in said.split("\r\n") if line]

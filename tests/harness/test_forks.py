@@ -41,8 +41,8 @@ def ran(folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_each_test_is_run_once_and_counted_as_it_went(folder: Path) -> None:
-    """Whatever it was: passed, failed, skipped; and what a test printed is shown where it failed."""
+def test_each_test_runs_once_and_its_outcome_counts(folder: Path) -> None:
+    """Passed, failed or skipped; a failed test shows its output."""
     (folder / "test_waiting.py").write_text(
         "import os, pytest\n"
         "@pytest.mark.parametrize('n', range(40))\n"
@@ -61,8 +61,8 @@ def test_each_test_is_run_once_and_counted_as_it_went(folder: Path) -> None:
     assert sorted(map(int, (folder / "ran").read_text().split())) == [*range(40)]
 
 
-def test_who_dies_makes_a_failure_of_one_test_and_the_others_run(folder: Path) -> None:
-    """Also those that it had taken, too."""
+def test_dead_process_fails_one_test_and_the_others_run(folder: Path) -> None:
+    """The tests that it had taken run, too."""
     (folder / "test_it.py").write_text(
         "import os, pytest\n"
         "@pytest.fixture(scope='module')\n"
@@ -81,8 +81,8 @@ def test_who_dies_makes_a_failure_of_one_test_and_the_others_run(folder: Path) -
     assert "1 failed, 11 passed" in said
 
 
-def test_what_is_shared_is_made_once_and_ends_with_its_file(folder: Path) -> None:
-    """What lasts for the whole run ends with the process; if it cannot, that is a failure."""
+def test_shared_fixture_is_made_once_and_ends_with_its_file(folder: Path) -> None:
+    """A fixture of the session ends with the process; if it cannot, that is a failure."""
     (folder / "conftest.py").write_text(
         (folder / "conftest.py").read_text() + "@pytest.fixture(scope='session')\n"
         "def lasting():\n"
@@ -108,8 +108,8 @@ def test_what_is_shared_is_made_once_and_ends_with_its_file(folder: Path) -> Non
     assert "the process that ran it ended with 1" in said
 
 
-def test_an_interrupt_ends_all_of_them(folder: Path) -> None:
-    """In order: what a test had begun is ended."""
+def test_interrupt_ends_every_process(folder: Path) -> None:
+    """They end in order: the fixtures of a running test are torn down."""
     (folder / "test_waiting.py").write_text(
         "import pytest, time\n"
         "@pytest.mark.parametrize('n', range(9))\n"

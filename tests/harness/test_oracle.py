@@ -1,4 +1,4 @@
-"""The oracle that judges lines: each rule lets right pass, finds wrong, and knows nothing of hotlined."""
+"""The oracle that judges lines: each rule accepts right histories, finds wrong ones, and is independent of hotlined."""
 
 import ast
 from pathlib import Path
@@ -35,38 +35,38 @@ ROOM = Configured(at=0, hour=99, day=99, month=99, reserve_percent=0, cooldowns=
 
 
 def found(*facts: Fact) -> set[str]:
-    """Return the names of the rules that are broken."""
+    """Return the names of the broken rules."""
     return {words.partition(":")[0] for words in oracle.violations(facts)}
 
 
 def came(contact: int, at: float = 0, number: str = HERS, text: str = "salut", **more: object) -> Received:
-    """Give a text."""
+    """Return a text."""
     return Received(at=at, contact=contact, number=number, text=text, **more)  # type: ignore[arg-type]
 
 
 def sent(contact: int, at: float, number: str = HERS, outcome: str = "taken", **more: object) -> Submitted:
-    """Give a segment of the answer to a contact; the answer's number is the contact's."""
+    """Return a segment of the answer to a contact; the answer's number is the contact's."""
     return Submitted(at=at, answer=contact, contact=contact, number=number, outcome=outcome, **more)  # type: ignore[arg-type]
 
 
 def typed(answer: int, at: float, number: str = HERS, by: str = "hand", outcome: str = "taken") -> tuple[Fact, Fact]:
-    """Give a text by hand and its segment."""
+    """Return a text by hand and its segment."""
     segment = Submitted(at=at, answer=answer, contact=None, number=number, by=by, outcome=outcome)
     return ByHand(at=at, answer=answer, number=number), segment
 
 
 def people(count: int, at: float = 0) -> list[Received]:
-    """Give a text of each of so many people: contact n is that of number n."""
+    """Return a text of each of these people: contact n is that of number n."""
     return [came(n, at, phone(n)) for n in range(1, count + 1)]
 
 
 def phone(serial: int) -> str:
-    """Give a Belgian mobile."""
+    """Return a Belgian mobile."""
     return f"+32470{serial:06}"
 
 
-def test_the_oracle_imports_nothing_of_hotlined() -> None:
-    """Who judges shares nothing with whom it judges, not even by way of another test."""
+def test_oracle_imports_nothing_of_hotlined() -> None:
+    """It shares no code with the judged program, not even by way of another test."""
     tree = ast.parse(Path(oracle.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -79,8 +79,8 @@ def test_the_oracle_imports_nothing_of_hotlined() -> None:
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("hour", HOUR), ("day", DAY), ("month", 30 * DAY)])
-def test_windows(name: str, seconds: int) -> None:
-    """What is in a window is at most its limit; a segment leaves it to the second, a refused one was never in it."""
+def test_windows_hold_to_the_second(name: str, seconds: int) -> None:
+    """A window has at most its limit; a refused segment was never in it."""
     limits = {"hour": 99, "day": 99, "month": 99} | {name: 2}
     configured = Configured(at=0, reserve_percent=0, **limits)  # type: ignore[arg-type]
     before = [configured, *people(4), sent(1, 1, phone(1)), sent(2, 2, phone(2), "refused", cause=38)]
@@ -89,22 +89,22 @@ def test_windows(name: str, seconds: int) -> None:
     assert found(*before, sent(3, seconds - 1, phone(3), "unknown"), sent(4, seconds, phone(4))) == {"windows"}
 
 
-def test_windows_hold_texts_by_hand() -> None:
-    """A text by hand is paid for like any other."""
+def test_windows_count_texts_by_hand() -> None:
+    """They are paid for, too."""
     configured = Configured(at=0, hour=1, reserve_percent=0)
     assert not found(configured, *typed(1, 1))
     assert found(configured, *typed(1, 1), *typed(2, 2)) == {"windows"}
 
 
-def test_windows_are_those_in_force() -> None:
-    """Lower limits hold at once, but for what was begun under the ones before."""
+def test_lower_windows_hold_at_once() -> None:
+    """An answer that was begun under the previous ones is finished."""
     facts = [Configured(at=0, hour=2), *people(2), sent(1, 1, phone(1), total=2), Configured(at=2, hour=1)]
     assert not found(*facts, sent(1, 3, phone(1), sequence=2, total=2))
     assert found(*facts, sent(2, 3, phone(2))) == {"windows"}
 
 
-def test_reserve() -> None:
-    """Half of five, rounded down, is for new numbers: three may go to known ones, and no fourth."""
+def test_reserve_is_for_new_numbers() -> None:
+    """Half of five, rounded down: three segments may go to known numbers, and no fourth."""
     configured = Configured(at=0, hour=5, day=99, month=99, cooldowns=(0,), per_number=99)
     twice = [*people(2), *(came(n, 0, phone(1)) for n in (3, 4, 5, 6))]
     first = [configured, *twice, sent(1, 0, phone(1)), *(sent(n, HOUR + n, phone(1)) for n in (3, 4, 5))]
@@ -112,8 +112,8 @@ def test_reserve() -> None:
     assert found(*first, sent(6, HOUR + 9, phone(1))) == {"reserve"}
 
 
-def test_reserve_knows_who_was_answered() -> None:
-    """A text by hand makes nobody known, one that may have left does; a trial always counts as known."""
+def test_reserve_counts_known_numbers_and_tries() -> None:
+    """An answer that may have left makes a number known, a text by hand does not; a try always counts as known."""
     configured = Configured(at=0, hour=9, day=9, month=9, reserve_percent=100, cooldowns=(0,))
     assert not found(configured, *people(1), *typed(9, 1, phone(1)), sent(1, 2, phone(1)))
     whole = [sent(1, 1, phone(1), total=2), sent(1, 4, phone(1), sequence=2, total=2)]
@@ -124,8 +124,8 @@ def test_reserve_knows_who_was_answered() -> None:
     assert found(configured, *typed(9, 1, by="answer")) == {"reserve"}
 
 
-def test_the_forgotten_are_new() -> None:
-    """Who was erased is in the share of new numbers, without cap and cooldown; what was spent stays spent."""
+def test_erased_numbers_are_new() -> None:
+    """They have no cap or cooldown, but spent segments stay spent."""
     configured = Configured(at=0, hour=2, reserve_percent=100, per_number=1)
     facts = [configured, came(1), sent(1, 1), Forgotten(at=2, number=HERS), came(2, 3), sent(2, 4)]
     assert not found(*facts)
@@ -135,8 +135,8 @@ def test_the_forgotten_are_new() -> None:
 # ---- numbers
 
 
-def test_cap() -> None:
-    """A number has so many answers and no more; requeued ones and texts by hand are not asked."""
+def test_cap_bounds_the_answers_of_a_number() -> None:
+    """Requeued answers and texts by hand are exempt."""
     configured = Configured(at=0, reserve_percent=0, cooldowns=(0,), per_number=2)
     facts = [configured, *(came(n) for n in (1, 2, 3)), sent(1, 1), sent(2, 2, outcome="unknown")]
     again = [Requeued(at=3, answer=2), sent(2, 3, attempt=2, by="requeue")]
@@ -145,8 +145,8 @@ def test_cap() -> None:
     assert not found(*facts[:-1], sent(2, 2, outcome="refused", cause=27), sent(3, 3))
 
 
-def test_cooldown() -> None:
-    """The first cooldown follows the first answer, the next one every further answer, each to the second."""
+def test_cooldown_grows_and_holds_to_the_second() -> None:
+    """The first cooldown follows the first answer, the next one every further answer."""
     configured = Configured(at=0, reserve_percent=0, cooldowns=(DAY, 7 * DAY), per_number=9)
     facts = [configured, *(came(n) for n in (1, 2, 3, 4)), sent(1, 1), sent(2, 1 + DAY), sent(3, 1 + 8 * DAY)]
     assert not found(*facts, sent(4, 1 + 15 * DAY))
@@ -154,8 +154,8 @@ def test_cooldown() -> None:
     assert found(configured, came(1), came(2), sent(1, 1), sent(2, DAY)) == {"cooldown"}
 
 
-def test_cooldown_begins_with_what_may_have_left() -> None:
-    """It runs from the first segment of the last attempt that may have left; a text by hand pushes nothing."""
+def test_cooldown_runs_from_the_latest_attempt_that_may_have_left() -> None:
+    """It runs from its first segment; texts by hand move nothing."""
     configured = Configured(at=0, reserve_percent=0, cooldowns=(DAY,), per_number=9)
     first = [configured, came(1), came(2), sent(1, 1, total=2), sent(1, 4, sequence=2, total=2, outcome="unknown")]
     assert not found(*first, *typed(9, 5), sent(2, 1 + DAY))
@@ -165,23 +165,23 @@ def test_cooldown_begins_with_what_may_have_left() -> None:
     assert not found(*first, again[0], nothing, sent(2, 1 + DAY))
 
 
-def test_block() -> None:
-    """Nothing goes to a number from its block on, by hand neither, until the block is taken back."""
+def test_block_holds_for_answers_and_texts_by_hand() -> None:
+    """It does until it is lifted."""
     facts = [ROOM, came(1), Blocked(at=1, number=HERS)]
     assert not found(*facts, Unblocked(at=2, number=HERS), sent(1, 3))
     assert found(*facts, sent(1, 3)) == found(*facts, *typed(9, 3)) == {"block"}
     assert found(Configured(at=0, blocked=(HERS,)), came(1), sent(1, 3)) == {"block"}
 
 
-def test_block_holds_for_who_wrote() -> None:
-    """A phone that writes in another's name is blocked though the other is not."""
+def test_block_holds_for_the_originating_phone() -> None:
+    """A blocked phone announces an MMS in the name of another number."""
     facts = [ROOM, came(1, kind="mms", sender=HIS)]
     assert not found(*facts, sent(1, 3))
     assert found(*facts, Blocked(at=1, number=HIS), sent(1, 3)) == {"block"}
 
 
-def test_opt_out() -> None:
-    """A word that opts out ends answers: at first, while one is queued, and after one; a typed text may go."""
+def test_opt_out_ends_answers() -> None:
+    """It does as the first text, while an answer is queued, and later; a text by hand may go."""
     for before in ([], [came(1)], [came(1), sent(1, 1)]):
         facts = [ROOM, *before, came(2, 2, text="Stop.")]
         assert not found(*facts, OptedIn(at=3, number=HERS), sent(2, 4))
@@ -191,8 +191,8 @@ def test_opt_out() -> None:
     assert found(*unconfirmed, sent(1, 4, attempt=2, by="requeue")) == {"opt_out"}
 
 
-def test_opt_out_survives_erasure_only_where_asked() -> None:
-    """Who is erased is new, but an opt-out may be kept; what comes again from the network was not written again."""
+def test_opt_out_survives_an_erasure_only_if_asked() -> None:
+    """A text delivered again by the network was not written again."""
     stop = came(1, text="stop")
     for keep, broken in ((False, set()), (True, {"opt_out"})):
         forgotten = Forgotten(at=1, number=HERS, keep_opt_out=keep)
@@ -217,14 +217,14 @@ def test_opt_out_survives_erasure_only_where_asked() -> None:
         "Stopp bitte",
     ],
 )
-def test_words_that_opt_out(text: str) -> None:
-    """Case, accents, blanks, punctuation and polite words aside, the text is nothing but the word."""
+def test_opt_out_words_alone_opt_out(text: str) -> None:
+    """Case, accents, blanks, punctuation and polite words do not matter."""
     assert oracle.opts_out(text, ROOM.opt_out_words)
 
 
 @pytest.mark.parametrize("text", ["", "merci", "stop ça", "arrête", "non stop", "stooop", "07", "pourquoi stop"])
-def test_words_that_do_not(text: str) -> None:
-    """A word inside a sentence opts nobody out."""
+def test_opt_out_word_inside_a_sentence_does_not_opt_out(text: str) -> None:
+    """Without configured words nothing does."""
     assert not oracle.opts_out(text, ROOM.opt_out_words)
     assert not oracle.opts_out(text, ())
 
@@ -232,22 +232,22 @@ def test_words_that_do_not(text: str) -> None:
 # ---- the line
 
 
-def test_pause() -> None:
-    """Nothing goes out between pause and resume, by hand neither."""
+def test_pause_stops_answers_and_texts_by_hand() -> None:
+    """They go again after `resume`."""
     facts = [ROOM, came(1), Paused(at=1)]
     assert not found(*facts, Resumed(at=2), sent(1, 3))
     assert found(*facts, sent(1, 3)) == found(*facts, *typed(9, 3)) == {"pause"}
 
 
-def test_shadow() -> None:
-    """Shadow mode transmits nothing."""
+def test_shadow_mode_transmits_nothing() -> None:
+    """Segments go again after its end."""
     shadowed = Configured(at=0, shadow=True)
     assert not found(shadowed, came(1), Configured(at=1), sent(1, 2))
     assert found(shadowed, came(1), sent(1, 2)) == {"shadow"}
 
 
-def test_country() -> None:
-    """A country is answered that is answered now, but for what was begun, or asked for again by a person."""
+def test_country_has_to_be_answered_at_the_beginning() -> None:
+    """An answer that was begun before is finished."""
     facts = [
         Configured(at=0, answer_countries=("BE", "DE")),
         came(1, number="+4915112345678"),
@@ -258,8 +258,8 @@ def test_country() -> None:
     assert found(*facts[:2], less, sent(1, 3, "+4915112345678")) == {"country"}
 
 
-def test_stale() -> None:
-    """An answer is begun while its contact is not too old; one that a person asks for again is not asked."""
+def test_answer_begins_before_its_contact_is_too_old() -> None:
+    """A requeued one is exempt."""
     facts = [Configured(at=0, max_age=HOUR), came(1), came(2, number=HIS)]
     again = [Requeued(at=9, answer=2), sent(2, DAY, HIS, attempt=2, by="requeue")]
     assert not found(*facts, sent(1, HOUR, total=2), sent(1, HOUR + 3, sequence=2, total=2), *again)
@@ -269,8 +269,8 @@ def test_stale() -> None:
 # ---- once, in order, asked for
 
 
-def test_at_most_once() -> None:
-    """What may have left is not submitted again but in an attempt that a person asked for."""
+def test_segment_that_may_have_left_is_not_sent_again() -> None:
+    """A new attempt needs a requeue."""
     for outcome in ("taken", "unknown", "crash"):
         facts = [ROOM, came(1), sent(1, 1, outcome=outcome)]
         assert not found(*facts, Requeued(at=2, answer=1), sent(1, 3, attempt=2, by="requeue"))
@@ -280,22 +280,22 @@ def test_at_most_once() -> None:
     assert not found(ROOM, came(1), sent(1, 1, outcome="refused", cause=38), sent(1, 61))
 
 
-def test_at_most_once_over_a_backup() -> None:
-    """A backup that is put back knows less, and still nothing leaves twice."""
+def test_segment_that_left_is_not_sent_again_after_a_restore() -> None:
+    """The backup does not know about it."""
     facts = [ROOM, came(1), sent(1, 5), Restored(at=9, copied_at=2)]
     assert found(*facts, sent(1, 10)) == {"at_most_once"}
 
 
-def test_a_backup_undoes_what_the_line_knows() -> None:
-    """A block of after the backup is gone with it, and one of before is back."""
+def test_restore_undoes_decisions_since_the_backup() -> None:
+    """A later block is gone, and a block that was lifted later is back."""
     after = [ROOM, came(1), Blocked(at=3, number=HERS), Restored(at=9, copied_at=2)]
     before = [ROOM, came(1), Blocked(at=1, number=HERS), Unblocked(at=3, number=HERS), Restored(at=9, copied_at=2)]
     assert not found(*after, sent(1, 10))
     assert found(*before, sent(1, 10)) == {"block"}
 
 
-def test_in_order() -> None:
-    """A segment follows one that was taken."""
+def test_segment_follows_an_accepted_one() -> None:
+    """An unknown result of the first one stops the rest."""
     for outcome, broken in (("taken", set()), ("unknown", {"in_order"}), ("crash", {"in_order"})):
         facts = [ROOM, came(1), sent(1, 1, total=2, outcome=outcome)]
         assert found(*facts, sent(1, 4, sequence=2, total=2)) == broken
@@ -307,8 +307,8 @@ def test_in_order() -> None:
     assert found(ROOM, came(1), *half, sent(1, 64, sequence=2, total=3)) == {"in_order"}
 
 
-def test_in_order_after_a_late_result() -> None:
-    """A result that comes within the hour lets the rest go, unless something else went to the number since."""
+def test_late_result_within_the_hour_lets_the_rest_go() -> None:
+    """Another segment to the number in between stops it."""
     facts = [ROOM, came(1), came(2), sent(1, 1, total=2, outcome="unknown")]
     rest = sent(1, 4001, sequence=2, total=2)
     assert not found(*facts, LateTaken(at=3601, answer=1, attempt=1, sequence=1), rest)
@@ -317,8 +317,8 @@ def test_in_order_after_a_late_result() -> None:
     assert found(*facts, *typed(9, 5), late, rest) == {"in_order"}
 
 
-def test_asked_for() -> None:
-    """A contact has one answer, to its number; a text by hand goes to the number that a person named."""
+def test_each_segment_belongs_to_a_contact_or_a_request() -> None:
+    """A contact has one answer, to its number; a text by hand goes to the requested number."""
     facts = [ROOM, came(1), came(2, number=HIS), sent(1, 1)]
     assert not found(*facts, sent(2, 2, HIS))
     assert found(*facts, Submitted(at=2, answer=7, contact=1, number=HERS)) == {"asked_for"}
@@ -330,8 +330,8 @@ def test_asked_for() -> None:
     assert not found(*facts, asked, segment)
 
 
-def test_what_left_whole_is_not_sent_again() -> None:
-    """Neither by a result that comes late nor by a report, unless somebody asks for it after that."""
+def test_answer_proven_to_have_left_is_not_sent_again() -> None:
+    """A late result or a report proves it; a later requeue allows it."""
     facts = [ROOM, came(1), sent(1, 1, outcome="unknown"), Requeued(at=2, answer=1)]
     proof, again = LateTaken(at=3, answer=1, attempt=1, sequence=1), sent(1, 4, attempt=2, by="requeue")
     assert not found(*facts, again)
@@ -342,18 +342,18 @@ def test_what_left_whole_is_not_sent_again() -> None:
     assert not found(*facts, proof, restored, Requeued(at=5, answer=1), sent(1, 6, attempt=3, by="requeue"))
 
 
-def test_cancelled() -> None:
-    """What a person has ended stays so, its second half too, until somebody asks for it."""
+def test_cancelled_answer_sends_no_further_segment() -> None:
+    """A requeue allows it."""
     facts = [ROOM, came(1), sent(1, 1, total=2), Cancelled(at=2, answer=1)]
     assert found(*facts, sent(1, 3, sequence=2, total=2)) == {"cancelled"}
     assert not found(*facts, Requeued(at=3, answer=1), sent(1, 4, total=2, attempt=2, by="requeue"))
 
 
-# ---- when, to whom, what
+# ---- time, recipient, words
 
 
-def test_delay() -> None:
-    """To the second; what never left keeps it when it is asked for again, what may have left does not."""
+def test_delay_holds_to_the_second() -> None:
+    """A requeued answer keeps it if nothing has left, and not if something may have."""
     facts = [ROOM, came(1, delay=600)]
     assert not found(*facts, sent(1, 600))
     assert found(*facts, sent(1, 599)) == {"delay"}
@@ -363,28 +363,28 @@ def test_delay() -> None:
     assert not found(*facts, *twice)
 
 
-def test_interval() -> None:
-    """Two segments have as much time between them as is configured, whosever they are."""
+def test_interval_holds_between_any_two_segments() -> None:
+    """The recipients do not matter."""
     facts = [Configured(at=0, interval=3), *people(2), sent(1, 1, phone(1))]
     assert not found(*facts, sent(2, 4, phone(2)))
     assert found(*facts, sent(2, 3, phone(2))) == found(*facts, *typed(9, 3)) == {"interval"}
 
 
 @pytest.mark.parametrize("number", ["8850", "Zara", "+3290212345", "+3280012345", "+3222345678", "+447012345678"])
-def test_who_is_no_mobile_is_not_answered(number: str) -> None:
-    """Short codes, names, premium, toll-free, fixed and personal numbers."""
+def test_only_mobiles_are_answered(number: str) -> None:
+    """Short codes, names, premium, toll-free, fixed and personal numbers are not."""
     assert found(ROOM, came(1, 0, number), sent(1, 1, number)) == {"answerable"}
 
 
 @pytest.mark.parametrize("kind", ["data", "service", "unreadable"])
-def test_what_is_no_contact_is_not_answered(kind: str) -> None:
-    """Data and service messages ask for nothing; a stop in them counts all the same."""
+def test_data_and_service_messages_are_not_answered(kind: str) -> None:
+    """A stop in them still counts."""
     assert found(ROOM, came(1, kind=kind), sent(1, 1)) == {"answerable"}
     assert found(ROOM, came(1, text="stop", kind=kind), came(2, 1), sent(2, 2)) == {"opt_out"}
 
 
-def test_answerable_is_nobody_of_the_house_and_no_machine() -> None:
-    """Our own number, our own text, and whoever sends the same after each answer."""
+def test_own_number_own_text_and_machines_are_not_answered() -> None:
+    """A machine sends the same text after each answer."""
     own = Configured(at=0, own_number=HERS, texts=(("Non, et non.",),))
     assert found(own, came(1), sent(1, 1)) == {"answerable"}
     assert found(own, came(1, 0, HIS, text="Re: non, ET non!"), sent(1, 1, HIS)) == {"answerable"}
@@ -403,8 +403,8 @@ def test_answerable_is_nobody_of_the_house_and_no_machine() -> None:
     assert found(ROOM, came(1, text=away), sent(1, 1), came(2, 2, text=away), sent(2, 3)) == {"answerable"}
 
 
-def test_wording() -> None:
-    """A variant of its step, whole; asked for again the text that it had, whatever is configured by then."""
+def test_answer_has_a_whole_variant_of_its_step() -> None:
+    """A requeued one has its previous text, whatever is configured by then."""
     facts = [Configured(at=0, cooldowns=(0,), texts=(("un", "uno"), ("deux",)), max_segments=1), came(1), came(2)]
     assert not found(*facts, sent(1, 1, text="uno"), sent(2, 2, text="deux"))
     assert found(*facts, sent(1, 1, text="uno"), sent(2, 2, text="un")) == {"wording"}
@@ -423,15 +423,15 @@ def test_wording() -> None:
     assert found(*other, sent(1, 4, text="trois", attempt=2, by="requeue")) == {"wording"}
 
 
-def test_wording_after_a_backup_was_put_back() -> None:
-    """What waited in it counts as answered, so the text of any step will do."""
+def test_any_step_is_allowed_after_a_restore() -> None:
+    """Answers that waited in the backup count as given."""
     facts = [Configured(at=0, texts=(("un",), ("deux",))), came(1), Restored(at=2, copied_at=1), came(2, 3)]
     assert not found(*facts, sent(2, 4, text="deux"))
     assert found(*facts[:2], came(2, 3), sent(2, 4, text="deux")) == {"wording"}
 
 
-def test_tries() -> None:
-    """A minute, five, fifteen, an hour; six times at most while others get theirs; the recipient's no is the end."""
+def test_tries_have_growing_pauses_and_an_end() -> None:
+    """A minute, five, fifteen, an hour; six while others leave; a recipient's refusal ends them."""
     moments = (1, 61, 361, 1261, 4861, 8461)
     refused = [sent(1, at, HERS, "refused", cause=38) for at in moments]
     assert not found(ROOM, came(1), *refused, sent(1, 12061))
@@ -448,15 +448,15 @@ def test_tries() -> None:
     assert not found(ROOM, came(1), *others, *either[::2], sent(1, 9999))
 
 
-def test_tries_are_the_breakers_while_nothing_leaves() -> None:
-    """What it tries, and what it closes for, has not to wait for a pause of its own."""
+def test_breaker_decides_tries_in_an_outage() -> None:
+    """Its trials, and answers after it closes, need no pause of their own."""
     refused = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((1, 3), (1, 63), (2, 66), (3, 69))]
     assert not found(ROOM, *people(9), *refused, sent(1, 129, phone(1)), sent(2, 130, phone(2)))
     assert found(ROOM, *people(9), *refused[:2], sent(1, 129, phone(1))) == {"tries"}
 
 
-def test_shadowed() -> None:
-    """Its own limits, together with what left live; cap and cooldown too, but for what a person asks for again."""
+def test_shadow_mode_has_limits_of_its_own() -> None:
+    """They include live segments; cap and cooldown exempt requeued answers."""
     shadow = Configured(at=0, hour=2, day=9, month=9, per_number=1, shadow=True)
     first = [shadow, *people(3), Shadowed(at=1, answer=1, number=phone(1))]
     assert not found(*first, Shadowed(at=2, answer=2, number=phone(2)))
@@ -482,8 +482,8 @@ def test_shadowed() -> None:
         Forgotten(at=2, number=HERS),
     ],
 )
-def test_liveness(cause: Fact) -> None:
-    """Who is due waits for nothing, unless something may keep him back."""
+def test_due_answer_does_not_wait_without_a_cause(cause: Fact) -> None:
+    """Anything that may hold it back is a cause."""
     promised = [
         Configured(at=0, hour=2, max_age=HOUR),
         came(1, delay=60),
@@ -504,46 +504,46 @@ def test_liveness(cause: Fact) -> None:
 
 
 def outage(outcome: str = "unknown", cause: int | None = None) -> list[Fact]:
-    """Give three answers that were not taken, the last at second 9, and a hundred people who wait."""
+    """Return three failed answers, the last at second 9, and a hundred people who wait."""
     return [ROOM, *people(99), *(sent(n, 3 * n, phone(n), outcome, cause=cause) for n in (1, 2, 3))]
 
 
 @pytest.mark.parametrize(("outcome", "cause"), [("unknown", None), ("unknown", 500), ("refused", 38), ("refused", 10)])
-def test_breaker_opens(outcome: str, cause: int | None) -> None:
-    """After three that were not taken the next is tried in a minute."""
+def test_breaker_opens_after_three_failures(outcome: str, cause: int | None) -> None:
+    """The next trial comes a minute later."""
     assert not found(*outage(outcome, cause), sent(4, 69, phone(4)), sent(5, 72, phone(5)), sent(6, 75, phone(6)))
     assert found(*outage(outcome, cause), sent(4, 68, phone(4))) == {"breaker"}
     assert not found(*outage(outcome, cause), *typed(999, 12))
 
 
 @pytest.mark.parametrize("cause", [1, 27, 195, 196])
-def test_breaker_knows_whose_fault_it_is(cause: int) -> None:
-    """What is the recipient's fault opens nothing; nor does one recipient alone."""
+def test_breaker_ignores_the_recipients_fault(cause: int) -> None:
+    """One recipient alone does not open it, either."""
     assert not found(*outage("refused", cause), sent(4, 12, phone(4)))
     same = [sent(1, at, HERS, "refused", cause=38) for at in (3, 63, 363, 1263)]
     assert not found(ROOM, came(1), *same)
 
 
 @pytest.mark.parametrize("cause", [21, 28, 29, 30])
-def test_breaker_takes_what_may_be_eithers_fault_for_the_lines_once(cause: int) -> None:
-    """The first refusal of each answer counts, the second is the recipient's."""
+def test_ambiguous_refusal_counts_for_the_line_once(cause: int) -> None:
+    """The second one of the same answer is the recipient's."""
     assert found(*outage("refused", cause), sent(4, 12, phone(4))) == {"breaker"}
     twice = [sent(n, at, phone(n), "refused", cause=cause) for n, at in ((1, 3), (2, 6), (1, 63), (2, 66))]
     assert not found(ROOM, *people(9), *twice, sent(3, 70, phone(3)))
 
 
-def test_breaker_takes_a_power_cut_for_a_failure() -> None:
-    """A stick may take the machine down; the end of the program alone says nothing."""
+def test_power_cut_during_a_submission_is_a_failure() -> None:
+    """A stick may take the machine down; the end of the program alone proves nothing."""
     for ended, broken in ((Rebooted, {"breaker"}), (Restarted, set())):
         cuts = [each for n in (1, 2, 3) for each in (sent(n, 3 * n, phone(n), outcome="crash"), ended(at=3 * n + 1))]
         assert found(ROOM, *people(9), *cuts, sent(4, 12, phone(4))) == broken
 
 
 @pytest.mark.parametrize("cause", [1, 10, 28, 38, 127, 128, 193, 255])
-def test_breaker_leaves_the_networks_refusals_aside_while_others_leave(cause: int) -> None:
-    """For three hours after something was taken they say nothing, later they open it; what the modem says always does.
+def test_refusals_of_the_network_count_three_hours_after_a_success(cause: int) -> None:
+    """Refusals of the modem always count.
 
-    A text by hand that is taken says as much as an answer.
+    An accepted text by hand is a success, too.
     """
     for before in ([sent(9, 1, phone(9))], typed(999, 1)):
         facts = [ROOM, *people(99), *before]
@@ -556,16 +556,16 @@ def test_breaker_leaves_the_networks_refusals_aside_while_others_leave(cause: in
     assert found(*facts, *by_modem, sent(4, 12, phone(4))) == {"breaker"}
 
 
-def test_breaker_counts_answers() -> None:
-    """Of an answer that was tried again only its latest refusal is in the row."""
+def test_breaker_counts_the_latest_refusal_of_each_answer() -> None:
+    """Earlier tries of the same answer are not in the row."""
     tried = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((1, 3), (2, 6), (2, 66), (3, 69))]
     trials = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((2, 129), (1, 132), (3, 135))]
     assert not found(ROOM, *people(9), *tried, *trials)
     assert found(ROOM, *people(9), *tried, sent(4, 72, phone(4))) == {"breaker"}
 
 
-def test_breaker_opens_at_six_of_ten() -> None:
-    """Six that fail among ten open it too, though one is taken now and then."""
+def test_breaker_opens_at_six_failures_of_ten() -> None:
+    """Some of the ten are accepted."""
     outcomes = ["unknown", "unknown", "taken"] * 2 + ["unknown", "unknown"]
     facts = [ROOM, *people(99), *(sent(n, n, phone(n), outcome) for n, outcome in enumerate(outcomes, 1))]
     assert not found(*facts, sent(9, 68, phone(9)))
@@ -575,8 +575,8 @@ def test_breaker_opens_at_six_of_ten() -> None:
     assert not found(*facts, sent(12, 12, phone(12)))
 
 
-def test_breaker_tries_ever_more_rarely() -> None:
-    """Trials come after 1, 5, 15 and then every 60 minutes."""
+def test_trials_become_rarer() -> None:
+    """They come after 1, 5, 15 and then every 60 minutes."""
     moments = [69, 369, 1269, 4869, 8469]
     trials = [sent(n, at, phone(n), "unknown") for n, at in enumerate(moments, 4)]
     assert not found(*outage(), *trials)
@@ -585,8 +585,8 @@ def test_breaker_tries_ever_more_rarely() -> None:
         assert found(*outage(), *sooner) == {"breaker"}
 
 
-def test_breaker_lets_two_others_follow_where_nothing_left() -> None:
-    """A refusal is followed at once by other recipients' answers, three in all; the same recipient does not follow."""
+def test_refused_trial_may_be_followed_by_two_others() -> None:
+    """They go to other recipients at once, three in all."""
     trials = [sent(n, 65 + n, phone(n), "refused", cause=38) for n in (4, 5, 6, 7)]
     assert not found(*outage(), *trials[:3])
     assert found(*outage(), *trials) == {"breaker"}
@@ -596,8 +596,8 @@ def test_breaker_lets_two_others_follow_where_nothing_left() -> None:
     assert not found(*outage(), *nobody)
 
 
-def test_breaker_closes() -> None:
-    """An answer that is taken whole ends it, also by its late result; half an answer does not."""
+def test_accepted_answer_closes_the_breaker() -> None:
+    """A late result does, too; half an answer does not."""
     assert not found(*outage(), sent(4, 69, phone(4)), sent(5, 70, phone(5)))
     assert not found(*outage(), LateTaken(at=10, answer=3, attempt=1, sequence=1), sent(4, 12, phone(4)))
     half = [sent(4, 69, phone(4), total=2), sent(5, 70, phone(5))]
@@ -608,16 +608,16 @@ def test_breaker_closes() -> None:
 
 
 @pytest.mark.parametrize("hope", [Resumed, Hoped])
-def test_breaker_tries_when_there_is_hope(hope: type[Fact]) -> None:
-    """What gives hope makes a trial due now, but not within five minutes of the one before."""
+def test_reason_for_hope_makes_a_trial_due(hope: type[Fact]) -> None:
+    """At least five minutes lie between two trials."""
     assert not found(*outage(), hope(at=12), sent(4, 12, phone(4), "unknown"))
     failed = [*outage(), *(sent(n, at, phone(n), "unknown") for n, at in ((4, 69), (5, 369), (6, 1269)))]
     assert not found(*failed, hope(at=1300), sent(7, 1569, phone(7), "unknown"))
     assert found(*failed, hope(at=1300), sent(7, 1568, phone(7), "unknown")) == {"breaker"}
 
 
-def test_breaker_goes_by_what_a_backup_has() -> None:
-    """A backup that is put back undoes outcomes of after it, and leaves those of before it."""
+def test_restore_undoes_outcomes_since_the_backup() -> None:
+    """Earlier ones stay."""
     assert not found(*outage(), Restored(at=10, copied_at=8), sent(4, 12, phone(4)))
     assert found(*outage(), Restored(at=10, copied_at=9), sent(4, 12, phone(4))) == {"breaker"}
     again = [sent(4, 12, phone(4), "unknown"), sent(5, 15, phone(5))]
@@ -630,19 +630,19 @@ def test_breaker_goes_by_what_a_backup_has() -> None:
 
 
 def german(serial: int) -> str:
-    """Give a German mobile."""
+    """Return a German mobile."""
     return f"+4915112{serial:06}"
 
 
 def abroad() -> list[Fact]:
-    """Give an outage that began with two Belgians and a German at 9 s, and was over at 69 s with a Belgian."""
+    """Return an outage that began with two Belgians and a German at 9 s, and ended at 69 s with a Belgian."""
     waiting = [*people(99), *(came(100 + n, 0, german(n)) for n in range(50)), came(200, 0, "+33612345678")]
     failed = [sent(1, 3, phone(1), "unknown"), sent(2, 6, phone(2), "unknown"), sent(100, 9, german(0), "unknown")]
     return [ROOM, *waiting, *failed, sent(4, 69, phone(4))]
 
 
-def test_a_country_of_which_all_failed_waits_by_itself() -> None:
-    """The line goes on, and there the first trial comes a minute later; where nothing failed nobody waits."""
+def test_country_with_failures_only_is_in_outage() -> None:
+    """The line goes on; the first trial there comes a minute later, and other countries do not wait."""
     assert not found(*abroad(), sent(5, 72, phone(5)), sent(200, 75, "+33612345678"), sent(101, 129, german(1)))
     assert found(*abroad(), sent(101, 128, german(1))) == {"breaker"}
     late = LateTaken(at=70, answer=100, attempt=1, sequence=1)
@@ -651,8 +651,8 @@ def test_a_country_of_which_all_failed_waits_by_itself() -> None:
     assert not found(*abroad(), *by_hand, sent(101, 73, german(1)))
 
 
-def test_a_country_is_tried_ever_more_rarely() -> None:
-    """After 1, 5, 15 and then every 60 minutes, three at once where nothing left; its failures do not stop the line."""
+def test_trials_of_a_country_become_rarer() -> None:
+    """They come after 1, 5, 15 and then every 60 minutes; its failures do not stop the line."""
     moments = [129, 429, 1329, 4929]
     trials = [sent(101 + n, at, german(1 + n), "unknown") for n, at in enumerate(moments)]
     assert not found(*abroad(), *trials, sent(5, 5000, phone(5)))
@@ -664,8 +664,8 @@ def test_a_country_is_tried_ever_more_rarely() -> None:
     assert found(*abroad(), *at_once) == {"breaker"}
 
 
-def test_countries_have_one_trial_an_hour_together() -> None:
-    """From the third round on, whichever it is; the first two rounds each has by itself."""
+def test_countries_in_outage_share_one_trial_an_hour() -> None:
+    """They do from the third round on; each has the first two rounds by itself."""
     french = [came(300 + n, 0, f"+3361234{n:04}") for n in range(9)]
     both = [
         *(ROOM, *people(99), *french, *(came(100 + n, 0, german(n)) for n in range(50))),
@@ -682,8 +682,8 @@ def test_countries_have_one_trial_an_hour_together() -> None:
     assert found(*both, *own, sent(303, 1332, "+33612340003", "unknown"), sent(103, 4931, german(3))) == {"breaker"}
 
 
-def test_a_country_that_has_not_failed_is_tried_at_once() -> None:
-    """While nothing leaves, an answer to it is tried five minutes after the trial before, whatever the pause."""
+def test_country_without_failures_is_tried_at_once() -> None:
+    """The trial comes five minutes after the one before, whatever the pause."""
     waiting = [*people(99), *(came(100 + n, 0, german(n)) for n in range(50))]
     failed = [ROOM, *waiting, *(sent(100 + n, 3 * n, german(n), "unknown") for n in (1, 2, 3))]
     assert not found(*failed, sent(1, 12, phone(1), "unknown"))

@@ -1,4 +1,4 @@
-"""The machine is as it was before the tests."""
+"""The check that a run of the tests leaves the machine as it was."""
 
 import os
 import re
@@ -17,8 +17,8 @@ PROCESS = "subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.
 
 
 @pytest.mark.parametrize(("does", "code"), [("pass", 0), (PROCESS, 1)], ids=["nothing", "a process"])
-def test_a_run_that_leaves_something_fails(does: str, code: int, tmp_path: Path) -> None:
-    """What still runs at the end of the tests is named, and the run is red."""
+def test_run_that_leaves_a_process_fails(does: str, code: int, tmp_path: Path) -> None:
+    """The process is named."""
     (tmp_path / "conftest.py").write_text("from unchanged import pytest_sessionfinish, pytest_sessionstart\n")
     (tmp_path / "test_it.py").write_text(LEAVES.format(does))
 

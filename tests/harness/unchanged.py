@@ -1,7 +1,7 @@
-"""Compares the machine before and after a run of the tests: it has to be as it was, but for their temporary folder.
+"""Compares the machine before and after a run of the tests: only the temporary folder of the tests may differ.
 
-What others do meanwhile on the same machine is none of its business: names and processes count that are the project's.
-`scripts/lab newcomer` compares all of a machine that nobody else has.
+Changes by others on the same machine do not matter: only the project's names and processes count. `scripts/lab
+newcomer` compares everything on a machine of its own.
 """
 
 import os
@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 MARK = "HOTLINED_TESTS"
-"""The variable by which the processes of a run are known; its value is the id of the first."""
+"""The environment variable that marks the processes of a run; its value is the id of the first."""
 _NAMES = ("/", "/dev", "/dev/shm", "/etc", "/run", "/tmp", "/var", "/var/backups", "/var/lib", "/var/tmp")
 FOLDERS = tuple(map(Path, _NAMES))
-"""Folders whose modes and owners stay as they are."""
+"""Folders whose modes and owners have to stay."""
 OURS = tuple(map(Path, ("/etc", "/etc/systemd/system", "/run", "/usr/lib/systemd/system", "/var/backups", "/var/lib")))
-"""Folders in which nothing of ours is made."""
+"""Folders that get no files of ours."""
 LISTS = tuple(map(Path, ("/etc/passwd", "/etc/group", "/etc/shadow")))
 ENDING = "multiprocessing"
-"""What runs as long as the process that started it, and ends with it."""
+"""The name of processes that end with the process that started them."""
 
 
 def facts() -> Iterator[str]:
-    """Yield what a run may not change, in words."""
+    """Yield facts that a run may not change, in words."""
     for folder in filter(Path.exists, FOLDERS):
         status = folder.stat()
         yield f"{folder} has the mode {status.st_mode:o} and the owners {status.st_uid}:{status.st_gid}"
@@ -35,7 +35,7 @@ def facts() -> Iterator[str]:
 
 
 def processes() -> Iterator[str]:
-    """Yield the processes that this run has left, but those that end with it."""
+    """Yield the processes left by this run, except those that end with it."""
     sought = f"{MARK}={os.environ[MARK]}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -48,13 +48,13 @@ def processes() -> Iterator[str]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Remember how the machine is."""
+    """Store the state of the machine."""
     os.environ[MARK] = str(os.getpid())
     session.config.stash[_BEFORE] = frozenset(facts())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let the run fail if the machine is another one now, and say what differs."""
+    """Fail the run if the machine has changed, and report the differences."""
     before, after = session.config.stash[_BEFORE], frozenset((*facts(), *processes()))
     changes = [f"since the tests: {each}" for each in sorted(after - before)]
     changes += [f"before the tests, and no more: {each}" for each in sorted(before - after)]

@@ -1,8 +1,8 @@
-"""A year of traffic, drawn by a seed and played in virtual seconds against whatever answers: a `Peer`.
+"""A year of traffic, drawn by a seed and played in virtual seconds against a `Peer`.
 
-Nothing here knows hotlined, and nothing reads a clock: the same year is always the same list of operations, and the
-network does the same with the same segment at the same moment. What happened is written down as facts for the oracle,
-and as a record that another peer's record can be compared with.
+Nothing here knows hotlined or reads a clock: the same year is always the same list of operations, and the network does
+the same with the same segment at the same moment. The events are written as facts for the oracle, and as a record for
+comparison with another peer's.
 """
 
 import gzip
@@ -19,10 +19,10 @@ import oracle
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 SEND_INTERVAL = 3  # seconds from the result of one segment to the next
-MOST_PASSES = 500_000  # in which something might be due: a line that looks every second never ends a year
-NO_RESULT = 120  # seconds until nobody waits for a result any more
+MOST_PASSES = 500_000  # of passes with something due: a line that looks every second never ends a year
+NO_RESULT = 120  # seconds until a result counts as missing
 BY_HAND = 1_000_000
-"""Texts by hand are numbered from here, so that no contact is meant."""
+"""The first number of texts by hand; contacts have lower ones."""
 
 FIRST_TEXT = (
     "Hey! Non, non, c'est pas qui tu crois. Tu sais, mettre les autres mal a l'aise, c'est pas cool. Quand on te dit"
@@ -32,12 +32,12 @@ SECOND_TEXT = "Toujours non. Ce numero n'est a personne que tu puisses joindre."
 LATER_TEXT = "Coucou! Ce numero repond tout seul, et il repond non. Si on te l'a donne, c'est que la reponse est non."
 
 
-# ---- what happens
+# ---- operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the configuration says; seconds, percent, segments a window."""
+    """The values of a configuration; seconds, percent, segments a window."""
 
     hour: int = 60
     day: int = 300
@@ -55,14 +55,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """Something that happens at a second that the machine is powered on."""
+    """An operation at a second powered on."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text(Operation):
-    """A text is on the SIM, whole; its answer, if it gets one, is due after `delay` seconds."""
+    """A text is on the SIM, whole; an answer to it is due after `delay` seconds."""
 
     contact: int
     number: str
@@ -72,7 +72,7 @@ class Text(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Operation):
-    """Somebody rings; the answer, if there is one, is due after `delay` seconds."""
+    """A call; an answer to it is due after `delay` seconds."""
 
     contact: int
     number: str
@@ -81,7 +81,7 @@ class Call(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again(Operation):
-    """The network delivers the text of a contact once more, octet by octet the same."""
+    """The network delivers the text of a contact once more, byte for byte the same."""
 
     contact: int
 
@@ -96,7 +96,7 @@ class Decision(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeue(Operation):
-    """A person asks for the answer to a contact again."""
+    """A person requeues the answer to a contact."""
 
     contact: int
 
@@ -112,7 +112,7 @@ class Send(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forget(Operation):
-    """A person has somebody erased."""
+    """A person erases somebody."""
 
     number: str
     keep_opt_out: bool
@@ -120,7 +120,7 @@ class Forget(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge(Operation):
-    """What is old enough is erased."""
+    """Old data is erased."""
 
     keep_texts: int = 60 * DAY
     keep_numbers: int = 150 * DAY
@@ -128,21 +128,21 @@ class Purge(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart(Operation):
-    """The program ends and is started again; None: the power stays on, else it is off for so many seconds."""
+    """The program ends and starts again; None: the power stays on, otherwise it is off for these seconds."""
 
     seconds_off: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload(Operation):
-    """Another configuration is in force."""
+    """Another configuration comes into force."""
 
     settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """From `begin` to `end` nothing leaves: the network says one of these, or nothing proves anything (None)."""
+    """From `begin` to `end` nothing leaves: the network returns one of these causes, or no proof (None)."""
 
     begin: int
     end: int
@@ -151,7 +151,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """All that happens, in order, and what the network does meanwhile."""
+    """All operations, in order, and the network's results."""
 
     seed: int
     operations: tuple[Operation, ...]
@@ -164,16 +164,16 @@ class Year:
 
     @property
     def digest(self) -> str:
-        """What tells this year from any other."""
+        """A digest that identifies this year."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
-# ---- who plays it
+# ---- the peer
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A segment that the modem was given: for which contact (or text by hand), to which number."""
+    """A segment that the modem was given, with its contact (or text by hand) and number."""
 
     contact: int
     number: str
@@ -183,10 +183,10 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What comes of a segment after so many seconds.
+    """The result of a segment after some seconds.
 
-    taken: +CMGS. refused: +CMS ERROR `cause`, nothing left. unknown: `cause` proves nothing, or no result at all; with
-    `late`, the result comes when nobody waits for it any more. crash, power_cut: the program ends meanwhile.
+    taken: +CMGS. refused: +CMS ERROR `cause`, nothing left. unknown: `cause` proves nothing, or there is no result;
+    with `late`, the result comes after the wait for it. crash, power_cut: the program ends meanwhile.
     """
 
     kind: str
@@ -202,60 +202,60 @@ Verdict = tuple[int, str, str]
 
 
 class Peer(Protocol):
-    """What answers: a line as it is written at some time, with its clocks and its modem played.
+    """A line of any version, with its clocks and its modem played.
 
-    `at` is always the present, in seconds powered on, and never goes back; the calendar is that plus the seconds that
-    the power was off. All that a peer draws by chance is given to it, but for which of several texts it sends. The
-    modem is registered all the time, and the player keeps the interval between two segments.
+    `at` is always the present, in seconds powered on, and never goes back; the calendar is that plus the seconds
+    without power. All random draws are given to a peer, except the choice among several texts. The modem is registered
+    all the time, and the player keeps the interval between two segments.
     """
 
     def start(self, at: int, settings: Settings) -> None:
         """Start for the first time, with nothing in the database."""
 
     def reload(self, at: int, settings: Settings) -> None:
-        """Take another configuration into use, as at SIGHUP."""
+        """Load another configuration, as at SIGHUP."""
 
     def restart(self, at: int, seconds_off: int | None) -> None:
-        """End and start again, in the same boot (None) or after so many seconds without power."""
+        """End and start again, in the same boot (None) or after these seconds without power."""
 
     def receive(self, at: int, contact: int, number: str, text: str, delay: int) -> None:
         """Find a text on the SIM, record it and delete it there; not yet judged. Names and short codes are numbers."""
 
     def receive_again(self, at: int, contact: int) -> None:
-        """Find the octets of that contact's text on the SIM once more."""
+        """Find the bytes of that contact's text on the SIM once more."""
 
     def receive_call(self, at: int, contact: int, number: str, delay: int) -> None:
         """Record a call; not yet judged."""
 
     def judge_all(self, at: int) -> list[Verdict]:
-        """Judge what is unjudged, each answer due after its contact's delay; cancel what is too old first."""
+        """Judge the unjudged contacts, each answer due after its delay; cancel stale answers first."""
 
     def next_due(self, at: int) -> int | None:
-        """Return the next second after `at` at which something may leave or be cancelled; None while nothing waits.
+        """Return the next second after `at` at which something may leave or be cancelled; None if nothing waits.
 
-        Sooner than needed does no harm; later is a line that sleeps. What waits for a window wants to know when the
-        oldest segment leaves it, what waits for the breaker when its trial is due.
+        Too early does no harm; too late is a line that sleeps. An answer that waits for a window is due when the oldest
+        segment leaves it, one that waits for the breaker at its trial.
         """
 
     def submit_due(self, at: int, network: Network) -> Handed | None:
-        """Let at most one segment out; cancel, shadow or keep what the gate says. None if nothing left.
+        """Let at most one segment out; cancel, shadow or keep answers as the gate says. None if nothing left.
 
-        `network` is asked once, with what the modem was given as it stands in the PDU, when the segment is committed as
-        being submitted; what it says is what the modem says so many seconds later. crash and power_cut are ends of the
-        program at that moment: the peer is started again before this returns.
+        `network` is called once with the submitted PDU, when the segment is committed as submitting; its result is the
+        modem's after these seconds. crash and power_cut end the program at that moment: the peer is started again
+        before this returns.
         """
 
     def late_result(self, at: int, handed: Handed) -> None:
-        """Get the +CMGS of the last segment, of which nobody expected it any more."""
+        """Receive the +CMGS of the last segment after the wait for it."""
 
     def decide(self, at: int, verb: str, number: str) -> None:
         """Commit a decision of a person: block, unblock, optin, pause, resume."""
 
     def requeue(self, at: int, contact: int) -> bool:
-        """Ask for a contact's answer again; return whether that was not refused."""
+        """Requeue a contact's answer; return whether it was accepted."""
 
     def send(self, at: int, hand: int, number: str, text: str) -> bool:
-        """Queue a text by hand; return whether that was not refused."""
+        """Queue a text by hand; return whether it was accepted."""
 
     def forget(self, at: int, number: str, *, keep_opt_out: bool) -> bool:
         """Erase a person; return whether that was done."""
@@ -269,7 +269,7 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A segment that was handed over, and what came of it; `contact` from `BY_HAND` on is a text by hand."""
+    """A segment that was handed over, with its result; `contact` from `BY_HAND` on is a text by hand."""
 
     contact: int
     attempt: int
@@ -282,16 +282,16 @@ class Submission:
 
 @dataclass(slots=True)
 class Record:
-    """What a peer made of a year."""
+    """The record of a peer's year."""
 
     digest: str
     verdicts: dict[int, tuple[str, str]] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)
     granted: list[tuple[str, int, int]] = field(default_factory=list)
-    """What persons asked for and were not refused: verb, contact or text by hand, when."""
+    """Requests of people that were accepted: verb, contact or text by hand, time."""
 
     def write(self, path: Path) -> None:
-        """Write it, always the same lines for the same record."""
+        """Write it; the same record always gives the same lines."""
         lines = [
             ["year", self.digest],
             *(["verdict", contact, *verdict] for contact, verdict in sorted(self.verdicts.items())),
@@ -306,7 +306,7 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> "Record":
-        """Read what `write` wrote."""
+        """Read a record from `write`."""
         record = cls("")
         for line in gzip.decompress(path.read_bytes()).decode().splitlines():
             match json.loads(line):
@@ -324,7 +324,7 @@ class Record:
 
 
 class Player:
-    """Plays a year against a peer: one thing after the other, each segment when it may be its turn."""
+    """Plays a year against a peer: one operation after the other, each segment when it may be due."""
 
     def __init__(self, year: Year, peer: Peer) -> None:
         self.year = year
@@ -334,12 +334,12 @@ class Player:
         self.at = 0
         self._contacts = year.contacts
         self.passes = 0
-        self._free = 0  # when the next segment may go
+        self._free = 0  # the time of the next segment
         self._tries: Counter[tuple[int, int]] = Counter()
         self._attempts: Counter[int] = Counter()
 
     def play(self, until: int | None = None) -> Record:
-        """Play all of it, or the operations up to a second; return the record."""
+        """Play all operations, or those up to a second; return the record."""
         for operation in self.year.operations:
             if until is not None and operation.at > until:
                 break
@@ -351,7 +351,7 @@ class Player:
         return self.record
 
     def _wait(self, until: int) -> None:
-        """Let time pass, and whatever is due meanwhile be done."""
+        """Let time pass, and do what becomes due."""
         while (due := self.peer.next_due(self.at)) is not None:
             moment = max(due, self._free, self.at + 1)
             if moment >= until:
@@ -363,7 +363,7 @@ class Player:
         self.at = max(self.at, until)
 
     def _work(self) -> None:
-        """Do what a pass of a daemon does; a submission takes its time."""
+        """Do the work of a daemon's pass; a submission takes its time."""
         for contact, verdict, reason in self.peer.judge_all(self.at):
             self.record.verdicts[contact] = verdict, reason
         if self.at < self._free:
@@ -414,17 +414,17 @@ class Player:
             )
 
     def _outcome(self, handed: Handed) -> Outcome:
-        """Say what the network does: by the moment in an outage, else by what was drawn for this try."""
+        """Return the network's result: by the moment in an outage, otherwise by the draw for this try."""
         for outage in self.year.outages:
             if outage.begin <= self.at < outage.end:
                 cause = outage.causes[self.at // 600 % len(outage.causes)]
                 if cause is None:
                     return Outcome("unknown", NO_RESULT)
                 return Outcome("unknown" if cause >= 332 else "refused", 4, cause)
-        self._tries[handed.contact, handed.sequence] += 1  # whatever an outage made of it before
+        self._tries[handed.contact, handed.sequence] += 1  # also after an outage
         tries = self._tries[handed.contact, handed.sequence]
         chance = random.Random(f"{self.year.seed} {handed.contact} {handed.sequence} {tries}")
-        if random.Random(f"{self.year.seed} {handed.number}").random() < 0.01:  # nobody has this number
+        if random.Random(f"{self.year.seed} {handed.number}").random() < 0.01:  # this number is not assigned
             return Outcome("refused", 3, chance.choice((1, 27, 27, 27)))
         drawn = chance.random()
         for share, outcome in SHARES:
@@ -434,7 +434,7 @@ class Player:
         return Outcome("taken", chance.randint(1, 6))
 
     def _do(self, operation: Operation) -> None:
-        """Let an operation happen, and note what it was."""
+        """Carry out an operation, and note it."""
         at, peer = self.at, self.peer
         match operation:
             case Text():
@@ -460,7 +460,7 @@ class Player:
                 self._decide(operation)
 
     def _decide(self, operation: Operation) -> None:
-        """Let a person decide; what is refused never happened."""
+        """Let a person decide; a refused decision is not noted."""
         at, peer = self.at, self.peer
         match operation:
             case Decision():
@@ -511,7 +511,7 @@ SHARES = (
     (0.003, Outcome("crash", 40)),
     (0.001, Outcome("power_cut", 60, seconds_off=900)),
 )
-"""What happens to a segment on an ordinary day, and how often; else it is taken."""
+"""Results of segments on an ordinary day, and their frequency; all others are accepted."""
 
 DECISIONS: dict[str, Callable[[int, str], oracle.Fact]] = {
     "block": lambda at, number: oracle.Blocked(at=at, number=number),
@@ -530,7 +530,7 @@ def configured(at: int, settings: Settings) -> oracle.Configured:
 
 
 class Replay:
-    """A peer that does what a record says: for the facts of what another one did."""
+    """A peer that follows a record: for the facts of another peer."""
 
     def __init__(self, record: Record, year: Year) -> None:
         self._record = record
@@ -542,7 +542,7 @@ class Replay:
         }
 
     def start(self, at: int, settings: Settings) -> None:
-        """Do nothing: what was done is known."""
+        """Do nothing: the record has it all."""
 
     reload = start
 
@@ -550,11 +550,11 @@ class Replay:
         """Do nothing."""
 
     def receive(self, _at: int, contact: int, _number: str, _text: str, _delay: int) -> None:
-        """Have it judged."""
+        """Mark it for judging."""
         self._unjudged.append(contact)
 
     def receive_call(self, _at: int, contact: int, _number: str, _delay: int) -> None:
-        """Have it judged."""
+        """Mark it for judging."""
         self._unjudged.append(contact)
 
     def receive_again(self, at: int, contact: int) -> None:
@@ -567,7 +567,7 @@ class Replay:
         return judged
 
     def next_due(self, _at: int) -> int | None:
-        """Return when the next segment left."""
+        """Return the time at which the next segment left."""
         return self._left[-1].at if self._left else None
 
     def submit_due(self, at: int, network: Network) -> Handed | None:
@@ -587,15 +587,15 @@ class Replay:
         """Do nothing."""
 
     def requeue(self, at: int, contact: int) -> bool:
-        """Return what was granted."""
+        """Return whether the record has it as accepted."""
         return self._granted["requeue", contact, at] > 0
 
     def send(self, at: int, hand: int, _number: str, _text: str) -> bool:
-        """Return what was granted."""
+        """Return whether the record has it as accepted."""
         return self._granted["send", hand, at] > 0
 
     def forget(self, at: int, _number: str, *, keep_opt_out: bool) -> bool:
-        """Return what was granted."""
+        """Return whether the record has it as accepted."""
         assert keep_opt_out in (True, False)
         return self._granted["forget", 0, at] > 0
 
@@ -603,7 +603,7 @@ class Replay:
         """Do nothing."""
 
 
-# ---- writing it
+# ---- the writing of a year
 
 
 OPENINGS = (
@@ -653,7 +653,7 @@ class _Author:
         self.hands = BY_HAND
 
     def person(self, foreign: float = 0.02) -> str:
-        """Return a number that nobody had before."""
+        """Return a new number."""
         codes = FOREIGN if self.random.random() < foreign else PREFIXES
         weights = [12, *[1] * (len(codes) - 1)]
         (country,) = self.random.choices(list(codes), weights)
@@ -667,7 +667,7 @@ class _Author:
         return self.random.randint(1800, 3600)
 
     def text(self, at: int, number: str, text: str) -> Text:
-        """Have a text arrive."""
+        """Let a text arrive."""
         name = self.random.choice(NAMES)
         said = Text(
             at=at, contact=len(self.contacts), number=number, text=text.replace("{name}", name), delay=self.delay()
@@ -679,28 +679,28 @@ class _Author:
         return said
 
     def call(self, at: int, number: str) -> None:
-        """Have somebody ring."""
+        """Let somebody call."""
         rung = Call(at=at, contact=len(self.contacts), number=number, delay=self.delay())
         self.contacts.append(rung)
         self.operations.append(rung)
 
     def decide(self, at: int, verb: str, number: str = "") -> None:
-        """Have a person decide."""
+        """Let a person decide."""
         self.operations.append(Decision(at=at, verb=verb, number=number))
 
     def send(self, at: int, number: str, text: str) -> None:
-        """Have a person send a text."""
+        """Let a person send a text."""
         self.operations.append(Send(at=at, hand=self.hands, number=number, text=text))
         self.hands += 1
 
     def visit(self, at: int) -> None:
-        """Have somebody get in touch for the first time, and whatever comes of it."""
+        """Let somebody write for the first time, with any sequel."""
         draw, number = self.random.random(), self.person()
         if draw < 0.12:
             self.call(at, number)
         else:
             self.text(at, number, self.random.choice(OPENINGS))
-        after = at + self.random.randint(62 * MINUTE, 5 * HOUR)  # the answer is there
+        after = at + self.random.randint(62 * MINUTE, 5 * HOUR)  # after the answer
         if draw < 0.35:
             for _ in range(self.random.randint(1, 3)):
                 self.text(after, number, self.random.choice(REACTIONS))
@@ -712,16 +712,16 @@ class _Author:
         self.end(at, after, number)
 
     def end(self, at: int, after: int, number: str) -> None:
-        """Have it end as it may, and now and then begin again."""
+        """End a visit in one of the usual ways, and sometimes begin again."""
         draw = self.random.random()
         later = after + self.random.randint(HOUR, 12 * DAY)
         if draw < 0.06:
             self.stop(draw, at, after, later, number)
-        elif draw < 0.07:  # a machine that answers
+        elif draw < 0.07:  # an autoresponder
             said = self.random.choice(AWAY)
             for pause in (3, 27 * HOUR, 28 * HOUR, 10 * DAY):
                 self.text(after + pause, number, said)
-        elif draw < 0.078:  # our own answer
+        elif draw < 0.078:  # our own answer comes back
             self.text(after, number, f"Fwd: {FIRST_TEXT}")
         elif draw < 0.09:
             self.decide(after + 5 * MINUTE, "block", number)
@@ -735,7 +735,7 @@ class _Author:
             self.text(later + self.random.randint(60, 3 * DAY), number, self.random.choice(OPENINGS))
 
     def stop(self, draw: float, at: int, after: int, later: int, number: str) -> None:
-        """Have somebody say a word that opts out, before the answer, after it or at first; or nearly such a word."""
+        """Let somebody opt out, before the answer, after it or at first; or write almost such a word."""
         if draw < 0.02:
             self.text(at + self.random.randint(60, 25 * MINUTE), number, self.random.choice(STOPS))
         elif draw < 0.04:
@@ -750,26 +750,26 @@ class _Author:
             self.text(later + 9 * DAY, number, "me revoilà")
 
     def crowd(self, begin: int, end: int, visits: int) -> None:
-        """Have so many people get in touch between two moments."""
+        """Let a number of people write between two moments."""
         for _ in range(visits):
             self.visit(self.random.randrange(begin, end))
 
     def requeue(self, begin: int, end: int, share: float, at: int) -> None:
-        """Have a person ask again for answers to contacts of a time, a few seconds each."""
+        """Let a person requeue answers to contacts of a period, a few seconds each."""
         for contact in self.contacts:
             if begin <= contact.at < end and self.random.random() < share:
                 self.operations.append(Requeue(at=at, contact=contact.contact))
                 at += self.random.randint(5, 90)
 
     def outage(self, begin: int, seconds: int, causes: tuple[int | None, ...], visits: int) -> None:
-        """Have nothing leave for a while, while people get in touch."""
+        """Let nothing leave for a while, while people write."""
         self.outages.append(Outage(begin, begin + seconds, causes))
         self.crowd(begin - 30 * MINUTE, begin + seconds, visits)
 
     def year(self) -> Year:
-        """Put everything in order and give contacts the numbers in which they come."""
+        """Put everything in order and number the contacts by their arrival."""
         erased = {each.number for each in self.operations if isinstance(each, Forget)}
-        unknown = {each.contact for each in self.contacts if each.number in erased}  # if they come again
+        unknown = {each.contact for each in self.contacts if each.number in erased}  # in case they come again
         ordered = sorted(
             (each for each in self.operations if not (isinstance(each, Again) and each.contact in unknown)),
             key=lambda each: each.at,
@@ -802,8 +802,8 @@ def write(seed: int = 1) -> Year:
 
 
 def _ordinary(author: _Author) -> None:
-    """Have what happens to any line: restarts, power cuts, purges, pauses, texts by hand."""
-    for first in range(3, 30, 3):  # who comes back and back, until the cap
+    """Add events of every line: restarts, power cuts, purges, pauses, texts by hand."""
+    for first in range(3, 30, 3):  # a number that writes again until its cap
         regular = author.person(0)
         for day in range(first, 365, author.random.choice((4, 8, 10))):
             author.text(day * DAY + author.random.randrange(DAY), regular, author.random.choice(OPENINGS))
@@ -826,14 +826,14 @@ def _ordinary(author: _Author) -> None:
 
 
 def _press(author: _Author, day: int) -> None:
-    """Have a newspaper print the number: hundreds a day for a week, and an hour in which nothing leaves."""
+    """Let a newspaper print the number: hundreds of people a day for a week, and an hour in which nothing leaves."""
     for nth, visits in enumerate((420, 350, 260, 220, 150, 120, 100)):
         author.crowd((day + nth) * DAY + 7 * HOUR, (day + nth) * DAY + 23 * HOUR, visits)
     author.outage((day + 1) * DAY + 12 * HOUR, 50 * MINUTE, (38,), 20)
 
 
 def _outages(author: _Author) -> None:
-    """Have the network fail in the ways that networks do, and persons ask again for what was lost."""
+    """Let the network fail in its usual ways, and people requeue lost answers."""
     author.outage(150 * DAY + 14 * HOUR, 3 * HOUR, (38, 42), 30)
     author.outage(180 * DAY + 12 * HOUR, 5 * HOUR, (500,), 50)
     author.requeue(180 * DAY + 11 * HOUR, 180 * DAY + 17 * HOUR, 0.6, 180 * DAY + 20 * HOUR)
@@ -843,7 +843,7 @@ def _outages(author: _Author) -> None:
 
 
 def _few_trolls(author: _Author, day: int) -> None:
-    """Have six phones send thousands of texts in an evening; two are blocked, one says stop and goes on."""
+    """Let six phones send thousands of texts in an evening; two are blocked, one says stop and goes on."""
     trolls = [author.person(0) for _ in range(6)]
     begin = day * DAY + 19 * HOUR
     for nth in range(2400):
@@ -858,7 +858,7 @@ def _few_trolls(author: _Author, day: int) -> None:
 
 
 def _many_trolls(author: _Author, day: int) -> None:
-    """Have thousands of numbers write in a day: a person pauses, lowers the limits, and goes on."""
+    """Let thousands of numbers write in a day: a person pauses, lowers the limits, and resumes."""
     for _ in range(2600):
         author.text(day * DAY + author.random.randrange(8 * HOUR, DAY), author.person(0.1), "Coucou toi")
     author.decide(day * DAY + 14 * HOUR, "pause")
@@ -866,7 +866,7 @@ def _many_trolls(author: _Author, day: int) -> None:
 
 
 def _reloads(author: _Author, settings: Settings) -> None:
-    """Have a person change the configuration now and then."""
+    """Let a person change the configuration now and then."""
     changes: Sequence[tuple[int, Settings]] = (
         (60 * DAY + 12 * HOUR, replace(settings, hour=20, day=60, cooldowns=(2 * HOUR, DAY, 7 * DAY))),
         (80 * DAY + 12 * HOUR, replace(settings, texts=(FIRST_TEXT, SECOND_TEXT, LATER_TEXT), per_number=5)),
@@ -882,19 +882,19 @@ def _reloads(author: _Author, settings: Settings) -> None:
     )
     for at, changed in changes:
         author.operations.append(Reload(at=at, settings=changed))
-    author.crowd(100 * DAY + 19 * HOUR, 100 * DAY + 20 * HOUR, 25)  # queued, and then in no country that is answered
+    author.crowd(100 * DAY + 19 * HOUR, 100 * DAY + 20 * HOUR, 25)  # queued; then their country is not answered
     author.crowd(140 * DAY + 11 * HOUR, 140 * DAY + 13 * HOUR, 12)
 
 
 def facts_of(year: Year, record: Record) -> list[oracle.Fact]:
-    """Return the facts of what a record says, by playing it again."""
+    """Return the facts of a record, by playing it again."""
     player = Player(year, Replay(record, year))
     player.play()
     return player.facts
 
 
 def by_contact(submissions: Iterable[Submission]) -> Iterator[tuple[int, list[Submission]]]:
-    """Yield each contact, or text by hand, to which something was submitted, with all of it."""
+    """Yield each contact, or text by hand, with its submissions."""
     found: dict[int, list[Submission]] = {}
     for each in submissions:
         found.setdefault(each.contact, []).append(each)

@@ -1,6 +1,6 @@
-"""The line as it is now, as what plays a year: the daemon's own sender and store, with clocks and modem played.
+"""The current line as the peer of a year: the daemon's own sender and store, with played clocks and modem.
 
-What the daemon does at a start, at SIGHUP and for the command line is its own, too; persons write beside it.
+The daemon's work at a start, at SIGHUP and for commands is its own, too; people write beside it.
 """
 
 import json
@@ -33,7 +33,7 @@ from hotlined.store.people import erasing, purging
 from hotlined.timing import Interval
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-LOOK_SECONDS = 600  # while something waits for a window, whatever is known of it
+LOOK_SECONDS = 600  # while an answer waits for a window
 
 
 class Ended(BaseException):
@@ -65,7 +65,7 @@ class Machine:
         self.powered += seconds
 
     def boot(self, seconds_off: int) -> None:
-        """Start the kernel after so many seconds without power."""
+        """Start the kernel after these seconds without power."""
         self.boots += 1
         self.boot_id.write_text(f"boot {self.boots}\n")
         self.boottime = 0
@@ -73,7 +73,7 @@ class Machine:
 
 
 class Ladder:
-    """Nothing is climbed: the modem is well."""
+    """A ladder that never climbs: the modem works."""
 
     def clear(self, *_: Any) -> None:
         """Do nothing."""
@@ -100,7 +100,7 @@ class Connection:
 
 
 class Modem:
-    """Asks the network, and says what it says."""
+    """A modem that returns the network's results."""
 
     in_step = True
 
@@ -127,7 +127,7 @@ class Modem:
 
 
 class Line:
-    """A `year.Peer`: the line as it is now."""
+    """The current line, as a `year.Peer`."""
 
     def __init__(self, folder: Path, machine: Machine) -> None:
         self.folder = folder
@@ -145,13 +145,13 @@ class Line:
 
     @property
     def db(self) -> Database:
-        """Return the database of the daemon that runs."""
+        """Return the database of the running daemon."""
         return self.daemon.db
 
     # ---- life
 
     def to(self, at: int) -> None:
-        """Let the clocks reach a moment; each hour an anchor is committed."""
+        """Move the clocks to a moment; each hour an anchor is committed."""
         hour = at // HOUR * HOUR
         if self.machine.powered < hour:
             self.machine.run(hour - self.machine.powered)
@@ -190,10 +190,10 @@ class Line:
         self.begin(self.configure(settings))
 
     def begin(self, path: Path) -> None:
-        """Do what the daemon does first."""
+        """Do the daemon's first steps."""
         database = self.folder / "hotlined.db"
         db = open_for_daemon(database if database.exists() else make_empty(database))
-        db.connection.execute("PRAGMA synchronous = OFF")  # processes die here, disks do not
+        db.connection.execute("PRAGMA synchronous = OFF")  # only processes die here, not the disk
         self.daemon = Daemon(config.load(path), db)
         sender = self.daemon.sender
         sender.connection = Connection()  # type: ignore[assignment]
@@ -205,14 +205,14 @@ class Line:
         self.beside.connection.execute("PRAGMA synchronous = OFF")
 
     def end(self) -> None:
-        """End, wherever it is."""
+        """End the daemon, at any step."""
         self.beside.close()
         self.db.close()
         for descriptor in (self.daemon._wake, self.daemon._waker):
             os.close(descriptor)
 
     def reload(self, at: int, settings: Settings) -> None:
-        """Do what SIGHUP has done, and what the next step begins with."""
+        """Do the work of SIGHUP, before the next step."""
         self.to(at)
         self.configure(settings)
         self.daemon._load_again()
@@ -224,17 +224,17 @@ class Line:
         self.again(seconds_off, 0)
 
     def again(self, seconds_off: int | None, seconds: int) -> None:
-        """End, and start again so many seconds later."""
+        """End, and start again after these seconds."""
         self.end()
         if seconds_off is not None:
             self.machine.boot(seconds_off)
         self.machine.run(seconds)
         self.begin(self.folder / "main.yaml")
 
-    # ---- what comes
+    # ---- contacts
 
     def receive(self, at: int, contact: int, number: str, text: str, delay: int) -> None:
-        """Have a text on the SIM."""
+        """Receive a text from the SIM."""
         self.to(at)
         parts = pdus.write_text(number, text, scts=self.machine.calendar, reference=contact % 256)
         self.list_storage(parts)
@@ -242,7 +242,7 @@ class Line:
         self.know(contact, delay)
 
     def know(self, contact: int, delay: int) -> None:
-        """Note which row the last contact is."""
+        """Note the row of the last contact."""
         row = self.db.one("SELECT max(id) AS id FROM contacts WHERE verdict IS NULL")
         assert row
         assert row["id"]
@@ -254,13 +254,13 @@ class Line:
         contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.db.now())
 
     def receive_again(self, at: int, contact: int) -> None:
-        """Have the same octets on the SIM: nobody is a contact for it."""
+        """Receive the same bytes from the SIM again: they make no new contact."""
         self.to(at)
         self.list_storage(self.parts[contact])
         assert self.db.one("SELECT 1 FROM contacts WHERE verdict IS NULL") is None
 
     def receive_call(self, at: int, contact: int, number: str, delay: int) -> None:
-        """Have somebody ring."""
+        """Receive a call."""
         self.to(at)
         contacts.record_call(self.db, "fr", identify(Address(number[1:], Ton.INTERNATIONAL), "BE"), self.db.now())
         self.know(contact, delay)
@@ -273,15 +273,15 @@ class Line:
         return self.verdicts
 
     def judge(self, db: Database, contact_id: int, *arguments: Any, **named: Any) -> policy.Verdict:
-        """Judge a contact in the place of `answers.judge`, with the delay that was drawn for it."""
+        """Judge a contact in place of `answers.judge`, with its drawn delay."""
         verdict = self._judge(db, contact_id, *arguments, **named | {"delay_seconds": float(self.delays[contact_id])})
         self.verdicts.append((self.serials[contact_id], "answer" if verdict.answer else "suppress", verdict.reason))
         return verdict
 
-    # ---- what leaves
+    # ---- answers that leave
 
     def next_due(self, at: int) -> int | None:
-        """Say when a daemon that looks every second would see something new."""
+        """Return the time at which a daemon that looks every second would find work."""
         self.to(at)
         if not queue.waiting(self.db).answers:
             return None
@@ -306,7 +306,7 @@ class Line:
         return int(-(-min(moments) // 1)) if moments else None
 
     def _stale_at(self, at: int, now: float) -> Iterator[float]:
-        """Yield when the oldest answer is too old, by the clock of the limits and by the calendar."""
+        """Yield the times at which the oldest answer becomes stale, by the limit clock and by the calendar."""
         longest = self.daemon.line.config.answer.max_age.total_seconds()
         row = self.db.one(
             "SELECT min(age_limit) AS oldest, unixepoch(min(c.scts) FILTER (WHERE a.asked_by IS NULL)) AS sent"
@@ -320,7 +320,7 @@ class Line:
             yield at + max(1, left, self.daemon.judge._by_calendar.seconds_left)
 
     def _room_at(self, at: int, now: float) -> Iterator[float]:
-        """Yield when the oldest segment leaves each window."""
+        """Yield the times at which the oldest segment leaves each window."""
         for seconds in policy.WINDOW_SECONDS.values():
             row = self.db.one(
                 "SELECT min(submitted_limit) AS first FROM answer_segments WHERE submitted_limit > ?", now - seconds
@@ -329,7 +329,7 @@ class Line:
                 yield row["first"] + seconds - now + at
 
     def submit_due(self, at: int, network: Network) -> Handed | None:
-        """Let the sender do what it does, until it does nothing more or a segment is out."""
+        """Let the sender work until it has nothing left to do or a segment is out."""
         self.to(at)
         self.modem.network, self.modem.handed = network, None
         while self.modem.handed is None:
@@ -346,7 +346,7 @@ class Line:
         return self.modem.handed
 
     def submitting(self) -> int:
-        """Return for which contact or text by hand a segment is committed as being submitted."""
+        """Return the contact or text by hand whose segment is committed as submitting."""
         (row,) = self.db.all(
             "SELECT a.id, a.contact_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
             " JOIN answers a ON a.id = t.answer_id WHERE s.state = 'submitting'"
@@ -354,12 +354,12 @@ class Line:
         return self.hands[row["id"]] if row["contact_id"] is None else self.serials[row["contact_id"]]
 
     def late_result(self, at: int, handed: Handed) -> None:
-        """Get a result that nobody expected any more."""
+        """Receive a result after the wait for it."""
         self.to(at)
         assert handed == self.modem.handed
         self.daemon.sender.settle_late_result(2)
 
-    # ---- what persons decide, beside the daemon
+    # ---- decisions of people, beside the daemon
 
     def decide(self, at: int, verb: str, number: str) -> None:
         """Decide about a number or the line."""
@@ -381,14 +381,14 @@ class Line:
         self.daemon._serve_requests()
 
     def requeue(self, at: int, contact: int) -> bool:
-        """Ask for an answer again."""
+        """Requeue an answer."""
         self.to(at)
         refused = answers.requeue(self.beside, self.ids[contact], "admin", self.beside.now())
         self.daemon._serve_requests()
         return refused is None
 
     def send(self, at: int, hand: int, number: str, text: str) -> bool:
-        """Ask the daemon for a text by hand."""
+        """Request a text by hand from the daemon."""
         self.to(at)
         assert hand >= BY_HAND
         request_id = requests.ask(
@@ -425,7 +425,7 @@ class Line:
 
 @contextmanager
 def line(folder: Path) -> Iterator[Line]:
-    """Give a line in a folder, on a machine whose clocks it reads; at the end it ends."""
+    """Give a line in a folder, on a machine with played clocks, and end it."""
     machine = Machine(folder / "boot_id")
     machine.boot(0)
 

@@ -646,7 +646,7 @@ def sealed(recipient: str, octets: bytes) -> Path:
 
 
 def tar(members: Mapping[str, bytes], *, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """Return an archive; members that are not regular files have the given names."""
+    """Return a gzipped archive; for a kind of link its first member leads to /etc/passwd."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
         for name, octets in members.items():

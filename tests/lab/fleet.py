@@ -59,7 +59,7 @@ def took(condition: Callable[[], object], what: str, seconds: float = 120) -> No
 
 
 def known(line: str, number: str, by: str) -> bool:
-    """Tell whether a line shows a number, and as refused by which line."""
+    """Tell whether a line's sheet of a number names the line that refuses it."""
     return by in sh("hotlined", "--line", line, "show", number).stdout
 
 

@@ -335,7 +335,7 @@ def test_an_unusable_answer_is_not_taken(pi: Pi) -> None:
 
 
 def test_an_unusable_configuration_stays_to_be_corrected(pi: Pi) -> None:
-    """It stays on the boot partition with the reason beside it; the next boot takes the corrected file."""
+    """The file stays on the boot partition with the reason beside it; the next boot takes the corrected one."""
     pi.wanted.write_text("broken")
     assert pi.start() == 0
     assert "hotlined.yaml was not taken. Error: one problem\n  hotlined.yaml:1: no\nanswer.txt was taken.\n" in pi.said

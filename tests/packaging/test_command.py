@@ -109,7 +109,7 @@ def test_an_unknown_line_is_named(machine: Installed) -> None:
     assert "There is no line de here. Lines are: main nl" in done.stderr
 
 
-def test_without_a_line_it_is_nobody(tmp_path: Path) -> None:
+def test_without_a_line_root_becomes_nobody(tmp_path: Path) -> None:
     """Without a line root becomes nobody and can read the help; a single line is used even if it is not called main."""
     machine = installed.make(tmp_path)
     assert machine.said("hotlined", "--help")["ids"][0] == user_of(machine, "nobody")[0]

@@ -136,7 +136,7 @@ def test_the_package_has_only_files_of_git(tree: Path) -> None:
 
 
 def test_one_library_is_carried_and_pinned_by_its_hash(tree: Path) -> None:
-    """Its files are those of the pinned wheel, without the names of places, carriers and time zones."""
+    """The library's files are those of the pinned wheel, without names of places, carriers and time zones."""
     name, digest = committed("debian/phonenumbers").decode().split()
     octets = (ROOT / "build/wheels" / name).read_bytes()
     assert hashlib.sha256(octets).hexdigest() == digest

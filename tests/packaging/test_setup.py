@@ -34,7 +34,7 @@ def steps(printed: str) -> list[str]:
 
 
 def test_the_first_line_receives_and_answers_nobody_yet(machine: Installed) -> None:
-    """Its configuration is in the installer's language, its answer empty; its group reads both, and it starts."""
+    """A new line's configuration is in the installer's language, its answer empty; its group reads both; it starts."""
     done = machine.run("hotlined-setup", "add", "main", LANG="nl_BE.UTF-8")
 
     assert done.returncode == 0, done.stderr
@@ -93,7 +93,7 @@ def test_a_further_line_is_asked_for_its_stick(line: Installed, typed: str, port
 
 
 def test_without_a_stick_no_port_is_asked_for(line: Installed) -> None:
-    """Without a stick there is no question, and the port is configured later."""
+    """Without a stick the command asks no question, and the port is configured later."""
     done = line.run("hotlined-setup", "add", "nl")
 
     assert "No stick is plugged in" in done.stdout
@@ -550,7 +550,7 @@ def copies_of(line: Installed) -> dict[str, str]:
 
 
 def test_an_older_versions_copy_is_not_replaced(line: Installed) -> None:
-    """A database of a later version replaces no copy of an earlier one; a clock that is behind removes none of now."""
+    """A database of a later version replaces no copy of an earlier one; a late clock removes no present one."""
     fill(line)
     database = line.path("var/lib/hotlined-nl/hotlined.db")
     line.run("hotlined-setup", "copy", "0.1.0")
@@ -568,7 +568,7 @@ def test_an_older_versions_copy_is_not_replaced(line: Installed) -> None:
 
 
 def test_a_missing_database_with_daily_copies_stops_an_upgrade(line: Installed) -> None:
-    """Daily copies show that the line had a database, whose disk is missing; a line without copies is no obstacle."""
+    """Daily copies show that the line had a database, whose disk is missing; a line without copies may be upgraded."""
     fill(line)
     line.put("etc/hotlined/before.yaml", "language: fr\n")
     line.path("var/lib/hotlined-nl/hotlined.db").unlink()
@@ -581,7 +581,7 @@ def test_a_missing_database_with_daily_copies_stops_an_upgrade(line: Installed) 
 
 @pytest.mark.parametrize("name", ["backup", "proxy"])
 def test_no_line_has_the_name_of_a_shared_group(machine: Installed, name: str) -> None:
-    """Such a line's members would have the rights of all lines."""
+    """A line with such a name would give its members the rights of all lines."""
     done = machine.run("hotlined-setup", "add", name)
 
     assert (done.returncode, "give the line another name" in done.stderr) == (1, True)

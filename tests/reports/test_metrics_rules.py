@@ -110,7 +110,7 @@ def tried(name: str, series: dict[str, str], asked: Iterable[tuple[str, str]]) -
 
 @pytest.fixture(scope="module")
 def fired(tmp_path_factory: pytest.TempPathFactory) -> Fired:
-    """Yield each alert that promtool found against the test: its line, name and time."""
+    """Give each alert that promtool found against the test: its line, name and time."""
     well = {name: values for _, _, series in CASES.values() for name, values in series.items()}
     document = {
         "rule_files": [str(RULES)],

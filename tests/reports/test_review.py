@@ -59,7 +59,7 @@ def test_the_newest_comes_first_and_a_skipped_text_last(line: Filled) -> None:
 
 
 def test_a_text_erased_unread_does_not_wait(line: Filled) -> None:
-    """It is in no list and no count of waiting texts; the figures count it apart from untagged ones."""
+    """A text erased unread is in no list or count of waiting texts; the figures count it apart from untagged ones."""
     gone, read, left = line.text("un"), line.text("deux"), line.text("trois")
     line.run("tag", str(read), "insult")
     erase(line, gone, read)

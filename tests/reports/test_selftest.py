@@ -55,7 +55,7 @@ def sent(*, pending: bool = False, left: bool = True, back: bool = False, left_l
     ],
 )
 def test_a_selftest_is_due_once_in_its_time(last: SelfTest | None, seconds: float, expected: bool) -> None:
-    """By the limit clock; sooner only if the last one did not leave, and never while one is on its way."""
+    """The limit clock decides; a self-test that did not leave is repeated earlier, and one on its way is waited for."""
     assert selftest.is_due(last, WEEK, at(seconds)) == expected
 
 
@@ -158,7 +158,7 @@ def later(line: Line, seconds: float) -> None:
         db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - ?", (seconds,))
 
 
-def conditions_told(line: Line) -> list[tuple[str, int]]:
+def conditions_sent(line: Line) -> list[tuple[str, int]]:
     """Return the alerts about the line's self-tests."""
     return line.rows("SELECT condition, level FROM alerts WHERE condition = 'selftest' ORDER BY id")
 
@@ -169,7 +169,7 @@ def trouble(line: Line) -> list[str]:
 
 
 def test_a_selftest_that_comes_back_proves_the_line(line: Line) -> None:
-    """It costs a segment, is not answered, and is not sent again before its time, even after a restart."""
+    """A self-test costs a segment, is not answered, and is not sent again before its time, even after a restart."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -188,7 +188,7 @@ def test_a_selftest_that_comes_back_proves_the_line(line: Line) -> None:
     assert alert(line) == (0, "")
 
     assert len(line.submitted()) == 1
-    assert (conditions_told(line), trouble(line)) == ([], [])
+    assert (conditions_sent(line), trouble(line)) == ([], [])
     assert re.search(r"^self-test +came back, sent ", line.cli("status"), re.MULTILINE)
     later(line, 7 * 86_400)
     assert alert(line) == (0, "The line texts itself.")
@@ -205,11 +205,11 @@ def test_a_selftest_that_the_network_loses_is_sent_as_an_alert(line: Line) -> No
     wait_until(lambda: line.rows("SELECT state FROM requests") == [("done",)])
     later(line, 890)
     alert(line)
-    assert conditions_told(line) == []
+    assert conditions_sent(line) == []
     later(line, 10)
     for _ in range(2):
         alert(line)
-    assert conditions_told(line) == [("selftest", 1)]
+    assert conditions_sent(line) == [("selftest", 1)]
     assert trouble(line) == ["selftest_lost"]
     assert line.run("status").exit_code == 69
     assert len(line.submitted()) == 1
@@ -218,7 +218,7 @@ def test_a_selftest_that_the_network_loses_is_sent_as_an_alert(line: Line) -> No
     wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL"))
     for _ in range(2):
         alert(line)
-    assert conditions_told(line) == [("selftest", 1), ("selftest", 0)]
+    assert conditions_sent(line) == [("selftest", 1), ("selftest", 0)]
     assert trouble(line) == []
 
 
@@ -253,7 +253,7 @@ def test_a_refused_selftest_is_tried_again_an_hour_later(line: Line) -> None:
     wait_until(lambda: line.rows("SELECT state FROM requests") == [("refused",)])
     later(line, 3000)  # this test itself takes less than the rest of the hour
     assert alert(line) == (0, "")
-    assert conditions_told(line) == []
+    assert conditions_sent(line) == []
     later(line, 600)
     assert alert(line) == (0, "The line texts itself.")
 
@@ -261,7 +261,7 @@ def test_a_refused_selftest_is_tried_again_an_hour_later(line: Line) -> None:
 
 
 def test_an_unconfirmed_selftest_is_not_sent_again(line: Line) -> None:
-    """It counts as sent, and is lost if it does not come back."""
+    """An unconfirmed self-test counts as sent, and is lost if it does not come back."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -272,7 +272,7 @@ def test_an_unconfirmed_selftest_is_not_sent_again(line: Line) -> None:
     alert(line)
 
     assert len(line.submitted()) == 1
-    assert conditions_told(line) == [("selftest", 1)]
+    assert conditions_sent(line) == [("selftest", 1)]
 
 
 # ---- silence
@@ -338,7 +338,7 @@ def test_a_line_with_random_contacts_is_never_quiet(seed: int, mean_hours: int) 
 def test_ten_times_the_usual_pause_is_a_silence(
     length: timedelta, heard: timedelta, usual: timedelta | None, expected: bool | None
 ) -> None:
-    """It is at least a day of listening; a line without a usual pause has no silence."""
+    """A silence is at least a day of listening; a line without a usual pause has none."""
     assert judged(length, heard, usual, "").is_long is expected
 
 
@@ -372,7 +372,7 @@ def come_each_ten_hours(line: Filled, until: datetime) -> None:
 
 
 def test_the_silence_of_a_line_is_from_its_database(tmp_path: Path) -> None:
-    """Its hours are in the totals, without self-tests, and the modem must have been ready all the time."""
+    """The hours with contacts are in the totals, without self-tests; the modem must have been ready all the time."""
     line = Filled(tmp_path)
     with closing(line.db):
         assert maybe_silence(line.db, line.now()) is None

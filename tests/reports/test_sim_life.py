@@ -257,7 +257,7 @@ def test_another_sim_has_no_top_up_yet(line_of: Filled) -> None:
 
 
 def test_a_date_from_a_wrong_clock_is_corrected(line_of: Filled) -> None:
-    """Within the boot the limit clock knows how long ago it was; after a reboot the date stays as it is."""
+    """Within the boot the limit clock gives the top-up's age; after a reboot the date stays as it is."""
     db, utc = line_of.db, datetime(2026, 11, 26, 12, tzinfo=UTC)
     early = Now(datetime(1970, 1, 1, tzinfo=UTC), 100.0, synchronised=False)
     with db.transaction():

@@ -193,7 +193,7 @@ def test_a_text_is_indicated_and_listed(ready: Terminal) -> None:
 
 @pytest.mark.parametrize(("flag", "left"), [(0, [0, 2, 3]), (1, [0, 2, 3]), (2, [0, 2]), (3, [0]), (4, [])])
 def test_deletion_is_by_index_or_flag(ready: Terminal, flag: int, left: list[int]) -> None:
-    """CMGD deletes one index, or those of a flag of TS 27.005; an empty index is no error, an impossible one is."""
+    """CMGD deletes one index, or those of a flag of TS 27.005; an empty index is accepted, an invalid one refused."""
     for status in (1, 0, 2, 3):
         ready.do("store", pdu="00", status=status)
     assert ready.at(f"AT+CMGD=1,{flag}") == ["OK"]
@@ -1003,7 +1003,7 @@ def test_a_failing_start_is_explained(tmp_path: Path) -> None:
 
 
 def test_the_program_leaves_nothing_behind(tmp_path: Path) -> None:
-    """SIGTERM, SIGINT or the end of its input end it with 0 and no files, even those of a killed one before."""
+    """SIGTERM, SIGINT or the end of its input ends it with 0; no files are left, even of a killed one before."""
     dead = start(tmp_path)
     watched = dead.client.watch()
     dead.kill()
@@ -1173,7 +1173,7 @@ def test_a_make_without_circuits_registers_elsewhere(make_line: object) -> None:
 
 
 def test_class_0_may_be_delivered_directly(make_line: object) -> None:
-    """Some makes deliver class 0 directly where CNMI stores, and drop it where CNMI delivers."""
+    """Some makes deliver class 0 directly where CNMI stores, and are silent about it after CNMI=2,0."""
     line = prepared(make_line, "u-blox")
     assert line.deliver(class_=0)[0].startswith("+CMT: ")
     assert line.deliver(class_=1) == ['+CMTI: "SM",1']

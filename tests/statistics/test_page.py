@@ -111,7 +111,7 @@ def test_the_page_has_no_personal_data(line: Filled) -> None:
 
 
 def test_the_page_loads_nothing(line: Filled) -> None:
-    """It has neither a script nor an address, and its policy allows only its own style sheet."""
+    """The page has neither a script nor an address, and its policy allows only its own style sheet."""
     page = written(line)
     reader = Reader(page)
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)

@@ -317,7 +317,7 @@ def test_a_day_is_local(line: Filled) -> None:
 
 
 def test_days_of_a_clock_change_are_whole(line: Filled) -> None:
-    """Such a day has 25 hours with different names, and both 2 o'clocks are counted."""
+    """A day of 25 hours has a name for each, and the hour that comes twice is counted twice."""
     contact(line, datetime(2025, 10, 25, tzinfo=UTC))
     for minutes in (30, 90):  # 02:30 in summer time, and again in winter time
         contact(line, datetime(2025, 10, 26, 0, 0, tzinfo=UTC) + minutes * MINUTE)

@@ -412,8 +412,8 @@ def test_unanswered_question_is_repeated_unchanged(fr: Line, hub: PlainHub) -> N
     assert fleet.unsent(fr.db) == 0
 
 
-def test_a_late_answer_changes_nothing(hub: PlainHub, fr: Line) -> None:
-    """The hub's answer comes a second time, after a newer question."""
+def test_late_answer_of_the_hub_changes_nothing(hub: PlainHub, fr: Line) -> None:
+    """It comes a second time, after a newer question."""
     fr.exchange(hub)
     fr.text(LEA, "stop")
     answer = hub.ask("fr", fr.question())

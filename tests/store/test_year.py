@@ -460,7 +460,7 @@ MOST = {
 def test_line_differs_from_the_record_for_known_reasons_only(played: Year, before: Record) -> None:
     """No rule is broken and no contact unanswered without a cause.
 
-    A reason that explains more differences than in `MOST` explains some that nobody has looked at.
+    A reason with more differences than `MOST` allows explains some that were never examined.
     """
     begun = part(played, 0, DAYS)
     now = play(begun)

@@ -54,9 +54,9 @@ def said(line: Filled, *arguments: str) -> str:
         ),
         (
             "README.md",
-            "figures and what commands say are in English, French or Dutch (`language` in the",
+            "figures, commands and their help are in English, French or Dutch (`language` in the",
         ),
-        ("README.fr.md", "les alertes, les chiffres et ce que disent les commandes sont en français"),
+        ("README.fr.md", "les chiffres, les commandes et leur aide sont en français"),
         ("docs/safety.md", "nobody can run up your bill"),
         ("docs/commands.md", "each problem once, and once more when it is over."),
         (
@@ -84,7 +84,7 @@ def test_a_sentence_is_on_its_page(page: str, sentence: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
 def test_a_segment_is_explained_at_its_first_mention(page: str) -> None:
-    """Its first mention says what it costs; six lines of YAML come before all commands."""
+    """The word's first mention says what a segment costs; six lines of YAML come before all commands."""
     text = (ROOT / page).read_text("utf-8")
 
     assert text.index("segment") == text.index("*segment*") + 1
@@ -263,6 +263,6 @@ RELATIVES = re.compile(r'"""(?:What|Who|Whom|Whose|Whoever|Whatever|Where|Wherev
 
 def test_docstrings_begin_with_their_subject() -> None:
     """No docstring of ours begins with a clause."""
-    modules = [path for folder in ("hotlined",) for path in (ROOT / folder).rglob("*.py")]
+    modules = [path for folder in ("hotlined", "tests") for path in (ROOT / folder).rglob("*.py")]
 
     assert [path.name for path in modules if RELATIVES.search(path.read_text("utf-8"))] == []

@@ -145,7 +145,7 @@ def test_common_errors_of_the_system_are_translated(language: Language, name: st
 
 @OTHERS
 def test_rare_errors_of_the_system_keep_its_words(language: Language) -> None:
-    """So do our own errors that have a number and words; a silent socket has no words at all."""
+    """Words of a rare error, or of our own error with a number, stay as they are; a silent socket has none."""
     with speaking(language):
         assert reason_of(refused(errno.EXDEV)) == os.strerror(errno.EXDEV)
         assert reason_of(PermissionError(errno.EACCES, "it is Anna's")) == "it is Anna's"
