@@ -59,7 +59,7 @@ def _sentences(active: Forwarding, config: Config | None) -> Iterator[str]:
 
 
 def _consequence(seconds: int | None, config: Config) -> str | None:
-    """Return the marked sentence for a call that rings here until the network forwards it after `seconds`."""
+    """Return the sentence (not translated) for a call that rings here until the network forwards it after `seconds`."""
     calls, ring_for = config.modem.calls, config.modem.ring_for.total_seconds()
     if calls is Calls.IGNORE:
         return N_("`modem.calls: ignore` writes it down, and answers none")

@@ -160,7 +160,7 @@ def document(summary: Summary) -> Stats:
 
 
 def bins(summary: Summary) -> Iterator[PeriodCounts]:
-    """Yield the counts of each part of the period, as `stats --json` and `stats --csv` have them."""
+    """Yield the counts of each part of the period, for `stats --json` and `stats --csv`."""
     for part in summary.bins:
         since, until = rfc3339(part.start), rfc3339(part.end)
         cost = _cost(part.counts.segments, summary.limits)

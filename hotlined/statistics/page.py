@@ -66,7 +66,7 @@ def draw(summary: Summary, written: datetime) -> str:
 
 
 def describe(summary: Summary) -> str:
-    """Return in HTML the period that is shown, and the one before that it is compared with."""
+    """Return in HTML the dates of the period that is shown, and of the earlier period that it is compared with."""
     period, before = summary.period, summary.before_start
     told = [
         _(
@@ -93,7 +93,7 @@ def draw_inside(summary: Summary) -> str:
 
 
 def draw_parts(summary: Summary, picture: Callable[[str], str] = lambda _name: "") -> Iterator[str]:
-    """Yield the same contents part by part, because a drawing with a bar for each hour of a month is long.
+    """Yield the contents of the page part by part, because a drawing with a bar for each hour of a month is long.
 
     `picture` returns the path of a drawing's own file by its name, or an empty text.
     """

@@ -106,7 +106,7 @@ ORDER BY a.due_limit, a.id LIMIT 20
 
 
 def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
-    """Return answers that may be tried now: by the line's breaker, or if that is closed by a country's.
+    """Return answers that may be tried now: by the line's breaker if it is open, otherwise by a country's breaker.
 
     These are the first answers of each country and share: if a share has no room for its answer, the next answer gets
     its chance.
@@ -156,7 +156,7 @@ def _candidates(db: Database, country: str | None, in_round: Sequence[str], now:
     return sorted(turns, key=turns.__getitem__)
 
 
-# its own first half does not prove that the number takes texts
+# of the number, but not of this answer: that its own first half was taken does not prove that the number takes texts
 _TAKEN_BEFORE = (
     "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
     f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.id <> a.id AND s.state IN {states.LEFT})"

@@ -29,7 +29,7 @@ _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.a
 # reasons of an answer that need not be the cause of an attempt; `restored` is only the reason of a verdict
 _NO_CAUSES = (AttemptCause.HALF, *(reason for reason in Reason if reason is not Reason.RESTORED))
 
-# both sums with opposite signs: the labels whose sum is not 0 differ
+# `totals` are added and `sums` are subtracted: if the two agree, the result is 0 for each set of labels
 _SUMS = """
 SELECT name FROM (
   SELECT name, kind, verdict, reason, state, total FROM totals WHERE total > 0

@@ -51,7 +51,7 @@ from hotlined.store.line.database import Database
 
 BUSY_SECONDS = 5.0
 CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB in this time, and a start is not delayed for longer
-CLOSING_SECONDS = 0.5  # after the last close the files for the group exist again well within this time
+CLOSING_SECONDS = 0.5  # SQLite removes -wal and -shm at the last close, and within this time they are there again
 _Opened = TypeVar("_Opened")
 
 

@@ -29,7 +29,7 @@ def names(db: Database, name: str) -> tuple[str, str]:
 
 
 def both(name: str) -> str:
-    """Return the `names` of an SQL expression's value, as a list in SQL."""
+    """Return SQL for a list of the two `names` of a value; `name` is SQL for the value."""
     return f"({name}, pseudonym_of({name}, {line.KEY_DIGEST}))"
 
 

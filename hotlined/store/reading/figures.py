@@ -158,8 +158,8 @@ class Span:
     end: datetime
 
 
-# :start and :end bound the period; bin() returns between which edges a moment is. An answer that was asked for again is
-# counted once, where the first segment of its last attempt was let out: max() over the attempts
+# :start and :end bound the period; bin(at) is the number of the part of the period that a moment is in. An answer that
+# was asked for again is counted once, where the first segment of its last attempt was let out: max() over the attempts
 _LET_OUT = f"""
 SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s.sequence = 1 AND t.id =
   (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
@@ -190,7 +190,7 @@ WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.rece
 """
 # CROSS: from the answers, whose number is limited by budgets, to the contacts of their recipients
 _UNREAD = "null"
-"""In JSON, in place of the tags of a reaction whose text was erased before anybody tagged it."""
+"""JSON that stands for the tags of a reaction whose text was erased before anybody tagged it."""
 _REACTIONS = f"""
 WITH sent AS MATERIALIZED (
   {SENT} WHERE by_hand IS NULL AND sent_at < :end

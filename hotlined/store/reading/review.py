@@ -2,10 +2,10 @@
 
 A reaction is a text within a day after an answer was sent to its originator; texts by hand do not count as answers. If
 two answers to a number are a day apart or less, a text is a reaction to the later one. The figures use the same
-definition, but count contacts that are not texts apart.
+definition, but count separately the contacts that are not texts.
 
 Each text waits once, and only while it can still be read. The newest comes first. Texts that somebody skipped come
-last, the one skipped longest ago before the others.
+last, in the order in which they were skipped.
 """
 
 from collections.abc import Iterator
