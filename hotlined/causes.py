@@ -1,7 +1,7 @@
 """Causes: a code with values that says why something does not work, and the sentence and the cure for each code.
 
 The status file, requests and events store a cause in this form; the program that reads it puts it into words, in the
-language in force. Errors of the port, the modem, the SIM or a text take their sentence and their hint from here, too.
+current language. Errors of the port, the modem, the SIM or a text take their sentence and their hint from here, too.
 """
 
 import errno
@@ -284,13 +284,13 @@ class CodedCause:
 
     @property
     def words(self) -> str:
-        """The sentence, in the language in force."""
+        """The sentence, in the current language."""
         known = self._known
         return _(known.words_message).format_map(self._said()) if known else ""
 
     @property
     def cure(self) -> str:
-        """The advice for a person, in the language in force; empty where the code has none."""
+        """The advice for a person, in the current language; empty if the code has none."""
         if self.code == CauseCode.PORT_HELD:
             return " ".join(dict.fromkeys(map(_release, _texts(self.values.get("holders", ())))))
         known = self._known

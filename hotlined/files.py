@@ -43,7 +43,7 @@ def open_new(path: Path, mode: int) -> int:
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[int]:
-    """Give the descriptor of a folder; raises OSError."""
+    """Open a folder and yield its descriptor; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield descriptor

@@ -354,9 +354,9 @@ def gate(
 
 
 def full_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, known: bool) -> WaitingFor | None:
-    """Return the longest window without room for these segments, as what the answer waits for; None if all have room.
+    """Return the longest window that has no room for these segments: the answer waits for it. None if all have room.
 
-    `known` says whether the number was answered before: then the reserve is not for it.
+    `known` says whether the number was answered before: such a number may not use the reserve.
     """
     for name in reversed(WINDOW_SECONDS):
         limit = getattr(limits.segments, name)

@@ -94,7 +94,7 @@ def ping(url: str) -> None:
     """Request the URL that is asked while all is well; raises HotlinedError, without the URL, if that fails."""
     request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # config: only http(s)
     try:
-        with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # the same
+        with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # config: only http(s)
             return
     except urllib.error.HTTPError as error:
         error.close()

@@ -321,7 +321,7 @@ def _sentences(contacts: list[LoggedContact], used: int) -> Iterator[str]:
 
 
 def _next(keep: Path | None) -> Iterator[str]:
-    """Yield commands to go on with; their paths are whole, because scripts/demo runs in a folder of its own."""
+    """Yield commands to try next; their paths are absolute, because scripts/demo runs in another folder."""
     program, installed = Path(sys.argv[0]).resolve(), shutil.which("hotlined")
     invocation = [os.fspath(program)]
     if installed and Path(installed).resolve() == program:

@@ -155,7 +155,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
             _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
         )
     if as_json:
-        from hotlined.reports.fleet_status import document  # noqa: PLC0415  the same
+        from hotlined.reports.fleet_status import document  # noqa: PLC0415  only --json needs it
 
         click.echo(json_line(document(found)))
     else:

@@ -251,7 +251,7 @@ def _name(text: str, config: Config) -> str:
 def _with_progress(batches: Iterable[purging.Batch]) -> Iterator[purging.Batch]:
     """Pass batches on; a terminal shows how many rows are done."""
     from rich.console import Console  # noqa: PLC0415  importing it takes a tenth of a second
-    from rich.progress import Progress  # noqa: PLC0415  the same
+    from rich.progress import Progress  # noqa: PLC0415  slow to import, too
 
     console = Console(stderr=True)
     if not console.is_interactive:  # before rich 14 a disabled progress bar leaves an empty line

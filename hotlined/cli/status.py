@@ -130,7 +130,7 @@ def _selftest(report: LineReport) -> str | None:
 
 
 def _next(at: str | None) -> str | None:
-    """Return when the next answer goes; `now` if its time has come and it waits only for its turn, or for room."""
+    """Return in words when the next answer is due; `now` if it waits only for other answers, or for room."""
     if at is None:
         return None
     return _("now") if parse_rfc3339(at) <= here() else moment(at)

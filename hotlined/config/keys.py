@@ -57,7 +57,7 @@ class Kind(NamedTuple):
 
     @property
     def expected(self) -> str:
-        """The description of the form, in the language in force."""
+        """The description of the form, in the current language."""
         return _(self.message, **self.places)
 
     def parse(self, text: str, where: Where) -> Any:

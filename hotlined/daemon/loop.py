@@ -166,7 +166,7 @@ class Daemon:
         return UnavailableError(" ".join(modem_in_words(self.connection.state, self.connection.cause)))
 
     def _has_more_to_do(self) -> bool:
-        """Tell whether a single run goes on."""
+        """Tell whether `run --once` needs another pass."""
         if self._stopping is not None or self.connection.modem is None:
             return False
         return self.receiver.is_scanning or self.sender.has_due_answer()

@@ -151,6 +151,6 @@ def _navigation() -> list[Page]:
 
 
 def _may(name: str) -> bool:
-    """Tell whether this visitor may open a page, or carry out an act."""
+    """Tell whether this visitor may open the page of this name; decisions (`acts`) are pages, too."""
     visitor, needed = maybe_visitor(), NEEDS[name]
     return needed is None or (visitor is not None and visitor.role.may(needed))

@@ -157,7 +157,7 @@ def texts(scene: Scene) -> Finding:
 
 
 def storages(scene: Scene) -> Finding:
-    """Check that the SIM has room for texts, and that every storage that texts come into can be read."""
+    """Check that the SIM has room for texts, and that the daemon can read every storage into which texts come."""
     by_daemon = tuple((use.name, use.used, use.total) for use in scene.modem.storages) if scene.modem else ()
     storages = by_daemon or scene.probe.storages
     if scene.report and (trouble := scene.report.maybe(TroubleCode.STORAGE_UNREAD)):

@@ -76,7 +76,7 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
 
 
 def require_text(config: Config, contact_id: int) -> None:
-    """Raise RefusedError if sending a contact's answer again needs a text and none is in force."""
+    """Raise RefusedError if the line has no text with which a contact's answer could be sent again."""
     config = configuration.with_answer(config)
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     obeyed = in_force(config, daemon, alive=daemon.is_alive())

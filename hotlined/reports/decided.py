@@ -140,13 +140,13 @@ def _history(config: Config, number: str) -> History:
 
 
 def pause_before(config: Config) -> Sending | None:
-    """Return the pause that is in force, or None."""
+    """Return the pause of the line; None if it is not paused."""
     with open_beside_daemon(config.database) as db:
         return next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
 
 
 def paused(config: Config, before: Sending | None) -> str:
-    """Return the result of `pause` in a sentence; `before` is the pause that was in force already."""
+    """Return the result of `pause` in a sentence; `before` is the earlier pause, None if there was none."""
     note = _(
         "An answer that has not gone {time} after its text came is cancelled.",
         time=wait_in_words(config.answer.max_age.total_seconds()),
@@ -260,7 +260,7 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
 
 
 def _maybe_due(config: Config, contact_id: int) -> str | None:
-    """Return when the answer to a contact goes, if that moment has not come yet; otherwise None."""
+    """Return the time at which the answer to a contact is due, in RFC 3339; None if that has passed."""
     with open_beside_daemon(config.database) as db:
         contact = log.maybe_contact(db, contact_id)
     answer = contact.answer if contact else None

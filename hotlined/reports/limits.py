@@ -1,6 +1,6 @@
 """The room left in each window, the answers that wait, and the most that can be spent.
 
-Times are those of the next text, so after all answers that already wait. The most is what the configured windows
+Times are for one more text, whose answer leaves after all that already wait. The most is what the configured windows
 allow, whatever happens; it needs neither a daemon nor a database.
 """
 
@@ -160,7 +160,7 @@ def _report(config: Config) -> LimitsReport:
 
 
 def _outlook(view: Forecast, segments: int, share: Share) -> Outlook:
-    """Return when one more answer of a share can go; never if there is no text for it."""
+    """Return when one more answer of a share can leave; None (never) if there is no text for it."""
     if segments:
         return view.outlook(segments, known=share is Share.KNOWN)
     return Outlook(None, dict.fromkeys(policy.WINDOW_SECONDS), view.ahead[share])

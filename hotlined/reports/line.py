@@ -81,8 +81,8 @@ HARMLESS = frozenset(
         TroubleCode.READER,
     }
 )
-"""Troubles that a person chose, that pass by themselves, that are still to come, or that may be none: `status` ends
-with 0 if there are only these."""
+"""Troubles that a person chose, that pass without help, that are still to come, or that may be harmless: if there are
+only these, the exit code of `status` is 0."""
 _REFUSED = (TroubleCode.CONFIG_REFUSED, TroubleCode.ANSWER_REFUSED)
 """The troubles of a reload that changed nothing; they say that the file is not in force."""
 _HOLD_NOTHING = frozenset(

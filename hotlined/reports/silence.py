@@ -58,7 +58,7 @@ def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
 
 
 def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at: str) -> Silence:
-    """Judge a silence: `length` is the time since the last contact, `heard` the part of it with a ready modem.
+    """Judge a silence: `length` is the time since the last contact, `heard` the part in which the modem was ready.
 
     Only time with a ready modem makes a silence too long. Only a contact ends it.
     """
@@ -88,6 +88,6 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
 
 
 def in_words(silence: Silence) -> str:
-    """Return in words how long nobody has contacted the line, and the usual pause."""
+    """Return in words the time since the last contact, and the usual pause between contacts."""
     usual = lasting(silence.usual) if silence.usual else ""
     return SILENCE.words.format(silence=lasting(silence.length), usual=usual)

@@ -98,7 +98,7 @@ def _moment(moment: datetime) -> TimeRange:
 
 
 def _days(first: date, length: timedelta = _DAY) -> TimeRange:
-    """Return whole days; each midnight has the offset of its own day."""
+    """Return whole days; each midnight has the UTC offset of its day, because the clocks may change between the two."""
     midnights = (datetime(day.year, day.month, day.day).astimezone() for day in (first, first + length))
     return TimeRange(*midnights)
 

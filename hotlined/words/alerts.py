@@ -137,7 +137,7 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (WaitingFor.BUDGET_DAY, 0): (N_("the day's budget has room again"), _SPENT),
     (WaitingFor.BUDGET_MONTH, 0): (N_("the month's budget has room again"), _SPENT),
 }
-"""By condition and level (0: it is over). `title`, `words` and `cure` are those of a condition of the catalogue."""
+"""By condition and level (0: it is over). `title`, `words` and `cure` come from `words.conditions`."""
 
 
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:

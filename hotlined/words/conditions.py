@@ -22,7 +22,7 @@ from hotlined.words.countries import country_in_words
 class Condition(NamedTuple):
     """A condition that keeps a line from its work: a headline, a sentence, and a cure.
 
-    The fields are English sentences marked with `N_`; the properties return them in the language in force.
+    The fields are English sentences marked with `N_`; the properties return them in the current language.
     """
 
     title_message: str

@@ -99,7 +99,7 @@ def _back(arguments: Arguments, said: Mapping[str, Any] | None = None) -> str:
 
 
 _LEAVES = ("tag", "skip")
-"""The acts after which the inbox goes on to the next text."""
+"""The decisions after which the inbox shows the next text."""
 
 
 def _on_in_inbox(verb: str, arguments: Arguments, said: Mapping[str, Any]) -> str:

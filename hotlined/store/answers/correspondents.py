@@ -15,10 +15,10 @@ from hotlined.store.line.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Correspondent:
-    """A number or a name that contacted the line, or None for all withheld numbers together, with counts.
+    """A number or a name that contacted the line, with counts; all who withhold their number are one row.
 
-    `first_at` and `last_at` are the times of the first and the last contact, `last_id` is the newest contact's id; all
-    three are None if the number never contacted the line, and is here because of a decision or a text by hand.
+    `first_at` and `last_at` are the times of its first and last contact, `last_id` is the id of the last. These three
+    are null if there is a decision about the number, but no contact.
     """
 
     number: str | None

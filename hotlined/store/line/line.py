@@ -295,8 +295,8 @@ def pause_began(db: Database) -> float:
 class Sending:
     """The state of sending: free, paused (by a person), held (`resume` does not end it), trial (the breaker is open).
 
-    The reason of a pause is `person`, or `restored` if the pause came back with a backup. `since` is RFC 3339, None if
-    it is not known.
+    The reason of a pause is `person`, or `restored` if the pause came back with a backup. `since` is null if the time
+    is not known.
     """
 
     state: SendingState
