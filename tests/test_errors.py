@@ -114,7 +114,7 @@ CASES = {
     "a date that is none": Case("log --since 2026-02-30", 2, "Write 24/11"),
     "the end of time": Case("log --until 9999-12-31", 2, "is not a time"),
     "a reason that is none": Case("log --reason because", 2, "because"),
-    "a number that is none": Case("block 0", 2, "no telephone number"),
+    "a number that is none": Case("block 0", 2, "not a telephone number"),
     "a masked number": Case("log --number +3247…456", 2, "masked"),
     "a name nobody has": Case("show Nobody", 2, "is not a telephone number"),
     "text that is not UTF-8": Case("log --number \udcff", 2, "UTF-8"),
