@@ -3,9 +3,10 @@
 A pass does a bounded amount of each kind of work; only `_sleep` waits. All state that a restart needs is in the
 database, so a pass may break off at any line. An error of the modem or the disk ends the pass and becomes a state
 (`_guarded`); the next pass begins at the top again. Receiving comes before sending, because a full SIM takes no texts,
-and an answer can wait. A text with an answer costs three commits, and nothing relies on a commit before it is on the
-disk: the text is received; it has left the SIM, has its verdict, and its answer passed the gate; the answer's fate. An
-idle daemon makes a pass every ten seconds, or sooner when a file in the database's folder changes (`watch`).
+and an answer can wait. Where `answer.delay` is 0s, a text with an answer costs three commits: the text is received; it
+has left the SIM, has its verdict, and its answer passed the gate; the answer's fate. With a delay the gate comes later
+and the commits are four. Nothing relies on a commit before it is on the disk. An idle daemon makes a pass every ten
+seconds, or sooner when a file in the database's folder changes (`watch`).
 """
 
 import logging
