@@ -91,7 +91,7 @@ STEPS = (
     DemoStep(N_("A photo message: its sender is read out of the notification."),
         ({"do": "mms", "from": "+32479001122"},), 3),
     DemoStep(N_("Kevin has read the answer. An attack on the terminal does nothing."),
-        (_text(KEVIN, "ok désolé..."), _text(TROLL, "\x1b[2J\x1b[31mowned\u202e")), 2),
+        (_text(KEVIN, "ok désolé..."), _text(TROLL, "\x1b[2J\x1b[31mje sais où tu habites\u202e")), 2),
 )  # fmt: skip
 
 

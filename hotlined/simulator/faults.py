@@ -39,7 +39,7 @@ Given = Mapping[str, Any]
 
 
 def _garbage(lines: Lines, given: Given) -> Lines:
-    noise = given["bytes"]
+    noise = given["octets"]
     return [noise, *(each for line in lines for each in (line, noise))]
 
 
@@ -149,7 +149,7 @@ KINDS: dict[str, FaultKind] = {
     "garbage": FaultKind(
         "puts noise before, between and behind the lines",
         FaultSite.LINES,
-        given={"bytes": "\xff\xfe\x80\x1b~{\xe9"},
+        given={"octets": "\xff\xfe\x80\x1b~{\xe9"},
         change=_garbage,
     ),
     "urc_inside": FaultKind(

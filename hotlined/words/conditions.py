@@ -223,7 +223,7 @@ SHORT_BUDGETS = Phrases({"hour": N_("hour's budget"), "day": N_("day's budget"),
 
 WINDOW_FULL = Condition(
     N_("{budget} is spent"),
-    N_("{used} of {limit} segments are spent of {budget}: answers wait."),
+    N_("{used} of {limit} segments are spent of {budget}: answers wait until there is room."),
     N_("`hotlined limits` says when there is room again."),
 )
 

@@ -192,7 +192,7 @@ def test_each_failure_has_its_cure_below(tmp_path: Path) -> None:
     assert lines[at].endswith("fail: modem.port names /dev/hotlined-none, which is not there")
     assert lines[at + 1].strip().startswith("→ ")
     words = " ".join(done.stdout.split())
-    assert f"or `hotlined --config {filled.config} run` where it is no service" in words  # as it was typed
+    assert f"or `hotlined --config {filled.config} run` where it is not a service" in words  # as it was typed
     assert "fail" in lines[-2]
 
 
