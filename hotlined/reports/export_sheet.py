@@ -52,7 +52,7 @@ def _head(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
     written, zone = exact(rfc3339(now)), f"{now:%Z}"
     yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
     if export.segments or any(each.parts or (each.answer and each.answer.parts) for each in export.contacts):
-        yield _("octets"), _("a message byte by byte, as the network delivered or took it")
+        yield _("bytes"), _("a message byte by byte, as the network delivered or took it")
 
 
 def _contact(contact: WholeContact) -> Iterator[tuple[str, str | None]]:
