@@ -190,9 +190,10 @@ def test_each_failure_has_its_cure_below(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("stick "))
     assert lines[at].endswith("fail: modem.port names /dev/hotlined-none, which is not there")
-    assert lines[at + 1].strip().startswith("→ ")
+    assert lines[at + 1].strip().startswith(("→ Plug the stick in again. If", "→ Ports that may be asked: /dev/"))
     words = " ".join(done.stdout.split())
     assert f"or `hotlined --config {filled.config} run` where it is not a service" in words  # as it was typed
+    assert "answer ok: 1 text, 2 segments " in words
     assert "fail" in lines[-2]
 
 

@@ -50,9 +50,10 @@ def spoil(path: Path) -> None:
     """Overwrite a page in the middle of a closed database: one of an index that has all contacts."""
     with closing(sqlite3.connect(path)) as connection:
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'contacts_originator'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
     with path.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xa5" * 4096)
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
 
 
 @contextmanager
