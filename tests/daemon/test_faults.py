@@ -235,7 +235,7 @@ def test_modem_that_hangs_is_initialised_again(line: Line) -> None:
     line.wait_state("recovering")
     line.sim.do("clear", what="faults")
     deliver_and_settle(line, "un")
-    assert line.status()["modem"]["state"] == "ready"
+    line.wait_state("ready")
 
 
 def test_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
