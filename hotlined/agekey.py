@@ -1,4 +1,4 @@
-"""The two halves of the key for sealed backups, in age's form and as a person types one from paper.
+"""The two halves of the key for sealed backups, as age writes them and as a person types the secret half from paper.
 
 The recipient (`age1…`) encrypts and is in the configuration; the identity (`AGE-SECRET-KEY-1…`) decrypts and is on
 paper. Both are Bech32 (BIP 173), whose checksum finds every mistake of up to four characters. This module does not
@@ -9,12 +9,13 @@ import re
 from functools import reduce
 
 RECIPIENT, IDENTITY = "age", "age-secret-key-"
-"""The fixed beginning of each, before the 1 that separates it from the significant characters."""
+"""The prefixes of a recipient and an identity. After the prefix come a `1` and 58 characters of key and checksum."""
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"  # BIP 173: without 1, b, i and o, which look like others
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _CHARACTERS = 58  # 32 octets in groups of 5 bits, and 6 characters of checksum
 _GROUP, _GROUPS_A_LINE = 4, 4
-_LIKE = str.maketrans({"o": "0", "i": "l", "1": "l", "b": "8"})  # for look-alikes outside the alphabet
+# a character outside the alphabet, and the one that it looks like
+_LIKE = str.maketrans({"o": "0", "i": "l", "1": "l", "b": "8"})
 
 
 def is_recipient(text: str) -> bool:
@@ -23,7 +24,7 @@ def is_recipient(text: str) -> bool:
 
 
 def on_paper(identity: str) -> list[str]:
-    """Return an identity as lines of groups of four characters."""
+    """Return an identity as lines: the prefix with its `1`, then four groups of four characters a line."""
     characters = identity.partition("1")[2]
     groups = [characters[start : start + _GROUP] for start in range(0, len(characters), _GROUP)]
     lines = [" ".join(groups[start : start + _GROUPS_A_LINE]) for start in range(0, len(groups), _GROUPS_A_LINE)]
@@ -31,9 +32,9 @@ def on_paper(identity: str) -> list[str]:
 
 
 def typed(text: str) -> str:
-    """Return the significant characters of an identity as a person typed it, in any case, with or without spaces.
+    """Return the characters after the prefix of an identity as a person typed it, in any case, with or without spaces.
 
-    The fixed beginning may be missing, and a character that looks like one of the alphabet counts as that one.
+    The prefix may be missing. A character outside the alphabet is read as the one that it looks like: `o` as `0`.
     """
     plain = re.sub(r"[^a-z0-9]", "", text.lower())
     plain = re.sub("^agesecretkey[1l]", "", plain)
@@ -47,16 +48,17 @@ def maybe_identity(text: str) -> str | None:
 
 
 def length_of(text: str) -> tuple[int, int]:
-    """Return the number of significant characters typed, and the number required."""
+    """Return how many characters were typed after the prefix, and how many there must be."""
     return len(typed(text)), _CHARACTERS
 
 
 def maybe_mistyped_group(text: str) -> int | None:
-    """Return the number of the group of four, from 1, with the mistyped character; None unless exactly one is wrong."""
+    """Return the number (from 1) of the group with the wrong character; None unless exactly one character is wrong."""
     characters = typed(text)
     if len(characters) != _CHARACTERS or not set(characters) <= set(_ALPHABET):
         return None
-    # the checksum is linear: `left_over` is the effect of one wrong character, which depends on its position
+    # the checksum is linear: one wrong character changes it by a value that depends only on the mistake and its
+    # position; for each position, from the last, `mistakes` are the changes by each of the 31 possible mistakes there
     left_over = _checksum_of(IDENTITY, characters) ^ 1
     mistakes = list(range(1, len(_ALPHABET)))
     for position in reversed(range(_CHARACTERS)):

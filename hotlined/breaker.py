@@ -48,9 +48,9 @@ AMONG, FAILURES = 10, 6
 TRIALS_AT_ONCE = 3
 """The most recipients that one round tries, as long as it is certain that no segment left."""
 LATELY_SECONDS = 3 * 3600.0
-"""How long after a success the network's refusals say nothing about the line: it works and has credit."""
+"""Seconds after a success in which refusals by the network say nothing about the line: it works and has credit."""
 SHARED_FROM = 3
-"""From this round on, the countries that wait by themselves take turns: one trial for all of them per longest pause."""
+"""From this round on, the countries with an open breaker take turns: one trial for all of them per longest pause."""
 
 
 class Cause(StrEnum):
@@ -65,7 +65,7 @@ class Outcome(StrEnum):
 
     TAKEN = "taken"
     DECLINED = "declined"
-    """The network or the service centre refused it, with a number of its own: stick, SIM and radio work."""
+    """The network or the service centre refused it, with an error number: so stick, SIM and radio work."""
     REFUSED = "refused"
     """The modem refused it."""
     UNCONFIRMED = "unconfirmed"

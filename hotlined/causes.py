@@ -1,7 +1,7 @@
 """Causes: a code with values that says why something does not work, and the sentence and the cure for each code.
 
 The status file, requests and events store a cause in this form; the program that reads it puts it into words, in the
-language in force. Errors of the port, the modem, the SIM or a text take their sentence and their hint from here, too.
+current language. Errors of the port, the modem, the SIM or a text take their sentence and their hint from here, too.
 """
 
 import errno
@@ -29,7 +29,7 @@ _PIN_FILE = N_(
     "Put the SIM's PIN into that file, readable by the daemon's user, or into /etc/hotlined/NAME.pin, then restart the"
     " daemon."
 )
-_NO_NUMBER = N_("{typed} is no telephone number.")
+_NO_NUMBER = N_("{typed} is not a telephone number.")
 
 
 class CauseCode(StrEnum):
@@ -55,7 +55,7 @@ class CauseCode(StrEnum):
     DATABASE_FOREIGN = (
         "database_foreign",
         N_("{file} belongs to {owner}, and this runs as {user}."),
-        N_("Run it as {owner}; if what lies there is of another machine: {cure}"),
+        N_("Run it as {owner}; if the files there are from another machine: {cure}"),
     )
     DATABASE_NOWHERE = (
         "database_nowhere",
@@ -84,7 +84,7 @@ class CauseCode(StrEnum):
         N_("Another program holds the port {port}."),
         N_("`sudo fuser -v {port}` names it. ModemManager is kept off by `sudo systemctl mask --now ModemManager`."),
     )
-    NOT_SERIAL = ("not_serial", N_("{port} is no serial port."), _CHECK)
+    NOT_SERIAL = ("not_serial", N_("{port} is not a serial port."), _CHECK)
     PORT_UNOPENED = ("port_unopened", N_("The port {port} cannot be opened ({cause})."), _CHECK)
     PORT_LOST = (
         "port_lost",
@@ -163,7 +163,7 @@ class CauseCode(StrEnum):
     COMMAND_REFUSED = ("command_refused", N_("The modem answered {command} with {answer}."))
     STARTED_ANEW = (
         "started_anew",
-        N_("The modem has started anew since {storage} was listed."),
+        N_("The modem has restarted since {storage} was listed."),
         N_("It is listed again."),
     )
     STARTED_AGAIN = ("started_again", N_("The modem is being started again."), N_("This takes a minute."))
@@ -284,13 +284,13 @@ class CodedCause:
 
     @property
     def words(self) -> str:
-        """The sentence, in the language in force."""
+        """The sentence, in the current language."""
         known = self._known
         return _(known.words_message).format_map(self._said()) if known else ""
 
     @property
     def cure(self) -> str:
-        """The advice for a person, in the language in force; empty where the code has none."""
+        """The advice for a person, in the current language; empty if the code has none."""
         if self.code == CauseCode.PORT_HELD:
             return " ".join(dict.fromkeys(map(_release, _texts(self.values.get("holders", ())))))
         known = self._known
@@ -370,7 +370,7 @@ _LARGEST_NUMBER = 4095  # the largest error number of Linux (MAX_ERRNO)
 _SYSTEM_CAUSES = {
     SystemCause.HUNG_UP: N_("it has hung up"),
     SystemCause.TAKES_NOTHING: N_("it takes nothing"),
-    SystemCause.NO_TEXT: N_("it is no text"),
+    SystemCause.NO_TEXT: N_("it is not text"),
 }
 
 _RELEASE_HINTS: Mapping[str, str] = {

@@ -1,11 +1,11 @@
 """The three clocks: calendar time for people, the limit clock for limits, monotonic time for waits.
 
-A limit allows a number of segments a day, or no second answer within a week. The calendar cannot measure that. A Pi has
-no clock chip: it starts in 1970, or at the time when it stopped, and its calendar is set minutes later, or never. If
-the calendar is set forward, all windows are empty at once and every cooldown is over, so a crowd is answered again; an
-attacker who can change the network's time could do that on purpose. If the calendar is set back, nothing is due until
-it has caught up, perhaps in a year. A monotonic clock does not help either: it begins again at each boot, so pulling
-the plug would allow more answers.
+A limit is a number of segments a day, or a week in which nobody gets a second answer. The calendar cannot measure that.
+A Pi has no clock chip: it starts in 1970, or at the time when it stopped, and its calendar is set minutes later, or
+never. If the calendar is set forward, all windows are empty at once and every cooldown is over, so a crowd is answered
+again; an attacker who can change the network's time could do that on purpose. If the calendar is set back, nothing is
+due until it has caught up, perhaps in a year. A monotonic clock does not help either: it begins again at each boot, so
+pulling the plug would allow more answers.
 
 So limits count the seconds for which this machine was powered on. The limit clock has two parts: the kernel's time
 since boot (CLOCK_BOOTTIME, sleep included), and an anchor on the disk, which is a reading of the limit clock with the
@@ -16,11 +16,12 @@ however often the daemon starts. In another boot it goes on from the anchor, bec
     boot 2                  500 ──────────────── 900      the 20 s after the anchor are lost
 
 So the limit clock may be late, by the time after the last anchor, but it is never early: lateness makes limits stricter
-and never allows an answer too many. But a row that was written during the lost seconds would have a time in the future,
-and would count for longer than its window. Therefore the anchor is written *in the transaction* of each row that limits
-read (`line.save_limit_clock`), neither before nor after it. It is also written hourly, for cooldowns, and every five
-minutes while an answer or a trial is due soon: otherwise a machine that loses its power every half hour would never
-reach that moment. Within one process a reading is never smaller than an earlier one, whatever the kernel says.
+and never allows an answer too many. There is one danger: a row that was written in the lost seconds, at 515, would be
+in the future when boot 2 begins at 500, and would count for longer than its window. Therefore the anchor is written *in
+the transaction* of each row that limits read (`line.save_limit_clock`), neither before nor after it. It is also written
+hourly, for cooldowns, and every five minutes while an answer or a trial is due soon: otherwise a machine that loses its
+power every half hour would begin again from the same anchor each time, and the answer would never be due. Within one
+process a reading is never smaller than an earlier one, whatever the kernel says.
 """
 
 import contextlib
@@ -84,9 +85,9 @@ class LimitClock:
 
 
 def here() -> datetime:
-    """Return the calendar time of this machine, in its local time, to show times to people and to read typed ones.
+    """Return the calendar time in this machine's time zone, to show times to people and to read times that they type.
 
-    Only commands, pages and the words for times call this; other code gets the time as an argument.
+    Only commands, pages and `hotlined.words.times` call this; other code gets the time as an argument.
     """
     return datetime.now(UTC).astimezone()
 
@@ -125,14 +126,15 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Read a time in RFC 3339, with whatever offset: that of an `scts` is the service centre's."""
+    """Read a time in RFC 3339 with any offset: a service centre's time stamp (`scts`) has the centre's offset."""
     return datetime.fromisoformat(text)
 
 
 def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
     """Return the age of a contact: since it arrived, or since its `scts`, if that is longer.
 
-    The `scts` counts only while the calendar can be trusted; `arrived_limit` is in seconds of the limit clock.
+    The `scts`, the service centre's time stamp, counts only while the calendar can be trusted; `arrived_limit` is in
+    seconds of the limit clock.
     """
     since_arrival = timedelta(seconds=max(0.0, now.limit - arrived_limit))
     if not now.synchronised or scts is None:

@@ -11,7 +11,7 @@ WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 WAL_OCTETS = 32 * 1024 * 1024
 """The size to which SQLite cuts the -wal file when it starts it again; while a reader prevents that, it may grow."""
 LOCK, KEY, FLEET, PINS = ".lock", ".key", ".fleet", ".pins"
-"""Our files: the daemon's lock, the key of the line's pseudonyms, that of its fleet's, the key for noting PINs."""
+"""Our files: the daemon's lock, the key of the line's pseudonyms, the key of its fleet, the key of the tried PINs."""
 KEYS = (KEY, FLEET, PINS)
 """The files in the folder `keys`: one setting of a unit hides that folder, even when the files are replaced."""
 EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, FLEET, PINS)

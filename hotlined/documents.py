@@ -48,7 +48,7 @@ class LoggedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PreviewedAnswer(LoggedAnswer):
-    """An answer; while it is not composed, with the text that the configuration in force would give it."""
+    """An answer; until it is composed, it has the text that the present configuration would give it."""
 
     composed: bool
     """Whether the text is the answer's own; if false, it is the one that the configuration in force would give it."""

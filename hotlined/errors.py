@@ -14,7 +14,7 @@ from hotlined.language import _
 
 
 def reason_of(error: OSError) -> str:
-    """Return the reason of an OSError in words, in the language in force.
+    """Return the reason of an OSError in words, in the current language.
 
     Words of the error's own stay as they are. A number that is not in the table of `causes` gets the C library's words.
     """
@@ -47,7 +47,7 @@ class HotlinedError(Exception):
 
 
 class CausedError(HotlinedError):
-    """An error whose sentence and hint are in the table of causes, in the language in force."""
+    """An error whose sentence and hint are in the table of causes, in the current language."""
 
     cause: CodedCause | None
     """None if the state of the modem already says everything."""

@@ -52,7 +52,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """The paths of a line's files; `runtime_dir` is that of the configuration."""
+    """The paths of a line's files; `runtime_dir` is the line's runtime directory."""
 
     runtime_dir: Path
     name: str

@@ -43,7 +43,7 @@ def open_new(path: Path, mode: int) -> int:
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[int]:
-    """Give the descriptor of a folder; raises OSError."""
+    """Open a folder and yield its descriptor; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -72,7 +72,7 @@ def sync(folder: Path) -> None:
 def _require_plain(descriptor: int, path: Path, mode: int | None) -> None:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, _("this is no regular file"), os.fspath(path))
+        raise OSError(errno.EINVAL, _("this is not a regular file"), os.fspath(path))
     if mode is not None and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
         os.fchmod(descriptor, mode)
 

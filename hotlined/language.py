@@ -46,13 +46,13 @@ _in_force = Language.ENGLISH
 
 
 def speak(language: Language) -> None:
-    """Put a language in force in this process."""
+    """Make a language the current one of this process."""
     global _in_force  # noqa: PLW0603  a process has one language
     _in_force = language
 
 
 def spoken() -> Language:
-    """Return the language in force."""
+    """Return the current language."""
     return _in_force
 
 
@@ -74,13 +74,13 @@ def NP_(context: str, message: str) -> str:  # noqa: N802  gettext's name
 
 
 def _(message: str, /, **places: object) -> str:
-    """Return a sentence in the language in force, with its {places} filled in if there are any arguments for them."""
+    """Return a sentence in the current language, with its {places} filled in if there are any arguments for them."""
     found = unfilled(message)
     return found.format_map(places) if places else found
 
 
 def pgettext(context: str, message: str, /, **places: object) -> str:
-    """Return a phrase in the language in force, translated by its context; see `NP_`."""
+    """Return a phrase in the current language, translated by its context; see `NP_`."""
     return _(NP_(context, message), **places)
 
 
@@ -90,7 +90,7 @@ def ngettext(one: str, several: str, number: int, /, **places: object) -> str:
 
 
 def unfilled(message: str) -> str:
-    """Return a sentence in the language in force, without filling in its places."""
+    """Return a sentence in the current language, without filling in its places."""
     return in_language(_in_force, message)
 
 
@@ -108,7 +108,7 @@ def unfilled_plural(one: str, several: str, number: int) -> str:
 
 
 def placeholders(command: str) -> str:
-    """Return a command, or a piece of it, with its placeholders in the language in force."""
+    """Return a command, or a piece of it, with its placeholders in the current language."""
     return PLACEHOLDER.sub(lambda word: unfilled(word[0]), command)
 
 
@@ -121,7 +121,7 @@ def character_name(character: str) -> str:
 
 
 def in_digits(number: float | Decimal, decimals: int = 0) -> str:
-    """Write a number with the separators of the language in force, in English 1,234.50."""
+    """Write a number with the separators of the current language, in English 1,234.50."""
     marks = {",": THOUSANDS[_in_force], ".": _DECIMAL[_in_force]}
     return "".join(marks.get(character, character) for character in f"{number:,.{decimals}f}")
 

@@ -1,8 +1,9 @@
-"""The schema, as migrations for sqlite-utils: all pending ones are applied in one transaction, with their records.
+"""The schema, as migrations: all pending ones are applied in one transaction, which also records their names.
 
-sqlite-utils in Debian has no `Migrations` yet; the table of records is the one that later versions use. A migration is
-never edited after its release. Known to be wrong: the library stays in the memory of a process that applied a
-migration, so a daemon has 5 MiB more from the first start of a version to the second.
+sqlite-utils in Debian has no `Migrations` yet, so this module applies them itself. It records their names in the table
+that later versions of sqlite-utils use. A migration is never edited after its release. Known to be wrong: sqlite-utils
+stays in the memory of a process that applied a migration, so the first daemon of a new version needs 5 MiB more, until
+it is started again.
 """
 
 import sqlite3
@@ -11,14 +12,14 @@ from pathlib import Path
 from hotlined.clock import here, rfc3339
 
 PAGE_OCTETS = 2048
-"""A page is written to the log as a whole, even for a small change, and a text changes some forty pages."""
+"""Small, because SQLite writes a whole page to the -wal for each small change, and a text changes some forty pages."""
 
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
       c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason, c.elsewhere"""
 _BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
-# An answer as people see it: when it is due by the calendar, and the first reason that holds it back now. The rest of
-# an answer that is half sent has its place in the windows already, so no window holds it back. The line's one row is
-# read in sub-queries: with a join SQLite would compute the whole view before its first row.
+# An answer as people see it: when it is due by the calendar, and the first reason that holds it back now. The windows
+# count all segments of an answer when its first one leaves, so no window holds back the rest of a half-sent answer. The
+# one row of line_state is read in sub-queries: with a join SQLite would compute the whole view before its first row.
 _LIMIT_NOW = "(julianday('now') - 2440587.5) * 86400 - (SELECT limit_epoch FROM line_state)"
 _LOG = f"""
     CREATE VIEW {{name}} AS
@@ -63,7 +64,7 @@ LINE = (
       originator TEXT,
       country TEXT,
       line_type TEXT NOT NULL,
-      -- of an MMS notification: the address beside its originator, TP-OA if From is believed, else From
+      -- of an MMS notification, which has two addresses: TP-OA if the originator is From, and From if it is TP-OA
       other_originator TEXT,
       text TEXT,
       segments_received INTEGER NOT NULL CHECK (segments_received >= 0),
@@ -72,15 +73,15 @@ LINE = (
       scts TEXT,
       received_at TEXT NOT NULL,
       received_limit REAL NOT NULL,
-      -- whether the calendar could be trusted at received_at: only then an age is counted from it
+      -- whether the calendar could be trusted at received_at: if not, the age of the contact is not computed from it
       synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
       repeats INTEGER NOT NULL DEFAULT 0,
       tags TEXT NOT NULL DEFAULT '[]',
       verdict TEXT CHECK (verdict IN ('answer', 'suppress')),
       reason TEXT,
-      -- the lines of the fleet whose decisions or answers caused the refusal, or its answer's cancellation; as JSON
+      -- as JSON: the lines of the fleet whose decisions or answers are the reason why this contact gets no answer
       elsewhere TEXT,
-      -- the time and the person of its exemption from erasure by age
+      -- since when it is exempt from erasure by age, and the person who decided that
       kept_at TEXT,
       kept_by TEXT,
       CHECK ((verdict IS NULL) = (reason IS NULL))
@@ -99,8 +100,8 @@ LINE = (
     """,
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
     "CREATE INDEX contacts_concatenation ON contacts (concatenation, id) WHERE concatenation IS NOT NULL",
-    # every entry ever read from a storage or handed over, as it was; deleted_at is NULL while it may still be in the
-    # storage
+    # each entry that was read from a storage or handed over by the modem, unchanged; deleted_at is NULL while the entry
+    # may still be in the storage
     """
     CREATE TABLE segments (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -125,8 +126,8 @@ LINE = (
     "CREATE INDEX segments_answer_segment ON segments (answer_segment_id) WHERE answer_segment_id IS NOT NULL",
     "CREATE INDEX segments_pdu ON segments (pdu)",
     "CREATE INDEX segments_undeleted ON segments (imsi, storage) WHERE deleted_at IS NULL",
-    # text, encoding and segments are NULL until the gate composes the text; what it counts for is read from its
-    # segments
+    # text, encoding and segments are NULL until the gate composes the text; windows and cooldowns count the rows of
+    # answer_segments, not these
     """
     CREATE TABLE answers (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -135,10 +136,10 @@ LINE = (
       state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'unconfirmed', 'cancelled',
         'shadowed', 'delivered', 'undelivered')),
       reason TEXT,
-      -- a text by hand, which is not an answer; and who asked for it, or asked for an answer again
+      -- the command of a text by hand, NULL for an answer; and the person who asked for it, or for an answer once more
       by_hand TEXT CHECK (by_hand IN ('send', 'answer')),
       asked_by TEXT,
-      -- stored, because every pass looks it up, and a flood makes the queue long
+      -- stored, not computed: each pass looks for the first answer of each share, and in a flood the queue is long
       share TEXT NOT NULL CHECK (share IN ('new', 'known', 'by_hand')),
       draw INTEGER NOT NULL,
       text TEXT,
@@ -150,7 +151,7 @@ LINE = (
       refused_limit REAL,
       queued_at TEXT NOT NULL,
       queued_limit REAL NOT NULL,
-      -- the beginning of its age: its contact's arrival, or the moment when a person asked for it
+      -- when its age begins: when its contact came, or when a person asked for it
       age_limit REAL NOT NULL,
       due_limit REAL NOT NULL,
       sent_at TEXT,
@@ -161,9 +162,9 @@ LINE = (
     "CREATE INDEX answers_recipient ON answers (recipient)",
     "CREATE INDEX answers_queue ON answers (state, share, due_limit)",
     "CREATE INDEX answers_age ON answers (age_limit) WHERE state = 'queued'",
-    # the figures of a period need the answers sent in it, in a time that does not grow with the age of the line
+    # for the figures of a period: without the index they would read every answer since the line began
     "CREATE INDEX answers_sent ON answers (sent_at) WHERE sent_at IS NOT NULL",
-    # one time that the gate let an answer out; outcome is what this says about the line, NULL while it goes on
+    # a row for each time that the gate let an answer out; outcome is its evidence about the line, NULL until it ends
     """
     CREATE TABLE attempts (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -172,14 +173,16 @@ LINE = (
       begun_limit REAL NOT NULL,
       step INTEGER NOT NULL CHECK (step >= 0),
       variant INTEGER NOT NULL,
-      -- the country that its text is for; and the recipient's country, which stays when the recipient is erased
+      -- the country for whose numbers its text was chosen, NULL for any; and the country of its recipient, which stays
+      -- when the number of the recipient is erased
       country TEXT,
       recipient_country TEXT,
       asked_by TEXT,
       share TEXT NOT NULL CHECK (share IN ('new', 'known')),
-      -- if it is a trial: of the line's breaker or of a country's
+      -- the breaker that it tries, the line's or that of a country; NULL if it is not a trial
       trial TEXT CHECK (trial IN ('line', 'country')),
-      -- the boot in which its latest segment was handed over: a stick may take the machine down
+      -- the boot in which its latest segment was handed to the modem: if it is found unfinished in another boot, the
+      -- stick may have crashed the machine
       boot_id TEXT NOT NULL DEFAULT '',
       reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
       outcome TEXT CHECK (outcome IN ('taken', 'declined', 'refused', 'unconfirmed', 'recipient', 'no_evidence')),
@@ -189,7 +192,7 @@ LINE = (
     """,
     "CREATE INDEX attempts_answer ON attempts (answer_id)",
     "CREATE INDEX attempts_ended ON attempts (ended_limit) WHERE outcome IS NOT NULL",
-    # the network may refuse thousands of answers between two that say something about the line
+    # leaves out refusals by the network: there may be thousands between two attempts that are evidence about the line
     "CREATE INDEX attempts_undeclined ON attempts (ended_limit) WHERE outcome <> 'declined'",
     "CREATE INDEX attempts_taken ON attempts (ended_limit, recipient_country) WHERE outcome = 'taken'",
     """
@@ -213,7 +216,7 @@ LINE = (
       UNIQUE (attempt_id, sequence)
     ) STRICT
     """,
-    # each index is written for each segment, so it only has the rows that a query needs
+    # partial indexes, only with the rows that a query needs: a full one would be written for each segment
     "CREATE INDEX answer_segments_submitted ON answer_segments (submitted_limit) WHERE submitted_limit IS NOT NULL",
     "CREATE INDEX answer_segments_waiting ON answer_segments (attempt_id) WHERE state = 'waiting'",
     "CREATE INDEX answer_segments_mr ON answer_segments (mr) WHERE mr IS NOT NULL",
@@ -223,14 +226,14 @@ LINE = (
     CREATE TABLE numbers (
       number TEXT PRIMARY KEY,
       blocked_at TEXT,
-      -- a number opts out by itself, so nobody is named; an event names the person who lifts it
+      -- an opt-out comes from the number itself, so it has no person; the person who lifts it is in an event
       blocked_by TEXT,
       opted_out_at TEXT,
       changed_limit REAL NOT NULL DEFAULT 0,
       CHECK ((blocked_at IS NULL) = (blocked_by IS NULL))
     ) STRICT, WITHOUT ROWID
     """,
-    # requests of the command line to the daemon; they expire on the boot's own clock
+    # requests of the command line to the daemon; they expire by the time since boot, and with the boot
     """
     CREATE TABLE requests (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -243,7 +246,7 @@ LINE = (
       expires_boottime REAL NOT NULL,
       state TEXT NOT NULL CHECK (state IN ('open', 'begun', 'done', 'refused', 'expired')),
       answer_id INTEGER REFERENCES answers (id) ON DELETE SET NULL,
-      -- if it was refused: a code, and the values of its sentence as JSON
+      -- of a refused request: the code of the reason, and as JSON the values in its sentence
       result TEXT,
       detail TEXT,
       ended_at TEXT
@@ -257,7 +260,7 @@ LINE = (
       at_limit REAL NOT NULL DEFAULT 0,
       kind TEXT NOT NULL,
       contact_id INTEGER REFERENCES contacts (id) ON DELETE SET NULL,
-      -- the person who did it; the number that it is about, masked; a tag, or the name of a list that was read
+      -- the person who caused the event; the masked number that it concerns; a tag, or the name of a list that was read
       who TEXT,
       number TEXT,
       word TEXT,
@@ -271,12 +274,12 @@ LINE = (
     """
     CREATE TABLE line_state (
       id INTEGER PRIMARY KEY CHECK (id = 1),
-      -- the last anchor of the limit clock, and whether the calendar could be trusted then
+      -- the last anchor of the limit clock (see `hotlined.clock`), and whether the calendar could be trusted then
       limit_time REAL NOT NULL DEFAULT 0,
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,
       synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
-      -- the calendar's time when the limit clock was 0, in seconds since 1970: due times are shown by it
+      -- the calendar time at which the limit clock was 0, in seconds since 1970: due times are shown as dates with it
       limit_epoch REAL NOT NULL DEFAULT 0,
       -- the first pause since the last resume; and whether the pause came with a restored backup
       paused_at TEXT,
@@ -286,7 +289,7 @@ LINE = (
       shadow_at TEXT,
       shadow_limit REAL,
       flood_limit REAL,
-      -- the stick and the SIM that the line is bound to: no others send its answers; when others came in
+      -- the stick and the SIM that the line is bound to (no others send its answers); and when others were plugged in
       imei TEXT,
       imsi TEXT,
       own_number TEXT,
@@ -294,7 +297,7 @@ LINE = (
       -- when the modem became ready; NULL while it is not; a daemon that starts records it anew
       ready_limit REAL,
       unwell_limit REAL,
-      -- the reason that answers wait for, as the daemon found it: all answers, half-sent ones, or those of a share
+      -- why answers wait, as the daemon last found: all of them, the half-sent ones, those of the shares new and known
       hold TEXT CHECK (hold IN ('held', 'network')),
       hold_half TEXT CHECK (hold_half IN ('held')),
       hold_new TEXT CHECK (hold_new IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
@@ -319,11 +322,12 @@ LINE = (
       topped_up_by TEXT,
       topped_up_from TEXT,
       topped_up_to TEXT,
-      -- the limit clock then, and the boot if the calendar could not be trusted: the date is corrected once it can
+      -- the limit clock at that moment; and the boot, if the calendar could not be trusted: in the same boot the date
+      -- is corrected once it can be
       topped_up_boot TEXT,
       topped_up_limit REAL,
-      -- the digest of the key that pseudonyms are made with; when a key became unusable, and whether it exists
-      -- but is not readable
+      -- the digest of the key of the pseudonyms; since when it cannot be used, and whether its file exists but is not
+      -- readable
       key_digest TEXT,
       key_lost_at TEXT,
       key_denied INTEGER NOT NULL DEFAULT 0 CHECK (key_denied IN (0, 1)),
@@ -331,7 +335,7 @@ LINE = (
       -- an erasure during a rebuild makes another one due
       erasures INTEGER NOT NULL DEFAULT 0 CHECK (erasures >= 0),
       erasures_rebuilt INTEGER NOT NULL DEFAULT 0,
-      -- the time of a copy, until a daemon has recognised it; the original database has none
+      -- in a copy of the database: when it was made. The first daemon that opens the copy removes the time
       copied_at TEXT,
       -- the last sealed backup off the card: its time on both clocks and its name; why and when a later try failed
       sealed_at TEXT,
@@ -344,7 +348,7 @@ LINE = (
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",
-    # countries that wait by themselves while answers to others leave: the beginning, and the state of their trials
+    # countries whose answers wait while answers to other countries leave: since when, and the state of their trials
     """
     CREATE TABLE country_outages (
       country TEXT PRIMARY KEY,
@@ -356,7 +360,8 @@ LINE = (
       last_trial REAL
     ) STRICT, WITHOUT ROWID
     """,
-    # the alerts of each condition (level 0: it is over); taken_at is NULL until the channel has taken the alert
+    # the alerts, each about one condition (level 0: it is over), and their channels: taken_at is NULL until the channel
+    # has taken the alert
     """
     CREATE TABLE alerts (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -377,7 +382,8 @@ LINE = (
       PRIMARY KEY (alert_id, channel)
     ) STRICT, WITHOUT ROWID
     """,
-    # a PIN is tried once per value and SIM; the value is stored as a digest under a secret in another file
+    # each PIN is tried once on each SIM, because a SIM locks itself after three wrong ones; the PIN is a digest under a
+    # secret in another file
     """
     CREATE TABLE pin_tries (
       sim TEXT NOT NULL,
@@ -389,14 +395,14 @@ LINE = (
     """,
 )
 
-# Contacts that come while the clock is not synchronised have no hour. Conflicts are handled by ON CONFLICT, not by OR:
-# the OR of a statement would replace every OR in the triggers that it fires
+# Contacts that come while the clock is not synchronised have no hour. The triggers use ON CONFLICT and not INSERT OR …,
+# because the INSERT OR … that fires a trigger replaces the OR … inside it
 _COUNT = """
       INSERT INTO totals (hour, name, kind, verdict, reason, total)
         VALUES (iif(new.synchronised, substr(new.received_at, 1, 13) || ':00:00.000Z', ''), 'contacts',
           new.kind, new.verdict, new.reason, 1)
         ON CONFLICT DO UPDATE SET total = total + 1;"""
-# a change of an answer's state has no time of its own: SQLite's clock is the daemon's
+# an answer's row has no time of its last change of state, so SQLite reads the same clock as the daemon
 _NOW_HOUR = "iif((SELECT synchronised FROM line_state), strftime('%Y-%m-%dT%H:00:00.000Z', 'now'), '')"
 _ENTER = f"""
       INSERT INTO totals (hour, name, state, total) VALUES ({_NOW_HOUR}, 'answers', new.state, 1)
@@ -462,13 +468,13 @@ WORDS_MET = (
 )
 
 FLEET = (
-    # one row for a line in a fleet: its position at the hub. The head of `store.fleet` explains the columns
+    # one row if the line is in a fleet: how far its exchange with the hub is; the docstring of `store.fleet` says more
     """
     CREATE TABLE fleet (
       id INTEGER PRIMARY KEY CHECK (id = 1),
       line TEXT NOT NULL,
       key_digest TEXT NOT NULL,
-      -- the shared fields, as JSON; and whether all rows of the line are to be sent anew
+      -- what the line shares, as JSON; and whether it has to send all its rows again
       shared TEXT NOT NULL DEFAULT '[]',
       anew INTEGER NOT NULL DEFAULT 1 CHECK (anew IN (0, 1)),
       hub TEXT,
@@ -484,8 +490,8 @@ FLEET = (
       trouble_at TEXT
     ) STRICT
     """,
-    # the persons of this line's rows: the pseudonym under the fleet's key, the one under its own, and the number while
-    # it is here
+    # the persons about whom this line has rows: `person` is the pseudonym under the fleet's key, `own` the one under
+    # the line's own key, and `number` is the number as long as the database has it
     """
     CREATE TABLE fleet_said (
       person TEXT PRIMARY KEY,
@@ -499,7 +505,7 @@ FLEET = (
     """,
     "CREATE INDEX fleet_said_own ON fleet_said (own)",
     "CREATE INDEX fleet_said_unsent ON fleet_said (version) WHERE version > sent",
-    # the rows of other lines, and under its own name those that this line sent but its database lost in a restore
+    # the rows of other lines; and under its own name the rows that this line sent, but lost when a backup was restored
     """
     CREATE TABLE fleet_heard (
       person TEXT NOT NULL,
@@ -511,7 +517,7 @@ FLEET = (
       asked_at TEXT,
       answers INTEGER NOT NULL DEFAULT 0,
       last_limit REAL,
-      -- the request for erasure that this line has answered
+      -- the last request for erasure in `asked` that this line has answered
       confirmed INTEGER,
       PRIMARY KEY (person, line)
     ) STRICT, WITHOUT ROWID
@@ -520,8 +526,8 @@ FLEET = (
 )
 
 SUMS = (
-    # the totals of all hours added up: a program that asks every minute reads some dozen rows, whatever the age of the
-    # line. The database updates it with each total, and a total only rises.
+    # the totals of all hours added up, so that a program that asks every minute reads a few dozen rows, however old the
+    # line is. Triggers add each rise of a total; totals never fall.
     """
     CREATE TABLE sums (
       name TEXT NOT NULL,
@@ -587,7 +593,7 @@ def applied(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 def apply(path: Path) -> None:
     """Apply the pending migrations to the database at `path`: all of them or, on any error, none."""
-    import sqlite_utils  # noqa: PLC0415  # 17 MiB, wanted only here
+    import sqlite_utils  # noqa: PLC0415  # 17 MiB, needed only here
 
     db = sqlite_utils.Database(path)
     try:

@@ -1,4 +1,4 @@
-"""The person who typed a command, also with sudo; and the refusal of root to work in other users' folders.
+"""The person who typed a command, also with sudo; and a check that stops root from working in other users' folders.
 
 Root has no special rights here: the installed command becomes the line's user before Python starts, and sets a variable
 to say that root has started it.
@@ -16,7 +16,7 @@ from hotlined.language import _
 FOR_ROOT = "HOTLINED_FOR_ROOT"
 """The variable that the installed command sets when root has started it."""
 _PERSONS = ("SUDO_UID", "PKEXEC_UID")  # sudo(8) and pkexec(1) set these to the user who became root
-_MOST_LINKS = 40  # Linux follows no more on the way to a file: path_resolution(7)
+_MOST_LINKS = 40  # the most links that Linux follows in one path: path_resolution(7)
 
 
 def is_for_root() -> bool:
@@ -70,9 +70,10 @@ def require_no_root(path: Path, line: str) -> None:
 
 
 def _maybe_owner(path: Path) -> int | None:
-    """Return the first owner that is not root, of a file and of the folders above it, the nearest first.
+    """Return an owner other than root, of a file or of a folder above it; None if root owns all.
 
-    The owner of a link counts before its target is looked at, so only links that root alone could make are followed.
+    The search goes from the file upwards, and checks the owner of a link before it follows the link. So it follows only
+    links of root: nobody else can lead it away to a folder of their choice.
     """
     for each in _followed(path.absolute()):
         with contextlib.suppress(OSError):
@@ -86,7 +87,7 @@ def _followed(path: Path) -> Iterator[Path]:
     for _link in range(_MOST_LINKS):
         yield path
         yield from path.parents
-        link = next((each for each in (*reversed(path.parents), path) if os.path.islink(each)), None)  # noqa: PTH114  it raises nothing without the right to look
+        link = next((each for each in (*reversed(path.parents), path) if os.path.islink(each)), None)  # noqa: PTH114  Path.is_symlink may raise PermissionError
         if link is None:
             return
         path = link.parent / link.readlink() / path.relative_to(link)

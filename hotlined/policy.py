@@ -172,7 +172,11 @@ class Contact(NamedTuple):
 
 
 class History(NamedTuple):
-    """The history of one number; `answers` are those that count for limits, without the one that is being decided."""
+    """The history of one number; `answers` are those that count for limits, without the one that is being decided.
+
+    `store.fleet.history_of` fills all but `same_texts`. Only `answers.judge` adds that one: `reports.number` and
+    `daemon.requesting` judge without it, because no text came.
+    """
 
     answers: int = 0
     last_answer: float | None = None
@@ -354,9 +358,9 @@ def gate(
 
 
 def full_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, known: bool) -> WaitingFor | None:
-    """Return the longest window without room for these segments, as what the answer waits for; None if all have room.
+    """Return the longest window that has no room for these segments: the answer waits for it. None if all have room.
 
-    `known` says whether the number was answered before: then the reserve is not for it.
+    `known` says whether the number was answered before: such a number may not use the reserve.
     """
     for name in reversed(WINDOW_SECONDS):
         limit = getattr(limits.segments, name)

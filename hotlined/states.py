@@ -236,6 +236,8 @@ class TroubleCode(StrEnum):
     CONFIG_BROKEN = "config_broken"
     CONFIG_REFUSED = "config_refused"
     """A reload failed, so the configuration in force is not that of the file."""
+    CONFIG_DIFFERS = "config_differs"
+    """The file has other values than those that the daemon has in force, because nobody has reloaded it."""
     NO_ANSWER_TEXT = "no_answer_text"
     """The answer's file is empty or cannot be used, so nobody is answered."""
     ANSWER_REFUSED = "answer_refused"

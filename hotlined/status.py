@@ -94,7 +94,7 @@ class DaemonStatus:
     pass_boottime: float = float("-inf")
     """When the status was written, in seconds since boot."""
     alive_seconds: float = 180.0
-    """The age in seconds from which on the daemon counts as hanging."""
+    """If the status is this many seconds old, the daemon counts as hanging."""
 
     def to_json(self) -> str:
         """Return the text of the file."""
@@ -136,14 +136,14 @@ class DaemonStatus:
 
 @dataclass(frozen=True, slots=True)
 class FoundStatus:
-    """The last status of the daemon of our database, and that of another database's daemon with the same line name."""
+    """The last status of our database's daemon, and the last of a daemon of the same name with another database."""
 
     ours: DaemonStatus = DaemonStatus()
     others: DaemonStatus = DaemonStatus()
 
 
 def find(runtime_dir: Path, name: str, database: Path) -> FoundStatus:
-    """Find the last status of a database's daemon, and that of another database's daemon under the same line name."""
+    """Find the last status of a database's daemon, and the last of a daemon of the same name with another database."""
     real = os.path.realpath(database)
     ours, others = DaemonStatus(), DaemonStatus()
     for status in statuses(runtime_dir, name):

@@ -123,7 +123,7 @@ class Timing(NamedTuple):
     retry_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
     """Before the next try of an answer that cannot have left."""
     late_result_within: float = 3600.0
-    """Time after a submission in which its late result still lets the rest of the answer go on."""
+    """A result that comes later than this after its submission no longer lets the rest of the answer leave."""
 
 
 USUAL = Timing()

@@ -18,7 +18,7 @@ from hotlined.errors import HotlinedError
 
 MOST_OCTETS = 512 * 1024  # the longest text that can be sent, each character as \uXXXX
 SAY_SECONDS = 2.0  # to send a line, and to take the answer
-_MOST_CALLERS = 100  # with incomplete lines; if more come, the oldest is answered as it is
+_MOST_CALLERS = 100  # connections whose line is not complete; if there are more, the oldest is closed with an answer
 
 
 def receive(channel: socket.socket, deadline: float) -> Any:

@@ -118,6 +118,14 @@ class Line:
             self.settings[name] = {**old, **value} if isinstance(old, dict) else value
         self.config.write_text(json.dumps(self.settings))
 
+    def reload(self, **sections: Any) -> None:
+        """Change the configuration as `configure` does, and wait until the daemon has it in force."""
+        self.configure(**sections)
+        assert self.daemon
+        self.daemon.send_signal(signal.SIGHUP)
+        wanted = configuration.in_force(configuration.load(self.config))
+        wait_until(lambda: self.status()["in_force"] == wanted, "the reload")
+
     def start(self, timing: Mapping[str, Any] | None = None, **environment: str) -> None:
         """Start the daemon with the arguments of tests/harness/hasty.py and more in its environment.
 

@@ -173,7 +173,7 @@ def test_another_programs_database_is_left_unchanged(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE contacts (x)")
     before = path.read_bytes()
     for opens in (open_for_daemon, open_beside_daemon):
-        with pytest.raises(StoreError, match="is no database of hotlined"):
+        with pytest.raises(StoreError, match="is not a database of hotlined"):
             opens(path)
 
     assert path.read_bytes() == before

@@ -56,10 +56,10 @@ def read(path: Path, name: str) -> list[tuple[str, str]]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else _("it is no text")
+        reason = reason_of(error) if isinstance(error, OSError) else _("it is not text")
         raise HotlinedError(
             _("{name}: {path} cannot be read: {reason}.", name=name, path=path, reason=reason),
-            _("Whoever sends alerts reads it, or systemd hands it over."),
+            _("The program that sends alerts reads it, or systemd hands it over."),
         ) from error
     urls = ((number, line.strip()) for number, line in enumerate(lines, 1))
     return [
@@ -87,14 +87,14 @@ def post(channel: Channel, message: Message) -> None:
 def _not_taken(name: str, *, is_known: bool) -> str:
     if is_known:
         return _("{channel} did not take an alert; it is tried again by the next run.", channel=name)
-    return _("{channel} is no URL that Apprise knows; it is tried again by the next run.", channel=name)
+    return _("{channel} is not a URL that Apprise knows; the next run tries it again.", channel=name)
 
 
 def ping(url: str) -> None:
     """Request the URL that is asked while all is well; raises HotlinedError, without the URL, if that fails."""
     request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # config: only http(s)
     try:
-        with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # the same
+        with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # config: only http(s)
             return
     except urllib.error.HTTPError as error:
         error.close()

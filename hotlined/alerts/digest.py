@@ -1,7 +1,7 @@
 """The digest: a day or a week of the line in a mail, and the choice of the one that is due.
 
-It contains no number and no quotation. Its figures are those of `stats`. It goes only to URLs: the little of it that
-fits a text message is not worth a segment.
+It contains no number and no quotation. Its figures are those of `stats`. It goes only to URLs: a text message has too
+little room for it.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from hotlined.words.harmless import harmless
 from hotlined.words.times import day, moment
 
 HOUR = 8
-"""It is sent from this hour on, by the machine's time."""
+"""The hour, in the machine's time zone, at which a digest becomes due."""
 LONGEST = 3_800
 """In characters: the sender takes 4,096, and so do chats."""
 _DAYS = {Digest.DAILY: 1, Digest.WEEKLY: 7}

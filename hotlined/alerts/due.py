@@ -40,7 +40,7 @@ AGAIN_SECONDS = 86_400.0  # pause before the same alert is sent again
 ASKED_SECONDS = 7 * 86_400.0  # pause before the alert that other lines want a person erased is sent again
 BUDGET_LEVELS = (50, 80, 100)  # percent of a window; each is an alert
 BUDGET_OVER = 40  # percent; below it an alert says that the window has room again
-# a disk with less free than the larger of both is nearly full, until it has twice as much
+# a disk is nearly full if less than the larger of the two is free (share of the disk, bytes), until twice that is free
 DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000
 
 
@@ -111,7 +111,7 @@ class LineState:
 
 
 class _Sign(NamedTuple):
-    """The present level of a condition, since when, the values for its alert, and after how long it is repeated."""
+    """The present level of a condition, its beginning, the values for its alert, and the pause until the next alert."""
 
     condition: str
     level: int

@@ -72,7 +72,7 @@ def _open_note(path: Path) -> IO[str]:
             path.unlink()  # removes a link, not the file that it leads to
         except OSError as error:
             raise _no_note(path, error) from error
-    raise _no_note(path, PermissionError(errno.EACCES, _("another user makes it anew each time")))
+    raise _no_note(path, PermissionError(errno.EACCES, _("another user makes it again each time")))
 
 
 def _no_note(path: Path, error: OSError) -> HotlinedError:

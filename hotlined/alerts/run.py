@@ -1,9 +1,10 @@
-"""One run of alerts: it records those that are due, and sends each channel all that it has not taken yet.
+"""One run of the alerts: records the alerts that are due, and sends each channel those that it has not taken yet.
 
-A database in trouble cannot record that an alert was sent; the note keeps that until the database can. Nothing here
-prints: results go to `say`, failures to `complain`.
-Known to be wrong: a text about a condition that was held back by a pause or a lost modem is sent once that is over,
-just before the text that the condition is over. A dry run does not show a trouble of the database.
+A database in trouble cannot record that an alert was sent. Then the file alerts.json (`note`) has the record, until the
+database can be written again. Nothing here prints: results go to `say`, failures to `complain`.
+Known to be wrong: a pause or a lost modem can delay an alert by text message until its condition is over. Then it is
+sent all the same, just before the message that the condition is over. `rehearse` does not show a trouble of the
+database.
 """
 
 import math
@@ -49,12 +50,12 @@ from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # the shortest time between two pings
 _ANSWER = {1: TroubleCode.NO_ANSWER_TEXT, 2: TroubleCode.ANSWER_REFUSED}
-"""The levels of the alert about the answer's file; the graver trouble comes first."""
+"""The levels of the alert about the answer's file; if both troubles are present, the first one counts."""
 _RECEPTION = {
     TroubleCode.STORAGE_UNREAD: (2, conditions.STORAGE_UNREAD),
     TroubleCode.VOLTE_ONLY: (1, conditions.VOLTE_ONLY),
 }
-"""The levels of the alert about reception, by their trouble; the graver one comes first."""
+"""The level of the alert about reception for each trouble; if both troubles last long, the first one counts."""
 _DIGEST_DUE = N_("This digest is due:")
 _DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
@@ -70,7 +71,7 @@ class Run:
     complain: Callable[[str], None]
     channels: Sequence[Channel] = field(init=False)
     usable: Sequence[Channel] = field(init=False)
-    """The channels that can be tried at all: without Apprise only text messages."""
+    """The channels that can be tried: if Apprise is not installed, only text messages."""
     failed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +84,7 @@ class Run:
     def has_nowhere(self) -> bool:
         """True if neither an alert nor a ping has anywhere to go."""
         nowhere = not self.channels and not self.delivery.pings and not self.delivery.problem
-        # a self-test has its result in `status`, so it is worth a run
+        # a run without channels is useful, too, if it asks for a self-test: `status` shows the result
         return nowhere and self.config.alerts.selftest is None
 
     def fail(self, error: HotlinedError) -> None:
@@ -103,7 +104,7 @@ class Run:
                 self._record_and_deliver(note)
             except (StoreError, sqlite3.Error) as error:
                 failed = maybe_database_state(error)
-                # another program has it for a moment, and the daemon works: the next run records the alerts
+                # another program has locked it for a moment, and the daemon works: the next run records the alerts
                 is_held_for_a_moment = failed == DatabaseState.LOCKED and self._is_well()
                 if failed is None or is_held_for_a_moment:
                     raise
@@ -133,7 +134,7 @@ class Run:
 
     def rehearse(self) -> None:
         """Say which alerts each channel would get now."""
-        # the alert about a database is not among the drafts
+        # the drafts have no alert about the database: if that is in trouble, "Nothing is due." would be wrong
         nothing = self.report.database_state in (DatabaseState.OK, None)
         with open_beside_daemon(self.config.database) as db:
             _before, _after, drafts = _decide(db, self.look(db))
@@ -157,7 +158,8 @@ class Run:
         report, modem, now = self.report, self.report.daemon.modem, db.now()
         disk = shutil.disk_usage(self.config.database.parent)
         budgets = report.stored.budgets if report.stored else {}
-        # read here and not from the report: a report without a database would mean that both are over
+        # read from the database: a report that was made without it shows neither pause nor shadow mode, and the alerts
+        # about both would end
         pause = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
         shadow = maybe_shadow(db) if report.mode == Mode.SHADOW else None
         return LineState(
@@ -197,11 +199,12 @@ class Run:
             keys = [channel.key for channel in self.channels]
             state = self._record_due(db, keys)
             self._deliver_untaken(db, state)
-            # a text came during the delivery, and the daemon's request to alert found this run already at work
+            # a text with an alert word may have come during the delivery: the run that the daemon then requested ended
+            # at once, because this one has locked the note
             if words_met.maybe_due(db, db.now()):
                 state = self._record_due(db, keys)
                 self._deliver_untaken(db, state)
-            # its begin and its end are recorded together, now that the database can be written
+            # beginning and end of the trouble are recorded together, now that the database can be written again
             if note.trouble and self.report.database_state == DatabaseState.OK:
                 begin = replace(_database_draft(note), taken=frozenset(note.taken))
                 with db.transaction():
@@ -215,7 +218,7 @@ class Run:
                 self._deliver_untaken(db, state)
 
     def _maybe_digest(self, db: Database, *, early: bool = False) -> Draft | None:
-        """Return the digest that is due, or with `early` the newest one; None if no digest or no URL is configured."""
+        """Return the digest if it is due, or `early`; None if it is not, or no digest or no URL is configured."""
         rhythm, now = self.config.alerts.digest, db.now()
         if rhythm is None or not self.delivery.channels:
             return None
@@ -227,10 +230,11 @@ class Run:
         return digest.compose(db, self.config, self.report, rhythm, edition, now)
 
     def _record_due(self, db: Database, keys: Sequence[str]) -> LineState:
-        """Record the alerts that are due now; return the state of the line that they were decided by."""
+        """Record the alerts that are due now; return the state of the line from which they follow."""
         state = self.look(db)
         with db.transaction():
-            # read within the transaction that marks these texts as named
+            # read again in the transaction that marks the texts as named: otherwise a text that came after `look` would
+            # be marked, though no alert names it
             state = replace(state, words=words_met.maybe_due(db, db.now()))
             progress, reached, drafts = _decide(db, state)
             alerting.record(db, drafts, keys, db.now())
@@ -241,7 +245,7 @@ class Run:
         return state
 
     def _text_itself(self, db: Database, note: Note) -> None:
-        """Have the daemon text the line's own number if a self-test is due; say once why it cannot."""
+        """If a self-test is due, ask the daemon to send a text to the line's own number; complain once if it cannot."""
         every, own, now = self.config.alerts.selftest, selftest.own(self.config, db), db.now()
         if every is None or not selftest.is_due(selftest.last(self.config, db), every, now):
             return
@@ -287,7 +291,7 @@ class Run:
         return Message(texting.subject(self.config, alert.title), text, alert.level)
 
     def _send_about_database(self, note: Note, state: str, words: str) -> None:
-        """Send the alert about the database once to every URL; the note keeps which ones have it."""
+        """Send the alert about the database to every URL, once: the note records each URL that took it."""
         if note.trouble is None:
             note.trouble, note.words, note.at, note.taken = state, words, clock.rfc3339(clock.here()), []
         note.save()
@@ -327,13 +331,13 @@ class Run:
 
 
 def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgress, list[Draft]]:
-    """Return the progress of the last run and of this one, and the alerts that are due in between."""
+    """Return the progress before this run, the progress after it, and the alerts that are due now."""
     progress = alerting.progress(db)
     return progress, *due(progress, state, events.news(db, KINDS, progress.event_id or 0), db.now())
 
 
 def _maybe_life(stored: Stored, now: Now) -> Judged | None:
-    """Judge the end of the SIM's life; None if the clock is not synchronised."""
+    """Judge how soon the SIM expires; None if that is not known, as without a synchronised clock."""
     if stored.life is None:
         return None
     return Judged(stored.life, sim_life.filling(stored.life, stored.top_up, stored.credit.valid_until, now))
@@ -369,7 +373,7 @@ def _maybe_reception(report: LineReport, now: Now) -> Judged | None:
 
 
 def _maybe_hub(found: Fleet) -> Judged | None:
-    """Judge the exchange; None while the hub is away for less than an hour, or nothing was exchanged since boot."""
+    """Judge the exchange with the hub; None if it is away for less than an hour, or was not asked since boot."""
     if found.trouble:
         worst = max(found.trouble, key=lambda each: LEVELS.index(each.code))
         known = conditions.FLEET[worst.code]
@@ -396,20 +400,20 @@ def _when(at: str | None) -> str:
 
 
 def unwell_seconds(since: str | None, now: Now) -> float:
-    """Return how long a state has lasted: at most since boot, and 0 if the clock is not synchronised."""
+    """Return the seconds that a state has lasted: at most those since boot, and 0 if the clock is not synchronised."""
     if since is None or not now.synchronised:
         return 0.0
     return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
 
 
 def _broken_seconds(report: LineReport, now: Now) -> float | None:
-    """Return how long the configuration has been broken; None while it can be used."""
+    """Return the seconds since the configuration broke, infinite if that is not known; None while it can be used."""
     trouble = report.maybe(TroubleCode.CONFIG_BROKEN) or report.maybe(TroubleCode.CONFIG_REFUSED)
     return None if trouble is None else _seconds_since(trouble.since, now)
 
 
 def _seconds_since(since: str | None, now: Now) -> float:
-    """Return how long a trouble has lasted; if no clock knows, infinitely long, so that its alert is due."""
+    """Return the seconds that a trouble has lasted; if that is not known, infinity, so that its alert is due."""
     if since is None or not now.synchronised:
         return math.inf
     seconds = (now.utc - clock.parse_rfc3339(since)).total_seconds()
@@ -417,9 +421,9 @@ def _seconds_since(since: str | None, now: Now) -> float:
 
 
 def maybe_database_state(error: Exception) -> DatabaseState | None:
-    """Return the state of a database that no program can use; None if only this version or this user cannot use it.
+    """Return the state of the database from an error; None if another version or another user could use the database.
 
-    An error of SQLite without a state of its own counts as damage, as in the daemon.
+    An error of SQLite that has no `DatabaseState` of its own counts as damage, as in the daemon.
     """
     cause = error if isinstance(error, sqlite3.Error) else error.__cause__
     if not isinstance(cause, sqlite3.Error):

@@ -6,7 +6,7 @@ from click.shell_completion import get_completion_class
 from hotlined.cli.group import TranslatedCommand
 
 _SHELLS = ("bash", "zsh", "fish")
-# by itself zsh has no completion turned on
+# zsh has no completion until compinit turns it on
 _BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"}
 
 

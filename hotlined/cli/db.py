@@ -30,7 +30,7 @@ _PIECE = 1024 * 1024
 _LARGEST_KEY_FILE = 4096  # characters
 PATIENCE_SECONDS = 1.0  # a longer task shows its progress
 _ANSWER = ".answer"
-"""The ending of the copy of the answer's file; before it is the name of the database's copy."""
+"""The copy of the answer's file is named after the copy of the database, with this ending."""
 
 
 @click.group(cls=Group)
@@ -108,7 +108,7 @@ def back_up(settings: Settings, file: Path | None) -> None:
         while piece := copy.read(_PIECE):
             click.echo(piece, nl=False)
             size += len(piece)
-    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(size)), err=True)
+    print_wrapped(_("This is a whole copy of the database ({octets} bytes).", octets=in_digits(size)), err=True)
     if key:
         lies = key_file if is_named else beside(database, KEY)
         print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
@@ -144,9 +144,10 @@ def _seal(settings: Settings) -> None:
 def unpack(settings: Settings, plain: bool) -> None:
     """Open the backup on standard input for `hotlined-setup restore`, and stage its database and keys.
 
-    The key is the credential `key`. Nothing is replaced yet. Root gets the rest as JSON on standard output.
+    The key is read from systemd's credential `key`. No file of the line is replaced yet. The other contents of the
+    backup go to standard output as JSON: `hotlined-setup`, which runs as root, writes them to their places.
     """
-    from hotlined.sealing import restoring  # noqa: PLC0415  the same
+    from hotlined.sealing import restoring  # noqa: PLC0415  imports hashes and tar
 
     path = settings.place()
     sealed = sys.stdin.buffer
@@ -166,9 +167,9 @@ def unpack(settings: Settings, plain: bool) -> None:
 def place(settings: Settings, discard: bool) -> None:
     """Replace the line's database and keys with those that `unpack` staged, and print as JSON what is left behind.
 
-    The former ones are kept beside them. After an interruption, unpack and place once more.
+    The former ones are kept beside them. After an interruption, run `unpack` and `place` once more.
     """
-    from hotlined.sealing import restoring  # noqa: PLC0415  the same
+    from hotlined.sealing import restoring  # noqa: PLC0415  imports hashes and tar
 
     path = settings.place()
     if discard:
@@ -191,7 +192,7 @@ def key(settings: Settings, checking: bool, identity: TextIO | None) -> None:
 
     Example: hotlined db key
     """
-    from hotlined.sealing import age  # noqa: PLC0415  the same
+    from hotlined.sealing import age  # noqa: PLC0415  imports hashes
 
     if not checking:
         settings.speak_early()
@@ -255,9 +256,9 @@ def _maybe_octets(text: Path | None) -> bytes | None:
 
 @contextlib.contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that takes (done, total); after a second a terminal shows a bar."""
+    """Yield a function to call with (done, total); a terminal shows a bar if the task takes longer than a second."""
     from rich.console import Console  # noqa: PLC0415  importing it takes a tenth of a second
-    from rich.progress import Progress  # noqa: PLC0415  the same
+    from rich.progress import Progress  # noqa: PLC0415  slow to import, too
 
     console = Console(stderr=True)
     bar = Progress(console=console, transient=True)

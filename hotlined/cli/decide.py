@@ -1,7 +1,7 @@
 """Decisions of people: block, pause, requeue, send.
 
-A decision is recorded at once, and the daemon obeys it from its next send on. `send` and `selftest` need the running
-daemon, because only it uses the modem; they wait for its result.
+A decision is recorded at once, and the daemon obeys it before it sends the next segment. `send` and `selftest` need the
+running daemon, because only it uses the modem; they wait for its result.
 """
 
 import shlex

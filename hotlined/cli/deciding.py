@@ -1,4 +1,4 @@
-"""Decisions that commands carry out themselves, and requests that only the running daemon can: it has the modem."""
+"""Decisions, which a command carries out itself, and requests, which the running daemon serves, as it has the modem."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from hotlined.words.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 
 def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:
-    """Carry out a decision; raises RefusedError if the database's file was replaced under the running daemon."""
+    """Carry out a decision; raises RefusedError if the running daemon still has another database file open."""
     require_daemons_database(config)
     return decide(config, who, verb, **arguments)
 
@@ -30,9 +30,9 @@ def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:
 def asked(config: Config, who: str, verb: RequestVerb, **arguments: str) -> str:
     """Ask the running daemon for something, wait for its result and return it.
 
-    Ctrl-C withdraws the request if it still waits. The KeyboardInterrupt then has a sentence: it was withdrawn, or it
-    is too late. Raises UnavailableError at once if no daemon runs or its modem is not ready; `adopt` needs no ready
-    modem.
+    Ctrl-C withdraws the request if the daemon has not begun it, and raises KeyboardInterrupt with a sentence for the
+    person: the request was withdrawn, or it is too late for this. Raises UnavailableError at once if no daemon runs or
+    its modem is not ready; `adopt` needs no ready modem.
     """
     if verb is RequestVerb.ADOPT:
         require_daemon(config)

@@ -91,7 +91,7 @@ STEPS = (
     DemoStep(N_("A photo message: its sender is read out of the notification."),
         ({"do": "mms", "from": "+32479001122"},), 3),
     DemoStep(N_("Kevin has read the answer. An attack on the terminal does nothing."),
-        (_text(KEVIN, "ok désolé..."), _text(TROLL, "\x1b[2J\x1b[31mowned\u202e")), 2),
+        (_text(KEVIN, "ok désolé..."), _text(TROLL, "\x1b[2J\x1b[31mje sais où tu habites\u202e")), 2),
 )  # fmt: skip
 
 
@@ -321,7 +321,7 @@ def _sentences(contacts: list[LoggedContact], used: int) -> Iterator[str]:
 
 
 def _next(keep: Path | None) -> Iterator[str]:
-    """Yield commands to go on with; their paths are whole, because scripts/demo runs in a folder of its own."""
+    """Yield commands to try next; their paths are absolute, because scripts/demo runs in another folder."""
     program, installed = Path(sys.argv[0]).resolve(), shutil.which("hotlined")
     invocation = [os.fspath(program)]
     if installed and Path(installed).resolve() == program:

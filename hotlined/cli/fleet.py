@@ -47,10 +47,10 @@ def join(settings: Settings, file: BinaryIO) -> None:
     if kept:
         print_wrapped(
             ngettext(
-                "{number} opt-out or block stands under a pseudonym of this line alone: it holds here, and is shared"
-                " once that number comes again.",
-                "{number} opt-outs and blocks stand under pseudonyms of this line alone: they hold here, and each is"
-                " shared once that number comes again.",
+                "{number} opt-out or block is only under a pseudonym of this line: it applies here,"
+                " and is shared once that number contacts the line again.",
+                "{number} opt-outs and blocks are only under pseudonyms of this line: they apply"
+                " here, and each is shared once its number contacts the line again.",
                 kept,
             )
         )
@@ -83,7 +83,7 @@ def leave(settings: Settings, yes: bool) -> None:
     left = joining.leave(config)
     print_wrapped(
         _(
-            "Line {line} is in no fleet any more. Of other lines hold no more: {stops}, {blocks}.",
+            "Line {line} is not in a fleet any more. What no longer applies here of other lines: {stops}, {blocks}.",
             line=config.line,
             **_in_words(left.opt_outs, left.blocks),
         )
@@ -155,7 +155,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
             _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
         )
     if as_json:
-        from hotlined.reports.fleet_status import document  # noqa: PLC0415  the same
+        from hotlined.reports.fleet_status import document  # noqa: PLC0415  only --json needs it
 
         click.echo(json_line(document(found)))
     else:
@@ -262,7 +262,7 @@ def remove(line: str, url: str) -> None:
 
     with opened(url) as found:
         found.remove(line)
-    print_wrapped(_("Line {line} reaches the hub no more. What it said stays.", line=line))
+    print_wrapped(_("Line {line} cannot reach the hub any more. Its decisions stay.", line=line))
 
 
 @hub.command

@@ -24,7 +24,7 @@ _AS_IT_IS = "\b"  # click's mark of a paragraph whose lines stay
 
 
 def paragraphs(text: str) -> list[str]:
-    """Return the paragraphs of a help, each on one line; those of commands that are to be copied are as they are."""
+    """Return the paragraphs of a help, each on one line; paragraphs with commands to copy keep their lines."""
     pieces = inspect.cleandoc(text).split("\n\n")
     return [piece if piece.startswith(_AS_IT_IS) else " ".join(piece.split()) for piece in pieces]
 

@@ -69,7 +69,7 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
         yield row
     while True:
         yield from contact_log.changes(db, where, follower)
-        # the left side is read before the right side sets it: this waits as long as the version stays the same
+        # the left side is the old version, the right side reads the new one: wait until they differ
         while version == (version := db.changed_elsewhere()):
             time.sleep(FOLLOW_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Mistakes on the command line, in the language in force: click's English messages become sentences of ours.
+"""Mistakes on the command line, in the current language: click's English messages become sentences of ours.
 
 Most mistakes are recognised by the class and the fields of click's exception. Some exceptions have only a message;
 these are recognised by its wording (`WORDINGS`), because click would look for translations in compiled catalogues,
@@ -105,7 +105,7 @@ def usage(context: click.Context) -> str:
 
 
 def _said_again(message: str) -> str:
-    """Return a message in the language in force; one that is not ours and not in `WORDINGS` is returned as it is."""
+    """Return a message in the current language; one that is not ours and not in `WORDINGS` is returned as it is."""
     text = " ".join(message.split())
     if spoken() is Language.ENGLISH:
         return text

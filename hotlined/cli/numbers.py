@@ -69,8 +69,8 @@ _REFUSED = (
     metavar="ORDER",
     type=click.Choice([order.value for order in correspondents.Order]),
     default=correspondents.Order.LAST.value,
-    help="By the last contact (last), the number of contacts (contacts), or the first contact (first). The latest or"
-    " most stand at the end.",
+    help="By the last contact (last), the number of contacts (contacts), or the first contact"
+    " (first). The latest, or those with most contacts, are at the end.",
 )
 @click.option("--blocked", is_flag=True, help="Only those who are blocked, by whom and since when.")
 @click.option("--opted-out", is_flag=True, help="Only those who have opted out, and since when.")

@@ -1,6 +1,7 @@
-"""Printing: sentences and sheets as wide as the terminal, JSON, and questions that a person answers with yes.
+"""Printing: sentences, sheets (a label and a value on each line), JSON, and questions that a person answers with yes.
 
-Text in sentences and sheets is made harmless by `hotlined.words.harmless`; JSON is ASCII and keeps the text exactly.
+Sentences and sheets are wrapped at the terminal's width, and made harmless by `hotlined.words.harmless`: no terminal
+obeys them. JSON is ASCII and keeps the text exactly.
 Tables are made by `table`.
 Known to be wrong: in a wrapped sentence or sheet a wide character counts as one column.
 """
@@ -25,15 +26,15 @@ from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
 
 _YES = ("y", "yes", "o", "oui", "j", "ja")
-"""A yes, as people type it in any language."""
+"""A yes in English, French and Dutch: each is accepted in every language."""
 
 TYPED = "hotlined.typed"
-"""The key in click's `meta` of the --config or --line that was typed, for `as_typed`."""
+"""The key in click's `meta` under which `as_typed` finds the --config or --line option that was typed."""
 FILE = click.Path(path_type=Path)
 """The type of the FILE that a command writes to with `output_to`."""
 STANDARD_OUTPUT = Path("-")
 """The name that means the standard output where a FILE is expected."""
-_LABEL = 14  # characters: the labels of a sheet
+_LABEL = 14  # characters: the width of a label
 _COLUMNS = 80  # if there is no terminal
 _LEAST = 10  # characters: a narrower text is unreadable
 _WRAPPER = partial(
@@ -48,8 +49,8 @@ _WRAPPER = partial(
 def output_to(file: Path | None, instead: str | None = None) -> Iterator[None]:
     """Send everything printed in this context to the new file `file`, or to the standard output for None or `-`.
 
-    Output that is not for a terminal gives in `instead` the command to type. Raises UsageError and OSError, as
-    `files.create`.
+    For output that is useless on a terminal, `instead` is the command to type: if the output would go to a terminal,
+    this raises UsageError with that command as its hint. Raises UsageError and OSError, too, as `files.create` does.
     """
     if file is None or file == STANDARD_OUTPUT:
         if instead and sys.stdout.isatty():
@@ -92,7 +93,7 @@ def as_typed(text: str) -> str:
 
 
 def wrapped(text: str, label: str = "", *, err: bool = False) -> str:
-    """Return a harmless text after a label; on a terminal it is wrapped beside the label, and no word is cut."""
+    """Return a label and a text, made harmless; on a terminal the text is wrapped beside the label, no word is cut."""
     indent = f"{label:<{_LABEL}} " if label else ""
     lines = [harmless(text)]
     if (sys.stderr if err else sys.stdout).isatty():
@@ -102,7 +103,7 @@ def wrapped(text: str, label: str = "", *, err: bool = False) -> str:
 
 
 def print_wrapped(text: str, label: str = "", *, err: bool = False) -> None:
-    """Print a text as `wrapped` has it."""
+    """Print a label and a text, in the form that `wrapped` returns."""
     click.echo(wrapped(text, label, err=err), err=err)
 
 
@@ -114,7 +115,7 @@ def sheet(pairs: Iterable[tuple[str, str | None]]) -> Iterator[str]:
 
 
 def print_sheet(pairs: Iterable[tuple[str, str | None]]) -> None:
-    """Print labels and values as `sheet` has them."""
+    """Print the lines of a sheet."""
     for line in sheet(pairs):
         click.echo(line)
 
@@ -122,7 +123,7 @@ def print_sheet(pairs: Iterable[tuple[str, str | None]]) -> None:
 def confirm(question: str, without: str) -> None:
     """Ask a person to say yes; raises click.Abort for any other answer, and UsageError if there is no terminal.
 
-    `without` is the hint of the UsageError: a command that asks nothing.
+    `without` is the hint of the UsageError: it names a command that does the same without a question.
     """
     if not asked(question, _("Nobody can be asked here."), without):
         raise click.Abort

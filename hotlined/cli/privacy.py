@@ -113,7 +113,7 @@ def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
     for request, amounts, evidence in found:
         for words in erased.asked(request, amounts, evidence):
             print_wrapped(as_typed(words))
-        without = _("`hotlined forget --asked --yes` erases whoever has nothing that may be evidence.")
+        without = _("`hotlined forget --asked --yes` erases the people without possible evidence.")
         if (yes and evidence) or (not yes and not asked(_("Erase it?"), _("Nobody can be asked here."), without)):
             print_wrapped(_("It stays, and the request stays open."))
             continue
@@ -251,7 +251,7 @@ def _name(text: str, config: Config) -> str:
 def _with_progress(batches: Iterable[purging.Batch]) -> Iterator[purging.Batch]:
     """Pass batches on; a terminal shows how many rows are done."""
     from rich.console import Console  # noqa: PLC0415  importing it takes a tenth of a second
-    from rich.progress import Progress  # noqa: PLC0415  the same
+    from rich.progress import Progress  # noqa: PLC0415  slow to import, too
 
     console = Console(stderr=True)
     if not console.is_interactive:  # before rich 14 a disabled progress bar leaves an empty line

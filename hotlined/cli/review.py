@@ -164,7 +164,7 @@ def _press(legend: str, meanings: dict[str, str]) -> str:
     key = ""
     with suppress(KeyboardInterrupt, EOFError):
         while (key := click.getchar()) not in meanings:
-            click.echo(_("{typed} is no key here.", typed=repr(key)) + f"\n{labelled(wrapped(legend))}", nl=False)
+            click.echo(_("{typed} is not a key here.", typed=repr(key)) + f"\n{labelled(wrapped(legend))}", nl=False)
     key = key if key in meanings else "q"
     click.echo(f"{meanings[key]}\n")
     return key

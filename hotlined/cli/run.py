@@ -25,7 +25,7 @@ def run(settings: Settings, once: bool) -> None:
     Example: hotlined --config config.yaml run --once
     """
     from hotlined.daemon import Daemon, serve  # noqa: PLC0415  --help needs neither modem nor store
-    from hotlined.store.file.opening import open_for_daemon  # noqa: PLC0415  the same
+    from hotlined.store.file.opening import open_for_daemon  # noqa: PLC0415  --help does not need it
 
     config = settings.config()
     if missing := configuration.maybe_missing_pin_file(config):

@@ -85,7 +85,7 @@ class Settings:
 
     def is_configured(self) -> bool:
         """Tell whether a configuration is named or found; raises UsageError if --line is not the name of a line."""
-        from hotlined import config  # noqa: PLC0415  the same
+        from hotlined import config  # noqa: PLC0415  --help and --version do not need it
 
         with contextlib.suppress(ConfigError):
             config.find(self.option, self.line, os.environ)
@@ -94,7 +94,7 @@ class Settings:
 
     def place(self) -> Path:
         """Return the path of the configuration, even if there is no file; ./config.yaml is not considered."""
-        from hotlined import config  # noqa: PLC0415  the same
+        from hotlined import config  # noqa: PLC0415  --help and --version do not need it
 
         self.speak_early()
         with contextlib.suppress(ConfigError):

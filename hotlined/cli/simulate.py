@@ -34,7 +34,7 @@ from hotlined.words.reasons import briefly
 def _share(value: str) -> int:
     if not re.fullmatch("([0-9]{1,2}|100)%?", value):
         raise UsageError(
-            _("{value} is no percentage from {least} to {most}.", value=repr(value), least="0%", most="100%")
+            _("{value} is not a percentage from {least} to {most}.", value=repr(value), least="0%", most="100%")
         )
     return int(value.removesuffix("%"))
 
@@ -116,7 +116,7 @@ def simulate(
 
 
 def _rules(config: Config) -> Rules:
-    """Return the rules of the line; if it has no database yet, those of the configuration alone."""
+    """Return the rules of the line; without a database, the rules that the configuration alone gives."""
     with suppress(StoreError), open_beside_daemon(config.database) as db:
         return rules_of(db, config)
     return config.rules()
@@ -125,7 +125,7 @@ def _rules(config: Config) -> Rules:
 def _with_progress(arrivals: Iterable[Arrival], total: int | None) -> Iterable[Arrival]:
     """Pass contacts on; a terminal shows how many have come."""
     from rich.console import Console  # noqa: PLC0415  importing it takes a tenth of a second
-    from rich.progress import track  # noqa: PLC0415  the same
+    from rich.progress import track  # noqa: PLC0415  slow to import, too
 
     console = Console(stderr=True)
     if not console.is_interactive:  # before rich 14 a disabled progress bar leaves an empty line

@@ -130,7 +130,7 @@ def _selftest(report: LineReport) -> str | None:
 
 
 def _next(at: str | None) -> str | None:
-    """Return when the next answer goes; `now` if its time has come and it waits only for its turn, or for room."""
+    """Return in words when the next answer is due; `now` if it waits only for other answers, or for room."""
     if at is None:
         return None
     return _("now") if parse_rfc3339(at) <= here() else moment(at)
@@ -148,8 +148,8 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Show whether the daemon lives, whether its modem is ready, and whether answers go out.
 
     It also shows what waits, what is spent, and what is wrong, since when, and the cure. The exit code is 69 if
-    something is wrong. It shows shadow mode and a full window as well, but these do not count as wrong. `hotlined`
-    without a command shows the same.
+    something is wrong. Shadow mode and a full window are shown as trouble, too, but the exit code stays 0 if there is
+    nothing else. `hotlined` without a command shows the same.
 
     Example: hotlined status --json
     """

@@ -1,6 +1,7 @@
 """The answer's file: plain text as any editor saves it; a line of three hyphens separates variants.
 
-An empty file is a decision: nobody is answered. A file with problems is not used; each problem has its line.
+An empty file is not a mistake: it means that nobody is answered. A file with problems is not used; each problem is
+reported with its line.
 """
 
 import os
@@ -24,9 +25,9 @@ _PLAIN = N_("expected plain text in UTF-8, got {got}; save the file as that")
 
 
 def octets(path: Path) -> bytes:
-    """Return the bytes of a file, at most `LARGEST` + 1: then the file is too large.
+    """Return the bytes of a file, at most `LARGEST` + 1; if there are that many, the file is too large.
 
-    It follows a link and waits for nothing. Raises OSError, also for anything that is not a regular file.
+    A link is followed. Raises OSError, also for anything that is not a regular file: reading a pipe would block.
     """
     with os.fdopen(files.open_plain(Path(os.path.realpath(path)), os.O_RDONLY), "rb") as file:
         return file.read(LARGEST + 1)
@@ -55,7 +56,7 @@ def read(path: Path, encoding: str, max_segments: int) -> AnswerFile:
 def _decoded(found: bytes) -> tuple[str, Problem | None]:
     """Return the text, or the problem that makes it unusable."""
     if len(found) > LARGEST:
-        return "", Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST)))
+        return "", Problem(1, "", _("the file has more than {number} bytes", number=in_digits(LARGEST)))
     if found.startswith(_UTF_16):
         return "", Problem(1, "", _(_PLAIN, got="UTF-16"))
     if found.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{\\rtf"):
@@ -76,7 +77,7 @@ def _line_of(before: str) -> int:
 
 
 def _variants(text: str) -> tuple[list[tuple[int, str]], list[Problem]]:
-    """Return the variants, each with its first line, and the problems of their separators."""
+    """Return the variants, each with the number of its first line; if there are problems, return only these."""
     parts = list(_parts(text))
     variants = [(line, variant) for _separator, line, variant in parts if variant]
     if len(parts) > MOST_KEYS:
@@ -90,7 +91,7 @@ def _variants(text: str) -> tuple[list[tuple[int, str]], list[Problem]]:
 
 
 def _parts(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield each part between two separators: the line of the separator before it, its own first line, its text."""
+    """Yield each part: the line numbers of the separator before it and of its first line, and its text."""
     lines = _LINE_END.split(text)
     separators = [number for number, line in enumerate(lines, 1) if line.strip() == SEPARATOR]
     for before, behind in zip((0, *separators), (*separators, len(lines) + 1), strict=True):

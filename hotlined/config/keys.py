@@ -57,7 +57,7 @@ class Kind(NamedTuple):
 
     @property
     def expected(self) -> str:
-        """The description of the form, in the language in force."""
+        """The description of the form, in the current language."""
         return _(self.message, **self.places)
 
     def parse(self, text: str, where: Where) -> Any:
@@ -367,7 +367,7 @@ KEYS = {
         Key("backup.folder", _PATH, None, N_("where sealed backups go, off the card"), Shape.MAYBE),
         Key("backup.send", _FLAG, False, N_("sealed backups go to another machine, too")),
         Key("backup.recipients", _RECIPIENT, (), N_("who can open them"), Shape.LIST),
-        Key("backup.keep", _whole(1, 999), 10, N_("so many of the newest are kept there")),
+        Key("backup.keep", _whole(1, 999), 10, N_("how many of the newest are kept there")),
         Key("backup.alert_after", _duration("1h", _FOREVER), 3 * _D, N_("a last one that is older is an alert")),
         Key("web.people", _choice(Role), (), N_("who may come through a proxy, and as what"), Shape.BY_PERSON),
         Key("web.user_header", _HEADER, "X-Remote-User", N_("the header in which the proxy names a person")),

@@ -1,7 +1,7 @@
-"""Finds the file and reads it: a `Config`, or all problems at once; `salvage` reads the sound part of a broken file.
+"""Functions that find the configuration's file and read it: `load` returns a `Config` or raises all problems at once.
 
-`load` and `salvage` read the answer's file, too. An answer's file that cannot be used is not an error there: then
-nobody is answered, and `maybe_unusable_answer` says why.
+`salvage` reads the sound part of a broken file. Both read the answer's file, too. If the answer's file cannot be used,
+they raise nothing: then nobody is answered, and `maybe_unusable_answer` says why.
 """
 
 import re
@@ -66,7 +66,7 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
 
 
 class _Read(NamedTuple):
-    """The values of a text by key, with defaults, and its problems."""
+    """The value of every key, by default or as the file states it, and the problems of the file."""
 
     values: dict[str, Any]
     problems: list[Problem]
@@ -93,7 +93,7 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
         values["line"] = path.stem
         if not re.fullmatch(LINE_NAME.pattern, path.stem):
             sentence = _(
-                "is the file's name where it is not set, and {name} is no name of a line", name=quoted(path.stem)
+                "is the file's name where it is not set, and {name} is not a name of a line", name=quoted(path.stem)
             )
             problems.append(Problem(stated.lines.get("line", 1), "line", sentence))
     if values["database"] is None:
@@ -119,10 +119,11 @@ def parse(text: str, path: Path) -> Config:
 
 
 class Salvaged(NamedTuple):
-    """The sound part of a file that cannot be used; `unknown` has the keys for which the file may mean another value.
+    """The sound part of a file that cannot be used.
 
-    Unknown keys have their defaults here. An unknown answer is `NO_TEXT`; an answer that only breaks a rule, such as
-    one that is too long, is the text of the file.
+    `unknown` has the keys whose values in the file could not be read; `config` has the defaults of these keys. If the
+    answer's text is unknown, it is `NO_TEXT`. A text that can be read but breaks a rule, for example because it is too
+    long, is kept as it is in the file.
     """
 
     config: Config
@@ -175,7 +176,7 @@ NO_TEXT = "?"
 
 
 def maybe_language(path: Path) -> Language | None:
-    """Return the language that a file asks for, even if the file is broken or spells it wrong; None if it is lost.
+    """Return the language that a file asks for, even if the file is broken or the language misspelt; None if unknown.
 
     Raises ConfigError if the file cannot be read at all.
     """
@@ -189,9 +190,9 @@ def maybe_language(path: Path) -> Language | None:
 
 
 def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
-    """Parse a text whole, or else section by section; return the nodes, and the sections that are not YAML.
+    """Parse a text whole, or section by section if it is not YAML; return the nodes, and the names of broken sections.
 
-    [''] means that nothing could be parsed.
+    The names are [''] if nothing could be parsed.
     """
     with suppress(ConfigError):
         return [compose(text, path)], []
@@ -229,7 +230,7 @@ def load(path: Path) -> Config:
 def parse_octets(octets: bytes, path: Path) -> Config:
     """Read a configuration from the bytes of the file `path`, which is not opened; raises ConfigError like `load`."""
     if len(octets) > LARGEST_FILE:
-        raise refuse(path, [Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST_FILE)))])
+        raise refuse(path, [Problem(1, "", _("the file has more than {number} bytes", number=in_digits(LARGEST_FILE)))])
     try:
         text = octets.decode()
     except UnicodeDecodeError as error:
@@ -261,9 +262,10 @@ _KEPT_BY_ROOT = ("pin", "urls")
 
 
 def kept_by_root(config: Config) -> tuple[str, ...]:
-    """Return the secrets of a line that may be in files beside the configuration that only root reads.
+    """Return the secrets of a line, of `pin` and `urls`, that are in a file of their own beside the configuration.
 
-    `hotlined-setup` writes these files, and units get them as credentials of the same names.
+    Only root can read these files, but any user may ask whether they exist; if this user cannot see that, they count as
+    there. `hotlined-setup` writes them, and the systemd units get them as credentials of the same names.
     """
     return tuple(name for name in _KEPT_BY_ROOT if not is_missing(config.path.with_suffix(f".{name}")))
 
@@ -282,14 +284,16 @@ def other_lines(path: Path) -> list[str]:
 
 
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:
-    """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/main.yaml, the only one there, ./config.yaml.
+    """Return the path of the configuration: the one that the caller names, else the first usual one that exists.
 
-    If the caller names a file or a line, no other file is taken. Raises ConfigError with the places that were looked
-    at, and UsageError for a name that a line cannot have.
+    The caller names it with `--config`, `--line` or HOTLINED_CONFIG, in this order; then no other file is taken. The
+    usual ones are /etc/hotlined/main.yaml, the only .yaml file of that folder, and ./config.yaml. Raises ConfigError
+    with the places that were looked at, and UsageError for a name that a line cannot have.
     """
     if line is not None and not re.fullmatch(LINE_NAME.pattern, line):
         raise UsageError(
-            _("{name} is no line.", name=quoted(line)), _("A line's name has {expected}.", expected=LINE_NAME.expected)
+            _("{name} is not a line.", name=quoted(line)),
+            _("A line's name has {expected}.", expected=LINE_NAME.expected),
         )
     if option is not None:
         places = [option]

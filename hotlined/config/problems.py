@@ -23,7 +23,7 @@ def quoted(text: str) -> str:
 
 
 def in_yaml(text: str) -> str:
-    """Write a scalar for YAML, in quotes if it needs them; control characters are escaped, for the terminal's sake."""
+    """Write a scalar for YAML, quoted if necessary. Control characters are escaped: a terminal would obey them."""
     if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9/_.%-]*", text) and text.lower() != "null":
         return text
     escaped = "".join(

@@ -49,8 +49,8 @@ def _maybe_invisible(text: str) -> str | None:
     return _("an invisible {name}", name=character_name(found))
 
 
-_BEFORE = N_("{invisible} stands before `{key}`: delete it, and indent with blanks")
-_WITHIN = N_("{invisible} stands in `{key}`: delete it, and indent with blanks")
+_BEFORE = N_("{invisible} is before `{key}`: delete it, and indent with blanks")
+_WITHIN = N_("{invisible} is in `{key}`: delete it, and indent with blanks")
 
 
 def _judge_name(section: str, name: str, value: "Node", lines: Mapping[str, int]) -> tuple[str, str]:
@@ -117,7 +117,7 @@ def _no_section(section: str, node: "Node") -> str:
         return sentence
     if invisible := _maybe_invisible(found[2]):
         return in_row(
-            (sentence, _("{invisible} stands behind `{key}:`: make it a blank", invisible=invisible, key=found[1]))
+            (sentence, _("{invisible} is after `{key}:`: make it a blank", invisible=invisible, key=found[1]))
         )
     return in_row((sentence, _("a blank is missing behind `{key}:`", key=found[1])))
 
@@ -169,7 +169,7 @@ def _scalar(kind: Kind, node: "Node", where: Where) -> Any:
     asked = _("is {meant} meant?", meant=meant) if meant else ""
     visible = node.value.replace("\0", "") if node.id == "scalar" and not kind.personal else ""
     if invisible := _maybe_invisible(visible):
-        asked = _("{invisible} stands in it: delete it", invisible=invisible)
+        asked = _("{invisible} is in it: delete it", invisible=invisible)
     got = name_of(node, personal=kind.personal)
     raise ValueError(in_row((_("expected {expected}, got {got}", expected=kind.expected, got=got), tagged, asked)))
 

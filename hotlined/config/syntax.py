@@ -1,4 +1,4 @@
-"""YAML → nodes, which know their lines; for text that is not YAML, advice that a person can follow.
+"""Parses YAML into nodes, which have their line numbers; text that is not YAML gets advice that a person can follow.
 
 Known to be wrong: only the first mistake of broken YAML is reported.
 """
@@ -27,10 +27,7 @@ _CURES = (
     ("anchor", N_("a value that starts with & needs quotes")),
     (
         "mapping values are not allowed",
-        N_(
-            "a value with a colon and a blank in it needs quotes; and a key may not stand further in than those beside"
-            " it"
-        ),
+        N_("a value with a colon and a blank in it needs quotes; and a key must be indented as much as its neighbours"),
     ),
     ("entries are not allowed", N_("a value that starts with - and a blank needs quotes")),
     ("mapping keys are not allowed", N_("a value that starts with ? and a blank needs quotes")),
@@ -42,28 +39,28 @@ _CURES = (
 
 
 class _Ended(StrEnum):
-    """The signs that end a value earlier than its writer thought, each with the advice."""
+    """The kinds of characters that end a value earlier than its writer meant, each with the advice."""
 
     QUOTES = N_(
         'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is'
         " fine there"
     )
-    COMMENT = N_("what stands behind a blank and # is a comment: put the whole value in quotes")
+    COMMENT = N_("text after a blank and # is a comment: put the whole value in quotes")
     BRACKET = N_("a value that starts with [ or {brace} needs quotes")
 
 
-# parts of PyYAML's messages where a value ended earlier than its writer thought
+# parts of the messages of PyYAML if a value ended earlier than its writer meant
 _ENDED_SIGNS = ("expected <block end>", "expected ',' or", "expected the node content")
 
 
 def _ended_early(text: str, index: int, message: str) -> _Ended | None:
-    """Return the sign that ended a value too early: a quote inside, a comment, or a bracket at its start."""
+    """Return why a value ended too early: a quote inside it, a comment, or the end of a bracket that begins it."""
     if not any(sign in message for sign in _ENDED_SIGNS):
         return None
     before = text[:index].rstrip()
     if re.search(r"[ \t]#[^\n]*\Z", before):
         return _Ended.COMMENT
-    if "\n" in text[len(before) : index]:  # then the mistake begins on a line of its own
+    if "\n" in text[len(before) : index]:  # the parser stopped on a later line: the value before is right
         return None
     if before.endswith(("'", '"')):
         return _Ended.QUOTES
@@ -77,7 +74,7 @@ _OPENED = N_("the quote that opens here is not closed: put one at the end of the
 
 
 def _maybe_opened(text: str, index: int) -> int | None:
-    """Return the line of the quote that opened the value ending at `index`; None unless it ends on a later line."""
+    """Return the line on which the quoted value before `index` begins; None if it ends on the same line."""
     import yaml  # noqa: PLC0415  only for mistakes
 
     end = len(text[:index].rstrip())
@@ -89,7 +86,7 @@ def _maybe_opened(text: str, index: int) -> int | None:
 
 
 def _maybe_glued(text: str, mark: "yaml.Mark", message: str) -> Problem | None:
-    """Find a key above a mistake that lacks the blank after its colon: then it is not a key, and the next one fails."""
+    """Find the `key:value` above a mistake that lacks a blank: YAML takes it for text, and reports the next key."""
     if not any(sign in message for sign in ("mapping values are not allowed", "could not find expected ':'")):
         return None
     found = None
@@ -118,11 +115,11 @@ def _broken(path: Path, line: int, message: str) -> ConfigError:
 
 
 def compose(text: str, path: Path) -> "Node | None":
-    """Parse a text into nodes; aliases share a node, so a small file cannot grow. Raises ConfigError."""
+    """Parse a text into nodes; raises ConfigError. Aliases do not copy nodes, so no small file fills the memory."""
     import yaml  # noqa: PLC0415  only reading a configuration needs it
 
     try:
-        loader = yaml.SafeLoader(text)  # not libyaml's, because Python does not limit its depth
+        loader = yaml.SafeLoader(text)  # not CSafeLoader, whose depth has no limit: its stack would overflow
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = f"U+{ord(text[error.position]):04X}"

@@ -102,7 +102,7 @@ class ModemConfig:
 
 
 class Wording(NamedTuple):
-    """One text of the answer and its place: a variant of an answer to a number, both counted from 0.
+    """One text of the answer and its place: which answer to a number (`step`), and which variant of it; both from 0.
 
     `step` is the number of earlier answers; it is None for the text of a country, which serves for every answer to its
     numbers. `several` tells whether the place has other variants.
@@ -175,7 +175,10 @@ class AnswerConfig(NamedTuple):
 
 
 class CreditConfig(NamedTuple):
-    """The balance: its USSD code, the pattern that finds it in the reply, its alarm level; how long a top-up lasts."""
+    """The balance: its USSD code, the pattern that finds it in the reply, the amount below which an alert is sent.
+
+    `valid_for` is the time that a top-up lasts.
+    """
 
     ussd: str | None
     pattern: re.Pattern[str] | None

@@ -30,5 +30,5 @@ def not_allowed(name: str) -> RefusedError:
     """Return the error for a user who may not decide for a line."""
     return RefusedError(
         _("{name} may not decide for this line.", name=name),
-        _("Members of its group may, and who types `sudo hotlined`. Whoever joined it has to log in again."),
+        _("Members of its group may, and so may a person who types `sudo hotlined`. New members have to log in again."),
     )

@@ -1,6 +1,6 @@
 """Erases for the command line, and ends only when no file of the database has a copy of the erased data.
 
-Each batch, each try to erase a person, and the rebuild is a decision of its own, so the daemon can work in between.
+Each batch, each try to erase a person, and the rebuild are separate decisions, so the daemon can work in between.
 """
 
 import time

@@ -29,7 +29,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 
 IDLE_SECONDS = 600.0
-_REFUSING_SECONDS = 1.0  # then this ends, and the next request reads the configuration again
+_REFUSING_SECONDS = 1.0  # with a broken configuration the program ends after this time, so the next one reads it again
 _MOST_CHILDREN = 4  # at a time, because each has the database open, and a Pi has little memory
 _WHO_CHARACTERS = 64
 _AGAIN_SECONDS = 60.0  # between two log lines about the same refusal

@@ -64,7 +64,7 @@ class Verb:
 def no_decision() -> UsageError:
     """Return the error for a verb that is not in the table, or for wrong arguments."""
     return UsageError(
-        _("This is no decision that the line knows."),
+        _("The line does not know this decision."),
         _(
             "The command and the control program are of different versions: `sudo systemctl restart"
             " hotlined-control@NAME`, where NAME is the line's."

@@ -54,7 +54,7 @@ NOT_ASKED = Network(Registration.UNKNOWN, None, "")
 class Connection:
     """The line's modem and its state; `modem` is None while no modem can be used.
 
-    `mismatch` has the parts, stick or SIM, that are not the line's; it is empty if both are.
+    `mismatch` names the part, stick or SIM or both, that does not belong to the line; it is empty if both do.
     """
 
     def __init__(self, line: Line, starter: Starter) -> None:
@@ -75,7 +75,7 @@ class Connection:
         """Whether the open modem was set up completely; until then its storages are only listed."""
         self._sim_check = Interval(line.timing.sim_certain)
         self._sim_asked_for: int | None = None
-        """The answer for which the SIM was last asked for its IMSI."""
+        """The id of the answer before which the SIM was last asked for its IMSI."""
         self._announced = ModemState.STARTING
         """The last state in the log."""
         self._unrecorded: tuple[ModemState, Now, CodedCause | None] | None = None
@@ -86,7 +86,7 @@ class Connection:
 
     @property
     def explanation(self) -> str:
-        """The cause of the state in words, and advice for a person; empty for a state that is only a stage."""
+        """The cause of the state in words, and advice; empty if there is no cause and no person has to act."""
         if self.cause or (self.state in MODEM and MODEM[self.state].waits_for_a_person):
             return " ".join(modem_in_words(self.state, self.cause))
         return ""
@@ -104,7 +104,7 @@ class Connection:
     # ---- start
 
     def connect(self) -> None:
-        """Open the port and start the modem until its storages can be listed; a failure becomes the state."""
+        """Open the port and prepare the modem so far that its storages can be listed; a failure becomes the state."""
         modem = None
         try:
             modem = self.starter.open()
@@ -118,9 +118,9 @@ class Connection:
         self.modem = modem
 
     def finish_start(self) -> bool:
-        """Complete the set-up of a modem after its first listing, so that texts are recorded first.
+        """Complete the set-up of a modem, after its storages were listed once; return whether this was done now.
 
-        Return whether this was done now. A failure becomes the state.
+        In this order the texts in the storages are recorded even if the set-up fails. A failure becomes the state.
         """
         if (modem := self.modem) is None or self._is_set_up or not modem.in_step:
             return False
@@ -135,7 +135,7 @@ class Connection:
         return True
 
     def set_up(self, modem: Modem) -> None:
-        """Set up completely a modem that is in step; raises ModemError or PortError."""
+        """Set up a modem that is in step, from its PIN to its state in the network; raises ModemError or PortError."""
         self._prepare(modem)
         self._complete(modem)
 
@@ -175,7 +175,7 @@ class Connection:
             error = explain(error, modem.port.name)
             modem.port.close()
         if isinstance(error, ModemBusyError):
-            self._backoff.reset()  # it will be ready in seconds, or a minute at most
+            self._backoff.reset()  # it is ready within a minute: look again soon, without longer pauses
         self._schedule_retry()
         self.set_state(state_of(error), error.cause)
         trouble = maybe_trouble(error)
@@ -197,6 +197,7 @@ class Connection:
             events.record(db, db.now(), EventKind.SIM_ADOPTED, who=who)
             if is_another_sim:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
+        # the other SIM or stick may have ended the outage: the breaker need not wait for its next round
         breakers.make_trial_due(db, db.now(), self.line.timing.trial_gap)
         self.mismatch = ()
         self._note_own_number()
@@ -242,7 +243,8 @@ class Connection:
     def confirm_sim(self, answer_id: int) -> bool:
         """Return whether the SIM is still the one that was recognised; if not, the next `ask_network` deals with it.
 
-        The SIM is asked once for each answer, not for each segment, unless the modem hints at another SIM meanwhile.
+        The SIM is asked once for each answer, not for each segment. It is asked again after `timing.sim_certain`, or if
+        the modem has hinted at another SIM meanwhile.
         """
         modem = self.modem
         if modem is not None and modem.in_step:
@@ -265,12 +267,12 @@ class Connection:
         self._network_check.make_due()
 
     def recheck_service_centre(self) -> None:
-        """Forget the service centre, after a refusal for lack of one: it is asked for before anything else is sent."""
+        """Forget the service centre, because a segment was refused for lack of one: the next check asks for it."""
         self.identification = self.identification._replace(service_centre="")
         self.recheck()
 
     def scan_advanced(self) -> None:
-        """Note that a pass of a scan ended without an error: the modem does its work."""
+        """Note that a step of listing the storages ended without an error: the modem does its work."""
         self._backoff.reset()
         self.ladder.clear(ModemTrouble.ABSENT)
         if self.ladder.has_climbed(ModemTrouble.SILENT):
@@ -278,7 +280,7 @@ class Connection:
             self.follow_network()
 
     def follow_network(self) -> None:
-        """Set the state by the registration; a modem in recovery keeps its state until `scan_advanced`."""
+        """Set the state by the registration; a silent modem in recovery keeps its state until `scan_advanced`."""
         if not self._is_set_up:
             return
         if self.registered:
@@ -295,7 +297,7 @@ class Connection:
     # ---- failure
 
     def command_failed(self, error: CausedError) -> None:
-        """Report to the ladder that a command failed; close the port unless a rung follows at once."""
+        """Report to the ladder that a command failed; close the port if the ladder has no step against that now."""
         if self.modem is None:
             self.set_state(state_of(error), error.cause)
             return
@@ -308,7 +310,7 @@ class Connection:
         self.ladder.report(ModemTrouble.SILENT)
         if not self.ladder.pending:
             self.close(ModemState.RECOVERING, error.cause)
-        elif self.ladder.rung is not Rung.RESYNCHRONISE:
+        elif self.ladder.rung is not Rung.RESYNCHRONISE:  # that rung takes a moment, and often ends the trouble
             self.set_state(ModemState.RECOVERING, error.cause)
 
     def port_lost(self, error: PortLostError) -> None:

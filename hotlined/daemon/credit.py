@@ -1,7 +1,8 @@
-"""Asks for the balance of the SIM, if a USSD code is configured: once a day, or sooner for a reason.
+"""The balance of the SIM: the daemon asks the network for it once a day, if a USSD code is configured.
 
-A balance that does not pay for one segment opens the line's breaker. Refusals by the network open it without a balance
-(`hotlined.breaker`).
+If there is a reason to doubt the last balance, the daemon asks sooner, but at most once an hour. A balance that does
+not pay for one segment opens the line's breaker: answers wait. Refusals by the network can open it, too, even if no
+balance is known (`hotlined.breaker`).
 """
 
 import logging
@@ -29,11 +30,11 @@ from hotlined.store.line.line import (
 
 log = logging.getLogger(__name__)
 
-BALANCE_SECONDS = 86_400.0  # between two questions without a reason
-REASON_SECONDS = 3600.0  # between two questions for a reason
+BALANCE_SECONDS = 86_400.0  # at least, between two requests for the balance
+REASON_SECONDS = 3600.0  # the same, if there is a reason to doubt the last balance
 
 NOTICE_WORDS = ("credit", "solde", "recharg", "tegoed", "krediet", "herlaad", "opwaard", "guthaben", "balance")
-"""Parts of words, folded, that operators use when a prepaid card is empty: a reason to ask for the balance."""
+"""Parts of words in operators' texts about credit, as `recognition.fold` leaves them: a reason to ask anew."""
 
 
 LEAST_TOP_UP = Decimal(1)
@@ -74,7 +75,7 @@ class Balance:
         self._line = line
         self._asked: float | None = None
         self.asked_at: Now | None = None
-        """When the network last reported a balance to this daemon; None if not since its start."""
+        """When the network last reported a balance to this daemon; None if it has not since the daemon started."""
         self._is_dated = False
         """Whether the last top-up has a date that can be trusted."""
         self._has_reason = False
@@ -84,11 +85,14 @@ class Balance:
         self._has_reason = True
 
     def note_operator_text(self, folded: str) -> None:
-        """Ask for the balance soon if a text from a short code or a name may be about credit; `folded` is the text."""
+        """Ask for the balance soon if a text from a short code or a name may be about credit.
+
+        `folded` is the text as `recognition.fold` returns it.
+        """
         self._has_reason = self._has_reason or any(word in folded for word in NOTICE_WORDS)
 
     def ask_if_due(self, modem: Modem) -> None:
-        """Ask for the balance if a code is configured and it is time: once a day, or sooner for a reason."""
+        """Ask for the balance if a code is configured and it is time: once a day, or sooner if there is a reason."""
         self._date_top_up()
         if not self._line.config.credit.ussd:
             return
@@ -99,7 +103,7 @@ class Balance:
         try:
             self.ask(modem)
         except ModemSilentError:
-            raise
+            raise  # the modem is out of step: the pass has to end, so that the recovery resynchronises it
         except ModemError as error:
             log.warning("the balance is not known: %s", error.message)
 
@@ -124,7 +128,7 @@ class Balance:
         return reply
 
     def _note_top_up(self, balance: Decimal, now: Now) -> None:
-        """Record a top-up if the balance rose by enough since the last time."""
+        """Record a top-up if the balance is at least `LEAST_TOP_UP` higher than the one before."""
         db = self._line.db
         before = balance_before(db)
         if before is None or not is_top_up(maybe_amount(before), balance):
@@ -149,7 +153,7 @@ class Balance:
         self._is_dated = True
 
     def _update_breaker(self, balance: Decimal) -> None:
-        """Open the breaker if the balance does not pay for a segment; make a trial due once it does again."""
+        """Open the breaker if the balance does not pay for a segment; have an answer tried soon if it does again."""
         db, timing = self._line.db, self._line.timing
         price = self._line.config.limits.price_per_segment
         pays = balance > 0 if price is None else balance >= price

@@ -42,7 +42,7 @@ class DatabaseOutage(NamedTuple):
 def outage_of(
     database: Path, error: StoreError | sqlite3.Error, before: DatabaseOutage | None, now: Now
 ) -> DatabaseOutage:
-    """Return the outage after an error; it goes on from the outage `before`, if there is one. A new state is logged."""
+    """Return the outage after an error: a new one, or `before` if its state is the same. A new state is logged."""
     trouble = DatabaseTrouble.of(error, database)
     as_error, state = trouble.as_error() if isinstance(error, sqlite3.Error) else error, trouble.state
     if before is None or before.state != state:
@@ -77,7 +77,7 @@ class DatabaseOutages:
         self.current = before
         """The present outage; one that began before the start of the loop ends after the first write."""
         self.is_damaged = False
-        """Whether SQLite has found damage: then nothing may be written any more."""
+        """Whether SQLite has found damage: if it has, nothing may be written any more."""
         self._pause = Interval(line.timing.database_pause)
 
     @property

@@ -3,9 +3,9 @@
 A pass does a bounded amount of each kind of work; only `_sleep` waits. All state that a restart needs is in the
 database, so a pass may break off at any line. An error of the modem or the disk ends the pass and becomes a state
 (`_guarded`); the next pass begins at the top again. Receiving comes before sending, because a full SIM takes no texts,
-and an answer can wait. A text with an answer costs three commits, and nothing relies on a commit before it is on the
-disk: the text is received; it has left the SIM, has its verdict, and its answer passed the gate; the answer's fate. An
-idle daemon makes a pass every ten seconds, or sooner when a file in the database's folder changes (`watch`).
+and an answer can wait.
+
+An idle daemon makes a pass every ten seconds, or sooner when a file in the database's folder changes (`watch`).
 """
 
 import logging
@@ -149,7 +149,7 @@ class Daemon:
                 raise self._unavailable()
             self._work(modem)
             while self._has_more_to_do():
-                self.connection.ladder.next_rung()  # dropped: a single run takes no step of the recovery
+                self.connection.ladder.next_rung()  # taken and not used: a single run does not recover the modem
                 self._sleep()
                 if not modem.in_step:
                     modem.exchange.resynchronise()
@@ -166,13 +166,13 @@ class Daemon:
         return UnavailableError(" ".join(modem_in_words(self.connection.state, self.connection.cause)))
 
     def _has_more_to_do(self) -> bool:
-        """Tell whether a single run goes on."""
+        """Tell whether `run --once` needs another pass."""
         if self._stopping is not None or self.connection.modem is None:
             return False
         return self.receiver.is_scanning or self.sender.has_due_answer()
 
     def _begin(self) -> None:
-        """Recover the state that the last run left in the database, once; apply a configuration that is new to it."""
+        """Recover the state that the last run left in the database, once; apply a new configuration to the database."""
         if not self._begun:
             self._recover()
         if not self._is_applied:
@@ -194,7 +194,10 @@ class Daemon:
         self._begun = True
 
     def _note_lost_key(self, now: Now) -> None:
-        """Record whether the key of the pseudonyms is lost, because then nothing is sent; log it at each start, too."""
+        """Record that the key of the pseudonyms is lost, or is there again; log a loss, also at each start.
+
+        While it is lost nothing is sent.
+        """
         if decisions.commit_key_lack(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
             log.error("%s: nothing is sent until `hotlined resume`", pseudonyms.lost_in_words(self.db))
 
@@ -230,9 +233,11 @@ class Daemon:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _progress(self, deadline: float) -> float | None:
-        """Feed the watchdog and `status` while a wait is within its deadline.
+        """Keep systemd's watchdog and the status file fresh during a wait; return when a stop has to end the wait.
 
-        Return the moment at which a stop ends the wait, in monotonic seconds; None without a stop.
+        Both are in monotonic seconds: `deadline`, by which the wait should end, and the result, which is None without a
+        stop. A wait that goes on after its deadline is a defect: it does not feed the watchdog, so systemd restarts the
+        daemon.
         """
         if time.monotonic() <= deadline + self.timing.tick:
             if self._watchdog.is_due():
@@ -271,7 +276,7 @@ class Daemon:
                 self.connection.command_failed(error)
         except sqlite3.Error as error:
             self.outages.begin(error)
-            self.receiver.forget_listing()  # meanwhile other texts may get the same indexes
+            self.receiver.forget_listing()  # until it is over, an index on the SIM may pass to another text
 
     def _advance(self) -> None:
         """Do the work of a pass. While the database cannot be used, texts stay on the SIM, and nothing is answered."""
@@ -282,9 +287,9 @@ class Daemon:
         self.outages.end_if_over()
 
     def _begin_outage_if_replaced(self) -> bool:
-        """Begin an outage and drop the listing if the database is no longer at its path; return whether it is gone."""
+        """Begin an outage and drop the listing if the database is no longer at its path; return whether this is so."""
         if is_replaced := self.outages.begin_if_replaced():
-            self.receiver.forget_listing()  # meanwhile other texts may get the same indexes
+            self.receiver.forget_listing()  # until it is over, an index on the SIM may pass to another text
         return is_replaced
 
     def _step(self) -> None:
@@ -318,6 +323,7 @@ class Daemon:
             if kind := contacts.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind is EventKind.FLOOD_BEGIN else "is over")
         now = self.db.now()
+        # also when the calendar was set: people see times of waiting answers that are computed from the saved clock
         if calendar_moved(self.db, now) or (self._anchor_waiting.is_due() and self._wants_anchor(now)):
             with self.db.transaction():
                 save_limit_clock(self.db, now)
@@ -336,8 +342,14 @@ class Daemon:
         self.connection.connect()
 
     def _work(self, modem: Modem) -> None:
-        """Receive, judge and send: a bounded amount of each."""
-        modem.exchange.require_step()  # else the answer to an earlier command could be taken for that to the next one
+        """Receive, judge and send: a bounded amount of each.
+
+        A text with an answer costs three commits, or four if the answer has a delay. No step begins before the commit
+        that it needs is on the disk. The first has the received text: only then the text is deleted on the SIM. The
+        second has the verdict, and says that the text has left the SIM and its answer is being submitted: only then the
+        modem gets the answer. The third has the fate of the answer.
+        """
+        modem.exchange.require_step()  # else a late response could be taken for that of a later command
         if self._act_on_unsolicited(modem):
             self.connection.ask_network()  # before the scan, which would record another SIM's texts as this one's
         if self._begin_outage_if_replaced():
@@ -356,7 +368,8 @@ class Daemon:
             self._judge()  # before sending: a text that came just now may opt out
             if sends:
                 begun = self.sender.begin_next(modem)
-        if begun:  # only now, when it is on the disk as being submitted
+        # after the commit: otherwise, after a power cut, the next start would not know of the segment and send it again
+        if begun:
             self.sender.submit(modem, begun)
 
     def _judge(self) -> None:
@@ -400,16 +413,20 @@ class Daemon:
         while not self._wait_for_hint(until - time.monotonic()):
             if time.monotonic() >= until:
                 return
-            self._watch.clear()  # before asking the database, so that any later write is a new hint
+            self._watch.clear()  # before asking the database, so that any later write ends the next wait
             if self._has_news():
                 return
 
     def _wait_for_hint(self, seconds: float) -> bool:
-        """Wait for a hint, `seconds` at most; return whether the modem has sent something."""
+        """Wait until the modem sends something, the database's folder changes, or a signal comes; `seconds` at most.
+
+        Return whether the modem has sent something.
+        """
         watch, modem = self._watch.descriptor, self.connection.modem
         hints = () if watch is None else (watch,)
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
-        if modem is not None and not self.outages.seconds_left:  # in an outage, unread input would wake us at once
+        # not in an outage: then nobody reads the modem's input, and it would end each wait at once
+        if modem is not None and not self.outages.seconds_left:
             return modem.exchange.wait(wait, *hints)
         ready, _writable, _failed = select.select([self._wake, *hints], [], [], wait)
         if self._wake in ready:
@@ -468,7 +485,8 @@ class Daemon:
         version = self.line.version
         if version == self._data_version:
             return
-        self._note_lost_key(self.db.now())  # a person may resume the line who can read a key that the daemon cannot
+        # the person who resumes the line may be able to read a key that the daemon cannot read
+        self._note_lost_key(self.db.now())
         self.sender.forget_marks()
         self.requests.serve()
         self._data_version = version  # only now: a request that failed is served again in the next pass

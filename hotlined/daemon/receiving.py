@@ -60,7 +60,7 @@ class Postponed:
 class Scan:
     """A scan in progress: `storages` are still to be listed, `storage` was listed last.
 
-    `shown` has the entries of that last listing, by index and PDU; `deletable` has those of them that are committed.
+    `shown` has the entries of the last listing, by index and PDU; `deletable` has the committed ones among them.
     """
 
     storages: deque[str]
@@ -112,7 +112,7 @@ class Receiver:
         self._broke_off.clear()
 
     def apply(self, config: Config) -> None:
-        """Use the poll interval of a configuration, counted from the last poll on."""
+        """Use the poll interval of a configuration; it is counted from the last poll."""
         self.poll.seconds = poll = config.modem.poll_interval.total_seconds()
         self._settings_check.seconds = max(poll, min(poll * self.timing.settings_polls, self.timing.settings_longest))
 

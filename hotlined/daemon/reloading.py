@@ -46,7 +46,7 @@ def load_again(line: Line) -> bool:
 
 
 def keep(config: Config) -> None:
-    """Write the files in force to the disk: an editor leaves them in the kernel's memory, and the power may fail."""
+    """Write the used files to the disk: after an editor's save they are in memory only, and the power may fail."""
     for path in (config.path, config.answer.text_file):
         if path:
             files.keep(path.resolve())

@@ -27,7 +27,7 @@ from hotlined.store.line.requests import Request, RequestVerb
 log = logging.getLogger(__name__)
 
 IGNORED_BY_HAND = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
-"""The reasons against an answer that do not count if a person has it sent to a phone of their own."""
+"""Reasons against an answer that do not count if a person has the answer sent to their own phone."""
 
 
 MOST = {"most": answers.BY_HAND_A_DAY}

@@ -207,10 +207,10 @@ class Sender:
             commit_share_wait(self.line.db, share, waiting_for)
 
     def _turns(self, standing: Standing, now: Now) -> list[queue.Turn]:
-        """Return the answers whose turn it is.
+        """Return the answers to ask the gate about, in order.
 
-        In shadow mode, and while the key of the pseudonyms is lost, half-sent answers may not go on: they are queued
-        again before.
+        In shadow mode, and while the key of the pseudonyms is lost, the rest of a half-sent answer may not leave: such
+        answers are queued again first.
         """
         db, shadow = self.line.db, self.line.shadow
         if standing.half_sent_wait != (half_sent_wait := WaitingFor.HELD if shadow else None):
@@ -285,7 +285,7 @@ class Sender:
         self._begin_interval()  # again, after the result: the network may have taken longer than the interval
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
-        """Give a segment to the modem and return the result; if the SIM may not be the line's, only return None."""
+        """Submit a segment and return the result; None, without a submission, if the SIM may not be the line's."""
         if not self.connection.confirm_sim(begun.answer_id):
             return None
         # from now on a late result may belong to this segment, so it no longer settles the one before
@@ -313,7 +313,7 @@ class Sender:
         self.breaker_watch.report(settled.update, self.connection.ladder)
 
     def _ask_network(self) -> None:
-        """Ask for the registration at once: if the segment was refused for lack of one, answers wait from now on."""
+        """Ask for the registration at once: if its lack caused the refusal, the next answers wait and are not lost."""
         self.connection.recheck()
         if self.connection.modem and self.connection.modem.in_step:
             with contextlib.suppress(ModemError, PortError):

@@ -67,7 +67,7 @@ class Part(StrEnum):
 
 
 Mismatch = tuple[Part, ...]
-"""The parts that are not the line's, in the order of `Part`; empty if both are."""
+"""The parts that do not belong to the line, in the order of `Part`; empty if both do."""
 
 MISMATCHES: dict[Mismatch, CauseCode] = {
     (Part.STICK,): CauseCode.OTHER_STICK,
@@ -326,7 +326,7 @@ def explain(error: CausedError, port: str) -> CausedError:
 
 
 def maybe_trouble(error: CausedError) -> ModemTrouble | None:
-    """Return the trouble, for the ladder, of a modem that could not be started; None if no step of it can help."""
+    """Return the trouble of a modem that could not be started, for the ladder; None if no rung can help."""
     if isinstance(error, NotOursError | NoTextsError):
         return None
     if isinstance(error, SimError):

@@ -58,7 +58,7 @@ _TITLES = Phrases(
 """The headline of an error page, by its status."""
 _WORDS = Phrases(
     {
-        404: N_("Nothing stands under this address."),
+        404: N_("There is nothing at this address."),
         405: N_("This page cannot be asked for like that. Go back, and use its buttons."),
         413: N_("A form of this desk is never that long."),
     }
@@ -151,6 +151,6 @@ def _navigation() -> list[Page]:
 
 
 def _may(name: str) -> bool:
-    """Tell whether this visitor may open a page, or carry out an act."""
+    """Tell whether this visitor may open the page of this name; decisions (`acts`) are pages, too."""
     visitor, needed = maybe_visitor(), NEEDS[name]
     return needed is None or (visitor is not None and visitor.role.may(needed))

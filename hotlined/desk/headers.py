@@ -1,6 +1,7 @@
-"""The headers of every answer: a browser stores no page, shows none in a frame, and loads nothing from elsewhere.
+"""The HTTP headers of every response of the desk.
 
-A browser does not tell other sites from which page a link was followed.
+They make a browser store no page, show none in a frame, and load nothing from elsewhere. It does not tell other sites
+from which page a link was followed.
 """
 
 HEADERS = {

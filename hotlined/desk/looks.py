@@ -1,6 +1,6 @@
-"""Records which contacts and lists people opened, in a thread of its own: no page waits for a busy database.
+"""Records looks: which person opened which contact or list. A thread does it, so no page waits for a busy database.
 
-If a look cannot be recorded, it is only in the journal; the page is shown all the same.
+If a look cannot be recorded, only the journal reports it; the page is shown all the same.
 """
 
 import logging
@@ -31,10 +31,10 @@ class _Look:
 
 
 class Looks:
-    """The looks that wait to be recorded; leaving it as a context calls `close`."""
+    """The looks that wait to be recorded; the end of a `with` block calls `close`."""
 
     def __init__(self) -> None:
-        self._waiting: deque[_Look] = deque()  # the first is removed only after it was recorded
+        self._waiting: deque[_Look] = deque()  # the first is removed after it was recorded, so `close` can name it
         self._changed = threading.Condition()
         self._is_closing = False
         # a daemon thread: the program can end while this thread waits for the database
@@ -42,15 +42,15 @@ class Looks:
         self._writer.start()
 
     def __enter__(self) -> Self:
-        """Give the looks."""
+        """Return the looks themselves."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close them."""
+        """Record the looks that wait, as `close` does."""
         self.close()
 
     def note(self, config: Config, who: str, verb: str, **arguments: Any) -> None:
-        """Record later that a person looked; `verb` is one of the control program."""
+        """Queue a look for the record; `verb` and `arguments` are those of the control program."""
         with self._changed:
             if self._is_closing:
                 log.warning("that %s looked is not recorded: the desk ends", who)
@@ -69,7 +69,7 @@ class Looks:
             self._writer.join(seconds)
         finally:  # also after a second Ctrl-C
             left = [look.who for look in tuple(self._waiting)]
-            for who in left[:1]:  # the control program was asked to record this one, and may still do so
+            for who in left[:1]:  # the writer is recording this one, and may still succeed
                 log.warning("that %s looked may not be recorded: the desk ends", who)
             for who in left[1:]:
                 log.warning("that %s looked is not recorded: the desk ends", who)

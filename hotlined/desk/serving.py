@@ -1,9 +1,9 @@
-"""Serves the desk at its listening sockets, with waitress; each request knows by which door it came.
+"""Serves the desk at its listening sockets (its doors), with waitress; each request has the door by which it came.
 
-One visitor cannot take the desk from the others: a request that does not end is closed, and no door gets all
-connections.
+No visitor can keep the others out: the connection of an unfinished request is closed after some seconds, and no door
+gets all connections.
 
-Known to be wrong: waitress wakes once a second while it runs; under systemd that is until ten minutes after the last
+Known to be wrong: waitress wakes once a second as long as it runs. Under systemd it ends ten minutes after the last
 visit.
 """
 
@@ -31,14 +31,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PEER, DOOR = "hotlined.peer", "hotlined.door"
-"""Their keys in the environment of a request. A header cannot set these: its key would begin with HTTP_."""
+"""The keys of peer and door in the environment of a request. No header can set them: its key begins with HTTP_."""
 IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first byte of a request to its last
 FINISH_SECONDS = 10.0
 """After SIGTERM, the time to finish the requests that have begun."""
 JOIN_SECONDS = 5
-"""After that, the time to wait for threads that are still at work."""
-# afterwards the next connection makes systemd start a desk, which reads the configuration again
+"""After FINISH_SECONDS, the time to wait for threads that are still at work."""
+# the program that only refuses ends after this time without a connection: at the next one systemd starts the desk
+# again, which reads the configuration anew
 _REFUSING_SECONDS = 1.0
 _LOOK_SECONDS = 1.0  # between two checks whether a connection is open
 MOST = 500  # connections: half of the descriptors that a process usually has
@@ -101,16 +102,16 @@ class _Channel(HTTPChannel):
 
 
 class Ending:
-    """The desk's end: once it is asked for, the desk finishes the requests that it has, and takes no others."""
+    """A request to end the desk: after it the desk finishes the requests that it has, and accepts no others."""
 
     def __init__(self) -> None:
         self.is_asked_for = False
         self.wake: Callable[[], None] = _nothing
-        """Wakes the serving loop, so that it sees this at once."""
+        """A function that wakes the serving loop, so that it sees `is_asked_for` at once."""
 
     @classmethod
     def at_sigterm(cls) -> Self:
-        """Return an Ending that SIGTERM, systemd's signal, asks for; a second SIGTERM changes nothing."""
+        """Return an Ending, and make SIGTERM, the signal of systemd, ask for it; a second SIGTERM changes nothing."""
         ending = cls()
         signal.signal(signal.SIGTERM, lambda *_: ending.ask())
         return ending
@@ -173,7 +174,7 @@ def serve(
             if time.monotonic() > end or (not is_busy and ending.is_asked_for):
                 return
     finally:
-        ending.wake = _nothing  # a signal after this point must not write to its closed pipe
+        ending.wake = _nothing  # a later signal must not write to the pipe of the loop, which is closed below
         servers[0].task_dispatcher.shutdown(timeout=JOIN_SECONDS)  # all servers share it
         wasyncore.close_all(table)
 
@@ -186,13 +187,13 @@ def refuse(listeners: Iterable[socket.socket], error: HotlinedError) -> None:
 
     def app(_environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
         start("503 Service Unavailable", [("Content-Type", "text/plain;charset=utf-8"), *HEADERS.items()])
-        return [_("There is no desk: {reason} Its journal says more.", reason=error.message).encode() + b"\n"]
+        return [_("The desk is not there: {reason} Its journal says more.", reason=error.message).encode() + b"\n"]
 
     serve(app, dict.fromkeys(listeners), idle_seconds=_REFUSING_SECONDS)
 
 
 def _close_after_answers(channels: list[_Channel]) -> None:
-    """Close connections without a request; a peer that asks again and again would keep the desk from ending."""
+    """Close connections without a request: a peer that sends one after the other could keep the desk from ending."""
     for channel in channels:
         if not channel.is_busy():
             channel.will_close = True
@@ -201,7 +202,8 @@ def _close_after_answers(channels: list[_Channel]) -> None:
 def _drop(channels: list[_Channel], slow_seconds: float) -> None:
     """Close slow connections, and the oldest connections of a door that has too many."""
     counted: Counter[object] = Counter()
-    for channel in reversed(channels):  # the newest are counted first: old idle ones must not keep new ones out
+    # the newest first, so that the oldest are closed: idle connections must not keep new ones out
+    for channel in reversed(channels):
         counted[channel.server] += 1
         if counted[channel.server] > MOST_OF_A_DOOR or channel.is_slow(slow_seconds):
             channel.will_close = True  # waitress closes it in the next pass

@@ -52,7 +52,7 @@ def shown(value: Any) -> Any:
 
 
 def _sentence(message: str, /, **places: Any) -> Markup:
-    """Return a sentence for a template in the language in force; the values in it are escaped and harmless."""
+    """Return a sentence for a template in the current language; the values in it are escaped and harmless."""
     return _filled(unfilled(message), places)
 
 

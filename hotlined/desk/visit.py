@@ -74,7 +74,7 @@ def notify(notice: Notice) -> str:
 
 
 def notice_of(visitor: Visitor) -> Notice | None:
-    """Return the sentence that the address of this page has a sign for; None if there is none."""
+    """Return the notice whose code is in the address of the page; None if the address has no code."""
     return desk().notices.maybe(visitor.name, request.args.get(SAID, ""))
 
 

@@ -24,7 +24,7 @@ _WORDS = Phrases(
         ),
         ForwardingReason.NO_REPLY: N_("a call that rings for {seconds} s goes to {number}"),
         ForwardingReason.NOT_REACHABLE: N_(
-            "while the stick is off or without a network a call goes to {number}, and is no contact"
+            "while the stick is off or without a network a call goes to {number}, and is not a contact"
         ),
     }
 )
@@ -62,7 +62,7 @@ def _sentences(active: Forwarding, config: Config | None) -> Iterator[str]:
 
 
 def _consequence(seconds: int | None, config: Config) -> str | None:
-    """Return the marked sentence for a call that rings here until the network forwards it after `seconds`."""
+    """Return the sentence (not translated) for a call that rings here until the network forwards it after `seconds`."""
     calls, ring_for = config.modem.calls, config.modem.ring_for.total_seconds()
     if calls is Calls.IGNORE:
         return N_("`modem.calls: ignore` writes it down, and answers none")

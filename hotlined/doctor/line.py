@@ -7,6 +7,7 @@ from hotlined.config import maybe_missing_pin_file
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
+from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, _, in_row, ngettext
 from hotlined.reports import sealed
 from hotlined.reports.line import WINDOW_CODES
@@ -15,6 +16,7 @@ from hotlined.store.answers import correspondents
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
+from hotlined.words.amounts import in_segments
 from hotlined.words.conditions import SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
@@ -33,7 +35,16 @@ def answer(scene: Scene) -> Finding:
         return unknown(_(NO_CONFIGURATION))
     found = [trouble for trouble in scene.report.trouble if trouble.code in _ANSWER]
     if not found:
-        return ok(ngettext("{number} text", "{number} texts", len(scene.config.answer.texts)))
+        texts = scene.config.answer.texts
+        longest = max((plan(text, scene.config.answer.encoding).segments for text in texts), default=0)
+        return ok(
+            ngettext(
+                "{number} text, {segments}",
+                "{number} texts, {segments} at most",
+                len(texts),
+                segments=in_segments(longest),
+            )
+        )
     first, *others = found
     cure = " ".join((first.cure, *(trouble.sentences for trouble in others)))
     return (fail if set(found) & {*scene.report.grave} else warn)(first.words.rstrip("."), cure)
@@ -77,7 +88,7 @@ def budgets(scene: Scene) -> Finding:
         spent_in_words(name, budget.used, budget.limit) for name, budget in scene.report.stored.budgets.items()
     )
     if any(scene.report.maybe(code) for code in WINDOW_CODES):
-        return warn(_("{spent}: answers wait", spent=spent), WINDOW_FULL.cure)
+        return warn(_("{spent}: answers wait until there is room", spent=spent), WINDOW_FULL.cure)
     return ok(spent)
 
 

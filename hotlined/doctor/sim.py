@@ -157,7 +157,7 @@ def texts(scene: Scene) -> Finding:
 
 
 def storages(scene: Scene) -> Finding:
-    """Check that the SIM has room for texts, and that every storage that texts come into can be read."""
+    """Check that the SIM has room for texts, and that the daemon can read every storage into which texts come."""
     by_daemon = tuple((use.name, use.used, use.total) for use in scene.modem.storages) if scene.modem else ()
     storages = by_daemon or scene.probe.storages
     if scene.report and (trouble := scene.report.maybe(TroubleCode.STORAGE_UNREAD)):
@@ -180,7 +180,7 @@ def storages(scene: Scene) -> Finding:
                 room=room,
                 number=in_digits(scene.modem.undeletable),
             ),
-            _("What is in them is recorded. Delete them with the SIM in a phone, or replace the SIM."),
+            _("Their content is recorded. Delete them with the SIM in a phone, or replace the SIM."),
         )
     if any(total and used >= total for _, used, total in storages):
         seen = _("{room}: full, so texts wait in the network", room=room)

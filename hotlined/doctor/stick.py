@@ -24,6 +24,10 @@ _OLD: Phrases[str] = Phrases(
     }
 )
 """The networks of a modem without LTE, in words."""
+_PLUG_IN = N_(
+    "Plug the stick in again. If it is there under another name (`ls -l /dev/serial/by-id`), correct modem.port, then"
+    " reload the daemon."
+)
 _LTE = frozenset({"LTE", "NB-IoT", "5G"})
 _ROLES = Phrases(
     {
@@ -43,7 +47,7 @@ def stick(scene: Scene) -> Finding:
         return ok(_("{port}, as configured: a modem on the UART", port=configured))
     if configured.startswith("/") and not Path(configured).exists():
         others = ", ".join(candidate.port for candidate in scene.candidates)
-        cure = _("Ports that may be asked: {ports}.", ports=others) if others else _("There is no port to ask.")
+        cure = _("Ports that may be asked: {ports}.", ports=others) if others else _(_PLUG_IN)
         return fail(_("modem.port names {port}, which is not there", port=configured), cure)
     if troubles:
         words, cures = (" ".join(texts) for texts in zip(*((each.words, each.cure) for each in troubles), strict=True))

@@ -70,7 +70,7 @@ def pick(candidates: Sequence[Candidate], port: str | None) -> Candidate:
             return candidate
     if candidates:
         raise UnavailableError(
-            _("{port} is no port of a stick that speaks AT.", port=port),
+            _("{port} is not a port of a stick that speaks AT.", port=port),
             _("These are: {ports}.", ports=", ".join(candidate.port for candidate in candidates)),
         )
     raise UnavailableError(

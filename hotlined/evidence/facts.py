@@ -120,7 +120,7 @@ def local(moment: str) -> str:
 
 
 def universal(moment: str) -> str:
-    """Return a moment in UTC, as the database has it."""
+    """Return a moment in UTC, in the format of the database."""
     return parse_rfc3339(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

@@ -1,7 +1,7 @@
 """The page: one HTML file without scripts, links or other files, to read on a screen and to print on A4.
 
-The text of strangers stays text: escaped, harmless, isolated in its direction of writing, wrapped anywhere if
-necessary.
+The text of a stranger cannot change the page: it is escaped, and without control characters. Its direction of writing
+(right to left) holds only inside it, and a long word is broken at the margin.
 """
 
 import re
@@ -62,13 +62,16 @@ def draw(facts: EvidenceFacts, sums: Mapping[str, str]) -> str:
 
 
 def _top(facts: EvidenceFacts) -> str:
-    """Return the header of each printed page, for the style sheet; a name that a stranger chose is never in it."""
+    """Return the header of each printed page, which is inside the style sheet.
+
+    It has the number only if this is digits: a sender's name can be any text, and would be read as CSS there.
+    """
     number = facts.number if facts.number.removeprefix("+").isdecimal() else "hotlined"
     return f"{number} · {local(facts.made_at)}"
 
 
 def _html(value: object) -> str:
-    """Escape a value so that no browser obeys it; line breaks stay."""
+    """Escape a value so that a browser shows it and does not read it as HTML; line breaks stay."""
     return text_in_html(value, "\n")
 
 
@@ -273,7 +276,6 @@ _HEADINGS = {
     "about_annex": N_("Annex: raw data"),
     "about_files": N_("The files, and their SHA-256"),
 }
-"""The headings of the page's parts."""
 
 _BODY = """<main>
 <h1>{title}</h1>

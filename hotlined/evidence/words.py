@@ -86,9 +86,9 @@ SHEET = (
     (
         N_("Raw data"),
         N_(
-            "What the modem handed over, octet by octet in hexadecimal, for each segment: service centre,"
-            " number, time stamp and text are in it. Any program that decodes SMS-DELIVER (3GPP TS"
-            " 23.040, 9.2.2.1) shows the same. A long text comes in several segments."
+            "What the modem handed over for each segment, byte by byte in hexadecimal: service"
+            " centre, number, time stamp and text are in it. Any program that decodes SMS-DELIVER"
+            " (3GPP TS 23.040, 9.2.2.1) shows the same. A long text comes in several segments."
         ),
     ),
     (
@@ -121,9 +121,10 @@ SHEET = (
     (
         N_("SHA-256"),
         N_(
-            "A sum over all octets of a file (FIPS 180-4). If one octet is changed, the sum is another"
-            " one. Whoever wrote down the sum of SHA256SUMS.txt when the files were made can prove later"
-            " that no file has changed since. It does not prove what was before."
+            "A checksum of all bytes of a file (FIPS 180-4). If one byte changes, the checksum"
+            " changes. A person who wrote down the checksum of SHA256SUMS.txt when the files were"
+            " made can prove later that no file has changed since. It proves nothing about the time"
+            " before."
         ),
     ),
 )

@@ -204,7 +204,7 @@ def opened(url: str) -> Iterator[Hub]:
             yield Hub(connection)
     except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
         raise UnavailableError(
-            _("This PostgreSQL is no hub of hotlined yet."), _("`hotlined fleet hub init --hub URL` makes it one.")
+            _("This PostgreSQL is not a hub of hotlined yet."), _("`hotlined fleet hub init --hub URL` makes it one.")
         ) from error
     except psycopg.OperationalError as error:
         reason = _in_a_line(error)

@@ -40,7 +40,7 @@ def require_line(line: str) -> None:
     """Raise UsageError unless this is a valid name of a line."""
     if not _LINE.fullmatch(line):
         raise UsageError(
-            _("{line} is no line: a name has 1 to 22 of a-z, 0-9 and _, first a letter or digit.", line=line)
+            _("{line} is not a line: a name has 1 to 22 of a-z, 0-9 and _, first a letter or digit.", line=line)
         )
 
 
@@ -61,7 +61,7 @@ def read(octets: bytes) -> Invitation:
             hub = rest.get("hub")
             if hub is None or (isinstance(hub, str) and re.fullmatch(r"postgres(?:ql)?://\S+", hub)):
                 return Invitation(line, bytes.fromhex(key), hub)
-    raise UsageError(_("This is no invitation."), _("`hotlined fleet hub invite LINE FILE --hub URL` writes one."))
+    raise UsageError(_("This is not an invitation."), _("`hotlined fleet hub invite LINE FILE --hub URL` writes one."))
 
 
 def have_key(folder: Path, *, is_first: bool) -> bytes:

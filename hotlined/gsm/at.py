@@ -1,12 +1,12 @@
 """The AT protocol without a port: bytes in, events out; commands in, bytes out (V.250, TS 27.005, 27.007).
 
 A modem answers a command (`AT+CSQ`) with lines of information text (`+CSQ: 17,99`) and one final result code (`OK`).
-Between them it may write unsolicited result codes (`+CMTI`: a text has come). This module only sorts these lines, the
-same however the bytes were cut up; `exchange` and `modem` wait, log and retry. It knows PDU mode only, no numeric
-result codes (ATV0). Known to be wrong: if a modem silently returns to text mode, a text that looks like a result code
-is taken for one. A +CUSD without its closing quote swallows a payload, or an answer without prefix, that follows it.
-Blank lines in a +CUSD, and spaces at the ends of its lines, are lost. A late answer with the prefix of the command now
-outstanding looks like that command's own.
+Between them it may write unsolicited result codes (`+CMTI`: a text has come). This module only sorts these lines, and
+the pieces in which the bytes are read make no difference; `exchange` and `modem` wait, log and retry. Text mode and
+numeric result codes (ATV0) are not supported. Known to be wrong: if a modem silently returns to text mode, a text that
+looks like a result code is taken for one. A +CUSD without its closing quote swallows a payload, or an answer without
+prefix, that follows it. Blank lines in a +CUSD, and spaces at the ends of its lines, are lost. A late answer with the
+prefix of the command now outstanding looks like that command's own.
 """
 
 import re
@@ -25,7 +25,10 @@ MAX_LINES = 4096
 """Most lines of information text in one response; the largest storages have some hundred messages."""
 
 MAX_USSD = 1024
-"""Most characters of a +CUSD that are read while its closing quote is missing; 160 octets (TS 23.038) make 320."""
+"""Most characters of a +CUSD that are read while its closing quote is missing.
+
+A USSD string has at most 160 octets (TS 23.038), which are 320 hex digits.
+"""
 
 MAX_UNRECOGNISED = 256
 """Most characters of an unrecognised line that its event keeps."""
@@ -95,7 +98,10 @@ FINAL_RESULT_PREFIXES = ("+CME ERROR:", "+CMS ERROR:")
 """Final result codes with a cause: TS 27.007 9.2, TS 27.005 3.2.5."""
 
 DIAL_RESULTS = frozenset({"CONNECT", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE"})
-"""Final for a command that dials (V.250 5.7.1), else unsolicited: a caller who hangs up does not end a listing."""
+"""Codes that end only a command that dials (V.250 5.7.1).
+
+During any other command they are unsolicited: NO CARRIER, because a caller hung up, must not end a listing of texts.
+"""
 
 TWO_LINE_CODES = frozenset({"+CMT", "+CDS", "+CBM"})
 """Unsolicited codes whose PDU is the next line (TS 27.005 3.4.1)."""
@@ -112,7 +118,8 @@ UNSOLICITED_CODES = (
 )
 """Registered unsolicited result codes: the part before the colon, or the whole line.
 
-A command that expects the same prefix takes precedence, as in AT+CPIN?; see UNSOLICITED_FORMS.
+A line with such a code is information text if the outstanding command expects that prefix (+CPIN: after AT+CPIN?),
+unless it has one of UNSOLICITED_FORMS.
 """
 
 _FAMILIES = re.compile(r"\^[A-Z][A-Z0-9_]*|\+UU[A-Z0-9]+")  # codes of Huawei and Cinterion, and of u-blox
@@ -268,7 +275,10 @@ class Unrecognised:
 
 @dataclass(frozen=True, slots=True)
 class OutOfStep:
-    """The protocol has lost step by itself; the outstanding command will get no Response."""
+    """The modem wrote a line that cannot belong to the outstanding command, which will get no Response.
+
+    The protocol no longer knows which command the modem answers, until `resynchronise` has succeeded.
+    """
 
 
 Event = Information | Response | Prompt | Unsolicited | Late | Unrecognised | OutOfStep
@@ -304,7 +314,7 @@ class Protocol:
         self._state = ProtocolState.DESYNCHRONISED
         self._line = ""  # the line that is arriving, at most MAX_LINE + 1 characters
         self._previous = ""
-        self._deferred: list[Event] = []  # events of the caller's own steps, for the next `receive`
+        self._deferred: list[Event] = []  # events of `time_out` and `resynchronise`, which the next `receive` returns
         self._command: Command | None = None
         self._lines: list[Information] = []
         self._header: str | None = None  # information text whose payload has not come yet
@@ -347,8 +357,8 @@ class Protocol:
 
         The probe shows which of the modem's answers are old. Until a line with the probe's prefix comes, every final
         result code is Late. If a modem refuses the probe, the probe times out: use another probe each time, or a late
-        answer to one probe looks like the answer to the next. An incomplete line that has arrived is dropped: the next
-        `receive` returns it as Unrecognised.
+        answer to one probe looks like the answer to the next. If part of a line has arrived, the next `receive` returns
+        this part as Unrecognised.
 
         A probe without a prefix accepts the next final result code as its own. It is only for a modem that has answered
         several other probes with exactly one result code each.
@@ -357,7 +367,7 @@ class Protocol:
         modem may already have half of a command line (AT+CMGD=1 of AT+CMGD=12), and a CR would make it run that half
         and delete the wrong text; half a line with the probe after it is only an ERROR. A modem that ignores the bytes
         just after ESC costs one time-out. A modem that accepts only lines that begin with AT needs a probe without ESC
-        (`escapes`); that one comes last, when no prompt can be open.
+        (`escapes`). The caller tries the probe without ESC last, when no prompt can be open.
         """
         if probe.bare or probe.prompt:
             raise ProtocolError(f"{probe.text} is no probe: its answer has no prefix of its own")
@@ -390,7 +400,7 @@ class Protocol:
 
     def _lose_step(self) -> Iterator[Event]:
         if self._state is ProtocolState.DESYNCHRONISED or self._probing:
-            return
+            return  # a probe has to go on: lines of earlier commands are expected before its own
         self._step(ProtocolStep.LOSE_STEP)
         yield from self._give_command_up()
         yield OutOfStep()
@@ -448,7 +458,8 @@ class Protocol:
         return self._unfinished is not None and self._unfinished.code in TWO_LINE_CODES
 
     def _is_payload(self, text: str) -> bool:
-        # a modem writes all lines of an unsolicited code at once: a line of digits in a +CUSD menu is not a PDU
+        # a modem writes the lines of an unsolicited code one after the other: while one is unfinished, this line
+        # belongs to it, and a line of digits in the menu of a +CUSD is not the PDU of the command's response
         awaited = self._awaits_unsolicited_payload() if self._unfinished else self._header is not None
         return awaited and _HEX.fullmatch(text) is not None
 
@@ -503,6 +514,7 @@ class Protocol:
 
     def _take_final(self, text: str) -> Iterator[Event]:
         final = Final(text)
+        # an OK before the PDU was sent cannot be the answer to it, so it is late; an ERROR there refuses the command
         too_early = final.ok and (self._awaits_prompt() or self._state is ProtocolState.PROMPT)
         if self._command is None or self._probing or too_early:
             yield from self._take_late(text)

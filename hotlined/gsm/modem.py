@@ -113,8 +113,8 @@ class Modem:
     def _ask_deregistered(self) -> bool:
         """Ask whether the modem has been ordered to leave the network (AT+COPS=2); resynchronise if it does not answer.
 
-        A modem that is searching has not been, and is not asked. Some makes answer AT+COPS? only when the search ends,
-        and anything written before that aborts it (V.250 5.6.1).
+        A modem that is searching for a network was not ordered to leave it, and is not asked. Some makes answer
+        AT+COPS? only when the search ends, and anything written before that aborts it (V.250 5.6.1).
         """
         if self._registration()[0] is not Registration.NONE:
             return False
@@ -418,7 +418,7 @@ class Modem:
         deadline = time.monotonic() + seconds
         while (event := self.exchange.take_code("+CUSD")) is None:
             if time.monotonic() >= deadline and self.in_step:
-                # end the session: a late answer would be taken for the answer to the next code
+                # end the session: otherwise a late answer would be taken for the answer to the next code
                 self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
             if self.exchange.report_progress(deadline) or not self.in_step:
                 raise ModemSilentError(CauseCode.USSD_SILENT, code=code, seconds=seconds)

@@ -413,7 +413,7 @@ def digits(response: Response) -> str:
     lines = [line.text.strip() for line in response.lines] if response.final.ok else []
     number = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
     if not number and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
-        return match[0]  # alone, it is the answer, whatever is around it
+        return match[0]  # the only number in the only line is the answer, whatever is around it
     return number
 
 

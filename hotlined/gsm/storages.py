@@ -285,7 +285,7 @@ class Storages:
 
     def read(self, index: int) -> Entry | None:
         """Read one slot of the selected storage; None if it is empty or its text is not shown."""
-        self._exchange.unrecognised.clear()  # if the PDU comes as a line of its own, it will be there
+        self._exchange.unrecognised.clear()  # the PDU comes there if a make writes it as a separate line
         response = self._exchange.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
         if not response.final.ok or not response.lines:
             return None

@@ -206,7 +206,9 @@ def _semi_octets(octets: bytes) -> Iterator[int]:
 
 
 def address_digits(digits: str) -> str:
-    """Return digits as the hex of an address has them, without the filler of an odd number (TS 23.040 9.1.2.3).
+    """Return the hex digits of an address with these digits, each pair swapped (TS 23.040 9.1.2.3).
+
+    If their number is odd, the F that fills up the last octet comes before the last digit.
 
     Every PDU with this number contains these hex digits, whichever of its addresses it is.
     """

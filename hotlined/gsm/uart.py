@@ -46,9 +46,9 @@ def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
     path = root / port.lstrip("/")
     name = path.resolve().name
     if not path.exists():
-        message = _("there is no {port}: the Pi is told to switch its UART on", port=port)
+        message = _("there is no {port}, although the Pi's settings switch its UART on", port=port)
         if _maybe_setting(root, "enable_uart") is None:
-            message = _("there is no {port}: the Pi is not told to switch its UART on", port=port)
+            message = _("there is no {port}: the Pi's UART is not switched on in its settings", port=port)
         found.append(Obstacle(message, _(HARDWARE_ON)))
     if name in _CONSOLE.findall(_text(root / "proc/cmdline")):
         message = _("the login console is on {port}, and types into the modem", port=name)

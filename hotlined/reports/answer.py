@@ -1,16 +1,15 @@
 """The answer's file beside the answer in force: whether there is a text at all, and whether the daemon has read it."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from hotlined import config as configuration
 from hotlined import status as daemon_status
 from hotlined.config import AnswerConfig, Config
-from hotlined.errors import ConfigError, RefusedError
+from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.policy import Reason
+from hotlined.reports.in_force import maybe_running
 from hotlined.reports.trouble import Trouble
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus
@@ -24,10 +23,8 @@ from hotlined.words.sealing import service_of
 
 def in_force(config: Config, daemon: DaemonStatus, *, alive: bool) -> AnswerConfig:
     """Return the answer that a living daemon has in force; without a living daemon, the answer of the configuration."""
-    if alive and daemon.in_force != configuration.in_force(config):
-        with suppress(ConfigError):
-            return configuration.parse(daemon.in_force, Path(daemon.config)).answer
-    return config.answer
+    running = maybe_running(config, daemon, alive=alive)
+    return running.answer if running else config.answer
 
 
 def troubles(config: Config, daemon: DaemonStatus, *, alive: bool) -> Iterator[Trouble]:
@@ -79,7 +76,7 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
 
 
 def require_text(config: Config, contact_id: int) -> None:
-    """Raise RefusedError if sending a contact's answer again needs a text and none is in force."""
+    """Raise RefusedError if the line has no text with which a contact's answer could be sent again."""
     config = configuration.with_answer(config)
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     obeyed = in_force(config, daemon, alive=daemon.is_alive())

@@ -1,4 +1,7 @@
-"""Contacts as `log --json` and `show --json` have them, with the answer that would leave now, and in words."""
+"""Contacts in the form of `log --json` and `show --json`, and in words.
+
+If an answer is not composed yet, they have the text that the present configuration would give it.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -40,14 +43,14 @@ from hotlined.words.times import maybe_moment, moment
 
 
 def entry(db: Database, config: Config, row: Row) -> PreviewedContact:
-    """Return a row of the view `log` as `log --json` has it."""
+    """Return the document that `log --json` prints for a row of the view `log`."""
     contact = contact_log.entry(row)
     answer = extended(PreviewedAnswer, contact.answer, **_preview(db, config, contact)) if contact.answer else None
     return extended(PreviewedContact, contact, answer=answer)
 
 
 def shown(db: Database, config: Config, contact: WholeContact) -> ShownContact:
-    """Return a contact as `show --json` has it."""
+    """Return the document that `show --json` prints for a contact."""
     answer = None
     if contact.answer:
         more = _preview(db, config, contact)
@@ -80,7 +83,7 @@ def maybe_answer_text(db: Database, config: Config, contact: LoggedContact) -> s
 
 
 def _maybe_wording(db: Database, config: Config, contact: LoggedContact) -> WordingPlace | None:
-    """Return the place, among the line's texts, of the text that an answer has or would have.
+    """Return which of the line's texts an answer has, or would have if it were composed now.
 
     It is None if the line has only one text, and for an answer that ended before it had a text.
     """
@@ -107,9 +110,9 @@ def _chosen_by(
 def rows_for_people(
     db: Database, config: Config, rows: Iterable[Row], known: Sending | None = None
 ) -> Iterator[ListedContact]:
-    """Yield contacts for a list, each with whether a person keeps it, its alert words, and its outcome in words.
+    """Yield contacts for a list, with their alert words, their outcome in words, and whether a person keeps them.
 
-    `known` says whether answers go out, if the caller knows it; otherwise the database says it.
+    `known` is what keeps answers back, if the caller has read it already; None reads it from the database.
     """
     for row in rows:
         contact = contact_log.entry(row)
@@ -170,7 +173,7 @@ def facts(contact: WholeContact, sending: Sending) -> Iterator[tuple[str, str | 
     yield _("segments"), _segments(contact)
     yield _("tags"), " ".join(map(tag_in_words, contact.tags))
     yield _("outcome"), outcome(contact, sending)
-    if contact.verdict == ContactVerdict.ANSWER:  # otherwise the outcome already says it
+    if contact.verdict == ContactVerdict.ANSWER:  # the outcome already has the words of any other verdict
         yield _("decision"), VERDICTS[contact.verdict]
     yield inner(_("because")), reason_in_words(contact.reason)
     if kept := contact.kept:
@@ -178,7 +181,7 @@ def facts(contact: WholeContact, sending: Sending) -> Iterator[tuple[str, str | 
     for number, part in enumerate(contact.parts, 1):
         yield _("part {number}", number=number), _part(part)
         yield inner(_("problem")), problem_in_words(part.problem)
-        yield inner(_("octets")), part.pdu
+        yield inner(_("bytes")), part.pdu
     if answer := contact.answer:
         yield from _answer_facts(answer, sending)
     for text in contact.by_hand:
@@ -248,7 +251,7 @@ def _fate_facts(answer: WholeAnswer) -> Iterator[tuple[str, str | None]]:
         known += [_("detail: {words}", words=words)] if (words := problem_in_words(part.detail)) else []
         known += [f"{_(name)} {moment(getattr(part, key))}" for name, key in _FATE_AT if getattr(part, key) is not None]
         yield inner(_("part {number}", number=part.sequence)), in_row([first, *known])
-        yield inner(inner(_("octets"))), part.pdu
+        yield inner(inner(_("bytes"))), part.pdu
 
 
 def _answer_segments(answer: WholeAnswer) -> str:

@@ -82,7 +82,7 @@ def blocked(number: str, cancelled: int) -> str:
 def unblocked(config: Config, number: str, *, was: bool) -> str:
     """Return the result of `unblock` in a sentence; `was` says whether the number was blocked."""
     if number in config.numbers.blocked:
-        words = _("{number} is still blocked: it stands in numbers.blocked of the configuration.", number=number)
+        words = _("{number} is still blocked: it is in numbers.blocked of the configuration.", number=number)
     elif was:
         words = _("{number} is not blocked any more.", number=number)
     else:
@@ -108,7 +108,7 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     if elsewhere := _elsewhere(config, number):
         return f"{words} {elsewhere}"
     if number in config.numbers.blocked:
-        return f"{words} " + _("It is still blocked: it stands in numbers.blocked of the configuration.")
+        return f"{words} " + _("It is still blocked: it is in numbers.blocked of the configuration.")
     if history.blocked:
         return f"{words} " + _(
             "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
@@ -140,13 +140,13 @@ def _history(config: Config, number: str) -> History:
 
 
 def pause_before(config: Config) -> Sending | None:
-    """Return the pause that is in force, or None."""
+    """Return the pause of the line; None if it is not paused."""
     with open_beside_daemon(config.database) as db:
         return next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
 
 
 def paused(config: Config, before: Sending | None) -> str:
-    """Return the result of `pause` in a sentence; `before` is the pause that was in force already."""
+    """Return the result of `pause` in a sentence; `before` is the earlier pause, None if there was none."""
     note = _(
         "An answer that has not gone {time} after its text came is cancelled.",
         time=wait_in_words(config.answer.max_age.total_seconds()),
@@ -181,7 +181,7 @@ def resumed(config: Config, *, was: bool, another_key: bool) -> str:
         effect = _("Answers go out again.")
     else:
         effect = f"{NOT_RUNNING.words} {_when_started()}"
-    note = _("Another key is in use: whoever was a pseudonym counts as new.") if another_key else ""
+    note = _("Another key is in use: numbers that were stored as pseudonyms count as new.") if another_key else ""
     return f"{effect} {note}".rstrip()
 
 
@@ -260,7 +260,7 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
 
 
 def _maybe_due(config: Config, contact_id: int) -> str | None:
-    """Return when the answer to a contact goes, if that moment has not come yet; otherwise None."""
+    """Return the time at which the answer to a contact is due, in RFC 3339; None if that has passed."""
     with open_beside_daemon(config.database) as db:
         contact = log.maybe_contact(db, contact_id)
     answer = contact.answer if contact else None
@@ -322,8 +322,8 @@ def told(contact_id: int, *, news: bool | None) -> str:
     if news is None:
         raise no_contact(contact_id)
     if news:
-        return _("The admin is told of contact {number} within five minutes.", number=contact_id)
-    return _("The admin was told of contact {number} within the last hour.", number=contact_id)
+        return _("The admin will hear of contact {number} within five minutes.", number=contact_id)
+    return _("The admin has heard of contact {number} within the last hour.", number=contact_id)
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:

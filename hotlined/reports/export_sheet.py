@@ -17,8 +17,7 @@ from hotlined.words.times import exact, maybe_exact
 
 def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
     """Yield everything that is stored, as labels and values; the moment of writing is first, for the printed sheet."""
-    written, zone = exact(rfc3339(now)), f"{now:%Z}"
-    yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
+    yield from _head(export, now)
     yield _("number"), export.number
     yield _("pseudonym"), export.pseudonym
     if decided := export.decided:
@@ -38,7 +37,7 @@ def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
         yield inner(_("sent")), maybe_exact(answer.sent_at)
     for segment in export.segments:
         yield _("segment"), f"{SEGMENT_KINDS.get(segment.kind, segment.kind)}, {exact(segment.received_at)}"
-        yield inner(_("octets")), segment.pdu
+        yield inner(_("bytes")), segment.pdu
     for request in export.requests:
         yield _("request"), _request(request)
         for name, value in request.arguments.items():
@@ -47,6 +46,13 @@ def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
     for event in export.events:
         what = f"{EVENTS.get(event.kind, event.kind)} {event_in_words(event)}".rstrip()
         yield _("event"), _("{moment}: {what}", moment=exact(event.at), what=what)
+
+
+def _head(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
+    written, zone = exact(rfc3339(now)), f"{now:%Z}"
+    yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
+    if export.segments or any(each.parts or (each.answer and each.answer.parts) for each in export.contacts):
+        yield _("octets"), _("a message byte by byte, as the network delivered or took it")
 
 
 def _contact(contact: WholeContact) -> Iterator[tuple[str, str | None]]:
@@ -60,12 +66,12 @@ def _contact(contact: WholeContact) -> Iterator[tuple[str, str | None]]:
     yield inner(_("because")), reason_in_words(contact.reason)
     yield inner(_("tags")), " ".join(map(tag_in_words, contact.tags))
     for part in contact.parts:
-        yield inner(_("octets")), part.pdu
+        yield inner(_("bytes")), part.pdu
     if answer := contact.answer:
         yield inner(_("answer")), _queued(answer)
         yield inner(_("its text")), answer.text
         for sent in answer.parts:
-            yield inner(_("its octets")), sent.pdu
+            yield inner(_("its bytes")), sent.pdu
 
 
 def _queued(answer: LoggedAnswer | ExportedText) -> str:

@@ -54,7 +54,7 @@ class FleetLine:
     contacts_today: int | None
     answers_today: int | None
     trouble: tuple[str, ...]
-    """Codes, like those of `status --json`."""
+    """The same codes as in `status --json`."""
     open: Mapping[str, int]
     """The persons whom this line has not erased yet, counted by the line that asked for it."""
 
@@ -173,7 +173,7 @@ def asked_in_words(asked: int) -> str:
 
 
 def requests_in_words(found: Fleet) -> Iterator[str]:
-    """Yield the requests that wait for a person here, and those of this line that wait at others."""
+    """Yield the requests of other lines that wait for a person here, and this line's that wait at others."""
     for each in found.asked:
         yield _(
             "{line} asks since {moment} that {person} be erased: `hotlined forget --asked`.",

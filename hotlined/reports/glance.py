@@ -22,7 +22,7 @@ class Came:
 
 
 def came(db: Database, now: datetime) -> Came:
-    """Return the contacts until now."""
+    """Count the contacts since the local midnight, and find the time of the last one."""
     midnight = datetime(now.year, now.month, now.day).astimezone()
     today = figures.contacts(db, (midnight, now))[0].total() if midnight < now else 0
     last = next(log.rows(db, log.Filter(), 1), None)

@@ -24,6 +24,11 @@ from hotlined.gsm.alphabet import plan
 from hotlined.language import _
 from hotlined.status import DaemonStatus
 
+_OF_THE_DAEMON = ("mode", "modem.", "answer.", "limits.", "numbers.", "credit.")
+"""Keys, or beginnings of keys, that take effect when the daemon reads them; commands and units read the others."""
+_ELSEWHERE = frozenset({"modem.pin", "answer.text_file", "answer.text", "answer.texts"})
+"""Keys that are not compared here: no status file has the PIN, and `reports.answer` compares the texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -99,6 +104,37 @@ def _sendable(config: Config) -> Config:
     except TextError:
         return config._replace(answer=config.answer._replace(steps=((configuration.NO_TEXT,),), by_country=()))
     return config
+
+
+def maybe_running(config: Config, daemon: DaemonStatus, *, alive: bool) -> Config | None:
+    """Return the configuration that a living daemon has in force, if it differs from `config`; without secrets.
+
+    It is None as well if that configuration cannot be read, as after an upgrade.
+    """
+    if alive and daemon.in_force != configuration.in_force(config):
+        with suppress(ConfigError):
+            return configuration.parse(daemon.in_force, Path(daemon.config))
+    return None
+
+
+def with_limits_in_force(config: Config, daemon: DaemonStatus, *, alive: bool) -> Config:
+    """Return a configuration with the limits that a living daemon goes by; it may not have read the file again."""
+    running = maybe_running(config, daemon, alive=alive)
+    return config._replace(limits=running.limits) if running else config
+
+
+def differing_keys(config: Config, daemon: DaemonStatus, *, alive: bool) -> tuple[str, ...]:
+    """Return the keys of the daemon whose values in the file are not those that a living daemon has in force.
+
+    The file is read again, because the desk may have read it before the daemon did.
+    """
+    if maybe_running(config, daemon, alive=alive) is None:
+        return ()
+    with suppress(ConfigError):
+        config = configuration.load(config.path)
+    running = maybe_running(config, daemon, alive=alive)
+    differing = configuration.differences(running, config) if running else ()
+    return tuple(key for key, _old, _new in differing if key.startswith(_OF_THE_DAEMON) and key not in _ELSEWHERE)
 
 
 def _running(path: Path, salvaged: Config) -> Iterator[Config]:

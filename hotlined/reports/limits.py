@@ -1,6 +1,6 @@
 """The room left in each window, the answers that wait, and the most that can be spent.
 
-Times are those of the next text, so after all answers that already wait. The most is what the configured windows
+Times are for one more text, whose answer leaves after all that already wait. The most is what the configured windows
 allow, whatever happens; it needs neither a daemon nor a database.
 """
 
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hotlined import policy
+from hotlined import status as daemon_status
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
@@ -16,7 +17,7 @@ from hotlined.forms import ByWindow, Seconds
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
-from hotlined.reports.in_force import shortened
+from hotlined.reports.in_force import shortened, with_limits_in_force
 from hotlined.reports.line import holds_of
 from hotlined.store.answers import windows
 from hotlined.store.file.opening import open_beside_daemon
@@ -127,6 +128,8 @@ def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport
 
 
 def _report(config: Config) -> LimitsReport:
+    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
+    config = with_limits_in_force(config, daemon, alive=daemon.is_alive())
     limits = config.limits
     segments = longest_by_step(config)
     spent, view, holds = _look(config)
@@ -157,7 +160,7 @@ def _report(config: Config) -> LimitsReport:
 
 
 def _outlook(view: Forecast, segments: int, share: Share) -> Outlook:
-    """Return when one more answer of a share can go; never if there is no text for it."""
+    """Return when one more answer of a share can leave; None (never) if there is no text for it."""
     if segments:
         return view.outlook(segments, known=share is Share.KNOWN)
     return Outlook(None, dict.fromkeys(policy.WINDOW_SECONDS), view.ahead[share])

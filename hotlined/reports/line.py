@@ -18,7 +18,7 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_life
 from hotlined.reports.fleet import Fleet, maybe_fleet
-from hotlined.reports.in_force import Broken
+from hotlined.reports.in_force import Broken, differing_keys, with_limits_in_force
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
 from hotlined.reports.trouble import Trouble, database_in_words, said
@@ -59,6 +59,7 @@ from hotlined.words import conditions
 from hotlined.words.amounts import in_money, sentence
 from hotlined.words.conditions import BUDGETS as BUDGET_NAMES
 from hotlined.words.conditions import NOT_RUNNING, WINDOW_FULL, hold_in_words
+from hotlined.words.sealing import service_of
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
@@ -70,6 +71,7 @@ HARMLESS = frozenset(
         TroubleCode.REFUSALS,
         TroubleCode.SHADOW,
         TroubleCode.ANSWER_DIFFERS,
+        TroubleCode.CONFIG_DIFFERS,
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
@@ -79,8 +81,10 @@ HARMLESS = frozenset(
         TroubleCode.READER,
     }
 )
-"""Troubles that a person chose, that pass by themselves, that are still to come, or that may be none: `status` ends
-with 0 if there are only these."""
+"""Troubles that a person chose, that pass without help, that are still to come, or that may be harmless: if there are
+only these, the exit code of `status` is 0."""
+_REFUSED = (TroubleCode.CONFIG_REFUSED, TroubleCode.ANSWER_REFUSED)
+"""The troubles of a reload that changed nothing; they say that the file is not in force."""
 _HOLD_NOTHING = frozenset(
     {
         TroubleCode.SIM_ENDED,
@@ -211,6 +215,8 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     """Return the report of a line; `broken` is the file's problem if `config` could not be read from it."""
     statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
     daemon, alive = statuses.ours, statuses.ours.is_alive()
+    differing = () if broken else differing_keys(config, daemon, alive=alive)
+    config = with_limits_in_force(config, daemon, alive=alive)
     mode = daemon.mode or config.mode.value
     stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == Mode.SHADOW)
     if alive and state not in _UNUSABLE:
@@ -227,6 +233,10 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     if broken:  # newer than the daemon's report of a refused reload, and replaces it
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(config.name, broken, alive=alive))
+    elif differing and not any(each.code in _REFUSED for each in daemon.trouble):
+        known, unit = conditions.CONFIG_DIFFERS, service_of(config.name)
+        words = known.words.format(keys=", ".join(differing))
+        others.append(Trouble(TroubleCode.CONFIG_DIFFERS, words, known.cure.format(unit=unit)))
     about_answer = tuple(answer.troubles(config, daemon, alive=alive))
     trouble = (*_daemon_trouble(config.name, statuses, alive=alive), *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
@@ -402,8 +412,8 @@ def _daemon_trouble(name: str, statuses: FoundStatus, *, alive: bool) -> Iterato
                 pid=pid or _("unknown"),
             ),
             _(
-                "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u hotlined@{name}` says why."
-                " Or `hotlined run`, where it is no service.",
+                "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u"
+                " hotlined@{name}` says why. Or `hotlined run`, where it is not a service.",
                 name=name,
             ),
         )

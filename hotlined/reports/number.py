@@ -340,7 +340,7 @@ def _ahead_in_words(outlook: NumberOutlook) -> str:
 
 
 def _room_in_words(windows: dict[str, float | None]) -> str:
-    """Return when each window has room; empty if all have room now."""
+    """Return in words when each window has room; an empty text if all have room now."""
     if all(seconds == 0 for seconds in windows.values()):
         return ""
     return ", ".join(

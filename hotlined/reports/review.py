@@ -28,4 +28,4 @@ def maybe_nearly(db: Database, word: str) -> str | None:
 
 def nearly_in_words(word: str, known: str) -> str:
     """Say that a tag would be a new one, and which tag it resembles."""
-    return _("{word} is no tag yet, and nearly {known}.", word=word, known=tag_in_words(known))
+    return _("{word} is not a tag yet, and is nearly {known}.", word=word, known=tag_in_words(known))

@@ -28,6 +28,7 @@ def risks(config: Config) -> Iterator[str]:
     yield from _of_limits(config)
     yield from _of_numbers(config)
     yield from _of_alerts(config)
+    yield from _of_web(config)
 
 
 def _of_answer(config: Config) -> Iterator[str]:
@@ -43,7 +44,7 @@ def of_texts(texts: Iterable[str]) -> Iterator[str]:
     """Yield a sentence if a text of the answer has quotation marks around it."""
     if marks := next(filter(None, map(_maybe_marks, texts)), None):
         yield _(
-            "{opening} and {closing} stand around the text: these marks are part of the answer.",
+            "the text is between {opening} and {closing}: these marks are part of the answer.",
             opening=marks[0],
             closing=marks[1],
         )
@@ -86,6 +87,14 @@ def _of_alerts(config: Config) -> Iterator[str]:
         yield _("alerts.digest: no alerts.urls and no alerts.urls_file: only systemd's credential says where it goes.")
     if is_missing(alerts.urls_file):
         yield _("alerts.urls_file: there is no {path}, so alerts do not go where it says.", path=alerts.urls_file)
+
+
+def _of_web(config: Config) -> Iterator[str]:
+    web = config.web
+    if web.people and not web.hosts:
+        yield _("web.people without web.hosts: the desk answers to the name localhost alone, so no phone opens it.")
+    if web.people and web.ask is None:
+        yield _("web.people without web.ask: where the desk says whom to call, it has no name and no number.")
 
 
 def _maybe_marks(text: str) -> str | None:

@@ -36,7 +36,7 @@ def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
 
 
 def in_words(config: Config, sealed: Sealed) -> str | None:
-    """Return when the last backup was made, and why the next one failed; None if backups are not configured."""
+    """Return in words when the last backup was made, and why a later one failed; None if none are configured."""
     if not config.backup.is_wanted:
         return None
     made = _("{moment}, {name}", moment=moment(sealed.at), name=sealed.name) if sealed.at else _("no backup yet")

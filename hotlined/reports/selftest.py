@@ -39,7 +39,7 @@ def text() -> str:
 
 
 def awaited() -> str:
-    """Return how long a self-test that a person asked for has to come back, in words."""
+    """Return in words the seconds within which a self-test has to come back."""
     return _("It has {seconds} s to come back …", seconds=in_digits(_COMES_BACK_SECONDS))
 
 
@@ -56,7 +56,7 @@ def wait_until_back(db: Database, text: str) -> None:
 
 
 def last(config: Config, db: Database) -> SelfTest | None:
-    """Return the last self-test that the line made by itself; None before the first, or if it makes none."""
+    """Return the last self-test that the timer caused; None before the first, or if alerts.selftest is not set."""
     number = own(config, db)
     return maybe_selftest(db, number) if config.alerts.selftest and number else None
 

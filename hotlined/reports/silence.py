@@ -1,8 +1,8 @@
 """The time without a contact, and whether it is much longer than usual.
 
-Pauses are counted between hours that had a contact. The usual pause is the shortest one for which it and all shorter
-pauses make up nine tenths of the last four weeks. So nights and weekends count, and a flood, with its many contacts in
-little time, changes nothing.
+A pause is the time from one hour with a contact to the next such hour. The pauses of the last four weeks are added up,
+from the shortest: the usual pause is the one at which the sum reaches nine tenths of the time. So nights and weekends
+count, and a flood, with its many contacts in little time, changes nothing.
 
 Known to be wrong: a line that is young, or contacted less than about once a day, is never found to be too quiet.
 """
@@ -21,12 +21,14 @@ from hotlined.words.conditions import SILENCE
 
 PERIOD = timedelta(days=28)
 TIMES = 10
+"""A silence is too long if it lasts this many times the usual pause."""
 LEAST = timedelta(days=1)
-"""A shorter silence is never too long, because a night is not."""
+"""A shorter silence is never too long: a quiet night is normal."""
 HOURS_LEAST = 30
 SPAN_LEAST = timedelta(days=7)
 """The usual pause is known only after this many hours with a contact (`HOURS_LEAST`), over at least this span."""
 SHARE = 0.9
+"""The share of the time that the usual pause and all shorter pauses make up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
 
 
 def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at: str) -> Silence:
-    """Judge a silence: `length` is the time since the last contact, `heard` the part of it with a ready modem.
+    """Judge a silence: `length` is the time since the last contact, `heard` the part in which the modem was ready.
 
     Only time with a ready modem makes a silence too long. Only a contact ends it.
     """
@@ -86,6 +88,6 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
 
 
 def in_words(silence: Silence) -> str:
-    """Return in words how long nobody has contacted the line, and the usual pause."""
+    """Return in words the time since the last contact, and the usual pause between contacts."""
     usual = lasting(silence.usual) if silence.usual else ""
     return SILENCE.words.format(silence=lasting(silence.length), usual=usual)

@@ -56,7 +56,7 @@ def filling(reached: int | None, top_up: TopUp | None, end: str | None, now: Now
 
 
 def top_up_in_words(top_up: TopUp) -> str:
-    """Return when the SIM was last topped up, and who said so or what shows it."""
+    """Return in words when the SIM was last topped up, and who reported it, or which rise of the balance shows it."""
     if top_up.rose_from is None:
         return _("{day}, said by {by}", day=day(top_up.at), by=top_up.by)
     return _(

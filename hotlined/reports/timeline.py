@@ -25,7 +25,7 @@ _EVENTS: Phrases[str] = Phrases(
         EventKind.KEEP: N_("Kept {detail}"),
         EventKind.UNKEEP: N_("No longer kept, {detail}"),
         EventKind.SKIP: N_("Skipped {detail}"),
-        EventKind.TOLD: N_("The admin was told {detail}"),
+        EventKind.TOLD: N_("The admin was informed {detail}"),
         EventKind.CANCEL: N_("Answer cancelled {detail}"),
         EventKind.LOOK: N_("Looked at {detail}"),
         EventKind.REQUEUE: N_("Answer queued again {detail}"),

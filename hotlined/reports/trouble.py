@@ -1,4 +1,4 @@
-"""Troubles of a line in words: the daemon writes them down as codes, and they are said in the language in force."""
+"""Troubles of a line in words: the daemon writes down only codes, because each reader has a language of their own."""
 
 from dataclasses import dataclass
 

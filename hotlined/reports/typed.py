@@ -98,7 +98,7 @@ def _moment(moment: datetime) -> TimeRange:
 
 
 def _days(first: date, length: timedelta = _DAY) -> TimeRange:
-    """Return whole days; each midnight has the offset of its own day."""
+    """Return whole days; each midnight has the UTC offset of its day, because the clocks may change between the two."""
     midnights = (datetime(day.year, day.month, day.day).astimezone() for day in (first, first + length))
     return TimeRange(*midnights)
 
@@ -109,7 +109,7 @@ def when(text: str, now: datetime) -> TimeRange:
         return period(text, now)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            _("{typed} is no time.", typed=repr(text)),
+            _("{typed} is not a time.", typed=repr(text)),
             _(
                 "Write 24/11, 24/11/2026 (the day first), '24/11 22:18', 2026-11-24, 2026-11, '24 Nov', 7d or 90m"
                 " (ago), today, yesterday or monday."
@@ -143,7 +143,7 @@ def contact_id(text: str) -> int:
     """Read the ID of a contact; raises UsageError for anything else."""
     if (number := _maybe_whole(text)) is None or number < 1:
         raise UsageError(
-            _("{typed} is no contact.", typed=repr(text)),
+            _("{typed} is not a contact.", typed=repr(text)),
             _("They are numbers from 1 on, the first column of `hotlined log`."),
         )
     return number
@@ -172,7 +172,7 @@ def is_id(text: str) -> bool:
 def limit(text: str) -> int:
     """Read how many entries to show, 0 for all; raises UsageError for anything else."""
     if (number := _maybe_whole(text)) is None:
-        raise UsageError(_("{typed} is no count.", typed=repr(text)), _("Write a whole number, 0 for all."))
+        raise UsageError(_("{typed} is not a count.", typed=repr(text)), _("Write a whole number, 0 for all."))
     return number
 
 
@@ -188,7 +188,7 @@ def tag_word(text: str) -> str:
     word = unicodedata.normalize("NFC", text.strip()).casefold()
     if not _TAG.fullmatch(word):
         raise UsageError(
-            _("{typed} is no tag.", typed=repr(text)),
+            _("{typed} is not a tag.", typed=repr(text)),
             _("A tag is one word of at most 40 letters, digits, - and _."),
         )
     return word
@@ -202,7 +202,7 @@ def reason(text: str) -> str:
         if typed in (known.value, *map(str.casefold, words)):
             return known.value
     reasons = ", ".join(f"{known} ({brief})" for known, brief in BRIEF_REASONS.items())
-    raise UsageError(_("{typed} is no reason.", typed=repr(text)), _("There are {reasons}.", reasons=reasons))
+    raise UsageError(_("{typed} is not a reason.", typed=repr(text)), _("There are {reasons}.", reasons=reasons))
 
 
 def e164(text: str, country: str) -> str:

@@ -145,7 +145,7 @@ def _unopened(said: str) -> SealError:
         )
     return SealError(
         _("age cannot open the file: {reason}", reason=_first(said)),
-        _("Take another one: each of them stands on its own."),
+        _("Take another one: each of them is complete by itself."),
     )
 
 

@@ -1,8 +1,8 @@
 """The content of a sealed backup: a compressed tar whose last member is the database, written and read as a stream.
 
-Any tar opens it, after age. Anybody who knows the recipient can make a file that opens, so `read` accepts only what
-`write` writes: plain headers of USTAR (the standard form of tar), regular files, each name once, limited sizes, and
-nothing after the end.
+A person can open it without hotlined, with the programs age and tar. The recipient (age's public key) is no secret, so
+anybody can make a file that age opens with the line's key. Therefore `read` accepts only what `write` writes: plain
+headers of USTAR (the standard form of tar), regular files, each name once, limited sizes, and nothing after the end.
 """
 
 import gzip
@@ -31,7 +31,7 @@ CONFIG, ANSWER = "config.yaml", "answer.txt"
 KEY, FLEET, PINS = "hotlined.db.key", "hotlined.db.fleet", "hotlined.db.pins"
 PIN, URLS = "pin", "urls"
 BESIDE = {KEY: database_files.KEY, FLEET: database_files.FLEET, PINS: database_files.PINS}
-"""The members that belong beside the database, with the endings of their file names there."""
+"""The members that are files beside the database, with the endings that are added to its name for them."""
 LARGEST_MEMBERS = {
     _ABOUT: 4096,
     CONFIG: LARGEST,
@@ -49,14 +49,15 @@ They are the configuration, the answer's file, the keys beside the database, the
 if they are not in the configuration, and the database.
 """
 _LEVEL = 1  # of compression, the fastest: a Pi is slow, and texts still shrink to a quarter
-_GZIP = 16 + zlib.MAX_WBITS
+_GZIP = 16 + zlib.MAX_WBITS  # makes zlib write the header and the end of a gzip file
 _PIECE = 64 * 1024
 _MODE = 0o600
 _USTAR = b"ustar\x0000"  # magic and version; GNU's tar writes others
-_BEHIND = tarfile.RECORDSIZE + 2 * tarfile.BLOCKSIZE  # bytes that end a tar: two blocks, and the filling of its record
+# bytes, at most, after the last member of a tar: two blocks of zeros, and zeros up to a multiple of a record
+_BEHIND = tarfile.RECORDSIZE + 2 * tarfile.BLOCKSIZE
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z.+~-]{1,60}")
-# tarfile does not check that the numbers in a header are numbers
+# the errors that a spoiled file causes; ValueError and OverflowError because tarfile does not check a header's numbers
 _SPOILED = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
 
 
@@ -226,5 +227,5 @@ def _sound(found: Any) -> About:
 
 def _no_backup() -> SealError:
     return SealError(
-        _("The file is not a whole backup of a line."), _("Take another one: each of them stands on its own.")
+        _("The file is not a whole backup of a line."), _("Take another one: each of them is complete by itself.")
     )

@@ -76,7 +76,7 @@ def _make(config: Config, began: Now) -> Made:
 
 
 def _all_of(failures: Sequence[SealError]) -> SealError:
-    """Return one error for all failures; the first, of the folder, is the one that is recorded and needs a person."""
+    """Return one error for all failures; the cause of the first is recorded (that of the folder, if it failed)."""
     first, *others = failures
     if not others:
         return first

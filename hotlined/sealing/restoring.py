@@ -39,7 +39,7 @@ def place_of_database(path: Path) -> Path:
 
 
 def _nothing(path: Path) -> Config:
-    """Return the meaning of an empty configuration."""
+    """Return the configuration that an empty file means: all defaults."""
     return salvage_text("", path).config
 
 

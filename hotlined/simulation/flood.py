@@ -82,7 +82,7 @@ def replay(path: Path, config: Config) -> Iterator[Arrival]:
                 line = rows.line_num + 1
         except (ValueError, csv.Error) as error:
             reason = _("it is not in UTF-8") if isinstance(error, UnicodeError) else str(error)
-            reason = _("it is no CSV") if isinstance(error, csv.Error) else reason
+            reason = _("it is not CSV") if isinstance(error, csv.Error) else reason
             hint = _("`hotlined log -n 0 --csv` writes such a file.")
             raise UsageError(f"{path}:{line}: {reason}.", hint) from error
 
@@ -102,7 +102,7 @@ def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
         moment = parse_rfc3339(received_at)
     if moment is None or moment.tzinfo is None or moment.year not in _YEARS:
         typed, example = repr(received_at), rfc3339(EPOCH)
-        raise ValueError(_("received_at {typed} is no time like {example}", typed=typed, example=example))
+        raise ValueError(_("received_at {typed} is not a time like {example}", typed=typed, example=example))
     if kind not in list(ContactKind):
         kinds = ", ".join(ContactKind)
         raise ValueError(_("kind {typed} is none of {kinds}", typed=repr(kind), kinds=kinds))

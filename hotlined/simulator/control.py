@@ -389,7 +389,7 @@ MESSAGES: dict[str, Callable[..., Result]] = {
 
 
 def _spelling(parameter: inspect.Parameter) -> str:
-    """Return a parameter as a message has it, in brackets if it is optional."""
+    """Return the name of a parameter in a message, in brackets if the parameter is optional."""
     name = parameter.name.rstrip("_")
     if parameter.kind is parameter.VAR_KEYWORD:
         return "[...]"

@@ -137,7 +137,7 @@ class Device:
 
     @property
     def registration(self) -> str:
-        """The name of the state of registration; power, radio and SIM count, too."""
+        """The name of the state of registration: `none` unless power, radio and SIM allow one."""
         searches = self.radio is Radio.FULL and self.settings["+COPS"][0] != DEREGISTERED
         usable = self.running and searches and self.sim.state is SimState.READY
         return self.network.registration if usable else "none"

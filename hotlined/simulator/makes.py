@@ -2,7 +2,8 @@
 
 The rows imitate the known habits of these makes. Their sources are manuals, answers of real modems in python-gsmmodem's
 tests, and answers that owners posted: a comment says where, and tests/data/answers.jsonl has them. Sizes that nobody
-posted are invented. No hardware was at hand. This table does not use the daemon's, so that an error in one shows up.
+posted are invented. No hardware was at hand. This table does not use the daemon's tables of makes: a mistake in one of
+them would otherwise be in both, and no test would fail.
 """
 
 from collections.abc import Mapping
@@ -33,8 +34,8 @@ class Make:
 
     It writes `boot` at start, one line of `chatter` before each fourth answer, in turn, and `sim_in` and `sim_out` when
     the SIM comes and goes. `unknown` is the final result code of a command that it does not know, such as those in
-    `lacks` (`+CMGF`, or only `+CMGF?`); None is a numbered error. `iccid` is the command and its answer. `factory` has
-    the settings that differ from the standard's.
+    `lacks` (`+CMGF`, or only `+CMGF?`); None stands for a numbered error (`+CME ERROR: 100`). `iccid` is the command
+    and its answer. `factory` has the settings that differ from the standard's.
     """
 
     manufacturer: str
@@ -53,20 +54,20 @@ class Make:
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cnmi: Ranges = ((0, 3), (0, 3), (0, 3), (0, 2), (0, 1))
     registers: frozenset[str] = frozenset(REGISTERS)  # the queries that show the registration
-    elsewhere: str = "none"  # the answer of the other queries, always
-    offers: tuple[tuple[str, ...], ...] = ()  # for each role of AT+CPMS, if special: such a storage may be missing
-    receives: str = ""  # the storage of each role at the start; by default the first
+    elsewhere: str = "none"  # the state that the queries not in `registers` always show
+    offers: tuple[tuple[str, ...], ...] = ()  # the storages that AT+CPMS=? names for each role; empty: all
+    receives: str = ""  # the storage of all three roles at the start; empty: the first that is not SR
     radio_off: bool = False  # off at the start
     notifies_part: bool = False  # +CMTI names the part of MT that a text came into
     acknowledges: bool = True  # AT+CSMS=1 can be set
-    class_0_direct: bool = False  # a text of class 0 is handed over even where +CNMI stores
+    class_0_direct: bool = False  # a text of class 0 is handed over even if +CNMI asks to store texts
     status_in_cmgr: bool = True
     alpha: str = ""  # the field between status and length in a listing
     delete_flag: bool = True  # AT+CMGD takes a second parameter
     cpin_ends: bool = True  # AT+CPIN? ends with OK
     nested_memories: bool = False  # AT+CPMS=? answers ((…),(…))
     memories: tuple[int, ...] = (1, 2, 3)  # how many storages AT+CPMS may name at once
-    counts_memories: bool = True  # its answer says how many entries they have
+    counts_memories: bool = True  # the answer to AT+CPMS=… has the number of entries of each storage
     networks: str = ""  # the list of AT+WS46=?; empty if unknown
     ussd: UssdForm = UssdForm.TEXT
     reset: str = "+CFUN=1,1"  # the command that restarts it
@@ -526,4 +527,4 @@ MAKES = {
     ),
 }
 MAKES["cinterion-sm"] = replace(MAKES["cinterion-mt"], notifies_part=True)
-"""The same make, but a notification names the storage of a text, which cannot be listed under that name."""
+"""The same make, but +CMTI names the part of MT that a text came into: SM, which AT+CPMS cannot select for reading."""

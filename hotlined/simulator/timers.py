@@ -1,4 +1,4 @@
-"""Actions for later, on a clock that is passed in; it neither sleeps nor starts a thread."""
+"""Actions for later, by a clock that is passed in. Nothing here sleeps or starts a thread: the caller runs them."""
 
 import heapq
 import itertools
@@ -13,7 +13,7 @@ class Timers:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._due: list[tuple[float, int, Action]] = []
-        self._order = itertools.count()
+        self._order = itertools.count()  # for actions of the same time: heapq cannot compare functions
 
     def after(self, seconds: float, action: Action) -> Callable[[], None]:
         """Run `action` after `seconds`; call the returned function to cancel it."""
@@ -31,6 +31,6 @@ class Timers:
         return max(0.0, self._due[0][0] - self._clock()) if self._due else None
 
     def run(self) -> None:
-        """Run the actions that are due, in order."""
+        """Run the actions that are due, the earliest first."""
         while self._due and self._due[0][0] <= self._clock():
             heapq.heappop(self._due)[2]()

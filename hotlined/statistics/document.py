@@ -37,7 +37,7 @@ class PeriodCounts:
     returning: int
     """Telephone numbers that had contacted the line before."""
     suppressed: int
-    """Contacts that get no answer by their verdict."""
+    """Contacts whose verdict is that they get no answer."""
     answers: int
     """Answers whose first segment was given to the modem in this time, whatever state they ended in."""
     unconfirmed: int
@@ -52,7 +52,7 @@ class PeriodCounts:
 
 @dataclass(frozen=True, slots=True)
 class ReasonCounts:
-    """Contacts by the reason of their verdict, and by the reason of the end of their answer."""
+    """Contacts by the reason why they get no answer, and by the reason why their answer was cancelled."""
 
     suppressed: dict[str, int]
     cancelled: dict[str, int]
@@ -69,15 +69,15 @@ class PeriodTally(PeriodCounts):
     reactions: int
     """Texts that came within 24 hours after an answer to their number."""
     untagged: int
-    """Reactions without a tag that can still be read."""
+    """Reactions whose text is not erased, and which nobody has tagged."""
     tags: dict[str, int]
     """Reactions by tag; one with two tags counts twice."""
     unread: int
     """Reactions whose text was erased before a person tagged it."""
     by_tags: tuple[Tagged, ...]
-    """Reactions by all their tags together; each counts once."""
+    """Reactions by their list of tags; a reaction with two tags counts once, with both."""
     other_tags: dict[str, int]
-    """Contacts that are not reactions, by tag."""
+    """Contacts that are not reactions, by tag; one with two tags counts twice."""
     by_text: tuple[SentText, ...]
     """Answers and reactions, by the text of the answer; the text is null for all answers whose text is erased."""
     reasons: ReasonCounts
@@ -107,7 +107,7 @@ class Stats:
     line: str
     currency: str
     zone: str
-    """The time zone, such as CET; both if it changes during the period, such as CEST/CET."""
+    """The time zone, such as CET; two if it changes during the period, such as CEST/CET."""
     by: By
     since: Time
     until: Time
@@ -116,19 +116,19 @@ class Stats:
     price_per_segment: float | None
     total: PeriodTally
     before: PeriodTally | None
-    """The same counts for the period before, which is as long; null if the line did not exist for all of it."""
+    """The same counts for the period of the same length before; null if the line began after that period did."""
     bins: tuple[PeriodCounts, ...]
     """The period in hours, days, weeks or months, as `by` says."""
     week: _ByHour
     """Contacts by weekday, Monday first, and by hour."""
     week_days: _ByHour
-    """The number of days in the period that have this weekday and hour."""
+    """How often the period has each weekday and hour of `week`."""
     busiest_day: BusiestDay | None
     """The day with the most texts, the first of several; null if no text came."""
     weeks: tuple[WeekTexts, ...]
-    """The whole weeks from the first midnight of the period on."""
+    """The whole weeks of the period, counted from its first midnight."""
     modem_seconds: dict[str, Seconds]
-    """The time that the modem spent in each state; unknown: nothing was recorded."""
+    """The time that the modem spent in each state; the state `unknown` has the time without a record."""
     words: tuple[str, ...]
     """The figures in sentences, in the language of the line."""
 
@@ -160,7 +160,7 @@ def document(summary: Summary) -> Stats:
 
 
 def bins(summary: Summary) -> Iterator[PeriodCounts]:
-    """Yield the counts of each part of the period, as `stats --json` and `stats --csv` have them."""
+    """Yield the counts of each part of the period, for `stats --json` and `stats --csv`."""
     for part in summary.bins:
         since, until = rfc3339(part.start), rfc3339(part.end)
         cost = _cost(part.counts.segments, summary.limits)

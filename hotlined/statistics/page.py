@@ -66,7 +66,7 @@ def draw(summary: Summary, written: datetime) -> str:
 
 
 def describe(summary: Summary) -> str:
-    """Return in HTML the period that is shown, and the one before that it is compared with."""
+    """Return in HTML the dates of the period that is shown, and of the earlier period that it is compared with."""
     period, before = summary.period, summary.before_start
     told = [
         _(
@@ -93,7 +93,7 @@ def draw_inside(summary: Summary) -> str:
 
 
 def draw_parts(summary: Summary, picture: Callable[[str], str] = lambda _name: "") -> Iterator[str]:
-    """Yield the same contents part by part, because a drawing with a bar for each hour of a month is long.
+    """Yield the contents of the page part by part, because a drawing with a bar for each hour of a month is long.
 
     `picture` returns the path of a drawing's own file by its name, or an empty text.
     """
@@ -192,7 +192,7 @@ def _over_time(summary: Summary) -> Figure:
                 None,
                 (
                     _("Texts and calls received, and answers let out, {by_unit}.", by_unit=_BY[summary.period.by]),
-                    "" if all(whole) else _("Pale is a time that lies in the period only in part."),
+                    "" if all(whole) else _("Pale: a time that is only partly in the period."),
                 ),
             )
         ),
@@ -280,9 +280,9 @@ def _week(summary: Summary) -> Figure:
     told = [_("Contacts by weekday and hour: the average of all such days of the period.")]
     if len(shades) > 1:  # one shade alone needs no scale
         per_hour = in_digits(most, 0 if f"{most:.1f}".endswith(".0") else 1)
-        told.append(_("The strongest colour stands for {number} in an hour.", number=per_hour))
+        told.append(_("The strongest colour means {number} in an hour.", number=per_hour))
     if any(None in day for day in week):
-        told.append(_("Where there is no field, the period has no such hour."))
+        told.append(_("An hour without a field is not in the period."))
     return Figure(
         name="week",
         title=_("Hours of the week"),
@@ -433,7 +433,7 @@ def _was_ready(seconds: Mapping[str, float]) -> str:
     number = in_digits(ready_percent(seconds.get(ModemState.READY, 0.0), known), 1)
     if NoModemState.UNKNOWN in seconds:
         return _(
-            "The modem was ready for {number} % of the time of which something is known, as the daemon recorded it.",
+            "According to the daemon, the modem was ready for {number} % of the time that is known.",
             number=number,
         )
     return _("The modem was ready for {number} % of the period, as the daemon recorded it.", number=number)

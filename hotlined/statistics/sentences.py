@@ -22,8 +22,8 @@ from hotlined.words.amounts import in_money
 from hotlined.words.tags import tagged_in_words
 
 _MOST_PARTS = 5  # tags beyond this number are summed up as others
-_MOST_WEEKS = 6
-_NEAR = 1.5  # times its even share of the texts: the least with which a week is named
+_MOST_WEEKS = 6  # in a longer period no week is named
+_NEAR = 1.5  # a week is named only if it has this many times the texts that it would have if all weeks had the same
 
 
 def sentences(summary: Summary) -> Iterator[str]:

@@ -445,7 +445,7 @@ def question(db: Database, share: Collection[Shared], now: Now) -> dict[str, Any
 def _require_state(db: Database) -> sqlite3.Row:
     row = db.one("SELECT * FROM fleet WHERE id = 1")
     if row is None:
-        raise RefusedError(_("The line is in no fleet."), _("Whoever runs the hub invites it."))
+        raise RefusedError(_("The line is in no fleet."), _("The person who runs the hub invites it."))
     return row
 
 

@@ -52,13 +52,13 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.OUTAGE, 1): _AS_IT_IS,
     (AlertCondition.OUTAGE, 0): (
         N_("answers go out again"),
-        N_("What waited goes out by itself: an answer was taken."),
+        N_("Waiting answers go out by themselves: the network took one."),
     ),
     (AlertCondition.COUNTRY, 1): ("{title}", "{cure}"),
     (AlertCondition.COUNTRY, 2): ("{title}", "{cure}"),
     (AlertCondition.COUNTRY, 0): (
         N_("answers to {country} do not wait any more"),
-        N_("They leave again, or numbers.answer_countries has the country no more."),
+        N_("Answers leave again, or the country is no longer in numbers.answer_countries."),
     ),
     (AlertCondition.BALANCE, 1): (
         conditions.CREDIT_LOW.title_message,
@@ -94,7 +94,7 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.SIM_LIFE, 2): ("{title}", N_("On {end} its number is lost. {cure}")),
     (AlertCondition.SIM_LIFE, 3): ("{title}", N_("On {end} its number is lost. {cure}")),
     (AlertCondition.SIM_LIFE, 4): ("{title}", "{cure}"),
-    (AlertCondition.SIM_LIFE, 0): (N_("the SIM's life counts anew"), "{words}"),
+    (AlertCondition.SIM_LIFE, 0): (N_("the SIM's life counts from the beginning"), "{words}"),
     (AlertCondition.WORDS, 1): (
         N_("a text has a word of alerts.words"),
         N_("It is contact {id}, since {since}. 'hotlined show {id}' shows it."),
@@ -120,7 +120,7 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.BACKUP, 0): (N_("the backup is recent again"), N_("It is of {made}.")),
     (AlertCondition.SILENCE, 0): (N_("something comes in again"), N_("The last contact came {last}.")),
     **{(AlertCondition.HUB, level): ("{title}", "{cure}") for level in range(1, len(conditions.FLEET) + 1)},
-    (AlertCondition.HUB, 0): (N_("the hub is back"), N_("What the lines decided is exchanged again.")),
+    (AlertCondition.HUB, 0): (N_("the hub is back"), N_("The lines share their decisions again.")),
     **{(AlertCondition.ASKED, level): _ASKED for level in range(1, MOST_ASKED + 1)},
     (AlertCondition.ASKED, 0): (N_("no other line asks for an erasure"), N_("Each was answered here.")),
     (AlertCondition.TEST, 0): (N_("a test"), N_("Alerts of this line arrive here.")),
@@ -137,7 +137,7 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (WaitingFor.BUDGET_DAY, 0): (N_("the day's budget has room again"), _SPENT),
     (WaitingFor.BUDGET_MONTH, 0): (N_("the month's budget has room again"), _SPENT),
 }
-"""By condition and level (0: it is over). `title`, `words` and `cure` are those of a condition of the catalogue."""
+"""By condition and level (0: it is over). `title`, `words` and `cure` come from `words.conditions`."""
 
 
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:

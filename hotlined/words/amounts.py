@@ -1,4 +1,4 @@
-"""Amounts in words: counts with their noun, waits, prices, sentences with their full stop."""
+"""Writes amounts in words: counts with their noun, waits, prices. `sentence` adds a missing full stop to any text."""
 
 import math
 from datetime import timedelta
@@ -8,7 +8,7 @@ from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
 from hotlined.policy import Limits
 
 SOON_SECONDS = 60
-"""A shorter wait is shown as "now": the next answer often waits only until the answers before it are handed over."""
+"""A shorter wait is shown as "now": the next answer often waits only for the answers before it to leave."""
 _STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: the least wait, and the step that it is rounded up to
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
 _UNITS = {
@@ -16,8 +16,8 @@ _UNITS = {
     Language.FRENCH: (" j ", " h ", " min ", " s "),
     Language.DUTCH: (" d ", " u ", " min ", " s "),
 }
-"""The units of a wait; a blank is a no-break space."""
-_SIGNS = {"EUR": "€"}  # signs of currencies; English writes the code instead
+"""The units of a wait; `wait_in_words` writes each blank as a no-break space."""
+_SIGNS = {"EUR": "€"}  # for French and Dutch; English writes the code
 
 
 def in_segments(number: int) -> str:
@@ -50,7 +50,7 @@ def in_money(amount: Decimal, currency: str, decimals: int = 2) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text with a full stop, unless it ends with a mark already."""
+    """Return a text with a full stop, unless it is empty or ends with a mark of its own."""
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
@@ -72,12 +72,12 @@ def segments_and_price(segments: int, limits: Limits) -> str:
 
 
 def room_in_words(seconds: float | None) -> str:
-    """Write when there is room: now, never, in 3h12m."""
+    """Write when a window has room for one more answer: now, never, in 3h12m."""
     return _("in {wait}", wait=wait_in_words(seconds)) if seconds else wait_in_words(seconds)
 
 
 def lasting(length: timedelta) -> str:
-    """Write how long something lasts, in whole hours, from two days on in days: 1 hour, 36 hours, 5 days."""
+    """Write a length of time in whole hours, or in whole days if it has two or more: 1 hour, 36 hours, 5 days."""
     hours = max(1, round(length / timedelta(hours=1)))
     if hours < 48:
         return ngettext("{number} hour", "{number} hours", hours)

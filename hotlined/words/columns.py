@@ -28,14 +28,14 @@ class Column(Generic[_Row]):
 
     @property
     def heading(self) -> str:
-        """The heading in the language in force; empty if the column has none."""
+        """The heading in the current language; empty if the column has none."""
         if callable(self.heading_message):
             return self.heading_message()
         return unfilled(self.heading_message) if self.heading_message else ""
 
     @property
     def cells(self) -> int:
-        """The width in the language in force."""
+        """The width in the current language."""
         return self.width if isinstance(self.width, int) else self.width[spoken()]
 
 

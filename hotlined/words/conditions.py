@@ -22,7 +22,7 @@ from hotlined.words.countries import country_in_words
 class Condition(NamedTuple):
     """A condition that keeps a line from its work: a headline, a sentence, and a cure.
 
-    The fields are English sentences marked with `N_`; the properties return them in the language in force.
+    The fields are English sentences marked with `N_`; the properties return them in the current language.
     """
 
     title_message: str
@@ -50,7 +50,7 @@ class Condition(NamedTuple):
 NOT_RUNNING = Condition(
     N_("the daemon does not run"),
     N_("The daemon does not run."),
-    N_("Start it: `sudo systemctl start hotlined@{name}`, or `hotlined run` where it is no service."),
+    N_("Start it: `sudo systemctl start hotlined@{name}`, or `hotlined run` where it is not a service."),
 )
 _LOST = N_("the modem is lost")
 MODEM: dict[str, Condition] = {
@@ -223,7 +223,7 @@ SHORT_BUDGETS = Phrases({"hour": N_("hour's budget"), "day": N_("day's budget"),
 
 WINDOW_FULL = Condition(
     N_("{budget} is spent"),
-    N_("{used} of {limit} segments are spent of {budget}: answers wait."),
+    N_("{used} of {limit} segments are spent of {budget}: answers wait until there is room."),
     N_("`hotlined limits` says when there is room again."),
 )
 
@@ -268,7 +268,7 @@ ALERTS_NOWHERE = Condition(
 
 STORAGE_UNREAD = Condition(
     N_("texts come where they cannot be read"),
-    N_("The modem keeps texts in {storage} and does not let it be read ({answer}): what lies there is not seen."),
+    N_("The modem keeps texts in {storage} and does not let it be read ({answer}): the texts there are not seen."),
     N_(
         "It is asked again at every poll. No phone shows what is in the stick's own memory: if it stays so, take"
         " another stick."
@@ -395,6 +395,11 @@ ANSWER_EMPTIED = Condition(
     ANSWER_EMPTY.cure_message,
 )
 
+CONFIG_DIFFERS = Condition(
+    N_("the configuration was changed"),
+    N_("The configuration was changed, and the daemon does not go by it yet: {keys}."),
+    N_("`hotlined config check` checks it, `sudo systemctl reload {unit}` puts it in force."),
+)
 CONFIG_BROKEN = Condition(
     N_("the configuration cannot be used"),
     N_("{problem}; {consequence}."),
@@ -444,18 +449,21 @@ FLEET: Mapping[str, Condition] = {
     ),
     TroubleCode.FLEET_TWICE: Condition(
         N_("another machine speaks as this line"),
-        N_("What the hub has of this line is not what it said: another machine uses its login, as an old card would."),
+        N_(
+            "The hub has something else of this line than the line said: another machine uses its"
+            " login, as an old card would."
+        ),
         N_("Switch the other one off; if there is none, have the line invited again: its login is known to somebody."),
     ),
     TroubleCode.FLEET_FULL: Condition(
         N_("the fleet knows too many people"),
-        N_("The hub takes no more persons of this line, or the line no more of others."),
+        N_("The hub accepts no more persons from this line, or this line no more from others."),
         N_("`hotlined fleet hub remove` and `lift` there shut out a line that floods it."),
     ),
     TroubleCode.HUB_REFUSED: Condition(
         N_("the hub says what no line says"),
         N_("The hub's answer cannot be understood: nothing of it was taken."),
-        N_("Ask whoever runs the hub: it is damaged, or of another version."),
+        N_("Ask the person who runs the hub: it is damaged, or of another version."),
     ),
 }
 """Troubles of the exchange with the fleet; none of them keeps the line from answering."""

@@ -19,7 +19,7 @@ def text_in_html(value: object, newline: str = "⏎") -> str:
 
 
 def whole_page(title: str, style: str, body: str, *, dark: bool = False) -> str:
-    """Write a file of HTML in the language in force; `dark` says that its style also suits a dark screen.
+    """Write a file of HTML in the current language; `dark` says that its style also suits a dark screen.
 
     The policy names the one style sheet by its hash. So a stranger's text loads and runs nothing, even if it got into
     the page unescaped. The empty icon keeps a browser from asking for one.

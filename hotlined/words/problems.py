@@ -1,4 +1,4 @@
-"""Problems of segments in words, by the codes in the database."""
+"""The problems of segments in words, by the code that the database has for each."""
 
 from hotlined.language import N_, Phrases
 from hotlined.states import PduProblem, SubmitProblem
@@ -19,5 +19,5 @@ _PROBLEMS: Phrases[str] = Phrases(
 
 
 def problem_in_words(stored: str | None) -> str | None:
-    """Return a problem in the language in force; the modem's own words are returned unchanged."""
+    """Return a stored problem in words; an answer of the modem, which has no code, is returned unchanged."""
     return _PROBLEMS.get(stored, stored) if stored else None

@@ -48,7 +48,7 @@ CAUSES = Phrases(
         AttemptCause.NO_RESULT: N_("no result came from the modem"),
         AttemptCause.STOPPED: N_("the daemon was stopped before the result came"),
         AttemptCause.CRASHED: N_("the daemon ended unexpectedly before the result came"),
-        AttemptCause.REBOOTED: N_("the machine was started anew before the result came"),
+        AttemptCause.REBOOTED: N_("the machine was restarted before the result came"),
         AttemptCause.HALF: N_("a part of it was sent, and the rest was not"),
         AttemptCause.RESTORED: N_("it waited in a backup that was put back, and may have left since"),
     }
@@ -171,7 +171,7 @@ def cause_in_words(code: str | None) -> str:
 
     Any other text is returned as it is.
     """
-    if code in list(AttemptCause):  # before the reasons: `restored` is both, with different words
+    if code in list(AttemptCause):  # before the reasons: `restored` is a cause and a reason, with different words
         return CAUSES[AttemptCause(code)]
     cms = policy.maybe_cms(code)
     if cms is None:
@@ -200,7 +200,7 @@ def queue_in_words(queue: Mapping[str, int]) -> str:
 def answer_in_words(answer: "LoggedAnswer", sending: SendingState) -> str:
     """Return the state of an answer in words: `goes 04:12`, `paused`, `sent`; for a cancelled answer, the reason.
 
-    `sending` says what keeps all answers back, or that no daemon runs: then the words contain no time.
+    `sending` says what keeps all answers back, or that no daemon runs: in both cases the words contain no time.
     """
     if answer.state is AnswerState.QUEUED:
         waits = answer.waiting_for

@@ -74,7 +74,7 @@ REFUSALS = {
     ),
     Refusal.MODEM_UNUSABLE: (N_("the modem cannot be used now"), _STATUS),
     Refusal.UNKNOWN_VERB: (N_("this daemon cannot do that"), _STATUS),
-    Refusal.MALFORMED: (N_("this is no request"), _STATUS),
+    Refusal.MALFORMED: (N_("this is not a request"), _STATUS),
     Refusal.STOPPED: (N_("the daemon stopped before it was done"), _STATUS),
     Refusal.FORGOTTEN: (N_("the number was forgotten"), _STATUS),
     Refusal.NOT_SENT: ("{fate}", _STATUS),

@@ -13,8 +13,8 @@ def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
     """Yield the lines of the page with the key, which a person keeps, and the lines for the configuration."""
     yield _("KEY OF THE BACKUPS")
     yield ""
-    yield _("Whoever has this page can read every backup of the line, and nobody can without it.")
-    yield _("Keep it where neither the Pi nor the backup sticks are. It stands nowhere else.")
+    yield _("A person who has this page can read every backup of the line. Without it nobody can.")
+    yield _("Keep it where neither the Pi nor the backup sticks are. It is written nowhere else.")
     yield ""
     for line in agekey.on_paper(identity):
         yield f"    {line}"

@@ -1,4 +1,4 @@
-"""Tags as people read and type them: the four with a key in the language in force, others as somebody wrote them."""
+"""Tags as people read and type them: the four with a key in the current language, others as somebody wrote them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -28,7 +28,7 @@ TAG_KEYS = {tag[0]: tag for tag in _TAGS}
 
 
 def tag_in_words(tag: str) -> str:
-    """Return the word that people read for a tag, in the language in force."""
+    """Return the word that people read for a tag, in the current language."""
     return _TAGS.get(tag, tag)
 
 

@@ -1,6 +1,6 @@
 """Moments of the database for people to read, in the local time of this machine.
 
-They follow the language in force and no locale. Documents for machines have RFC 3339, in UTC.
+They follow the current language and no locale. Documents for machines have RFC 3339, in UTC.
 """
 
 from datetime import datetime, timedelta

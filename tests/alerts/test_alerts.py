@@ -587,7 +587,7 @@ def test_the_end_of_the_sim_is_sent_by_level(
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     assert [title for title, _ in told(401)] == ["the SIM may be switched off"]
     ((title, words),) = told(0)
-    assert title == "the SIM's life counts anew"
+    assert title == "the SIM's life counts from the beginning"
     assert words.startswith("It lasts until ")
 
 
@@ -945,7 +945,7 @@ def test_a_url_that_apprise_rejects_is_named_by_its_place(quiet: Callable[..., Q
 
     assert line.alerts() == (
         1,
-        "alerts.urls entry 1 is no URL that Apprise knows; it is tried again by the next run.\n",
+        "alerts.urls entry 1 is not a URL that Apprise knows; the next run tries it again.\n",
     )
 
 
@@ -1363,9 +1363,9 @@ def test_a_text_waits_for_the_daemon(texting: Line) -> None:
     texting.cli("pause")
     assert alert(texting) == (0, "alerts.sms_to is left out: the line is paused.\n")
     texting.cli("resume")
-    texting.configure(limits={"segments": {"hour": 0}})
+    texting.reload(limits={"segments": {"hour": 0}})
     assert alert(texting) == (0, "alerts.sms_to is left out: the budget is spent.\n")
-    texting.configure(limits={"segments": {"hour": 9}})
+    texting.reload(limits={"segments": {"hour": 9}})
     texting.cli("block", ADMIN)
     assert alert(texting) == (0, "alerts.sms_to is left out: the daemon refused it (blocked).\n")
     texting.cli("unblock", ADMIN)

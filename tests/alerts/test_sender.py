@@ -164,6 +164,6 @@ def test_a_failure_of_an_address_is_in_the_language_of_the_line(
     post = {"do": "post", "title": "t", "text": "x", "level": 1, "key": "k", "url": f"nonsense://{SECRET}"}
     said = [asked(path, post | {"name": "URL 1", "language": each})["error"]["message"] for each in ("en", "fr")]
 
-    assert said[0].startswith("URL 1 is no URL that Apprise knows")
+    assert said[0].startswith("URL 1 is not a URL that Apprise knows")
     assert said[1].startswith("URL 1 n’est pas une adresse")
     assert SECRET not in "".join(said)

@@ -329,7 +329,7 @@ def test_missing_rights_are_not_called_damage(guarded: Filled) -> None:
 
     assert (readonly.returncode, unreadable.returncode, status.returncode) == (1, 1, 69)
     assert f"{guarded.database} was closed by another program, which took -wal and -shm away" in readonly.stderr
-    assert f"{guarded.database} cannot be used: it may not be opened by this user" in unreadable.stderr
+    assert f"{guarded.database} cannot be used: this user may not open it" in unreadable.stderr
     assert f"{guarded.database} (state unknown)" in status.stdout
     assert "Be in its group" in status.stdout
 

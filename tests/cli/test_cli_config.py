@@ -39,8 +39,8 @@ def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
     ("sections", "warning"),
     [
         ({"mode": "shadow"}, "mode is shadow"),
-        ({"answer": {"text": "« Non, c'est non. »"}}, "« and » stand around the text: these marks are part of the"),
-        ({"answer": {"texts": ["Non.", "“Non, c’est non.”"]}}, "“ and ” stand around the text"),
+        ({"answer": {"text": "« Non, c'est non. »"}}, "the text is between « and »: these marks are part of the"),
+        ({"answer": {"texts": ["Non.", "“Non, c’est non.”"]}}, "the text is between “ and ”"),
         ({"answer": {"text": "x", "delay": "0s"}}, "answer.delay"),
         ({"limits": {"per_number": 0}}, "limits.per_number is 0"),
         ({"limits": {"segments": {"day": 0}}}, "nothing is ever sent"),
@@ -50,6 +50,8 @@ def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
         ({"numbers": {"answer_countries": []}}, "numbers.answer_countries"),
         ({"alerts": {"words": ["tue"]}}, "A text with a word of alerts.words raises an alert, and that goes nowhere"),
         ({"alerts": {"digest": "weekly"}}, "alerts.digest: no alerts.urls and no alerts.urls_file"),
+        ({"web": {"people": {"anna": "reader"}, "ask": "Anna, 0470"}}, "web.people without web.hosts"),
+        ({"web": {"people": {"anna": "reader"}, "hosts": ["d.example"]}}, "web.people without web.ask"),
     ],
 )
 def test_a_risky_setting_gets_one_warning(tmp_path: Path, sections: dict[str, Any], warning: str) -> None:

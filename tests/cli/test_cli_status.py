@@ -332,7 +332,7 @@ def test_a_line_without_a_service_gets_other_advice(line: Filled) -> None:
             say(line, **more)
         (trouble,) = re.findall("^trouble (.*)", line.run("status").stdout, re.MULTILINE)
         assert "`sudo systemctl" in trouble
-        assert re.search("[Oo]r `hotlined .*run`,? where it is no service", trouble)
+        assert re.search("[Oo]r `hotlined .*run`,? where it is not a service", trouble)
 
 
 def test_sent_segments_are_counted(line: Filled) -> None:

@@ -73,7 +73,7 @@ def test_a_number_blocked_in_the_configuration_stays_blocked(tmp_path: Path) -> 
         filled.run("block", NUMBER)
         said = filled.run("unblock", NUMBER).stdout
 
-    assert said == f"{NUMBER} is still blocked: it stands in numbers.blocked of the configuration.\n"
+    assert said == f"{NUMBER} is still blocked: it is in numbers.blocked of the configuration.\n"
 
 
 def opted_out(folder: Path) -> Filled:

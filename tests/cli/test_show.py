@@ -64,7 +64,7 @@ def test_digits_are_an_id_and_the_rest_a_number(
         ("32470123456", 1, "A number begins with + or 0"),
         (SHORT_CODE, 1, f"a short code is `hotlined --config FILE show --number {SHORT_CODE}`"),
         ("h9", 1, "There is no text h9."),
-        ("9" * 30, 2, "is no contact"),
+        ("9" * 30, 2, "is not a contact"),
         ("", 2, "Give an ID, a number or --number."),
         (f"1 --number={KEVIN}", 2, "Give an ID, a number or --number."),
         ("nobody", 2, "nobody"),

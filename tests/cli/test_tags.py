@@ -91,7 +91,7 @@ def test_a_word_close_to_a_tag_is_refused_without_a_terminal(line: Filled, word:
     refused = line.run("tag", "1", word)
 
     assert refused.exit_code == 2
-    assert refused.stderr.startswith(f"Error: {word.lower()} is no tag yet, and nearly {known}.\n")
+    assert refused.stderr.startswith(f"Error: {word.lower()} is not a tag yet, and is nearly {known}.\n")
     assert f" tag 1 {known}`, or --new for a new tag." in refused.stderr
     assert tags(line) == [["joke", "désolé"]]
     assert line.run("tag", "1", word, "--new").stdout == f"Contact 1 is tagged {word.lower()}.\n"
@@ -118,7 +118,7 @@ def test_a_person_says_at_a_terminal_which_tag_is_meant(line: Filled, said: str,
     os.close(theirs)
 
     assert done.stdout == (
-        f"treat is no tag yet, and nearly threat. Is threat meant? [y/N]: Contact 1 is tagged {put_on}.\n"
+        f"treat is not a tag yet, and is nearly threat. Is threat meant? [y/N]: Contact 1 is tagged {put_on}.\n"
     )
     assert tags(line) == [[put_on]]
 
@@ -249,7 +249,7 @@ def test_an_unknown_key_lists_the_keys(line: Filled) -> None:
     react(line)
     shown = walk(line, "x", "q")
 
-    assert "'x' is no key here.\na=apology i=insult" in shown
+    assert "'x' is not a key here.\na=apology i=insult" in shown
     assert shown.endswith("quit\n\n0 reactions tagged, 3 left.\n")
 
 

@@ -81,7 +81,7 @@ def test_a_file_without_a_text_is_empty(octets: bytes, tmp_path: Path) -> None:
         (b"a\r\nb\r\nc\0", 3, "got '\\x00'"),
         (b"\n {\\rtf1\\ansi Non.}", 1, "got RTF"),
         (b"\xef\xbb\xbf{\\rtf1\\ansi Non.}", 1, "got RTF"),
-        (b"x" * (answer_file.LARGEST + 1), 1, "at most 65,536 octets"),
+        (b"x" * (answer_file.LARGEST + 1), 1, "more than 65,536 bytes"),
         (f"{ONE}\n---\n\n{LONG}\n".encode(), 4, "too many"),
         (b"---\nNon.\n", 1, "a variant without a text"),
         (b"Non.\n\n---\n\n", 3, "a variant without a text"),
@@ -129,8 +129,8 @@ def _nothing(_path: Path) -> None:
     ("make", "words"),
     [
         (_nothing, "No such file or directory"),
-        (_folder, "this is no regular file"),
-        (os.mkfifo, "this is no regular file"),
+        (_folder, "this is not a regular file"),
+        (os.mkfifo, "this is not a regular file"),
         (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
     ],
     ids=["nothing", "folder", "fifo", "loop"],
@@ -229,7 +229,7 @@ def test_quotation_marks_around_the_text_are_a_warning(marks: str, tmp_path: Pat
     for command in (("config", "check"), ("text", "check")):
         shown = line.run(*command)
         assert shown.exit_code == 0
-        assert f"Careful: {marks[0]} and {marks[1]} stand around the text" in shown.stdout
+        assert f"Careful: the text is between {marks[0]} and {marks[1]}" in shown.stdout
     assert load(line.config).answer.texts == (f"{marks[0]}Non.{marks[1]}",)
 
 
@@ -335,6 +335,29 @@ def reload(line: Line, *, until: Callable[[dict[str, Any]], object]) -> None:
 def codes(line: Line) -> list[str]:
     """Return the codes of the troubles in `status`."""
     return [each["code"] for each in json.loads(line.cli("status", "--json", check=False))["trouble"]]
+
+
+def test_changed_limit_is_not_in_force_before_a_reload(line: Line) -> None:
+    """`status` names the key, and `status` and `limits` show the limit that the daemon goes by."""
+
+    def shown() -> tuple[list[str], int, int]:
+        status = json.loads(line.cli("status", "--json", check=False))
+        limits = json.loads(line.cli("limits", "--json"))
+        words = [each["words"] for each in status["trouble"] if each["code"] == "config_differs"]
+        return words, status["budgets"]["day"]["limit"], limits["windows"]["day"]["limit"]
+
+    write(line, ONE)
+    line.configure(limits={"segments": {"day": 12}})
+    line.start()
+    line.wait_state("ready")
+    assert shown() == ([], 12, 12)
+
+    line.configure(limits={"segments": {"day": 50}})
+
+    words = "The configuration was changed, and the daemon does not go by it yet: limits.segments.day."
+    assert shown() == ([words], 12, 12)
+    line.reload()
+    assert shown() == ([], 50, 50)
 
 
 def texted(line: Line, number: str, text: str = "") -> tuple[str, str]:

@@ -350,7 +350,7 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
         ),
         (
             "mode: li\xa0ve",
-            "mode: expected one of live, shadow, got 'li\\xa0ve'; an invisible no-break space stands in it: delete it",
+            "mode: expected one of live, shadow, got 'li\\xa0ve'; an invisible no-break space is in it: delete it",
         ),
     ],
 )
@@ -487,7 +487,7 @@ def test_a_mistake_is_reported_on_its_line(text: str, problem: str) -> None:
         ),
         ("  text: Non.  # what they get\n", "2: answer.text: ends at the #, and what follows ('# what they get') "),
         ("  texts:\n    - b\n    - le #1\n", "4: answer.texts: entry 2: ends at the #, and what follows ('#1') "),
-        ("  text: Bonjour #1\n    des relous\n", "2: what stands behind a blank and # is a comment: put the whole "),
+        ("  text: Bonjour #1\n    des relous\n", "2: text after a blank and # is a comment: put the whole "),
         (
             "  text:\xa0Non\n",
             "1: answer: expected a section: keys on lines of their own, indented; got 'text:\\xa0Non'; an invisible ",
@@ -503,8 +503,8 @@ def test_a_mistake_is_reported_on_its_line(text: str, problem: str) -> None:
         ),
         ('  texts:\n    - a\n    - Tu dis "non"."\n', '4: answer.texts: entry 2: ends with ", and no quote opens it'),
         ('  text: "Hey ! Non.\n  delay: 5m\nmode: "live"\n', "2: the quote that opens here is not closed"),
-        ("\xa0 text: Non\n", "2: answer.text: an invisible no-break space stands before `text`: delete it"),
-        (" \u200btext: Non\n", "2: answer.text: an invisible zero width space stands before `text`: delete it"),
+        ("\xa0 text: Non\n", "2: answer.text: an invisible no-break space is before `text`: delete it"),
+        (" \u200btext: Non\n", "2: answer.text: an invisible zero width space is before `text`: delete it"),
     ],
 )
 def test_common_mistakes_are_explained_in_plain_words(stated: str, problem: str) -> None:
@@ -600,7 +600,7 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     ("octets", "problem"),
     [
         (b"# \n\nanswer: {text: Arr\xeate}", "main.yaml:3: expected UTF-8; save the file in that encoding"),
-        (b"#" * (config.LARGEST_FILE + 1), f"main.yaml:1: expected at most {config.LARGEST_FILE:,} octets"),
+        (b"#" * (config.LARGEST_FILE + 1), f"main.yaml:1: the file has more than {config.LARGEST_FILE:,} bytes"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, octets: bytes, problem: str) -> None:

@@ -436,7 +436,7 @@ def test_wrong_pin_is_given_only_once(open_line: Open) -> None:
     [
         ("", "is empty"),
         ("modem.pin: 1234", "has something else than the 4 to 8 digits of a PIN"),
-        (b"\xff", "cannot be read: it is no text"),
+        (b"\xff", "cannot be read: it is not text"),
     ],
 )
 def test_pin_file_without_a_pin_is_named(open_line: Open, content: str | bytes, problem: str) -> None:

@@ -644,6 +644,16 @@ def test_an_act_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Bro
     assert "Contact 4 is kept already, by " in browser.act("/act/keep?contact_id=4").words
 
 
+def test_a_question_about_a_contact_quotes_it(busy: tuple[Filled, Browser]) -> None:
+    """Its text stands below the question, because nobody knows contacts by their numbers; a pause has none."""
+    _, browser = busy
+    (text,) = re.findall(r'<bdi class="text">(.*?)</bdi>', browser.get("/act/tag?contact_id=4&word=threat").body)
+
+    assert text in browser.get("/contact/4").body
+    assert text in browser.get("/act/keep?contact_id=4").body
+    assert 'class="text"' not in browser.get("/act/pause").body
+
+
 def press(browser: Browser, page: Answer, action: str, number: int) -> Answer:
     """Press the button of one of the page's forms that post to a path."""
     forms = re.findall(rf'<form [^>]*method="post" action="{action}">(.*?)</form>', page.body, re.DOTALL)
@@ -716,7 +726,7 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str | None]] = {
     "keep": ({"contact_id": 2}, "Contact 2 is kept", None),
     "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", None),
     "skip": ({"contact_id": 3}, "Contact 3 is skipped: it comes last in the inbox.", None),
-    "tell": ({"contact_id": 3}, "The admin is told of contact 3 within five minutes.", None),
+    "tell": ({"contact_id": 3}, "The admin will hear of contact 3 within five minutes.", None),
     "evidence": ({"contact_id": 4}, "1 contact is kept. The file is personal data", None),
 }
 """For each act: its parameters, its sentence, and the kind of its event."""
@@ -755,7 +765,7 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words
     nearly = browser.post("/act/tag", fields | {"word": "threats"})
     assert nearly.status == 400
-    assert "threats is no tag yet, and nearly threat. Choose that one, or another word." in nearly.words
+    assert "threats is not a tag yet, and is nearly threat. Choose that one, or another word." in nearly.words
     assert line.log("--tag", "bla-bla")[0]["id"] == 4
 
 

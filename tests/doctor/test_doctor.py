@@ -190,9 +190,10 @@ def test_each_failure_has_its_cure_below(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("stick "))
     assert lines[at].endswith("fail: modem.port names /dev/hotlined-none, which is not there")
-    assert lines[at + 1].strip().startswith("→ ")
+    assert lines[at + 1].strip().startswith(("→ Plug the stick in again. If", "→ Ports that may be asked: /dev/"))
     words = " ".join(done.stdout.split())
-    assert f"or `hotlined --config {filled.config} run` where it is no service" in words  # as it was typed
+    assert f"or `hotlined --config {filled.config} run` where it is not a service" in words  # as it was typed
+    assert "answer ok: 1 text, 2 segments " in words
     assert "fail" in lines[-2]
 
 
@@ -295,7 +296,12 @@ AFTER_15 = {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,15\n+CCFC: 0,2'}
         ({"AT+CCFC=0,2": '+CCFC: 1,4,"+3247"'}, {}, OK, ["calls are not forwarded: each rings here"]),
         (AT_ONCE | AFTER_15, {}, WARN, ["every call goes to +32475151516 at once: none rings here, so none is a"]),
         (IF_BUSY, {}, OK, ["a call goes to +32475151516 while the line is busy, and where the network takes a call"]),
-        (AWAY, {}, OK, ["while the stick is off or without a network a call goes to +32475151516, and is no contact"]),
+        (
+            AWAY,
+            {},
+            OK,
+            ["while the stick is off or without a network a call goes to +32475151516, and is not a contact"],
+        ),
         (
             AFTER_15,
             {},

@@ -488,7 +488,7 @@ def test_missing_hub_is_explained(cluster: Cluster) -> None:
     said = run("lift", "fr", "--hub", url, code=69)
     away = run("lift", "fr", "--hub", f"postgresql://x@{HOST}:{free_port()}/hub", code=69)
 
-    assert "no hub of hotlined yet" in said
+    assert "not a hub of hotlined yet" in said
     assert "cannot be reached" in away
 
 
@@ -496,5 +496,5 @@ def test_bad_names_are_refused_before_connecting(tmp_path: Path) -> None:
     """These are a line with a hyphen, and a number in place of a pseudonym."""
     nowhere = ("--hub", "postgresql://nobody@127.0.0.1:1/hub")
 
-    assert "is no line" in run("invite", "fr-be", str(tmp_path / "file"), *nowhere, code=2)
+    assert "is not a line" in run("invite", "fr-be", str(tmp_path / "file"), *nowhere, code=2)
     assert "nobody in a fleet" in run("lift", "fr", "+32470123456", *nowhere, code=2)

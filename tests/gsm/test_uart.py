@@ -62,10 +62,10 @@ def test_a_disabled_uart_is_reported(tmp_path: Path) -> None:
     (tmp_path / "boot/firmware").mkdir(parents=True)
     (tmp_path / "boot/firmware/config.txt").write_text("[all]\n#enable_uart=1\nenable_uart=0\n")
 
-    assert "is not told to switch its UART on" in messages(tmp_path)
+    assert "UART is not switched on in its settings" in messages(tmp_path)
     assert "do_serial_hw 0" in messages(tmp_path)
     (tmp_path / "boot/firmware/config.txt").write_text("enable_uart=1\n")
-    assert "is told to switch its UART on" in messages(tmp_path)
+    assert "settings switch its UART on" in messages(tmp_path)
 
 
 def test_the_mini_uart_is_a_warning_only(tmp_path: Path) -> None:

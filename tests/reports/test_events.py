@@ -103,7 +103,7 @@ ALERTS = {
         "It brought 1 contact.",
         "9.20 EUR is left.",
         "Answers go out: an answer was taken.",
-        "What waited goes out by itself: an answer was taken.",
+        "Waiting answers go out by themselves: the network took one.",
     ],
     Language.FRENCH: [
         "69 contacts en 600\xa0s. Le coût est plafonné\xa0; 'hotlined pause' arrête toutes les réponses.",
@@ -122,8 +122,8 @@ ALERTS = {
         "1 contact in 600\xa0s. De kosten zijn begrensd; 'hotlined pause' stopt alle antwoorden.",
         "In totaal: 1 contact.",
         "Er blijft € 9,20 over.",
-        "Antwoorden vertrekken: een antwoord is vertrokken.",
-        "Wat wachtte, vertrekt vanzelf: een antwoord is vertrokken.",
+        "Antwoorden vertrekken weer: het netwerk nam er een aan.",
+        "Wat wacht, vertrekt vanzelf: het netwerk nam een antwoord aan.",
     ],
 }
 """The texts of alerts."""

@@ -232,9 +232,9 @@ def test_a_selftest_held_back_is_reported_once(line: Line) -> None:
     assert alert(line) == (0, "")
     assert "none yet; the next one is due, but the line is paused" in " ".join(line.cli("status", check=False).split())
     line.cli("resume")
-    line.configure(limits={"segments": {"hour": 0}})
+    line.reload(limits={"segments": {"hour": 0}})
     assert alert(line) == (0, words.LEFT_OUT.format(obstacle=words.OBSTACLES[SelftestObstacle.FULL]))
-    line.configure(limits={"segments": {"hour": 9}})
+    line.reload(limits={"segments": {"hour": 9}})
     assert line.count("SELECT count(*) FROM requests") == 0
     assert alert(line) == (0, "The line texts itself.")
 

@@ -96,7 +96,7 @@ def test_the_day_of_a_top_up_is_read_like_any_time(line_of: Filled, date: str) -
     assert datetime.fromisoformat(told(line_of)["credit"]["topped_up_at"]) < datetime.now(UTC)
 
 
-@pytest.mark.parametrize(("date", "words"), [("3026-01-01", "future"), ("1999-01-01", "year"), ("soon", "no time")])
+@pytest.mark.parametrize(("date", "words"), [("3026-01-01", "future"), ("1999-01-01", "year"), ("soon", "not a time")])
 def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str, words: str) -> None:
     """A day in the future, long ago or invalid is refused, and nothing is recorded."""
     result = line_of.run("sim", "topup", date)

@@ -391,7 +391,7 @@ def test_plain_copy_is_restored_without_a_key(lived: Machine, backup: Path) -> N
     database = lived.folder / "copy.db"
     database.write_bytes(contents_of(backup))
     refused = lived.restore(database)
-    assert (refused.returncode, "no copy of a line's database" in refused.stderr) == (1, True), refused.stderr
+    assert (refused.returncode, "not a copy of a line's database" in refused.stderr) == (1, True), refused.stderr
     with closing(sqlite3.connect(database, isolation_level=None)) as db:
         db.execute("UPDATE line_state SET copied_at = '2026-11-01T00:00:00.000Z'")
     before = {path.name: path.read_bytes() for path in lived.etc.iterdir()}

@@ -351,7 +351,7 @@ def test_calendar_set_back_stands_still_in_a_replay(tmp_path: Path) -> None:
         (HEADER.encode() + b"2026-01-01T00:00:00Z,+32470123456,fax,a\n", ":2: kind 'fax' is none of text, call"),
         (HEADER.encode() + b"2026-01-01T00:00:00Z\n", ":2: kind ''"),
         (HEADER.encode() + b'2026-01-01T00:00:00Z,+32470123456,text,"a\nb"\n2026-13-01,,text,\n', ":4: received_at"),
-        (HEADER.encode() + b'2026-01-01T00:00:00Z,+32470123456,text,"a"b\n', ":2: it is no CSV."),
+        (HEADER.encode() + b'2026-01-01T00:00:00Z,+32470123456,text,"a"b\n', ":2: it is not CSV."),
         (HEADER.encode() + b"2026-01-01T00:00:00Z,+32470123456,text,\xff\n", ":2: it is not in UTF-8"),
     ],
 )

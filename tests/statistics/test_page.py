@@ -189,7 +189,7 @@ def test_a_part_of_a_day_is_marked(line: Filled) -> None:
     page = written(line, "--since", "2026-11-24T12:00", "--until", "2026-11-26")
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     assert len(re.findall('<g class="part"><title>[^<]* \\(in part\\): ', bars)) == 1
-    assert "Pale is a time that lies in the period only in part." in page
+    assert "Pale: a time that is only partly in the period." in page
     assert "(in part)" not in written(line, "--since", "2026-11-25", "--until", "2026-11-25")
 
 
@@ -206,9 +206,9 @@ def test_the_heat_map_has_averages(line: Filled) -> None:
     assert "strongest colour" not in page  # there is only one field
     line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
     page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
-    assert "The strongest colour stands for 2 in an hour." in page  # not 2.0
-    assert "Where there is no field" not in page
-    assert "Where there is no field" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
+    assert "The strongest colour means 2 in an hour." in page  # not 2.0
+    assert "An hour without a field" not in page
+    assert "An hour without a field" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
 
 
 def test_calls_are_drawn_below_their_answers(line: Filled) -> None:
@@ -259,13 +259,13 @@ def test_interruptions_are_drawn_at_their_times(line: Filled) -> None:
     assert len(downs) == 2
     assert downs[0].startswith("absent: ")
     assert downs[1].startswith("recovering, absent: ")
-    assert re.search(r"ready for 9\d\.\d % of the time of which something is known", page)
+    assert re.search(r"ready for 9\d\.\d % of the time that is known", page)
     assert "% of the period, as" in written(line, "--since", "2026-11-25T12:00", "--until", "2026-11-27")
     (latest,) = line.db.one("SELECT max(at) FROM events")
     line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, 'modem_stopped')", (latest,))
     assert "daemon stopped" in written(line)
     line.db.connection.execute("DELETE FROM events WHERE kind <> 'modem_ready'")
-    assert "ready for 100.0 % of the time of which something is known" in written(line)
+    assert "ready for 100.0 % of the time that is known" in written(line)
     line.db.connection.execute("DELETE FROM events")
     assert "Nothing is known of the modem" in written(line)
 

@@ -522,7 +522,7 @@ def test_edges_ascend_and_begin_at_midnight(start: datetime, seconds: int, by: B
     [
         (["--since", "2026-11-03", "--until", "2026-11-02"], "ends before it begins"),
         (["--since", "1960-01-01", "--by", "hour"], "bars."),
-        (["--since", "soon"], "is no time"),
+        (["--since", "soon"], "is not a time"),
         (["--json", "--html", "x.html"], "exclude each other"),
         (["--by", "minute"], "minute"),
     ],

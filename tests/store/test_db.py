@@ -50,9 +50,10 @@ def spoil(path: Path) -> None:
     """Overwrite a page in the middle of a closed database: one of an index that has all contacts."""
     with closing(sqlite3.connect(path)) as connection:
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'contacts_originator'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
     with path.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xa5" * 4096)
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
 
 
 @contextmanager
@@ -100,11 +101,11 @@ BROKEN = [
     ("UPDATE contacts SET repeats = 1 WHERE id = 2", "as many repeats as it counts (2)"),
     ("UPDATE contacts SET verdict = 'suppress' WHERE id = 1", "a contact that was to be answered (1)"),
     ("UPDATE answers SET state = 'sent' WHERE id = 2", "each of them left (2)"),
-    ("UPDATE answers SET state = 'failed' WHERE id = 1", "every segment left was sent (1)"),
+    ("UPDATE answers SET state = 'failed' WHERE id = 1", "segments have all left was sent (1)"),
     ("UPDATE answer_segments SET state = 'submitting' WHERE id = 1", "has a segment that is being submitted (1)"),
     ("UPDATE answer_segments SET submitted_limit = NULL WHERE id = 2", "handed over has its time (2)"),
     ("UPDATE answer_segments SET submitted_limit = NULL WHERE id = 2", "count the same segments"),
-    ("UPDATE answer_segments SET state = 'waiting' WHERE id = 2", "something may still leave (1)"),
+    ("UPDATE answer_segments SET state = 'waiting' WHERE id = 2", "an answer that may still be sent (1)"),
     ("UPDATE answer_segments SET state = 'refused' WHERE id = 3", "a segment that did not leave (4)"),
     ("UPDATE answers SET state = 'unconfirmed' WHERE id = 1", "is unconfirmed because of a segment (1)"),
     ("UPDATE attempts SET outcome = 'refused' WHERE id = 1", "whose segments all left was taken (1)"),
@@ -113,7 +114,7 @@ BROKEN = [
         "has the cause of one of its segments (2)",
     ),
     ("UPDATE answers SET reason = 'cms_38' WHERE id = 3", "has the cause of its latest attempt (3)"),
-    ("UPDATE answers SET recipient = '+32470123456' WHERE state = 'queued'", "stands in the share of its number (3)"),
+    ("UPDATE answers SET recipient = '+32470123456' WHERE state = 'queued'", "is in the share of its number (3)"),
     ("UPDATE line_state SET limit_time = 0", "has not reached (1, 2, 3)"),
     ("UPDATE totals SET total = 0 WHERE name = 'contacts'", "a contact was counted when it was judged"),
     ("UPDATE sums SET total = 9 WHERE name = 'segments'", "what the totals of all hours are (segments)"),

@@ -1077,6 +1077,7 @@ def test_export_shows_everything_stored_about_a_number(line_of: Filled) -> None:
     received = parse_rfc3339(held["contacts"][0]["received_at"]).astimezone()
     assert re.search(rf"^contact +1: text on line fr, {received.day} {received:%b %Y %H:%M:%S}$", shown, re.MULTILINE)
     assert not re.search(r"(?<![:0-9])[0-9]{2}:[0-9]{2}(?!:[0-9]{2})", shown)  # each time has its seconds
+    assert re.search(r"^octets +a message byte by byte, as the network delivered or took it$", shown, re.MULTILINE)
     assert held["contacts"] == [json.loads(json_line(maybe_contact(db, 1)))]
     assert held["contacts"][0]["text"] == hostile
     assert (held["number"], held["decided"]["number"], held["pseudonym"]) == (KEVIN, KEVIN, None)

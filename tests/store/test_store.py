@@ -537,7 +537,7 @@ def test_report_of_half_an_answer_makes_it_failed(db: Database) -> None:
     assert queue.due(db, at(db, 61)) == []
 
 
-@pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
+@pytest.mark.parametrize(("status", "state"), [(0, "delivered"), (1, "sent"), (0x20, "sent"), (0x46, "undelivered")])
 def test_report_settles_its_segment_by_recipient_and_reference(db: Database, status: int, state: str) -> None:
     """It may come at any time and after a restart, and it is not a contact."""
     queue_one(db)

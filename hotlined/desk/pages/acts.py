@@ -16,6 +16,7 @@ from hotlined.desk.notices import Link, Notice, Undo
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import SAID, decided, line, notify, reading
+from hotlined.documents import WholeContact
 from hotlined.errors import UsageError
 from hotlined.language import N_, _, ngettext
 from hotlined.reports import decided as in_words
@@ -59,7 +60,8 @@ class Act:
         if request.method != "POST":
             meant = arguments | {"word": tag_in_words(arguments["word"])} if "word" in arguments else arguments
             question = _(self.question, **meant)
-            return render_template("ask.html", act=self, arguments=arguments, question=question, back=_back(arguments))
+            shown = {"question": question, "contact": _maybe_contact(arguments), "back": _back(arguments)}
+            return render_template("ask.html", act=self, arguments=arguments, **shown)
         is_of_inbox = request.form.get("then") == INBOX
         done = self.carry_out(arguments)
         notice = done if isinstance(done, Notice) else Notice(done, self._undo(arguments, is_of_inbox=is_of_inbox))
@@ -72,6 +74,14 @@ class Act:
             return None
         after = {"then": INBOX, "all": request.form.get("all", "")} if is_of_inbox else {}
         return Undo(f"act_{self.undo}", {**arguments, **after})
+
+
+def _maybe_contact(arguments: Arguments) -> WholeContact | None:
+    """Return the contact that an act is about, whose text is quoted below the question."""
+    if "contact_id" not in arguments:
+        return None
+    with reading() as db:
+        return log.maybe_contact(db, arguments["contact_id"])
 
 
 def _back(arguments: Arguments, said: Mapping[str, Any] | None = None) -> str:
@@ -89,7 +99,7 @@ def _back(arguments: Arguments, said: Mapping[str, Any] | None = None) -> str:
 
 
 _LEAVES = ("tag", "skip")
-"""The acts after which the inbox goes on to the next text."""
+"""The decisions after which the inbox shows the next text."""
 
 
 def _on_in_inbox(verb: str, arguments: Arguments, said: Mapping[str, Any]) -> str:

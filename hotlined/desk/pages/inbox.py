@@ -61,7 +61,7 @@ def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
 
 
 def _maybe_contact_id(name: str) -> int | None:
-    """Return the ID of a contact in the address; None if there is none."""
+    """Return the contact's ID in the address of the page; None if the address has no ID."""
     return typed.contact_id(text) if (text := request.args.get(name)) else None
 
 

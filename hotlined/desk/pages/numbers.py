@@ -26,10 +26,12 @@ def show() -> str:
     """Show the numbers that contact the line, or those that it refuses."""
     asked = request.args.get("sort", Order.LAST)
     if asked not in list(Order):
-        raise UsageError(_("That is no order."), _("There are {choices}.", choices=", ".join(Order)))
+        raise UsageError(_("The list has no such order."), _("There are {choices}.", choices=", ".join(Order)))
     only = request.args.get("only", "")
     if only not in _REFUSED:
-        raise UsageError(_("That is no list."), _("There are {choices}.", choices=", ".join(filter(None, _REFUSED))))
+        raise UsageError(
+            _("There is no such list."), _("There are {choices}.", choices=", ".join(filter(None, _REFUSED)))
+        )
     with reading() as db:
         if only:
             blocked = only == "blocked"

@@ -54,7 +54,9 @@ def _asked_for() -> tuple[dict[str, str], Summary]:
     given = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
     since, until = (typed.when(given[name], now) if given[name] else None for name in ("since", "until"))
     if given["by"] and given["by"] not in list(By):
-        raise UsageError(_("'{text}' is no unit.", text=given["by"]), _("There are {choices}.", choices=", ".join(By)))
+        raise UsageError(
+            _("'{text}' is not a unit.", text=given["by"]), _("There are {choices}.", choices=", ".join(By))
+        )
     by = By(given["by"]) if given["by"] else None
     with reading() as db:
         return given, summarise(db, line(), since.start if since else None, until.end if until else None, by, now)

@@ -28,7 +28,7 @@ LATEST_TEXTS = 20
 BY_HAND_A_DAY = 5
 """The most often that people may have the first answer sent to phones of the house, in 24 hours."""
 DRAWS = 1 << 31
-"""An answer draws a number below this at its verdict; every random choice at the gate is made by it."""
+"""Each answer gets a random number at its verdict, from 0 to below this; the gate makes all random choices by it."""
 
 
 # ---- the verdict
@@ -88,7 +88,7 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
 
 
 def notice(db: Database, contact_id: int) -> str:
-    """Return the text of a contact, folded: a text from the operator's centre may be about credit."""
+    """Return the text of a contact as `recognition.fold` returns it: a text of the operator may be about credit."""
     row = db.one("SELECT text FROM contacts WHERE id = ?", contact_id)
     return recognition.fold(row["text"] or "") if row else ""
 
@@ -158,10 +158,10 @@ def by_hand_today(db: Database, now: Now) -> int:
 def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
     """Commit that a person wants the answer to a contact sent again.
 
-    Returns None, or why that is impossible: the state of the answer, `none` without an answer, `erased` if its text or
-    number was, `blocked` (also by the configuration's numbers, handed in), or `opted_out`. A text that was composed is
-    sent as it was; the age of the answer counts from now. The answer is due now; but if no part of it ever left, not
-    before its original time.
+    Returns None, or why this is impossible: the state of the answer; `none` if the contact has no answer; `erased` if
+    the answer's text or number was erased; `blocked` (by a person, or as one of the numbers in the argument `blocked`,
+    which come from the configuration); or `opted_out`. A text that was already composed is sent unchanged. The age of
+    the answer counts from now. It is due now; if no part of it ever left, it is still not due before its original time.
     """
     with db.transaction():
         row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
@@ -172,7 +172,7 @@ def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Colle
 
 
 def requeue_by_hand(db: Database, answer_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
-    """Commit that a person wants a text by hand sent again, as it was; returns the same as `requeue`."""
+    """Commit that a person wants a text by hand sent again, unchanged; returns what `requeue` returns."""
     with db.transaction():
         row = db.one(f"{_REQUEUED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
         if row is None or (refused := _requeue(db, row, who, now, blocked)):
@@ -240,7 +240,7 @@ def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:
 
 
 def cancel_by_hand(db: Database, answer_id: int, who: str, now: Now) -> str | None:
-    """Commit that a person wants a text by hand not sent; returns the same as `cancel`."""
+    """Commit that a person wants a text by hand not sent; returns what `cancel` returns."""
     with db.transaction():
         row = db.one(f"{_CANCELLED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
         if row is None or not row["waits"]:
@@ -296,7 +296,7 @@ def _enqueue(
 
 
 def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
-    """Count the texts equal to this one among the latest of the number."""
+    """Count, among the latest texts of the number, those that are equal to this one."""
     earlier = db.all(
         "SELECT text FROM contacts WHERE originator = ? AND id < ? AND text IS NOT NULL ORDER BY id DESC LIMIT ?",
         contact["originator"],

@@ -100,7 +100,8 @@ def _ended(db: Database, state: Breaker, now: Now, *, every: bool = False) -> li
     recipients are stored as `NOBODY`: each answer to one counts as an answer to a recipient of its own.
     """
     outcomes = breaker.evidence(taken_lately=not every and is_taken_lately(db, now))
-    # the condition is repeated as the index attempts_undeclined has it, or SQLite reads every refusal there ever was
+    # the condition of the index attempts_undeclined, word for word: otherwise SQLite does not use the index, and reads
+    # all refusals that were ever stored
     undeclined = "" if Outcome.DECLINED in outcomes else f" AND t.outcome <> '{Outcome.DECLINED}'"
     rows = db.all(
         "SELECT t.answer_id, a.recipient, t.outcome, t.cause, t.ended_limit FROM attempts t"
@@ -279,7 +280,7 @@ def has_failed(db: Database, state: Breaker) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CountryOutage:
-    """A country that waits by itself while other answers leave: its beginning, and whether any was ever taken there."""
+    """A country whose answers wait while others leave: since when, and whether an answer to it was ever taken."""
 
     country: str
     since: str
@@ -287,7 +288,7 @@ class CountryOutage:
     ever_taken: bool
 
     def is_barred(self, now: Now) -> bool:
-        """Tell whether the SIM seems unable to text there: for a day, and nothing was ever taken there."""
+        """Tell whether the SIM seems unable to text this country: it waits for a day, and no answer was ever taken."""
         return not self.ever_taken and now.limit - self.since_limit >= policy.WINDOW_SECONDS["day"]
 
 
@@ -302,7 +303,7 @@ def country_outages(db: Database) -> list[CountryOutage]:
 
 
 def countries_due(db: Database, now: Now, pauses: Sequence[float]) -> Iterator[tuple[str, Breaker]]:
-    """Yield the countries that wait by themselves and may be tried now, the one due first before the others."""
+    """Yield the countries that wait by themselves and may be tried now, in the order in which they became due."""
     countries = _countries(db)
     for country, state in sorted(countries.items(), key=lambda each: (each[1].due, each[0])):
         if breaker.country_lets_try(state, now.limit, countries.values(), pauses):
@@ -315,7 +316,7 @@ def is_out(db: Database, country: str | None) -> bool:
 
 
 def keep_countries(db: Database, countries: Sequence[str]) -> None:
-    """Commit that only these countries are answered: others no longer wait by themselves."""
+    """Commit that only these countries are answered: the outages of all other countries are forgotten."""
     others = [country for country in _countries(db) if country not in countries]
     if others:
         with db.transaction():
@@ -363,7 +364,7 @@ def _set_country(db: Database, country: str, state: Breaker) -> None:
 
 
 def _end_country(db: Database, country: str, now: Now) -> None:
-    """Let answers to a country go again, for one was taken there; refusals since its first failure are forgotten."""
+    """Let answers to a country go again, because one was taken; its refusals since its first failure are forgotten."""
     since = db.value("SELECT since_limit FROM country_outages WHERE country = ?", country)
     db.execute("DELETE FROM country_outages WHERE country = ?", country)
     _void_refusals(db, since, now, country)

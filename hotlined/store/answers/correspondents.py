@@ -1,4 +1,4 @@
-"""The people who contacted the line, or were decided about, with the number of their contacts, answers and segments."""
+"""The people who contacted the line or about whom somebody decided, with counts of contacts, answers and segments."""
 
 import json
 import sqlite3
@@ -15,10 +15,10 @@ from hotlined.store.line.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Correspondent:
-    """A person who contacts the line: a number, a name, or all who withhold theirs (None), with counts.
+    """A number or a name that contacted the line, with counts; all who withhold their number are one row.
 
-    `first_at` and `last_at` are the times of its first and last contact, `last_id` is the newest contact's id; all
-    three are None if there is a decision about it but no contact.
+    `first_at` and `last_at` are the times of its first and last contact, `last_id` is the id of the last. These three
+    are null if there is a decision about the number, but no contact.
     """
 
     number: str | None
@@ -55,10 +55,11 @@ _ORDERS = {
 def correspondents(
     db: Database, order: Order, limit: int, *, among: int = 0, only: tuple[str, ...] | None = None
 ) -> list[Correspondent]:
-    """Return the first `limit` correspondents in an order (0: all), in reverse, so that the very first comes last.
+    """Return at most `limit` correspondents (0: all): those at the top of an order, the top one last.
 
-    Answers let out in shadow mode were not sent, and are not counted. `among` restricts the list to the originators of
-    that many newest contacts (0: of all contacts), `only` to these numbers.
+    So the top one is nearest to the prompt of a terminal. Answers of shadow mode were not sent, and are not counted.
+    With `among`, only the originators of the newest `among` contacts are returned (0: of all contacts); with `only`,
+    only these numbers.
     """
     chosen = "1"
     if only is not None:
@@ -67,7 +68,7 @@ def correspondents(
         chosen = f"originator IN ({_NEWEST})"
     rows = db.rows(
         _CORRESPONDENTS.format(chosen=chosen, order=_ORDERS[order], counting=OCCUPIES, nobody=NOBODY),
-        limit=limit or -1,  # a negative limit means none to SQLite
+        limit=limit or -1,  # to SQLite, a negative LIMIT is no limit
         among=among,
         only=None if only is None else json.dumps(only),
     )
@@ -79,7 +80,7 @@ def correspondents(
 
 
 def refused(db: Database, *, blocked: bool, opted_out: bool) -> list[str]:
-    """Return the names that a person has blocked, those that have opted out, or both."""
+    """Return the numbers and names that a person has blocked, if `blocked`, and that opted out, if `opted_out`."""
     rows = db.rows(
         "SELECT number FROM numbers WHERE (blocked_at IS NOT NULL AND ?) OR (opted_out_at IS NOT NULL AND ?)",
         blocked,
@@ -91,12 +92,12 @@ def refused(db: Database, *, blocked: bool, opted_out: bool) -> list[str]:
 _COUNTED = """
 count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id FROM contacts
 """
-# the inner LIMIT keeps the order of the rows
+# the originators of the newest contacts; withheld numbers are not among them
 _NEWEST = """
 SELECT originator FROM
   (SELECT originator FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT :among)
 """
-# an answer counts from the moment it was let out, as it does for the limits
+# an answer counts as soon as its first segment may leave, even if it has not left yet: the limits count it then, too
 _CORRESPONDENTS = f"""
 WITH
   known AS MATERIALIZED (
@@ -116,7 +117,7 @@ WITH
       AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = recipient
         AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL))
   ),
-  -- of each answer what the windows count; texts by hand are spent, but are no answers
+  -- each answer with those of its segments that the limits count; a text by hand costs segments, but is not an answer
   let_out AS (
     SELECT a.recipient, a.by_hand, count(*) AS segments
     FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id
@@ -140,7 +141,7 @@ ORDER BY {{order}} LIMIT :limit
 def maybe_identity(db: Database, originator: str) -> Identity | None:
     """Return the identity of an originator, spelled as in the database; None if it never contacted the line.
 
-    A name or a short code that announced somebody else's MMS has contacted it, too.
+    A name or a short code that announced the MMS of another number counts as having contacted the line, too.
     """
     row = db.one(
         "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
@@ -155,9 +156,10 @@ def maybe_identity(db: Database, originator: str) -> Identity | None:
 
 
 def unbelieved_centres(db: Database, believed: tuple[str, ...], limit: int) -> list[tuple[str, int]]:
-    """Return the names that announced MMS of numbers in 30 days and were not believed, with the number of MMS.
+    """Return the names that announced a number's MMS in the last 30 days and were not believed, with counts of MMS.
 
-    Names with the most MMS come first; names in `believed` are left out.
+    Anybody can send under a name, so an announcement is believed only if its name is in `believed`, or if it is a short
+    code. Names with the most MMS come first.
     """
     rows = db.all(
         f"SELECT originator, count(*) AS announced FROM contacts WHERE other_originator GLOB '+*'"
@@ -171,7 +173,7 @@ def unbelieved_centres(db: Database, believed: tuple[str, ...], limit: int) -> l
 
 
 def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
-    """Return the identity of the originator of a row of `contacts`, or of a row of `answers` joined with it."""
+    """Return the identity of the originator of a row of `contacts`, or of `answers` joined with `contacts`."""
     return Identity(
         originator=originator,
         e164=originator if row["country"] else None,
@@ -181,7 +183,7 @@ def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
 
 
 def names(db: Database) -> list[str]:
-    """Return every originator, and every number with a decision about it, for completion."""
+    """Return every originator, and every number with a decision about it; the shell completes them."""
     rows = db.rows("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
     return [name for (name,) in rows]
 
@@ -198,7 +200,7 @@ def country_of(db: Database, answer_id: int) -> str | None:
 
 
 def country_in(row: sqlite3.Row) -> str | None:
-    """Return the same for a row of `answers` joined with `contacts`."""
+    """Return the country of an answer's recipient; the row is one of `answers` joined with `contacts`."""
     if row["contact_id"] is not None:
         country: str | None = row["country"]
         return country

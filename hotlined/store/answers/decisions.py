@@ -41,7 +41,7 @@ def unblock(db: Database, number: str, who: str, now: Now) -> bool:
 
 
 def lift_opt_out(db: Database, number: str, who: str, now: Now) -> bool:
-    """Commit that a number that had opted out is answered again; returns and raises the same as `unblock`."""
+    """Commit that a number that had opted out is answered again; returns and raises as `unblock` does."""
     pseudonyms.require_key(db, now)
     with db.transaction():
         return _lift(db, EventKind.OPTOUT_LIFTED, ("opted_out_at",), number, who, now)
@@ -84,8 +84,9 @@ def resume(db: Database, who: str, now: Now) -> bool:
         raise RefusedError(
             _("{problem}, and there are pseudonyms that were made with it.", problem=pseudonyms.lost_in_words(db)),
             _(
-                "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another"
-                " key, and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten."
+                "Bring it back from a backup, then `hotlined resume`. Without it the same command"
+                " goes on with another key, and a number that is stored as a pseudonym counts as new:"
+                " its limits, its block and its opt-out are forgotten."
             ),
         )
     lost = pseudonyms.is_lost(db)
@@ -99,7 +100,9 @@ def resume(db: Database, who: str, now: Now) -> bool:
 
 
 def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
-    """Commit that the SIM was topped up, now or `at` a moment in RFC 3339, and return that moment; a trial is due then.
+    """Commit that the SIM was topped up, now or `at` a moment in RFC 3339, and return that moment.
+
+    The breaker may then try an answer.
 
     Raises RefusedError for a moment in the future, if the clock can be trusted, and for one outside the years 1970 to
     2999.
@@ -160,10 +163,10 @@ def commit_mode(db: Database, now: Now, *, shadow: bool) -> None:
 
 
 def commit_key_lack(db: Database, now: Now) -> bool:
-    """Commit that the pseudonyms' key cannot be used, and why, or that it can again; return whether it was just lost.
+    """Commit whether the pseudonyms' key can be used, and if not, why; return True if it has just become unusable.
 
-    While it cannot be used nothing is sent, and nobody knows who was answered long ago. Answers queued meanwhile are
-    all in the share of new numbers, so queued answers are put into their shares anew.
+    Without the key the line does not know whom it answered long ago, so nothing is sent. Answers that are queued during
+    this time all go into the share of new numbers; after each change the queued answers are put into shares anew.
     """
     lack = pseudonyms.maybe_lack(db)
     if lack == line.key_lack(db):

@@ -1,6 +1,6 @@
 """Records the fates of segments: results, crashes, late results and reports; and reports outcomes to the breaker.
 
-Each fate is one transaction. The policy decides what a result means; `states` what a state counts for.
+Each fate is one transaction. The policy decides what a result means; `states` says what each state counts for.
 """
 
 import sqlite3
@@ -150,7 +150,7 @@ def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: No
 def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     """Return the refusals of an answer, and whether a segment to somebody else was taken since the last one."""
     country = country_of(db, answer["id"])
-    # NULL: it was never refused, or that was forgotten since (the breaker closed, `requeue`): the next refusal counts
+    # NULL: it was never refused, or its refusals were forgotten (`requeue`, or the breaker closed): the next one counts
     others_left = answer["refused_limit"] is None or db.one(
         "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id"
@@ -164,8 +164,8 @@ def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     attempt = db.one(
         "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
     )
-    # 0 once its refusals are forgotten, although the attempt keeps its cause: a first refusal must not count as the
-    # second
+    # `refusals` becomes 0 when they are forgotten, but the attempt keeps the cause of the last one: without this test,
+    # the next refusal with the same cause would count as the second in a row
     last = policy.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
     return policy.Refusals(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
 
@@ -209,7 +209,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
         f" WHERE a.state = '{AnswerState.SENDING}' AND s.state = '{SegmentState.SUBMITTING}'"
     )
     with db.transaction():
-        forget_waits(db)  # the daemon that ended recorded them, and this one has not looked yet
+        forget_waits(db)  # the recorded reasons are from the daemon that ended; this one has not looked yet
         for row in rows:
             same_boot = row["boot_id"] == boot_id()
             cause = AttemptCause.CRASHED if same_boot else AttemptCause.REBOOTED
@@ -243,7 +243,7 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
     else:
         segment_id = row["id"]
     segment = db.the("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
-    # by way of submitting, the only state that leads to unconfirmed; and the windows count it from its time
+    # through `submitting`, because no other state leads to `unconfirmed`; from `submitted_limit` the windows count it
     if segment["state"] == SegmentState.WAITING:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, AttemptCause.RESTORED)
@@ -311,7 +311,7 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
 
 _REPORTED = {
     tpdu.StatusClass.DELIVERED: SegmentState.DELIVERED,
-    tpdu.StatusClass.COMPLETED: SegmentState.DELIVERED,
+    tpdu.StatusClass.COMPLETED: SegmentState.SENT,  # forwarded, replaced: no phone has confirmed it (23.040 9.2.3.15)
     tpdu.StatusClass.PENDING: SegmentState.SENT,
     tpdu.StatusClass.FAILED: SegmentState.UNDELIVERED,
     tpdu.StatusClass.TEMPORARY_FAILED: SegmentState.UNDELIVERED,
@@ -389,7 +389,7 @@ def _follow_whole(db: Database, answer: sqlite3.Row, segments: Sequence[SegmentS
 def _follow_half(
     db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now, rules: policy.Rules | None
 ) -> None:
-    """Let the rest of an answer go, whose half has left for certain, if it may; else the answer has failed.
+    """Let the rest of an answer go if it may, after half of it has certainly left; otherwise the answer has failed.
 
     An answer that a person, a block or its age has ended does not go on.
     """
@@ -412,7 +412,7 @@ def _taken_state(segments: Sequence[SegmentState]) -> AnswerState:
 def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.Rules, now: Now) -> bool:
     """Tell whether the rest of an answer may follow a late result: its number got nothing else, and the gate passes it.
 
-    Cap and cooldown are not asked: they counted this answer already.
+    The limits of one number (cap and cooldown) are not checked again: they have already counted this answer.
     """
     names = pseudonyms.names(db, answer["recipient"])
     later = db.one(

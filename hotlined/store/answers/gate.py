@@ -109,7 +109,10 @@ class AtGate:
         )
 
     def hold(self) -> policy.LineHold | None:
-        """Return the hold on this answer. A trial, the rest of one, and shadow mode are only held by a pause."""
+        """Return the reason that holds this answer back, or None.
+
+        Only a pause holds back a trial, the rest of a half-sent trial, and an answer in shadow mode.
+        """
         rest_of_trial = self.row["trial"] is not None and self.row["state"] == AnswerState.SENDING
         hold = _maybe_hold(self.row["hold"])
         excepted = self.trial or self.shadow or rest_of_trial
@@ -157,8 +160,8 @@ def begin(
 def at_once(recipient: str, segments: int, country: str | None = None, *, by_hand: bool, known: bool) -> policy.Queued:
     """Return the question whether a person's text, or the rest of an answer, may be sent to a number now.
 
-    Cap and cooldown are not asked, nor whether its country is answered; but an answer to a `country` that waits by
-    itself waits.
+    The policy then does not check the limits of one number (cap and cooldown), nor whether its country is answered. But
+    an answer to a `country` that waits by itself waits, too.
     """
     return policy.Queued(
         Identity(recipient, recipient, country, LineType.MOBILE),
@@ -258,7 +261,7 @@ WHERE a.id = :answer AND a.state IN {listed(OPEN)}
 
 
 def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition | None:
-    """Return the stored text as it was chosen for the attempt before, or else the text that is chosen now, if any."""
+    """Return the text that an earlier attempt stored; without one, choose a text now; None if there is no text."""
     if answer["text"] is None:
         chosen = compose(history.answers, answer["country"], answer["draw"])
         return chosen._replace(step=history.answers) if chosen else None

@@ -75,7 +75,10 @@ def new_segment(
     state: SegmentState = SegmentState.WAITING,
     at: Now | None = None,
 ) -> int:
-    """Add a segment to an attempt and return its id: it waits, or it was let out `at` a moment, in any state."""
+    """Add a segment to an attempt and return its id.
+
+    `at` is when the gate let it out, None if it waits; `state` can be any state.
+    """
     segment_id = db.insert(
         "answer_segments",
         attempt_id=attempt_id,
@@ -187,7 +190,7 @@ def mark_no_evidence(db: Database, attempt_id: int) -> None:
 
 
 def latest_attempt(db: Database, answer_id: int) -> int | None:
-    """Return the id of the attempt that an answer's state is about, the latest; None before the first."""
+    """Return the id of the latest attempt at an answer, the one that its state is about; None if there is none."""
     row = db.one("SELECT max(id) AS id FROM attempts WHERE answer_id = ?", answer_id)
     return row["id"] if row else None
 
@@ -205,8 +208,8 @@ def has_left(db: Database, attempt_id: int | None) -> bool:
 def end(db: Database, answer_id: int, reason: Reason, nothing_left: AnswerState = AnswerState.CANCELLED) -> None:
     """End an answer that has no segment being submitted.
 
-    It becomes cancelled, or the state in `nothing_left`. But it becomes failed if half of it has left, and unconfirmed
-    if an attempt before a person asked for it again may have left.
+    Its new state is `nothing_left`, by default cancelled. But it is failed if half of it has left, and unconfirmed if a
+    person asked to send it again and the attempt before may have left.
     """
     attempt_id = latest_attempt(db, answer_id)
     states = (
@@ -253,7 +256,8 @@ def refile(db: Database, recipients: Collection[str] | None = None) -> None:
     whenever a segment of the number moved or its answer waits again; `decisions` runs it for all answers when a
     decision changes which numbers are known.
     """
-    # `+state` keeps SQLite from the index on state: by it each text would cost a read of the whole queue
+    # with `+state` SQLite does not use the index on state; with it, each received text would cost a read of the whole
+    # queue
     which = "state" if recipients is None else f"{_TO_THEM} AND +state"
     # `share <> new share`: SQLite writes a row even if no value of it changes, and each write wears the card
     db.execute(

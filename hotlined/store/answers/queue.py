@@ -1,4 +1,4 @@
-"""Knows which answers are due, may be tried while nothing leaves, stopped halfway, or have become too old.
+"""Finds the answers that are due, that may be a trial while nothing leaves, that stopped halfway, or that are too old.
 
 `answers` fills the queue; `gate` lets answers out.
 """
@@ -19,13 +19,13 @@ from hotlined.store.line import line
 from hotlined.store.line.database import Database
 from hotlined.timing import USUAL, Timing
 
-SWEPT_AT_ONCE = 100  # answers that one sweep cancels at most; the next pass goes on
+SWEPT_AT_ONCE = 100  # the most answers that one sweep cancels; the next pass of the daemon cancels the others
 
 
 class Turn(NamedTuple):
     """An answer that the gate may be asked about now.
 
-    `share` is the share whose first answer this is, None if half of it has left; `trial` is true if it would be the
+    `share` is the queue that it comes from, None if it is half sent; `trial` is true if the gate has to treat it as the
     trial of an open breaker.
     """
 
@@ -37,9 +37,10 @@ class Turn(NamedTuple):
 class Backlog(NamedTuple):
     """The moments when waiting contacts and answers next need the daemon, in limit time; None if there are none.
 
-    `judgement` is when the oldest contact without a verdict is judged even if it is incomplete; `due` is when the first
-    answer is due; `oldest` is the beginning of the oldest queued answer's age. `answers` says whether any answer is
-    queued or being sent, `early` whether one may go on or be tried before it is due.
+    `judgement` is the time to judge the oldest contact without a verdict, even if some of its segments are missing;
+    `due` is when the first answer is due; `oldest` is when the age of the oldest queued answer began. `answers` says
+    whether any answer is queued or being sent, `early` whether one may leave before `due`, as the rest of a half-sent
+    one or as a trial.
     """
 
     judgement: float | None
@@ -69,11 +70,11 @@ SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
 
 
 def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL) -> list[Turn]:
-    """Return the answers whose turn it may be, in order; the gate lets out those that nothing holds back.
+    """Return the answers to ask the gate about, in this order; it lets out those that nothing holds back.
 
-    Answers that are half sent come first, then a text by hand, then trials that are due, then the oldest answer to a
-    new number and the oldest to a number that was answered before: each share has its own head. Answers to a country
-    that waits by itself only get trials. Shadow mode has no trials.
+    Half-sent answers come first, then the first text by hand, then trials that are due, then the first answer to a new
+    number and the first to a number that was answered before. If the gate holds one of these back, the others can still
+    leave. An answer to a country whose own breaker is open leaves only as a trial. Shadow mode has no trials.
     """
     row = db.the(_HEADS, now=now.limit)
     half_sent = db.all(_HALF_SENT, now.limit) if row["any_half_sent"] else ()
@@ -106,10 +107,10 @@ ORDER BY a.due_limit, a.id LIMIT 20
 
 
 def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
-    """Return answers that may be tried now: by the line's breaker, or if that is closed by a country's.
+    """Return the answers that may be a trial now, of the line's breaker; if that one is closed, of a country's breaker.
 
-    These are the first answers of each country and share: if a share has no room for its answer, the next answer gets
-    its chance.
+    These are the first answers of each country and share, of the country with the best chance first. If the gate has
+    no room for one, it is asked about the next.
     """
     state = line.breaker_of(db)
     if not state.is_open:
@@ -127,7 +128,7 @@ def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     return [turn for record in records for turn in _candidates(db, record.country, in_round, now)]
 
 
-# a refused answer need not wait out its own pause, which is void while nothing leaves
+# a refused answer has a pause of its own; while nothing leaves, a trial does not wait for its end
 _MAY_BE_TRIED = f"a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL AND (a.due_limit <= ? OR a.refusals > 0)"
 _COUNTRIES = (
     f"SELECT DISTINCT c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE {_MAY_BE_TRIED}"
@@ -135,9 +136,10 @@ _COUNTRIES = (
 
 
 def _candidates(db: Database, country: str | None, in_round: Sequence[str], now: Now) -> list[Turn]:
-    """Return the first answer of each share to a country that may be tried, leaving out the recipients of this round.
+    """Return the first answer of each share to a country, without the recipients whom this round has tried already.
 
-    An answer to a number that took something before is first, then the one with the fewest tries, then the oldest.
+    The first is one to a number for which the network took another answer, then the one with the fewest attempts, then
+    the oldest.
     """
     turns: dict[Turn, tuple[object, ...]] = {}
     for share in (Share.NEW, Share.KNOWN):
@@ -156,7 +158,7 @@ def _candidates(db: Database, country: str | None, in_round: Sequence[str], now:
     return sorted(turns, key=turns.__getitem__)
 
 
-# its own first half does not prove that the number takes texts
+# the segments of this answer that left do not prove that the number receives texts
 _TAKEN_BEFORE = (
     "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
     f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.id <> a.id AND s.state IN {states.LEFT})"
@@ -174,7 +176,7 @@ def requeue_half_sent(db: Database) -> None:
     """Queue every answer again whose sending was stopped between two segments."""
     if db.one(_STOPPED_HALFWAY):
         with db.transaction():
-            # read again, now that nobody else can write: another process may have ended one meanwhile
+            # read again inside the transaction: an answer that another process has ended meanwhile must not be queued
             for row in db.all(_STOPPED_HALFWAY):
                 move(db, row["id"], AnswerState.QUEUED)
 
@@ -183,15 +185,15 @@ _STOPPED_HALFWAY = f"SELECT id FROM answers WHERE state = '{AnswerState.SENDING}
 
 
 def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> int:
-    """Commit that answers which waited for too long are not sent, whatever held them back; return how many.
+    """Commit the end of queued answers that are older than `max_age`, whatever held them back; return their number.
 
-    `by_calendar` also compares the centre's time stamps, which include the time without power; this reads the whole
-    queue.
+    Their age by the limit clock leaves out the time without power. With `by_calendar` the age is also computed from the
+    service centre's time stamps, which have no such gap; that reads the whole queue.
     """
     if not _stale(db, max_age, now, 1, by_calendar=by_calendar):
         return 0
     with db.transaction():
-        # read again: one may have been ended meanwhile
+        # read again inside the transaction: another process may have ended one meanwhile
         stale = _stale(db, max_age, now, SWEPT_AT_ONCE, by_calendar=by_calendar)
         for answer_id in stale:
             lifecycle.end(db, answer_id, Reason.STALE)
@@ -206,10 +208,10 @@ def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar
         most,
     )
     if by_calendar and now.synchronised and not rows:
-        # julianday(): a scts has the centre's offset from UTC, so the two cannot be compared as texts. Without a
-        # trustworthy time the left side is NULL: such an answer is never stale by the calendar. An answer that a person
-        # asked for again (asked_by) ages from that moment, by age_limit alone: by its contact's time it would be stale
-        # at once
+        # julianday(): scts has the offset from UTC of the service centre, so the two times cannot be compared as texts.
+        # If no time can be trusted, the left side is NULL, and the answer is never too old by the calendar. An answer
+        # that a person asked for again (asked_by) ages from that moment, by age_limit alone: by the time of its contact
+        # it would be too old at once
         rows = db.all(
             f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{AnswerState.QUEUED}'"
             " AND a.asked_by IS NULL"

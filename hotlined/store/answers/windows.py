@@ -44,7 +44,7 @@ FROM ({_OCCUPIED})
 
 @dataclass(slots=True)
 class Occupancy:
-    """The moments when the segments of the longest window were handed over, in order; known numbers apart, too."""
+    """The moments when the segments of the longest window were handed over, in order: of all, and of known numbers."""
 
     everything: list[float] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
@@ -66,8 +66,8 @@ class Occupancy:
         for moments, most in asked:
             if segments > most:
                 return math.inf
-            # there is room once at most `most - segments` are left in the window: that many of the newest may stay, so
-            # the one before them has to leave
+            # the new segments fit when the window has at most `most - segments` others: the newest ones may stay, and
+            # the window has room once the segment just before these has left it
             if len(moments) > most - segments:
                 at = max(at, moments[len(moments) - (most - segments) - 1] + policy.WINDOW_SECONDS[window])
         return at

@@ -43,7 +43,7 @@ def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
 
 
 def maybe_due(db: Database, now: Now) -> NewTexts | None:
-    """Return the texts that an alert has to name now; None without any, or within an hour after the last alert."""
+    """Return the texts that an alert has to name now; None if there are none, or the last alert was within an hour."""
     rows = db.all(
         "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.alerted"
         " ORDER BY w.contact_id LIMIT ?",

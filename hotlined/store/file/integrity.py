@@ -29,7 +29,7 @@ _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.a
 # reasons of an answer that need not be the cause of an attempt; `restored` is only the reason of a verdict
 _NO_CAUSES = (AttemptCause.HALF, *(reason for reason in Reason if reason is not Reason.RESTORED))
 
-# both sums with opposite signs: the labels whose sum is not 0 differ
+# `totals` are added and `sums` are subtracted: if the two agree, the result is 0 for each set of labels
 _SUMS = """
 SELECT name FROM (
   SELECT name, kind, verdict, reason, state, total FROM totals WHERE total > 0
@@ -71,7 +71,7 @@ PROMISES = {
         f"SELECT id FROM answers a WHERE state IN {states.listed(states.TAKEN)} AND segments <>"
         f" (SELECT count(*) FROM answer_segments s WHERE s.attempt_id = {_LATEST} AND s.state IN {states.LEFT})"
     ),
-    N_("an answer of which every segment left was sent"): (
+    N_("an answer whose segments have all left was sent"): (
         f"SELECT id FROM answers a WHERE state NOT IN {states.listed(states.TAKEN)}"
         f" AND (SELECT min(s.state IN {states.LEFT}) FROM answer_segments s WHERE s.attempt_id = {_LATEST})"
     ),
@@ -79,7 +79,7 @@ PROMISES = {
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.SUBMITTING}'"
         f" AND a.state <> '{AnswerState.SENDING}'"
     ),
-    N_("segments wait only in the latest attempt of an answer of which something may still leave"): (
+    N_("segments wait only in the latest attempt of an answer that may still be sent"): (
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.WAITING}'"
         f" AND (a.state NOT IN {states.listed(states.OPEN)} OR t.id <> {_LATEST})"
     ),
@@ -93,7 +93,7 @@ PROMISES = {
         " AND NOT EXISTS (SELECT 1 FROM answer_segments s"
         f" WHERE s.attempt_id = {_LATEST} AND s.state = '{SegmentState.UNCONFIRMED}')"
     ),
-    N_("what was handed over has its time"): (
+    N_("a segment that was handed over has its time"): (
         "SELECT id FROM answer_segments WHERE (submitted_limit IS NULL) <> (submitted_at IS NULL)"
         f" OR (submitted_limit IS NULL AND state NOT IN ('{SegmentState.WAITING}', '{SegmentState.CANCELLED}'))"
     ),
@@ -109,7 +109,7 @@ PROMISES = {
         f"SELECT id FROM answers a WHERE reason NOT IN {states.listed(_NO_CAUSES)}"
         f" AND reason IS NOT (SELECT cause FROM attempts WHERE id = {_LATEST})"
     ),
-    N_("an answer stands in the share of its number"): (
+    N_("an answer is in the share of its number"): (
         f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL"
         f" AND a.share = '{Share.NEW}'"
         f" AND EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"

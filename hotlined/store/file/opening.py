@@ -51,7 +51,7 @@ from hotlined.store.line.database import Database
 
 BUSY_SECONDS = 5.0
 CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB in this time, and a start is not delayed for longer
-CLOSING_SECONDS = 0.5  # after the last close the files for the group exist again well within this time
+CLOSING_SECONDS = 0.5  # SQLite removes -wal and -shm at the last close, and within this time they are there again
 _Opened = TypeVar("_Opened")
 
 
@@ -276,7 +276,7 @@ def require_known(path: Path, connection: sqlite3.Connection) -> None:
     applied = migrations.applied(connection)
     if not applied and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise StoreError(
-            _("{database} is no database of hotlined.", database=path),
+            _("{database} is not a database of hotlined.", database=path),
             _("`database` in the configuration names it."),
         )
     known = migrations.names()
@@ -403,7 +403,7 @@ def _require_files(real: Path) -> None:
                 hint = _(
                     "Move {file} away; where it stood for the database itself, put that or a backup there.", file=file
                 )
-                raise StoreError(_("{file} is no file of a database.", file=file), hint, DatabaseState.DAMAGED)
+                raise StoreError(_("{file} is not a file of a database.", file=file), hint, DatabaseState.DAMAGED)
 
 
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:

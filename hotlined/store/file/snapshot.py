@@ -1,10 +1,11 @@
 """The bytes of a database at one moment, read in order while its daemon writes, without making a copy first.
 
 SQLite's backup interface needs a file to copy to, but the card must not hold a second copy. So this reads the database
-file itself, beginning at a moment when the -wal has no page that is not in the file, too, and with a transaction open.
-While that transaction reads, SQLite moves no newer page into the file, and it begins the -wal anew without touching the
-file (https://sqlite.org/walformat.html). New writes stay in the -wal. Known to be wrong: while another reader has an
-older transaction open, there is no such moment.
+file itself. It begins at a moment when every page of the -wal is also in the file, and keeps a read transaction open.
+As long as that is open, SQLite copies no newer page into the file: new writes stay in the -wal, and if SQLite begins
+the -wal again from its start, it does not touch the file (https://sqlite.org/walformat.html). Without the transaction,
+pages of several moments would be mixed. Known to be wrong: while another reader has an older transaction open, such a
+moment does not come.
 """
 
 import contextlib
@@ -24,9 +25,9 @@ from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 
-PATIENCE_SECONDS = 30.0  # to find such a moment; even a daemon in a flood leaves one every few milliseconds
+PATIENCE_SECONDS = 30.0  # to find that moment; it comes every few milliseconds, even while a flood is recorded
 PIECE = 256 * 1024  # bytes in one read
-# the header of the -wal's index has the number of its frames at byte 16, and at 96 how many of them are in the file
+# the header of the -shm has at byte 16 the number of frames in the -wal, and at byte 96 that of those in the file, too
 _FRAMES_AT, _MOVED_AT, _INDEX_OCTETS = 16, 96, 100
 
 
@@ -52,9 +53,10 @@ class Snapshot:
 
 @contextlib.contextmanager
 def snapshot(path: Path) -> Iterator[Snapshot]:
-    """Give a database as it is now, checked; raises StoreError if it is damaged, and RefusedError if it is in use.
+    """Check a database, and yield its snapshot; raises StoreError for damage, RefusedError if the moment does not come.
 
-    Meanwhile this process must not close any other of its files: that would drop the locks of this process.
+    Until the context ends, this process must not close another descriptor of the database's files: POSIX then drops all
+    locks of the process on that file, also those of SQLite, and the daemon could write over pages that are being read.
     """
     real = path.resolve()
     # the descriptors are closed last, after SQLite has given up its locks
@@ -68,7 +70,7 @@ def snapshot(path: Path) -> Iterator[Snapshot]:
 
 
 def _begun(path: Path, connection: sqlite3.Connection, index: int | None) -> int:
-    """Begin a transaction at such a moment, check the database, and return its bytes; raises StoreError for damage."""
+    """Begin the transaction, check the database, and return its number of bytes; raises StoreError if it is damaged."""
     try:
         _begin(connection, index)
         damage = next(integrity.damage(connection, full=False, tick=lambda *_progress: None), None)
@@ -95,9 +97,11 @@ def _begin(connection: sqlite3.Connection, index: int | None) -> None:
     """Begin a transaction at a moment when the whole database is in its file."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
+        # the daemon may write between the checkpoint and the first read: then try again
         connection.execute("PRAGMA wal_checkpoint").fetchall()
         connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the first read fixes the moment
+        # BEGIN alone reads nothing: the transaction shows the database as it is at its first SELECT
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if index is None or _is_moved(index):
             return
         connection.execute("ROLLBACK")
@@ -107,7 +111,7 @@ def _begin(connection: sqlite3.Connection, index: int | None) -> None:
 
 
 def _is_moved(index: int) -> bool:
-    """Tell whether all of the -wal is also in the file."""
+    """Tell whether every page of the -wal is also in the file."""
     header = os.pread(index, _INDEX_OCTETS, 0)
     if len(header) < _INDEX_OCTETS:
         return True  # nothing was written since the -wal's index was made

@@ -94,7 +94,7 @@ TROUBLES: dict[str, DatabaseTrouble] = {
     LackingRight.NOT_READABLE: DatabaseTrouble(
         LackingRight.NOT_READABLE,
         DatabaseState.DENIED,
-        N_("it may not be opened by this user, or is no file"),
+        N_("this user may not open it, or it is not a file"),
         N_("Be in its group (hotlined-NAME, where it is installed) and log in again."),
     ),
 }

@@ -97,9 +97,9 @@ class Database:
         return self.connection.execute(sql, named or arguments)
 
     def before_commit(self, follow: "Follow", subject: str) -> None:
-        """Call `follow` once, just before the open transaction is committed, with all subjects that were named for it.
+        """Have `follow` called once, just before the open transaction is committed, with all subjects named until then.
 
-        A rollback takes the call away, too.
+        If the transaction is rolled back, `follow` is not called.
         """
         assert self.connection.in_transaction
         self._following.setdefault(follow, set()).add(subject)
@@ -118,7 +118,7 @@ class Database:
         At the end of the block it is committed and on the disk, or waits for others (`shared_commit`). On any exception
         nothing of it remains.
         """
-        if self._is_shared and self.connection.in_transaction:  # an earlier one of the shared commit has begun it
+        if self._is_shared and self.connection.in_transaction:  # begun by an earlier block of the shared commit
             with self.savepoint():
                 yield
                 self._follow()
@@ -201,4 +201,4 @@ class Database:
 
 
 Follow = Callable[[Database, Collection[str]], None]
-"""A function to call before a commit, with all subjects of the changes; its own writes must call for no other one."""
+"""A function that is called before a commit, with all subjects of the changes; it must not call `before_commit`."""

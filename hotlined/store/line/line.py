@@ -32,7 +32,7 @@ IN_SHADOW_MODE = "(SELECT shadow_at IS NOT NULL FROM line_state)"
 KEY_DIGEST = "(SELECT key_digest FROM line_state)"
 """SQL for the digest of the key that pseudonyms are made with; NULL if there are none yet."""
 FLEET_KEY_DIGEST = "(SELECT key_digest FROM fleet WHERE id = 1)"
-"""The same for the fleet's key; NULL if the line is in no fleet."""
+"""SQL for the digest of the fleet's key; NULL if the line is in no fleet."""
 IS_PAUSED = "(SELECT paused_at IS NOT NULL FROM line_state)"
 """SQL that is true if the line is paused."""
 BREAKER_IS_OPEN = "(SELECT breaker_cause IS NOT NULL FROM line_state)"
@@ -45,7 +45,7 @@ WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
 
 
 def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
-    """Return the last anchor of the limit clock, None before the first, and the calendar's time at its 0."""
+    """Return the last anchor of the limit clock, None without one, and the calendar's time when the clock was 0."""
     row = connection.execute("SELECT limit_time, boot_id, boottime, limit_epoch FROM line_state").fetchone()
     if row is None:  # a person deleted the row: `db check` reports it, and commands can still read the rest
         return None, 0.0
@@ -295,8 +295,8 @@ def pause_began(db: Database) -> float:
 class Sending:
     """The state of sending: free, paused (by a person), held (`resume` does not end it), trial (the breaker is open).
 
-    The reason of a pause is `person`, or `restored` if the pause came back with a backup. `since` is RFC 3339, None if
-    it is not known.
+    The reason of a pause is `person`, or `restored` if the pause came back with a backup. `since` is null if the time
+    is not known.
     """
 
     state: SendingState
@@ -474,7 +474,7 @@ def maybe_copied_at(db: Database) -> str | None:
 
 
 def copied_at_of(connection: sqlite3.Connection) -> str | None:
-    """Return the same for a connection that was not opened as a line's database."""
+    """Return when a database was copied, as `maybe_copied_at`, on a connection that was not opened as a line's."""
     row = connection.execute("SELECT copied_at FROM line_state").fetchone()
     return row[0] if row else None
 
@@ -605,5 +605,5 @@ def alerts_reached(db: Database) -> tuple[int | None, float | None]:
 
 
 def note_alerts_reached(db: Database, event_id: int | None, unwell_limit: float | None) -> None:
-    """Record the same, inside the transaction that is open."""
+    """Record the last event that alerts have read and when the line stopped working, inside the open transaction."""
     db.execute("UPDATE line_state SET alerts_event = ?, unwell_limit = ?", event_id, unwell_limit)

@@ -29,7 +29,7 @@ def names(db: Database, name: str) -> tuple[str, str]:
 
 
 def both(name: str) -> str:
-    """Return the `names` of an SQL expression's value, as a list in SQL."""
+    """Return SQL for a list of the two `names` of a value; `name` is SQL for the value."""
     return f"({name}, pseudonym_of({name}, {line.KEY_DIGEST}))"
 
 
@@ -117,7 +117,7 @@ def require_key(db: Database, now: Now) -> None:
             with db.transaction():
                 line.note_key_lack(db, lack, lacking_file(db).name, now)
         raise StoreError(
-            _("{problem}: what is a pseudonym already cannot be told from others.", problem=lost_in_words(db)),
+            _("{problem}: numbers that are pseudonyms already cannot be recognised.", problem=lost_in_words(db)),
             _("Bring it back from a backup, or decide to go on without it: `hotlined resume`."),
         )
 

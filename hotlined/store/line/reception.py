@@ -20,7 +20,7 @@ LOST_TEXT_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """The last text that the line sent to itself: when it was requested, and how far it is.
+    """The last text that the line sent to itself: when it was requested, whether it left, and whether it came back.
 
     `left` is true if it left or may have left, at `left_limit` on the limit clock; `back` if a text from the line's own
     number has come since the request.

@@ -208,7 +208,7 @@ def recover(db: Database, now: Now) -> None:
 
 
 def settle(db: Database, now: Now) -> int:
-    """End the requests whose answer was taken, or will not be; return how many still wait for theirs."""
+    """End the requests whose text was taken by the network or ended otherwise; return how many requests still wait."""
     rows = db.all(
         "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id"
         f" WHERE r.state = '{RequestState.BEGUN}'"

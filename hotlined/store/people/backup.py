@@ -172,7 +172,7 @@ def place(database: Path) -> Placed:
             made_at = str(line.copied_at_of(copy))
         aside = None
         if real.exists():
-            if _copied_at(real) != made_at:  # else the last try was cut off after its last step
+            if _copied_at(real) != made_at:  # otherwise an interrupted call had already replaced it
                 _keep_aside(real)
             aside = _last_aside(real)
         contacts, decided = _since(aside / real.name, made_at) if aside else (0, ())
@@ -184,7 +184,7 @@ def place(database: Path) -> Placed:
                 beside(real, ending).unlink(missing_ok=True)
         if keys_folder(real).exists():
             files.sync(keys_folder(real))
-        for ending in (WAL, SHM, JOURNAL):  # of the old database, which has them in the folder aside
+        for ending in (WAL, SHM, JOURNAL):  # of the old database; the needed ones have a name in `aside`
             beside(real, ending).unlink(missing_ok=True)
         # the database itself is replaced, and so never missing: after a power cut, a daemon that finds none would begin
         # an empty one, and answer everybody again
@@ -226,7 +226,7 @@ def _as_copy(new: Path, made_at: str | None) -> str:
 
 
 def _no_copy() -> StoreError:
-    return StoreError(_("This is no copy of a line's database."), _("Take another one."))
+    return StoreError(_("This is not a copy of a line's database."), _("Take another one."))
 
 
 def _copied_at(real: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Reads all that is stored of a person, for a person who asks what the line stores about them."""
+"""Reads everything that is stored about a person, so that the line can answer when the person asks for it."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class ExportedDecision:
 
 @dataclass(frozen=True, slots=True)
 class NamedBy:
-    """A contact of somebody else that claims to come from the number."""
+    """An MMS notification from another originator whose second address is this number."""
 
     id: int
     received_at: Time
@@ -68,7 +68,7 @@ class ExportedRequest:
     created_at: Time
     state: RequestState
     result: str | None
-    """In words."""
+    """The result in words; null while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Export:
     elsewhere: tuple[Elsewhere, ...]
     """The rows of other lines of the fleet about the number."""
     fleet_pseudonym: str | None
-    """The pseudonym by which the fleet knows the number; null in no fleet."""
+    """The pseudonym of the number in the fleet; null if the line is not in a fleet."""
 
     @property
     def anything(self) -> bool:
@@ -97,9 +97,9 @@ class Export:
 
 
 def export(db: Database, name: str, in_words: Callable[[str | None, str | None], str | None]) -> Export:
-    """Return all that is stored of a number or name, also under its pseudonym.
+    """Return everything that is stored about a number or name, also under its pseudonym.
 
-    `in_words` makes a sentence of a request's result and detail.
+    `in_words` makes a sentence from the result and the detail of a request.
     """
     names = pseudonyms.names(db, name)
     found = find(db, names)
@@ -172,7 +172,7 @@ def _requests(
 
 
 def _is_masked_alone(db: Database, name: str) -> bool:
-    """Tell whether no other number that the database knows has the same mask."""
+    """Tell whether the mask belongs to this number alone: events have only masks, and might concern another number."""
     return all(
         mask(row["number"]) != mask(name)
         for row in db.all(

@@ -56,7 +56,7 @@ class EvidenceAnswer(WholeAnswer):
 
 @dataclass(frozen=True, slots=True)
 class EvidenceContact(LoggedContact):
-    """A contact as `show` has it, with its country, line type, and whether the clock was right."""
+    """A contact in the form of `show --json`, with its country, line type, and whether the clock was right."""
 
     answer: EvidenceAnswer | None
     kept: Kept

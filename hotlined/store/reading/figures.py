@@ -1,10 +1,10 @@
 """Counts the figures of a period: contacts, numbers, answers, segments, reactions, and the states of the modem.
 
-Every figure is counted from the rows in the database: rows that were erased count nowhere, and parts add up to their
-whole. A number is new at the first of its contacts that is still in the database. No figure names a number or quotes a
-text of a person; the line's own texts are quoted. Known to be wrong: a number and the pseudonym of its older contacts
-count as two; the calendar is believed as it was recorded; a time without a daemon counts as the last state of the
-modem.
+Every figure is counted from the rows in the database. So erased rows are in no figure, and the counts of the parts of a
+period add up to its total. A number is new at the oldest of its contacts that is still in the database. No figure names
+a number or quotes a text of a person; the line's own texts are quoted. Known to be wrong: if older contacts of a number
+have only its pseudonym, number and pseudonym count as two; a time that was recorded with a wrong calendar stays wrong;
+the time without a daemon counts as the last state of the modem.
 """
 
 import json
@@ -37,11 +37,11 @@ MODEM_STATES = (*ModemState, NoModemState.STOPPED)
 """The states of the modem, as `status` shows them, and the state of a daemon that ended because it was asked to."""
 
 _SLOT_MINUTES = 15  # every offset from UTC in use is a multiple of it, so a slot is within one local hour
-_HEARD = {ContactKind.TEXT, ContactKind.CALL}  # the kinds that a person sends by hand
+_HEARD = {ContactKind.TEXT, ContactKind.CALL}  # the kinds that come from a telephone: texts and calls
 
 
 class ContactLabels(NamedTuple):
-    """The kind of a contact, and its verdict with the reason, None while it is not judged.
+    """The kind of a contact, and its verdict and reason, which are None until it is judged.
 
     `anonymous` is 1 if it has no originator, and so belongs to no number, else 0.
     """
@@ -61,7 +61,7 @@ class Slot(NamedTuple):
 
 
 class NumberCounts(NamedTuple):
-    """The count of telephone numbers that contacted the line in a period, and of those that never did before."""
+    """The number of telephone numbers that contacted the line in a period, and of those that were new."""
 
     all: int
     new: int
@@ -69,13 +69,13 @@ class NumberCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The counts between two moments that every bin has.
+    """The counts of one bin, which is the time between two moments.
 
-    Contacts are counted where they were received: `others` are neither texts nor calls, `mms` are those of them that
-    announce a picture message; `withheld` are texts and calls without an originator, which belong to no number; `new`
-    and `returning` are telephone numbers, so names and short codes are in neither. Answers are counted where their
-    first segment was let out, in any later state: `unconfirmed` ones may have left; `shadowed` ones did not, and are
-    not in `answers`. `segments` are all that the SIM spent, for any purpose.
+    A contact is counted in the bin in which it was received. `others` are neither texts nor calls; those of them that
+    announce a picture message are also in `mms`. `withheld` are texts and calls without an originator, which belong to
+    no number. `new` and `returning` count telephone numbers, so names and short codes are in neither. An answer is
+    counted in the bin in which the gate let its first segment out, whatever its state is now. `unconfirmed` ones may
+    have left; `shadowed` ones did not, and are not in `answers`. `segments` are all that the SIM spent.
     """
 
     texts: int = 0
@@ -96,14 +96,14 @@ class Counts:
 class Tally:
     """The figures of a period: its counts, why contacts were not answered, how long answers took, and the reactions.
 
-    `suppressed` and `cancelled` count contacts by reason, the most frequent first. `seconds_to_answer` are the
-    quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer;
-    they are those of the `timed` answers, whose last segment was taken in the period. A reaction is a text from a
-    number within 24 hours after an answer to it was sent. `tags` counts reactions by tag, so one with two tags counts
-    twice; `by_tags` counts each reaction once, including those without a tag that can still be read (`untagged`).
-    Together with the reactions whose text was erased before anybody tagged it (`unread`), these are all. `other_tags`
-    counts all other contacts by tag: first ones, such as a threat that came before any answer, and later ones.
-    `by_text` splits answers and reactions by the text that was sent.
+    `suppressed` and `cancelled` count contacts by reason, the most frequent first. `timed` counts the answers whose
+    last segment was taken in the period; `seconds_to_answer` has the quartiles of the time from the contact to that
+    segment (the second is the median), None without such answers. A reaction is a text from a number within 24 hours
+    after an answer to that number was sent. `tags` counts reactions by tag, so one with two tags counts twice.
+    `by_tags` counts each reaction once, except those whose text was erased before anybody tagged it: these are
+    `unread`. `untagged` are the reactions in `by_tags` without a tag. `other_tags` counts by tag all contacts that are
+    not reactions, such as a threat that came before any answer. `by_text` splits answers and reactions by the text that
+    was sent.
     """
 
     counts: Counts
@@ -122,7 +122,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The number of reactions with exactly these tags; `tags` is empty for those that nobody has tagged yet."""
+    """The number of reactions with exactly these tags; `tags` is an empty list for reactions that nobody has tagged."""
 
     tags: tuple[str, ...]
     reactions: int
@@ -130,7 +130,10 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class SentText:
-    """A text that the line sent, None for all erased ones: the answers with it, the reactions to it, and their tags."""
+    """A text that the line sent: the number of answers with it, of reactions to it, and of these by tag.
+
+    All answers whose text is erased are one such row, without a text.
+    """
 
     text: str | None
     answers: int
@@ -140,9 +143,9 @@ class SentText:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The time of the first contact or answer, and the time of the last record of any kind; None if there is none.
+    """The time of the first contact or answer, and that of the last contact, answer or event; each may be None.
 
-    A line without any contact or answer begins with the first event that its daemon recorded.
+    If there is no contact and no answer, the first event counts instead.
     """
 
     first: datetime | None
@@ -158,8 +161,8 @@ class Span:
     end: datetime
 
 
-# :start and :end bound the period; bin() returns between which edges a moment is. An answer that was asked for again is
-# counted once, where the first segment of its last attempt was let out: max() over the attempts
+# :start and :end bound the period; bin() returns the index of the bin that a moment is in. An answer that a person had
+# sent again is counted once, at the first segment of its last attempt (max(l.id)): `first` is true there alone
 _LET_OUT = f"""
 SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s.sequence = 1 AND t.id =
   (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
@@ -188,9 +191,9 @@ _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
-# CROSS: from the answers, whose number is limited by budgets, to the contacts of their recipients
 _UNREAD = "null"
 """In JSON, in place of the tags of a reaction whose text was erased before anybody tagged it."""
+# CROSS JOIN makes SQLite begin with the answers, which the budgets keep few, and look up the contacts of each recipient
 _REACTIONS = f"""
 WITH sent AS MATERIALIZED (
   {SENT} WHERE by_hand IS NULL AND sent_at < :end
@@ -220,7 +223,7 @@ FROM (SELECT (SELECT min(received_at) FROM contacts) AS first, (SELECT max(recei
 
 
 def extent(db: Database) -> Extent:
-    """Return the beginning and the end of the time that anything is known about."""
+    """Return the beginning and the end of the time from which the database has contacts, answers or events."""
     row = db.one(_EXTENT)
     first, last = (parse_rfc3339(at) if at else None for at in row or (None, None))
     return Extent(first, last)
@@ -239,12 +242,12 @@ def maybe_last_event(db: Database, kind: EventKind) -> datetime | None:
 
 
 def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
-    """Return the counts between each two of these moments, which ascend: one fewer than there are edges."""
+    """Return the counts of each bin; `edges` are the beginnings of the bins in order, and the end of the last."""
     return _counts(db, edges, contacts(db, edges))
 
 
 def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[ContactLabels]]:
-    """Count the contacts between each two of these moments, which ascend, by their labels."""
+    """Count the contacts of each bin by their labels; for `edges` see `counts`."""
     return [
         Counter({ContactLabels(*labels): count for labels, count in _tallied(db, _CONTACTS, start, end).items()})
         for start, end in pairwise(map(rfc3339, edges))
@@ -252,7 +255,7 @@ def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[ContactLab
 
 
 def _tallied(db: Database, sql: str, start: str, end: str) -> Counter[tuple[Any, ...]]:
-    """Count equal rows of a query. SQLite would sort them to do it, a million of them in a temporary file."""
+    """Count equal rows of a query. GROUP BY would make SQLite sort them, and a million rows in a temporary file."""
     cursor = db.connection.cursor()
     cursor.row_factory = None
     return Counter(cursor.execute(sql, {"start": start, "end": end}))
@@ -267,7 +270,7 @@ def numbers(db: Database, start: str, end: str) -> NumberCounts:
     return NumberCounts(**db.the(_NUMBERS, start=start, end=end))
 
 
-# MATERIALIZED: the first contact of each number is looked up once. Names and short codes have no country
+# MATERIALIZED: without it SQLite looks up the first contact of a number twice. Names and short codes have no country
 _NUMBERS = f"""
 WITH came AS MATERIALIZED (
   SELECT (SELECT received_at FROM contacts WHERE originator = name ORDER BY id LIMIT 1) AS first_at
@@ -278,7 +281,7 @@ SELECT count(*) AS "all", count(*) FILTER (WHERE first_at >= :start AND first_at
 
 
 def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[ContactLabels]]) -> list[Counts]:
-    """Return the counts between edges; the contacts in them are counted already."""
+    """Return the counts of each bin, from its contacts by label (`received`) and from the database."""
     found: list[dict[str, int]] = [{} for _ in received]
     query = _between(db, edges)
     for sql in _COUNTS:
@@ -307,7 +310,7 @@ def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[
 
 
 def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
-    """Return the figures between each two of these moments, which ascend: one fewer than there are edges."""
+    """Return the figures of each period between two successive `edges`, which ascend; there is one fewer than edges."""
     query = _between(db, edges)
     received = contacts(db, edges)
     cancelled: list[Counter[str]] = [Counter() for _ in received]
@@ -346,7 +349,10 @@ def _suppressed(received: Counter[ContactLabels]) -> Counter[str]:
 
 
 class _Brought(NamedTuple):
-    """The reactions of a period and its other tagged contacts, by lists of tags in JSON; and reactions by text sent."""
+    """The reactions of a period (`by_tags`) and its other tagged contacts (`others`), both by the list of tags in JSON.
+
+    `by_text` splits the answers and the reactions by the text that was sent.
+    """
 
     by_tags: Counter[str]
     others: Counter[str]
@@ -372,7 +378,7 @@ def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[_Brought]:
 
 
 def slots(db: Database, start: datetime, end: datetime) -> list[Slot]:
-    """Count the contacts received, by quarters of an hour; quarters without any are left out."""
+    """Count the received contacts by quarter of an hour; a quarter without contacts is left out."""
     return [
         Slot(parse_rfc3339(f"{hour}{part * _SLOT_MINUTES:02}:00Z"), count if is_text else 0, count)
         for (hour, part, is_text), count in _tallied(db, _SLOTS, rfc3339(start), rfc3339(end)).items()
@@ -386,7 +392,7 @@ SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) /
 
 
 def spans(db: Database, start: datetime, end: datetime) -> list[Span]:
-    """Return the modem's states one after the other, as its events recorded them."""
+    """Return the states of the modem from `start` to `end` without a gap, as the events recorded them."""
     found: list[Span] = []
     state, since = None, start
     for at, kind in db.rows(
@@ -402,14 +408,14 @@ def spans(db: Database, start: datetime, end: datetime) -> list[Span]:
 
 
 def _between(db: Database, edges: Sequence[datetime]) -> Callable[[str], Iterator[Row]]:
-    """Return a function that runs a query on the time between the first and the last edge."""
+    """Define bin() for these edges; return a function that runs a query on the time from the first edge to the last."""
     texts = [rfc3339(edge) for edge in edges]
     db.connection.create_function("bin", 1, lambda at: bisect_right(texts, at) - 1, deterministic=True)
     return lambda sql: db.rows(sql, start=texts[0], end=texts[-1])
 
 
 def _by_tag(reactions: Counter[str]) -> Counter[str]:
-    """Count by single tags, from counts by lists of tags in JSON."""
+    """Return the counts by single tag, from counts by the list of tags in JSON."""
     found: Counter[str] = Counter()
     for tags, count in reactions.items():
         found.update(dict.fromkeys(json.loads(tags) or (), count))
@@ -417,7 +423,7 @@ def _by_tag(reactions: Counter[str]) -> Counter[str]:
 
 
 def _by_tags(reactions: Counter[str]) -> tuple[Tagged, ...]:
-    """Count by all their tags together, the most frequent first and the untagged last."""
+    """Return the counts by the list of tags, whatever its order: the most frequent first, those without a tag last."""
     found: Counter[tuple[str, ...]] = Counter()
     for tags, count in reactions.items():
         if tags != _UNREAD:

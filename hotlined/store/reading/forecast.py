@@ -42,7 +42,7 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The forecast for an answer to a text that comes now: when it can go, on the limit clock, and behind what.
+    """The forecast for an answer to a text that comes now: when it can go (limit time), and how many go before it.
 
     `windows` has the time from which each window has room; None means never. `ahead` is the part of its share's queue
     that goes before it.

@@ -93,8 +93,8 @@ _CONDITIONS = {
 }
 
 
-# ends the search at the first contact that fits; without INDEXED BY SQLite would look for that one among all ids, from
-# the oldest on
+# so that SQLite reads no contact older than the first that fits. It finds this one by the index on the time; without
+# INDEXED BY it would look through all contacts, from the oldest on
 _SINCE = "id >= (SELECT min(id) FROM contacts INDEXED BY contacts_received_at WHERE received_at >= :since)"
 # SQLite drops ASCII texts without the needle; `without_accents` checks all others. A text with a NUL counts as one of
 # the others, because its length() ends there

@@ -2,10 +2,10 @@
 
 A reaction is a text within a day after an answer was sent to its originator; texts by hand do not count as answers. If
 two answers to a number are a day apart or less, a text is a reaction to the later one. The figures use the same
-definition, but count contacts that are not texts apart.
+definition: a call is never a reaction, and its tags are counted separately.
 
-Each text waits once, and only while it can still be read. The newest comes first. Texts that somebody skipped come
-last, the one skipped longest ago before the others.
+A text waits only once, even if it is a reaction with an alert word, and only until it is erased or tagged. The newest
+comes first. Texts that somebody skipped come last, the one skipped longest ago before the others.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ That time is a day, and ends early with the next selected answer to the same num
 IS_WITHIN = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"
 """SQL that is true if contact `c` is a reaction to the answer `s`, which has `since` and `until`."""
 
-# the time is (sent_at, sent_at + 24 h]
+# later than sent_at, and at the end of the 24 hours at the latest
 IS_REACTION = (
     "EXISTS (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL"
     f" AND a.sent_at < c.received_at AND c.received_at <= {reaction_ends('a.sent_at')})"
@@ -66,13 +66,13 @@ def waiting(db: Database) -> Waiting:
 def queue(db: Database, *, every: bool = False) -> Iterator[int]:
     """Yield the ids of the texts that wait, in the order in which a person gets them.
 
-    With `every` all texts without a tag wait, not only reactions.
+    With `every`, all other texts without a tag follow, not only reactions.
     """
     for source in (_WORDED, _ALL if every else _REACTIONS):
         rows = db.rows(f"SELECT DISTINCT c.id {source} AND c.id NOT IN ({_SKIPPED}) ORDER BY c.id DESC")
         yield from (contact_id for (contact_id,) in rows)
     wanted = _IS_UNREAD if every else f"{_IS_UNREAD} AND ({HAS_WORDS} OR {IS_REACTION})"
-    # CROSS: from the few skipped contacts to their rows, or SQLite reads every contact
+    # CROSS JOIN makes SQLite begin with the few skipped contacts: otherwise it reads every contact
     rows = db.rows(
         f"SELECT c.id FROM ({_LAST_SKIPS}) s CROSS JOIN contacts c ON c.id = s.id WHERE {wanted} ORDER BY at"
     )
@@ -81,9 +81,9 @@ def queue(db: Database, *, every: bool = False) -> Iterator[int]:
 
 _IS_UNREAD = f"c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND c.text IS NOT NULL"
 _ALL = f"FROM contacts c WHERE {_IS_UNREAD} AND NOT {HAS_WORDS}"
-# CROSS: from the few texts with alert words to their contacts, or SQLite reads every contact
+# CROSS JOIN makes SQLite begin with the few texts with alert words: otherwise it reads every contact
 _WORDED = f"FROM words_met w CROSS JOIN contacts c ON c.id = w.contact_id WHERE {_IS_UNREAD}"
-# CROSS: from the answers, whose number is limited, to the contacts of their recipients, whose number is not
+# CROSS JOIN makes SQLite begin with the answers, which the budgets keep few; contacts may be many more
 _REACTIONS = (
     "FROM answers a CROSS JOIN contacts c ON c.originator = a.recipient"
     f" WHERE a.by_hand IS NULL AND {_IS_UNREAD} AND NOT {HAS_WORDS}"

@@ -27,7 +27,7 @@ class FinalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The waits of first contacts: how many asked for an answer, how many got one, and their seconds, or None."""
+    """The waits of first contacts: how many asked for an answer, how many got one; the seconds are null if none did."""
 
     asked: int
     answered: int

@@ -1,8 +1,9 @@
 """Totals since the database was made. They never fall, even if people are erased.
 
 The schema's triggers keep them, so that no writer can forget one; each changes in the transaction of the row that it
-counts. `totals` has a row for each UTC hour and set of labels, `sums` has them added up. Rows without an hour are for
-times when the clock was not synchronised. The figures of a period are not read from here, but counted (`figures`).
+counts. `totals` has a row for each UTC hour and set of labels, `sums` has their sums over all hours. Rows without an
+hour are for times when the clock was not synchronised. The figures of a period are not read from here, but counted
+(`figures`).
 """
 
 from collections import Counter
