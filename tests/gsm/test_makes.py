@@ -354,7 +354,7 @@ def test_a_sim_served_by_lte_alone_is_reported(open_line: Open) -> None:
     status = json.loads(line.cli("status", "--json"))  # a warning: it ends with 0
 
     assert [each["code"] for each in status["trouble"]] == ["volte_only"]
-    assert "VoLTE" in status["trouble"][0]["cure"]
+    assert "SMS over IP" in status["trouble"][0]["cure"]
     assert "SMS over IP" in line.cli("status")
     verdict, seen = checked(line, "registration")
     assert (verdict, "SMS over IP" in seen) == ("warn", True)
