@@ -31,7 +31,7 @@ class ModemState(StrEnum):
 
 
 class SmsService(StrEnum):
-    """The domain of the network that carries texts (3GPP TS 27.007 10.1.21), as `status --json` names it."""
+    """The domain in which the modem sends texts (3GPP TS 27.007 10.1.21), as `status --json` names it."""
 
     PACKET = "packet"
     CIRCUIT = "circuit"
@@ -249,7 +249,7 @@ class TroubleCode(StrEnum):
     DATABASE_UNKNOWN = "database_unknown"
     STORAGE_UNREAD = "storage_unread"
     VOLTE_ONLY = "volte_only"
-    """The network accepts the SIM for LTE but not for the older service: texts may come and go only by VoLTE."""
+    """The network accepts the SIM for LTE but not for the older service: texts may come and go only by SMS over IP."""
     TEXT_LOST = "text_lost"
     """A text came lately, but the modem did not store it."""
     NO_REPORTS = "no_reports"
@@ -310,7 +310,7 @@ class AlertCondition(StrEnum):
     SELFTEST = "selftest"
     SILENCE = "silence"
     RECEPTION = "reception"
-    """The modem is ready, but texts may not come in: VoLTE alone brings them (level 1), or they cannot be read (2)."""
+    """The modem is ready, but texts may not come in: only by SMS over IP (level 1), or they cannot be read (2)."""
     TEXT_LOST = "text_lost"
     BACKUP = "backup"
     HUB = "hub"

@@ -100,7 +100,7 @@ class LineState:
     silence: Silence | None = None
     """The time without a contact; None if the line was never contacted, or that is not known."""
     reception: Judged | None = None
-    """Level 1: texts may come only by VoLTE; 2: they are stored where they cannot be read; None if not known."""
+    """Level 1: texts may come only by SMS over IP; 2: they are stored where they cannot be read; None if not known."""
     text_lost: Judged | None = None
     """Level 1: a text was lost lately; None if none was ever lost."""
     hub: Judged | None = None

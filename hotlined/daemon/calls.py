@@ -103,7 +103,7 @@ class CallReceiver:
 
 
 def _calling_number(text: str) -> address.Address | None:
-    """Read +CLIP: "<number>",<type> (27.007 7.11); return None if the number is withheld."""
+    """Read +CLIP: "<number>",<type> (27.007 7.6); return None if the number is withheld."""
     number, _, rest = text.partition(":")[2].partition(",")
     digits = number.strip().strip('"').removeprefix("+")
     kind = rest.partition(",")[0].strip()

@@ -41,6 +41,9 @@ def forwarding(scene: Scene) -> Finding:
     active = scene.probe.forwarding
     if active is None:
         return unknown(scene.probe.why_not or _("the network does not say"))
+    if not active and scene.denies_circuits:
+        seen = _("calls are not forwarded, but the network takes this SIM for LTE alone: without VoLTE none rings here")
+        return warn(seen, _("Call the line, and see whether `hotlined log` shows the call."))
     if not active:
         return ok(_("calls are not forwarded: each rings here"))
     always = [each for each in active if each.reason is ForwardingReason.ALWAYS]

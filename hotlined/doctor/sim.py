@@ -107,7 +107,7 @@ def technology(scene: Scene) -> Finding:
             _("{network}: this network is being switched off", network=with_way(used)),
             _("Ask the operator until when; a stick that knows LTE uses it by itself where it is there."),
         )
-    if service == SmsService.PACKET:
+    if service == (SmsService.CIRCUIT if scene.denies_circuits else SmsService.PACKET):
         seen = _("{network} alone", network=with_way(used))
         return warn(seen, _("If texts are refused: `AT+CGSMS=3` lets the other way in, too."))
     return ok(with_way(used))

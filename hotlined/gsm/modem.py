@@ -376,7 +376,7 @@ class Modem:
     # ---- receiving
 
     def acknowledge(self) -> None:
-        """Confirm to the network that a text which the modem handed over is stored (27.005 3.4.4)."""
+        """Confirm to the network that a text which the modem handed over is stored (27.005 4.7)."""
         if self.acknowledges:
             self.exchange.run("AT+CNMA", seconds=SLOW_COMMAND_SECONDS)
 

@@ -51,12 +51,12 @@ _REGISTRATION = {
     2: Registration.SEARCHING,
     3: Registration.DENIED,
     5: Registration.ROAMING,
-    6: Registration.HOME,  # for SMS only
-    7: Registration.ROAMING,
+    6: Registration.HOME,  # for SMS only: texts come and go, calls do not
+    7: Registration.ROAMING,  # for SMS only
     8: Registration.DENIED,  # except for emergency calls
-    9: Registration.HOME,  # without calls over LTE
-    10: Registration.ROAMING,
-    11: Registration.DENIED,  # except for emergency calls, in LTE
+    9: Registration.HOME,  # CSFB (calls by way of 2G or 3G) not preferred
+    10: Registration.ROAMING,  # CSFB not preferred
+    11: Registration.DENIED,  # except for RLOS (restricted local operator services), in LTE
 }
 REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
 """The queries for the registration: in circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may answer only one.
@@ -203,7 +203,7 @@ class Network(NamedTuple):
     technology: str = ""
     """2G, 3G, LTE, NB-IoT or 5G; empty if the modem does not say."""
     denies_circuits: bool = False
-    """True if the network lets the SIM into LTE only: a modem without VoLTE needs circuits to get texts."""
+    """True if the network lets the SIM into LTE only: a modem without SMS over IP needs circuits to get texts."""
 
 
 # ---- reading
@@ -434,8 +434,7 @@ def words(response: Response, command: str) -> str:
 def maybe_forwarding(reason: ForwardingReason, line: str) -> Forwarding | None:
     """Read a line of +CCFC; None if it is inactive, or not for voice.
 
-    The time is the seventh field. In Sierra's answers it is the fifth, where GSM 07.07 had the type of a subaddress,
-    which is 128 or more.
+    The time is the seventh field (27.007 7.11), after a subaddress and its type. In Sierra's answers it is the fifth.
     """
     status, services, number, kind, fifth, _, seventh = [
         *(each.strip(' "') for each in line.removeprefix("+CCFC:").split(",")),

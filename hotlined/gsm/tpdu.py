@@ -55,7 +55,7 @@ class MessageWaiting(NamedTuple):
 
 
 class Concatenation(NamedTuple):
-    """A segment's place in its message, 1 ≤ `sequence` ≤ `total`; `bits` is the size of the reference (9.2.3.24.1)."""
+    """A segment's place in its message, 1 ≤ `sequence` ≤ `total`; `bits`: the size of its reference (9.2.3.24.1, 8)."""
 
     reference: int
     total: int
@@ -64,7 +64,7 @@ class Concatenation(NamedTuple):
 
 
 class Ports(NamedTuple):
-    """The application ports of a message, of 8 or 16 bits (TS 23.040 9.2.3.24.3)."""
+    """The application ports of a message, of 8 or 16 bits (TS 23.040 9.2.3.24.3, 4)."""
 
     destination: int
     source: int
@@ -196,7 +196,7 @@ class _Reader:
 
 _SEMI_OCTETS: Final = "0123456789*#abc"  # TS 23.040 9.1.2.3; 0xF fills up an odd number
 _LONGEST_ADDRESS: Final = 20  # semi-octets (TS 23.040 9.1.2.5)
-_LONGEST_SERVICE_CENTRE: Final = 12  # octets, with the type of address (TS 24.011 8.2.5.2)
+_LONGEST_SERVICE_CENTRE: Final = 12  # octets after the length; one more than TS 24.011 8.2.5 allows
 
 
 def _semi_octets(octets: bytes) -> Iterator[int]:
@@ -596,7 +596,7 @@ def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
 
 
 class EncodedSegment(NamedTuple):
-    """A PDU for +CMGS in hexadecimal digits; its 00 in front means the service centre that the SIM has.
+    """A PDU for +CMGS in hexadecimal digits; its 00 in front means the service centre of +CSCA.
 
     `tpdu_length` is the number that +CMGS takes: octets without the service centre.
     """

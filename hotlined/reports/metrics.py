@@ -36,7 +36,7 @@ FIGURES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "hotlined_budget_limit_segments": (("window",), "The limit of a window; 0: none go out."),
     "hotlined_modem_state": (("state",), "1 for the state that the modem is in, 0 for the others."),
     "hotlined_sending_state": (("state",), "1 for how answers go out (free, trial, paused, held), 0 for the others."),
-    "hotlined_signal_ratio": ((), "How strong the signal is, from 0 to 1."),
+    "hotlined_signal_ratio": ((), "The signal from 0 to 1: rssi of +CSQ divided by 31; in LTE not RSRP."),
     "hotlined_storage_used": (("storage",), "Texts in a storage of the modem."),
     "hotlined_storage_slots": (("storage",), "Texts that a storage has room for."),
     "hotlined_last_scan_timestamp_seconds": ((), "When the storages of the modem were last listed."),

@@ -97,6 +97,8 @@ def main(*, control_path: Path | None, until_eof: bool, **options: Any) -> None:
     python -m hotlined.simulator --link /tmp/modem --control /tmp/control
 
     echo '{"do": "deliver", "from": "+32470123456", "text": "coucou"}' | nc -NU /tmp/control
+
+    `nc` is that of netcat-openbsd. A fault names its command without ? or =, such as +CREG.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)

@@ -455,7 +455,7 @@ def _write(device: Device, operation: Operation, given: list[str]) -> Answer:
 
 
 def _acknowledge(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+CNMA in PDU mode (TS 27.005, 3.4.4): 0 and 1 acknowledge, 2 refuses."""
+    """AT+CNMA in PDU mode (TS 27.005, 4.7): 0 and 1 acknowledge, 2 refuses."""
     if operation is Operation.TEST:
         return Answer(("+CNMA: (0-2)",))
     code = _number(given[0], 0, 2) if given else 0

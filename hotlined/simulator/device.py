@@ -270,7 +270,7 @@ class Device:
 
 
 def _clip(number: str | None) -> str:
-    """Return the +CLIP line (TS 27.007, 7.11); validity 1 means that the number is withheld."""
+    """Return the +CLIP line (TS 27.007, 7.6); validity 1 means that the number is withheld."""
     if number is None:
         return '+CLIP: "",128,"",0,"",1'
     return f'+CLIP: "{number}",{145 if number.startswith("+") else 129},"",0,"",0'

@@ -282,8 +282,8 @@ _OF_SIM = ("SM", "SM_P")
 
 VOLTE_ONLY = Condition(
     N_("texts may not reach the SIM"),
-    N_("The network takes this SIM for LTE alone: texts may reach it only by VoLTE."),
-    N_("Ask the operator for VoLTE, or take another stick. `hotlined selftest` says if texts come."),
+    N_("The network takes this SIM for LTE alone: texts may reach it only by SMS over IP."),
+    N_("Ask the operator for SMS over IP, or take another stick. `hotlined selftest` says if texts come."),
 )
 
 TEXT_LOST = Condition(

@@ -483,8 +483,8 @@ def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health,
 @pytest.mark.parametrize(
     ("circuits", "others", "verdict", "words"),
     [
-        ("+CREG: 0,3", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "VoLTE"),
-        ("+CREG: 0,11", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "VoLTE"),
+        ("+CREG: 0,3", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "SMS over IP"),
+        ("+CREG: 0,11", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "SMS over IP"),
         ("+CREG: 0,0", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
         ("", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
         ("+CREG: 0,3", {"AT+CGREG?": "+CGREG: 0,1"}, OK, "at home"),  # packets of 2G or 3G, which carry texts
@@ -499,6 +499,17 @@ def test_a_sim_for_lte_alone_is_a_warning(
     found = sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
 
     assert (found.verdict, words in found.seen) == (verdict, True)
+
+
+def test_a_sim_for_lte_alone_may_get_no_calls(talk: Any, tmp_path: Path) -> None:
+    """Denied circuits are a warning for calls, and for texts that the stick sends by circuits alone."""
+    answers = {"AT+CREG?": "+CREG: 0,3", "AT+CEREG?": "+CEREG: 0,1", "AT+COPS?": '+COPS: 0,0,"Proximus",7'}
+    talker = talk(NOT_FORWARDED | answers | {"AT+CGSMS?": "+CGSMS: 1"})
+    machine = scene(tmp_path, modem={"port": talker.port})
+    rings, used = call_checks.forwarding(machine), sim_checks.technology(machine)
+
+    assert (rings.verdict, "without VoLTE" in rings.seen) == (WARN, True)
+    assert (used.verdict, "AT+CGSMS=3" in used.cure) == (WARN, True)
 
 
 def test_an_offered_storage_may_be_missing(talk: Any, tmp_path: Path) -> None:

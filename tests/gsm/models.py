@@ -24,7 +24,8 @@ _HEAD = """\
 
 Owners of these modems posted what they answered, or recorded it; nobody here had one in hand. Each row is made from the
 answers, and says how hotlined reads them: the maker and model that the modem names, the state of its SIM, the storages
-that can be listed, how it was registered, the networks that it can use. An empty field was not posted.
+that can be listed (*lists*: the first list of `AT+CPMS=?`), how it was registered (`AT+CREG?` for circuits, `AT+CEREG?`
+for LTE, `AT+CGREG?` for packets), the networks that it can use. An empty field was not posted.
 [Sticks](sticks.md#what-to-buy) says which to buy. `scripts/run models` makes this page; the answers with their sources
 are in `tests/data/answers.jsonl`.
 

@@ -345,7 +345,7 @@ def test_a_text_that_the_modem_could_not_store_is_reported(open_line: Open) -> N
 
 
 def test_a_sim_served_by_lte_alone_is_reported(open_line: Open) -> None:
-    """A SIM that is denied circuits but not LTE may need VoLTE for texts: a warning beside `ready`, and an alert."""
+    """A SIM that is denied circuits but not LTE may need IMS for texts: a warning beside `ready`, and an alert."""
     line = open_line(make="qdc507")
     line.start()
     line.wait_state("ready")
@@ -354,10 +354,10 @@ def test_a_sim_served_by_lte_alone_is_reported(open_line: Open) -> None:
     status = json.loads(line.cli("status", "--json"))  # a warning: it ends with 0
 
     assert [each["code"] for each in status["trouble"]] == ["volte_only"]
-    assert "VoLTE" in status["trouble"][0]["cure"]
-    assert "VoLTE" in line.cli("status")
+    assert "SMS over IP" in status["trouble"][0]["cure"]
+    assert "SMS over IP" in line.cli("status")
     verdict, seen = checked(line, "registration")
-    assert (verdict, "VoLTE" in seen) == ("warn", True)
+    assert (verdict, "SMS over IP" in seen) == ("warn", True)
     assert checked(line, "texts")[0] == checked(line, "generation")[0] == "ok"
 
 
