@@ -8,7 +8,7 @@ from conftest import Line, Open, driver, wait_until
 from hotlined.errors import ModemRefusedError
 from hotlined.gsm.at import Final, Information
 from hotlined.gsm.profiles import STANDARD_CNMI
-from hotlined.gsm.responses import REGISTERED, Registration, SimState, entry_of, is_busy, signal_percent
+from hotlined.gsm.responses import REGISTERED, Registration, SimState, entry_of, hands_over, is_busy, signal_percent
 
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
@@ -85,6 +85,12 @@ def test_an_entry_with_a_wrong_length_is_listed_again(octets: int, is_read: bool
     line = Information(f"+CMGL: 1,0,,{octets}", "00010203")
 
     assert (entry_of(line) is not None) is is_read
+
+
+@pytest.mark.parametrize(("mt", "is_handed_over"), [(0, False), (1, False), (2, True), (3, True)])
+def test_mt_of_cnmi_says_whether_texts_are_handed_over(mt: int, is_handed_over: bool) -> None:
+    """Modes 2 and 3 hand a text over and store nothing (27.005 3.4.1)."""
+    assert hands_over(f"+CNMI: 2,{mt},0,0,0") is is_handed_over
 
 
 @pytest.mark.parametrize("says", ["+CMS ERROR: 314", "+CMS ERROR: 515", "+CME ERROR: 14", "+CME ERROR: SIM busy"])
