@@ -76,7 +76,7 @@ class Make:
 
 MAKES = {
     "generic": Make("Hotlined", "Simulator", "1"),
-    "huawei": Make(  # wammu, issue 44
+    "huawei": Make(  # github.com/gammu/wammu/issues/44
         "huawei",
         "E173",
         "11.126.85.00.209",
@@ -92,7 +92,7 @@ MAKES = {
         iccid=("^ICCID", "^ICCID: {iccid}"),
         ussd=UssdForm.PACKED,
     ),
-    "huawei-e352": Make(  # chan_dongle, issue 137; gammu, issue 168
+    "huawei-e352": Make(  # github.com/bg111/asterisk-chan-dongle/issues/137, github.com/gammu/gammu/issues/168
         "huawei",
         "E352",
         "31.116.22.00.51",
@@ -162,7 +162,7 @@ MAKES = {
         offers=(("SM", "ME"), ("SM", "ME"), ("ME",)),
         receives="ME",
     ),
-    "brovi": Make(  # gammu, issue 908
+    "brovi": Make(  # github.com/gammu/gammu/issues/908
         "ZOWEE TECHNOLOGY (HEYUAN) CO., LTD.",
         "E3372-325",
         "3.0.2.61(H057SP7C983)",
@@ -193,7 +193,7 @@ MAKES = {
         lacks=frozenset({"+CNUM", "+CEREG"}),
         status_in_cmgr=False,
     ),
-    "zte-mf710": Make(  # gammu, issue 560; its counts and its reports are those of an MF626, issue 209
+    "zte-mf710": Make(  # github.com/gammu/gammu/issues/560; counts and reports of an MF626: github.com/gammu/gammu/issues/209
         "+CGMI: ZTE CORPORATION",
         "+CGMM: MF710",
         "BD_MF710",
@@ -206,7 +206,7 @@ MAKES = {
         offers=(("ME", "MT", "SM", "SR"),) * 3,
         receives="ME",
     ),
-    "onda": Make(  # a DM4000 with Marvell's modem: gammu, issue 841, and wammu, issue 118
+    "onda": Make(  # a DM4000 with Marvell's modem: github.com/gammu/gammu/issues/841, github.com/gammu/wammu/issues/118
         '+CGMI: "Marvell"',
         '+CGMM: "LINUX"',
         "XX-YY-ZZ",
