@@ -76,7 +76,7 @@ class Make:
 
 MAKES = {
     "generic": Make("Hotlined", "Simulator", "1"),
-    "huawei": Make(  # github.com/gammu/wammu/issues/44
+    "huawei": Make(  # wammu
         "huawei",
         "E173",
         "11.126.85.00.209",
@@ -92,7 +92,7 @@ MAKES = {
         iccid=("^ICCID", "^ICCID: {iccid}"),
         ussd=UssdForm.PACKED,
     ),
-    "huawei-e352": Make(  # github.com/bg111/asterisk-chan-dongle/issues/137, github.com/gammu/gammu/issues/168
+    "huawei-e352": Make(  # chan_dongle, gammu
         "huawei",
         "E352",
         "31.116.22.00.51",
@@ -162,7 +162,7 @@ MAKES = {
         offers=(("SM", "ME"), ("SM", "ME"), ("ME",)),
         receives="ME",
     ),
-    "brovi": Make(  # github.com/gammu/gammu/issues/908
+    "brovi": Make(  # gammu
         "ZOWEE TECHNOLOGY (HEYUAN) CO., LTD.",
         "E3372-325",
         "3.0.2.61(H057SP7C983)",
@@ -193,7 +193,7 @@ MAKES = {
         lacks=frozenset({"+CNUM", "+CEREG"}),
         status_in_cmgr=False,
     ),
-    "zte-mf710": Make(  # github.com/gammu/gammu/issues/560; counts and reports of an MF626: github.com/gammu/gammu/issues/209
+    "zte-mf710": Make(  # gammu; its counts and its reports are those of an MF626
         "+CGMI: ZTE CORPORATION",
         "+CGMM: MF710",
         "BD_MF710",
@@ -206,7 +206,7 @@ MAKES = {
         offers=(("ME", "MT", "SM", "SR"),) * 3,
         receives="ME",
     ),
-    "onda": Make(  # a DM4000 with Marvell's modem: github.com/gammu/gammu/issues/841, github.com/gammu/wammu/issues/118
+    "onda": Make(  # a DM4000 with Marvell's modem: gammu, wammu
         '+CGMI: "Marvell"',
         '+CGMM: "LINUX"',
         "XX-YY-ZZ",
@@ -275,7 +275,7 @@ MAKES = {
         registers=LTE,
         class_0_direct=True,
     ),
-    "eg25": Make(  # of a PinePhone: pinephone_modem_sdk, issue 130; lupyuen's notes on NuttX; an EC25: gammu, issue 468
+    "eg25": Make(  # of a PinePhone: pinephone_modem_sdk; lupyuen's notes on NuttX; an EC25: gammu
         "Quectel",
         "EG25",
         "EG25GGBR07A08M2G",
@@ -294,7 +294,7 @@ MAKES = {
         receives="ME",
         radio_off=True,
     ),
-    "m26": Make(  # a FOXCOM with Quectel's M26: warthog618/modem, issue 17
+    "m26": Make(  # a FOXCOM with Quectel's M26: warthog618/modem
         "FOXCOM MODEM",
         "Quectel_M26",
         "Revision: M26FBR03A06-TTS",
@@ -336,7 +336,7 @@ MAKES = {
         registers=LTE,
         reset="+CRESET",
     ),
-    "a7670e-fase": Make(  # SIMCom: esphome, 6721; for emergency calls only: LilyGo-Modem-Series, issue 247
+    "a7670e-fase": Make(  # SIMCom: esphome; for emergency calls only: LilyGo-Modem-Series
         "SIMCOM INCORPORATED",
         "A7670E-FASE",
         "A7670M7",
@@ -353,7 +353,7 @@ MAKES = {
         reset="+CRESET",
         alpha='""',
     ),
-    "sim7670": Make(  # SIMCom: notes, modem-sim7670g-sms-poll; an A7670's chatter: onlinegill's tracker, issue 3
+    "sim7670": Make(  # SIMCom: notes, modem-sim7670g-sms-poll; an A7670's chatter: onlinegill's tracker
         "SIMCOM INCORPORATED",
         "SIM7670G-MNGV",
         "2374B03SIM767XM5A_M",
@@ -372,7 +372,7 @@ MAKES = {
         reset="+CRESET",
         alpha='""',
     ),
-    "sim7000": Make(  # SIMCom: T-SIM7600X, issue 63
+    "sim7000": Make(  # SIMCom: T-SIM7600X
         "SIMCOM INCORPORATED",
         "SIMCOM_SIM7000G",
         "1529B11SIM7000G",
@@ -392,7 +392,7 @@ MAKES = {
         lacks=frozenset({"+CEREG"}),
         offers=(("SM",),) * 3,
     ),
-    "gtm382": Make(  # Option: wammu, issue 27
+    "gtm382": Make(  # Option: wammu
         "Option N.V.",
         "GTM382",
         "2.12.0Hd",
@@ -404,7 +404,7 @@ MAKES = {
         offers=(("SM", "MT", "ME", "SR"),) * 3,
         networks="(12,22,25)",
     ),
-    "ml307c": Make(  # China Mobile: sms_forwarding, issue 19; another program left it in the mode that hands texts over
+    "ml307c": Make(  # China Mobile: sms_forwarding; another program left it in the mode that hands texts over
         "CMCC",
         "ML307C",
         "ML307C-DC-CN",
@@ -425,7 +425,7 @@ MAKES = {
         unknown="+CME ERROR: invalid command line",
         registers=LTE | {"+CREG"},
     ),
-    "l850": Make(  # Fibocom: luci-app-3ginfo-lite, issue 82
+    "l850": Make(  # Fibocom: luci-app-3ginfo-lite
         "+CGMI: Fibocom",
         "+CGMM: L850 LTE Module,L850",
         "18500.5001.00.05.27.16",
@@ -435,7 +435,7 @@ MAKES = {
         registers=LTE,
         receives="ME",
     ),
-    "wavecom": Make(  # gammu, issue 832
+    "wavecom": Make(  # gammu
         " WAVECOM MODEM",
         " MULTIBAND  900E  1800",
         "641b09gg.Q2403A 1320676 061804 14:38",
@@ -452,7 +452,7 @@ MAKES = {
         nested_memories=True,
         memories=(1, 2),
     ),
-    "cinterion": Make(  # its storages: gammu, issue 97
+    "cinterion": Make(  # its storages: gammu
         "SIEMENS",
         "MC35i",
         "REVISION 02.00",
@@ -501,7 +501,7 @@ MAKES = {
         cnmi=((0, 2), (0, 3), (0, 2), (0, 1), (0, 1)),
         ussd=UssdForm.UCS2,
     ),
-    "mr6400": Make(  # the modem of a TP-Link TL-MR6400: sms_tool, issue 3
+    "mr6400": Make(  # the modem of a TP-Link TL-MR6400: sms_tool
         "QUALCOMM INCORPORATED",
         "MDM9225",
         "1",
