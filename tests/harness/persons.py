@@ -4,8 +4,9 @@ They are numbers without a name for the kernel, except in a program that runs wi
 user. As a program, `persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
 """
 
+import ast
+import codecs
 import contextlib
-import encodings
 import importlib
 import os
 import pkgutil
@@ -102,37 +103,42 @@ def give(folder: Path, uid: int = LINE.uid, gid: int = LINE.gids[0]) -> None:
         os.chown(path, uid, gid, follow_symlinks=False)
 
 
-def import_all(words: Collection[str]) -> None:
-    """Import all modules of the command with these words, also those that it imports late."""
+def import_for(code: str, words: Collection[str]) -> None:
+    """Import the modules that code needs: those that it names, and of ours also those that a command imports late.
+
+    `words` are those of the command.
+    """
+    for node in ast.walk(ast.parse(code)):
+        names = [node.module] if isinstance(node, ast.ImportFrom) else []
+        names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        for name in filter(None, names):
+            importlib.import_module(name)
+    if "hotlined" not in sys.modules:
+        return
+
     import hotlined  # noqa: PLC0415  only where it is run as a program
 
     left_out = tuple(f"hotlined.{room}" for room, command in SELDOM.items() if command not in words)
     for found in pkgutil.walk_packages(hotlined.__path__, "hotlined."):
         if not found.name.endswith("__main__") and not found.name.startswith(left_out):
             importlib.import_module(found.name)
-    for found in pkgutil.iter_modules(encodings.__path__, "encodings."):
-        if found.name not in ("encodings.mbcs", "encodings.oem"):  # modules of another system
-            importlib.import_module(found.name)
-    for name in (
-        "phonenumbers.data.region_BE",
-        "rich.console",
-        "rich.live",
-        "yaml",
-        "sqlite_utils",
-        "rich.progress",
-    ):
+    for name in ("phonenumbers.data.region_BE", "rich.live", "rich.progress", "yaml"):
         importlib.import_module(name)
-    with contextlib.suppress(ImportError):  # the hub's tests name the missing package
-        importlib.import_module("psycopg")
+    for name in ("ascii", "idna", "latin-1", "unicode-escape", "utf-8-sig", "utf-16-be"):
+        codecs.lookup(name)  # imports it
     importlib.import_module("rich.cells").cell_len("한")  # imports the tables of character widths
+    if "fleet" in words or "fleet" in code:
+        with contextlib.suppress(ImportError):  # the hub's tests name the missing package
+            importlib.import_module("psycopg")
 
 
-def become(uid: int, gids: Sequence[int], words: Collection[str]) -> None:
-    """Become another user for good, after importing everything that the command with these words needs.
+def become(uid: int, gids: Sequence[int], code: str, words: Collection[str]) -> None:
+    """Become another user for good, after importing everything that code and the words of its command need.
 
     This Python may be in a folder that only root can read.
     """
-    import_all(words)
+    if uid:
+        import_for(code, words)
     os.setgroups(list(gids[1:]))
     os.setresgid(gids[0], gids[0], gids[0])
     os.setresuid(uid, uid, uid)
@@ -140,6 +146,6 @@ def become(uid: int, gids: Sequence[int], words: Collection[str]) -> None:
 
 if __name__ == "__main__":
     code = sys.argv[3]
-    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")], sys.argv[4:])
+    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")], code, sys.argv[4:])
     sys.argv = ["hotlined", *sys.argv[4:]]
     exec(code)
