@@ -564,7 +564,7 @@ def test_each_alert_is_sent_once_and_its_end_once(quiet: Callable[..., Quiet], r
 def test_the_end_of_the_sim_is_sent_by_level(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixty days before, at the end, and a top-up are alerts.
+    """Alerts come from sixty days before, and after a top-up.
 
     A wrong clock sends none.
     """
@@ -614,7 +614,7 @@ def age(line: Quiet, column: str, seconds: float) -> None:
 
 
 def test_a_forgotten_pause_is_sent_with_its_cure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Its person and time are named, daily, and pings stop.
+    """Person and time are named; it is repeated daily, without pings.
 
     Its end is sent once.
     """

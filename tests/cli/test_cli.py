@@ -245,7 +245,7 @@ def test_a_line_names_its_configuration() -> None:
 
 
 def test_no_database_yet_is_a_sentence_and_69(line: Filled) -> None:
-    """Before the daemon's first start, lists end with 69 and a sentence."""
+    """No list can be shown before the daemon's first start."""
     line.database.unlink()
     result = line.run("log")
 

@@ -53,7 +53,7 @@ def answer_contacts(line: Filled, count: int) -> None:
 
 
 def test_without_a_database_nothing_is_used(make: Make) -> None:
-    """Before the daemon's first start all windows are empty and have room."""
+    """All windows have room before the daemon's first start."""
     line = make()
     line.db.close()
     line.database.unlink()

@@ -850,7 +850,7 @@ def imported(line: Filled, *names: str) -> list[str]:
 
 
 def test_log_json_imports_nothing_large(line: Filled) -> None:
-    """No library for tables, modems or the schema is loaded."""
+    """The daemon and libraries for tables, modems and schema stay unloaded."""
     unwanted = ("rich", "serial", "sqlite_utils", "hotlined.daemon", "hotlined.gsm.modem", "hotlined.simulator")
 
     assert imported(line, "click", "yaml", *unwanted) == ["click", "yaml"]

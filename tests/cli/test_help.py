@@ -180,7 +180,7 @@ LINES = {
 
 @pytest.mark.parametrize(("typed", "words"), LINES.items(), ids=LINES)
 def test_completions_come_from_the_program(line: Filled, typed: str, words: list[str]) -> None:
-    """Without a readable database, numbers and tags are none, not errors."""
+    """An unreadable database gives neither numbers and tags nor an error."""
     cursor = str(typed.count(" "))
     done = subprocess.run(
         [sys.executable, "-m", "hotlined"],

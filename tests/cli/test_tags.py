@@ -335,5 +335,5 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
 
 
 def test_review_without_reactions_ends_at_once(line: Filled) -> None:
-    """Without reactions `review` says so and ends."""
+    """The output says that none is left."""
     assert walk(line) == "0 reactions tagged, 0 left.\n"

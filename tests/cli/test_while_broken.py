@@ -124,7 +124,7 @@ def test_a_refused_reload_changes_nothing(line: Line) -> None:
 
 
 def test_the_status_file_is_for_the_lines_group_alone(line: Line) -> None:
-    """It has blocked numbers."""
+    """The file names blocked numbers."""
     line.start()
     line.wait_state("ready")
 
