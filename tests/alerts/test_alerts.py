@@ -202,7 +202,10 @@ def used(percent: int) -> LineState:
 
 
 def test_each_level_of_a_budget_is_sent_once() -> None:
-    """Levels of 50, 80 and 100 % begin anew below 40 %."""
+    """Levels of 50, 80 and 100 % begin anew below 40 %.
+
+    A fall below 40 % is sent once, too.
+    """
     teller = Teller()
     told = [teller.tell(used(percent)) for percent in (49, 50, 79, 45, 55, 80, 100, 81, 40, 39, 10, 100)]
 
@@ -351,7 +354,7 @@ def test_every_state_of_modem_and_database_has_an_alert() -> None:
 
 
 def test_a_broken_configuration_is_sent_after_ten_minutes() -> None:
-    """An edit of a few minutes causes no alert."""
+    """An edit of a few minutes causes no alert, a correction one."""
     teller = Teller()
     told = [teller.tell(seen(broken_seconds=seconds)) for seconds in (None, 1.0, 599.0, 600.0, 900.0, None, 1.0)]
 
@@ -1259,7 +1262,10 @@ def test_an_outage_and_its_end_are_sent(line: Line, receiver: Receiver) -> None:
 
 
 def test_the_daemon_notes_when_shadow_mode_began(line: Line) -> None:
-    """Start and reload note a change, a restart none."""
+    """Start and reload note a change, a restart none.
+
+    `status` shows the beginning.
+    """
     kinds = "SELECT kind FROM events WHERE kind GLOB 'mode_*' ORDER BY id"
     line.configure(mode="shadow")
     for _ in range(2):
@@ -1541,7 +1547,10 @@ def test_a_text_during_a_run_is_sent_by_the_same_run(quiet: Callable[..., Quiet]
 def test_the_daemon_requests_alerts_for_a_text_with_a_word(
     how: str, open_line: Callable[..., Line], receiver: Receiver
 ) -> None:
-    """A file appears beside the status, whatever the verdict."""
+    """A file appears beside the status, whatever the verdict.
+
+    No file appears for other texts.
+    """
     line = open_line()
     line.configure(
         alerts={"words": ["tue", "stop"], "urls": [f"json://{receiver.address}/a"]},

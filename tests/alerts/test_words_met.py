@@ -128,7 +128,10 @@ def test_words_are_noted_for_every_originator(line: Filled) -> None:
 
 
 def test_words_of_a_long_text_are_found_with_its_late_parts(line: Filled) -> None:
-    """A word across two segments is found, even after a verdict."""
+    """A word across two segments is found, even after a verdict.
+
+    The segments may come in any order.
+    """
     said = "x " * 150 + "je sais où tu habites " + "y " * 100
     parts = pdus.write_text(KEVIN, said, scts=line.now().utc, reference=9)
     assert len(parts) == 4

@@ -268,7 +268,7 @@ def test_a_damaged_database_is_a_sentence(line: Filled) -> None:
 
 
 def test_an_error_of_sqlite_is_a_sentence(line: Filled) -> None:
-    """An error amid a command gives no traceback."""
+    """An error in the middle of a command gives no traceback."""
     line.db.connection.execute("DROP VIEW log")
     result = line.run("log")
 

@@ -316,7 +316,10 @@ def test_waiting_answers_are_shown_in_words(line: Filled) -> None:
 
 
 def test_past_state_is_not_shown_as_present(line: Filled) -> None:
-    """A modem `was ready`; no network is shown without a report."""
+    """The modem of a daemon that ended `was ready`.
+
+    No network is shown without a report.
+    """
     assert "network" not in line.run("status").stdout
     say(line, pass_boottime=-1e6)
     assert "modem          was ready since" in line.run("status").stdout
@@ -618,7 +621,7 @@ WORDS = {"words": ["tue"]}
 def test_an_alert_that_goes_nowhere_is_a_warning(
     line: Filled, alerts: dict[str, Any], file: str | None, *, told: bool
 ) -> None:
-    """`status`, `doctor` and the check report alerts on words alike."""
+    """`status`, `doctor` and the check report such alerts on words."""
     line.config.write_text(json.dumps(line.settings | {"alerts": alerts}))
     if file:
         (line.folder / file).write_text("json://localhost\n")

@@ -121,7 +121,10 @@ def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("name", ["db backup", "evidence", "metrics", "stats", "export"])
 def test_a_file_is_written_with_the_members_own_rights(house: Path, name: str) -> None:
-    """A member writes at home, not where only the line's user may."""
+    """A member writes at home, not where only the line's user may.
+
+    An unfinished file is removed.
+    """
     words, begins = COMMANDS[name]
     (house / "home/named").unlink(missing_ok=True)
     code, _, why = write(house, [*words, str(house / "home/named")], MEMBER)

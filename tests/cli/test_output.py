@@ -258,7 +258,7 @@ def test_unpromised_output_is_found() -> None:
 
 
 def test_the_example_runs_a_command_for_each_threat(filled: Filled, tmp_path: Path) -> None:
-    """The command runs once a threat, without number or text."""
+    """The command gets neither number nor text."""
     (tmp_path / "bin").mkdir()
     hotlined = tmp_path / "bin/hotlined"
     hotlined.write_text(f'#!/bin/sh\nexec {sys.executable} -m hotlined --config {filled.config} "$@"\n')

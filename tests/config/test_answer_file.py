@@ -457,7 +457,10 @@ def test_an_unusable_file_leaves_the_old_text_until_a_restart(line: Line, spoil:
 
 
 def test_a_reload_is_all_or_nothing(line: Line) -> None:
-    """A text too long for a new limit keeps the old one."""
+    """A text too long for a new limit keeps the old limit.
+
+    The old text is still sent.
+    """
     long = "Non ! " * 40
     write(line, long)
     line.start()

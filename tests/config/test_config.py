@@ -468,7 +468,7 @@ def test_quotes_inside_a_text_do_not_end_it() -> None:
     ],
 )
 def test_a_mistake_is_reported_on_its_line(text: str, problem: str) -> None:
-    """Mistakes of YAML, the file or several keys come once."""
+    """Mistakes of YAML, of the file or between keys come once."""
     (got,) = problems(text)
     assert got.startswith(f"{FILE}:{problem}")
 

@@ -298,7 +298,7 @@ def test_an_undecodable_text_is_explained_in_the_language(tmp_path: Path, langua
 
 @OTHERS
 def test_a_failure_of_the_program_is_shown_in_the_language(tmp_path: Path, language: Language) -> None:
-    """The contact is set aside; the error keeps its name."""
+    """`show` and the desk have no English; the error keeps its name."""
     filled = Filled(tmp_path, language=language)
     with filled.db:
         answers.set_contact_aside(filled.db, filled.text(), "KeyError('x')", filled.now())
