@@ -88,7 +88,7 @@ class Teller:
 
 
 def test_requests_for_the_admin_are_sent_at_once_and_weekly() -> None:
-    """Each further request is sent at once, all are repeated after a week, and their end is sent once."""
+    """Each further request is sent at once, their end once."""
     teller, day = Teller(), 86_400.0
 
     assert teller.tell(seen(asked=1)) == [("asked", 1)]
@@ -101,7 +101,7 @@ def test_requests_for_the_admin_are_sent_at_once_and_weekly() -> None:
 
 
 def test_a_trouble_of_the_exchange_and_its_end_are_sent() -> None:
-    """A graver trouble is sent anew; while the hub's state is unknown no alert is due."""
+    """A graver one is sent anew, an unknown state never."""
     teller = Teller()
     away, login = (LEVELS.index(code) + 1 for code in ("hub_away", "hub_login"))
     known = {code: conditions.FLEET[code] for code in LEVELS}
@@ -117,9 +117,10 @@ def test_a_trouble_of_the_exchange_and_its_end_are_sent() -> None:
 
 
 def test_an_outage_of_a_country_is_sent_after_an_hour_and_once_a_day() -> None:
-    """Each country has its own alert; after a day the SIM is named as the cause if no answer was ever sent.
+    """Each country has its own alert, and its end is sent.
 
-    The end is sent, too. An outage that returns within a day is not sent again.
+    After a day the SIM is named as the cause if no answer was ever sent. An outage that returns within a day is not
+    sent again.
     """
     teller = Teller()
     german, french = (CountryOutage(name, "", 0.0, ever_taken=name == "FR") for name in ("DE", "FR"))
@@ -137,7 +138,7 @@ def test_an_outage_of_a_country_is_sent_after_an_hour_and_once_a_day() -> None:
 
 @pytest.mark.parametrize("state", [None, "absent", "unregistered", "recovering", "of a later version"])
 def test_a_modem_is_reported_lost_after_ten_minutes(state: str | None) -> None:
-    """A modem that is not ready for ten minutes, for any reason, is reported once, and its return once."""
+    """The reason does not matter; loss and return are sent once each."""
     teller = Teller()
 
     assert [teller.tell(seen(state), seconds) for seconds in (0, 599, 600, 900)] == [[], [], [("modem", 1)], []]
@@ -145,7 +146,7 @@ def test_a_modem_is_reported_lost_after_ten_minutes(state: str | None) -> None:
 
 
 def test_states_that_are_not_ready_add_up() -> None:
-    """Time in different troubles counts together; one ready moment starts it anew."""
+    """One ready moment starts the count anew."""
     teller = Teller()
     teller.tell(seen("absent"), 0)
     assert teller.tell(seen("recovering"), 400) == []
@@ -159,7 +160,7 @@ def test_states_that_are_not_ready_add_up() -> None:
 
 @pytest.mark.parametrize("state", sorted(name for name, known in conditions.MODEM.items() if known.waits_for_a_person))
 def test_a_lost_modem_that_waits_for_a_person_is_reported_anew(state: str) -> None:
-    """A lost modem that then waits for a person is reported once more, and never again until it is ready."""
+    """The second alert is the last until the modem is ready."""
     teller = Teller()
     teller.tell(seen("absent"), 0)
     told = [teller.tell(seen(each), 600 + at) for at, each in enumerate(("absent", state, "absent", state, "ready"))]
@@ -169,7 +170,7 @@ def test_a_lost_modem_that_waits_for_a_person_is_reported_anew(state: str) -> No
 
 
 def test_the_first_run_may_find_the_modem_lost() -> None:
-    """The daemon's own count of the time without a modem makes a first run report it."""
+    """The daemon counts the time without a modem, too."""
     assert Teller().tell(seen("absent", unwell_seconds=600.0)) == [("modem", 1)]
 
 
@@ -180,7 +181,7 @@ def test_the_first_run_may_find_the_modem_lost() -> None:
 def test_the_calendar_counts_only_while_it_is_synchronised(
     since: float, synchronised: bool, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A clock that is not synchronised, or was put back, makes no modem lost."""
+    """A clock that was put back makes no modem lost either."""
     monkeypatch.setattr("hotlined.clock.boottime", lambda: 86_400.0)
     now = Now(NOON, 0.0, synchronised)
 
@@ -189,7 +190,7 @@ def test_the_calendar_counts_only_while_it_is_synchronised(
 
 
 def test_no_state_is_older_than_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A state that began in 1970, before the clock was set, is at most as old as the boot."""
+    """A state from before the clock was set begins in 1970."""
     monkeypatch.setattr("hotlined.clock.boottime", lambda: 90.0)
 
     assert alerts_run.unwell_seconds("1970-01-01T00:00:20.000Z", at(0)) == 90.0
@@ -201,7 +202,10 @@ def used(percent: int) -> LineState:
 
 
 def test_each_level_of_a_budget_is_sent_once() -> None:
-    """Crossing 50, 80 and 100 % is sent once each; falling below 40 % is sent once, and the levels begin anew."""
+    """Levels of 50, 80 and 100 % begin anew below 40 %.
+
+    A fall below 40 % is sent once, too.
+    """
     teller = Teller()
     told = [teller.tell(used(percent)) for percent in (49, 50, 79, 45, 55, 80, 100, 81, 40, 39, 10, 100)]
 
@@ -214,7 +218,7 @@ def test_each_level_of_a_budget_is_sent_once() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 120), max_size=30))
 def test_budget_levels_only_rise_between_two_ends(percents: list[int]) -> None:
-    """For any spending the levels rise and are reached, and each end follows a beginning."""
+    """Spending reaches each level that is sent; an end follows a beginning."""
     teller, level = Teller(), 0
     for percent in percents:
         for _, told in teller.tell(used(percent)):
@@ -224,7 +228,7 @@ def test_budget_levels_only_rise_between_two_ends(percents: list[int]) -> None:
 
 
 def test_a_limit_of_0_is_never_crossed() -> None:
-    """A window whose limit is 0 causes no alert."""
+    """Such a window causes no alert."""
     assert Teller().tell(seen(budgets={"hour": (0, 0)})) == []
 
 
@@ -236,7 +240,7 @@ def test_a_limit_of_0_is_never_crossed() -> None:
     ],
 )
 def test_a_nearly_full_disk_ends_at_twice_the_room(total: int, low: int, between: int, enough: int) -> None:
-    """Less than 5 % or 50 MB begins the alert; only twice as much ends it."""
+    """Less than 5 % or 50 MB begins the alert."""
     teller = Teller()
     told = [teller.tell(seen(disk=(free, total))) for free in (between, low, between, low, enough, between)]
 
@@ -244,7 +248,7 @@ def test_a_nearly_full_disk_ends_at_twice_the_room(total: int, low: int, between
 
 
 def test_events_are_sent_in_order() -> None:
-    """A flood that began and ended between two runs is sent with its end; a second event of the same kind is not."""
+    """A flood between two runs is sent with its end, repetitions never."""
     teller = Teller()
     teller.tell(seen())
 
@@ -266,7 +270,7 @@ def test_events_are_sent_in_order() -> None:
 
 
 def test_the_first_run_sends_only_present_conditions() -> None:
-    """The first run leaves out a flood of last year and sends a present one."""
+    """A flood that is over is left out."""
     over = (1, "flood_begin"), (2, "flood_end")
 
     assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
@@ -275,7 +279,7 @@ def test_the_first_run_sends_only_present_conditions() -> None:
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(("condition", "level"), TEXTS)
 def test_every_alert_fits_one_segment(condition: str, level: int, language: Language) -> None:
-    """Title and text are one segment in GSM-7 if the values in them are short: cut, they would lose the cure."""
+    """Cut alerts would lose the cure; values in them are short."""
     told = (
         *conditions.MODEM.values(),
         conditions.NOT_RUNNING,
@@ -343,14 +347,14 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
 
 
 def test_every_state_of_modem_and_database_has_an_alert() -> None:
-    """Every state that the daemon can report has words."""
+    """The daemon can report no state without words."""
     assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
     assert {trouble.state for trouble in TROUBLES.values()} | {"replaced"} == conditions.DATABASE_TITLES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}
 
 
 def test_a_broken_configuration_is_sent_after_ten_minutes() -> None:
-    """An edit of a few minutes causes no alert; a longer one does, and its correction another."""
+    """An edit of a few minutes causes no alert, a correction one."""
     teller = Teller()
     told = [teller.tell(seen(broken_seconds=seconds)) for seconds in (None, 1.0, 599.0, 600.0, 900.0, None, 1.0)]
 
@@ -358,7 +362,7 @@ def test_a_broken_configuration_is_sent_after_ten_minutes() -> None:
 
 
 def test_an_answer_without_a_text_is_sent_once_and_its_end_once() -> None:
-    """An empty answer in force and one that would be in force after a restart are different alerts."""
+    """An empty answer in force differs from one after a restart."""
     teller = Teller()
     told = [teller.tell(seen(answer=level)) for level in (0, 1, 1, 2, 0, 0, 2)]
 
@@ -366,7 +370,7 @@ def test_an_answer_without_a_text_is_sent_once_and_its_end_once() -> None:
 
 
 def test_lost_reception_is_sent_once_and_its_end_once() -> None:
-    """Reception only by VoLTE is one alert, an unreadable storage a graver one; an unknown state changes nothing."""
+    """Unreadable storage is graver than VoLTE alone; unknown changes nothing."""
     teller = Teller()
     told = [teller.tell(seen(reception=each)) for each in map(reception, (None, 0, 1, None, 1, 2, 0, 0))]
 
@@ -388,7 +392,7 @@ def pause(limit: float, **more: Any) -> LineState:
 
 
 def test_a_pause_is_sent_after_an_hour_and_then_daily() -> None:
-    """A pause is sent after an hour, then once a day, and its end once; a short pause is never sent."""
+    """Its end is sent once, a short pause never."""
     teller = Teller()
     moments = (0, 3599, 3600, 3900, 3600 + 86_399, 3600 + 86_400, 3600 + 2 * 86_400)
 
@@ -400,12 +404,12 @@ def test_a_pause_is_sent_after_an_hour_and_then_daily() -> None:
 
 
 def test_a_pause_restored_from_a_backup_is_sent_at_once() -> None:
-    """A pause from a backup is sent without the hour of patience: nobody has just chosen it."""
+    """Nobody has just chosen such a pause."""
     assert Teller().tell(pause(0, restored=True), 1) == [("paused", 1)]
 
 
 def test_shadow_mode_is_sent_like_a_pause() -> None:
-    """Shadow mode is sent after an hour, then daily, and its end; without a daemon it is neither sent nor ended."""
+    """It is neither sent nor ended without a daemon."""
     shadow = {"shadow": Chosen(0, "11-24 12:00")}
     teller = Teller()
 
@@ -527,7 +531,7 @@ def quiet(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_well_line_is_quiet(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A line without trouble sends, prints and writes nothing."""
+    """Nothing is sent, printed or written."""
     line = quiet()
     version = line.db.changed_elsewhere()
 
@@ -537,7 +541,7 @@ def test_a_well_line_is_quiet(quiet: Callable[..., Quiet], receiver: Receiver) -
 
 
 def test_each_alert_is_sent_once_and_its_end_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The progress is kept between runs; an alert has a title, a cure, and its time."""
+    """Progress outlives a run; an alert has title, cure and time."""
     line = quiet()
     line.say("absent")
     line.event("flood_begin")
@@ -563,7 +567,10 @@ def test_each_alert_is_sent_once_and_its_end_once(quiet: Callable[..., Quiet], r
 def test_the_end_of_the_sim_is_sent_by_level(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A SIM's end is sent sixty days before and when it has come, its top-up afterwards; a wrong clock sends none."""
+    """Alerts come from sixty days before, and after a top-up.
+
+    A wrong clock sends none.
+    """
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     line = quiet()
     line.config.write_text(json.dumps(line.settings | {"credit": {"valid_for": "365d"}}))
@@ -592,7 +599,7 @@ def test_the_end_of_the_sim_is_sent_by_level(
 
 
 def test_a_stopped_daemon_is_reported(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Ten minutes without a daemon cause an alert."""
+    """The alert comes after ten minutes."""
     line = quiet()
     (line.folder / "run" / "main" / "status.json").unlink()
     line.alerts()
@@ -610,7 +617,10 @@ def age(line: Quiet, column: str, seconds: float) -> None:
 
 
 def test_a_forgotten_pause_is_sent_with_its_cure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The alert names who paused, when, and the cure; it is repeated daily without pings, and its end is sent once."""
+    """Person and time are named; it is repeated daily, without pings.
+
+    Its end is sent once.
+    """
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     decisions.pause(line.db, "marie", line.db.now())
     (line.folder / "run" / "main" / "alerts.json").unlink()
@@ -636,7 +646,7 @@ def test_a_forgotten_pause_is_sent_with_its_cure(quiet: Callable[..., Quiet], re
 
 
 def test_a_locked_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
-    """A run that finds the database locked takes neither pause nor shadow mode for ended."""
+    """Shadow mode does not end either."""
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
     decisions.commit_mode(line.db, line.db.now(), shadow=True)
@@ -661,7 +671,7 @@ def look(line: Quiet) -> LineState:
 def test_lost_reception_is_sent_after_ten_minutes(
     quiet: Callable[..., Quiet], code: str, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A SIM that is busy or has just registered causes no alert unless it stays so."""
+    """A SIM may be busy, or have just registered."""
     line, found = quiet(), []
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     for minutes in (1, 11):
@@ -673,7 +683,7 @@ def test_lost_reception_is_sent_after_ten_minutes(
 
 
 def test_a_lost_text_is_a_trouble_for_a_day(quiet: Callable[..., Quiet]) -> None:
-    """A lost text is a trouble for a day of powered-on time; then its end is sent."""
+    """The day is of powered-on time; then the end is sent."""
     line = quiet()
     assert look(line).text_lost is None
     with line.db.transaction():
@@ -691,7 +701,7 @@ def test_a_lost_text_is_a_trouble_for_a_day(quiet: Callable[..., Quiet]) -> None
 
 
 def test_a_restored_pause_is_sent_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A backup made during a pause causes an alert once it is restored: the person who restores it may not know."""
+    """The person who restores the backup may not know of it."""
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
     with line.db.transaction():
@@ -704,7 +714,7 @@ def test_a_restored_pause_is_sent_at_once(quiet: Callable[..., Quiet], receiver:
 
 
 def test_forgotten_shadow_mode_is_sent_with_its_cure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Shadow mode is sent until it ends, and suppresses pings from its first minute."""
+    """Pings stop from its first minute; its end is sent."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     (line.folder / "run" / "main" / "alerts.json").unlink()
     decisions.commit_mode(line.db, line.db.now(), shadow=True)
@@ -725,7 +735,7 @@ def test_forgotten_shadow_mode_is_sent_with_its_cure(quiet: Callable[..., Quiet]
 
 
 def test_spending_is_sent_by_level(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The spending in the database crosses the levels of the configuration."""
+    """The configuration's limit is crossed in the database."""
     line = quiet()
     line.settings["limits"] = {"segments": {"hour": 2}}
     line.config.write_text(json.dumps(line.settings))
@@ -739,7 +749,7 @@ def test_spending_is_sent_by_level(quiet: Callable[..., Quiet], receiver: Receiv
 def test_the_disk_of_the_database_is_checked(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk with 1 % free is nearly full."""
+    """Another disk is not looked at; 1 % is free."""
     line = quiet()
     use = type(shutil.disk_usage("/"))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: {line.folder: use(10**11, 99 * 10**9, 10**9)}[path])
@@ -749,7 +759,7 @@ def test_the_disk_of_the_database_is_checked(
 
 
 def test_a_failed_channel_is_tried_again_alone(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A failure is one sentence and exit code 1; only that channel gets the alert again, in order."""
+    """It gets its alerts in order; the failure is a sentence."""
     line = quiet(urls=[f"json://{receiver.address}/{path}/?token={SECRET}" for path in "ab"])
     a, b = (f"/{path}/" for path in "ab")
     receiver.came.clear()
@@ -770,7 +780,7 @@ def test_a_failed_channel_is_tried_again_alone(quiet: Callable[..., Quiet], rece
 
 
 def test_an_alert_is_given_up_after_a_day(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A channel that was broken for 24 hours does not get old alerts."""
+    """A channel repaired later gets no old alerts."""
     line = quiet()
     receiver.refused = {"/a"}
     line.event("flood_begin")
@@ -785,7 +795,7 @@ def test_an_alert_is_given_up_after_a_day(quiet: Callable[..., Quiet], receiver:
 
 
 def test_killed_between_sending_and_recording(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A run killed after the receiver has the alert repeats it once; no alert is lost."""
+    """The alert is repeated once, and never lost."""
     line = quiet()
     line.event("flood_begin")
     command = subprocess.Popen([sys.executable, "-m", "hotlined", "--config", str(line.config), "alerts"])
@@ -801,7 +811,7 @@ def test_killed_between_sending_and_recording(quiet: Callable[..., Quiet], recei
 def test_an_alert_that_cannot_be_recorded_is_not_sent(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that finds the database locked ends with 1 and sends nothing."""
+    """A locked database ends the run with 1."""
     monkeypatch.setattr("hotlined.store.file.opening.BUSY_SECONDS", 0.1)
     line = quiet()
     line.event("flood_begin")
@@ -818,7 +828,7 @@ def test_an_alert_that_cannot_be_recorded_is_not_sent(
 def test_an_alert_whose_delivery_cannot_be_recorded_is_not_repeated(
     quiet: Callable[..., Quiet], receiver: Receiver
 ) -> None:
-    """A database that takes an alert but not its delivery is damaged; that is sent once instead of the alert."""
+    """The damage of the database is sent once instead."""
     line = quiet()
     line.db.connection.execute(
         "CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT raise(ABORT, 'full'); END"
@@ -835,7 +845,7 @@ def test_an_alert_whose_delivery_cannot_be_recorded_is_not_repeated(
 
 
 def test_the_note_keeps_the_words_of_an_alert(quiet: Callable[..., Quiet]) -> None:
-    """An alert about the database is recorded later with the words that were sent."""
+    """They are recorded once the database can be used."""
     line = quiet()
     words = "The daemon cannot use its database: the disk is full. Make room."
     note = {"pinged": None, "trouble": "full", "words": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
@@ -852,7 +862,7 @@ def test_the_note_keeps_the_words_of_an_alert(quiet: Callable[..., Quiet]) -> No
 
 @pytest.mark.parametrize("before", [None, "not_running"])
 def test_the_obstacle_of_the_selftest_is_kept_as_a_code(quiet: Callable[..., Quiet], before: str | None) -> None:
-    """The reason why the line cannot text itself is printed once, even if its language changes."""
+    """It is printed once, even if its language changes."""
     line = quiet(selftest="7d")
     note = line.folder / "run" / "main" / "alerts.json"
     decisions.pause(line.db, "anna", line.db.now())
@@ -869,7 +879,7 @@ def test_the_obstacle_of_the_selftest_is_kept_as_a_code(quiet: Callable[..., Qui
 
 
 def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """An URL listed twice gets each alert once."""
+    """Each alert goes there once."""
     line = quiet(urls=[f"json://{receiver.address}/a"] * 2)
     line.event("flood_begin")
     line.alerts()
@@ -878,7 +888,7 @@ def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Rec
 
 
 def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """`--dry-run` prints each alert with its channel, and it is still due afterwards."""
+    """The printed alert names its channel, and stays due."""
     line = quiet()
     line.event("flood_begin")
     code, output = line.alerts("--dry-run")
@@ -892,7 +902,7 @@ def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receive
 
 
 def test_the_test_option_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A channel that `--test` cannot reach makes it end with 1, and is not tried again later."""
+    """An unreachable one gives 1, and is not tried again later."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}", sms_to=ADMIN)
     assert receiver.came == []
     line.say("absent")
@@ -910,7 +920,7 @@ def test_the_test_option_tries_every_channel(quiet: Callable[..., Quiet], receiv
 
 
 def test_the_test_option_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """`--test` also asks the ping URL while the line is well, and reports a failure."""
+    """The line must be well; a failure is reported."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     assert line.alerts("--test") == (0, "alerts.ping: heard\n")
     assert receiver.pings() == 1
@@ -927,7 +937,7 @@ def test_dry_run_and_test_exclude_each_other(quiet: Callable[..., Quiet]) -> Non
 def test_without_apprise_the_installation_is_named(
     quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """URLs without the library end with 1 and the command that installs it; the alerts stay due."""
+    """The exit code is 1, and the alerts stay due."""
     line = quiet()
     line.event("flood_begin")
     monkeypatch.setitem(sys.modules, "apprise", None)
@@ -939,7 +949,7 @@ def test_without_apprise_the_installation_is_named(
 
 
 def test_a_url_that_apprise_rejects_is_named_by_its_place(quiet: Callable[..., Quiet]) -> None:
-    """The URL is named by its place in the list, and not shown."""
+    """The URL itself is not shown."""
     line = quiet(urls=[f"nonsense://{SECRET}"])
     line.event("flood_begin")
 
@@ -950,7 +960,7 @@ def test_a_url_that_apprise_rejects_is_named_by_its_place(quiet: Callable[..., Q
 
 
 def test_no_library_logs_a_secret(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Log records of Apprise and its libraries do not reach the journal."""
+    """Records of Apprise and its libraries do not reach the journal."""
     line = quiet(urls=[f"nonsense://{SECRET}", f"json://127.0.0.1:1/{SECRET}", f"json://{receiver.address}/{SECRET}"])
     receiver.refused = {f"/{SECRET}"}
     line.event("flood_begin")
@@ -967,7 +977,7 @@ def test_no_library_logs_a_secret(quiet: Callable[..., Quiet], receiver: Receive
 
 
 def test_an_alert_without_a_channel_stays_due(quiet: Callable[..., Quiet]) -> None:
-    """Without a channel the alert stays due, so that a channel added later gets it."""
+    """A channel added later gets it."""
     line = quiet(urls=[])
     line.event("flood_begin")
     code, output = line.alerts()
@@ -977,7 +987,7 @@ def test_an_alert_without_a_channel_stays_due(quiet: Callable[..., Quiet]) -> No
 
 
 def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
-    """Before the daemon's first start `alerts` ends with 69."""
+    """There is none before the daemon's first start."""
     line = quiet()
     line.db.close()
     for path in line.folder.glob("hotlined.db*"):
@@ -987,7 +997,7 @@ def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
 
 
 def test_a_second_run_at_once_is_refused(quiet: Callable[..., Quiet]) -> None:
-    """A second run at the same time is refused, so that nothing is sent twice."""
+    """Nothing may be sent twice."""
     line = quiet()
     with open_note(configuration.load(line.config)):
         assert line.alerts()[0] == 75
@@ -995,7 +1005,7 @@ def test_a_second_run_at_once_is_refused(quiet: Callable[..., Quiet]) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "1", '{"else": 1}'])
 def test_a_truncated_note_is_ignored(quiet: Callable[..., Quiet], content: str) -> None:
-    """A note that a crash has truncated costs at most one repetition."""
+    """A crash can truncate it, which costs at most one repetition."""
     line = quiet()
     (line.folder / "run" / "main" / "alerts.json").write_text(content)
 
@@ -1004,7 +1014,7 @@ def test_a_truncated_note_is_ignored(quiet: Callable[..., Quiet], content: str) 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "stranger"])
 def test_a_trap_in_place_of_the_note_is_removed(quiet: Callable[..., Quiet], tmp_path: Path, trap: str) -> None:
-    """A link or FIFO in the note's place is removed unread, the link's target is unchanged, and no alert is lost."""
+    """It is not read; a link's target stays unchanged."""
     line, target = quiet(), tmp_path / "target"
     note = line.folder / "run" / "main" / "alerts.json"
     note.unlink()
@@ -1022,7 +1032,7 @@ def test_a_trap_in_place_of_the_note_is_removed(quiet: Callable[..., Quiet], tmp
 
 
 def test_a_note_that_cannot_be_written_is_an_error(quiet: Callable[..., Quiet]) -> None:
-    """A folder in the note's place is an error with its cure."""
+    """A folder in its place is named."""
     line = quiet()
     note = line.folder / "run" / "main" / "alerts.json"
     note.unlink()
@@ -1036,7 +1046,7 @@ def test_a_note_that_cannot_be_written_is_an_error(quiet: Callable[..., Quiet]) 
 
 
 def test_a_ping_goes_out_hourly_while_all_is_well(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Pings are an hour apart, and one goes out after each boot."""
+    """A boot causes one, too."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     note = line.folder / "run" / "main" / "alerts.json"
     first = json.loads(note.read_text())["pinged"]
@@ -1049,7 +1059,7 @@ def test_a_ping_goes_out_hourly_while_all_is_well(quiet: Callable[..., Quiet], r
 
 
 def test_an_empty_answers_file_is_sent_until_it_has_a_text(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """An empty file that a reload has refused is an alert, too: after a power cut the line would answer nobody."""
+    """One that a reload refused counts, too: a restart would use it."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     line.config.write_text(json.dumps(line.settings | {"answer": {"text_file": "main.txt"}}))
     refused = DaemonTrouble("answer_refused")
@@ -1071,7 +1081,7 @@ def test_an_empty_answers_file_is_sent_until_it_has_a_text(quiet: Callable[..., 
 def test_no_ping_goes_out_during_a_trouble(
     quiet: Callable[..., Quiet], receiver: Receiver, trouble: dict[str, Any]
 ) -> None:
-    """A trouble stops the pings, so that the watcher notices."""
+    """The watcher must notice."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     (line.folder / "run" / "main" / "alerts.json").unlink()
     line.say(**trouble)
@@ -1081,7 +1091,7 @@ def test_no_ping_goes_out_during_a_trouble(
 
 
 def test_no_ping_goes_out_while_the_line_is_held(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A lost key of pseudonyms, a pause or an outage stops the pings."""
+    """A lost key, a pause or an outage holds it."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     for held in ("key_lost_at = '2026'", "paused_at = '2026', paused_by = 'pi'", "breaker_cause = 'outage'", ""):
         (line.folder / "run" / "main" / "alerts.json").unlink(missing_ok=True)
@@ -1092,7 +1102,7 @@ def test_no_ping_goes_out_while_the_line_is_held(quiet: Callable[..., Quiet], re
 
 
 def test_a_failed_ping_is_a_failure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A failed ping is reported without its URL, and tried again by the next run."""
+    """The URL is not named; the next run tries again."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     note = line.folder / "run" / "main" / "alerts.json"
     note.unlink()
@@ -1109,7 +1119,7 @@ def test_a_failed_ping_is_a_failure(quiet: Callable[..., Quiet], receiver: Recei
 
 
 def test_a_broken_configuration_still_sends_alerts(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The addresses are read from the sound part of the broken file; the alert's end is sent, too."""
+    """The addresses come from the sound part; the end is sent."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     sound = line.config.read_text()
     config = configuration.load(line.config)
@@ -1128,7 +1138,7 @@ def test_a_broken_configuration_still_sends_alerts(quiet: Callable[..., Quiet], 
 
 
 def test_broken_addresses_of_alerts_are_78(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A run that cannot read the addresses ends with 78, not as one without alerts."""
+    """The run does not look like one without alerts."""
     line = quiet()
     line.config.write_text(json.dumps(line.settings | {"alerts": {"urls": SECRET}}))
 
@@ -1142,7 +1152,10 @@ def test_broken_addresses_of_alerts_are_78(quiet: Callable[..., Quiet], receiver
 
 
 def test_a_damaged_database_is_sent_without_it(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Each URL gets the alert once, even after a second attempt, and its end once; a text message follows both."""
+    """Each URL gets alert and end once, despite a second attempt.
+
+    A text message follows both.
+    """
     line = quiet(urls=[f"json://{receiver.address}/{path}" for path in "ab"], sms_to=ADMIN)
     line.db.close()
     whole = line.database.read_bytes()
@@ -1168,7 +1181,7 @@ def test_a_damaged_database_is_sent_without_it(quiet: Callable[..., Quiet], rece
 
 
 def test_database_trouble_of_the_daemon_is_sent(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A database that only the daemon cannot write causes an alert; all others are sent, too."""
+    """The daemon alone cannot write; other alerts are sent, too."""
     line = quiet()
     denied = DaemonTrouble("database_denied", LackingRight.NOT_WRITABLE)
     line.say(database_state="denied", trouble=(denied,))
@@ -1187,7 +1200,7 @@ def test_database_trouble_of_the_daemon_is_sent(quiet: Callable[..., Quiet], rec
 
 
 def test_a_database_of_another_version_causes_no_alert(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A database of another version asks for a restart and causes no alert."""
+    """Such a database asks for a restart."""
     line = quiet()
     line.db.connection.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE id = 1")
 
@@ -1206,7 +1219,7 @@ def test_a_database_of_another_version_causes_no_alert(quiet: Callable[..., Quie
     ],
 )
 def test_each_error_of_sqlite_has_its_state(code: int, state: str | None) -> None:
-    """A failing card causes an alert; a user without the right to write does not."""
+    """A lacking right is not a failing card."""
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = code
 
@@ -1217,7 +1230,7 @@ def test_each_error_of_sqlite_has_its_state(code: int, state: str | None) -> Non
 
 
 def test_an_outage_and_its_end_are_sent(line: Line, receiver: Receiver) -> None:
-    """An outage despite registration is sent once and stops the pings; the first taken answer ends it."""
+    """The pings stop; the first taken answer ends the outage."""
     ping = f"http://{receiver.address}/{SECRET}"
     line.configure(alerts={"urls": [f"json://{receiver.address}/a"], "ping": ping})
     line.sim.do("fault", kind="error", command="+CMGS", cms=42)
@@ -1249,7 +1262,10 @@ def test_an_outage_and_its_end_are_sent(line: Line, receiver: Receiver) -> None:
 
 
 def test_the_daemon_notes_when_shadow_mode_began(line: Line) -> None:
-    """A start and a reload note a change of the mode, a restart notes none; `status` shows the beginning."""
+    """Start and reload note a change, a restart none.
+
+    `status` shows the beginning.
+    """
     kinds = "SELECT kind FROM events WHERE kind GLOB 'mode_*' ORDER BY id"
     line.configure(mode="shadow")
     for _ in range(2):
@@ -1307,7 +1323,7 @@ def texting(line: Line) -> Line:
 
 
 def test_texted_alerts_are_limited_by_day(texting: Line) -> None:
-    """The daemon sends each text once, and at most sms_per_day of them over all runs."""
+    """The limit sms_per_day is for all runs together."""
     texting.configure(alerts={"sms_per_day": 1})
     balance(texting, "balance_low")
     assert alert(texting) == (0, "alerts.sms_to: hotlined fr: the balance is low\n")
@@ -1323,7 +1339,7 @@ def test_texted_alerts_are_limited_by_day(texting: Line) -> None:
 
 
 def test_alerts_on_words_use_half_of_the_texts_at_most(texting: Line) -> None:
-    """Alerts on words take at most half of the day's texts, and alerts on troubles go first."""
+    """Alerts on troubles go first."""
     texting.configure(alerts={"sms_per_day": 2})
     with sqlite3.connect(texting.database) as db:
         for _ in range(2):
@@ -1342,7 +1358,7 @@ def test_alerts_on_words_use_half_of_the_texts_at_most(texting: Line) -> None:
 
 
 def test_a_text_of_a_killed_run_is_not_sent_again(texting: Line) -> None:
-    """The recorded request shows the next run that the text is done."""
+    """The recorded request shows the next run that it is done."""
     balance(texting, "balance_low")
     assert texting.daemon
     texting.daemon.send_signal(signal.SIGSTOP)
@@ -1358,7 +1374,7 @@ def test_a_text_of_a_killed_run_is_not_sent_again(texting: Line) -> None:
 
 
 def test_a_text_waits_for_the_daemon(texting: Line) -> None:
-    """A text whose way is barred by a pause, a budget, a block or a missing daemon stays due."""
+    """Pause, budget, block and a stopped daemon bar its way."""
     balance(texting, "balance_low")
     texting.cli("pause")
     assert alert(texting) == (0, "alerts.sms_to is left out: the line is paused.\n")
@@ -1380,7 +1396,7 @@ def test_a_text_waits_for_the_daemon(texting: Line) -> None:
 
 
 def test_an_unconfirmed_text_counts_as_sent(texting: Line) -> None:
-    """An unconfirmed text is not sent again by a program."""
+    """No program sends it again."""
     texting.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     balance(texting, "balance_low")
     alert(texting)
@@ -1395,7 +1411,7 @@ def test_an_unconfirmed_text_counts_as_sent(texting: Line) -> None:
 def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
     quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A text that the daemon has not begun is withdrawn; one that it has begun is left to it."""
+    """One that it has begun is left to it."""
     monkeypatch.setattr(by_text, "RESULT_SECONDS", 0.1)
     line = quiet(urls=[], sms_to=ADMIN)
     line.event("flood_begin")
@@ -1413,7 +1429,7 @@ def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
 @pytest.mark.parametrize("name", ["fr", "a" * 22])
 @pytest.mark.parametrize("detail", ["", "many words " * 20, "ê 😀"])
 def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str, name: str, detail: str) -> None:
-    """A text is cut to one segment in the daemon's encoding, and begins with the title."""
+    """The daemon's encoding counts; the title comes first."""
     line = quiet()
     line.settings |= {"line": name, "answer": {"text": "x", "encoding": encoding}}
     config = configuration.parse(json.dumps(line.settings), line.config)
@@ -1424,7 +1440,7 @@ def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str
 
 
 def test_urls_may_be_in_a_file_of_their_own(quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path) -> None:
-    """URLs of alerts.urls_file are used like those of alerts.urls; one in both gets each alert once."""
+    """A URL that is in both places gets each alert once."""
     url = f"json://user:{SECRET}@{receiver.address}"
     (tmp_path / "urls").write_text(f"# the neighbour\n\n  {url}/b  \n{url}/a\n")
     line = quiet(urls_file="urls")
@@ -1440,7 +1456,7 @@ def test_urls_may_be_in_a_file_of_their_own(quiet: Callable[..., Quiet], receive
 def test_an_unreadable_file_of_urls_is_a_failure(
     quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path
 ) -> None:
-    """The other URLs get the alert, and the exit code shows the failure."""
+    """The other URLs get the alert."""
     line = quiet(urls_file="nowhere")
     line.event("flood_begin")
 
@@ -1454,7 +1470,10 @@ def test_an_unreadable_file_of_urls_is_a_failure(
 
 
 def test_a_request_at_the_desk_is_sent_to_the_admin(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The alert names who asks and the contact, but neither text nor number; once an hour for each contact."""
+    """Person and contact are named, neither text nor number.
+
+    A contact is asked about once an hour.
+    """
     line = quiet()
     contact = line.text("je te tue", "+32470123456")
     assert decisions.tell(line.db, contact, "léa", line.db.now())
@@ -1480,7 +1499,7 @@ def meet(line: Quiet, text: str, sender: str) -> int:
 def test_a_word_is_sent_with_its_contact_and_later_ones_with_their_number(
     quiet: Callable[..., Quiet], receiver: Receiver
 ) -> None:
-    """The alert has neither text nor number; further texts within an hour are sent together at its end."""
+    """Neither text nor number is sent; the hour's later texts come together."""
     line = quiet(words=["tue"])
     first = meet(line, "Je te TUÉ, pute", "+32470123456")
     assert "It is contact 1, since" in line.alerts("--dry-run")[1]
@@ -1506,7 +1525,7 @@ def test_a_word_is_sent_with_its_contact_and_later_ones_with_their_number(
 
 
 def test_a_text_during_a_run_is_sent_by_the_same_run(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A run looks for new texts before it ends: a second run cannot start meanwhile."""
+    """A second run cannot start meanwhile."""
     line = quiet(words=["tue"])
     line.event("flood_begin")
 
@@ -1528,7 +1547,10 @@ def test_a_text_during_a_run_is_sent_by_the_same_run(quiet: Callable[..., Quiet]
 def test_the_daemon_requests_alerts_for_a_text_with_a_word(
     how: str, open_line: Callable[..., Line], receiver: Receiver
 ) -> None:
-    """After the commit of such a text, whatever its verdict, a file appears beside the status; for other texts none."""
+    """A file appears beside the status, whatever the verdict.
+
+    No file appears for other texts.
+    """
     line = open_line()
     line.configure(
         alerts={"words": ["tue", "stop"], "urls": [f"json://{receiver.address}/a"]},

@@ -56,7 +56,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.mark.usefixtures("zone")
 def test_a_week_is_due_on_monday_at_eight_and_a_day_each_morning() -> None:
-    """A digest is of the week from Monday to Sunday, or of the day before, and is due at eight."""
+    """A week ends on Sunday, a day at midnight."""
     week = timedelta(days=7)
     this = Edition(local(MONDAY - week), local(MONDAY), local(MONDAY, 8))
     before = Edition(local(MONDAY - 2 * week), local(MONDAY - week), local(MONDAY - week, 8))
@@ -71,7 +71,7 @@ def test_a_week_is_due_on_monday_at_eight_and_a_day_each_morning() -> None:
 
 
 def test_a_day_may_have_25_hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day on which the clocks change is covered whole, and its digest is due at eight by the new time."""
+    """It is covered whole; its digest is due by the new time."""
     monkeypatch.setenv("TZ", "Europe/Brussels")
     time.tzset()
     edition = newest(Digest.DAILY, datetime(2026, 10, 26, 7, 30, tzinfo=UTC))
@@ -84,7 +84,7 @@ def test_a_day_may_have_25_hours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 60 * 24 * 30), st.booleans()), max_size=30), st.sampled_from(Digest))
 def test_each_digest_is_sent_once(steps: list[tuple[int, bool]], rhythm: Digest) -> None:
-    """However long the machine was off, no digest is sent twice, and only the newest is sent.
+    """Only the newest is sent, however long the machine was off.
 
     It goes out at the first run after its morning with a synchronised clock.
     """
@@ -100,7 +100,7 @@ def test_each_digest_is_sent_once(steps: list[tuple[int, bool]], rhythm: Digest)
 
 
 def test_a_clock_once_ahead_does_not_end_the_digest() -> None:
-    """A digest recorded years ahead does not count as one that was due since."""
+    """A digest recorded years ahead is none that was due since."""
     now = local(MONDAY, 9).astimezone(UTC)
     edition = newest(Digest.WEEKLY, now)
 
@@ -146,7 +146,7 @@ def weekly(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_week_is_mailed_once(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """Figures, waiting answers and the line's state are sent by the first run after the morning only."""
+    """Figures, waiting answers and the line's state are in it."""
     line = weekly()
     line.fill()
     contact = line.text("Je vais te tuer", sender="+32499000111")
@@ -180,7 +180,7 @@ def test_a_week_is_mailed_once(weekly: Callable[..., Weekly], receiver: Receiver
 
 
 def test_a_digest_has_no_number_and_no_text(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """The mail has no stranger's text, number or name, no markup and no control character."""
+    """There are no names, markup or control characters either."""
     line = weekly()
     line.fill()
     line.alerts()
@@ -194,7 +194,7 @@ def test_a_digest_has_no_number_and_no_text(weekly: Callable[..., Weekly], recei
 
 
 def test_a_digest_has_troubles_with_cures_and_the_balance(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """The mail has the present troubles, the dated balance, and the time that the modem was ready."""
+    """The balance is dated; the modem's ready time is there."""
     line = weekly()
     week = newest(Digest.WEEKLY, datetime.now(UTC))
     for days, kind in ((0, "modem_ready"), (5, "modem_absent"), (6, "modem_ready")):
@@ -220,7 +220,7 @@ def test_a_digest_has_troubles_with_cures_and_the_balance(weekly: Callable[..., 
 
 
 def test_a_failed_channel_gets_only_the_newest_digest(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """A failed digest is sent later than an alert would be, once, unless the next one is due."""
+    """A digest is tried for longer than an alert."""
     line = weekly()
     receiver.refused.add("/a")
     assert line.alerts()[0] == 1
@@ -244,7 +244,7 @@ def test_a_failed_channel_gets_only_the_newest_digest(weekly: Callable[..., Week
 def test_no_digest_is_sent_by_an_unset_clock(
     weekly: Callable[..., Weekly], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Pi waits with the digest until its clock is synchronised."""
+    """The digest goes once the clock is synchronised."""
     line = weekly()
     monkeypatch.setattr(clock, "synchronised", lambda: False)
     line.alerts()
@@ -255,7 +255,7 @@ def test_no_digest_is_sent_by_an_unset_clock(
 
 
 def test_without_digest_or_with_texts_alone_none_is_sent(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """With digest: null, or with alerts only by text message, no digest is recorded or asked of the daemon."""
+    """None is recorded, or asked of the daemon."""
     line = weekly(digest=None)
     line.alerts()
     assert receiver.came == []
@@ -268,7 +268,7 @@ def test_without_digest_or_with_texts_alone_none_is_sent(weekly: Callable[..., W
 
 
 def test_a_killed_run_sends_the_digest_once_more_at_most(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """The digest is recorded before it is sent; the next run sends what a crash interrupted."""
+    """It is recorded first; the next run sends what a crash interrupted."""
     line = weekly()
     receiver.before_answer = lambda: (_ for _ in ()).throw(ConnectionResetError())
     line.alerts()
@@ -282,7 +282,7 @@ def test_a_killed_run_sends_the_digest_once_more_at_most(weekly: Callable[..., W
 
 
 def test_a_failing_digest_delays_no_alert(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """Alerts go first: figures that cannot be read cost only the digest."""
+    """Figures that cannot be read cost only the digest."""
     line = weekly()
     line.fill()
     contact = line.text("Je vais te tuer", sender="+32499000111")
@@ -296,7 +296,7 @@ def test_a_failing_digest_delays_no_alert(weekly: Callable[..., Weekly], receive
 
 
 def test_dry_run_shows_it_due_or_not(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """`--dry-run` shows the digest at any time, and sends nothing."""
+    """Nothing is sent."""
     line = weekly()
     line.fill()
     code, output = line.alerts("--dry-run")
@@ -314,7 +314,7 @@ def test_dry_run_shows_it_due_or_not(weekly: Callable[..., Weekly], receiver: Re
 
 
 def test_a_digest_is_bounded(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """A digest of a week with thousands of tags is cut to 4,096 characters, as many as most chats take."""
+    """Most chats take 4,096 characters; thousands of tags would be more."""
     line = weekly()
     contact = line.text()
     tags = json.dumps([f"a-tag-that-is-long-{number}" for number in range(1000)])
@@ -373,7 +373,7 @@ class Mailbox:
 
 
 def test_a_mail_keeps_its_lines() -> None:
-    """In a mail client each sentence is on a line of its own, and markup is shown as text."""
+    """Markup is shown as text."""
     mailbox = Mailbox()
     url = f"mailto://{mailbox.address}?from=line@example.org&to=her@example.org"
     post(
@@ -387,6 +387,6 @@ def test_a_mail_keeps_its_lines() -> None:
 
 
 def test_os_has_time_zones() -> None:
-    """The system knows the zones of these tests; an unknown one would be UTC, and the tests prove nothing."""
+    """An unknown zone would be UTC, and these tests prove nothing."""
     assert all((Path("/usr/share/zoneinfo") / name).exists() for name in ("Europe/Brussels", "Pacific/Kiritimati"))
     assert os.environ.get("TZ") != "Pacific/Kiritimati"

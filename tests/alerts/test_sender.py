@@ -62,7 +62,7 @@ def asked(path: Path, request: Any) -> dict[str, Any]:
 def test_the_sender_gets_each_address_with_its_text(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """Alerts and the ping go to the addresses of the configuration, which the sender cannot read."""
+    """The sender cannot read them in the configuration; pings go, too."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     sender(line)
     (line.folder / "run/main/alerts.json").unlink()
@@ -76,7 +76,7 @@ def test_the_sender_gets_each_address_with_its_text(
 def test_addresses_unknown_to_the_line_stay_with_the_sender(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """The line knows the sender's own addresses only by keys; one that the configuration has, too, is used once."""
+    """The line knows their keys; one in both places is used once."""
     line = quiet()
     own = f"json://{receiver.address}/known-to-the-sender"
     path = sender(line, "# the neighbour", own, line.settings["alerts"]["urls"][0])
@@ -93,7 +93,7 @@ def test_addresses_unknown_to_the_line_stay_with_the_sender(
 def test_a_file_that_the_sender_does_not_have_is_a_failure(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """Beside a sender alerts.urls_file is not read; the error names the file that counts."""
+    """The error names the file that counts."""
     line = quiet()
     (line.folder / "urls").write_text(f"json://{receiver.address}/b\n")
     line.config.write_text(json.dumps(line.settings | {"alerts": line.settings["alerts"] | {"urls_file": "urls"}}))
@@ -111,7 +111,7 @@ def test_a_file_that_the_sender_does_not_have_is_a_failure(
 def test_a_missing_sender_is_an_error_and_loses_no_alert(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """Without its sender the line sends nothing; the next run sends what is due."""
+    """The next run sends what is due."""
     line = quiet()
     path = sender(line)
     listening = path.rename(path.with_name("away"))
@@ -132,7 +132,7 @@ def test_a_missing_sender_is_an_error_and_loses_no_alert(
 def test_malformed_requests_are_refused(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
 ) -> None:
-    """An unknown key, an address not of the web, or an oversized request sends nothing, and the sender goes on."""
+    """Nothing is sent, and the sender goes on."""
     line = quiet()
     path = sender(line)
     told = {"title": "t", "text": "x", "level": 1, "name": "n", "key": "ffffff"}
@@ -158,7 +158,7 @@ def test_malformed_requests_are_refused(
 def test_a_failure_of_an_address_is_in_the_language_of_the_line(
     quiet: Callable[..., Quiet], sender: Callable[..., Path]
 ) -> None:
-    """The sentence leaves out the address, which may contain a password."""
+    """The address is left out: it may contain a password."""
     line = quiet()
     path = sender(line)
     post = {"do": "post", "title": "t", "text": "x", "level": 1, "key": "k", "url": f"nonsense://{SECRET}"}

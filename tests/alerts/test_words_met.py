@@ -57,12 +57,15 @@ WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
     ],
 )
 def test_a_word_matches_whole_words_only(text: str, met: list[str]) -> None:
-    """Case and accents do not matter; punctuation, line breaks and invisible characters separate words."""
+    """Case and accents do not matter; punctuation and breaks separate words.
+
+    Invisible characters within a word do not separate it.
+    """
     assert recognition.words_met(text, WORDS) == met
 
 
 def test_a_pile_of_accents_takes_no_time() -> None:
-    """A text of accents alone is searched in linear time."""
+    """A million of them is searched in linear time."""
     accents = "\u0301\u0323" * 500_000
 
     assert recognition.words_met(f"je te tue{accents} {accents}", WORDS) == ["tue"]
@@ -72,7 +75,7 @@ def test_a_pile_of_accents_takes_no_time() -> None:
 
 @given(st.text(st.characters(whitelist_categories=("L", "M"))))
 def test_case_and_accents_are_removed_in_any_order(text: str) -> None:
-    """Removing the accents before the case gives the same text to compare."""
+    """The compared text is the same."""
     apart = unicodedata.normalize("NFKD", text)  # a letter of a mathematical style becomes a capital
     decomposed = unicodedata.normalize("NFKD", apart.casefold().replace("œ", "oe"))
 
@@ -87,7 +90,7 @@ def test_case_and_accents_are_removed_in_any_order(text: str) -> None:
     st.booleans(),
 )
 def test_a_phrase_matches_in_any_spelling(words: list[str], between: list[str], upper: bool) -> None:
-    """Any punctuation between or around its words, and capitals, do not matter."""
+    """Capitals, and punctuation between or around its words, do not matter."""
     text = between[-1] + "".join(word + gap for word, gap in zip(words, between, strict=False))
 
     assert recognition.words_met(text.upper() if upper else text, [" ".join(words)])
@@ -113,7 +116,7 @@ def noted(line: Filled) -> dict[int, list[str]]:
 
 
 def test_words_are_noted_for_every_originator(line: Filled) -> None:
-    """The text is searched on arrival, before any verdict, even of blocked, opted-out or alphanumeric originators."""
+    """Blocked, opted-out and alphanumeric ones count, before any verdict."""
     decisions.block(line.db, KEVIN, "anna", line.now())
     blocked, fine = line.text("je te tue"), line.text("Salut")
     opting_out, name = line.text("Stop", sender=LEA), line.text("🔪", sender="info")
@@ -125,7 +128,10 @@ def test_words_are_noted_for_every_originator(line: Filled) -> None:
 
 
 def test_words_of_a_long_text_are_found_with_its_late_parts(line: Filled) -> None:
-    """A word across two segments is found in any order of arrival, even after half of the text was judged."""
+    """A word across two segments is found, even after a verdict.
+
+    The segments may come in any order.
+    """
     said = "x " * 150 + "je sais où tu habites " + "y " * 100
     parts = pdus.write_text(KEVIN, said, scts=line.now().utc, reference=9)
     assert len(parts) == 4
@@ -142,7 +148,7 @@ def test_words_of_a_long_text_are_found_with_its_late_parts(line: Filled) -> Non
 
 
 def test_a_word_of_half_a_text_is_removed(line: Filled) -> None:
-    """A text cut within a word may match one that the whole has not; an alert that was sent is not undone."""
+    """The whole text may not have it; a sent alert stays."""
     said = "x" * 149 + " tue" + "rait personne"  # 153 septets a segment
     for told in (False, True):
         parts = pdus.write_text(KEVIN if told else LEA, said, scts=line.now().utc, reference=9)
@@ -156,7 +162,7 @@ def test_a_word_of_half_a_text_is_removed(line: Filled) -> None:
 
 
 def test_a_repeat_causes_no_second_alert(line: Filled) -> None:
-    """A text that the network delivers again causes no second alert."""
+    """The network may deliver a text again."""
     [part] = pdus.write_text(KEVIN, "je te tue", scts=line.now().utc, reference=1)
     line.pdu(part)
     with line.db.transaction():
@@ -168,7 +174,7 @@ def test_a_repeat_causes_no_second_alert(line: Filled) -> None:
 
 
 def test_noted_words_are_erased_with_their_text(line: Filled) -> None:
-    """`purge` removes them with the text, `forget` with the person."""
+    """`purge` erases them, and so does `forget`."""
     first, second = line.text("je te tue", sender="+3290012345"), line.text("tue", sender=LEA)
     line.judge(first)
     late = line.now()._replace(limit=line.now().limit + 100 * 86_400)
@@ -183,7 +189,7 @@ def test_noted_words_are_erased_with_their_text(line: Filled) -> None:
 
 
 def test_many_matches_are_sent_once_an_hour_with_their_count(line: Filled) -> None:
-    """The first is sent alone and at once; those of the next hour are sent together at its end."""
+    """The first is sent alone and at once."""
     first = line.text("je te tue")
     due = words_met.maybe_due(line.db, line.now())
     assert due
@@ -204,7 +210,7 @@ def test_many_matches_are_sent_once_an_hour_with_their_count(line: Filled) -> No
 
 
 def test_erasure_during_a_count_ends_no_program(line: Filled) -> None:
-    """A text erased while the daemon or a run of alerts counts matches causes no crash."""
+    """A person may erase a text while matches are counted."""
     line.text("Je te tue")
     forgotten: list[stored.StoredCounts | None] = []
 
@@ -222,7 +228,7 @@ def test_erasure_during_a_count_ends_no_program(line: Filled) -> None:
 
 
 def test_an_alert_has_neither_text_nor_number() -> None:
-    """The words of the alert contain only IDs, a count and a time."""
+    """Its words contain only IDs, a count and a time."""
     for level in (1, 2, 3):
         filling = {"count": "7", "ids": "1, 2", "id": 1, "since": "24 Nov 22:18"}
         assert all("{" not in part for part in alert_in_words("words", level, filling))
@@ -233,7 +239,7 @@ def test_an_alert_has_neither_text_nor_number() -> None:
 
 
 def test_matching_texts_come_first_in_the_review(line: Filled) -> None:
-    """`review` shows them before every reaction, first contacts too, with a mark."""
+    """First contacts count, too; each has a mark."""
     line.text("Salut")
     line.judge(1)
     line.send()
@@ -252,7 +258,7 @@ def test_matching_texts_come_first_in_the_review(line: Filled) -> None:
 
 
 def test_matching_texts_come_first_in_the_inbox(line: Filled) -> None:
-    """Without JavaScript a kept text stays shown, and a skipped one can be returned to."""
+    """A kept text stays, and a skipped one returns, without JavaScript."""
     line.text("Salut")
     line.judge(1)
     line.send()
@@ -283,7 +289,7 @@ def test_matching_texts_come_first_in_the_inbox(line: Filled) -> None:
 
 
 def test_a_line_without_matches_reads_no_contacts(line: Filled) -> None:
-    """Overview and review take as many steps of SQLite with a thousand contacts as with none."""
+    """A thousand contacts take as many steps as none."""
     steps = []
 
     def ask() -> None:
@@ -311,7 +317,7 @@ def test_a_line_without_matches_reads_no_contacts(line: Filled) -> None:
 
 
 def test_a_word_needs_a_letter_or_digit(line: Filled) -> None:
-    """A word of blanks or dots alone could never match: the configuration is refused."""
+    """Blanks or dots alone could never match."""
     for word in ("...", "\u200b"):
         line.config.write_text(json.dumps(line.settings | {"alerts": {"words": [word]}}))
         assert line.run("config", "check").exit_code == 78

@@ -11,7 +11,10 @@ MOST_MIB = 64  # more would mean that memory grows with the traffic
 
 
 def test_mutated_pdus_are_recorded_and_stop_nothing(tmp_path: Path) -> None:
-    """Each is recorded once and unchanged, decoded or with its problem, and its contact is a line of JSON."""
+    """Each is there once, unchanged, decoded or with its problem.
+
+    Its contact is a line of JSON, and memory does not grow with the traffic.
+    """
     figures = fuzz.fuzz(MUTANTS, extent.SEED, folder=tmp_path)
 
     assert figures.pdus == MUTANTS

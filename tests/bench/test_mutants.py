@@ -8,7 +8,7 @@ import pytest
 
 @pytest.mark.parametrize("module", mutants.TESTS)
 def test_each_mutant_finds_its_text_once(module: str) -> None:
-    """A change of a rule needs a change of its mutant; the result is valid Python."""
+    """A changed rule needs a changed mutant, in valid Python."""
     changed = [each for each in mutants.MUTANTS if each.module == module]
 
     assert len(changed) > 4

@@ -23,7 +23,7 @@ QUICK = (
 
 
 def test_minute_of_faults_breaks_no_promise(tmp_path: Path) -> None:
-    """The daemon is in service again in time after each, and nothing is lost, doubled or false at the end."""
+    """Service returns in time; nothing is lost, doubled or false."""
     figures = soak.run(tmp_path, minutes=1, seed=1, kinds=QUICK, longest=2.0, latency="zero")
 
     assert figures.texts > 0

@@ -63,7 +63,7 @@ def helped(columns: int) -> list[str]:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_help_names_every_command_under_its_heading(columns: int) -> None:
-    """`hotlined --help` explains each command for people and only lists those for units and scripts."""
+    """People's commands are explained; those for units and scripts only listed."""
     text = "\n".join(helped(columns))
 
     for heading, names in COMMANDS.items():
@@ -77,7 +77,7 @@ def test_help_names_every_command_under_its_heading(columns: int) -> None:
 
 
 def test_help_is_one_screen() -> None:
-    """The help and the next prompt fit a terminal of 80 columns and 24 lines."""
+    """The next prompt fits below it, at 80 columns and 24 lines."""
     lines = helped(80)
 
     assert len(lines) < 24
@@ -85,7 +85,7 @@ def test_help_is_one_screen() -> None:
 
 
 def test_help_imports_no_command() -> None:
-    """`hotlined --help` imports no module of a command: it is quick on a Pi, too."""
+    """The help is quick on a Pi, too."""
     asked = "import sys; from hotlined.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     modules = done.stdout.splitlines()[-1].split()
@@ -104,7 +104,7 @@ def bare(folder: Path, *options: str, **environment: str) -> subprocess.Complete
 
 
 def test_hotlined_alone_is_its_status(line: Filled) -> None:
-    """`hotlined` alone prints what `status` prints and ends with the same exit code."""
+    """Output and exit code are those of `status`."""
     line.config = line.config.rename(line.folder / "config.yaml")  # which is found in a folder
     asked = bare(line.folder, "status")
 
@@ -118,7 +118,7 @@ def test_hotlined_alone_is_its_status(line: Filled) -> None:
 
 @needs_allowance(not Path("/etc/hotlined/main.yaml").exists(), "a line is installed here")
 def test_hotlined_alone_prints_help_before_anything_is_configured(tmp_path: Path) -> None:
-    """Without a configuration the help is printed and the exit code is 2: a script must not read it as success."""
+    """The exit code is 2: no script takes it for success."""
     asked, done = bare(tmp_path, "--help"), bare(tmp_path)
 
     assert (done.returncode, done.stdout, done.stderr) == (2, asked.stdout, "")
@@ -129,7 +129,7 @@ def test_hotlined_alone_prints_help_before_anything_is_configured(tmp_path: Path
 def test_every_command_has_an_example_that_parses(
     path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The example in each command's help uses that command, with arguments and options that exist."""
+    """The example uses that command, with arguments and options that exist."""
     monkeypatch.chdir(tmp_path)
     for name in ("fr-000001.age", "fr.invitation"):
         (tmp_path / name).touch()
@@ -147,7 +147,10 @@ def test_every_command_has_an_example_that_parses(
 @pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("path", [(), ("config",), ("text",), *EVERY], ids=" ".join)
 def test_help_fits_a_terminal(path: tuple[str, ...], columns: int) -> None:
-    """No sentence of a help is cut or wider than the terminal, even a phone's; examples to copy stay on one line."""
+    """No sentence is cut or too wide, even on a phone.
+
+    Examples to copy stay on one line.
+    """
     text = CliRunner().invoke(main, [*path, "--help"], env={"COLUMNS": f"{columns}"}).stdout
     lines = [line for line in text.splitlines() if not line.strip().startswith("~/.")]
 
@@ -186,7 +189,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     ("typed", "meant"), [("logs", "log"), ("Stat", "stats or status"), ("selftets", "selftest"), ("Aide", "help")]
 )
 def test_a_mistyped_command_gets_a_suggestion(typed: str, meant: str) -> None:
-    """An unknown command that resembles a known one is answered with the known one."""
+    """The suggestion is the command that resembles it."""
     result = CliRunner().invoke(main, [typed])
 
     assert result.exit_code == 2
@@ -195,7 +198,7 @@ def test_a_mistyped_command_gets_a_suggestion(typed: str, meant: str) -> None:
 
 @pytest.mark.parametrize("command", ["block", "unblock", "show", "forget", "export"])
 def test_a_number_with_blanks_is_refused_with_advice(command: str) -> None:
-    """A number typed with blanks is several arguments: the error says how to write it."""
+    """Such a number is several arguments: the error names the cure."""
     result = CliRunner().invoke(main, [command, "04", "85", "55", "66", "77"])
 
     assert result.exit_code == 2
@@ -204,7 +207,7 @@ def test_a_number_with_blanks_is_refused_with_advice(command: str) -> None:
 
 
 def test_words_are_read_as_a_phone_writes_them(line: Filled) -> None:
-    """Commands, options and values may be typed in capitals, and reasons with the blanks that the log shows."""
+    """Capitals are accepted everywhere, and reasons as the log shows them."""
     line.judge(line.text(sender="8850"))
     line.text()
     result = line.run("Log", "--Json", "--kind", "Text", "--reason", "not answerable")
@@ -216,7 +219,7 @@ def test_words_are_read_as_a_phone_writes_them(line: Filled) -> None:
 
 
 def test_every_problem_of_a_configuration_is_listed(line: Filled) -> None:
-    """A broken configuration ends with 78 and names each problem with its line."""
+    """Each problem has its line, and the command ends with 78."""
     line.config.write_text("mode: loud\nanswer: {text: x}\nlimits: {per_number: many}\n")
     result = line.run("log")
 
@@ -242,7 +245,7 @@ def test_a_line_names_its_configuration() -> None:
 
 
 def test_no_database_yet_is_a_sentence_and_69(line: Filled) -> None:
-    """Before the daemon's first start, lists end with 69 and a sentence."""
+    """No list can be shown before the daemon's first start."""
     line.database.unlink()
     result = line.run("log")
 
@@ -252,7 +255,7 @@ def test_no_database_yet_is_a_sentence_and_69(line: Filled) -> None:
 
 
 def test_a_damaged_database_is_a_sentence(line: Filled) -> None:
-    """A file that is not an SQLite database ends with 1 and no traceback."""
+    """A file that is no database gives 1 and no traceback."""
     line.db.close()
     for path in line.folder.glob("hotlined.db*"):
         path.unlink()
@@ -265,7 +268,7 @@ def test_a_damaged_database_is_a_sentence(line: Filled) -> None:
 
 
 def test_an_error_of_sqlite_is_a_sentence(line: Filled) -> None:
-    """An error that SQLite raises in the middle of a command ends with a sentence and no traceback."""
+    """An error in the middle of a command gives no traceback."""
     line.db.connection.execute("DROP VIEW log")
     result = line.run("log")
 
@@ -307,7 +310,7 @@ def may_only_read(database: Path) -> None:
 
 
 def test_a_reader_without_write_access_can_list_while_the_daemon_runs(guarded: Filled) -> None:
-    """Read access is enough for every list; a decision is refused with the missing right."""
+    """A decision is refused with the missing right."""
     may_only_read(guarded.database)
     listed, blocked = unprivileged(guarded, "log", "--json"), unprivileged(guarded, "block", KEVIN)
 
@@ -318,7 +321,7 @@ def test_a_reader_without_write_access_can_list_while_the_daemon_runs(guarded: F
 
 
 def test_missing_rights_are_not_called_damage(guarded: Filled) -> None:
-    """An error for missing rights to the database names the rights, not damage, and ends with 1."""
+    """The error names the right that is missing."""
     guarded.db.close()
     for ending in ("-wal", "-shm"):
         guarded.database.with_name(guarded.database.name + ending).unlink()
@@ -335,7 +338,7 @@ def test_missing_rights_are_not_called_damage(guarded: Filled) -> None:
 
 
 def test_a_configuration_that_may_not_be_read_is_78(line: Filled) -> None:
-    """A configuration that cannot be read for lack of rights ends with 78, not with a usage error."""
+    """The lack of rights is no usage error."""
     line.config.chmod(0)
     done = unprivileged(line, "log")
 
@@ -366,7 +369,7 @@ def test_a_full_disk_under_the_database_has_a_cure(line: Filled) -> None:
     ids=str,
 )
 def test_a_closed_pipe_ends_quietly(line: Filled, arguments: str) -> None:
-    """Output into a closed pipe (`| head`) ends with 0 and nothing on stderr."""
+    """Output into a closed pipe (`| head`) ends with 0, without errors."""
     for _ in range(3):
         line.call()
     reading, writing = os.pipe()
@@ -393,7 +396,7 @@ def test_an_escape_sequence_in_an_error_is_escaped(tmp_path: Path) -> None:
 
 
 def test_debug_shows_where_an_error_arose(line: Filled) -> None:
-    """With HOTLINED_DEBUG=1 the exception itself is shown."""
+    """HOTLINED_DEBUG=1 lets the exception itself through."""
     line.db.connection.execute("DROP VIEW log")
 
     assert isinstance(line.run("log", env={"HOTLINED_DEBUG": "1"}).exception, sqlite3.OperationalError)
@@ -419,7 +422,7 @@ def test_a_full_disk_is_a_sentence(line: Filled, arguments: list[str]) -> None:
 
 
 def test_a_terminal_that_knows_ascii_only_gets_escapes(line: Filled) -> None:
-    """On an ASCII locale other letters are printed as escapes; the command does not fail."""
+    """Other letters become escapes; the command does not fail."""
     line.text("déjà vu")
     done = subprocess.run(
         [*SCRIPT, "--config", str(line.config), "log"],
@@ -436,7 +439,7 @@ def test_a_terminal_that_knows_ascii_only_gets_escapes(line: Filled) -> None:
 
 
 def test_run_once_without_a_modem_is_69(line: Filled) -> None:
-    """`run --once` without a modem ends with 69; the database is created, with rights for its group only."""
+    """The database is created, with rights for its group only."""
     line.db.close()
     line.database.unlink()
     done = subprocess.run(
@@ -449,7 +452,7 @@ def test_run_once_without_a_modem_is_69(line: Filled) -> None:
 
 
 def test_run_ends_with_0_on_sigterm(line: Filled) -> None:
-    """SIGTERM ends `run` with 0; each of its lines in the journal carries its priority."""
+    """Each line in the journal carries its priority."""
     line.db.close()
     with subprocess.Popen(
         [*SCRIPT, "--config", str(line.config), "run"],
@@ -470,7 +473,7 @@ def test_run_ends_with_0_on_sigterm(line: Filled) -> None:
 
 
 def test_a_second_daemon_is_refused(line: Filled) -> None:
-    """A second daemon on the same database ends with 1 and a hint."""
+    """The second one on a database ends with 1 and a hint."""
     result = line.run("run")
 
     assert result.exit_code == 1
@@ -489,7 +492,7 @@ def test_run_refuses_a_broken_configuration(line: Filled) -> None:
     [(logging.DEBUG, "<7>"), (logging.INFO, "<6>"), (logging.WARNING, "<4>"), (logging.ERROR, "<3>")],
 )
 def test_a_record_is_one_line_and_harmless(level: int, prefix: str) -> None:
-    """A log record is one line without escape sequences, whatever text it contains; the journal gets its priority."""
+    """Hostile text leaves no escape sequence; the journal gets the priority."""
     record = logging.LogRecord("hotlined", level, "", 0, "operator %s\nmore", ("\x1b[31m\n<3>forged\r\u2028x",), None)
     written = "operator \\x1b[31m⏎<3>forged\\x0d\\u2028x⏎more"
 
@@ -500,7 +503,7 @@ def test_a_record_is_one_line_and_harmless(level: int, prefix: str) -> None:
 
 
 def test_a_traceback_is_one_line() -> None:
-    """A traceback is logged as one harmless line, although it may contain a stranger's text."""
+    """The error of a traceback may contain a stranger's text."""
     with pytest.raises(ValueError, match="forged") as caught:
         raise ValueError("x\n<6>forged")
     bug = caught.type, caught.value, caught.tb

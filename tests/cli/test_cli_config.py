@@ -23,7 +23,10 @@ def judged(folder: Path, **sections: Any) -> str:
 
 
 def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
-    """The check of a sound configuration prints an answer's cost and the highest possible spending, and no warning."""
+    """The cost of an answer and the highest spending are printed.
+
+    There is no warning.
+    """
     text = judged(tmp_path, limits={"price_per_segment": 0.05})
 
     assert f"{tmp_path / 'main.yaml'} is fine." in text
@@ -62,12 +65,12 @@ def test_a_risky_setting_gets_one_warning(tmp_path: Path, sections: dict[str, An
 
 
 def test_quotes_within_an_answer_are_not_a_warning(tmp_path: Path) -> None:
-    """An answer that begins and ends with a quotation is not taken for one in stray quotation marks."""
+    """Quotations at both ends are not stray quotation marks."""
     assert "Careful" not in judged(tmp_path, answer={"text": "« Salut » ? Je ne dis pas « oui »"})
 
 
 def test_check_shows_the_answer_as_it_is_sent(tmp_path: Path) -> None:
-    """The answer is printed as phones show it, its replaced characters counted; without a price no cost is named."""
+    """Replaced characters are counted; no cost is named without a price."""
     typed = "C’est “non”, même à l’œil… " * 10
     text = judged(tmp_path, answer={"text": typed})
     shown = dict(re.findall(r"^  (text|replaced) +(.*)$", text, re.MULTILINE))
@@ -81,7 +84,7 @@ def test_check_shows_the_answer_as_it_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_missing_pin_file_is_an_error(tmp_path: Path) -> None:
-    """A missing `pin_file` ends the check and the start with 78: the SIM could never be unlocked."""
+    """Check and start end with 78: the SIM would stay locked."""
     line = Filled(tmp_path, modem={"pin_file": "pin"})
     line.db.close()
     for command in (("config", "check"), ("run", "--once"), ("run",)):
@@ -94,7 +97,7 @@ def test_a_missing_pin_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_of_alert_urls_is_named(tmp_path: Path) -> None:
-    """The check names a missing file of alert URLs before an alert is due."""
+    """The check finds it before an alert is due."""
     missing = f"Careful: alerts.urls_file: there is no {tmp_path / 'urls'}, so"
     assert missing in judged(tmp_path, alerts={"urls_file": "urls"})
     (tmp_path / "urls").write_text("json://localhost")
@@ -102,7 +105,7 @@ def test_a_missing_file_of_alert_urls_is_named(tmp_path: Path) -> None:
 
 
 def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
-    """Each of several answers is judged under its number, and an expensive character in it is named."""
+    """Each has its number, and an expensive character is named."""
     text = judged(tmp_path, answer={"texts": ["non", "non ★"]})
 
     assert "Answer 1 takes 1 segment in gsm7. The phone shows:" in text
@@ -117,7 +120,7 @@ def test_one_segment_is_named_in_the_singular(tmp_path: Path) -> None:
 
 
 def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:
-    """Problems give the file's path as it was typed and do not repeat a mistyped phone number."""
+    """The path stays as typed; a mistyped phone number stays unshown."""
     line = Filled(tmp_path)
     line.db.close()
     line.config.write_text("answer: {text: x}\nnumbers: {blocked: [12x]}\n")
@@ -140,7 +143,7 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
-    """`config show` prints YAML that gives the same configuration; a PIN is left out."""
+    """The YAML gives the same configuration; a PIN is left out."""
     line = Filled(tmp_path, modem={"pin": "8246"})
     line.db.close()
     shown = line.run("config", "show").stdout
@@ -153,7 +156,7 @@ def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(hour=st.integers(0, 100), day=st.integers(0, 1000), month=st.integers(0, 9000))
 def test_the_worst_case_is_within_every_window(hour: int, day: int, month: int) -> None:
-    """The worst case of a window exceeds neither that of a longer window nor the sum of its shorter ones."""
+    """No worst case exceeds a longer window's or its shorter windows' sum."""
     text = f"answer: {{text: x}}\nlimits: {{segments: {{hour: {hour}, day: {day}, month: {month}}}}}"
     worst = worst_case(configuration.parse(text, Path("main.yaml")).limits)
 

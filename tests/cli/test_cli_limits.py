@@ -53,7 +53,7 @@ def answer_contacts(line: Filled, count: int) -> None:
 
 
 def test_without_a_database_nothing_is_used(make: Make) -> None:
-    """Before the daemon's first start all windows are empty and have room."""
+    """All windows have room before the daemon's first start."""
     line = make()
     line.db.close()
     line.database.unlink()
@@ -71,7 +71,7 @@ def test_without_a_database_nothing_is_used(make: Make) -> None:
 
 
 def test_the_worst_is_bounded_by_every_window(make: Make) -> None:
-    """The worst case of a month is at most its own limit, and at most that of its days."""
+    """A month's worst case is bounded by its days' limits, too."""
     line = make(limits={"segments": {"hour": 7, "day": 500, "month": 100_000}, "price_per_segment": 0.1})
 
     assert told(line)["worst"] == {
@@ -82,7 +82,7 @@ def test_the_worst_is_bounded_by_every_window(make: Make) -> None:
 
 
 def test_sent_segments_count_in_their_windows(make: Make) -> None:
-    """Each window counts the segments that were sent, and separately those to known numbers."""
+    """Each sent segment counts in the hour, the day and the month."""
     line = make(limits={"segments": LIMITS})
     answer_contacts(line, 2)
     windows = told(line)["windows"]
@@ -94,7 +94,7 @@ def test_sent_segments_count_in_their_windows(make: Make) -> None:
 
 
 def test_a_full_window_says_when_it_has_room(make: Make) -> None:
-    """A full window has room again once the oldest two segments have left it."""
+    """Room comes once the oldest two segments have left the window."""
     line = make(limits={"segments": LIMITS})
     answer_contacts(line, 3)
     second = line.db.one("SELECT submitted_limit FROM answer_segments WHERE sequence = 2 ORDER BY id LIMIT 1")
@@ -116,7 +116,7 @@ def wait(line: Filled, count: int, share: str = "new") -> None:
 
 
 def test_waiting_answers_take_room_from_the_next(make: Make) -> None:
-    """An empty window has no room for a new text if waiting answers fill it; their number is shown."""
+    """They fill even an empty window; their number is shown."""
     line = make(limits={"segments": {"hour": 6, "day": 14, "month": 50}}, modem={"send_interval": "0s"})
     wait(line, 3)
     full = told(line)
@@ -149,7 +149,7 @@ def test_each_share_has_its_own_queue(make: Make) -> None:
 
 
 def test_an_answer_that_will_be_too_old_takes_no_room(make: Make) -> None:
-    """An answer that will be cancelled as too old before its turn takes no room from the next."""
+    """An answer that will be cancelled before its turn does not count."""
     line = make(
         answer={"text": ANSWER, "max_age": "2h", "delay": "0s"},
         limits={"segments": {"hour": 2, "day": 80, "month": 800}},
@@ -161,7 +161,7 @@ def test_an_answer_that_will_be_too_old_takes_no_room(make: Make) -> None:
 
 
 def test_a_new_answer_waits_for_its_delay_and_for_those_due_before(make: Make) -> None:
-    """A new answer waits for its own delay and for those due before its end, not for later ones."""
+    """Answers due after its delay do not hold it up."""
     line = make(answer={"text": ANSWER, "delay": ["30m", "60m"]})
     wait(line, 3)
     now = line.db.now().limit
@@ -176,7 +176,7 @@ def test_a_new_answer_waits_for_its_delay_and_for_those_due_before(make: Make) -
 
 
 def test_segments_leave_one_after_the_other(make: Make) -> None:
-    """The next answer goes once those before it have left, at three seconds a segment by default."""
+    """The queue takes three seconds a segment by default."""
     line = make()
     wait(line, 5)
 
@@ -192,7 +192,7 @@ def test_segments_leave_one_after_the_other(make: Make) -> None:
     st.sampled_from(["0%", "50%"]),
 )
 def test_the_forecast_is_what_the_gate_does(shares: list[str], hour: int, day: int, reserve: str) -> None:
-    """The predicted time of the next answer is the time when the windows let it out, for any queue."""
+    """The predicted time is right for any queue."""
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(
             Path(folder),
@@ -248,7 +248,7 @@ def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
 
 
 def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
-    """A window smaller than an answer never has room: null in JSON, `never` for people, also without a database."""
+    """JSON says null, people read `never`, also without a database."""
     line = make(limits={"segments": {"hour": 3, "day": 1, "month": 50}})
     windows = told(line)["windows"]
     line.db.close()
@@ -269,7 +269,7 @@ def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
 
 
 def test_each_answer_of_a_number_has_its_own_price(make: Make) -> None:
-    """Each answer has its own cost; a known number needs room for the longest one that it may get."""
+    """A known number needs room for the longest answer it may get."""
     texts = ["Non.", ANSWER]
     limits = {"segments": {"hour": 2, "day": 20, "month": 50}, "price_per_segment": 0.05}
     line = make(answer={"texts": texts}, limits=limits)
@@ -285,7 +285,7 @@ def test_each_answer_of_a_number_has_its_own_price(make: Make) -> None:
 
 
 def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
-    """In shadow mode the windows count the answers that would have been sent."""
+    """Answers that were not sent fill the windows, in shadow mode only."""
     line = make(mode="shadow")
     answer_contacts(line, 1)
     line.db.connection.execute("UPDATE answer_segments SET state = 'shadowed'")
@@ -297,7 +297,7 @@ def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
-    """No line is wider than the terminal, and no number or heading is cut."""
+    """No number or heading is cut."""
     line = make(limits={"price_per_segment": 0.05})
     answer_contacts(line, 1)
     lines = line.on_a_terminal(columns, "limits")
@@ -322,7 +322,7 @@ def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     ],
 )
 def test_no_heading_is_cut_on_a_phone_in_any_language(make: Make, columns: int, language: str, headings: str) -> None:
-    """A table that is too wide for a phone is printed as two tables, in every language."""
+    """A table that is too wide becomes two."""
     lines = make(language=language, limits={"segments": {"month": 30_000}, "price_per_segment": 0.05}).on_a_terminal(
         columns, "limits"
     )
@@ -335,7 +335,7 @@ def test_no_heading_is_cut_on_a_phone_in_any_language(make: Make, columns: int, 
 
 
 def test_a_broken_configuration_is_78(make: Make) -> None:
-    """With a broken configuration `limits` ends with 78."""
+    """A file without an answer ends `limits` at once."""
     line = make()
     line.config.write_text("answer: {}")
 
@@ -343,7 +343,7 @@ def test_a_broken_configuration_is_78(make: Make) -> None:
 
 
 def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
-    """The share of known numbers can be full before its window is; the time shown is exact."""
+    """Their share can be full before its window is."""
     line = make()
     limits = policy.Limits(segments=policy.Windows(hour=10, day=20, month=50))
     line.judge(line.text("Salut", LEA))
@@ -391,12 +391,12 @@ def test_a_wait_is_shown_in_at_most_two_units(duration: timedelta, words: str) -
 
 
 def test_a_wait_ignores_float_noise() -> None:
-    """A wait that is longer by a rounding error of a ten-millionth of a second is not rounded up."""
+    """A rounding error of 0.2 microseconds adds no second."""
     assert wait_in_words(1800.0000002) == "30m"
 
 
 def test_a_pause_is_shown_and_no_time_is_promised(make: Make) -> None:
-    """While the line is paused `limits` says so and gives no time; after `resume` it gives one again."""
+    """The time is given again after `resume`."""
     line = make()
     line.judge(line.text())
     decisions.pause(line.db, "marie", line.now())

@@ -74,7 +74,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 
 def test_log_json_has_the_keys_that_are_promised(busy: Filled) -> None:
-    """Every contact has every promised key, in order, and so have nested objects."""
+    """The keys are in order, in nested objects, too."""
     contacts = busy.log()
 
     assert all(list(contact) == LOG_KEYS for contact in contacts)
@@ -130,7 +130,7 @@ def test_log_json_has_what_was_recorded(busy: Filled) -> None:
     ],
 )
 def test_filters_combine_and_keep_the_newest_in_order(busy: Filled, arguments: str, ids: list[int]) -> None:
-    """A filter shows exactly the contacts that match, oldest first, at most the newest n."""
+    """Matching contacts are listed oldest first, at most the newest n."""
     assert [contact["id"] for contact in busy.log(*arguments.split())] == ids
 
 
@@ -149,7 +149,7 @@ SEARCHED = st.text("aAéÉ\u0301ßs%_\\\0 ю🦊", max_size=4)
 @example(["a\0b"], "B")
 @example([None, "é"], "\u0301")
 def test_a_search_ignores_case_and_accents(searched: Filled, written: list[str | None], search: str) -> None:
-    """A search finds every text with the words in any case or accents; the filter in SQLite drops none of them."""
+    """The filter in SQLite drops none of the texts that match."""
     db = searched.db
     db.connection.execute("BEGIN")
     try:
@@ -177,7 +177,7 @@ def test_a_period_holds_after_the_clock_was_put_back(line: Filled, stepped: bool
 
 
 def test_withheld_and_named_originators_are_found(line: Filled) -> None:
-    """`--number` takes a name in any case, and `withheld`; the originator of an undecodable text is unknown."""
+    """A name may have any case; an undecodable text's originator is unknown."""
     named, hidden = line.call(), line.call()
     line.db.connection.execute("UPDATE contacts SET originator = 'Proximus' WHERE id = ?", (named,))
     line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (hidden,))
@@ -203,7 +203,7 @@ def test_a_cancelled_answer_is_found_by_its_own_reason(line: Filled) -> None:
                   ("--kind", "x"), ("--number", "+3247…877"), ("--json", "--csv"), ("--tag", "\udcff")]
 )  # fmt: skip
 def test_an_absurd_option_is_a_usage_error(busy: Filled, arguments: tuple[str, ...]) -> None:
-    """A wrong value of an option ends with 2 and a sentence, without a traceback."""
+    """A wrong value ends with 2 and a sentence, without a traceback."""
     result = busy.run("log", *arguments)
 
     assert result.exit_code == 2
@@ -212,7 +212,7 @@ def test_an_absurd_option_is_a_usage_error(busy: Filled, arguments: tuple[str, .
 
 
 def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
-    """CSV follows RFC 4180: CRLF, a header with the view's columns, and empty fields for unknown values."""
+    """CSV follows RFC 4180; unknown values are empty fields."""
     output = busy.run("log", "--csv").stdout_bytes.decode()
     header, first, *_ = rows = list(csv.reader(io.StringIO(output, newline="")))
 
@@ -238,7 +238,7 @@ def outcome(line: str) -> str:
     (150, "ID TIME FROM ANSWER TEXT"), (80, "ID TIME FROM ANSWER TEXT"), (40, "ID TIME FROM"),
 ])  # fmt: skip
 def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
-    """On a narrow terminal outcome and text are below each contact, and no line is too long."""
+    """Outcome and text are below each contact on a narrow terminal."""
     lines = busy.on_a_terminal(columns, "log", NO_COLOR="1")
 
     assert lines[0].split() == headings.split()
@@ -249,7 +249,7 @@ def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) 
 
 @pytest.mark.parametrize("columns", [80, 40])
 def test_the_table_shows_the_outcome_of_each_contact(busy: Filled, columns: int) -> None:
-    """The outcome is what happened to the answer, or why there is none, in plain words, on a phone, too."""
+    """Plain words say why there is no answer, on a phone, too."""
     busy.daemon_runs()
     lines = busy.on_a_terminal(columns, "log")
     due = busy.log()[2]["answer"]["due_at"]
@@ -280,7 +280,7 @@ WAITS = "UPDATE line_state SET paused_at = NULL, hold = NULL, hold_new = NULL, b
     ],
 )
 def test_the_reason_of_a_wait_is_whole_at_every_width(line: Filled, change: str, words: str) -> None:
-    """The reason why an answer waits, such as the exhausted budget, is readable at 80 and at 40 columns."""
+    """Each reason is readable at 80 and at 40 columns."""
     line.judge(line.text())
     line.db.connection.execute("UPDATE answers SET due_limit = 0")
     line.db.connection.execute(WAITS + change)
@@ -292,7 +292,7 @@ def test_the_reason_of_a_wait_is_whole_at_every_width(line: Filled, change: str,
 
 
 def test_the_due_time_is_local(line: Filled) -> None:
-    """An answer that is due later is shown with its local time, or with the pause or hold of the line."""
+    """A pause of the line is shown instead of the time."""
     line.daemon_runs()
     line.judge(line.text(), delay=0.0)
     epoch = datetime.now(UTC) + timedelta(hours=1)
@@ -317,7 +317,7 @@ def test_the_due_time_is_local(line: Filled) -> None:
     ],
 )
 def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, words: str) -> None:
-    """While no daemon runs, a due answer is shown as waiting for the daemon, or for the end of a pause."""
+    """A due answer waits for the daemon, or for a pause's end."""
     line.judge(line.text())
     line.db.connection.execute(f"UPDATE answers SET {change}")
 
@@ -338,7 +338,7 @@ def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, wor
 
 
 def test_no_outcome_is_longer_than_its_column() -> None:
-    """Every state, reason and kind of wait has plain words that fit the column; none is shown as a code."""
+    """States, reasons and waits have plain words; none is a code."""
     words = {each: briefly(each) for each in (*Reason, *WaitingFor)}
 
     assert max(len(each.format(at="tomorrow")[:99]) for each in words.values() if "{at}" not in each) <= OUTCOME_WIDTH
@@ -358,7 +358,7 @@ def logged_answer(state: AnswerState, waiting_for: WaitingFor | None = None) -> 
 
 
 def test_the_list_shows_why_an_answer_was_cancelled_or_how_far_it_came(line: Filled) -> None:
-    """The list shows the reason of a cancelled answer and how many segments of a failed one were sent."""
+    """A failed answer has the number of its segments that were sent."""
     line.judge(line.text())
     line.send()
     line.judge(line.text(sender=LEA))
@@ -371,7 +371,7 @@ def test_the_list_shows_why_an_answer_was_cancelled_or_how_far_it_came(line: Fil
 
 
 def test_in_a_pipe_every_text_is_whole(line: Filled) -> None:
-    """In a pipe or a file each contact is one line with its whole text at the end, whatever COLUMNS says."""
+    """Each contact is one line, whatever COLUMNS says."""
     line.judge(line.text("Je sais où tu habites, " * 5 + "je vais te tuer"))
     line.db.connection.execute("UPDATE contacts SET received_at = '2025-03-04T11:00:00.000Z'")
     _, shown = line.run("log", env={"COLUMNS": "40", "TZ": "UTC"}).stdout.splitlines()
@@ -382,7 +382,7 @@ def test_in_a_pipe_every_text_is_whole(line: Filled) -> None:
 
 
 def test_tags_and_kept_contacts_show_and_are_found(line: Filled) -> None:
-    """The list shows tags and kept contacts; `--kept` finds the latter, in JSON too."""
+    """`--kept` finds kept contacts, in JSON and CSV too."""
     for text in ("un", "deux", "trois"):
         line.text(text)
     line.run("tag", "2", "threat")
@@ -416,7 +416,7 @@ def test_wide_characters_keep_the_columns_straight(line: Filled) -> None:
 
 
 def test_the_order_of_columns_is_the_same_everywhere(busy: Filled) -> None:
-    """The columns have the same order on a terminal and in a pipe, the text last."""
+    """Terminal and pipe agree, the text last."""
     terminal, pipe = busy.on_a_terminal(150, "log"), busy.run("log").stdout.splitlines()
 
     assert terminal[0].split() == pipe[0].split()
@@ -424,7 +424,7 @@ def test_the_order_of_columns_is_the_same_everywhere(busy: Filled) -> None:
 
 
 def test_a_reason_may_be_typed_as_the_log_has_it(busy: Filled) -> None:
-    """`--reason` takes the words of the column as well as the code; an unknown word is answered with all reasons."""
+    """The code works too; an unknown word is answered with all reasons."""
     assert busy.log("--reason", "Had one lately") == busy.log("--reason", "cooldown") != []
     said = busy.run("log", "--reason", "weather")
 
@@ -433,14 +433,14 @@ def test_a_reason_may_be_typed_as_the_log_has_it(busy: Filled) -> None:
 
 
 def test_an_empty_log_is_a_sentence(line: Filled) -> None:
-    """An empty list is a sentence for people, and no output for programs."""
+    """Programs get no output."""
     assert line.run("log").stdout == "Nobody has contacted the line yet.\n"
     assert line.run("log", "--kind", "call").stdout == "No contact is like that.\n"
     assert line.run("log", "--json").stdout == ""
 
 
 def test_an_erased_text_and_a_missing_segment_show(line: Filled) -> None:
-    """An erased text and a missing segment are marked as such, not left blank."""
+    """They are marked as such, not left blank."""
     line.text("x" * 200)
     line.db.connection.execute(
         "UPDATE contacts SET segments_received = 1, text = NULL, received_at = '1970-01-01T00:00:00.000Z'"
@@ -458,7 +458,7 @@ def test_an_erased_text_and_a_missing_segment_show(line: Filled) -> None:
 @given(texts)
 @example("\x7f\x00")
 def test_no_text_is_obeyed(text: str) -> None:
-    """The table contains no control character from a text; a newline becomes a sign."""
+    """No control character gets through; a newline becomes a sign."""
     assert not OBEYED.search(harmless(text))
     assert "\n" not in harmless(text)
     assert not OBEYED.search(json_line(text))
@@ -469,7 +469,7 @@ def test_no_text_is_obeyed(text: str) -> None:
 @settings(deadline=None, max_examples=300)
 @given(texts)
 def test_no_cell_is_calculated(text: str) -> None:
-    """A cell that a spreadsheet would calculate starts with an apostrophe; the csv module reads the rest back."""
+    """A risky cell starts with an apostrophe; the rest is unchanged."""
     output = io.StringIO(newline="")
     csv.writer(output).writerow(["x", csv_cell(text)])
     ((_, cell),) = csv.reader(io.StringIO(output.getvalue(), newline=""))
@@ -482,7 +482,7 @@ def test_no_cell_is_calculated(text: str) -> None:
 @settings(deadline=None, max_examples=25)
 @given(st.lists(texts, min_size=1, max_size=4))
 def test_every_form_of_the_log_is_harmless(bodies: list[str]) -> None:
-    """Table, sheet and CSV contain no control character but newlines for any text; JSON gives the text back exactly."""
+    """Newlines are the only control characters; JSON keeps any text exactly."""
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(Path(folder))
         with line.db:
@@ -513,7 +513,7 @@ def test_an_attack_is_shown_escaped(line: Filled) -> None:
     "text", ["👩\u200d👩\u200d👧", "👩🏽\u200d❤️\u200d💋\u200d👨🏿", "🙂\u200d↔️", "🏳️\u200d🌈", "👍🏽", "1️⃣"]
 )
 def test_a_composed_emoji_is_shown_as_typed(text: str) -> None:
-    """An emoji made of several joined ones is shown as it was typed."""
+    """Its joiners are not escaped."""
     assert harmless(f"Salut {text} !") == f"Salut {text} !"
 
 
@@ -521,7 +521,7 @@ def test_a_composed_emoji_is_shown_as_typed(text: str) -> None:
     "text", ["a\u200db", "👩\u200d", "\u200d👩", "👩\u200d\u200d👩", "👩\u200da", "1\u200d1", "\u2800\u200d\u2800"]
 )
 def test_a_joiner_that_joins_no_emoji_is_escaped(text: str) -> None:
-    """A joiner outside an emoji is shown as an escape: otherwise two different words would look the same."""
+    """Two different words would look the same with an invisible joiner."""
     assert "\u200d" not in harmless(text)
     assert r"\u200d" in harmless(text)
 
@@ -538,7 +538,7 @@ def test_a_storm_of_combining_marks_is_cut(line: Filled) -> None:
 
 
 def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
-    """`show --json` has the object of the log with segments and PDUs, the fate of each answer segment, and events."""
+    """Segments with PDUs, answer segments with their fate, and events are added."""
     contact = json.loads(busy.run("show", "1", "--json").stdout)
     parts, sent, events = contact.pop("parts"), contact["answer"].pop("parts"), contact.pop("events")
     assert contact.pop("kept") is None
@@ -559,7 +559,7 @@ def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
 
 
 def test_show_has_everything_in_words(busy: Filled) -> None:
-    """`show` prints the text, the raw PDU, the reason in words, and each segment's reference."""
+    """The sheet has text, reason and each segment's reference."""
     shown = busy.run("show", "1").stdout
 
     for words in (
@@ -593,7 +593,7 @@ def test_a_count_of_one_is_singular(line: Filled) -> None:
 def test_colours_are_for_terminals_that_want_them(
     busy: Filled, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], coloured: bool
 ) -> None:
-    """The mark of an answer has its colour on a terminal, except with NO_COLOR or TERM=dumb."""
+    """NO_COLOR and TERM=dumb leave out the colour of a mark."""
     for name, value in ({"TERM": "xterm"} | environment).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
@@ -605,7 +605,7 @@ def test_colours_are_for_terminals_that_want_them(
 
 @pytest.mark.parametrize("arguments", ["log", "show 1", "status", "config check", "text check"])
 def test_forty_columns_are_enough(line: Filled, arguments: str) -> None:
-    """Lists and sheets fit 40 columns, except for single words that are longer."""
+    """Only single words that are longer exceed them."""
     line.judge(line.text("Salut, ça va ? " * 5))
     lines = line.on_a_terminal(40, *arguments.split())
 
@@ -614,7 +614,7 @@ def test_forty_columns_are_enough(line: Filled, arguments: str) -> None:
 
 
 def test_show_of_an_unknown_contact_is_a_sentence(busy: Filled) -> None:
-    """An unknown contact ends with 1, a sentence, and a hint that names the configuration."""
+    """The exit code is 1, and a hint names the configuration."""
     result = busy.run("show", "99")
 
     assert result.exit_code == 1
@@ -641,7 +641,7 @@ CMS_ERRORS = {1: "the network", 38: "the network", 193: "the service centre", 33
 
 
 def test_every_cause_of_an_attempt_has_words() -> None:
-    """Every cause of an attempt has an explanation; it includes the cause's number, if any, and who refused."""
+    """The words include the cause's number, if any, and who refused."""
     assert set(CAUSES) == set(AttemptCause)
     for cms, who in CMS_ERRORS.items():
         words = cause_in_words(cms_code(cms))
@@ -724,7 +724,7 @@ SECONDS = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 @pytest.mark.usefixtures("brussels")
 @pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"show {KEVIN}", "numbers", f"export {KEVIN}"])
 def test_times_are_shown_in_one_way(line: Filled, arguments: str) -> None:
-    """Times are local, day before month, never UTC; a year other than this one is shown.
+    """Times are local, day before month; another year is shown.
 
     On documents for the police, which are read years later, each time has its year and its seconds.
     """
@@ -744,7 +744,7 @@ def test_times_are_shown_in_one_way(line: Filled, arguments: str) -> None:
 
 
 def test_the_year_is_said_where_it_is_not_this_one() -> None:
-    """The year is omitted only for moments of this year on a screen; paper always has it."""
+    """Paper always has the year."""
     now = datetime.now(UTC)
     this_year = now.replace(month=6, day=9, hour=12, minute=5)
 
@@ -767,7 +767,7 @@ def follower_of(line: Filled, **where: Any) -> Callable[[], list[tuple[int, str 
 
 
 def test_changes_are_what_is_new_or_different(line: Filled) -> None:
-    """A follower gets each new contact and each change of an answer once, and nothing that was there before."""
+    """A follower gets each change once, and nothing from before."""
     line.text("before")
     heard = follower_of(line)
 
@@ -783,7 +783,7 @@ def test_changes_are_what_is_new_or_different(line: Filled) -> None:
 
 
 def test_old_contacts_are_followed_too(line: Filled) -> None:
-    """A status report, another attempt or a tag of an old contact is followed, however many contacts came since."""
+    """Reports, attempts and tags count, however many contacts came since."""
     reported, unconfirmed = line.text(), line.text(sender=LEA)
     line.judge(reported)
     line.send()
@@ -808,7 +808,7 @@ def test_old_contacts_are_followed_too(line: Filled) -> None:
 
 
 def test_a_follower_gets_contacts_that_begin_to_match(line: Filled) -> None:
-    """A contact that matches the filter only after a change is followed from then on."""
+    """A change can make a contact match the filter."""
     line.judge(line.text("Salut"))
     heard, silent = follower_of(line, states=("sent",)), follower_of(line, states=("sent",), search="bonjour")
 
@@ -818,7 +818,7 @@ def test_a_follower_gets_contacts_that_begin_to_match(line: Filled) -> None:
 
 
 def test_follow_prints_what_comes_until_ctrl_c(line: Filled) -> None:
-    """`log --follow` prints the newest contacts, then each change, and ends with 0 on Ctrl-C."""
+    """The newest contacts come first; Ctrl-C ends with 0."""
     line.text("un")
     line.text("deux")
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "log", "--follow", "--json", "-n", "1"]
@@ -850,13 +850,13 @@ def imported(line: Filled, *names: str) -> list[str]:
 
 
 def test_log_json_imports_nothing_large(line: Filled) -> None:
-    """`log --json` starts without the libraries for tables, modems and the schema, and without the daemon."""
+    """The daemon and libraries for tables, modems and schema stay unloaded."""
     unwanted = ("rich", "serial", "sqlite_utils", "hotlined.daemon", "hotlined.gsm.modem", "hotlined.simulator")
 
     assert imported(line, "click", "yaml", *unwanted) == ["click", "yaml"]
 
 
 def test_log_json_reads_no_numbering_plans(line: Filled) -> None:
-    """Without --number and a configured country, `log --json` starts without the numbering plans."""
+    """The plans are needed only for --number or a configured country."""
     line.config.write_text(json.dumps({name: value for name, value in line.settings.items() if name != "numbers"}))
     assert imported(line, "phonenumbers") == []

@@ -108,7 +108,7 @@ def test_status_json_has_the_keys_that_are_promised(line: Filled) -> None:
 
 
 def test_a_ready_daemon_is_0(line: Filled) -> None:
-    """Only a running daemon with a ready modem gives 0; its own report is shown."""
+    """The daemon's own report is shown."""
     say(line)
     document, code = status(line)
 
@@ -119,7 +119,7 @@ def test_a_ready_daemon_is_0(line: Filled) -> None:
 
 
 def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
-    """The trouble and its cure are shown in one sentence."""
+    """Trouble and cure are one sentence."""
     say(line, state="absent", trouble=(NO_MODEM,))
     result = line.run("status")
 
@@ -129,7 +129,7 @@ def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
 
 
 def test_no_daemon_is_69_with_what_waits(line: Filled) -> None:
-    """Without a daemon the database still says what waits; the exit code is 69."""
+    """The database alone says what waits."""
     line.judge(line.text(), delay=3600)
     document, code = status(line)
 
@@ -141,7 +141,10 @@ def test_no_daemon_is_69_with_what_waits(line: Filled) -> None:
 @pytest.mark.parametrize("how", [{"pid": 2**22 + 1}, {"pid": "x"}, {"pid": 2**70}, {"pass_boottime": -181.0},
                                  {"pass_boottime": 1e12}])  # fmt: skip
 def test_the_file_of_a_dead_daemon_is_not_alive(line: Filled, how: dict[str, Any]) -> None:
-    """The file of a process that has ended, hangs, or ran before a reboot is shown as the last known state only."""
+    """An ended or hanging process leaves its last known state.
+
+    The same holds for a file from before a reboot.
+    """
     if how.get("pass_boottime") == -181.0:
         how = {"pass_boottime": boottime() - 181}
     say(line, **how)
@@ -174,7 +177,7 @@ def test_an_unreadable_status_file_is_not_a_daemon(line: Filled, content: str) -
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder", "endless"])
 def test_a_trap_as_status_file_is_not_a_daemon(line: Filled, trap: str) -> None:
-    """A link, a FIFO or an endless file as status file is neither followed, waited for, nor read to the end."""
+    """A trap is neither followed, waited for, nor read to the end."""
     say(line)
     path = line.folder / "run" / "main" / "status.json"
     path.rename(line.folder / "moved")
@@ -190,14 +193,14 @@ def test_a_trap_as_status_file_is_not_a_daemon(line: Filled, trap: str) -> None:
 
 
 def test_the_daemon_is_found_in_the_temporary_folder(line: Filled) -> None:
-    """Without a runtime directory the status file is in the temporary folder, and is found there."""
+    """The status file is there if there is no runtime directory."""
     say(line, folder=f"hotlined-{os.getuid()}")
 
     assert status(line)[1] == 0
 
 
 def test_a_temporary_folder_of_another_user_is_not_believed(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A status file that another user left in the temporary folder is ignored."""
+    """Another user's status file is ignored."""
     somebody_else = os.getuid() + 1
     say(line, folder=f"hotlined-{somebody_else}")
     monkeypatch.setattr(os, "getuid", lambda: somebody_else)
@@ -206,7 +209,7 @@ def test_a_temporary_folder_of_another_user_is_not_believed(line: Filled, monkey
 
 
 def test_no_database_yet_is_not_an_error(line: Filled) -> None:
-    """Before the first start, unknown values are null; the daemon's state is shown."""
+    """Unknown values are null; the daemon's state is shown."""
     line.db.close()
     line.database.unlink()
     document, code = status(line)
@@ -228,7 +231,7 @@ def test_a_damaged_database_is_a_state(line: Filled) -> None:
 
 
 def test_a_damaged_database_has_its_cure(line: Filled) -> None:
-    """A damaged database is shown as a sentence and a hint, whether the daemon or the command found it."""
+    """The sentence has a hint, although the daemon reported no damage."""
     say(line)
     line.db.close()
     line.database.write_bytes(b"no database at all " * 1000)
@@ -242,7 +245,7 @@ def test_a_damaged_database_has_its_cure(line: Filled) -> None:
 
 
 def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that another program keeps locked is a trouble with a cure."""
+    """Another program keeps it locked, and is to be ended."""
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
     line.db.close()
     with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
@@ -260,7 +263,7 @@ def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.Monkey
     ],
 )
 def test_database_trouble_of_the_daemon_is_shown(line: Filled, state: str, words: str) -> None:
-    """The database trouble that the daemon reports is shown with its cure, beside the modem's."""
+    """It has its cure, and stands beside the modem's trouble."""
     say(line, state="absent", trouble=(NO_MODEM,), database_state=state)
     document, _ = status(line)
     shown = line.run("status").stdout
@@ -272,7 +275,7 @@ def test_database_trouble_of_the_daemon_is_shown(line: Filled, state: str, words
 
 
 def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
-    """Daemons of two configurations with one status file are told apart by the database, and `status` says so."""
+    """Two configurations can share a status file: `status` says so."""
     say(line, database="/elsewhere/hotlined.db")
     document, code = status(line)
     shown = line.run("status").stdout
@@ -284,7 +287,7 @@ def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
 
 
 def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
-    """A link or a detour in the path to the database leads to the same daemon."""
+    """A link or a detour leads to the same daemon."""
     say(line, database=str(line.folder / "run" / ".." / "hotlined.db"))
     (line.folder / "link").symlink_to(line.folder)
     assert status(line)[1] == 0
@@ -293,7 +296,7 @@ def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
 
 
 def test_waiting_answers_are_shown_in_words(line: Filled) -> None:
-    """People read how many answers wait and how many perhaps left, without any code of a state."""
+    """No code of a state is shown, and no old unconfirmed answer."""
     say(line, state="pin_required")
     assert re.search(
         "^modem +pin required since .*^answers +none waiting$", line.run("status").stdout, re.MULTILINE | re.DOTALL
@@ -313,7 +316,10 @@ def test_waiting_answers_are_shown_in_words(line: Filled) -> None:
 
 
 def test_past_state_is_not_shown_as_present(line: Filled) -> None:
-    """A daemon that ended has a modem that `was ready`; without any report no network is shown."""
+    """The modem of a daemon that ended `was ready`.
+
+    No network is shown without a report.
+    """
     assert "network" not in line.run("status").stdout
     say(line, pass_boottime=-1e6)
     assert "modem          was ready since" in line.run("status").stdout
@@ -326,7 +332,7 @@ def test_past_state_is_not_shown_as_present(line: Filled) -> None:
 
 
 def test_a_line_without_a_service_gets_other_advice(line: Filled) -> None:
-    """The hint names systemctl only for a line that runs as a service."""
+    """The hint has systemctl and, for other lines, `hotlined run`."""
     for more in ({}, {"pass_boottime": -1e6}):
         if more:
             say(line, **more)
@@ -336,7 +342,7 @@ def test_a_line_without_a_service_gets_other_advice(line: Filled) -> None:
 
 
 def test_sent_segments_are_counted(line: Filled) -> None:
-    """Budgets show the segments counted in each window and the configured limits."""
+    """Budgets have each window's segments and limit."""
     line.judge(line.text())
     line.send()
     document, _ = status(line)
@@ -381,7 +387,7 @@ def change(line: Filled, state: str) -> None:
 
 
 def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
-    """A line with a daemon, a ready modem and no hold has no trouble, and its answers go out."""
+    """Its daemon runs, its modem is ready, and nothing holds answers."""
     say(line)
 
     assert troubled(line) == ([], 0)
@@ -398,7 +404,7 @@ def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
     ],
 )
 def test_each_hold_is_a_trouble(line: Filled, state: str, code: str, sending: str) -> None:
-    """A pause, a lost key, an outage or no credit is a trouble with code, beginning and cure; status ends with 69."""
+    """Each has its code, beginning and cure; status ends with 69."""
     say(line)
     change(line, state)
 
@@ -410,7 +416,7 @@ def test_each_hold_is_a_trouble(line: Filled, state: str, code: str, sending: st
 
 
 def test_each_hold_has_its_words(line: Filled) -> None:
-    """Each hold that the line's row can have has its words, and keeps answers back as the table says."""
+    """Holds of the line's row keep answers back as the table says."""
     found = set()
     for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), (0, 1), Cause):
         change(line, f"key_lost_at = {lost}, key_denied = {denied}, paused_at = 'x', pause_restored = {restored}")
@@ -423,7 +429,7 @@ def test_each_hold_has_its_words(line: Filled) -> None:
 
 
 def test_a_pause_names_its_beginning_person_and_end(line: Filled) -> None:
-    """The sentence of a pause has its beginning, the person, and the command that ends it."""
+    """The sentence has the command that ends it."""
     say(line)
     decisions.pause(line.db, "marie", line.db.now())
     shown = line.run("status").stdout
@@ -433,7 +439,7 @@ def test_a_pause_names_its_beginning_person_and_end(line: Filled) -> None:
 
 
 def test_all_troubles_are_shown(line: Filled) -> None:
-    """No trouble hides another; `sending` names the one that a resume would not end."""
+    """`sending` names the one that a resume would not end."""
     say(line, state="absent", trouble=(NO_MODEM,), sim_changed=True, mode="shadow")
     change(line, "paused_at = '2026', paused_by = 'pi', breaker_cause = 'outage', key_lost_at = '2026'")
 
@@ -442,7 +448,10 @@ def test_all_troubles_are_shown(line: Filled) -> None:
 
 
 def test_an_unknown_sim_is_shown_while_nothing_waits(line: Filled) -> None:
-    """The report of a running daemon counts, else its last note; the beginning is in the line's row."""
+    """The running daemon's report counts, else its last note.
+
+    The beginning is in the line's row.
+    """
     say(line, sim_changed=True)
     assert troubled(line) == (["sim_changed"], 69)
     change(line, "sim_changed_at = '2026-11-24T22:00:00.000Z'")
@@ -454,7 +463,7 @@ def test_an_unknown_sim_is_shown_while_nothing_waits(line: Filled) -> None:
 
 
 def test_shadow_mode_is_shown_and_is_not_a_failure(line: Filled) -> None:
-    """Shadow mode is a choice: status ends with 0 and says since when, across restarts."""
+    """Shadow mode is a choice; its beginning outlives restarts."""
     decisions.commit_mode(line.db, line.now(), shadow=True)
     began = line.db.one("SELECT at FROM events")
     decisions.commit_mode(line.db, line.now(), shadow=True)
@@ -470,7 +479,7 @@ def test_shadow_mode_is_shown_and_is_not_a_failure(line: Filled) -> None:
 
 
 def test_a_full_window_is_shown_and_is_not_a_failure(line: Filled) -> None:
-    """A window counts as full when it is used up or the next waiting answer does not fit; status ends with 0."""
+    """A window without room for the next answer is full, too."""
     say(line)
     line.settings["limits"] = {"segments": {"hour": 2}}
     line.config.write_text(json.dumps(line.settings))
@@ -489,7 +498,7 @@ def test_a_full_window_is_shown_and_is_not_a_failure(line: Filled) -> None:
 
 
 def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
-    """No time is given while a person has to decide first, and none before the next trial in an outage."""
+    """A person must decide first; an outage waits for its next trial."""
     say(line)
     line.judge(line.text(), delay=600)
     row = line.db.one("SELECT due_limit FROM answers")
@@ -508,7 +517,7 @@ def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
 
 
 def test_decisions_are_under_the_name_that_the_kernel_gives(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's user counts, not what the session claims; a uid without a name is shown as a number."""
+    """The session's claim does not count; a nameless uid is a number."""
     monkeypatch.delenv("SUDO_UID", raising=False)
     monkeypatch.setenv("SUDO_USER", "somebody else")
     monkeypatch.setenv("USER", "somebody\nelse")
@@ -522,7 +531,7 @@ def test_decisions_are_under_the_name_that_the_kernel_gives(line: Filled, monkey
 
 
 def test_the_counts_of_the_daemon_are_shown(line: Filled) -> None:
-    """Status shows the entries that the modem does not delete and the rung of the recovery ladder."""
+    """These are undeletable entries and the rung of the recovery ladder."""
     say(line)
     assert (status(line)[0]["modem"]["undeletable"], status(line)[0]["modem"]["steps"]) == (3, 2)
     assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout
@@ -536,7 +545,7 @@ def test_the_counts_of_the_daemon_are_shown(line: Filled) -> None:
     ],
 )
 def test_a_trouble_that_holds_no_answer_back_says_so(line: Filled, code: str) -> None:
-    """With an expired SIM or a lost text status ends with 69, but the page says that answers go out."""
+    """Status ends with 69, but the page says that answers go."""
     say(line)
     report = report_line(configuration.load(line.config))
     wrong = replace(report, trouble=(Trouble(code, "words", "cure"),))
@@ -547,7 +556,7 @@ def test_a_trouble_that_holds_no_answer_back_says_so(line: Filled, code: str) ->
 
 
 def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
-    """The balance is shown with the time of its last change and of its last enquiry."""
+    """The age is that of its last enquiry."""
     assert status(line)[0]["credit"] == dict.fromkeys(["balance", "asked_at", "topped_up_at", "valid_until"])
     commit_balance(line.db, "9.20", line.now(), low=False)
     say(line, balance_asked_at="2026-11-25T07:00:00.000Z")
@@ -567,7 +576,7 @@ def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
     ],
 )
 def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str, Any], words: str | None) -> None:
-    """Little credit is shown with its cure, in the line's currency and since when; it is not a failure."""
+    """Little credit has its cure, currency and beginning; it is no failure."""
     line.config.write_text(json.dumps(line.settings | {"credit": credit}))
     commit_balance(line.db, balance, line.now(), low=True)
     say(line)
@@ -584,7 +593,7 @@ def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str
 
 
 def test_lack_of_credit_is_shown_once(line: Filled) -> None:
-    """The lack of credit that holds answers back is shown as trouble, and not as a warning beside it."""
+    """The lack is a trouble, without a warning beside it."""
     line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
     commit_balance(line.db, "0.01", line.now(), low=True)
     with line.db.transaction():
@@ -612,7 +621,7 @@ WORDS = {"words": ["tue"]}
 def test_an_alert_that_goes_nowhere_is_a_warning(
     line: Filled, alerts: dict[str, Any], file: str | None, *, told: bool
 ) -> None:
-    """Alerts on words without a destination are reported by `status`, `doctor` and the check alike."""
+    """`status`, `doctor` and the check report such alerts on words."""
     line.config.write_text(json.dumps(line.settings | {"alerts": alerts}))
     if file:
         (line.folder / file).write_text("json://localhost\n")

@@ -34,7 +34,7 @@ def check(line: Filled, text: str, **options: Any) -> tuple[dict[str, Any], int]
 
 
 def test_the_configured_answers_are_judged_without_a_text(line: Filled) -> None:
-    """Without a text the configured answers are judged."""
+    """The price is named if one per segment is configured."""
     result = line.run("text", "check")
 
     assert result.exit_code == 0
@@ -47,7 +47,7 @@ def test_the_configured_answers_are_judged_without_a_text(line: Filled) -> None:
 
 
 def test_replaced_characters_are_named(line: Filled) -> None:
-    """Each character that `smart` replaces is shown with its replacement and its count."""
+    """Each character has its replacement by `smart`, and its count."""
     found, code = check(line, "c’est l’été, être…")
 
     assert code == 0
@@ -87,7 +87,7 @@ def test_one_of_each_unit_is_singular(line: Filled) -> None:
 
 @pytest.mark.parametrize("typed", ["", " ", "-"])
 def test_a_blank_text_is_refused_as_in_the_configuration(line: Filled, typed: str) -> None:
-    """A blank text does not fit: the configuration may not contain it either."""
+    """The standard input can be blank, too."""
     result = line.run("text", "check", typed, input="\n")
 
     assert result.exit_code == 1
@@ -103,13 +103,13 @@ def test_a_text_of_too_many_segments_is_1(line: Filled) -> None:
 
 
 def test_a_text_comes_from_the_standard_input_too(line: Filled) -> None:
-    """With `-` the text comes from the standard input, without the newline at its end."""
+    """The word `-` stands for it; its last newline is dropped."""
     assert check(line, "-", input="été\n")[0]["text"] == "été"
     assert line.run("text", "check", "-", input=b"\xff").exit_code == 1
 
 
 def test_a_text_that_cannot_be_sent_is_a_sentence(line: Filled) -> None:
-    """A text of more than 255 segments or with half a character ends with 1 and no traceback."""
+    """Half a character or over 255 segments give no traceback."""
     for text in ("x" * 50_000, "\udcff"):
         result = line.run("text", "check", text)
         assert result.exit_code == 1
@@ -117,7 +117,7 @@ def test_a_text_that_cannot_be_sent_is_a_sentence(line: Filled) -> None:
 
 
 def test_a_text_needs_no_configuration(tmp_path: Path) -> None:
-    """Without a configuration a text is judged by the defaults, and the output says so."""
+    """The output says that the defaults judged it."""
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "none.yaml"), "text", "check", "Hé, arrêtez !"])
 
     assert result.exit_code == 0
@@ -126,7 +126,10 @@ def test_a_text_needs_no_configuration(tmp_path: Path) -> None:
 
 
 def test_the_answer_that_breaks_the_configuration_is_judged(line: Filled) -> None:
-    """A configured answer that is too long is judged, not refused; the exit code is 78 if no answer can be read."""
+    """An answer that is too long is judged, not refused.
+
+    The exit code is 78 if no answer can be read.
+    """
     line.config.write_text(f"answer: {{text: {'x' * 400}, max_segments: 2}}\nmod: live\n")
     result = line.run("text", "check")
 
@@ -145,7 +148,7 @@ def test_the_answer_that_breaks_the_configuration_is_judged(line: Filled) -> Non
 @settings(deadline=None)
 @given(st.text("a€é😀’", min_size=1, max_size=9), st.integers(60, 400), st.integers(1, 3))
 def test_the_count_of_surplus_characters_is_exact(piece: str, length: int, most: int) -> None:
-    """A text fits without the named number of characters at its end, and not with one of them."""
+    """The text fits without them, and not with one of them."""
     text = (piece * length)[:length]
     planned = plan(text)
     kept = len(planned.text) - planned.beyond(most)
@@ -166,7 +169,10 @@ def test_a_hostile_text_is_escaped(line: Filled) -> None:
 @settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=300))
 def test_the_cost_is_that_of_the_sent_segments(text: str) -> None:
-    """Segments, units and price are those of the daemon's own plan; a price needs a configured one per segment."""
+    """Segments, units and price come from the daemon's own plan.
+
+    There is no price unless one per segment is configured.
+    """
     priced = DEFAULTS._replace(limits=DEFAULTS.limits._replace(price_per_segment=Decimal("0.05")))
     found, planned = cost(text, priced), plan(text)
 

@@ -25,7 +25,7 @@ NUMBER = "+32470123456"
 
 
 def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> None:
-    """A person's text leaves from the SIM; the command ends when the network has taken it."""
+    """The command ends once the network has taken the text."""
     line.start()
     line.wait_state("ready")
 
@@ -42,7 +42,7 @@ def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> No
     ],
 )
 def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], words: str) -> None:
-    """A text against a limit or a block is refused at once, with 75 and the reason."""
+    """The refusal comes at once, with 75 and the reason."""
     line.configure(**settings)
     line.start()
     line.wait_state("ready")
@@ -54,7 +54,7 @@ def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], word
 
 
 def test_unblock_says_when_nothing_was_to_lift(line: Line) -> None:
-    """`unblock` says whether there was a block or an opt-out to lift."""
+    """Blocks and opt-outs have different words; no event is recorded."""
     line.start()
     line.wait_state("ready")
 
@@ -67,7 +67,7 @@ def test_unblock_says_when_nothing_was_to_lift(line: Line) -> None:
 
 
 def test_a_number_blocked_in_the_configuration_stays_blocked(tmp_path: Path) -> None:
-    """`unblock` of a number that the configuration blocks says only that, without contradicting itself."""
+    """`unblock` says only that, without contradicting itself."""
     filled = Filled(tmp_path, numbers={"blocked": [NUMBER]})
     with filled.db:
         filled.run("block", NUMBER)
@@ -84,7 +84,7 @@ def opted_out(folder: Path) -> Filled:
 
 
 def test_unblocking_leaves_an_opt_out_and_says_so(tmp_path: Path) -> None:
-    """`unblock` leaves the number's opt-out in force and names the command that lifts it."""
+    """The output names the command that lifts the opt-out."""
     filled = opted_out(tmp_path)
     with filled.db:
         filled.run("block", NUMBER)
@@ -98,7 +98,7 @@ def test_unblocking_leaves_an_opt_out_and_says_so(tmp_path: Path) -> None:
 
 
 def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path: Path) -> None:
-    """Without a terminal `--yes` confirms; a block stays, and an event records who lifted the opt-out."""
+    """`--yes` confirms without a terminal; a block stays."""
     filled = opted_out(tmp_path)
     with filled.db:
         filled.run("block", NUMBER)
@@ -121,7 +121,7 @@ def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path
 
 @pytest.mark.parametrize(("typed", "lifted"), [("oui", True), ("non", False)])
 def test_lifting_an_opt_out_asks(tmp_path: Path, typed: str, *, lifted: bool) -> None:
-    """On a terminal the command asks; any answer but yes leaves the opt-out."""
+    """Any answer but yes leaves the opt-out, on a terminal."""
     filled = opted_out(tmp_path)
     ours, theirs = pty.openpty()
     os.write(ours, f"{typed}\n".encode())
@@ -136,7 +136,7 @@ def test_lifting_an_opt_out_asks(tmp_path: Path, typed: str, *, lifted: bool) ->
 
 
 def test_requeue_sends_a_text_by_hand_again(line: Line) -> None:
-    """A text by hand that was perhaps sent goes out again under its ID, and is counted again."""
+    """The text keeps its ID, and is counted again."""
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     line.start()
     line.wait_state("ready")
@@ -155,7 +155,7 @@ def test_requeue_sends_a_text_by_hand_again(line: Line) -> None:
     [((NUMBER,), "Give a TEXT, or --answer."), ((NUMBER, "un", "--answer"), "give no TEXT"), (("--answer",), "NUMBER")],
 )
 def test_send_takes_a_text_or_the_answer_not_both(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    """`send` takes a text; `send --answer` takes none."""
+    """`send --answer` takes none."""
     filled = Filled(tmp_path)
     filled.db.close()
     done = filled.run("send", *words)
@@ -165,7 +165,7 @@ def test_send_takes_a_text_or_the_answer_not_both(tmp_path: Path, words: tuple[s
 
 
 def test_a_balance_without_a_code_names_the_key(line: Line) -> None:
-    """Without a configured code the hint says which key to set, whatever the budgets."""
+    """The hint says which key to set, whatever the budgets."""
     line.start()
     line.wait_state("ready")
     code, output = run(line, "sim", "balance")
@@ -177,7 +177,7 @@ def test_a_balance_without_a_code_names_the_key(line: Line) -> None:
 
 
 def test_every_refusal_has_words_and_a_cure() -> None:
-    """Each refusal has a sentence of its own; its code differs from those of verdicts and waits."""
+    """The codes differ from those of verdicts and waits."""
     assert set(REFUSALS) == set(Refusal)
     assert not {*Refusal} & {*Reason, *WaitingFor}
     values = json.dumps({"state": "failed", "reason": "cms_38", "segments": 4, "most": 3, "problem": "it is no number"})
@@ -191,7 +191,7 @@ def test_every_refusal_has_words_and_a_cure() -> None:
 
 @pytest.mark.parametrize("command", [("send", NUMBER, "x"), ("selftest",), ("sim", "balance")])
 def test_send_without_a_daemon_is_refused(line: Line, command: tuple[str, ...]) -> None:
-    """Without a daemon `send` ends with 69 and leaves nothing that a later start would send."""
+    """Nothing is left that a later start would send."""
     line.configure(line_number=NUMBER, credit={"ussd": "*100#"})
     line.start()
     line.wait_state("ready")
@@ -213,7 +213,7 @@ def interrupted(line: Line, until: Callable[[], object], *command: str) -> tuple
 
 @pytest.mark.parametrize("command", [("send", NUMBER, "x"), ("send", "--answer", NUMBER), ("selftest",)])
 def test_ctrl_c_withdraws_a_text_not_yet_begun(line: Line, command: tuple[str, ...]) -> None:
-    """The command says that the text is withdrawn, and the daemon does not send it when it goes on."""
+    """A daemon that was stopped does not send it later."""
     line.configure(line_number="+32460209399")
     line.start()
     line.wait_state("ready")
@@ -232,7 +232,7 @@ def test_ctrl_c_withdraws_a_text_not_yet_begun(line: Line, command: tuple[str, .
     [("x", 0, "Withdrawn: nothing has left."), ("y" * 200, 1, "Withdrawn; a part of it has left.")],
 )
 def test_ctrl_c_withdraws_a_text_that_waits_or_is_half_sent(line: Line, text: str, left: int, said: str) -> None:
-    """A queued or half-sent text goes no further; the command says whether a part has left."""
+    """The command says whether a part has left."""
     line.configure(modem={"send_interval": "10m"})
     line.start()
     line.wait_state("ready")
@@ -248,7 +248,7 @@ def test_ctrl_c_withdraws_a_text_that_waits_or_is_half_sent(line: Line, text: st
 
 
 def test_ctrl_c_waits_for_a_slow_control_program(line: Line) -> None:
-    """Ctrl-C waits for the control program's reply, so that no request is left unknown to the command."""
+    """No request may stay unknown to the command."""
     line.start()
     line.wait_state("ready")
     assert line.daemon
@@ -278,7 +278,7 @@ def _status(pid: int) -> dict[str, str]:
 
 
 def test_ctrl_c_says_when_a_text_has_left(line: Line) -> None:
-    """A text on its way and a self-test that has left go on; neither is called withdrawn."""
+    """A text on its way and a sent self-test go on."""
     line.configure(line_number="+32460209399")
     line.start()
     line.wait_state("ready")
@@ -299,7 +299,7 @@ def test_ctrl_c_says_when_a_text_has_left(line: Line) -> None:
     "command", [("send", NUMBER, "x"), ("send", "--answer", NUMBER), ("sim", "balance"), ("selftest",)]
 )
 def test_a_command_that_needs_the_modem_ends_at_once_without_one(line: Line, command: tuple[str, ...]) -> None:
-    """Without a ready modem the command ends at once, with the trouble and its cure."""
+    """The output has the trouble and its cure."""
     line.configure(line_number=NUMBER, credit={"ussd": "*100#"})
     line.sim.do("unplug")
     line.start()
@@ -313,7 +313,7 @@ def test_a_command_that_needs_the_modem_ends_at_once_without_one(line: Line, com
 
 
 def test_pause_holds_and_resume_lets_go(line: Line) -> None:
-    """While paused, texts are recorded and judged, and nothing is sent until `resume`."""
+    """Texts are recorded and judged while paused, and not answered."""
     line.start()
     line.wait_state("ready")
     line.cli("pause")
@@ -329,7 +329,7 @@ def test_pause_holds_and_resume_lets_go(line: Line) -> None:
 
 
 def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> None:
-    """A blocked number gets neither its queued answer nor a later one, until it is unblocked."""
+    """A later text is answered once the number is unblocked."""
     line.configure(answer={"delay": "2s"})
     line.start()
     line.wait_state("ready")
@@ -343,7 +343,10 @@ def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> Non
 
 
 def test_requeue_sends_an_unconfirmed_answer_again(line: Line) -> None:
-    """The whole answer goes out again, its first count stays, and the decision is recorded."""
+    """The whole answer goes; its first count stays.
+
+    The decision is recorded.
+    """
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -359,7 +362,7 @@ def test_requeue_sends_an_unconfirmed_answer_again(line: Line) -> None:
 
 @pytest.mark.parametrize("command", ["requeue", "cancel"])
 def test_an_unknown_contact_differs_from_one_without_an_answer(tmp_path: Path, command: str) -> None:
-    """An unknown ID ends with 1; a contact without an answer is refused with 75."""
+    """The first ends with 1, the second with 75."""
     filled = Filled(tmp_path)
     contact = filled.text("Ma liste", sender="8850")
     with filled.db:
@@ -373,7 +376,7 @@ def test_an_unknown_contact_differs_from_one_without_an_answer(tmp_path: Path, c
 
 
 def test_pause_says_how_it_ends_and_what_becomes_stale(tmp_path: Path) -> None:
-    """`pause` of a paused line says who paused it before, and since when."""
+    """A second pause says who paused first, and since when."""
     filled = Filled(tmp_path)
     with filled.db:
         first, second = filled.run("pause"), filled.run("pause")
@@ -386,7 +389,7 @@ def test_pause_says_how_it_ends_and_what_becomes_stale(tmp_path: Path) -> None:
 
 
 def test_a_text_without_quotes_is_refused_with_advice(tmp_path: Path) -> None:
-    """A text typed without quotes is several arguments: the error shows it quoted, and nothing is sent."""
+    """Such a text is several arguments: the error shows it quoted."""
     filled = Filled(tmp_path)
     filled.db.close()
     said = filled.run("send", "0470123456", "coucou", "l'ami")
@@ -397,7 +400,7 @@ def test_a_text_without_quotes_is_refused_with_advice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("typed", "erased"), [("oui", True), ("J", True), ("y", True), ("non", False), ("", False)])
 def test_yes_may_be_said_in_the_languages_of_the_line(tmp_path: Path, typed: str, *, erased: bool) -> None:
-    """`forget` asks once; o, oui, j and ja mean yes, and everything else means no."""
+    """`forget` takes o, oui, j, ja and y; all else means no."""
     filled = Filled(tmp_path)
     filled.text()
     ours, theirs = pty.openpty()
@@ -412,7 +415,7 @@ def test_yes_may_be_said_in_the_languages_of_the_line(tmp_path: Path, typed: str
 
 
 def test_nothing_is_sent_to_a_short_code(tmp_path: Path) -> None:
-    """A short code is never answered or texted, and can be blocked once it has contacted the line."""
+    """The refusal says that short codes are never answered."""
     filled = Filled(tmp_path)
     filled.db.close()
     said = filled.run("send", "8850", "Bonjour")
@@ -423,7 +426,7 @@ def test_nothing_is_sent_to_a_short_code(tmp_path: Path) -> None:
 
 
 def test_send_answer_to_a_number_whose_answer_waits_is_refused(line: Line) -> None:
-    """`send --answer` to a number whose answer waits is refused; the hint says that it can be cancelled."""
+    """The hint says that the waiting answer can be cancelled."""
     line.configure(answer={"delay": "1h"})
     line.start()
     line.wait_state("ready")
@@ -437,7 +440,7 @@ def test_send_answer_to_a_number_whose_answer_waits_is_refused(line: Line) -> No
 
 
 def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:
-    """The self-test goes out over the network and comes in again, and the line does not answer it."""
+    """The line does not answer it."""
     line.start()
     line.wait_state("ready")
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "selftest"]
@@ -453,7 +456,7 @@ def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:
 
 
 def test_a_number_can_come_from_the_standard_input(tmp_path: Path) -> None:
-    """Each command that takes a number reads it from the first line of its input if `-` is given."""
+    """Each command with a number reads its first line for `-`."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.text()

@@ -26,7 +26,7 @@ def left_behind(folder: Path) -> list[str]:
 
 
 def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None:
-    """Without a terminal the demo prints plain lines: contacts, verdicts, answers, and a summary."""
+    """Plain lines without a terminal: contacts, verdicts, answers and a summary."""
     done = subprocess.run(
         COMMAND,
         env=os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "C.UTF-8"},
@@ -47,7 +47,7 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
 
 
 def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
-    """`demo --web` serves the pages at a local port until Ctrl-C, in the language of the locale."""
+    """`demo --web` serves until Ctrl-C, in the language of the locale."""
     environment = os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "fr_BE.UTF-8", "PYTHONUTF8": "1"}
     with subprocess.Popen([*COMMAND, "--web"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout
@@ -79,7 +79,7 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
 
 
 def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Ctrl-C or the loss of the terminal ends daemon and simulator and removes the folder."""
+    """Ctrl-C or a lost terminal ends daemon and simulator, too."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         with subprocess.Popen(
             COMMAND, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
@@ -91,7 +91,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
 
 
 def test_a_folder_to_keep_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A demo that is kept in a relative folder finds its modem's port there."""
+    """The modem's port is found there."""
     monkeypatch.chdir(tmp_path)
     with _folder(Path("kept")) as folder:
         assert folder == tmp_path / "kept"
@@ -101,7 +101,7 @@ def test_a_folder_to_keep_may_be_relative(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_suggested_commands_work_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keep: bool
 ) -> None:
-    """The commands that the demo prints at its end work in any folder, not only in that of scripts/demo."""
+    """They do not need the folder of scripts/demo."""
     folder = tmp_path / "new folder"
     if keep:
         filled = Filled(tmp_path)
@@ -128,7 +128,7 @@ def test_the_suggested_commands_work_from_anywhere(
 def test_without_its_library_the_demo_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, module: str, package: str
 ) -> None:
-    """Without the libraries of the demo, as on a Pi, it ends with 1 and says where it runs."""
+    """A Pi lacks these libraries: the hint says where it runs."""
     monkeypatch.setitem(sys.modules, module, None)
     done = CliRunner().invoke(main, ["demo", "--web"])
 

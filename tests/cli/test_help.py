@@ -53,7 +53,7 @@ WITHOUT = {"hub": 69, "fleet": 75, "status": 69}
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)
 def test_every_group_has_an_example_that_runs(line: Filled, path: tuple[str, ...]) -> None:
-    """The example in a group's help is a command of that group, and runs on a line without a daemon."""
+    """It calls the group's own command, and needs no daemon."""
     found = re.search(r"Example:\s+hotlined (.+)", GROUPS[path].help or "")
     assert found
     words = shlex.split(found[1])
@@ -72,7 +72,7 @@ def test_every_group_has_an_example_that_runs(line: Filled, path: tuple[str, ...
 
 @pytest.mark.parametrize("words", ["", "log", "db backup", "db", "Help"])
 def test_help_is_a_word_too(words: str) -> None:
-    """`hotlined help COMMAND` prints what `hotlined COMMAND --help` does."""
+    """`hotlined help COMMAND` prints the same as `--help`."""
     runner = CliRunner()
     asked = runner.invoke(main, ["help", *words.split()], prog_name="hotlined")
 
@@ -105,7 +105,7 @@ BEGINNINGS = {Language.FRENCH: f"Utilisation{NO_BREAK}: hotlined", Language.DUTC
 @pytest.mark.parametrize("path", PAGES, ids=" ".join)
 @OTHERS
 def test_help_is_in_the_language_of_the_line(tmp_path: Path, language: Language, path: tuple[str, ...]) -> None:
-    """No English is left in it, from the first word to the last; a small word alone is one that is typed."""
+    """No English is left; a small word alone is to be typed."""
     config = tmp_path / "main.yaml"
     config.write_text(f"language: {language}\n")
     done = CliRunner().invoke(main, [*path, "--help"], prog_name="hotlined", env={"HOTLINED_CONFIG": str(config)})
@@ -118,7 +118,7 @@ def test_help_is_in_the_language_of_the_line(tmp_path: Path, language: Language,
 
 @pytest.mark.parametrize("language", Language)
 def test_the_list_of_commands_has_its_columns_in_every_language(language: Language) -> None:
-    """It is one screen of 80 columns, and no word of the left column touches the right one."""
+    """It is one screen, and no column touches the other."""
     environment = {"HOTLINED_CONFIG": "none.yaml", "LC_ALL": f"{language}_BE.UTF-8", "COLUMNS": "80"}
     lines = CliRunner().invoke(main, ["--help"], env=environment).stdout.splitlines()
 
@@ -132,7 +132,7 @@ def test_the_list_of_commands_has_its_columns_in_every_language(language: Langua
 @pytest.mark.parametrize("stated", [None, "language: [", "answer: {text: [}"])
 @OTHERS
 def test_help_needs_no_configuration(tmp_path: Path, language: Language, stated: str | None) -> None:
-    """The language of the environment counts if no configuration can be read; a part that can be read comes first."""
+    """The environment's language counts if the file cannot be read."""
     config = tmp_path / "main.yaml"
     if stated is not None:
         config.write_text(stated)
@@ -143,7 +143,7 @@ def test_help_needs_no_configuration(tmp_path: Path, language: Language, stated:
 
 
 def test_help_is_of_the_line_that_is_named(tmp_path: Path) -> None:
-    """An option before `--help` says whose language it is, in the list of commands too."""
+    """An option before `--help` says whose language it is."""
     config = tmp_path / "main.yaml"
     config.write_text("language: fr\n")
     for words in (["--help"], ["log", "--help"], ["help", "log"], ["db"]):
@@ -180,7 +180,7 @@ LINES = {
 
 @pytest.mark.parametrize(("typed", "words"), LINES.items(), ids=LINES)
 def test_completions_come_from_the_program(line: Filled, typed: str, words: list[str]) -> None:
-    """Commands, values, numbers and tags are completed; an unreadable database gives neither them nor an error."""
+    """An unreadable database gives neither numbers and tags nor an error."""
     cursor = str(typed.count(" "))
     done = subprocess.run(
         [sys.executable, "-m", "hotlined"],
@@ -251,7 +251,7 @@ def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
 @needs("zsh")
 @installed
 def test_zsh_completes(line: Filled) -> None:
-    """Zsh completes hotlined with and without a set-up of its completions, which is not done twice."""
+    """Completions need no set-up, and one that exists is not repeated."""
     turn_on = 'eval "$(hotlined completion zsh)"; echo $_comps[hotlined]'
     ours = "compdef() { echo $1 $2 }; compinit() { echo again }; "
 

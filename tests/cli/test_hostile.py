@@ -168,13 +168,13 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
 
 
 def test_every_command_is_in_a_table_of_outputs() -> None:
-    """Each command is listed either as printing received text or as not printing it."""
+    """Each command prints received text or does not."""
     assert {command.partition(" ")[0] for command in OUTPUTS} | SHOW_NO_TEXT >= TABLE
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
 def test_no_output_obeys_a_text(crowd: Crowd, command: str) -> None:
-    """The output has no control character, no bidi override and no invisible character."""
+    """Control, bidirectional and invisible characters never reach it."""
     for text, shown in crowd.shown(command):
         assert shown
         assert not obeyed(shown.replace("\r\n", "\n")), ascii(text)
@@ -191,7 +191,7 @@ def contacts_in(value: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("command", [command for command in OUTPUTS if "--json" in command])
 def test_json_is_ascii_and_keeps_the_text(crowd: Crowd, command: str) -> None:
-    """Each line is a JSON object in ASCII, and the texts in it are exactly those received."""
+    """The texts are exactly those received."""
     found = set()
     for _, shown in crowd.shown(command):
         objects = [json.loads(each) for each in shown.splitlines()]
@@ -206,7 +206,7 @@ def test_json_is_ascii_and_keeps_the_text(crowd: Crowd, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["log -n 0", "show {contact}"])
 def test_a_text_is_shown_itself_or_escaped(crowd: Crowd, command: str) -> None:
-    """People read the text itself or its escapes, as far as it fits the line."""
+    """People read as much of it as fits the line."""
     shown = crowd.shown(command)
     for place, (first, _) in enumerate(crowd.senders):
         expected = harmless(crowd.texts[first])[:12].strip()
@@ -220,7 +220,10 @@ def test_a_text_is_shown_itself_or_escaped(crowd: Crowd, command: str) -> None:
 
 @pytest.mark.parametrize("command", [command for command in OUTPUTS if "--csv" in command])
 def test_no_cell_is_calculated(crowd: Crowd, command: str) -> None:
-    """No cell of a CSV file begins like a formula, except numbers; each row has as many columns as the first."""
+    """No cell begins like a formula, except numbers.
+
+    Each row has as many columns as the first.
+    """
     ((_, shown),) = crowd.shown(command)
     rows = list(csv.reader(io.StringIO(shown, newline="")))
 
@@ -230,7 +233,7 @@ def test_no_cell_is_calculated(crowd: Crowd, command: str) -> None:
 
 
 def test_the_page_of_statistics_quotes_no_text(crowd: Crowd) -> None:
-    """The page of `stats` has neither a text nor the name of a sender."""
+    """The sender's name is left out, too."""
     written = crowd.run("stats", "--html", "-").stdout
 
     assert not obeyed(written)
@@ -242,7 +245,10 @@ def test_the_page_of_statistics_quotes_no_text(crowd: Crowd) -> None:
 
 @pytest.mark.parametrize("sender", ["a name", "a number"])
 def test_evidence_shows_a_text_harmlessly(crowd: Crowd, sender: str) -> None:
-    """The page of evidence has texts without a tag, link or bidi override of theirs; its data keep them exactly."""
+    """The page has none of its tags, links or overrides.
+
+    The data keep the text exactly.
+    """
     if sender == "a name":
         crowd.shown("evidence -- {originator}")
     for first, number in crowd.senders:
@@ -272,7 +278,7 @@ def look_at_evidence(folder: Path, text: str) -> None:
 
 
 def test_completions_are_harmless_to_a_shell(crowd: Crowd) -> None:
-    """A completed word has only letters, digits and a few signs: Enter would run anything else."""
+    """Enter would run anything but letters, digits and a few signs."""
     asked = {
         "_HOTLINED_COMPLETE": "bash_complete",
         "COMP_WORDS": "hotlined show ",
@@ -292,7 +298,7 @@ def test_completions_are_harmless_to_a_shell(crowd: Crowd) -> None:
 
 
 def test_a_terminal_gets_no_sequence_but_colours(crowd: Crowd) -> None:
-    """On a terminal the list has its own colours and no escape sequence of a text."""
+    """The colours are the list's own."""
     ours, theirs = pty.openpty()
     shown = b""
     with os.fdopen(ours, "rb", buffering=0) as screen:
@@ -349,7 +355,10 @@ class Systemd:
 
 
 def test_the_daemon_repeats_no_text(line: Line) -> None:
-    """Neither the daemon's log nor its status line at systemd has a control character, a text, or a whole number."""
+    """Its log and status line have no text or whole number.
+
+    They have no control characters either.
+    """
     line.configure(credit={"ussd": "*100#", "pattern": "([0-9]+)"}, modem={"poll_interval": "1s"})
     line.sim.do("ussd", code="*100#", text=f"\x1b[31m\u202e{TEXTS['shell']} 12")
     with closing(Systemd(line.folder / "notify")) as systemd:

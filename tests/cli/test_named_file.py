@@ -57,7 +57,7 @@ def write(house: Path, words: list[str], user: Person = LINE, **environment: str
 @needs_root
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_file_is_new_and_its_owners_alone(house: Path, name: str) -> None:
-    """The file has mode 0600 and the content that stdout would get; a second run leaves it unchanged."""
+    """It has stdout's content and mode 0600; a second run leaves it."""
     words, begins = COMMANDS[name]
     file = house / "state/named"
     code, said, _ = write(house, [*words, str(file)])
@@ -76,7 +76,7 @@ def test_a_file_is_new_and_its_owners_alone(house: Path, name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder"])
 def test_an_existing_name_is_not_touched(house: Path, name: str, kind: str) -> None:
-    """An existing link is not followed, broken or not, and a FIFO is not waited for."""
+    """Links are not followed, broken or not; no FIFO is awaited."""
     file, elsewhere = house / "state/named", house / "state/elsewhere"
     elsewhere.write_text("mine")
     if kind == "fifo":
@@ -95,7 +95,7 @@ def test_an_existing_name_is_not_touched(house: Path, name: str, kind: str) -> N
 @needs_root
 @pytest.mark.parametrize("name", COMMANDS)
 def test_root_names_no_file(house: Path, name: str) -> None:
-    """Root's FILE is refused with another command to type: there the shell opens the file."""
+    """The error says what to type: there the shell opens the file."""
     words, begins = COMMANDS[name]
     file = house / "state/named"
     code, said, why = write(house, [*words, str(file)], HOTLINED_FOR_ROOT="1", SUDO_UID=str(MEMBER.uid))
@@ -109,7 +109,7 @@ def test_root_names_no_file(house: Path, name: str) -> None:
 
 @needs_root
 def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
-    """Root may not name a FILE in a container either, where the database is root's own."""
+    """The database may be root's own, as in a container."""
     line = Filled(tmp_path)
     line.db.close()
     done = line.run("metrics", str(tmp_path / "named"))
@@ -121,7 +121,10 @@ def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("name", ["db backup", "evidence", "metrics", "stats", "export"])
 def test_a_file_is_written_with_the_members_own_rights(house: Path, name: str) -> None:
-    """A member can write a file at home, and not where only the line's user may; an unfinished file is removed."""
+    """A member writes at home, not where only the line's user may.
+
+    An unfinished file is removed.
+    """
     words, begins = COMMANDS[name]
     (house / "home/named").unlink(missing_ok=True)
     code, _, why = write(house, [*words, str(house / "home/named")], MEMBER)
@@ -139,7 +142,7 @@ def test_a_file_is_written_with_the_members_own_rights(house: Path, name: str) -
 
 @needs_root
 def test_an_unfinished_file_is_removed(house: Path) -> None:
-    """A command that fails after it began removes its file."""
+    """The command fails after it began the file."""
     code, _, _ = write(house, ["evidence", "+33699999999", str(house / "state/named")])
     assert (code, (house / "state/named").exists()) == (1, False)
 
@@ -147,7 +150,7 @@ def test_an_unfinished_file_is_removed(house: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_folder_that_is_not_there_is_a_sentence(house: Path, name: str) -> None:
-    """A missing folder is named in a sentence, and nothing is printed instead of the file."""
+    """Nothing is printed instead of the file."""
     code, said, why = write(house, [*COMMANDS[name][0], str(house / "state/none/named")])
 
     assert (code, said) == (1, "")
@@ -156,7 +159,7 @@ def test_a_folder_that_is_not_there_is_a_sentence(house: Path, name: str) -> Non
 
 @needs_root
 def test_half_a_number_makes_no_file(house: Path) -> None:
-    """A number typed with a blank makes no file: the error says that nothing is stored about its first half."""
+    """A number with a blank has a first half without data."""
     done = write(house, ["export", "0470", str(house / "state/123456")])
 
     assert done[:2] == (0, "Nothing is stored about 0470.\n")
@@ -165,7 +168,7 @@ def test_half_a_number_makes_no_file(house: Path) -> None:
 
 @needs_root
 def test_a_full_disk_leaves_no_part_of_a_file(house: Path) -> None:
-    """A file that reaches the limit on file sizes, as on a full disk, is removed."""
+    """A limit on file sizes stands for the full disk."""
     file = house / "state/named"
     code = (
         "import sys; from pathlib import Path; from hotlined import files\n"
@@ -182,7 +185,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(house: Path) -> None:
 
 @needs_root
 def test_a_file_put_there_meanwhile_stays(house: Path) -> None:
-    """A failed command removes only its own file, not another that has the name by then."""
+    """A failed command removes only its own file."""
     code = (
         "import sys; from pathlib import Path; from hotlined import files\n"
         "path = Path(sys.argv[1])\n"
@@ -197,7 +200,10 @@ def test_a_file_put_there_meanwhile_stays(house: Path) -> None:
 
 @needs_root
 def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
-    """A copy of the database has its key beside it (`.key`), or neither exists; the database's names are refused."""
+    """Copy and key exist both or not at all.
+
+    The database's own names are refused.
+    """
     state = house / "state"
     write_key(state / "hotlined.db", KEY, b"1" * 32)
     give(state)
@@ -216,7 +222,7 @@ def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
 
 @needs_root
 def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
-    """A copy of the answer's file, as it is, goes beside a copy of the database; a missing one is not an error."""
+    """It is copied as it is; a missing one is no error."""
     state, octets = house / "state", b"\xef\xbb\xbfNon.\r\nArr\xeate\r\n"
     settings = json.loads((state / "main.yaml").read_text()) | {"answer": {"text_file": "main.txt"}}
     (state / "main.yaml").write_text(json.dumps(settings))
@@ -233,7 +239,7 @@ def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
 
 @needs_root
 def test_a_zip_in_a_file_is_whole(house: Path) -> None:
-    """The ZIP of `evidence` is complete, and its checksum is printed."""
+    """The checksum of `evidence` is printed."""
     code, _, said = write(house, ["evidence", KEVIN, str(house / "state/threat.zip")])
     with zipfile.ZipFile(house / "state/threat.zip") as archive:
         assert archive.testzip() is None
@@ -244,7 +250,7 @@ def test_a_zip_in_a_file_is_whole(house: Path) -> None:
 
 
 def test_a_variable_marks_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The variable that the installed command sets marks root, whichever user runs the tests."""
+    """The installed command sets it, whoever runs the tests."""
     monkeypatch.setenv(person.FOR_ROOT, "1")
     with pytest.raises(UsageError), files.create(tmp_path / "named"):
         pass

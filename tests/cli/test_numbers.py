@@ -73,7 +73,7 @@ def asked(line: Filled, number: str, *arguments: str) -> dict[str, Any]:
 
 
 def test_each_number_is_summed_up(busy: Filled) -> None:
-    """Contacts, times, answers and segments are counted by number; withheld numbers count as one, noise as none."""
+    """Withheld numbers count as one, noise as none."""
     everyone = {each["number"]: each for each in listed(busy)}
 
     assert set(everyone) == {KEVIN, LEA, TOM, None}
@@ -103,7 +103,7 @@ def test_the_list_is_sorted_and_ends_with_the_most(busy: Filled, arguments: str,
 
 
 def test_a_number_blocked_in_the_configuration_is_blocked(tmp_path: Path) -> None:
-    """A number of numbers.blocked counts as one that `hotlined block` blocked."""
+    """It counts like one of `hotlined block`."""
     filled = Filled(tmp_path, numbers={"blocked": [LEA]})
     with filled.db:
         filled.call()
@@ -137,7 +137,7 @@ def refusing(tmp_path: Path) -> Iterator[Filled]:
     ],
 )
 def test_refused_numbers_are_listed(refusing: Filled, options: str, numbers: set[str]) -> None:
-    """Blocked numbers, also those of the configuration, and opted-out ones are listed, with or without contacts."""
+    """Numbers without contacts and those of the configuration are listed, too."""
     found = listed(refusing, *options.split())
 
     assert {each["number"] for each in found} == numbers
@@ -145,7 +145,10 @@ def test_refused_numbers_are_listed(refusing: Filled, options: str, numbers: set
 
 
 def test_a_refusal_names_its_person_and_beginning(refusing: Filled) -> None:
-    """The first block counts, an opt-out has no author; `numbers`, `show`, `export` and the desk say the same."""
+    """The first block counts; an opt-out has no author.
+
+    `numbers`, `show` and `export` say the same.
+    """
     lea = next(each for each in listed(refusing, "--blocked") if each["number"] == LEA)
     blocked, opted_out = moment(lea["blocked_at"]), moment(lea["opted_out_at"])
     words = f"blocked by anna, {blocked}; opted out, {opted_out}"
@@ -167,13 +170,13 @@ def test_a_refusal_names_its_person_and_beginning(refusing: Filled) -> None:
 
 
 def test_an_empty_list_of_refused_numbers_has_its_own_words(line: Filled) -> None:
-    """An empty list of refused numbers differs in words from an empty list of contacts."""
+    """They differ from those of a line without contacts."""
     line.text()
     assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
 
 
 def test_shadow_mode_never_says_sent(tmp_path: Path) -> None:
-    """An answer of shadow mode counts neither as an answer nor as segments; it is shown as one that would have gone."""
+    """Its answers count as none; they are shown as `would have gone`."""
     filled = Filled(tmp_path, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
@@ -193,7 +196,7 @@ def test_shadow_mode_never_says_sent(tmp_path: Path) -> None:
 
 
 def test_csv_calculates_nothing(busy: Filled) -> None:
-    """The CSV's header has the keys of --json, and a spreadsheet does not calculate a number."""
+    """Numbers begin with an apostrophe; the header has the keys of --json."""
     header, *rows = csv.reader(io.StringIO(busy.run("numbers", "--csv").stdout_bytes.decode(), newline=""))
 
     assert header == KEYS
@@ -206,7 +209,7 @@ def test_csv_calculates_nothing(busy: Filled) -> None:
     [(80, "NUMBER CONTACTS ANSWERS SEGMENTS FIRST LAST STATE"), (40, "NUMBER IN OUT LAST")],
 )
 def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
-    """On a narrow terminal the list has fewer columns and the state on a line of its own."""
+    """A narrow one has fewer columns, and the state below."""
     lines = busy.on_a_terminal(columns, "numbers")
 
     assert lines[0].split() == headings.split()
@@ -216,7 +219,7 @@ def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -
 
 
 def test_an_empty_list_is_a_sentence(line: Filled) -> None:
-    """An empty list is a sentence for people, and no output for programs."""
+    """Programs get no output."""
     assert line.run("numbers").stdout == "Nobody has contacted the line yet.\n"
     assert line.run("numbers", "--json").stdout == ""
 
@@ -276,7 +279,7 @@ def opted_out(line: Filled) -> None:
 def test_the_next_answer_is_by_the_policy(
     line: Filled, before: Callable[[Filled], object], number: str, reason: str, seconds: float | None
 ) -> None:
-    """`show NUMBER` says whether and when a text that came now would be answered."""
+    """`show NUMBER` says whether and when a text would be answered."""
     before(line)
     told = asked(line, number)["next"]
 
@@ -286,7 +289,7 @@ def test_the_next_answer_is_by_the_policy(
 
 
 def test_the_next_answer_waits_for_its_window(tmp_path: Path) -> None:
-    """A number that the policy would answer waits for room in the windows, or for ever if one is too small."""
+    """A window that is too small makes it wait for ever."""
     filled = Filled(
         tmp_path, limits={"segments": {"hour": 2, "day": 2, "month": 1}, "reserve_for_new": "0%"}, answer=AT_ONCE
     )
@@ -315,7 +318,7 @@ def test_the_next_answer_waits_for_its_window(tmp_path: Path) -> None:
     ],
 )
 def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words: str) -> None:
-    """While the line is held the policy still says yes, but no time is given; the sheet has the hold and its cure."""
+    """The policy says yes without a time; the sheet names the hold."""
     assert (asked(line, KEVIN)["next"]["in_seconds"], asked(line, KEVIN)["paused"]) == (0, False)
     line.db.connection.execute(f"UPDATE line_state SET {state}")
     told = asked(line, KEVIN)
@@ -328,7 +331,7 @@ def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words
 
 
 def test_another_sim_is_judged_as_the_daemon_does(line: Filled) -> None:
-    """While a running daemon reports another SIM, `show` says that nobody is answered."""
+    """A running daemon with another SIM answers nobody."""
     path = line.folder / "run" / "main" / "status.json"
     path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=True, pass_boottime=boottime())
@@ -342,7 +345,7 @@ def test_another_sim_is_judged_as_the_daemon_does(line: Filled) -> None:
 
 
 def test_the_last_seconds_of_a_cooldown_count(tmp_path: Path) -> None:
-    """During the last half minute of a cooldown `show` does not promise an answer yet."""
+    """No answer is promised during its last half minute."""
     filled = Filled(tmp_path, limits={"cooldown": "24h"}, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
@@ -363,7 +366,7 @@ def queued(line: Filled, first: int, count: int) -> None:
 
 
 def test_answers_that_wait_go_first(tmp_path: Path) -> None:
-    """With a window's worth of waiting answers the next one waits an hour; the number of those before it is shown."""
+    """A window's worth of them takes an hour; their number is shown."""
     filled = Filled(
         tmp_path, limits={"segments": {"hour": 4, "day": 300}}, modem={"send_interval": "0s"}, answer=AT_ONCE
     )
@@ -386,7 +389,7 @@ def test_answers_that_wait_go_first(tmp_path: Path) -> None:
 
 
 def test_a_queued_answer_is_shown_with_its_time(line: Filled) -> None:
-    """A number with a queued answer reads when it goes, not that there will be none."""
+    """The sheet does not say that there will be none."""
     line.judge(line.text(), delay=0.0)
     line.db.connection.execute(
         "UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", (time.time() + 3600,)
@@ -400,7 +403,7 @@ def test_a_queued_answer_is_shown_with_its_time(line: Filled) -> None:
 
 
 def test_a_running_daemon_decides_whether_an_answer_is_held(line: Filled) -> None:
-    """While the daemon runs with the line's SIM nothing counts as held, whatever hold was noted last."""
+    """A hold noted earlier does not count while the SIM is right."""
     line.judge(line.text(), delay=0.0)
     line.db.connection.execute(
         "UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", (time.time() + 3600,)
@@ -420,7 +423,7 @@ def test_a_running_daemon_decides_whether_an_answer_is_held(line: Filled) -> Non
 
 @pytest.mark.parametrize("word", ["Withheld", "masqué", "masque\u0301", "verborgen"])
 def test_withheld_is_not_a_number(line: Filled, word: str) -> None:
-    """`withheld` has no sheet of its own: a sentence says where to look."""
+    """A sentence says where to look."""
     line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (line.call(),))
     result = line.run("show", word)
 
@@ -429,7 +432,7 @@ def test_withheld_is_not_a_number(line: Filled, word: str) -> None:
 
 
 def test_a_number_has_its_history(busy: Filled) -> None:
-    """The newest n contacts of a number follow its sheet, however the number is typed."""
+    """The newest n contacts follow, however the number is typed."""
     told = asked(busy, "0470/12.34.56")
 
     assert [*told][: len(KEYS)] == KEYS
@@ -444,7 +447,7 @@ def test_a_number_has_its_history(busy: Filled) -> None:
 
 
 def test_a_text_by_hand_is_not_an_answer(line: Filled) -> None:
-    """Segments that a person sent to a number without an answer are shown as that person's."""
+    """Its segments are shown as a person's."""
     plan, now = alphabet.plan(ANSWER), line.now()
     with line.db.transaction():
         answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi", shadow=False)
@@ -454,7 +457,7 @@ def test_a_text_by_hand_is_not_an_answer(line: Filled) -> None:
 
 
 def test_a_number_without_contacts_has_a_sheet(busy: Filled) -> None:
-    """A number that has never contacted the line has no history, but a next answer."""
+    """The sheet has a next answer, but no history."""
     shown = busy.run("show", "+32470111111").stdout
 
     assert shown.endswith("\nIt has not contacted the line.\n")
@@ -470,12 +473,12 @@ def test_a_pause_is_shown(line: Filled) -> None:
 
 
 def test_a_word_that_is_neither_number_nor_name_is_a_usage_error(busy: Filled) -> None:
-    """A word that is neither a number nor a name of a contact ends with 2."""
+    """No contact has such a name."""
     assert busy.run("show", "nobody").exit_code == 2
 
 
 def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
-    """Contacts under the number's pseudonym and those under the number are added up."""
+    """Contacts under both are added up."""
     before = asked(busy, KEVIN)
     with busy.db.transaction():
         name = pseudonym.of(pseudonyms.adopt_key(busy.db), KEVIN)
@@ -490,7 +493,7 @@ def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
 
 
 def test_the_latest_numbers_are_exact_during_a_flood(line: Filled) -> None:
-    """The list of the latest numbers is the end of the whole list, even if one number sent all the newest contacts."""
+    """All the newest contacts may be of one number."""
     numbers = [f"+3247000000{each}" for each in range(5)]
     contacts = [*numbers, *["+32470999999"] * 2500, *numbers[3:]]
     with line.db.transaction():
@@ -523,7 +526,7 @@ def test_the_latest_numbers_are_exact_during_a_flood(line: Filled) -> None:
 def test_the_list_can_be_of_the_newest_contacts_only(
     line: Filled, order: str, among: int, limit: int, expected: str
 ) -> None:
-    """With `among` only originators of the newest contacts are listed, with the same counts as ever."""
+    """`among` limits the originators, not their counts."""
     with line.db.transaction():
         line.db.connection.executemany(
             "INSERT INTO contacts (line, kind, originator, country, line_type, text, segments_received, segments_total,"
@@ -540,7 +543,7 @@ def test_the_list_can_be_of_the_newest_contacts_only(
 @pytest.mark.parametrize("delay", ["0s", "30m"])
 @pytest.mark.parametrize(("waiting", "hour"), [(0, 60), (2, 60), (3, 6), (0, 0), (2, 1)])
 def test_limits_and_show_agree_on_the_next_answer(tmp_path: Path, delay: str, waiting: int, hour: int) -> None:
-    """`limits` and `show` give the same time to a new number and to one after its cooldown, in figures and in words."""
+    """New and known numbers get the same time, in figures and words."""
     limits = {"segments": {"hour": hour, "day": 500, "month": 5000}}
     line = Filled(tmp_path, answer={"text": ANSWER, "delay": delay}, limits=limits, modem={"send_interval": "0s"})
     with line.db:

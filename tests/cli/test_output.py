@@ -125,7 +125,10 @@ def fill(line: Filled) -> None:
 
 
 def test_the_schema_covers_every_command() -> None:
-    """The schema is valid draft 7; exactly the documented commands with --json have definitions."""
+    """Exactly the documented commands with --json have definitions.
+
+    The schema is valid draft 7.
+    """
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     context = main.make_context("hotlined", ["help"])
     with_json = set()
@@ -139,7 +142,7 @@ def test_the_schema_covers_every_command() -> None:
 
 
 def test_the_schema_is_made_of_the_types() -> None:
-    """The schema is the output of `scripts/run schema`; the log's keys have the order of its columns."""
+    """`scripts/run schema` makes it; the log's keys follow its columns."""
     definitions = SCHEMA["definitions"]
 
     assert schema.FILE.read_text("utf-8") == schema.made()
@@ -166,7 +169,7 @@ def test_a_filled_line_conforms(filled: Filled) -> None:
 
 
 def test_a_line_with_variants_conforms(tmp_path: Path) -> None:
-    """The output names the text of each answer, the effect of each text, and the text that is checked."""
+    """Answers, effects and the checked text each name their wording."""
     line = Filled(tmp_path, answer={"texts": [[ANSWER, "Nee."], "Non."], "by_country": {"NL": "Nee."}})
     fill(line)
     judge_all(line)
@@ -178,7 +181,7 @@ def test_a_line_with_variants_conforms(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", AnswerState)
 def test_an_answer_in_any_state_conforms(answered: Filled, state: AnswerState) -> None:
-    """Each state of an answer conforms, with each possible state of its segments."""
+    """Each state is tried with each state of its segments."""
     was = answered.db.the("SELECT state FROM answer_segments WHERE id = 1")["state"]
     answered.db.connection.execute("UPDATE answers SET state = ?, reason = 'person' WHERE contact_id = 1", (state,))
     judge_all(answered)
@@ -189,7 +192,7 @@ def test_an_answer_in_any_state_conforms(answered: Filled, state: AnswerState) -
 
 
 def test_erased_contacts_conform(filled: Filled) -> None:
-    """Erased texts and pseudonyms conform."""
+    """A purge makes erased texts and pseudonyms."""
     fill(filled)
     long_ago = "2020-01-01T00:00:00.000Z"
     filled.db.connection.execute("UPDATE contacts SET received_at = ?, kept_at = NULL", (long_ago,))
@@ -201,7 +204,7 @@ def test_erased_contacts_conform(filled: Filled) -> None:
 
 
 def test_a_broken_configuration_conforms(filled: Filled) -> None:
-    """With a broken configuration status and limits print what they know, in the same shape."""
+    """Commands print what they know, in the same shape."""
     fill(filled)
     filled.config.write_text(filled.config.read_text().replace('"answer"', '"colour": 1, "answer"', 1))
     for name in ("status", "limits", "numbers", "stats"):
@@ -210,7 +213,7 @@ def test_a_broken_configuration_conforms(filled: Filled) -> None:
 
 
 def test_a_missing_database_conforms(filled: Filled) -> None:
-    """Without a readable database the figures are null."""
+    """Its figures are null."""
     filled.db.close()
     filled.database.unlink()
     (document,) = printed(filled, "status")
@@ -219,7 +222,10 @@ def test_a_missing_database_conforms(filled: Filled) -> None:
 
 
 def test_a_running_daemon_conforms(line: Line) -> None:
-    """Status of a daemon with a modem, a text by hand, doctor and the simulation of a flood conform."""
+    """It has a modem and a text by hand.
+
+    Doctor and the simulation of a flood are tried, too.
+    """
     line.start()
     line.wait_state("ready")
     subprocess.run(
@@ -243,7 +249,7 @@ def test_a_running_daemon_conforms(line: Line) -> None:
 
 
 def test_unpromised_output_is_found() -> None:
-    """The schema as tightened here accepts neither a missing nor a further key."""
+    """These tests refuse a further key, and a missing one."""
     good = {"check": "port", "verdict": "ok", "seen": "x", "cure": ""}
     judge("doctor", good)
     for wrong in (good | {"more": 1}, {"check": "port"}, good | {"verdict": "fine"}, good | {"seen": None}):
@@ -252,7 +258,7 @@ def test_unpromised_output_is_found() -> None:
 
 
 def test_the_example_runs_a_command_for_each_threat(filled: Filled, tmp_path: Path) -> None:
-    """The example program runs its command once for each threat, and hands over neither number nor text."""
+    """The command gets neither number nor text."""
     (tmp_path / "bin").mkdir()
     hotlined = tmp_path / "bin/hotlined"
     hotlined.write_text(f'#!/bin/sh\nexec {sys.executable} -m hotlined --config {filled.config} "$@"\n')

@@ -52,7 +52,7 @@ def by_hand(line: Filled, recipient: str = KEVIN, text: str = "Tout va bien.") -
 def test_digits_are_an_id_and_the_rest_a_number(
     line: Filled, typed: str, contact: int | None, number: str | None
 ) -> None:
-    """Digits alone are a contact's ID unless they begin with 0; + and 0 begin a number, letters are a name."""
+    """A first + or 0 begins a number; letters are a name."""
     said = json.loads(line.run("show", typed, "--json").stdout)
 
     assert (said.get("id"), said.get("number")) == (contact, number)
@@ -71,7 +71,7 @@ def test_digits_are_an_id_and_the_rest_a_number(
     ],
 )
 def test_a_number_without_its_plus_is_refused_with_advice(line: Filled, typed: str, code: int, words: str) -> None:
-    """A number without + or 0, or a short code, is not taken for an ID: the error says what to type."""
+    """Nor is a short code an ID: the error says the cure."""
     result = line.run("show", *typed.split())
 
     assert result.exit_code == code
@@ -79,7 +79,7 @@ def test_a_number_without_its_plus_is_refused_with_advice(line: Filled, typed: s
 
 
 def test_a_text_by_hand_has_an_id_of_its_own(line: Filled) -> None:
-    """A text by hand has one ID in the log, in `show` of person and contact, and in `export`; no contact has it."""
+    """Log, `show` and `export` agree on it; no contact has it."""
     shown = by_hand(line)
     listed = json.loads(line.run("log", "--by-hand", "--json").stdout)
     whole = json.loads(line.run("show", shown, "--json").stdout)
@@ -97,7 +97,7 @@ def test_a_text_by_hand_has_an_id_of_its_own(line: Filled) -> None:
 
 
 def test_a_text_by_hand_is_cancelled_and_sent_again_by_its_id(line: Filled) -> None:
-    """The ID of a text by hand differs from a contact's; events about its number name who decided."""
+    """The ID is no contact's; events name who decided."""
     other, shown = by_hand(line, LEA), by_hand(line)
     cancelled = line.run("cancel", shown)
     again = line.run("cancel", shown)
@@ -126,7 +126,7 @@ def lines(line: Filled, *arguments: str) -> list[str]:
 
 @pytest.mark.parametrize("verb", ["cancel", "requeue"])
 def test_an_unknown_text_by_hand_is_refused(line: Filled, verb: str) -> None:
-    """An answer's ID is not that of a text by hand, even if the number is the same."""
+    """An answer to a contact may have the same number."""
     line.judge(1)
     answer = line.db.value("SELECT id FROM answers")
     result = line.run(verb, f"h{answer}")

@@ -41,7 +41,7 @@ def tags(line: Filled) -> list[list[str]]:
 
 
 def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
-    """A tag shows in the log and is found by the filter; both decisions are recorded with their author."""
+    """Both decisions are recorded with their author."""
     line.text()
     env = {"SUDO_UID": "1", "SUDO_USER": "greta"}
     greta = user_name(1)
@@ -84,7 +84,7 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     ],
 )
 def test_a_word_close_to_a_tag_is_refused_without_a_terminal(line: Filled, word: str, known: str) -> None:
-    """A word that differs from a tag by a letter or the language needs `--new`: it would be counted apart."""
+    """It would be counted apart; `--new` makes it a tag."""
     line.text()
     for tag in ("joke", "désolé"):
         assert line.run("tag", "1", tag).exit_code == 0
@@ -108,7 +108,7 @@ def test_a_new_word_is_taken_without_a_question(line: Filled, word: str) -> None
 
 @pytest.mark.parametrize(("said", "put_on"), [("y", "threat"), ("n", "treat"), ("", "treat")])
 def test_a_person_says_at_a_terminal_which_tag_is_meant(line: Filled, said: str, put_on: str) -> None:
-    """Yes takes the existing tag; any other reply makes a new one."""
+    """Any reply but yes makes a new tag."""
     line.text()
     ours, theirs = pty.openpty()
     os.write(ours, f"{said}\n".encode())
@@ -126,7 +126,7 @@ def test_a_person_says_at_a_terminal_which_tag_is_meant(line: Filled, said: str,
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("tag", TAG_KEYS.values())
 def test_the_word_beside_a_key_can_be_typed(language: Language, tag: str) -> None:
-    """The word shown beside a key of `review` can be typed in any language and means the same tag."""
+    """It means the same tag in any language."""
     with speaking(language):
         shown = tag_in_words(tag)
         assert review.tag_meant(shown) == tag
@@ -135,7 +135,7 @@ def test_the_word_beside_a_key_can_be_typed(language: Language, tag: str) -> Non
 
 
 def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
-    """A word with accents is one tag, whether its letters are composed or not."""
+    """Accents may be apart from their letters."""
     line.text()
     line.run("tag", "1", "de\u0301sole\u0301")
 
@@ -144,7 +144,7 @@ def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
 
 @pytest.mark.parametrize("word", ["à voir", "", " ", "-x", "a,b", "x" * 41, "\x1b[2J", "\udcff"])
 def test_a_tag_is_one_word(line: Filled, word: str) -> None:
-    """A tag that is not a single word ends with 2 and changes nothing."""
+    """Anything else ends with 2 and changes nothing."""
     line.text()
 
     assert line.run("tag", "--", "1", word).exit_code == 2
@@ -186,7 +186,7 @@ def react(line: Filled) -> list[int]:
 
 
 def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
-    """Untagged texts from an answered number in the day after its answer are reactions."""
+    """Untagged texts from the answered number count."""
     first, *others = react(line)
 
     assert [*queue(line.db)] == [*others[::-1], first]
@@ -230,7 +230,7 @@ def _read(screen: int) -> bytes:
 
 
 def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
-    """Each untagged reaction is shown harmless with its keys; each key acts at once."""
+    """Each text is shown harmless; each key acts at once."""
     third, second, first = react(line)
     shown = walk(line, "a", "i", "s")
 
@@ -245,7 +245,7 @@ def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
 
 
 def test_an_unknown_key_lists_the_keys(line: Filled) -> None:
-    """A key without a meaning lists the keys that have one; nothing is tagged."""
+    """Nothing is tagged."""
     react(line)
     shown = walk(line, "x", "q")
 
@@ -255,7 +255,7 @@ def test_an_unknown_key_lists_the_keys(line: Filled) -> None:
 
 @pytest.mark.parametrize("quitting", ["q", "\x03", "\x04"])
 def test_the_last_keys_can_be_undone(line: Filled, quitting: str) -> None:
-    """The key u undoes the last tag or skip, and again the one before; q, Ctrl-C and Ctrl-D end the review."""
+    """Each u goes one back; q, Ctrl-C and Ctrl-D end the review."""
     _, second, first = react(line)
     shown = walk(line, "u", "i", "s", "u", "u", "a", "o", quitting)
 
@@ -276,7 +276,7 @@ def test_keys_can_have_other_words(line: Filled) -> None:
 
 
 def test_a_contact_erased_meanwhile_is_skipped(line: Filled) -> None:
-    """A contact or text that is erased during the review is skipped."""
+    """The text alone may be erased, too."""
     third, second, first = react(line)
 
     def erase() -> None:
@@ -290,7 +290,7 @@ def test_a_contact_erased_meanwhile_is_skipped(line: Filled) -> None:
 
 
 def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
-    """The key k keeps the contact and asks again, t tags it as a threat; u takes back a tag, never the keeping."""
+    """The key k asks again; u never takes back the keeping."""
     _, second, first = react(line)
     shown = walk(line, "k", "t", "k", "u", "i", "q")
 
@@ -304,7 +304,7 @@ def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
 
 
 def test_a_kept_contact_stays_kept(line: Filled) -> None:
-    """Keeping a kept contact says who kept it, and neither k, u nor the command changes it."""
+    """The output says who kept it; k, u and `keep` change nothing."""
     *_, first = react(line)
     decisions.keep(line.db, first, "anna", line.now())
     before = line.db.the("SELECT kept_at, kept_by FROM contacts WHERE id = ?", first)
@@ -319,7 +319,7 @@ def test_a_kept_contact_stays_kept(line: Filled) -> None:
 
 
 def test_all_offers_first_contacts_too(line: Filled) -> None:
-    """`--all` also shows texts without an answer before them, from any number, but no calls."""
+    """Texts without an answer before them are shown, but no calls."""
     react(line)
     line.run("tag", "2", "apology")
     line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
@@ -335,5 +335,5 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
 
 
 def test_review_without_reactions_ends_at_once(line: Filled) -> None:
-    """Without reactions `review` says so and ends."""
+    """The output says that none is left."""
     assert walk(line) == "0 reactions tagged, 0 left.\n"

@@ -29,7 +29,7 @@ TYPED = (
 
 
 def test_every_promised_command_is_tried() -> None:
-    """The commands promised to work with a broken configuration are exactly those tried here."""
+    """The promised commands are exactly those of this file."""
     # `review` needs a terminal, and `web` does not end: test_desk.py tries that
     assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review", "web"}
     assert {name for names in COMMANDS.values() for name in names} >= WHILE_BROKEN
@@ -39,7 +39,7 @@ def test_every_promised_command_is_tried() -> None:
 
 
 def test_a_flood_can_be_stopped_with_a_broken_file(line: Line) -> None:
-    """The daemon's own database, country and limits count while nothing of the file can be read."""
+    """The daemon's database, country and limits count meanwhile."""
     line.configure(
         numbers={"country": "FR"},
         limits={"segments": {"hour": 7}},
@@ -64,7 +64,7 @@ def test_a_flood_can_be_stopped_with_a_broken_file(line: Line) -> None:
 
 
 def test_a_broken_configuration_is_trouble(line: Line) -> None:
-    """`status` shows a broken file with since, cure and 69; a refused reload stays a trouble until one succeeds."""
+    """`status` has its beginning and cure; a refused reload stays trouble."""
     line.start()
     line.wait_state("ready")
     sound = line.config.read_text()
@@ -86,7 +86,7 @@ def test_a_broken_configuration_is_trouble(line: Line) -> None:
 
 
 def test_an_unreadable_file_has_another_cure_than_mistakes(line: Line) -> None:
-    """The cure for a missing or unreadable file is not to look at its lines."""
+    """Looking at its lines would not help."""
     line.start()
     line.wait_state("ready")
     line.config.rename(line.folder / "away")
@@ -98,7 +98,7 @@ def test_an_unreadable_file_has_another_cure_than_mistakes(line: Line) -> None:
 
 
 def test_a_removed_person_does_not_come_back_with_a_mistake(line: Line) -> None:
-    """The desk never falls back to the daemon's older list of people: with a broken file the proxy lets nobody in."""
+    """The daemon's older list never counts: the proxy lets nobody in."""
     line.configure(web={"people": {"anna": "admin", "rosa": "reader"}})
     line.start()
     line.wait_state("ready")
@@ -111,7 +111,7 @@ def test_a_removed_person_does_not_come_back_with_a_mistake(line: Line) -> None:
 
 
 def test_a_refused_reload_changes_nothing(line: Line) -> None:
-    """After a SIGHUP with a broken file the status still shows the configuration that the daemon obeys."""
+    """The status still shows the configuration that the daemon obeys."""
     line.configure(limits={"segments": {"hour": 7}})
     line.start()
     line.wait_state("ready")
@@ -124,7 +124,7 @@ def test_a_refused_reload_changes_nothing(line: Line) -> None:
 
 
 def test_the_status_file_is_for_the_lines_group_alone(line: Line) -> None:
-    """Only the line's group may read the status file: it has blocked numbers."""
+    """The file names blocked numbers."""
     line.start()
     line.wait_state("ready")
 
@@ -145,7 +145,7 @@ def filled(tmp_path: Path) -> Filled:
 
 @pytest.mark.parametrize("mistake", [UNKNOWN_KEY, QUOTES], ids=["unknown key", "no YAML"])
 def test_without_a_daemon_the_sound_keys_count(filled: Filled, mistake: str) -> None:
-    """Without a daemon every command uses the readable keys of the file, and says so."""
+    """Every command uses them, and says so."""
     text = 'answer: {text: "Non."}\n' if mistake == UNKNOWN_KEY else ""
     filled.config.write_text(f"{mistake}{text}database: hotlined.db\nruntime_dir: run\n")
     for typed in TYPED:
@@ -158,7 +158,7 @@ def test_without_a_daemon_the_sound_keys_count(filled: Filled, mistake: str) -> 
 
 @pytest.mark.parametrize("typed", ["block {}", "unblock {}", "unblock --opted-out {}", "show {}", "log --number {}"])
 def test_without_a_daemon_a_number_needs_its_plus(filled: Filled, typed: str) -> None:
-    """Without a daemon a national number is refused: the broken file may have the wrong country."""
+    """The broken file may have the wrong country."""
     filled.config.write_text(f"{UNKNOWN_KEY}answer: {{text: Non}}\ndatabase: hotlined.db\n")
     for national in ("0470123456", "0032470123456"):
         result = filled.run(*typed.format(national).split())
@@ -168,7 +168,7 @@ def test_without_a_daemon_a_number_needs_its_plus(filled: Filled, typed: str) ->
 
 
 def test_limits_name_an_unreadable_limit(filled: Filled) -> None:
-    """A limit with a mistake in it is shown as unknown; the others are the file's."""
+    """The other limits are the file's."""
     filled.config.write_text(
         "answer: {text: Non}\ndatabase: hotlined.db\nlimits: {segments: {hour: many, day: 30}}\nmod: live\n"
     )
@@ -186,7 +186,7 @@ def test_limits_name_an_unreadable_limit(filled: Filled) -> None:
 
 
 def test_a_text_that_cannot_be_sent_has_no_preview(filled: Filled) -> None:
-    """A text that does not fit its encoding is shown as unknown."""
+    """The text does not fit its encoding."""
     filled.config.write_text('answer: {text: "🙂", encoding: gsm7}\ndatabase: hotlined.db\n')
     result = filled.run("show", "1")
 
@@ -205,7 +205,7 @@ def test_the_others_wait_until_it_is_corrected(filled: Filled, typed: str) -> No
 
 
 def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
-    """Before the first start there is neither a daemon nor a database: each command lists the mistakes of the file."""
+    """Neither daemon nor database is there before the first start."""
     (tmp_path / "main.yaml").write_text(f"{UNKNOWN_KEY}database: none.db\n")
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "main.yaml"), "status"])
 
@@ -214,7 +214,7 @@ def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_not_a_broken_one(tmp_path: Path) -> None:
-    """A mistyped name of a configuration leads to no database, and is reported once."""
+    """A mistyped name is reported once, and leads to no database."""
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "nope.yaml"), "status"])
 
     assert result.exit_code == 78
@@ -222,7 +222,7 @@ def test_a_missing_file_is_not_a_broken_one(tmp_path: Path) -> None:
 
 
 def test_config_wins_over_line_and_says_so(filled: Filled) -> None:
-    """With `--config` and `--line` a warning says that `--line` is ignored."""
+    """A warning says that `--line` is ignored."""
     assert (
         "--line nl is not looked at"
         in CliRunner().invoke(main, ["--config", str(filled.config), "--line", "nl", "log"]).stderr
@@ -230,7 +230,7 @@ def test_config_wins_over_line_and_says_so(filled: Filled) -> None:
 
 
 def test_another_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default database of a line whose file names none is its own, never another line's."""
+    """Each line has its own default database."""
     monkeypatch.chdir(tmp_path)
     for name in ("main", "nl"):
         path = Path(f"{name}.yaml")

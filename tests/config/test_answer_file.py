@@ -51,13 +51,13 @@ def read(octets: bytes, folder: Path, **options: Any) -> configuration.AnswerFil
     ],
 )
 def test_a_text_is_read_from_any_editors_file(octets: bytes, tmp_path: Path) -> None:
-    """A BOM, line ends of any kind and blank lines around the text are left out."""
+    """BOM, blank lines and kinds of line ends do not matter."""
     assert read(octets, tmp_path) == configuration.AnswerFile((ONE,))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_line_of_three_hyphens_separates_variants(end: str, tmp_path: Path) -> None:
-    """The hyphens are alone on their line; other line breaks and hyphens stay, and no quote or sign has a meaning."""
+    """Other line breaks and hyphens stay; no sign has a meaning."""
     lines = [ONE, "", "# --- : [x]", "--- ", "'Non'", "----", " --- ", TWO]
     found = read(end.join(lines).encode(), tmp_path)
 
@@ -91,7 +91,7 @@ def test_a_file_without_a_text_is_empty(octets: bytes, tmp_path: Path) -> None:
     ],
 )
 def test_an_unusable_file_is_named_with_its_line(octets: bytes, line: int, words: str, tmp_path: Path) -> None:
-    """Another encoding, another kind of file, an oversized one, and a variant without a text."""
+    """Encoding, kind, size or a variant without text can spoil it."""
     (problem, *_) = read(octets, tmp_path).problems
 
     assert problem.line == line
@@ -110,7 +110,7 @@ def test_characters_outside_the_encoding_are_named_with_their_line(tmp_path: Pat
     | st.lists(st.sampled_from(["---", "Non.", "", " ", "é", "\r", "\ufeff"])).map("\n".join).map(str.encode)
 )
 def test_any_file_is_read(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
-    """Any file gives texts that are not blank, problems with their lines, or neither."""
+    """Its texts are not blank; its problems have lines of the file."""
     found = read(octets, tmp_path_factory.getbasetemp())
 
     assert all(text == text.strip() != "" for text in found.variants)
@@ -136,7 +136,7 @@ def _nothing(_path: Path) -> None:
     ids=["nothing", "folder", "fifo", "loop"],
 )
 def test_a_fifo_is_not_waited_for(make: Callable[[Path], None], words: str, tmp_path: Path) -> None:
-    """A name that is not of a file cannot be used, and is reported at once."""
+    """Names of anything but a file are reported at once."""
     make(tmp_path / "main.txt")
     (problem,) = answer_file.read(tmp_path / "main.txt", "smart", 2).problems
 
@@ -144,7 +144,7 @@ def test_a_fifo_is_not_waited_for(make: Callable[[Path], None], words: str, tmp_
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
-    """The file may be elsewhere, where its writer has the right to write."""
+    """The file may be where its writer has rights."""
     (tmp_path / "hers.txt").write_text(ONE)
     (tmp_path / "main.txt").symlink_to("hers.txt")
 
@@ -165,7 +165,7 @@ def configured(folder: Path, text: str | bytes | None = ONE, **sections: Any) ->
 
 
 def test_the_file_is_used_for_every_answer(tmp_path: Path) -> None:
-    """Each variant may be drawn for any answer to a number; texts for countries stay in the configuration."""
+    """Any variant may be drawn; countries keep the configuration's texts."""
     line = configured(tmp_path, f"{ONE}\n---\n{TWO}", answer={"by_country": {"NL": THREE}})
     answer = load(line.config).answer
 
@@ -192,7 +192,7 @@ def test_the_file_is_used_for_every_answer(tmp_path: Path) -> None:
     ],
 )
 def test_the_answer_has_one_place(answer: str, words: str) -> None:
-    """Exactly one of the three keys may be set; the error says which to remove."""
+    """The error says which of three keys to remove."""
     with pytest.raises(ConfigError) as caught:
         parse(f"answer: {answer}", Path("/somewhere/config.yaml"))
 
@@ -200,7 +200,7 @@ def test_the_answer_has_one_place(answer: str, words: str) -> None:
 
 
 def test_config_check_warns_of_an_empty_file(tmp_path: Path) -> None:
-    """The check ends with 0 and warns, with a cure, that nobody is answered."""
+    """Nobody is answered, yet the check ends with 0."""
     line = configured(tmp_path, f"{ONE}\n---\n{TWO}")
     shown = line.run("config", "check")
     assert (shown.exit_code, "c'est non." in shown.stdout, "Careful" in shown.stdout) == (0, True, False)
@@ -212,7 +212,7 @@ def test_config_check_warns_of_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_config_check_names_an_unusable_file(tmp_path: Path) -> None:
-    """The check ends with 78 and every problem's line; the configuration itself is loaded."""
+    """Each problem has its line; the configuration itself is loaded."""
     line = configured(tmp_path, f"{LONG}\n---\n{LONG}")
     shown = line.run("config", "check")
     assert shown.exit_code == 78
@@ -224,7 +224,7 @@ def test_config_check_names_an_unusable_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("marks", ['""', "''", "“”", "«»", "„”"])
 def test_quotation_marks_around_the_text_are_a_warning(marks: str, tmp_path: Path) -> None:
-    """The marks are sent, for only the writer knows whether they are meant."""
+    """They are sent: only the writer knows whether they are meant."""
     line = configured(tmp_path, f"{marks[0]}Non.{marks[1]}\n")
     for command in (("config", "check"), ("text", "check")):
         shown = line.run(*command)
@@ -243,7 +243,10 @@ def test_problems_of_the_file_are_in_the_language_of_the_line(language: str, wor
 
 
 def test_text_check_judges_the_file(tmp_path: Path) -> None:
-    """Each variant has its cost; the exit code is 1 if one is too long, 78 for an unusable file, 0 for an empty one."""
+    """Each variant has its cost; an empty file is no error.
+
+    The exit code is 1 if a variant is too long, 78 for an unusable file.
+    """
     line = configured(tmp_path, f"{ONE}\n---\n{TWO} 😀")
     found = line.run("text", "check", "--json")
     costs = [json.loads(row) for row in found.stdout.splitlines()]
@@ -265,7 +268,10 @@ def test_text_check_judges_the_file(tmp_path: Path) -> None:
 
 
 def test_the_configuration_in_force_has_the_texts(tmp_path: Path) -> None:
-    """`config show` names the file; the daemon's status has its texts, even after the file has changed."""
+    """The daemon's status keeps them after a change of the file.
+
+    `config show` names the file.
+    """
     line = configured(tmp_path, f"{ONE}\n---\n{TWO}")
     config = load(line.config)
     shown = line.run("config", "show").stdout
@@ -282,7 +288,7 @@ def test_the_configuration_in_force_has_the_texts(tmp_path: Path) -> None:
 
 
 def test_commands_without_a_daemon_say_that_nobody_is_answered(tmp_path: Path) -> None:
-    """`limits`, `show` and `simulate` assume no answer, and `doctor` reports it first."""
+    """Figures assume no answer; `doctor` reports it first."""
     line = configured(tmp_path, "")
     assert "nobody is answered" in line.run("limits").stdout
     limits = json.loads(line.run("limits", "--json").stdout)
@@ -302,7 +308,7 @@ def test_commands_without_a_daemon_say_that_nobody_is_answered(tmp_path: Path) -
 
 
 def test_a_flood_is_simulated_from_a_country_with_a_text(tmp_path: Path) -> None:
-    """The worst case is counted: some numbers are answered."""
+    """The worst case is that some numbers are answered."""
     line = configured(tmp_path, "", answer={"by_country": {"NL": THREE}}, numbers={"answer_countries": ["BE", "NL"]})
     flood = json.loads(line.run("simulate", "--messages", "5", "--numbers", "1", "--new", "100%", "--json").stdout)
     assert flood["segments"] == 5
@@ -338,7 +344,7 @@ def codes(line: Line) -> list[str]:
 
 
 def test_changed_limit_is_not_in_force_before_a_reload(line: Line) -> None:
-    """`status` names the key, and `status` and `limits` show the limit that the daemon goes by."""
+    """`status` names the key; the daemon's limit is shown."""
 
     def shown() -> tuple[list[str], int, int]:
         status = json.loads(line.cli("status", "--json", check=False))
@@ -378,7 +384,7 @@ SENT_AS = ONE.replace("’", "'")
 
 
 def test_an_emptied_file_answers_nobody_and_counts_nothing(line: Line) -> None:
-    """After the reload queued answers are cancelled at the gate, and the next text counts as a first contact."""
+    """Queued answers are cancelled; the next text is a first contact."""
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
@@ -408,7 +414,7 @@ def test_an_emptied_file_answers_nobody_and_counts_nothing(line: Line) -> None:
 
 
 def test_numbers_of_a_country_with_a_text_of_its_own_are_answered(line: Line) -> None:
-    """An empty file concerns only numbers without a text for their country."""
+    """An empty file concerns the others only."""
     write(line, "")
     line.configure(answer={"by_country": {"NL": THREE}})
     line.start()
@@ -421,7 +427,7 @@ def test_numbers_of_a_country_with_a_text_of_its_own_are_answered(line: Line) ->
 
 @pytest.mark.parametrize("spoil", [b"Arr\xeate", b"", None], ids=["another encoding", "a lone separator", "no file"])
 def test_an_unusable_file_leaves_the_old_text_until_a_restart(line: Line, spoil: bytes | None) -> None:
-    """From the reload on a trouble says that a restart will leave nobody answered, which is then so."""
+    """A trouble says before that nobody will be answered then."""
     write(line, ONE)
     line.start()
     line.wait_state("ready")
@@ -451,7 +457,10 @@ def test_an_unusable_file_leaves_the_old_text_until_a_restart(line: Line, spoil:
 
 
 def test_a_reload_is_all_or_nothing(line: Line) -> None:
-    """A text too long for a lowered answer.max_segments keeps the old limit, too: the old text is still sent."""
+    """A text too long for a new limit keeps the old limit.
+
+    The old text is still sent.
+    """
     long = "Non ! " * 40
     write(line, long)
     line.start()
@@ -464,7 +473,7 @@ def test_a_reload_is_all_or_nothing(line: Line) -> None:
 
 
 def test_a_changed_file_without_a_reload_is_shown(line: Line) -> None:
-    """`status` ends with 0 and says that the file differs from the daemon's text; `doctor` reports it first."""
+    """`status` still ends with 0; `doctor` reports it first."""
     write(line, ONE)
     line.start()
     line.wait_state("ready")
@@ -483,7 +492,7 @@ def test_a_changed_file_without_a_reload_is_shown(line: Line) -> None:
 
 
 def test_requests_without_a_text_are_refused(line: Line) -> None:
-    """An answer to one's own phone and one that never had a text are refused in the same words."""
+    """`send --answer` and `requeue` are refused in the same words."""
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
@@ -514,7 +523,7 @@ def asked(line: Line, *words: str) -> tuple[int, str]:
 
 
 def test_a_stored_answer_is_sent_again_unchanged(line: Line) -> None:
-    """An answer with a stored text is sent again as it was, whatever the file has now."""
+    """The present content of the file does not matter."""
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     write(line, ONE)
     line.start()
@@ -528,7 +537,7 @@ def test_a_stored_answer_is_sent_again_unchanged(line: Line) -> None:
 
 
 def test_shadow_mode_judges_without_a_text_too(line: Line) -> None:
-    """Without a text shadow mode has the verdict of live mode."""
+    """The verdict is that of live mode."""
     write(line, "")
     line.configure(mode="shadow")
     line.start()
@@ -537,7 +546,7 @@ def test_shadow_mode_judges_without_a_text_too(line: Line) -> None:
 
 
 def test_a_former_answer_is_recognised_as_an_echo(line: Line) -> None:
-    """An echo of our own answer is recognised even when no text is in force any more."""
+    """No text need be in force any more."""
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
@@ -552,7 +561,7 @@ def test_a_former_answer_is_recognised_as_an_echo(line: Line) -> None:
 @needs_root
 @pytest.mark.parametrize("in_force", [ONE, ""])
 def test_a_member_who_cannot_read_the_file_sees_the_daemons_word(in_force: str) -> None:
-    """Without the right to read the file no difference is reported; the daemon says that nobody is answered."""
+    """No difference is reported; `nobody is answered` still is."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)

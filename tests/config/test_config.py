@@ -98,7 +98,7 @@ def test_the_example_states_the_defaults() -> None:
 
 
 def test_the_example_answers_nobody() -> None:
-    """The example has no answer, so that no line sends another's; it says what to replace."""
+    """No line may send another's answer; the error says the cure."""
     with pytest.raises(ConfigError) as caught:
         load(EXAMPLE)
     (problem,) = caught.value.problems
@@ -121,7 +121,7 @@ def test_the_example_has_the_hotlines_text() -> None:
 
 
 def test_the_defaults_are_those_promised() -> None:
-    """A file with nothing but an answer gets the documented limits and times."""
+    """An answer alone gets the documented limits and times."""
     got = parse(ANSWER, FILE)
     assert (got.line, got.mode, got.modem.calls) == ("main", Mode.LIVE, Calls.RING)
     assert got.answer.delay == (timedelta(minutes=30), timedelta(minutes=60))
@@ -175,7 +175,7 @@ def test_the_defaults_are_those_promised() -> None:
     ],
 )
 def test_scalars_are_read_by_their_key(stated: str, path: str, value: object) -> None:
-    """A scalar is read by its key's type, whatever YAML would make of it."""
+    """It does not matter what YAML would make of them."""
     got: Any = parse(f"{ANSWER}{stated}\n", FILE)
     for name in path.split("."):
         got = getattr(got, name)
@@ -188,12 +188,12 @@ def test_one_delay_has_equal_ends() -> None:
 
 
 def test_several_texts_keep_their_order() -> None:
-    """The first text is the first answer to a number, the second its second answer."""
+    """The second text is a number's second answer."""
     assert parse("answer: {texts: [one, ' two ']}", FILE).answer.texts == ("one", "two")
 
 
 def test_paths_are_relative_to_the_file() -> None:
-    """A relative path does not depend on the current folder, however the file was named."""
+    """The current folder does not matter, nor how the file was named."""
     got = parse(f"{ANSWER}database: lines/a.db", Path("main.yaml"))
     assert (got.database, got.path) == (Path.cwd() / "lines/a.db", Path.cwd() / "main.yaml")
 
@@ -355,13 +355,16 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
     ],
 )
 def test_a_wrong_value_is_explained(stated: str, problem: str) -> None:
-    """A wrong value is reported with its line, its key, the expected and the given value."""
+    """The error has line, key, expected and given value."""
     text = f"{ANSWER}# a comment\n{stated}\n"
     assert problems(text) == (f"{FILE}:3: {problem}",)
 
 
 def test_the_people_of_the_desk_are_names_with_roles() -> None:
-    """Each name has one role, however YAML reads it; the shown configuration is read back the same."""
+    """YAML may read a name as a number or as no.
+
+    Each name has one role, and the shown configuration is read back the same.
+    """
     names = {
         "anna": Role.VOLUNTEER,
         "no": Role.READER,
@@ -379,7 +382,7 @@ def test_the_people_of_the_desk_are_names_with_roles() -> None:
 
 
 def test_quotes_inside_a_text_do_not_end_it() -> None:
-    """A pair of quotes, or an apostrophe after a letter, may be within a text."""
+    """An apostrophe after a letter is not a quote either."""
     for text in ('Tu dis "non"', "c'est la voiture des amis'", "L'un dit 'non'"):
         assert config.parse(f"answer:\n  text: {text}\n", FILE).answer.texts == (text,)
 
@@ -465,7 +468,7 @@ def test_quotes_inside_a_text_do_not_end_it() -> None:
     ],
 )
 def test_a_mistake_is_reported_on_its_line(text: str, problem: str) -> None:
-    """A mistake of the whole file, of its YAML or between keys is reported once, on its line."""
+    """Mistakes of YAML, of the file or between keys come once."""
     (got,) = problems(text)
     assert got.startswith(f"{FILE}:{problem}")
 
@@ -508,13 +511,13 @@ def test_a_mistake_is_reported_on_its_line(text: str, problem: str) -> None:
     ],
 )
 def test_common_mistakes_are_explained_in_plain_words(stated: str, problem: str) -> None:
-    """Quotes in quotes, a # in the text, a no-break blank: the one problem says what to type instead."""
+    """The one problem says what to type instead."""
     (got,) = problems(f"answer:\n{stated}")
     assert got.startswith(f"{FILE}:{problem}")
 
 
 def test_a_code_that_begins_with_a_hash_is_not_a_comment() -> None:
-    """A balance code such as #123# without quotes is a problem, not an empty value; a comment after a value is fine."""
+    """A code like #123# needs quotes; comments after a value are fine."""
     (got,) = problems(f"{ANSWER}credit:\n  ussd: #123#\n")
     assert got.startswith(f"{FILE}:3: credit.ussd: ends at the #, and what follows ('#123#') is a comment")
 
@@ -523,7 +526,7 @@ def test_a_code_that_begins_with_a_hash_is_not_a_comment() -> None:
 
 
 def test_a_secret_behind_a_hash_is_not_shown() -> None:
-    """A password in the cut-off part of a URL is not in the error."""
+    """The cut-off end of a URL may be a password."""
     (got,) = problems(f"{ANSWER}alerts:\n  urls:\n    - mailto://a #sesame\n")
     assert "ends at the #" in got
     assert "sesame" not in got
@@ -581,7 +584,7 @@ def test_a_small_file_cannot_grow() -> None:
 
 
 def test_a_section_may_not_hold_itself() -> None:
-    """A section that contains itself by an alias is a problem, not a loop."""
+    """An alias to its own section is a problem, not a loop."""
     (problem,) = problems("answer: &a\n  text: Stop\n  answer: *a\n")
     assert problem.startswith(f"{FILE}:3: answer.answer: unknown key")
 
@@ -604,7 +607,7 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, octets: bytes, problem: str) -> None:
-    """A file in another encoding, or too large for a configuration, is refused with its line."""
+    """Another encoding or size is reported with its line."""
     file = tmp_path / "main.yaml"
     file.write_bytes(octets)
     with pytest.raises(ConfigError) as caught:
@@ -613,7 +616,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, octets: bytes, proble
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
-    """A folder or a missing file is refused with its path and the system's reason."""
+    """The system's reason follows its path."""
     for file, reason in ((tmp_path, "Is a directory"), (tmp_path / "a.yaml", "No such file or directory")):
         with pytest.raises(ConfigError) as caught:
             load(file)
@@ -631,7 +634,10 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_file_is_searched_in_the_promised_order(system: Path) -> None:
-    """The order is --config, --line, HOTLINED_CONFIG, main or else the only line of the system, the current folder."""
+    """Options come before the environment, and that before the system's lines.
+
+    The order is --config, --line, HOTLINED_CONFIG, main or else the only line of the system, the current folder.
+    """
     chosen, environment = system.parent / "chosen.yaml", system.parent / "environment.yaml"
     places = [chosen, system / "nl.yaml", environment, system / "main.yaml", Path("config.yaml")]
     for place in places:
@@ -648,7 +654,7 @@ def test_the_file_is_searched_in_the_promised_order(system: Path) -> None:
 
 
 def test_a_named_file_is_never_replaced(system: Path) -> None:
-    """A missing file that was named is an error, though others could be found."""
+    """Its absence is an error, though others could be found."""
     (system / "main.yaml").touch()
     for option, line, environ in (
         (Path("missing.yaml"), None, {}),
@@ -660,7 +666,7 @@ def test_a_named_file_is_never_replaced(system: Path) -> None:
 
 
 def test_all_places_are_named_when_there_is_no_file(system: Path) -> None:
-    """Without any configuration all searched places are named."""
+    """The current folder is named as well as the system's."""
     with pytest.raises(ConfigError) as caught:
         find(None, None, {})
     assert caught.value.problems == ()
@@ -668,7 +674,7 @@ def test_all_places_are_named_when_there_is_no_file(system: Path) -> None:
 
 
 def test_a_file_without_rights_is_not_skipped() -> None:
-    """Only a missing file is skipped; any other error is reported when the file is loaded."""
+    """Only a missing file is; other errors come at loading."""
     unreachable = Path("n" * 300)
     assert find(unreachable, None, {}) == unreachable
 
@@ -691,7 +697,7 @@ def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def test_the_runtime_folder_is_made(tmp_path: Path) -> None:
-    """Each line has its own folder, named like its file; it is made with its parents."""
+    """Each line has its own, named like its file."""
     got = parse(ANSWER, FILE)._replace(runtime_dir=tmp_path / "a" / "b")
     other = got._replace(path=tmp_path / "nl.yaml")
     assert config.runtime_dir(got) == config.runtime_dir(got) == tmp_path / "a" / "b" / "main"
@@ -706,7 +712,7 @@ def test_the_runtime_folder_of_systemd_is_taken(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_runtime_folder_falls_back_to_a_private_one(tmp_path: Path, homeless: Config) -> None:
-    """If it cannot be made, a folder of this user, closed to others, is used."""
+    """The first cannot be made; the private one is closed to others."""
     private = tmp_path / f"hotlined-{os.getuid()}"
     assert config.runtime_dir(homeless) == private / "main"
     private.chmod(0o777)
@@ -715,7 +721,7 @@ def test_the_runtime_folder_falls_back_to_a_private_one(tmp_path: Path, homeless
 
 
 def test_a_runtime_folder_that_is_a_link_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link in its place is not followed: the private folder is used."""
+    """The private folder is used instead."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "main").symlink_to(tmp_path / "elsewhere")
@@ -725,7 +731,7 @@ def test_a_runtime_folder_that_is_a_link_is_not_used(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Config, inside: bool) -> None:
-    """A link or a file in place of the private folder, or of the line's in it, is refused."""
+    """Links and files are traps, inside the private folder, too."""
     private = tmp_path / f"hotlined-{os.getuid()}"
     if inside:
         private.mkdir()
@@ -741,7 +747,7 @@ def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Co
 
 @needs_root
 def test_a_runtime_folder_of_another_user_is_refused(tmp_path: Path, homeless: Config) -> None:
-    """Another user's folder in the private one's place is refused, in the line's own place avoided."""
+    """The line's own place is avoided, the private one refused."""
     private = tmp_path / f"hotlined-{os.getuid()}"
     theirs = homeless._replace(runtime_dir=tmp_path)
     (tmp_path / "main").mkdir()
@@ -790,7 +796,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
 @given(st.fixed_dictionaries({"answer.texts": st.lists(TEXTS, min_size=1, max_size=3)}, optional=LEAVES))
 @settings(deadline=None, max_examples=extent.examples(40, 150))
 def test_the_shown_configuration_is_the_one_in_force(values: dict[str, Any]) -> None:
-    """The output of show, read as a file, is the same configuration, with every key in order.
+    """The output is read back the same, its keys in order.
 
     So is the configuration in the daemon's status, except for the addresses of alerts.
     """
@@ -824,7 +830,10 @@ def test_the_shown_configuration_is_the_one_in_force(values: dict[str, Any]) -> 
     ],
 )
 def test_sound_parts_of_a_broken_file_are_salvaged(tmp_path: Path, text: str, unknown: list[str]) -> None:
-    """Only keys with a mistake are unknown: a section of broken YAML, a key, or those that a mistyped one may mean."""
+    """Only keys with a mistake are unknown.
+
+    These are the keys of a section of broken YAML, a wrong key, or those that a mistyped one may mean.
+    """
     file = tmp_path / "main.yaml"
     file.write_text(text)
     got = salvage(file)
@@ -851,7 +860,7 @@ def test_a_configuration_is_salvaged_from_any_file(tmp_path_factory: pytest.Temp
 
 
 def test_show_hides_secrets() -> None:
-    """A PIN and the URLs of alerts are shown as ***, which is not accepted as a value."""
+    """Stars stand for PIN and URLs; as a value they are refused."""
     secrets = {"modem.pin": "4711", "alerts.urls": ["tgram://sesame", "json://sesame"], "alerts.ping": "https://sesame"}
     full = parse(nest({"answer.text": "Stop", **secrets}), FILE)
     shown = show(full)
@@ -895,13 +904,13 @@ def test_durations_are_integers_with_a_unit(written: str, duration: timedelta) -
 
 @pytest.mark.parametrize("written", ["", "10", "1.5h", "-1s", "30m1h", "1h 30m", "1H", "1w", "s", "٣s", "999999999d"])
 def test_anything_else_is_not_a_duration(written: str) -> None:
-    """Half a duration, another order, another unit or a bare number is refused."""
+    """Another order or unit, a bare number or half is refused."""
     with pytest.raises(ValueError, match="expected a duration like 90s"):
         parse_duration(written)
 
 
 def test_durations_are_written_in_the_largest_units() -> None:
-    """The largest units are used, a fraction of a second is dropped, and a negative duration is refused."""
+    """A fraction of a second is dropped, a negative duration refused."""
     assert format_duration(timedelta(days=1, seconds=3_661, milliseconds=999)) == "1d1h1m1s"
     assert format_duration(timedelta(milliseconds=999)) == "0s"
     with pytest.raises(ValueError, match="not negative"):
@@ -943,7 +952,7 @@ LINES = st.tuples(
 @given(st.binary() | st.text().map(str.encode) | st.lists(LINES).map(lambda lines: "\n".join(lines).encode()))
 @settings(deadline=None, max_examples=extent.examples(100, 400))
 def test_any_file_is_a_configuration_or_refused(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
-    """Any file is a configuration, or a ConfigError whose problems have lines of the file."""
+    """The problems of a refusal have lines of the file."""
     file = tmp_path_factory.getbasetemp() / "main.yaml"
     file.write_bytes(octets)
     try:

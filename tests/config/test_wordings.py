@@ -44,7 +44,7 @@ def problems(text: str) -> tuple[str, ...]:
 
 
 def test_an_entry_of_texts_may_be_a_list_of_variants() -> None:
-    """Each answer to a number has its own text or list of variants."""
+    """Each entry is for one answer to a number."""
     answer = reads("  texts: [one, [two, ' or two '], three]\n")
     assert answer.steps == (("one",), ("two", "or two"), ("three",))
     assert [answer.maybe_choose(1, "BE", draw).text for draw in (0, 1, 2, 3)] == ["two", "or two", "two", "or two"]
@@ -52,7 +52,10 @@ def test_an_entry_of_texts_may_be_a_list_of_variants() -> None:
 
 
 def test_a_country_has_its_own_texts_for_every_answer() -> None:
-    """The country counts before the answer's place; `NO` is Norway, and an empty entry is ignored."""
+    """The answer's place does not count there; `NO` is Norway.
+
+    An empty entry is ignored.
+    """
     answer = reads("  texts: [one, two]\n  by_country:\n    NO: nei\n    DE: [eins, zwei]\n")
     assert {answer.maybe_choose(step, "NO", 1).text for step in range(4)} == {"nei"}
     assert [answer.maybe_choose(step, "DE", draw).text for step in (0, 3) for draw in (0, 1)] == ["eins", "zwei"] * 2
@@ -95,13 +98,13 @@ def test_a_country_has_its_own_texts_for_every_answer() -> None:
     ],
 )  # fmt: skip
 def test_mistakes_are_named_with_their_line(section: str, found: list[str]) -> None:
-    """Each problem has its line, its entry and variant, and the likely meaning."""
+    """Entry, variant and the likely meaning are named, too."""
     got = problems(section)
     assert [problem[: len(begin)] for problem, begin in zip(got, found, strict=True)] == found
 
 
 def test_each_variant_is_limited_to_max_segments() -> None:
-    """A variant that is too long is an error in every entry."""
+    """A country's text is limited, too."""
     long = "x" * 400
     assert len(problems(f"  texts: [one, [two, {long}]]\n")) == 1
     assert len(problems(f"  texts: [one]\n  by_country: {{NL: {long}}}\n")) == 1
@@ -123,7 +126,7 @@ def test_a_small_file_cannot_ask_for_a_million_texts() -> None:
     ],
 )
 def test_shown_texts_are_read_back_the_same(answer: dict[str, Any]) -> None:
-    """`config show` and the daemon's status file write variants and countries in a form that is read back the same."""
+    """`config show` and the daemon's status write variants and countries."""
     config = parse(yaml.safe_dump({"answer": answer}), FILE)
     assert parse(show(config), FILE) == config
     assert parse(in_force(config), FILE).answer == config.answer
@@ -143,7 +146,7 @@ def choosy(tmp_path: Path) -> Iterator[Filled]:
 
 
 def test_config_check_shows_each_text_and_the_longest(choosy: Filled) -> None:
-    """Every text has its segments, and so has the longest; a text that no number can get is a warning."""
+    """A text that no number can get is a warning."""
     said = choosy.run("config", "check").output
     heads = re.findall(r"^(.*) takes (\d) segments?", said, re.MULTILINE)
     assert heads == [
@@ -154,7 +157,7 @@ def test_config_check_shows_each_text_and_the_longest(choosy: Filled) -> None:
 
 
 def test_limits_count_with_the_most_expensive_variant(choosy: Filled) -> None:
-    """The worst cost of an answer is that of its most expensive variant."""
+    """An answer's worst cost is the cost of that variant."""
     report = json.loads(choosy.run("limits", "--json").output)
     assert [answer["segments"] for answer in report["answers"]] == [2, 1]
     assert report["worst"]["hour"]["first_contacts"] == 30
@@ -180,7 +183,7 @@ def test_show_names_the_next_text(choosy: Filled) -> None:
 
 
 def test_simulate_spends_the_cost_of_the_most_expensive_variant(choosy: Filled) -> None:
-    """The same seed gives the same result, which is the worst."""
+    """The same seed gives the same result."""
     asked = ("simulate", "--json", "--messages", "40", "--numbers", "1", "--new", "100%", "--hours", "1")
     first, second = (json.loads(choosy.run(*asked).output) for _ in range(2))
     assert first == second
@@ -198,7 +201,7 @@ def test_simulate_takes_the_most_expensive_country(tmp_path: Path) -> None:
 
 
 def test_the_loop_guard_knows_every_text(choosy: Filled) -> None:
-    """A text for a country, and a variant that was not drawn, are recognised as our own when they come back."""
+    """Our own text may come back without having been drawn."""
     rules = parse(choosy.config.read_text(), choosy.config).rules()
     assert len(rules.our_texts) == 5
 
@@ -212,7 +215,7 @@ def given(line: Line) -> list[tuple[str, str]]:
 
 
 def test_each_number_gets_a_variant_or_its_countrys_text(line: Line) -> None:
-    """Every variant is drawn sooner or later; the attempt records which text it sent."""
+    """Every variant is drawn; the attempt records its text."""
     line.configure(answer={"text": None, "texts": [[ONE, TWO]], "by_country": {"DE": THREE}})
     line.start()
     numbers = [f"+3247012{number:04}" for number in range(24)]
@@ -238,7 +241,7 @@ def test_each_number_gets_a_variant_or_its_countrys_text(line: Line) -> None:
 
 
 def test_a_reload_draws_again_and_a_requeue_does_not(line: Line) -> None:
-    """After a reload with fewer variants a waiting answer is drawn anew; a requeued one is sent as it was stored."""
+    """The new list may be shorter; a stored answer stays."""
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
     line.configure(answer={"text": None, "texts": [[ONE, TWO]], "by_country": {"DE": [TWO, THREE]}})
     line.start()
@@ -291,7 +294,7 @@ def by_text(line: Filled) -> list[dict[str, Any]]:
 
 
 def test_reactions_are_counted_by_the_text_that_was_sent(choosy: Filled) -> None:
-    """Each text that was ever sent has its answers, the reactions within a day, and their tags."""
+    """Reactions come within a day; earlier texts are counted, too."""
     apology, insult = ["apology"], ["insult"]
     texts = {ONE: [apology, ["apology", "apology", "insult"], [""], []], MANY: [insult, []], "An earlier text": [[]]}
     played(choosy, texts)
@@ -311,7 +314,7 @@ def test_reactions_are_counted_by_the_text_that_was_sent(choosy: Filled) -> None
 
 
 def test_erased_texts_are_one_row(choosy: Filled) -> None:
-    """Answers whose text was erased are still counted, under pseudonyms too, in one row."""
+    """Their answers still count, under pseudonyms too."""
     played(choosy, {ONE: [["apology"], [""], []], MANY: [["insult"]]})
     later = MONDAY + timedelta(days=400)
     list(
@@ -329,7 +332,7 @@ def test_erased_texts_are_one_row(choosy: Filled) -> None:
 
 
 def test_a_reaction_is_to_the_latest_answer(choosy: Filled) -> None:
-    """A text after the second answer is not a reaction to the first, even within its day."""
+    """The first answer's day may not be over yet."""
     answer(choosy, contact(choosy, MONDAY), MONDAY + HOUR, text=ONE)
     answer(choosy, contact(choosy, MONDAY + 2 * HOUR), MONDAY + 3 * HOUR, text=TWO)
     contact(choosy, MONDAY + 4 * HOUR, tags='["apology"]')
@@ -340,7 +343,7 @@ def test_a_reaction_is_to_the_latest_answer(choosy: Filled) -> None:
 
 
 def test_texts_are_shown_side_by_side(choosy: Filled) -> None:
-    """Terminal and page show the sent texts, the most frequent first, and none of a stranger's."""
+    """Terminal and page have the most frequent first, no stranger's text."""
     played(choosy, {TWO: [["insult"]], "Non\x1b[31m": [["apology"], [""], []]})
     said = choosy.run("stats", *NOVEMBER).output
     assert re.search(
@@ -357,14 +360,14 @@ def test_texts_are_shown_side_by_side(choosy: Filled) -> None:
 
 
 def test_a_text_by_hand_is_not_compared(choosy: Filled) -> None:
-    """The figures leave out a text by hand, which is a person's own."""
+    """It is a person's own."""
     played(choosy, {ONE: [[]], TWO: [[]]})
     answer(choosy, None, MONDAY + HOUR, text="See you at eight")
     assert [each["text"] for each in by_text(choosy)] == [ONE, TWO]
 
 
 def test_a_line_with_one_text_compares_nothing(tmp_path: Path) -> None:
-    """A line with a single text has no such table."""
+    """The table is left out."""
     line = Filled(tmp_path)
     played(line, {ONE: [[""]]})
     assert len(by_text(line)) == 1
@@ -385,7 +388,7 @@ def recipe() -> dict[str, Any]:
 
 
 def test_a_second_text_gets_the_lesson_and_a_third_nothing(line: Line, recipe: dict[str, Any]) -> None:
-    """The first answer is harmless; a reaction gets the lesson; a third text meets the cooldown."""
+    """The first answer is harmless; the third text meets the cooldown."""
     line.configure(**recipe | {"answer": recipe["answer"] | {"text": None, "delay": "0s"}})
     line.start()
     harmless, lesson = (plan(text).text for text in recipe["answer"]["texts"])
@@ -400,7 +403,7 @@ def test_a_second_text_gets_the_lesson_and_a_third_nothing(line: Line, recipe: d
 
 
 def test_simulate_prices_both_answers(tmp_path: Path, recipe: dict[str, Any]) -> None:
-    """Numbers that write again get two answers each during a flood, and the bill has both."""
+    """Numbers that write again get two answers during a flood."""
     line = Filled(tmp_path, **recipe)
     segments = sum(plan(text).segments for text in recipe["answer"]["texts"])
     asked = ("simulate", "--json", "--messages", "100", "--numbers", "8", "--new", "0%", "--hours", "48")
@@ -415,7 +418,7 @@ def test_simulate_prices_both_answers(tmp_path: Path, recipe: dict[str, Any]) ->
 
 
 def test_the_desk_shows_the_text_of_an_answer_and_the_figures_of_each(choosy: Filled) -> None:
-    """The page of a contact names the text, the page of figures has all texts."""
+    """The contact's page names it; the page of figures has all."""
     played(choosy, {ONE: [["apology"], []], MANY: [["insult"]]})
     with Desk(choosy.config) as desk:
         browser = desk.browser()

@@ -106,7 +106,10 @@ def taken(line: Filled, number: str = KEVIN, folder: str = "threat") -> Path:
 
 
 def test_list_page_and_command_have_the_right_checksums(threatened: Filled) -> None:
-    """The list has every file, the page the data files, and the command prints the sum of the list."""
+    """The list has every file; the command prints the list's sum.
+
+    The page has the sums of the data files.
+    """
     path = threatened.folder / "threat"
     done = threatened.evidence("0470/12.34.56", path)
     sums = {
@@ -123,7 +126,7 @@ def test_list_page_and_command_have_the_right_checksums(threatened: Filled) -> N
 
 
 def test_independent_decoder_reads_the_same_from_the_raw_data(threatened: Filled) -> None:
-    """Number, time, service centre and text of the PDUs agree with the page."""
+    """Number, time, service centre and text agree with the page."""
     path = taken(threatened)
     page = Page((path / "evidence.html").read_text())
     raw = [decodeSmsPdu(code) for code in page.codes if re.fullmatch("[0-9A-F]{30,}", code)]
@@ -201,7 +204,10 @@ def test_page_is_in_the_language_of_the_line(threatened: Filled, language: Langu
 
 
 def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
-    """No purge can come between; an earlier keeper stays named, and the evidence is an event."""
+    """No purge can come between; an earlier keeper stays named.
+
+    The evidence is an event.
+    """
     decisions.keep(threatened.db, 2, "anna", threatened.now())
     taken(threatened)
     kept = threatened.db.all("SELECT id, kept_by FROM contacts WHERE kept_at IS NOT NULL ORDER BY id")
@@ -257,7 +263,10 @@ def test_number_without_contacts_makes_no_zip(threatened: Filled, number: str) -
 
 
 def test_page_explains_missing_data(line: Filled) -> None:
-    """Erased texts, pseudonyms, incomplete texts, names and a wrong clock each have a sentence."""
+    """Erased and incomplete texts and pseudonyms have a sentence each.
+
+    So have names in the place of numbers, and a clock that was wrong.
+    """
     line.text("Salut", sender="info")
     assert "Whoever sends a text by such a service chooses the name" in page_of(line, "info")
 

@@ -70,7 +70,7 @@ def totals(found: dict[str, Any]) -> dict[str, int]:
 
 
 def test_every_message_has_one_fate(line: Filled) -> None:
-    """Answered, suppressed, cancelled and waiting add up to the received ones, in total and over time."""
+    """Fates add up to the received ones, over time, too."""
     found = simulated(line, "--messages", "200", "--numbers", "20", "--hours", "72", "--new", "25%")
 
     assert found["received"] == 200
@@ -91,7 +91,7 @@ def test_every_message_has_one_fate(line: Filled) -> None:
     ],
 )
 def test_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -> None:
-    """No sliding window, number or cooldown is exceeded in the rows of the database."""
+    """The rows respect the limit per number and the cooldowns, too."""
     chosen = configured(limits=limits, modem={"send_interval": "4s"}, answer={"text": ANSWER, "delay": "0s"})
     seconds = play(db, flood(400, 6, 40, 20, chosen, random.Random(3)), chosen, random.Random(3))
     rows = db.all(
@@ -144,7 +144,7 @@ def test_known_number_is_answered_again_from_its_share(db: Database) -> None:
 
 
 def test_known_number_waits_for_the_reserve(db: Database) -> None:
-    """Half of the hour is for new numbers: the third answer to a known one waits."""
+    """Half of the hour is for new numbers."""
     chosen = configured(
         limits={"segments": {"hour": 4, "day": 20, "month": 50}, "cooldown": ["0s"], "per_number": 9},
         answer={"text": "Non.", "delay": "1m"},
@@ -391,7 +391,7 @@ def fates_of(shown: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_output_has_two_sentences_and_a_table(line: Filled, columns: int) -> None:
-    """These are the spent segments and the waits of new numbers; the table has a bar for each fate."""
+    """Segments and waits are the sentences; each fate has a bar."""
     shape = ("--messages", "120", "--numbers", "20", "--hours", "24")
     shown = "\n".join(line.on_a_terminal(columns, "simulate", *shape))
     found = simulated(line, *shape)

@@ -84,7 +84,7 @@ def test_a_sentence_is_on_its_page(page: str, sentence: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
 def test_a_segment_is_explained_at_its_first_mention(page: str) -> None:
-    """The word's first mention says what a segment costs; six lines of YAML come before all commands."""
+    """Four lines of YAML come before all commands."""
     text = (ROOT / page).read_text("utf-8")
 
     assert text.index("segment") == text.index("*segment*") + 1
@@ -109,7 +109,7 @@ def test_misunderstood_words_are_gone(words: str) -> None:
 
 
 def test_the_warning_about_copies_comes_first() -> None:
-    """The warning that a copy can send answers twice is bold, and comes before the commands concerned."""
+    """A copy can send answers twice: the bold warning precedes the commands."""
     restore = (ROOT / "docs/backup.md").read_text("utf-8").partition("## Restore\n")[2]
     warning, _, _ = restore.partition("```")
     (bold,) = re.findall(r"\*\*(.+?)\*\*", warning, re.DOTALL)
@@ -210,7 +210,7 @@ def sentences(language: Language) -> list[str]:
 
 @pytest.mark.parametrize("language", Language)
 def test_no_sentence_has_an_internal_word(language: Language) -> None:
-    """Sentences use none of the words that only the source and the standards use."""
+    """Only the source and the standards use such words."""
     told = sentences(language)
 
     assert len(told) > 1000
@@ -227,7 +227,7 @@ NO = {
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("reason", [*Reason])
 def test_a_suppressed_contact_is_never_read_as_answered(language: Language, reason: Reason) -> None:
-    """The words begin with no, in the list and elsewhere, without the help of a sign."""
+    """Its words begin with no; no sign is needed."""
     (column,) = (each for each in CONTACTS[0].columns if each.heading_message == "ANSWER")
     at = "2026-11-24T22:00:00.000Z"
     words = ContactKind.TEXT, KEVIN, None, "Salut", SegmentCount(1, 1), None, at, 0, (), ContactVerdict.SUPPRESS, reason

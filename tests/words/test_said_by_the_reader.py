@@ -69,7 +69,7 @@ VALUES = {
 
 @pytest.mark.parametrize("code", CauseCode)
 def test_every_cause_has_a_sentence_in_every_language(code: CauseCode) -> None:
-    """All its places are filled, and no word of it is English in another language."""
+    """Its places are filled, and it has no English word left."""
     cause = CodedCause(code, VALUES)
     english = cause.words
     assert english
@@ -85,7 +85,10 @@ def test_every_cause_has_a_sentence_in_every_language(code: CauseCode) -> None:
 )
 @settings(max_examples=EXAMPLES)
 def test_an_entry_of_another_version_is_shown_as_far_as_known(text: str, values: dict[str, str]) -> None:
-    """A missing value is an ellipsis, one with braces stays as it is, and an unknown code has no words."""
+    """Missing values are ellipses; unknown codes have no words.
+
+    A value with braces stays as it is.
+    """
     for code in (text, *CauseCode):
         cause = CodedCause(code, values)
         assert isinstance(cause.words + cause.cure, str)
@@ -99,7 +102,7 @@ def test_an_entry_of_another_version_is_shown_as_far_as_known(text: str, values:
 
 @OTHERS
 def test_the_status_file_has_codes_and_status_has_words(line: Line, language: Language) -> None:
-    """The daemon writes no sentence there; `status` has it in the line's language, in JSON, too."""
+    """The daemon writes no sentence; JSON has the line's language, too."""
     port = str(line.folder / "none")
     line.configure(language=language, modem={"port": port})
     line.start()
@@ -135,7 +138,7 @@ MET = (
 @OTHERS
 @pytest.mark.parametrize("name", MET)
 def test_common_errors_of_the_system_are_translated(language: Language, name: str) -> None:
-    """Common errors are translated by their number; English keeps the C library's words."""
+    """Their number counts; English keeps the C library's words."""
     number = getattr(errno, name)
     assert number_of(refused(number)) == number
     assert reason_of(refused(number)) == os.strerror(number)
@@ -145,7 +148,10 @@ def test_common_errors_of_the_system_are_translated(language: Language, name: st
 
 @OTHERS
 def test_rare_errors_of_the_system_keep_its_words(language: Language) -> None:
-    """Words of a rare error, or of our own error with a number, stay as they are; a silent socket has none."""
+    """Our own words beside a number stay, too.
+
+    A socket that is silent has no words of its own.
+    """
     with speaking(language):
         assert reason_of(refused(errno.EXDEV)) == os.strerror(errno.EXDEV)
         assert reason_of(PermissionError(errno.EACCES, "it is Anna's")) == "it is Anna's"
@@ -160,7 +166,7 @@ def cause_of(error: CausedError) -> tuple[str, object]:
 
 
 def test_the_loss_of_a_port_is_stored_as_the_systems_number(tmp_path: Path) -> None:
-    """The words of pyserial are left out; an error without a number has a code."""
+    """Pyserial's words are left out; an error may lack a number."""
     master, slave = os.openpty()
     port = Port(os.ttyname(slave))
     os.close(slave)
@@ -177,7 +183,7 @@ def test_the_loss_of_a_port_is_stored_as_the_systems_number(tmp_path: Path) -> N
 
 
 def test_holders_of_a_port_are_named_with_their_cure() -> None:
-    """Each has its process ID; a cure shared by several is given once."""
+    """Each has its process ID; a shared cure is given once."""
     rivals = [Holder(4711, "minicom"), Holder(4712, "ModemManager"), Holder(4713, "ModemManager")]
     error = maybe_shared("/dev/ttyUSB0", lambda _port: rivals)
 
@@ -191,7 +197,7 @@ def test_holders_of_a_port_are_named_with_their_cure() -> None:
 
 @OTHERS
 def test_a_refused_request_is_stored_as_a_code(tmp_path: Path, language: Language) -> None:
-    """The row of the request has a code with values; the person reads a sentence with its cure."""
+    """Values are beside it; the person reads a sentence with its cure."""
     filled = Filled(tmp_path)
     with pytest.raises(TextError) as raised:
         plan("é" * 40_000)
@@ -215,7 +221,7 @@ def test_a_refused_request_is_stored_as_a_code(tmp_path: Path, language: Languag
 @settings(max_examples=EXAMPLES)
 @given(st.one_of(st.binary(max_size=60).map(bytes.hex), st.text(max_size=8)))
 def test_every_unreadable_text_has_a_code(pdu: str) -> None:
-    """An undecodable segment is stored with a code, not with words."""
+    """Its segment is stored without words."""
     problem = contacts.read(pdu, None, None).problem
     assert problem is None or problem in list(PduProblem)
 
@@ -232,7 +238,7 @@ def test_every_problem_of_a_segment_is_translated(language: Language) -> None:
 
 
 def test_a_contradicting_report_names_the_refused_change(tmp_path: Path) -> None:
-    """The store refuses an impossible change of state with an error that names it."""
+    """The store refuses a state that the answer cannot have."""
     filled = Filled(tmp_path)
     with filled.db:
         with pytest.raises(LifecycleError) as answer, filled.db.transaction():
@@ -255,7 +261,7 @@ RESULTS = (
 def test_show_translates_the_fate_of_a_segment(
     tmp_path: Path, language: Language, result: policy.Refused | policy.Unknown
 ) -> None:
-    """A refused or unconfirmed segment has no English words in `show`; JSON has its code."""
+    """No English word is left in it; JSON has the code."""
     filled = Filled(tmp_path, language=language)
     with filled.db:
         filled.judge(filled.text())
@@ -270,7 +276,7 @@ def test_show_translates_the_fate_of_a_segment(
 
 @OTHERS
 def test_an_undecodable_text_is_explained_in_the_language(tmp_path: Path, language: Language) -> None:
-    """`show` and the page of evidence are in the line's language; JSON and CSV have the code."""
+    """The page of evidence is translated, too; JSON and CSV have codes."""
     filled, page = Filled(tmp_path, language=language), tmp_path / "page"
     with filled.db:
         filled.pdu("0")
@@ -292,7 +298,7 @@ def test_an_undecodable_text_is_explained_in_the_language(tmp_path: Path, langua
 
 @OTHERS
 def test_a_failure_of_the_program_is_shown_in_the_language(tmp_path: Path, language: Language) -> None:
-    """A contact set aside has no English words in `show` or at the desk; the error keeps its name."""
+    """`show` and the desk have no English; the error keeps its name."""
     filled = Filled(tmp_path, language=language)
     with filled.db:
         answers.set_contact_aside(filled.db, filled.text(), "KeyError('x')", filled.now())

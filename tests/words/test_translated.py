@@ -82,7 +82,7 @@ def key(message: Message) -> tuple[str | None, Any]:
 
 @OTHERS
 def test_the_catalogue_has_exactly_the_programs_sentences(language: Language) -> None:
-    """After a change, `scripts/run catalogues` brings program and catalogue together."""
+    """`scripts/run catalogues` brings both together after a change."""
     marked, translated = set(map(key, said())), set(map(key, stored(language)))
 
     assert (marked - translated, translated - marked) == (set(), set())
@@ -90,7 +90,7 @@ def test_the_catalogue_has_exactly_the_programs_sentences(language: Language) ->
 
 @OTHERS
 def test_every_sentence_is_translated(language: Language) -> None:
-    """No translation is empty, lacks a plural form, or is an unreviewed guess."""
+    """No translation lacks a plural form or is an unreviewed guess."""
     catalogue = stored(language)
 
     assert [*untranslated(catalogue)] == []
@@ -104,7 +104,7 @@ def places(text: str) -> set[str | None]:
 
 @OTHERS
 def test_a_translation_has_the_places_of_its_sentence(language: Language) -> None:
-    """Every plural form has exactly the places of its sentence: an unknown one could not be filled."""
+    """An unknown place in a plural form could not be filled."""
     for message in stored(language):
         for original, translation in forms(message) if message.id else ():
             assert places(translation) == places(original), original
@@ -113,7 +113,7 @@ def test_a_translation_has_the_places_of_its_sentence(language: Language) -> Non
 
 @OTHERS
 def test_a_translation_has_the_commands_of_its_sentence(language: Language) -> None:
-    """Commands are the same in every language; a placeholder in one is translated as in the help."""
+    """Placeholders in a command are translated as in the help."""
     typed = re.compile(r"`[^`]*`|'hotlined [^']*'")
     for message in stored(language):
         for original, translation in forms(message) if message.id else ():
@@ -123,7 +123,7 @@ def test_a_translation_has_the_commands_of_its_sentence(language: Language) -> N
 
 
 def test_french_has_its_blanks_and_apostrophes() -> None:
-    """A no-break blank is before : ; ! ? and inside « », and apostrophes are curved."""
+    """No-break blanks stand before : ; ! ? and inside « »."""
     typed = re.compile(r"`[^`]*`|'hotlined [^']*'|[a-z]+://\S*")
     for message in stored(Language.FRENCH):
         for _original, translation in forms(message) if message.id else ():
@@ -143,7 +143,7 @@ def test_dutch_has_its_apostrophes() -> None:
 
 @OTHERS
 def test_a_catalogue_is_read_as_by_babel(language: Language) -> None:
-    """Our reader and Babel's give the same, contexts and plurals too, from the catalogue alone."""
+    """Contexts and plurals are the same, too."""
     found = read_catalogue((CATALOGUES / f"{language}.po").read_text("utf-8"))
     expected = {}
     for message in stored(language):
@@ -271,7 +271,7 @@ def unmarked() -> dict[str, list[tuple[int, str]]]:
 
 
 def test_every_sentence_that_people_read_is_marked() -> None:
-    """Every sentence of a module is marked."""
+    """Some modules are left out, each with its reason."""
     assert unmarked() == {}
 
 
@@ -283,7 +283,7 @@ RAW = {
 
 
 def test_no_sentence_contains_a_raw_error() -> None:
-    """Errors of the system pass `reason_of`, which translates them; only the journal has them raw."""
+    """`reason_of` translates errors; only the journal has them raw."""
     filled = set()
     for path in (path for path in PACKAGE.rglob("*.py") if "simulator" not in path.parts):
         for handler in (node for node in ast.walk(tree(path)) if isinstance(node, ast.ExceptHandler) and node.name):
@@ -314,7 +314,7 @@ def _text_of(node: ast.expr) -> str | None:
 
 
 def test_a_mark_is_where_the_tools_find_it() -> None:
-    """Each mark has a literal, and none is inside an f-string, which Babel reads only since Python 3.12."""
+    """Babel reads marks in f-strings only since Python 3.12."""
     known = {first for message in said() for first in (message.id if isinstance(message.id, tuple) else (message.id,))}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(tree(path)):
@@ -334,7 +334,7 @@ def _is_literal(call: ast.Call) -> bool:
 
 
 def test_every_word_of_a_template_is_marked() -> None:
-    """All words of a template are within marks, even those of attributes for people."""
+    """Attributes for people are included."""
     found = set()
     for path in TEMPLATES.glob("*.html"):
         text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text("utf-8"), flags=re.DOTALL)
@@ -374,7 +374,7 @@ EXAMPLES = {
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(("condition", "level"), TEXTS)
 def test_an_alert_goes_by_text_message_in_every_language(language: Language, condition: str, level: int) -> None:
-    """An alert is wholly in GSM-7, and its title fits one segment with the longest name of a line."""
+    """It is in GSM-7; its title fits one segment."""
     with speaking(language):
         wanted = {name for message in TEXTS[condition, level] for name in places(message) if name}
         says_one = bool(wanted & {"title", "words", "cure"})  # else it is the same for each
@@ -393,7 +393,7 @@ def test_an_alert_goes_by_text_message_in_every_language(language: Language, con
 
 @pytest.mark.parametrize("language", Language)
 def test_an_alert_with_its_own_title_is_texted_whole(language: Language) -> None:
-    """The cure of an alert with its own title is within its one segment."""
+    """The cure is within its one segment."""
     with speaking(language):
         for (condition, level), messages in TEXTS.items():
             if "{title}" not in messages:
@@ -439,7 +439,7 @@ PAGES: tuple[str, ...] = (
 
 
 def test_a_page_names_its_language(line: Filled) -> None:
-    """The lang attribute lets a screen reader pronounce the page, and a browser offer no translation."""
+    """Screen readers pronounce it, and browsers offer no translation."""
     assert f'<html lang="{line.settings["language"]}">' in pages(line)("/")
 
 
@@ -453,7 +453,7 @@ def test_the_overview_is_in_the_language_of_the_line(line: Filled) -> None:
 
 @OTHERS
 def test_labels_of_a_sheet_fit_their_column(language: Language) -> None:
-    """The labels of `status` and `show` fit a column of 14 in every language."""
+    """The labels of `status` and `show` have 14 places."""
     labels = set()
     for name in ("cli/status.py", "reports/contact.py", "reports/export_sheet.py", "reports/number.py"):
         for node in ast.walk(tree(PACKAGE / name)):
@@ -515,7 +515,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_an_output_has_no_english_left(line: Filled, command: tuple[str, ...]) -> None:
-    """Every word of a command's output for people is in the line's language."""
+    """Every word for people is in the line's language."""
     language = Language(line.settings["language"])
     output = line.run(*command).output
 
@@ -528,15 +528,15 @@ def test_an_output_has_no_english_left(line: Filled, command: tuple[str, ...]) -
 
 @OTHERS
 def test_every_promise_of_the_database_is_marked(language: Language) -> None:
-    """The sentences of `db check --full` about rows are a table, and all are in the catalogue."""
+    """`db check --full` has its sentences about rows in a table."""
     assert PROMISES.keys() - {message.id for message in stored(language)} == set()
 
 
 @pytest.mark.parametrize("columns", [80, 40])
 def test_doctor_keeps_its_columns(line: Filled, columns: int) -> None:
-    """Each check has its name in the first column and the rest in the second, on wide and narrow terminals.
+    """Names of checks fill the first column, the rest the second.
 
-    Checks of a modem are left out without a stick.
+    This holds on wide and narrow terminals. Checks of a modem are left out without a stick.
     """
     shown = [*takewhile(lambda row: not row[:1].isdigit(), line.on_a_terminal(columns, "doctor"))]  # not the summary
     with speaking(Language(line.settings["language"])):
@@ -548,7 +548,7 @@ def test_doctor_keeps_its_columns(line: Filled, columns: int) -> None:
 
 
 def test_codes_of_doctor_are_the_same_in_every_language(line: Filled) -> None:
-    """Scripts read the names of checks and verdicts, which are never translated."""
+    """Scripts read the names of checks and verdicts."""
     rows = [json.loads(row) for row in line.run("doctor", "--json").stdout.splitlines()]
 
     assert [row["check"] for row in rows] == [*CHECKS]
@@ -586,7 +586,7 @@ SAID_BY_CLICK = (
 def test_messages_of_click_are_recognised_by_their_wording(
     monkeypatch: pytest.MonkeyPatch, language: Language, message: str, option: click.Option, typed: list[str]
 ) -> None:
-    """Each mistake for which click has no class of its own is translated by its wording."""
+    """Some mistakes have no class of their own in click."""
     monkeypatch.setattr(os, "access", lambda *_arguments: False)  # root may read everything
     with pytest.raises(click.UsageError) as raised:
         click.Command("command", params=[option]).make_context("command", [*typed])
