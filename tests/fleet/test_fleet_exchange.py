@@ -142,7 +142,7 @@ def nothing() -> None:
 
 
 def test_decisions_made_during_the_exchange_are_exchanged(enter: Enter) -> None:
-    """A changed mark makes it query the line again, and rows from the hub are handed to the line."""
+    """A changed mark starts a query; the line gets the hub's rows."""
     fr, nl = enter("fr"), enter("nl")
     mark(fr, 1)
 
@@ -162,7 +162,7 @@ def test_decisions_made_during_the_exchange_are_exchanged(enter: Enter) -> None:
 
 
 def test_exchange_without_news_leaves_the_line_alone(enter: Enter) -> None:
-    """Ten more questions to the hub start no control program and write nothing to the database."""
+    """Further questions to the hub start no program and write nothing."""
     fr = enter("fr")
     mark(fr, 1)
     served(fr, *[nothing] * 4)
@@ -176,7 +176,7 @@ def test_exchange_without_news_leaves_the_line_alone(enter: Enter) -> None:
 
 
 def test_daemon_writes_a_mark_for_each_decision(enter: Enter) -> None:
-    """The mark has the line's figures, too; a line that has left the fleet has none."""
+    """It has the line's figures; outside a fleet there is none."""
     fr = enter("fr")
     writer, file = MarkWriter(Line(load(fr.config), fr.db)), place(fr).mark
     fr.judge(fr.text("Stop"))
@@ -218,7 +218,7 @@ def test_exchange_queries_a_line_without_a_daemon_now_and_then(enter: Enter) -> 
 
 
 def test_unreachable_hub_is_tried_again(enter: Enter, cluster: Cluster) -> None:
-    """`heard` has its state, since when, and why; once it is back the exchange goes on."""
+    """`heard` says why; the exchange goes on once it is back."""
     fr, nl = enter("fr"), enter("nl")
     mark(fr, 1)
     states = []
@@ -251,7 +251,7 @@ def test_unreachable_hub_is_tried_again(enter: Enter, cluster: Cluster) -> None:
 
 
 def test_exchange_by_hand_updates_the_state_of_the_hub(enter: Enter, cluster: Cluster) -> None:
-    """After a failure `fleet status` says that it is away."""
+    """`fleet status` says after a failure that it is away."""
     fr = enter("fr")
     sync(fr)
     assert heard(fr)["reachable"]
@@ -276,7 +276,7 @@ def test_sync_once_reports_a_hub_of_another_fleet(enter: Enter, cluster: Cluster
 
 
 def test_restored_line_needs_another_invitation(enter: Enter) -> None:
-    """No backup has its login; it goes on with the rows that it has, and says so."""
+    """No backup has its login; the rows that it has still hold."""
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)
@@ -348,7 +348,7 @@ def test_invitation_for_another_line_is_refused(tmp_path: Path, hub: str) -> Non
 
 
 def test_line_that_leaves_drops_rows_and_login(enter: Enter) -> None:
-    """Decisions of others no longer hold, and the command says how many there were."""
+    """The command says how many decisions of others no longer hold."""
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)

@@ -159,7 +159,7 @@ def hub(cluster: Cluster) -> Iterator[Guarded]:
 
 
 def test_line_logs_in_with_its_invitation_over_tls(hub: Guarded) -> None:
-    """The URL is enough, and the answer has the fingerprint of the fleet's key."""
+    """The answer has the fingerprint of the fleet's key."""
     url = hub.invite("fr")
 
     with opened(url) as found:
@@ -197,7 +197,7 @@ def test_new_invitation_revokes_the_previous_one(hub: Guarded) -> None:
 
 
 def test_line_with_a_revoked_login_says_so(hub: Guarded, tmp_path: Path) -> None:
-    """With the new invitation it goes on."""
+    """It goes on with the new invitation."""
     fr = Filled(tmp_path, line="fr")
     key = bytes(range(32))
 
@@ -252,7 +252,10 @@ def test_invitations_share_the_key_of_the_first_one(hub: Guarded, folder: Path) 
 
 
 def test_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path) -> None:
-    """Without it, with another one, or over an existing file, no line is added; the error names the place."""
+    """No line is added without it, or over an existing file.
+
+    Another key does not do, either; the error names the place of the right one.
+    """
     hub.invite("fr")
 
     missing = invite(hub, "nl", folder)
@@ -273,7 +276,7 @@ def test_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path) -
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="for root")
 def test_root_writes_no_invitation(hub: Guarded, tmp_path: Path) -> None:
-    """The error says that PostgreSQL's superuser runs the command: root's key file would be unreadable for it."""
+    """PostgreSQL's superuser could not read root's key file."""
     for file in ("-", str(tmp_path / "file")):
         said = run("invite", "fr", file, "--hub", hub.url, code=2)
         assert "superuser of that PostgreSQL" in said
@@ -370,7 +373,7 @@ DENIED = {
 
 
 def test_line_may_only_call_the_exchange_function(hub: Guarded) -> None:
-    """Every other statement is refused, such as those that block a removal, fill the disk or stop others."""
+    """Other statements could block a removal, fill the disk or stop others."""
     fr, _nl = hub.invite("fr"), hub.invite("nl")
 
     allowed = {name: statement for name, statement in DENIED.items() if not hub.cluster.refusal(fr, statement)}
@@ -405,7 +408,7 @@ def test_removed_line_is_shut_out_though_it_resists(hub: Guarded, made: str) -> 
 
 
 def test_line_whose_role_cannot_be_dropped_is_still_shut_out(hub: Guarded) -> None:
-    """It owns a table in another database: the command fails with a sentence."""
+    """It owns a table in another database; the command fails."""
     url = hub.invite("fr")
     other = empty(hub.cluster, "other")
     assert (
@@ -421,7 +424,7 @@ def test_line_whose_role_cannot_be_dropped_is_still_shut_out(hub: Guarded) -> No
 
 
 def test_open_transaction_of_a_line_blocks_others_for_seconds_only(hub: Guarded) -> None:
-    """After ten seconds the next line that sends a row goes on."""
+    """The next line that sends a row goes on after ten seconds."""
     import psycopg  # noqa: PLC0415  it is looked for by the fixture
 
     fr, nl = hub.invite("fr"), hub.invite("nl")
@@ -453,7 +456,10 @@ def test_open_transaction_of_a_line_blocks_others_for_seconds_only(hub: Guarded)
 
 
 def test_decisions_of_a_removed_line_are_lifted_at_the_hub(hub: Guarded) -> None:
-    """First of one person, then all, with their number; a line that is still in the fleet is refused."""
+    """They are lifted for one person, then all.
+
+    The command refuses a line that is still in the fleet.
+    """
     fr, nl = hub.invite("fr"), hub.invite("nl")
     lea, kevin = "~0123456789ab", "~ba9876543210"
     said = {"blocked_at": None, "asked": None, "asked_at": None, "answers": 0, "age": None}
@@ -482,7 +488,7 @@ def test_decisions_of_a_removed_line_are_lifted_at_the_hub(hub: Guarded) -> None
 
 
 def test_missing_hub_is_explained(cluster: Cluster) -> None:
-    """A database without our schema and a port without a listener exit with 69."""
+    """The database has no schema of ours, or nothing listens."""
     url = empty(cluster, "none")
 
     said = run("lift", "fr", "--hub", url, code=69)
@@ -493,7 +499,7 @@ def test_missing_hub_is_explained(cluster: Cluster) -> None:
 
 
 def test_bad_names_are_refused_before_connecting(tmp_path: Path) -> None:
-    """These are a line with a hyphen, and a number in place of a pseudonym."""
+    """A line has a hyphen, and a number replaces a pseudonym."""
     nowhere = ("--hub", "postgresql://nobody@127.0.0.1:1/hub")
 
     assert "is not a line" in run("invite", "fr-be", str(tmp_path / "file"), *nowhere, code=2)

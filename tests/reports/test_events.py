@@ -86,7 +86,7 @@ def table(db: Database, columns: str, where: str = "1") -> list[tuple[Any, ...]]
 
 @pytest.mark.parametrize("language", Language)
 def test_alerts_of_events_are_in_the_language(happened: Database, language: Language) -> None:
-    """Figures and causes of an event are in its alert, in the language in force."""
+    """Figures and causes in them follow the language in force."""
     with speaking(language):
         alerts = [text for condition, _, text in told(happened) if condition in {"flood", "balance"}]
         over = [text for condition, title, text in told(happened) if condition in {"credit", "outage"}][1::2]
@@ -131,7 +131,7 @@ ALERTS = {
 
 @pytest.mark.parametrize("language", Language)
 def test_decisions_are_in_the_language(happened: Database, language: Language) -> None:
-    """`show` and the page of a contact name who tagged or kept it, in the language in force."""
+    """`show` and the contact's page name who tagged or kept it."""
     with speaking(language):
         found = said(happened)
 
@@ -158,7 +158,7 @@ SAID = {
 
 @pytest.mark.parametrize("language", Language)
 def test_a_cause_that_contains_by_names_nobody(happened: Database, language: Language) -> None:
-    """The cause of a failure is shown as it is: no part of it is taken for a person or translated."""
+    """It is shown as it is, without translation."""
     aside = {
         Language.ENGLISH: "Set aside:",
         Language.FRENCH: "Mis de côté\N{NO-BREAK SPACE}:",
@@ -202,7 +202,7 @@ def decide(line: Filled) -> None:
 
 
 def test_decisions_are_recorded_in_fields(line: Filled) -> None:
-    """The person, the number, the tag or list are fields."""
+    """These have the person, the number, the tag or the list."""
     decide(line)
 
     assert table(line.db, "kind, contact_id, who, number, word, detail") == [
@@ -228,7 +228,10 @@ def test_decisions_are_recorded_in_fields(line: Filled) -> None:
 
 
 def test_a_second_look_within_the_hour_is_not_recorded(line: Filled) -> None:
-    """Looks are compared by fields: the same person at the same contact, number or list is one event."""
+    """It is by the same person at the same thing.
+
+    That is a contact, a number or a list; fields are compared.
+    """
     db = line.db
     for _time in range(2):
         for who in ("anna", "bea"):
@@ -241,7 +244,7 @@ def test_a_second_look_within_the_hour_is_not_recorded(line: Filled) -> None:
 
 
 def test_conditions_of_the_line_are_recorded_in_fields(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The contacts and seconds of a flood, and a balance, are values by name."""
+    """A flood's contacts and seconds, and a balance, have names."""
     monkeypatch.setattr(contacts, "FLOOD_CONTACTS", 2)
     line.text("un")
     now = line.now()
@@ -257,7 +260,7 @@ def test_conditions_of_the_line_are_recorded_in_fields(line: Filled, monkeypatch
 
 
 def test_no_event_contains_a_sentence(line: Filled, happened: Database) -> None:
-    """The columns of any event have names, numbers, words and values by name."""
+    """Columns have names, numbers, single words, and values by name."""
     decide(line)
     for column in ("kind", "who", "number", "word", "detail"):
         for (text,) in table(happened, column):
@@ -283,7 +286,7 @@ def test_programs_read_person_and_facts_from_fields(line: Filled) -> None:
 
 
 def test_a_forgotten_number_is_in_no_field_of_an_event(line: Filled) -> None:
-    """Neither a masked number, a word, a name nor a value spells it; other people's events stay."""
+    """It is not there masked, either; events of others stay."""
     with line.db.transaction():
         for field in ("who", "number", "word"):
             events.record(line.db, line.now(), "of a later version", **{field: KEVIN})

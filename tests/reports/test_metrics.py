@@ -95,7 +95,7 @@ def asked(line: Filled) -> Series:
 
 
 def test_every_promised_figure_is_there(line: Line) -> None:
-    """With a daemon and a modem each name has its labels, and the values are those of status and log."""
+    """The values are those of `status` and `log`."""
     line.configure(credit={"ussd": "*121#", "pattern": r"(\d+[.,]\d+)"}, answer={"delay": "0s"})
     line.start()
     line.wait_state("ready")
@@ -149,7 +149,7 @@ def test_a_daemon_that_was_killed_is_down_at_once(line: Line) -> None:
 
 
 def test_figures_write_nothing_to_the_card(line: Line) -> None:
-    """Asking for the figures of an idle line leaves each of its files untouched."""
+    """Each file of the idle line stays untouched."""
     line.start()
     line.wait_state("ready")
     line.cli("metrics")
@@ -165,7 +165,7 @@ def test_figures_write_nothing_to_the_card(line: Line) -> None:
 
 
 def test_a_stopped_line_is_down_and_counted(filled: Filled) -> None:
-    """Without a daemon totals, pause and waiting answers are known, and hotlined_up is 0."""
+    """Totals, pause and waiting answers need no daemon."""
     filled.judge(filled.text(sender=KEVIN), delay=3600)
     filled.judge(filled.text(sender=KEVIN))
     series = asked(filled)
@@ -184,7 +184,10 @@ def test_a_stopped_line_is_down_and_counted(filled: Filled) -> None:
 
 @pytest.mark.parametrize("what", ["missing", "locked", "damaged"])
 def test_an_unreadable_database_is_down(filled: Filled, what: str) -> None:
-    """Even beside a living daemon no total is invented; the command ends with 0, so that the file is renewed."""
+    """No total is invented; exit code 0 lets the file be renewed.
+
+    This holds even beside a living daemon.
+    """
     filled.judge(filled.text())
     filled.daemon_runs(modem=ModemState.READY)
     assert one(asked(filled), "up") == 1
@@ -210,7 +213,7 @@ def test_an_unreadable_database_is_down(filled: Filled, what: str) -> None:
 @settings(deadline=None, max_examples=extent.examples(15, 100))
 @given(LIVES)
 def test_totals_never_fall(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, ...]]) -> None:
-    """No total decreases or disappears when contacts are erased, purged or renamed."""
+    """No total decreases when contacts are erased, purged or renamed."""
     line = Filled(tmp_path_factory.mktemp("line"))
     with line.db:
         live(line, steps[: len(steps) // 2])
@@ -242,7 +245,7 @@ def test_no_label_has_personal_data(filled: Filled) -> None:
 
 
 def test_an_unknown_limit_is_left_out(filled: Filled) -> None:
-    """With a broken file and no daemon, no default is shown as the line's limit or name."""
+    """No default replaces a limit or name of a broken file."""
     sound = filled.config.read_text().replace('"line": "fr", ', "")
     filled.config.write_text(f'{sound[:-1]}, "line": "nl", "limits": {{"segments": {{"hour": "many"}}}}}}')
     series = asked(filled)

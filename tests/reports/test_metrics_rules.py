@@ -142,7 +142,7 @@ def test_promtool_takes_the_rules() -> None:
 
 
 def test_each_rule_is_tried() -> None:
-    """There is a case for each rule, and each rule has a sentence and a reference."""
+    """Each has a case, a sentence and a reference."""
     assert CASES.keys() == ALERTS.keys()
     for rule in ALERTS.values():
         assert rule["annotations"].keys() == {"summary", "description"}
@@ -151,7 +151,7 @@ def test_each_rule_is_tried() -> None:
 
 @pytest.mark.parametrize("alert", CASES)
 def test_a_rule_fires_after_its_time(alert: str, fired: Fired) -> None:
-    """A rule fires once the trouble has lasted long enough, and not for a sound line."""
+    """It does not fire at the beginning, nor for a sound line."""
     _, at, _ = CASES[alert]
 
     assert (alert, alert, at) in fired
@@ -160,12 +160,12 @@ def test_a_rule_fires_after_its_time(alert: str, fired: Fired) -> None:
 
 
 def test_no_rule_fires_for_a_sound_line(fired: Fired) -> None:
-    """An hour of all sound series together, without a pause, raises no alert."""
+    """All sound series come together for an hour, without a pause."""
     assert [alert for line, alert, _ in fired if line == "all well"] == []
 
 
 def test_rules_use_existing_figures() -> None:
-    """Each name, state and window in an expression is written by `hotlined metrics`."""
+    """`hotlined metrics` writes each name and state of their expressions."""
     states = {*ModemState, *SendingState, *AnswerState}
     for rule in ALERTS.values():
         names = set(re.findall(r"\bhotlined_\w+", rule["expr"]))

@@ -42,7 +42,7 @@ def erase(line: Filled, *contacts: int) -> None:
 
 
 def test_the_newest_comes_first_and_a_skipped_text_last(line: Filled) -> None:
-    """Alert words come before all, then the newest; skipped texts come last, also the next time."""
+    """Alert words come before all; skipped texts stay last next time."""
     old, middle, new = (line.text(text) for text in ("un", "deux", "trois"))
     threats = [line.text(text, sender=LEA) for text in ("je te tue", "je la tue")]
     assert [*queue(line.db)] == [threats[1], threats[0], new, middle, old]
@@ -59,7 +59,7 @@ def test_the_newest_comes_first_and_a_skipped_text_last(line: Filled) -> None:
 
 
 def test_a_text_erased_unread_does_not_wait(line: Filled) -> None:
-    """A text erased unread is in no list or count of waiting texts; the figures count it apart from untagged ones."""
+    """The figures count it apart from untagged texts."""
     gone, read, left = line.text("un"), line.text("deux"), line.text("trois")
     line.run("tag", str(read), "insult")
     erase(line, gone, read)
@@ -82,7 +82,7 @@ def test_a_text_erased_unread_does_not_wait(line: Filled) -> None:
 
 
 def test_all_counts_of_waiting_texts_agree(line: Filled) -> None:
-    """`status`, its JSON, the review, the desk's pages and the digest have the same number."""
+    """`status`, JSON, review, desk and digest have the same number."""
     texts = [line.text(text) for text in ("un", "deux", "trois", "je te tue")]
     line.text("tue", sender=LEA)
     line.text("first contact", sender=LEA)
@@ -116,7 +116,7 @@ def test_a_line_without_waiting_texts_names_no_review(line: Filled) -> None:
 
 
 def test_a_skip_is_shown_at_the_contact(line: Filled) -> None:
-    """A skip is an event with its person, in `show` and on the contact's page; an unknown contact is refused."""
+    """It has its person; a skip of an unknown contact is refused."""
     reaction = line.text("un", sender=KEVIN)
     walk(line, "s")
 

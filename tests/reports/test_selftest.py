@@ -55,7 +55,7 @@ def sent(*, pending: bool = False, left: bool = True, back: bool = False, left_l
     ],
 )
 def test_a_selftest_is_due_once_in_its_time(last: SelfTest | None, seconds: float, expected: bool) -> None:
-    """The limit clock decides; a self-test that did not leave is repeated earlier, and one on its way is waited for."""
+    """One that did not leave is due earlier, after an hour."""
     assert selftest.is_due(last, WEEK, at(seconds)) == expected
 
 
@@ -76,12 +76,12 @@ def test_a_selftest_is_due_once_in_its_time(last: SelfTest | None, seconds: floa
 def test_a_selftest_is_lost_after_a_quarter_of_an_hour(
     last: SelfTest | None, seconds: float, expected: bool | None
 ) -> None:
-    """The time counts from when it left; one that never left says nothing about reception."""
+    """The time runs from its leaving; an unsent one says nothing."""
     assert selftest.is_lost(last, at(seconds)) is expected
 
 
 def test_each_loss_is_sent_once_and_its_end_once() -> None:
-    """While the next self-test is on its way no alert is due."""
+    """No alert is due with the next one on its way."""
     teller = Teller()
     told = [teller.tell(seen(selftest_lost=lost)) for lost in (None, False, None, True, True, None, False, False)]
 
@@ -104,7 +104,7 @@ def test_each_loss_is_sent_once_and_its_end_once() -> None:
     ],
 )
 def test_each_obstacle_of_the_selftest_has_a_name(more: dict[str, Any], expected: SelftestObstacle | None) -> None:
-    """Shadow mode, a pause, the breaker, a full window, an unknown own number."""
+    """Examples are shadow mode, a pause and a full window."""
     usual: dict[str, Any] = {"alive": True, "modem_is_ready": True, "shadow": False, "holds": (), "full": False}
 
     assert next(selftest.obstacles(**usual | {"knows_itself": True} | more), None) == expected
@@ -112,7 +112,10 @@ def test_each_obstacle_of_the_selftest_has_a_name(more: dict[str, Any], expected
 
 
 def test_a_text_of_another_number_is_not_a_selftest(tmp_path: Path) -> None:
-    """The last test of another SIM does not count; a text from the own number is its return, a person's is not."""
+    """Only a text from the own number is the test's return.
+
+    The last test of another SIM does not count.
+    """
     line = Filled(tmp_path)
     with closing(line.db):
         commit_own_number(line.db, OWN)
@@ -169,7 +172,7 @@ def trouble(line: Line) -> list[str]:
 
 
 def test_a_selftest_that_comes_back_proves_the_line(line: Line) -> None:
-    """A self-test costs a segment, is not answered, and is not sent again before its time, even after a restart."""
+    """It costs a segment, is not answered, nor repeated after a restart."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -196,7 +199,7 @@ def test_a_selftest_that_comes_back_proves_the_line(line: Line) -> None:
 
 
 def test_a_selftest_that_the_network_loses_is_sent_as_an_alert(line: Line) -> None:
-    """The alert comes once after a quarter of an hour, `status` ends with 69; the text's late return ends it."""
+    """The alert comes once; the text's late return ends it."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -223,7 +226,7 @@ def test_a_selftest_that_the_network_loses_is_sent_as_an_alert(line: Line) -> No
 
 
 def test_a_selftest_held_back_is_reported_once(line: Line) -> None:
-    """During a pause, a full budget or shadow mode `alerts` reports it once, `status` always; later it is sent."""
+    """`status` reports it always; it is sent once nothing holds it."""
     line.configure(alerts={"selftest": "1d"})
     line.start()
     line.wait_state("ready")
@@ -261,7 +264,7 @@ def test_a_refused_selftest_is_tried_again_an_hour_later(line: Line) -> None:
 
 
 def test_an_unconfirmed_selftest_is_not_sent_again(line: Line) -> None:
-    """An unconfirmed self-test counts as sent, and is lost if it does not come back."""
+    """It counts as sent, and is lost without its return."""
     line.configure(alerts={"selftest": "7d"})
     line.start()
     line.wait_state("ready")
@@ -303,13 +306,16 @@ def hours_of(days: int, opens: int, closes: int, workdays: int = 7, each: int = 
     ids=["always", "days", "three a day", "workdays", "too few", "once a day", "young", "never"],
 )
 def test_nights_and_weekends_are_usual(hours: list[datetime], usual: timedelta | None) -> None:
-    """The usual pause is the one that nine tenths of the time are within; a young or quiet line has none."""
+    """Nine tenths of the time are within the usual pause.
+
+    A young or quiet line has no usual pause.
+    """
     assert maybe_usual(hours) == usual
 
 
 @given(st.integers(0, 2**32), st.integers(2, 72))
 def test_a_line_with_random_contacts_is_never_quiet(seed: int, mean_hours: int) -> None:
-    """Contacts at random leave no pause ten times the usual one, however rare they are."""
+    """No pause is ten times the usual one, however rare contacts are."""
     drawn = random.Random(seed)
     moments, moment = [], MONDAY
     while moment < MONDAY + 56 * DAY:
@@ -338,12 +344,12 @@ def test_a_line_with_random_contacts_is_never_quiet(seed: int, mean_hours: int) 
 def test_ten_times_the_usual_pause_is_a_silence(
     length: timedelta, heard: timedelta, usual: timedelta | None, expected: bool | None
 ) -> None:
-    """A silence is at least a day of listening; a line without a usual pause has none."""
+    """It lasts at least a day of listening."""
     assert judged(length, heard, usual, "").is_long is expected
 
 
 def test_a_silence_is_sent_once_and_ended_by_a_contact() -> None:
-    """A modem that was away does not end it; the alert names the usual pause."""
+    """A modem that was away does not end it."""
     teller = Teller()
     at_noon = at(0).rfc3339
     long, unknown, short = (Silence(5 * DAY, 11 * HOUR, is_long, at_noon) for is_long in (True, None, False))
@@ -372,7 +378,7 @@ def come_each_ten_hours(line: Filled, until: datetime) -> None:
 
 
 def test_the_silence_of_a_line_is_from_its_database(tmp_path: Path) -> None:
-    """The hours with contacts are in the totals, without self-tests; the modem must have been ready all the time."""
+    """The totals give hours; the modem must have been ready all along."""
     line = Filled(tmp_path)
     with closing(line.db):
         assert maybe_silence(line.db, line.now()) is None
@@ -405,7 +411,7 @@ def test_the_silence_of_a_line_is_from_its_database(tmp_path: Path) -> None:
 
 
 def test_a_long_silence_is_in_status_and_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both have the alert's words; it may be chance, so `status` ends with 0."""
+    """It may be chance, so `status` ends with 0."""
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     told = "No contact for 5 days; usually one comes within 10 hours. `hotlined"
     line = Filled(tmp_path)

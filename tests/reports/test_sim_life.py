@@ -71,7 +71,7 @@ def codes(line: Filled) -> list[str]:
 
 
 def test_a_top_up_is_recorded_with_its_person_and_end(line_of: Filled) -> None:
-    """The day is today by default; `status` names day, person and end, and an event records them."""
+    """The default is today; `status` names day, person and end."""
     output = line_of.run("sim", "topup").output
     credit = told(line_of)["credit"]
     at, until = (datetime.fromisoformat(credit[name]) for name in ("topped_up_at", "valid_until"))
@@ -89,7 +89,7 @@ def test_a_top_up_is_recorded_with_its_person_and_end(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("date", ["yesterday", "hier", "7d", "2 jan 2026", "2026-02", "monday", "20/11/2025"])
 def test_the_day_of_a_top_up_is_read_like_any_time(line_of: Filled, date: str) -> None:
-    """ISO, the form of the tables, and words: the SIM's life counts from then."""
+    """The forms are ISO, that of the tables, and words."""
     result = line_of.run("sim", "topup", date)
 
     assert result.exit_code == 0, result.output
@@ -98,7 +98,7 @@ def test_the_day_of_a_top_up_is_read_like_any_time(line_of: Filled, date: str) -
 
 @pytest.mark.parametrize(("date", "words"), [("3026-01-01", "future"), ("1999-01-01", "year"), ("soon", "not a time")])
 def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str, words: str) -> None:
-    """A day in the future, long ago or invalid is refused, and nothing is recorded."""
+    """It is in the future, long ago, or no date."""
     result = line_of.run("sim", "topup", date)
 
     assert result.exit_code == 2
@@ -107,7 +107,10 @@ def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str
 
 
 def test_a_top_up_says_when_the_next_answer_is_tried(line_of: Filled) -> None:
-    """Without credit the command says that the line tries an answer; a person who gave the day is not asked for it."""
+    """It says so only for an outage of credit.
+
+    A person who gave the day is not asked for it.
+    """
     line_of.db.connection.execute("UPDATE line_state SET breaker_cause = 'credit'")
     tries = "The answers wait: the line tries one within five minutes."
     assert tries not in line_of.run("sim", "topup").output  # no daemon would try
@@ -121,7 +124,7 @@ def test_a_top_up_says_when_the_next_answer_is_tried(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("at", ["9999-12-31T00:00:00.000Z", "0001-01-01T00:00:00.000Z"])
 def test_a_day_at_the_ends_of_the_calendar_is_refused(line_of: Filled, at: str) -> None:
-    """Even with an unset clock: such a day would make every report fail."""
+    """It would make every report fail; the clock may be unset."""
     before_the_clock_is_set = Now(datetime(1970, 1, 1, tzinfo=UTC), 100.0, synchronised=False)
     with pytest.raises(RefusedError):
         top_up(line_of.db, at, "anna", before_the_clock_is_set)
@@ -131,7 +134,7 @@ def test_a_day_at_the_ends_of_the_calendar_is_refused(line_of: Filled, at: str) 
 
 
 def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:
-    """During an outage one answer is tried at once; a closed breaker has no trial, then or later."""
+    """A closed breaker gets none, then or later."""
     line_of.run("sim", "topup")
     assert not breaker_of(line_of.db).trial_requested
     with line_of.db.transaction():
@@ -159,7 +162,7 @@ def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:
     ],
 )
 def test_the_end_is_announced_sixty_thirty_and_seven_days_before(ago: float, level: int) -> None:
-    """Each threshold is a level of its own, and so is the end."""
+    """Each threshold is a level, and so is the end."""
     now = Now(datetime.now(UTC), 0.0, synchronised=True)
     end = sim_life.valid_until(TopUp(days_ago(ago)), YEAR)
 
@@ -169,7 +172,7 @@ def test_the_end_is_announced_sixty_thirty_and_seven_days_before(ago: float, lev
 
 @pytest.mark.parametrize(("valid", "levels"), [(30, [0, 1]), (90, [0, 1, 2]), (180, [0, 1, 2, 3])])
 def test_a_short_life_has_no_warning_on_its_first_day(valid: int, levels: list[int]) -> None:
-    """A threshold of half the life or more is left out: nobody is warned just after a top-up."""
+    """Thresholds of half the life or more are left out."""
     now, valid_for = Now(datetime.now(UTC), 0.0, synchronised=True), timedelta(days=valid)
     found = [
         sim_life.level(sim_life.valid_until(TopUp(days_ago(ago)), valid_for), valid_for, now) for ago in range(valid)
@@ -180,7 +183,7 @@ def test_a_short_life_has_no_warning_on_its_first_day(valid: int, levels: list[i
 
 
 def test_an_unknown_end_causes_no_warning(line_of: Filled) -> None:
-    """A SIM that was never topped up, or whose life is not configured, is unknown: doctor says how to change that."""
+    """Doctor says which fact is missing: a top-up or the life's length."""
     assert codes(line_of) == []
     assert told(line_of)["credit"]["valid_until"] is None
     finding = examined(Scene(configuration.load(line_of.config)))
@@ -208,7 +211,7 @@ def test_an_unknown_end_causes_no_warning(line_of: Filled) -> None:
 def test_the_end_is_named_with_its_cure(
     line_of: Filled, ago: float, code: str | None, verdict: str, words: str
 ) -> None:
-    """Status, doctor and the desk show it; only after the end is it a trouble."""
+    """It is a warning before the end, and a failure after it."""
     with line_of.db.transaction():
         note_top_up(line_of.db, TopUp(days_ago(ago), by="anna"), line_of.now(), dated=True)
     report = life_report(line_of)
@@ -239,7 +242,7 @@ def test_an_unsynchronised_clock_causes_no_warning(line_of: Filled, monkeypatch:
 
 
 def test_another_sim_has_no_top_up_yet(line_of: Filled) -> None:
-    """Top-up, balance and number of the old SIM do not count for the new one."""
+    """Balance and number of the old SIM do not count, either."""
     with line_of.db.transaction():
         bind_sim(line_of.db, "imei", "206011111111111")
         note_top_up(line_of.db, TopUp(days_ago(400), by="anna"), line_of.now(), dated=True)
@@ -257,7 +260,7 @@ def test_another_sim_has_no_top_up_yet(line_of: Filled) -> None:
 
 
 def test_a_date_from_a_wrong_clock_is_corrected(line_of: Filled) -> None:
-    """Within the boot the limit clock gives the top-up's age; after a reboot the date stays as it is."""
+    """The limit clock knows its age, unless the machine has rebooted."""
     db, utc = line_of.db, datetime(2026, 11, 26, 12, tzinfo=UTC)
     early = Now(datetime(1970, 1, 1, tzinfo=UTC), 100.0, synchronised=False)
     with db.transaction():
@@ -293,7 +296,7 @@ def test_an_amount_is_read_as_operators_write_it(text: str, amount: str | None) 
 
 @given(st.text("0123456789.,'’ \u00a0-", max_size=12))
 def test_any_match_of_a_pattern_is_an_amount_or_none(text: str) -> None:
-    """A network may send anything, and a pattern may match too much: the daemon goes on."""
+    """Networks may send anything, and patterns match too much."""
     amount = maybe_amount(text)
 
     assert amount is None or amount.is_finite()
@@ -307,7 +310,7 @@ def test_any_match_of_a_pattern_is_an_amount_or_none(text: str) -> None:
     ],
 )  # fmt: skip
 def test_an_increased_balance_is_a_top_up(before: str | None, balance: str, expected: bool) -> None:
-    """The first balance is not one, nor is a segment that was paid back."""
+    """The first balance is none, nor a segment paid back."""
     assert is_top_up(Decimal(before) if before else None, Decimal(balance)) == expected
 
 
@@ -323,7 +326,7 @@ def topups(line: Line) -> list[dict[str, str]]:
 
 
 def test_an_increased_balance_is_recorded_as_a_top_up(line: Line) -> None:
-    """Event, log and `status` name both values; a later report of a person counts instead."""
+    """Both values are named; a person's later report counts instead."""
     line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
     line.configure(credit=CREDIT)
     line.start()
@@ -350,7 +353,7 @@ def test_an_increased_balance_is_recorded_as_a_top_up(line: Line) -> None:
 
 
 def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:
-    """Answers that wait for credit are tried as soon as a person reports the top-up."""
+    """Waiting answers are tried as soon as a person reports it."""
     line.sim.do("fault", kind="error", command="+CMGS", cms=10)
     line.start(timing={"trial_after": [3600.0]})
     for number in range(3):
@@ -363,7 +366,7 @@ def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:
 
 
 def test_an_unchanged_balance_is_not_written(line_of: Filled) -> None:
-    """Asking again for the same balance writes nothing to the card."""
+    """Asking again costs no write to the card."""
     commit_balance_before(line_of.db, "3.20")
     before = line_of.db.connection.total_changes
     commit_balance_before(line_of.db, "3.20")

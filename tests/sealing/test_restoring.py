@@ -203,7 +203,7 @@ def key(machine: Machine) -> tuple[str, str]:
 
 
 def test_take_all_restores_every_file_and_keeps_the_old_ones(lived: Machine, backup: Path) -> None:
-    """Each file has its place and mode; the last line counts contacts that are only in the old database."""
+    """The last line counts contacts that only the old database has."""
     before = lived.files()
     done = lived.restore(backup, *key(lived), "--take-all")
 
@@ -244,7 +244,7 @@ def test_restore_without_a_terminal_takes_only_database_and_keys(lived: Machine,
 
 
 def test_restore_at_a_terminal_asks_for_each_file(lived: Machine, backup: Path) -> None:
-    """The key is typed; each file is shown without its secrets before the question."""
+    """The question follows the file, shown without its secrets."""
     answers = {
         "Type the key": IDENTITY,
         "\n>": "",
@@ -269,7 +269,7 @@ def test_restore_at_a_terminal_asks_for_each_file(lived: Machine, backup: Path) 
 
 @pytest.mark.parametrize("wrong", ["key", "backup", "config", "name", "link"])
 def test_failed_restore_as_root_changes_nothing(lived: Machine, backup: Path, wrong: str) -> None:
-    """A wrong key, name or backup is an error, and nothing is replaced, staged or left."""
+    """A wrong key, name or backup leaves no staged file."""
     words = [*key(lived), "--take-all"]
     if wrong == "key":
         said = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
@@ -294,7 +294,7 @@ def test_failed_restore_as_root_changes_nothing(lived: Machine, backup: Path, wr
     "name", ["traversal", "symlink config", "symlink db", "device", "dup config", "setuid", "sparse"]
 )
 def test_root_refuses_forged_backups(lived: Machine, backup: Path, name: str) -> None:
-    """Anybody with the recipient can forge links, devices, names and modes: an error, and nothing is written."""
+    """Anybody with the recipient can forge links, devices, names and modes."""
     made = forged(lived.folder / "made.age", hostile(backup)[name])
     before = lived.files()
     done = lived.restore(made, *key(lived), "--take-all")
@@ -305,7 +305,7 @@ def test_root_refuses_forged_backups(lived: Machine, backup: Path, name: str) ->
 
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_hostile_configuration_never_comes_into_force(lived: Machine, backup: Path, name: str) -> None:
-    """It grows without end, is binary or names code; the line's own one stays."""
+    """It grows without end, is binary, or names code."""
     made = forged(lived.folder / "made.age", hostile(backup)[name])
     mine = (lived.etc / "main.yaml").read_bytes()
     done = lived.restore(made, *key(lived), "--take-all")
@@ -359,7 +359,7 @@ def test_restore_repeated_after_a_kill_at_any_file_ends_the_same(lived: Machine,
 
 
 def test_restore_before_takes_the_copy_from_before_the_upgrade(lived: Machine, backup: Path) -> None:
-    """It is in the folder that only root writes to, by version; configuration and keys stay."""
+    """It is in root's own folder; configuration and keys stay."""
     dpkg = lived.folder / "root/var/lib/dpkg"
     (dpkg / "info").mkdir(parents=True)
     (dpkg / "status").write_text(
@@ -403,7 +403,7 @@ def test_plain_copy_is_restored_without_a_key(lived: Machine, backup: Path) -> N
 
 
 def test_restore_makes_a_missing_line(machine: Machine, backup: Path) -> None:
-    """It does so as well after a wrong key, and says that there was no database."""
+    """It does so after a wrong key, too."""
     units = machine.folder / "root/etc/systemd/system"
     units.mkdir(parents=True)
     for name in ("hotlined@.service", "hotlined-control@.service", "hotlined-control@.socket"):

@@ -125,7 +125,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_typed_key_tolerates_how_people_type() -> None:
-    """Small letters, other blanks, a missing first line and an O for a zero give the same key."""
+    """Small letters, blanks, a missing first line and O for zero work."""
     paper = agekey.on_paper(IDENTITY)
     assert paper[0] == "AGE-SECRET-KEY-1"
     assert all(re.fullmatch(r"([0-9A-Z]{4} ?)*([0-9A-Z]{2})?", each) for each in paper[1:])
@@ -144,7 +144,7 @@ def test_key_with_four_wrong_characters_is_refused(mistakes: list[tuple[int, str
 
 
 def test_wrong_character_is_located_by_its_group() -> None:
-    """It is in the first group, in the middle, or in the checksum."""
+    """The first, a middle and the last group are tried."""
     for position, group in ((16, 1), (43, 7), (73, 15)):
         other = "Q" if IDENTITY[position] != "Q" else "P"
         assert agekey.maybe_mistyped_group(IDENTITY[:position] + other + IDENTITY[position + 1 :]) == group
@@ -152,7 +152,7 @@ def test_wrong_character_is_located_by_its_group() -> None:
 
 @needs_age
 def test_new_key_is_only_on_the_printed_page(tmp_path: Path) -> None:
-    """The page has the lines for the configuration, too; no file has the key."""
+    """The page also has the lines for the configuration."""
     line = Filled(tmp_path)
     with line.db:
         before = names(tmp_path)
@@ -180,7 +180,7 @@ def test_new_key_is_only_on_the_printed_page(tmp_path: Path) -> None:
     ],
 )
 def test_key_check_says_what_is_wrong(tmp_path: Path, typed: str, code: int, words: str) -> None:
-    """The key is short, mistyped in one or several places, or that of other backups."""
+    """The key is short, mistyped, or that of other backups."""
     line = Filled(tmp_path, backup={"recipients": [RECIPIENT]})
     line.db.close()
     if typed == "OTHER":
@@ -219,7 +219,7 @@ def test_key_check_reads_lines_until_the_key_is_whole(tmp_path: Path, rows: int 
     ],
 )
 def test_configuration_without_a_usable_recipient_is_refused(settings: str, words: str) -> None:
-    """No recipient, a mistyped one, and a secret key are problems of the file."""
+    """It has none, a mistyped one, or a secret key."""
     with pytest.raises(ConfigError) as refused:
         parse(f"answer: {{text: Non}}\nbackup: {{{settings}}}\n", Path("/etc/hotlined/main.yaml"))
     assert words in str(refused.value.problems)
@@ -270,7 +270,7 @@ def test_sealed_backup_shows_no_text_or_number(filled: Filled, disk: Path) -> No
 def test_backup_by_the_unit_has_the_secrets_of_root(
     filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They come as credentials; the placeholder of a missing file is left out."""
+    """Credentials bring them; a missing file's placeholder is left out."""
     handed = tmp_path / "credentials"
     handed.mkdir()
     (handed / "pin").write_text("2580\n")
@@ -309,7 +309,7 @@ def test_backup_by_hand_names_the_missing_secrets(
 
 
 def test_snapshot_has_the_rows_of_its_beginning(filled: Filled) -> None:
-    """Later commits are not in it and do not make it begin again."""
+    """Later commits do not make it begin again."""
     for _ in range(40):
         filled.text()
     begun = filled.newest()
@@ -330,7 +330,7 @@ def test_snapshot_has_the_rows_of_its_beginning(filled: Filled) -> None:
 
 
 def test_snapshot_begins_with_an_empty_wal(filled: Filled) -> None:
-    """Pages of the -wal are checkpointed first, so that the file alone is the database."""
+    """A checkpoint makes the file alone the database."""
     wal = filled.database.with_name("hotlined.db-wal")
     filled.text("waits in the -wal")
     assert wal.stat().st_size > 0
@@ -376,7 +376,10 @@ def test_newest_backup_is_the_last_one_made(tmp_path: Path) -> None:
 def test_full_disk_never_removes_the_last_good_backup(
     filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A limit on the size of files plays a full disk: only older backups make room."""
+    """Only older ones make room.
+
+    A limit on the size of files plays the full disk.
+    """
     paths = [sealed(filled) for _ in range(3)]
     before = paths[-1].read_bytes()
     (tmp_path / "urls").write_text(os.urandom(2_000_000).hex())
@@ -408,7 +411,7 @@ def test_killed_backup_leaves_the_last_good_one(filled: Filled, disk: Path) -> N
 
 
 def test_backup_is_read_back_before_it_counts(tmp_path: Path) -> None:
-    """A stick with less room than it claims accepts everything and returns other bytes."""
+    """Sticks may claim too much room, and return other bytes."""
     shelf = Shelf(tmp_path, "fr")
     with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
         writing.write(b"x" * 100_000)
@@ -424,7 +427,7 @@ def test_backup_is_read_back_before_it_counts(tmp_path: Path) -> None:
 
 @needs_age
 def test_missing_stick_is_a_failure_and_the_card_stays_empty(filled: Filled, tmp_path: Path) -> None:
-    """Its mount point is a folder of the card, or does not exist."""
+    """Its mount point is a folder of the card, or missing."""
     for folder in (tmp_path / "media", tmp_path / "nowhere"):
         filled.settings["backup"]["folder"] = str(folder)
         filled.config.write_text(json.dumps(filled.settings))
@@ -445,7 +448,7 @@ def test_missing_stick_is_a_failure_and_the_card_stays_empty(filled: Filled, tmp
     ],
 )
 def test_error_of_the_disk_has_its_own_failure(tmp_path: Path, number: int, failure: str) -> None:
-    """The disk is pulled, full or read-only; the unfinished file goes and the previous backup stays."""
+    """The unfinished file goes, and the previous backup stays."""
     shelf = Shelf(tmp_path, "fr")
     with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
         writing.write(b"x")
@@ -474,7 +477,7 @@ def test_damaged_database_removes_no_good_backup(filled: Filled, disk: Path) -> 
 
 @needs_age
 def test_second_backup_of_a_line_at_a_time_is_refused(filled: Filled, disk: Path) -> None:
-    """It exits with 75, which is not a failure; another line may write meanwhile."""
+    """Exit code 75 is no failure; another line may write."""
     with Shelf(disk, "fr").new(datetime(2026, 1, 1, tzinfo=UTC)):
         assert failure(filled) == (75, None)
     with Shelf(disk, "nl").new(datetime(2026, 1, 1, tzinfo=UTC)):
@@ -582,7 +585,7 @@ def resealed(path: Path, **changed: bytes) -> Path:
 
 @needs_age
 def test_line_is_restored_on_a_new_card(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Database and keys have their modes; root gets the other files as they were."""
+    """Files have their modes; root gets all but database and keys."""
     handed = tmp_path / "credentials"
     handed.mkdir()
     (handed / "pin").write_text("2580\n")
@@ -622,7 +625,7 @@ NEITHER = "Non.\r\n---\r\nNee.\r\n".encode("utf-8-sig")
 @needs_age
 @pytest.mark.parametrize("octets", [NEITHER, b""], ids=["two variants", "empty"])
 def test_backup_has_the_answer(filled: Filled, octets: bytes) -> None:
-    """Root gets its bytes, and a person sees it beside the present one."""
+    """A person sees it beside the present one."""
     file = filled.folder / "main.txt"
     file.write_bytes(octets)
     filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
@@ -722,7 +725,7 @@ def killed(step: int, *words: str) -> int:
 
 @needs_age
 def test_killed_and_repeated_restore_ends_the_same(filled: Filled, tmp_path: Path) -> None:
-    """After each kill there is a database, the old or the new one."""
+    """The database is the old or new one after each kill."""
     write_key(filled.database, KEY, b"n" * 32)
     path = sealed(filled)
     filled.text("after the backup")
@@ -881,7 +884,7 @@ UNUSABLE = ("config bomb", "config binary", "config tag")
 
 @needs_age
 def test_forged_archives_change_nothing(filled: Filled, tmp_path: Path) -> None:
-    """Everything that `write` does not make is refused: links, devices, names, sizes, modes."""
+    """Links, devices, names, sizes and modes that `write` never makes are refused."""
     path = sealed(filled)
     forms = hostile(path)
     filled.db.close()
@@ -928,7 +931,7 @@ def test_header_of_a_gigabyte_is_refused_without_memory(tmp_path: Path, kind: by
 
 @given(st.binary(max_size=1024), st.integers(0, 511), st.integers(0, 255))
 def test_reader_refuses_all_headers_but_its_own(octets: bytes, place: int, octet: int) -> None:
-    """It does so for random bytes, and for a header with one byte changed."""
+    """Bytes are random, or one byte of the header is changed."""
     header = bytearray(member("about.json", ABOUT)[0].tobuf(tarfile.USTAR_FORMAT))
     header[place] = octet
     for made in (octets, bytes(header) + ABOUT):
@@ -941,7 +944,7 @@ ABOUT = b'{"line": "fr", "made_at": "2026-11-30T00:00:00.000Z", "version": "1", 
 
 @needs_age
 def test_key_is_found_among_the_text_around_it(filled: Filled) -> None:
-    """It is on the page of `db key`, in a file of age-keygen, or typed."""
+    """It comes from `db key`, age-keygen or a person's typing."""
     path = sealed(filled)
     filled.db.close()
     page = "\n".join(key_on_paper(IDENTITY, RECIPIENT))
@@ -957,7 +960,7 @@ def test_key_is_found_among_the_text_around_it(filled: Filled) -> None:
 
 @needs_age
 def test_restore_refuses_a_running_line(line: Line, disk: Path) -> None:
-    """Once its daemon is stopped, the line is restored and answers nobody again."""
+    """Its daemon has to stop; the restored line answers nobody twice."""
     line.configure(backup={"folder": str(disk), "recipients": [RECIPIENT]})
     line.start()
     line.wait_state("ready")
@@ -1055,7 +1058,7 @@ def test_missing_or_old_backup_is_a_trouble(filled: Filled) -> None:
 
 @needs_age
 def test_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
-    """A stick that is away for weeks costs no further writes; the first time of the failure stays."""
+    """Weeks without the stick cost no more writes; the first time stays."""
     disk.rename(away := disk.with_name(f"{disk.name}.away"))
     try:
         assert failure(filled) == (1, "absent")
@@ -1164,7 +1167,7 @@ def away(tmp_path: Path) -> Iterator[tuple[Filled, OtherMachine]]:
 def test_backup_on_another_machine_counts_once_it_has_arrived(
     away: tuple[Filled, OtherMachine], tmp_path: Path
 ) -> None:
-    """It opens with the key alone, `status` has its name there, and the card has no file of it."""
+    """The key alone opens it; the card has no file of it."""
     filled, machine = away
     before = names(filled.folder)
     assert filled.run("db", "backup").exit_code == 0
@@ -1185,7 +1188,7 @@ def test_backup_on_another_machine_counts_once_it_has_arrived(
 @needs_age
 @pytest.mark.parametrize("lost", ["nobody", "silent", "cut", "another name", "full"])
 def test_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMachine], lost: str) -> None:
-    """The exit code asks for another try, the previous one stays, and `status` reports the failure."""
+    """The exit code asks for it; the previous backup stays."""
     filled, machine = away
     assert filled.run("db", "backup").exit_code == 0
     (name,) = names(machine.folder)
@@ -1208,7 +1211,7 @@ def test_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMac
 
 @needs_age
 def test_stick_and_other_machine_are_independent(away: tuple[Filled, OtherMachine], disk: Path) -> None:
-    """Each gets its backup when the other one fails, and the failure is reported."""
+    """Each gets its backup though the other one fails."""
     filled, machine = away
     filled.config.write_text(
         json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
@@ -1223,7 +1226,10 @@ def test_stick_and_other_machine_are_independent(away: tuple[Filled, OtherMachin
 
 @needs_age
 def test_failures_of_both_places_are_reported(away: tuple[Filled, OtherMachine], disk: Path) -> None:
-    """The command has both with cures, `status` the one that needs a person; the exit code asks for a try."""
+    """The command names both cures; the exit code asks for another try.
+
+    `status` names the failure that needs a person: the absent stick.
+    """
     filled, machine = away
     filled.config.write_text(
         json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
@@ -1240,7 +1246,7 @@ def test_failures_of_both_places_are_reported(away: tuple[Filled, OtherMachine],
 
 @needs("openssl")
 def test_documented_openssl_commands_work(filled: Filled, tmp_path: Path) -> None:
-    """They encrypt a copy on a machine without the private key, and open it elsewhere."""
+    """The encrypting machine does not have the private key."""
     before = filled.run("db", "backup", "-").stdout_bytes
     (tmp_path / "Mon.db").write_bytes(before)
     commands = [line for block in blocks(TEXTS["docs/backup.md"], "console") for line in block.splitlines()]

@@ -98,7 +98,7 @@ def written(line: Filled, *arguments: str) -> str:
 
 
 def test_the_page_has_no_personal_data(line: Filled) -> None:
-    """The page has no number, pseudonym, name, text or answer."""
+    """It has no number, pseudonym, name, text or answer."""
     page = written(line)
     texts = [text for (text,) in line.db.all("SELECT text FROM contacts WHERE text IS NOT NULL")]
     words = {word for text in (*texts, ANSWER) for word in re.findall(r"\w{5,}", text)}
@@ -111,7 +111,7 @@ def test_the_page_has_no_personal_data(line: Filled) -> None:
 
 
 def test_the_page_loads_nothing(line: Filled) -> None:
-    """The page has neither a script nor an address, and its policy allows only its own style sheet."""
+    """It has no script or address; its policy allows only its style."""
     page = written(line)
     reader = Reader(page)
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
@@ -128,7 +128,7 @@ def test_the_page_loads_nothing(line: Filled) -> None:
 
 
 def test_every_figure_is_explained_and_has_its_table(line: Filled) -> None:
-    """Each drawing refers to a title and a description, and has a table beside it."""
+    """Each drawing refers to a title and a description."""
     page = written(line)
     reader = Reader(page)
     ids = {attributes["id"] for _, attributes in reader.elements if "id" in attributes}
@@ -143,7 +143,7 @@ def test_every_figure_is_explained_and_has_its_table(line: Filled) -> None:
 
 
 def test_the_page_has_the_figures_of_json(line: Filled) -> None:
-    """The figures on the page are those of --json."""
+    """Tiles, sentences and tables have the same ones."""
     page = written(line)
     told = json.loads(line.run("stats", "--json", *MONTH).stdout)
     tiles = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
@@ -159,7 +159,7 @@ def test_the_page_has_the_figures_of_json(line: Filled) -> None:
 
 
 def test_the_page_names_its_periods(line: Filled) -> None:
-    """Both periods have their dates; a line that did not exist in the period before is not compared."""
+    """A line that is younger than the period before is not compared."""
     page = written(line)
     assert re.search("<strong>[0-9]+ November[^<]* 2026[^<]*</strong> [(][a-z0-9]+ [a-z]+, by [a-z]+[)][.] All", page)
     assert "before:" not in page
@@ -175,7 +175,7 @@ def test_the_page_names_its_periods(line: Filled) -> None:
 
 
 def test_the_page_begins_with_the_purpose_of_the_line(tmp_path: Path) -> None:
-    """The configured sentence is at its head, escaped; without one there is none."""
+    """It is the configured sentence, escaped, if there is one."""
     line = Filled(tmp_path, about="Un numéro contre le harcèlement <b>.")
     with line.db:
         line.text()
@@ -185,7 +185,7 @@ def test_the_page_begins_with_the_purpose_of_the_line(tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_day_is_marked(line: Filled) -> None:
-    """The first and the last bar, if of less than a day, are pale and say so."""
+    """Its bar, the first or the last, is pale."""
     page = written(line, "--since", "2026-11-24T12:00", "--until", "2026-11-26")
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     assert len(re.findall('<g class="part"><title>[^<]* \\(in part\\): ', bars)) == 1
@@ -194,7 +194,7 @@ def test_a_part_of_a_day_is_marked(line: Filled) -> None:
 
 
 def test_the_heat_map_has_averages(line: Filled) -> None:
-    """Contacts at an hour are divided by the number of such days; hours outside the period are blank."""
+    """Contacts are divided by the days; hours outside the period are blank."""
     line.db.connection.execute("DELETE FROM events")
     for number, day in enumerate((3, 10, 10, 10, 17)):  # Mondays
         at = f"2025-11-{day:02}T12:00:00.000Z"
@@ -212,7 +212,7 @@ def test_the_heat_map_has_averages(line: Filled) -> None:
 
 
 def test_calls_are_drawn_below_their_answers(line: Filled) -> None:
-    """Calls, which are answered by text, are drawn too: else a bar would have more answers than contacts."""
+    """A bar would otherwise have more answers than contacts."""
     page = written(line)
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     told = json.loads(line.run("stats", "--json", *MONTH).stdout)["total"]
@@ -224,14 +224,14 @@ def test_calls_are_drawn_below_their_answers(line: Filled) -> None:
 
 
 def test_the_page_leaves_out_the_remaining_budget(line: Filled) -> None:
-    """The page is for the press: trolls could read there how much more the line can spend."""
+    """Trolls could read how much more the line can spend."""
     assert "udget" not in written(line)
     assert json.loads(line.run("limits", "--json").stdout)["windows"]["hour"]["limit"] == 6
     assert "of 6" not in written(line)
 
 
 def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
-    """The meaning of each reason is beside its short name, also on paper."""
+    """The meaning is beside the short name, also on paper."""
     page = written(line)
 
     assert re.search(">cannot be texted<tspan[^>]*>no text can reach it: .*?</tspan>", page)
@@ -240,7 +240,7 @@ def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
 
 @pytest.mark.parametrize("since", ["2d", "7d", "30d", "50d", "400d"])
 def test_labels_are_below_their_bars(line: Filled, since: str) -> None:
-    """At most seven labels, each centred below its bar and within the width of a phone."""
+    """At most seven are centred, all within a phone's width."""
     page = written(line, "--since", since)
     (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
     places = [float(place) for place in re.findall(r'<text x="([0-9.]+)%"[^>]*class="middle', bars)]
@@ -252,7 +252,7 @@ def test_labels_are_below_their_bars(line: Filled, since: str) -> None:
 
 
 def test_interruptions_are_drawn_at_their_times(line: Filled) -> None:
-    """Each is a bar with its time, adjacent ones are joined, and 100 % is shown only without any."""
+    """Adjacent ones are joined; only a time without any is 100 %."""
     page = written(line)
     downs = re.findall(r'class="f"><title>(.*?)</title>', page)
 
@@ -275,13 +275,13 @@ def test_interruptions_are_drawn_at_their_times(line: Filled) -> None:
     [(560505.871, 560505.871, 100.0), (560505.0, 560505.871, 99.9), (0.0, 5.0, 0.0), (0.0, 0.0, 0.0)],
 )
 def test_only_a_time_without_interruption_is_100_percent(ready: float, known: float, percent: float) -> None:
-    """The share is rounded down, so that any interruption shows."""
+    """The share is rounded down."""
     assert ready_percent(ready, known) == percent
 
 
 @pytest.mark.parametrize("by", ["hour", "day", "week", "month"])
 def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
-    """An empty database gives a complete page."""
+    """It has drawings, and the sentence that no text came."""
     with Filled(tmp_path).db:
         pass
     line = Filled(tmp_path)
@@ -293,7 +293,7 @@ def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
 
 
 def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--html -` prints only the page and makes no file called `-`."""
+    """Only the page is printed; no file is called `-`."""
     monkeypatch.chdir(line.folder)
     result = line.run("stats", "--html", "-")
 
@@ -334,7 +334,7 @@ def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]
 @needs("chromium")
 @pytest.mark.parametrize("options", [(), ("--blink-settings=preferredColorScheme=0",)], ids=["light", "dark"])
 def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> None:
-    """A browser shows every figure without a message, and requests nothing."""
+    """It shows every figure, and requests nothing."""
     written(line)
     shown, complaints, visited = browse(line.folder / "page.html", line.folder, *options)
 
@@ -345,7 +345,7 @@ def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> N
 
 @needs("chromium")
 def test_a_browser_would_report_a_violation(line: Filled) -> None:
-    """A violation of the page's policy is noticed, and so is a request that no policy forbids."""
+    """It notices even a request that no policy forbids."""
     page = line.folder / "page.html"
     whole = written(line)
     page.write_text(whole.replace("</main>", '<script>alert()</script><p style="color:red"></p></main>'))

@@ -287,7 +287,7 @@ def parts_add_up(found: Figures) -> None:
 def test_parts_add_up_and_sentences_match_the_figures(
     life: tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str], int]]], since: int | None
 ) -> None:
-    """The parts of every whole add up to it, and each number in a sentence is in the figures."""
+    """Lives of lines are drawn at random."""
     age, *came = life
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(Path(folder), limits={"price_per_segment": 0.05})

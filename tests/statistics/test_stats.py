@@ -127,7 +127,7 @@ def told(line: Filled, *arguments: str) -> dict[str, Any]:
 
 
 def test_the_newspapers_figures_are_printed(line: Filled) -> None:
-    """The facts that the founders gave to a newspaper are printed as sentences."""
+    """The founders gave a newspaper facts such as these sentences."""
     contact(line, MONDAY - 60 * DAY)
     with line.db.transaction():
         texts = [(week, number) for week, many in enumerate((850, 400, 260)) for number in range(many)]
@@ -155,7 +155,7 @@ def test_the_newspapers_figures_are_printed(line: Filled) -> None:
 
 
 def test_contacts_and_numbers_are_counted_by_kind(line: Filled) -> None:
-    """A pseudonym counts as a number, a name or a withheld number does not; kinds but text and call are separate."""
+    """Pseudonyms count as numbers; names and withheld numbers do not."""
     contact(line, MONDAY - 5 * DAY, KEVIN)
     for originator in (KEVIN, KEVIN, LEA, "~0123456789ab", "Bank", None):
         contact(line, MONDAY, originator)
@@ -171,7 +171,7 @@ def test_contacts_and_numbers_are_counted_by_kind(line: Filled) -> None:
 
 
 def test_reasons_are_counted(line: Filled) -> None:
-    """Contacts are counted by the reason for which they were suppressed or their answer was cancelled."""
+    """Those of suppressed contacts and of cancelled answers are apart."""
     for reason in ("cooldown", "blocked", "cooldown"):
         contact(line, MONDAY, reason=reason)
     answer(line, contact(line, MONDAY, LEA), MONDAY, state="cancelled", reason="stale")
@@ -183,7 +183,7 @@ def test_reasons_are_counted(line: Filled) -> None:
 
 
 def test_only_answers_that_may_have_left_count_and_cost(line: Filled) -> None:
-    """Unconfirmed answers count and are named; shadowed, cancelled and failed ones do not; texts by hand cost."""
+    """Unconfirmed ones count and are named; texts by hand cost, too."""
     for state in ("sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued"):
         answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state=state)
     answer(line, None, MONDAY + HOUR, segments=1)
@@ -199,7 +199,7 @@ def test_only_answers_that_may_have_left_count_and_cost(line: Filled) -> None:
 
 
 def test_the_time_to_an_answer_is_given_in_quartiles(line: Filled) -> None:
-    """The time within which a quarter, half and three quarters of the answers came; none without an answer."""
+    """There are none without an answer."""
     assert told(line)["total"]["seconds_to_answer"] is None
     for minutes in (50, 10, 30, 20, 40):
         answer(line, contact(line, MONDAY, LEA), MONDAY + minutes * MINUTE)
@@ -221,7 +221,7 @@ def test_the_time_to_an_answer_is_given_in_quartiles(line: Filled) -> None:
 def test_a_reaction_is_a_text_within_a_day_after_the_answer(
     line: Filled, after: timedelta, more: dict[str, Any], reactions: int
 ) -> None:
-    """Only a text from the answered number within 24 hours of the answer is a reaction, as in `review`."""
+    """It comes from the answered number, and `review` has it."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact_id = contact(line, MONDAY + HOUR + after, **more)
     shown = [*review.queue(line.db)]
@@ -233,7 +233,7 @@ def test_a_reaction_is_a_text_within_a_day_after_the_answer(
 
 
 def test_tags_of_reactions_are_counted(line: Filled) -> None:
-    """A reaction with two tags counts for both, one without is counted apart; tags of other texts do not count."""
+    """A reaction with two tags counts for both, one without apart."""
     answer(line, contact(line, MONDAY, tags='["insult"]'), MONDAY + HOUR)
     for tags in (["insult"], ["insult", "threat"], []):
         contact(line, MONDAY + 2 * HOUR, tags=json.dumps(tags))
@@ -253,7 +253,7 @@ def test_tags_of_reactions_are_counted(line: Filled) -> None:
 
 
 def test_tags_of_first_contacts_are_counted_apart(line: Filled) -> None:
-    """A threat before any answer is counted apart from the reactions, whose shares stay right."""
+    """A threat before any answer must not change reactions' shares."""
     answer(line, contact(line, MONDAY, tags='["threat"]'), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR, tags='["apology"]')
     contact(line, MONDAY + 2 * HOUR, "+32470999999", tags='["threat", "insult"]')
@@ -267,7 +267,7 @@ def test_tags_of_first_contacts_are_counted_apart(line: Filled) -> None:
 
 
 def test_reasons_are_in_plain_words(line: Filled) -> None:
-    """Figures have the words of `log` for a reason; JSON has the codes."""
+    """The words are those of `log`; JSON has the codes."""
     contact(line, MONDAY, reason="not_answerable")
     answer(line, contact(line, MONDAY), MONDAY, state="cancelled", reason="stale")
     shown = [" ".join(row.split()) for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
@@ -278,7 +278,7 @@ def test_reasons_are_in_plain_words(line: Filled) -> None:
 
 
 def test_untagged_reactions_are_counted(line: Filled) -> None:
-    """Reactions are counted before anybody has tagged them."""
+    """Sentence and table say that nobody has tagged them."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR)
 
@@ -291,7 +291,7 @@ def test_untagged_reactions_are_counted(line: Filled) -> None:
 
 @pytest.mark.parametrize("by", [by.value for by in By])
 def test_the_bins_add_up(line: Filled, by: str) -> None:
-    """In any division of a period each contact and each segment is in exactly one bin."""
+    """Each contact and segment is in exactly one of them."""
     for hours in range(0, 30 * 24, 7):
         at = datetime(2025, 10, 31, 23, tzinfo=UTC) + hours * HOUR
         answer(line, contact(line, at, f"+324700{hours:05}"), at + 30 * MINUTE)
@@ -306,7 +306,7 @@ def test_the_bins_add_up(line: Filled, by: str) -> None:
 
 
 def test_a_day_is_local(line: Filled) -> None:
-    """A text just before midnight in Brussels belongs to that day and weekday, whatever its time in UTC."""
+    """Brussels decides day and weekday, whatever the time in UTC."""
     contact(line, MONDAY - timedelta(milliseconds=1))
     contact(line, MONDAY)
     found = told(line)
@@ -317,7 +317,7 @@ def test_a_day_is_local(line: Filled) -> None:
 
 
 def test_days_of_a_clock_change_are_whole(line: Filled) -> None:
-    """A day of 25 hours has a name for each, and the hour that comes twice is counted twice."""
+    """Each of 25 hours has a name, even the repeated one."""
     contact(line, datetime(2025, 10, 25, tzinfo=UTC))
     for minutes in (30, 90):  # 02:30 in summer time, and again in winter time
         contact(line, datetime(2025, 10, 26, 0, 0, tzinfo=UTC) + minutes * MINUTE)
@@ -335,7 +335,7 @@ def test_days_of_a_clock_change_are_whole(line: Filled) -> None:
 
 
 def test_the_period_before_has_as_many_days(line: Filled) -> None:
-    """The period before has as many whole days, even across a change of the clocks, or as many seconds."""
+    """Whole days may include a clock change; other periods match in seconds."""
     midnights = [datetime(2025, month, day).astimezone() for month, day in ((10, 21), (10, 28), (10, 14))]
     start, end, earlier = midnights
 
@@ -351,7 +351,7 @@ def test_the_period_before_has_as_many_days(line: Filled) -> None:
     ("days", "by"), [(3, By.HOUR), (3.1, By.DAY), (62, By.DAY), (63, By.WEEK), (400, By.WEEK), (401, By.MONTH)]
 )
 def test_the_bins_suit_the_length(days: float, by: By) -> None:
-    """A short period is divided into hours, a long one into months, unless `--by` says otherwise."""
+    """Hours suit a short period, months a long one, unless `--by` decides."""
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
     assert choose(now - days * DAY, None, None, now, LONG_AGO).by is by
@@ -360,7 +360,7 @@ def test_the_bins_suit_the_length(days: float, by: By) -> None:
 
 @pytest.mark.parametrize("hour", [0, 12, 22])
 def test_the_usual_period_is_thirty_whole_days(hour: int) -> None:
-    """The default period is 30 days from midnight to midnight, up to yesterday, at any time of the day."""
+    """It ends with yesterday, at any time of the day."""
     now = datetime(2026, 11, 20, hour, tzinfo=UTC)
     period = choose(None, None, None, now, LONG_AGO)
 
@@ -373,7 +373,7 @@ def test_the_usual_period_is_thirty_whole_days(hour: int) -> None:
 
 
 def test_without_a_beginning_the_period_has_thirty_days() -> None:
-    """With `--until` alone that day is the last of the 30."""
+    """The day of `--until` alone is the last of the 30."""
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     period = choose(None, datetime(2026, 11, 10).astimezone(), None, now, LONG_AGO)
 
@@ -382,7 +382,7 @@ def test_without_a_beginning_the_period_has_thirty_days() -> None:
 
 
 def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
-    """No figure, comparison or busiest week covers a time before the line's first contact."""
+    """No figure, comparison or busiest day covers an earlier time."""
     with line.db.transaction():
         for number in range(21):
             contact(line, MONDAY + 22 * HOUR + (5 + number * 10) * MINUTE, f"+3247000{number:04}")
@@ -415,7 +415,7 @@ def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
 def test_a_period_is_within_the_life_of_the_line(
     since: int | None, until: int | None, last: int, ends: tuple[int, int]
 ) -> None:
-    """A period begins with the line at the earliest and ends now; a wrong clock is not an error."""
+    """A period outside it, or a wrong clock, is left as asked."""
     extent = figures.Extent(MONDAY + 2 * DAY, MONDAY + max(2, last) * DAY)
     period = choose(
         None if since is None else MONDAY + since * DAY,
@@ -429,7 +429,7 @@ def test_a_period_is_within_the_life_of_the_line(
 
 
 def test_a_young_line_is_counted_from_its_first_minute(line: Filled) -> None:
-    """The period of a new line begins with its first contact."""
+    """A sentence says when its records begin."""
     contact(line, MONDAY + 18 * MINUTE)
     now = MONDAY + 42 * MINUTE
     words = list(sentences(summarise(line.db, load(line.config), None, None, None, now)))
@@ -439,7 +439,7 @@ def test_a_young_line_is_counted_from_its_first_minute(line: Filled) -> None:
 
 
 def test_the_period_before_needs_the_line_for_its_whole_length(line: Filled) -> None:
-    """Figures of the period before are shown only if the line existed all that time."""
+    """Its figures are left out for a younger line."""
     contact(line, MONDAY + DAY)
     contact(line, MONDAY + 8 * DAY)
     week = ("--since", "2025-11-11", "--until", "2025-11-17")
@@ -452,7 +452,7 @@ def test_the_period_before_needs_the_line_for_its_whole_length(line: Filled) -> 
 
 
 def test_every_figure_has_its_period(line: Filled) -> None:
-    """Both columns are headed by their dates, and in --json every tally, bin and week has its own."""
+    """Dates head both columns, and --json has them for each tally."""
     contact(line, MONDAY - 40 * DAY)
     contact(line, MONDAY)
     shown = line.run("stats", *NOVEMBER).stdout.splitlines()
@@ -467,7 +467,7 @@ def test_every_figure_has_its_period(line: Filled) -> None:
 
 
 def test_hours_of_the_week_are_averages(line: Filled) -> None:
-    """A weekday that a period has five times is not busier for that: contacts are divided by the number of days."""
+    """A weekday is not busier for coming five times."""
     with line.db.transaction():
         for day in range(30):
             for _ in range(4):
@@ -485,7 +485,7 @@ def test_hours_of_the_week_are_averages(line: Filled) -> None:
 )
 @settings(deadline=None)
 def test_days_of_a_weekday_are_those_of_the_calendar(start: datetime, seconds: int) -> None:
-    """For each weekday and hour they are the days on which the period touches that hour."""
+    """A day counts for each hour that the period touches."""
     begin = start.astimezone()
     end = (begin + timedelta(seconds=seconds)).astimezone()
     walked = [[0] * 24 for _ in range(7)]
@@ -504,7 +504,7 @@ def test_days_of_a_weekday_are_those_of_the_calendar(start: datetime, seconds: i
 )
 @settings(deadline=None)
 def test_edges_ascend_and_begin_at_midnight(start: datetime, seconds: int, by: By) -> None:
-    """The edges cover the period without a gap; each but the ends is the beginning of a local unit."""
+    """All but the ends begin a local hour, day, week or month."""
     begin = start.astimezone()
     found = edges(begin, (begin + timedelta(seconds=seconds)).astimezone(), by)
 
@@ -528,7 +528,7 @@ def test_edges_ascend_and_begin_at_midnight(start: datetime, seconds: int, by: B
     ],
 )
 def test_an_absurd_period_is_refused(line: Filled, arguments: list[str], says: str) -> None:
-    """A period that cannot be shown ends with 2 and the reason."""
+    """The error says why it cannot be shown."""
     result = line.run("stats", *arguments)
 
     assert result.exit_code == 2
@@ -536,7 +536,7 @@ def test_an_absurd_period_is_refused(line: Filled, arguments: list[str], says: s
 
 
 def test_a_period_may_end_with_the_calendar(line: Filled) -> None:
-    """A month or week that would end after the year 9999 ends at the end of the period."""
+    """A month beyond the year 9999 ends with the period."""
     assert len(told(line, "--since", "9999-11-30", "--until", "9999-12-30", "--by", "month")["bins"]) == 2
     assert len(told(line, "--since", "9999-12-29T12:00", "--until", "9999-12-29T12:30", "--by", "hour")["bins"]) == 1
     with pytest.raises(UsageError):
@@ -549,7 +549,7 @@ def test_a_period_may_end_with_the_calendar(line: Filled) -> None:
 
 
 def test_the_state_of_the_modem_is_from_its_events(line: Filled) -> None:
-    """A state from before the period continues in it; other events are not states."""
+    """An earlier state continues in the period; other events are none."""
     for at, kind in (
         (MONDAY - 10 * DAY, "modem_ready"),
         (MONDAY, "modem_absent"),
@@ -564,7 +564,7 @@ def test_the_state_of_the_modem_is_from_its_events(line: Filled) -> None:
 
 
 def test_the_modem_is_unknown_before_its_first_event(line: Filled) -> None:
-    """A time before the first event is unknown, and a clock that was put back gives no negative time."""
+    """A clock that went back gives no negative time."""
     for at, kind in ((MONDAY + DAY, "modem_ready"), (MONDAY, "modem_absent")):
         line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (rfc3339(at), kind))
     start = MONDAY - DAY
@@ -580,7 +580,7 @@ def test_the_modem_is_unknown_before_its_first_event(line: Filled) -> None:
 
 
 def test_csv_has_a_row_for_each_bar(line: Filled) -> None:
-    """The CSV has the bins of --json, column by column."""
+    """The columns are those of the bins in --json."""
     contact(line, MONDAY - 3 * DAY)
     result = line.run("stats", "--csv", *NOVEMBER)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
@@ -610,7 +610,7 @@ def test_the_tables_fit_the_terminal(line: Filled, columns: int, by: str) -> Non
 
 
 def test_in_a_pipe_the_figures_are_whole(line: Filled) -> None:
-    """A file has every column and bars of full length, whatever COLUMNS says."""
+    """Every column and full bars are there, whatever COLUMNS says."""
     contact(line, MONDAY)
     table = line.run("stats", *NOVEMBER, env={"COLUMNS": "12"}).stdout.split("\n\n")[1].splitlines()
 
@@ -619,7 +619,7 @@ def test_in_a_pipe_the_figures_are_whole(line: Filled) -> None:
 
 
 def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
-    """Without its colours, as in a mail, a day without texts has no bar."""
+    """A day without texts has no bar in a mail, either."""
     contact(line, MONDAY)
     shown = "\n".join(line.on_a_terminal(80, "stats", *NOVEMBER, "--by", "day"))
     days = shown.split("\n\n")[1].splitlines()[1:]
@@ -628,7 +628,7 @@ def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
 
 
 def test_a_terminal_too_narrow_for_bars_has_the_figures(line: Filled) -> None:
-    """A narrow terminal gets the figures with short bars; no bar is too long for its terminal."""
+    """Its bars are short; no bar is longer than its terminal."""
     contact(line, MONDAY)
     bars = {columns: line.on_a_terminal(columns, "stats", *NOVEMBER) for columns in (12, *range(24, 40, 3))}
 
@@ -638,7 +638,7 @@ def test_a_terminal_too_narrow_for_bars_has_the_figures(line: Filled) -> None:
 
 
 def test_an_empty_database_has_figures(line: Filled) -> None:
-    """Before the first contact all figures of today are 0, and nothing is compared."""
+    """Those of today are 0, and nothing is compared."""
     result = line.run("stats")
     days = told(line, "--by", "day")["bins"]
 
@@ -649,7 +649,7 @@ def test_an_empty_database_has_figures(line: Filled) -> None:
 
 
 def test_shadowed_answers_are_shown(line: Filled) -> None:
-    """Shadow mode shows the number of answers that would have gone."""
+    """They would have gone without shadow mode."""
     assert "shadow" not in line.run("stats", *NOVEMBER).stdout
     answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
 
@@ -658,7 +658,7 @@ def test_shadowed_answers_are_shown(line: Filled) -> None:
 
 
 def test_tags_are_escaped(line: Filled) -> None:
-    """A tag is shown escaped."""
+    """Control characters of a tag never reach the terminal."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR, tags=json.dumps(["\x1b[2Jx"]))
     result = line.run("stats", *NOVEMBER)
@@ -668,7 +668,7 @@ def test_tags_are_escaped(line: Filled) -> None:
 
 
 def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
-    """On an ASCII locale the bars are hyphens."""
+    """The bars are hyphens on an ASCII locale."""
     contact(line, MONDAY)
     done = subprocess.run(
         [sys.executable, "-m", "hotlined", "--config", str(line.config), "stats", *NOVEMBER],
@@ -682,7 +682,7 @@ def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
 
 
 def test_progress_is_for_terminals_only(line: Filled) -> None:
-    """On a terminal the progress is shown on stderr; the figures are the same."""
+    """It is on stderr, and the figures are the same."""
     leader, follower = pty.openpty()
     try:
         done = subprocess.run(
@@ -714,12 +714,12 @@ def test_progress_is_for_terminals_only(line: Filled) -> None:
     ],
 )  # fmt: skip
 def test_a_share_is_put_in_words(part: int, whole: int, words: str) -> None:
-    """A share close to a simple fraction is named by it, but never as exact when it is not."""
+    """A close simple fraction names it, but never as exact."""
     assert share(part, whole) == words
 
 
 def test_a_length_matches_the_times_beside_it() -> None:
-    """Between 17:23 and 17:33 there are ten minutes, whatever the seconds were."""
+    """Ten minutes lie between 17:23 and 17:33, whatever the seconds were."""
     start = datetime(2026, 11, 26, 17, 23, tzinfo=UTC)
 
     assert length(start, start + 10 * MINUTE + timedelta(seconds=59)) == "ten minutes"
@@ -737,14 +737,17 @@ def test_a_length_matches_the_times_beside_it() -> None:
     ],
 )  # fmt: skip
 def test_a_length_is_put_in_words(lasting: timedelta, words: str) -> None:
-    """Whole weeks are weeks, else days; hours if days would be a tenth off; below two hours minutes."""
+    """Whole weeks come first, then days, hours and minutes.
+
+    Hours are named if days would be a tenth off, minutes below two hours.
+    """
     start = MONDAY.astimezone()
 
     assert length(start, start + lasting) == words
 
 
 def test_a_day_of_25_hours_is_a_day() -> None:
-    """The time from one midnight to the next is one day, even if the clocks change."""
+    """The clocks change between its two midnights."""
     assert length(datetime(2025, 10, 26).astimezone(), datetime(2025, 10, 27).astimezone()) == "one day"
 
 
@@ -763,7 +766,7 @@ def test_a_day_of_25_hours_is_a_day() -> None:
     ],
 )
 def test_a_period_is_put_in_words(start: str, end: str, words: str) -> None:
-    """Days have month and year, the last day is included, and hours are named if needed."""
+    """The last day is included; hours are named if needed."""
     assert calendar(datetime.fromisoformat(start).astimezone(), datetime.fromisoformat(end).astimezone()) == words
 
 
@@ -790,19 +793,22 @@ def test_a_period_is_put_in_words(start: str, end: str, words: str) -> None:
     ],
 )
 def test_a_rate_is_the_quotient(texts: int, number: int, unit: str, words: str | None) -> None:
-    """The rate an hour, day or week is the texts divided by the stated time, or the nearest round number."""
+    """Texts are divided by the stated time, or nearly so.
+
+    The nearest round number may replace the exact one.
+    """
     assert rate(texts, number, unit) == words
 
 
 def test_a_long_wait_is_given_in_hours(line: Filled) -> None:
-    """A wait of hours is not given in minutes."""
+    """Minutes are for waits below two hours."""
     answer(line, contact(line, MONDAY), MONDAY + 150 * MINUTE)
 
     assert "The line answered once, after three hours." in told(line)["words"]
 
 
 def test_only_completely_sent_answers_are_timed(line: Filled) -> None:
-    """The time to an answer is of those completely sent; unconfirmed ones are named."""
+    """Unconfirmed ones are named in a sentence."""
     for minutes, state in enumerate(("sent", "delivered", "undelivered", "unconfirmed", "unconfirmed")):
         answer(line, contact(line, MONDAY), MONDAY + 10 * minutes * MINUTE, state=state)
     words = told(line)["words"]
@@ -813,7 +819,7 @@ def test_only_completely_sent_answers_are_timed(line: Filled) -> None:
 
 @pytest.mark.parametrize("state", ["sent", "unconfirmed"])
 def test_a_single_answer_has_no_number(line: Filled, state: str) -> None:
-    """One answer is `once`, with a remark if it is unconfirmed."""
+    """It is `once`, with a remark if it is unconfirmed."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR, state=state)
     words = told(line)["words"]
 
@@ -822,7 +828,10 @@ def test_a_single_answer_has_no_number(line: Filled, state: str) -> None:
 
 
 def test_operators_and_short_codes_are_not_people(line: Filled) -> None:
-    """The sentences count telephone numbers alone; over the whole history no number is `for the first time`."""
+    """Sentences count telephone numbers alone.
+
+    Over the whole history the sentence leaves `for the first time` out.
+    """
     for originator in (KEVIN, LEA, "Proximus", "8850"):
         contact(line, MONDAY, originator)
     assert "2 different telephone numbers texted or called." in told(line)["words"]
@@ -832,7 +841,7 @@ def test_operators_and_short_codes_are_not_people(line: Filled) -> None:
 
 
 def test_without_a_price_no_sentence_names_money(tmp_path: Path) -> None:
-    """Without a configured price no form of the figures has a cost, not even JSON or CSV."""
+    """Neither JSON, CSV nor the page has a cost."""
     line = Filled(tmp_path)
     with line.db:
         answer(line, contact(line, MONDAY), MONDAY + HOUR)
@@ -846,7 +855,7 @@ def test_without_a_price_no_sentence_names_money(tmp_path: Path) -> None:
 
 
 def test_picture_messages_are_counted(line: Filled) -> None:
-    """The sender of a photo counts among the contacts."""
+    """Their senders count among the contacts."""
     contact(line, MONDAY, kind="mms", text=None)
     contact(line, MONDAY, kind="mms", text=None)
 
@@ -854,7 +863,7 @@ def test_picture_messages_are_counted(line: Filled) -> None:
 
 
 def test_the_busiest_day_is_named_among_many_texts(line: Filled) -> None:
-    """The busiest day is left out for few texts or a single day."""
+    """Few texts or a single day name none."""
     for number in range(12):
         contact(line, MONDAY + number % 2 * DAY)
     assert not [each for each in told(line)["words"] if "busiest" in each]

@@ -94,7 +94,7 @@ def asked_again(db: Database, planned: object = ONE) -> gate.Begun:
 
 @pytest.mark.parametrize(("status", "becomes"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
 def test_report_that_an_answer_left_whole_ends_its_requeue(db: Database, status: int, becomes: str) -> None:
-    """The answer is not sent again, and `cancel` returns its new state."""
+    """The answer is not sent again; `cancel` returns its new state."""
     asked_again(db)
     report(db, 140, status=status)
 
@@ -113,7 +113,7 @@ def test_late_result_of_the_last_segment_ends_a_requeue(db: Database) -> None:
 
 
 def test_answer_proven_to_have_left_half_stays_requeued_whole(db: Database) -> None:
-    """All its segments go once more; if a person cancels it, it has failed."""
+    """Its segments all go again, unless a person cancels it."""
     begun = asked_again(db, TWO)
     fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
 
@@ -123,7 +123,7 @@ def test_answer_proven_to_have_left_half_stays_requeued_whole(db: Database) -> N
 
 
 def test_late_result_after_a_report_changes_nothing(db: Database) -> None:
-    """The delivery report came first and says more; the stored message reference stays."""
+    """The delivery report says more; the stored message reference stays."""
     came(db)
     begun = let_out(db, 1)
     lose(db, begun, at(121))
@@ -152,7 +152,7 @@ def _grow_old(db: Database) -> None:
 
 @pytest.mark.parametrize(("ended_by", "reason"), [(_cancel, "person"), (_block, "blocked"), (_grow_old, "stale")])
 def test_late_result_does_not_continue_an_answer_that_was_ended(db: Database, ended_by: object, reason: str) -> None:
-    """The second segment stays unsent, though the first is proven to have left within the hour."""
+    """The second segment stays unsent, though proof comes within the hour."""
     begun = asked_again(db, TWO)
     ended_by(db)  # type: ignore[operator]
     assert state(db) == ("unconfirmed", reason)
@@ -181,7 +181,7 @@ def test_report_with_an_international_address_matches_the_whole_number(db: Datab
     [("3456", False), ("123456", False), ("0123456", False), ("70123456", True), ("470123456", True)],
 )
 def test_report_with_too_few_digits_matches_no_recipient(db: Database, digits: str, fits: bool) -> None:
-    """A national number has at least seven digits, and all of them have to be the recipient's."""
+    """National numbers have at least seven digits, all of them the recipient's."""
     came(db, "+32470123456")
     lose(db, let_out(db, 1), at(121))
 
@@ -189,7 +189,7 @@ def test_report_with_too_few_digits_matches_no_recipient(db: Database, digits: s
 
 
 def test_report_on_an_earlier_attempt_leaves_the_answer_alone(db: Database) -> None:
-    """The answer shows its latest attempt: its state and the time of its report stay."""
+    """The answer shows the state and report of its latest attempt."""
     asked_again(db)
     take(db, let_out(db, 200), at(201), 50)
     report(db, 210, status=0x46)
@@ -226,7 +226,7 @@ def test_report_more_than_eight_days_late_matches_nothing(db: Database) -> None:
 
 
 def test_requeued_answer_that_never_left_keeps_its_due_time(db: Database) -> None:
-    """The delay protects its recipient: a mistaken cancel does not make the answer go sooner."""
+    """A mistaken cancel does not shorten the delay."""
     came(db, delay=1800)
     answers.cancel(db, 1, "marie", at(60))
     assert answers.requeue(db, 1, "marie", at(120)) is None
@@ -235,7 +235,7 @@ def test_requeued_answer_that_never_left_keeps_its_due_time(db: Database) -> Non
 
 
 def test_requeued_answer_whose_due_time_is_over_goes_at_once(db: Database) -> None:
-    """So does an answer that may have left, whose delay was over before."""
+    """One that may have left does so, too."""
     came(db)
     refuse(db, let_out(db, 1), at(2), 27)
     assert answers.requeue(db, 1, "marie", at(60)) is None
@@ -255,7 +255,10 @@ def test_requeued_answer_that_may_have_left_goes_at_once(db: Database) -> None:
 
 
 def test_requeue_refuses_blocked_and_opted_out_recipients(db: Database) -> None:
-    """Either address or the configuration may block; a text by hand still goes to a number that opted out."""
+    """Both addresses and the configuration count; a text by hand still goes.
+
+    The text by hand goes to a number that opted out, not to a blocked one.
+    """
     came(db)
     refuse(db, let_out(db, 1), at(2), 27)
     assert answers.requeue(db, 1, "marie", at(3), blocked=[HERS]) == "blocked"
@@ -277,7 +280,7 @@ def test_requeue_refuses_blocked_and_opted_out_recipients(db: Database) -> None:
 
 
 def test_requeue_restores_all_tries_and_a_new_age(db: Database) -> None:
-    """An answer that failed after its last try is tried as often as at first, and ages from the requeue."""
+    """The answer had failed after its last try."""
     came(db)
     seconds = 1.0
     for contact in range(2, 8):
@@ -296,7 +299,7 @@ def test_requeue_restores_all_tries_and_a_new_age(db: Database) -> None:
 
 
 def test_requeued_answer_ages_from_its_requeue_by_both_clocks(db: Database) -> None:
-    """The time stamp of its contact is a day old; neither the sweep nor the gate uses it."""
+    """The contact's time stamp is a day old, and counts nowhere."""
     came(db)
     db.connection.execute("UPDATE contacts SET scts = '2026-11-24T22:00:00+00:00'")
     lose(db, let_out(db, 1), at(2))
@@ -321,7 +324,7 @@ def test_requeue_says_when_the_answer_goes(filled: Filled) -> None:
 
 @pytest.mark.parametrize("words", ["the number is blocked", "the number asked not to be answered"])
 def test_requeue_refuses_in_words(filled: Filled, words: str) -> None:
-    """It exits with 75, as every rule that refuses, and the hint names the command that lifts the rule."""
+    """The hint names the command that lifts the rule."""
     contact = filled.text("oui")
     filled.judge(contact, delay=FAR)
     if "blocked" in words:

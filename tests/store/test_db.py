@@ -83,7 +83,7 @@ def test_check_says_that_a_sound_database_is_whole(filled: Filled, options: list
 
 @pytest.mark.parametrize(("options", "words"), [([], "btreeInitPage"), (["--full"], "the check goes no further")])
 def test_check_finds_an_overwritten_page(filled: Filled, options: list[str], words: str) -> None:
-    """Quick and full check find it, name the cure, and do not change the file."""
+    """Both checks name the cure and leave the file unchanged."""
     filled.db.close()
     spoil(filled.database)
     before = filled.database.read_bytes()
@@ -126,7 +126,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("change", "promise"), BROKEN)
 def test_full_check_names_rows_that_contradict_each_other(filled: Filled, change: str, promise: str) -> None:
-    """It names the broken promise and the rows; the quick check does not look at them."""
+    """The quick check does not look at the promises of rows."""
     filled.db.connection.executescript(change)
     quick, full = filled.run("db", "check"), filled.run("db", "check", "--full")
 
@@ -171,7 +171,7 @@ def test_check_lists_ten_rows_at_most(filled: Filled) -> None:
 def test_check_and_backup_explain_a_file_that_is_not_a_database(
     filled: Filled, content: bytes | None, code: int, words: str
 ) -> None:
-    """A missing, an empty and a foreign file each have a sentence, and nothing goes to standard output."""
+    """Each such file has its sentence; standard output stays empty."""
     filled.db.close()
     filled.database.unlink()
     if content is not None:
@@ -184,7 +184,7 @@ def test_check_and_backup_explain_a_file_that_is_not_a_database(
 
 @pytest.mark.parametrize(("name", "code"), [("later", 78), ("initial", 78)])
 def test_full_check_needs_the_schema_of_this_version(filled: Filled, name: str, code: int) -> None:
-    """Rows of another version may keep other promises; the quick check works with any version."""
+    """Other versions may promise other things; the quick check accepts them all."""
     filled.db.connection.execute("UPDATE _sqlite_migrations SET name = ? WHERE id = 1", (name,))
 
     assert filled.run("db", "check").exit_code == 0
@@ -218,7 +218,7 @@ def copied(database: Path, target: Path, tell: backup.Progress = lambda _, __: N
 
 
 def test_backup_is_one_whole_file(filled: Filled) -> None:
-    """Any program reads it, it has the latest commit, and nothing is left beside the database."""
+    """It has the latest commit, and leaves nothing beside the database."""
     target = filled.folder / "copy.db"
     there = sorted(filled.folder.iterdir())
     result = filled.run("db", "backup", "-")
@@ -234,7 +234,7 @@ def test_backup_is_one_whole_file(filled: Filled) -> None:
 
 
 def test_backup_says_where_the_key_of_the_pseudonyms_is(filled: Filled) -> None:
-    """The key of another database at its place does not count as its key."""
+    """Another database's key at that place does not count."""
     first, second = b"1" * 32, b"2" * 32
     key = filled.folder / "keys/hotlined.db.key"
     assert backup.maybe_key(filled.database) is None
@@ -248,7 +248,7 @@ def test_backup_says_where_the_key_of_the_pseudonyms_is(filled: Filled) -> None:
 
 
 def test_backup_names_the_key_of_the_fleet(filled: Filled) -> None:
-    """The key is kept with the copy: without it the line cannot tell whom rows of other lines are about."""
+    """The copy is without it, and could not match other lines' rows."""
     assert "fleet" not in filled.run("db", "backup", "-").stderr
     fleet.join(filled.db, "test", b"3" * 32, filled.db.now())
 
@@ -258,7 +258,7 @@ def test_backup_names_the_key_of_the_fleet(filled: Filled) -> None:
 
 
 def test_damaged_database_is_not_backed_up(filled: Filled) -> None:
-    """Nothing goes to standard output that somebody could take for a good backup."""
+    """Standard output has nothing that passes for a good backup."""
     filled.db.close()
     spoil(filled.database)
     result = filled.run("db", "backup", "-")
@@ -286,7 +286,7 @@ def test_second_backup_at_the_same_time_is_refused(filled: Filled) -> None:
 
 
 def test_full_disk_is_reported_for_the_copy(filled: Filled) -> None:
-    """A limit on the size of files plays a full disk: the error names the copy, and no part of it is left."""
+    """A limit on file sizes plays the disk; no part is left."""
     with small_files(65536):
         result = filled.run("db", "backup", "-")
 
@@ -310,7 +310,7 @@ def test_backup_reports_its_progress(filled: Filled) -> None:
 
 
 def test_backup_beside_a_writing_daemon_does_not_begin_again(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The copy has the rows from its beginning, and none that were committed later."""
+    """Rows that are committed after its beginning are not in it."""
     monkeypatch.setattr(backup, "PAGES", 4)
     told: list[int] = []
 
@@ -329,7 +329,7 @@ def test_backup_beside_a_writing_daemon_does_not_begin_again(filled: Filled, mon
 
 
 def test_restored_line_sends_no_answer_that_was_queued(filled: Filled) -> None:
-    """Queued answers are unconfirmed and count, no half answer is finished, no contact is judged late."""
+    """Queued answers become unconfirmed and count; no contact is judged late."""
     filled.db.connection.execute(
         "INSERT INTO requests (verb, arguments, who, created_at, boot_id, expires_boottime, state)"
         " VALUES ('send', '{}', 'me', '', '', 1e9, 'open')"
@@ -356,7 +356,7 @@ def test_restored_line_sends_no_answer_that_was_queued(filled: Filled) -> None:
 
 
 def test_pause_that_returns_with_a_backup_is_reported(filled: Filled) -> None:
-    """An event and `status` say so: the person who restores may not know about the pause."""
+    """The person who restores may not know about the pause."""
     decisions.pause(filled.db, "marie", filled.now())
     copy = filled.folder / "copy.db"
     copied(filled.database, copy)
@@ -386,7 +386,7 @@ def test_database_that_was_copied_does_not_count_as_restored(filled: Filled) -> 
 
 
 def test_restore_as_documented_brings_the_line_back(line: Line) -> None:
-    """No number is answered twice, queued answers are not sent, and limits hold."""
+    """No number is answered twice, and limits hold."""
     line.configure(limits={"per_number": 1}, database=str(line.database))
     line.start()
     line.wait_state("ready")

@@ -55,7 +55,7 @@ FOUND_BY = {
 def test_no_sequence_of_events_breaks_a_promise(
     tmp_path: Path, name: str, record_property: pytest.FixtureRequest
 ) -> None:
-    """In all orders, limits hold, nothing leaves twice, and the counts are true."""
+    """Limits and counts hold in all orders, and nothing leaves twice."""
     depth, events = ALPHABETS[name]
     depth = DEPTH or max(2, depth - LESS[name != DEEPER])
     with explore.explorer(tmp_path) as exploring:
@@ -68,7 +68,7 @@ def test_no_sequence_of_events_breaks_a_promise(
 
 @pytest.mark.parametrize("mutant", FOUND_BY)
 def test_exploration_finds_every_mutant(tmp_path: Path, mutant: str) -> None:
-    """Without the mutant, the same events break nothing."""
+    """The same events break nothing without the mutant."""
     depth, events = FOUND_BY[mutant]
     with explore.explorer(tmp_path) as exploring:
         explore.explore(exploring, depth, events)
@@ -78,7 +78,10 @@ def test_exploration_finds_every_mutant(tmp_path: Path, mutant: str) -> None:
 
 @pytest.mark.parametrize("mutants", [[], ["countries tried without a pause"]])
 def test_exploration_finds_a_country_that_is_tried_too_soon(tmp_path: Path, mutants: list[str]) -> None:
-    """A German and a Belgian number get nothing, then the Belgian one does: the German one waits a minute more."""
+    """A country's answer gets through; the other one waits a minute more.
+
+    A German and a Belgian number got nothing, then the Belgian one does: the German one has to wait.
+    """
     path = "D writes > A writes > unknown > unknown > B writes > an hour > sent > sent > requeued > sent"
     with explore.explorer(tmp_path, mutants) as exploring:
         explore.walk(exploring, path)
@@ -111,7 +114,7 @@ SEQUENCES = (
 
 
 def test_every_allowed_transition_between_states_happens(tmp_path: Path) -> None:
-    """A transition too many in the tables would let a fault of the program pass."""
+    """A needless transition in the tables could hide a fault."""
     taken: set[str] = set()
     for number, path in enumerate(SEQUENCES):
         (tmp_path / str(number)).mkdir()

@@ -61,7 +61,7 @@ def meet(hub: PlainHub, *lines: Line) -> None:
 
 
 def test_stop_to_one_line_holds_at_all_lines(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """A line that has exchanged since does not answer, and its log names the line that received the stop."""
+    """Another line's log names the line that received the stop."""
     assert fr.text(LEA, "stop").reason is Reason.OPTED_OUT
     meet(hub, fr, nl)
 
@@ -89,7 +89,7 @@ def test_gate_cancels_a_queued_answer_after_a_block_elsewhere(hub: PlainHub, fr:
 
 
 def test_block_of_another_line_is_lifted_there(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """`unblock` names the line and the time of its block, and `show` and `export` do, too."""
+    """`unblock`, `show` and `export` name that line and the block's time."""
     decisions.block(fr.db, LEA, "anna", fr.now())
     fr.text(LEA, "stop")
     meet(hub, fr, nl)
@@ -118,7 +118,7 @@ def test_block_of_another_line_is_lifted_there(hub: PlainHub, fr: Line, nl: Line
 
 
 def test_opt_out_at_two_lines_is_lifted_at_each(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """The first `unblock` says that the other line still has it; a line does not name itself."""
+    """The first `unblock` names the other line, and never its own."""
     for line in (fr, nl):
         line.text(LEA, "stop")
     meet(hub, fr, nl)
@@ -133,7 +133,7 @@ def test_opt_out_at_two_lines_is_lifted_at_each(hub: PlainHub, fr: Line, nl: Lin
 
 
 def test_answers_of_all_lines_count(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """The cooldown runs from the latest answer of any line, step and cap count the sum; the reserve does not."""
+    """Cooldown, its step and the cap count them; the reserve does not."""
     fr.answer(LEA)
     fr.hours = 2
     meet(hub, fr, nl)
@@ -156,7 +156,7 @@ def test_answers_of_all_lines_count(hub: PlainHub, fr: Line, nl: Line) -> None:
 
 
 def test_refused_answer_counts_at_no_line(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """The network refuses it for certain, and the other lines stop counting it."""
+    """Other lines stop counting once the network refuses it for certain."""
     assert fr.text(LEA).answer
     begun = segment_of(begin_next(fr.db, fr.now(), plan("Non.")))
     meet(hub, fr, nl)
@@ -167,7 +167,7 @@ def test_refused_answer_counts_at_no_line(hub: PlainHub, fr: Line, nl: Line) -> 
 
 
 def test_line_exchanges_only_the_kinds_that_it_shares(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
-    """It neither sends nor follows the other kinds; once it shares a kind, it sends all earlier decisions."""
+    """A kind that it shares later brings all earlier decisions."""
     with Line(tmp_path, "nl", (Shared.BLOCKS,)) as nl:
         nl.text(LEA, "stop")
         nl.answer(KEVIN)
@@ -184,7 +184,7 @@ def test_line_exchanges_only_the_kinds_that_it_shares(hub: PlainHub, tmp_path: P
 
 
 def test_block_elsewhere_of_the_other_address_of_a_contact_holds(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """A photo message has two addresses; answers count by its originator alone."""
+    """Photo messages have two addresses; answers count by the originator alone."""
     decisions.block(fr.db, LEA, "anna", fr.now())
     meet(hub, fr, nl)
     assert fleet.history_of(nl.db, KEVIN, shadow=False, other=LEA).blocked
@@ -227,7 +227,7 @@ def test_line_shares_decisions_from_before_it_joined(hub: PlainHub, tmp_path: Pa
 
 
 def test_invitation_of_another_fleet_is_refused(fr: Line) -> None:
-    """The line has to leave its fleet first: with another key it could not match any row of the others."""
+    """The line has to leave its fleet: other keys match no rows."""
     with pytest.raises(RefusedError, match="already"):
         fleet.join(fr.db, "fr", b"x" * 32, fr.now())
     assert beside(fr.db.path, FLEET).read_bytes() == KEY
@@ -236,7 +236,7 @@ def test_invitation_of_another_fleet_is_refused(fr: Line) -> None:
 
 
 def test_line_that_leaves_forgets_the_other_lines(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """`leave` returns the number of forgotten decisions; the line's own ones stay."""
+    """`leave` returns the number of forgotten decisions; its own ones stay."""
     fr.text(LEA, "stop")
     decisions.block(fr.db, KEVIN, "anna", fr.now())
     nl.text(KEVIN, "stop")
@@ -251,7 +251,7 @@ def test_line_that_leaves_forgets_the_other_lines(hub: PlainHub, fr: Line, nl: L
 
 
 def test_line_without_the_fleets_key_sends_nothing(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """It has rows of others and cannot tell whom they name: sending is held, and the reason is stored."""
+    """It cannot tell whom the rows of others name."""
     fr.text(LEA, "stop")
     meet(hub, fr, nl)
     assert nl.text(KEVIN).answer
@@ -283,7 +283,7 @@ def test_backup_contains_the_key_of_the_fleet(fr: Line) -> None:
 
 
 def test_restored_line_reads_back_its_own_decisions(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """It has lost them since the backup: it refuses again, and can lift them as its own."""
+    """The hub returns those made since the backup; they can be lifted."""
     meet(hub, fr, nl)
     old = fr.copy()
     decisions.block(fr.db, LEA, "anna", fr.now())
@@ -305,7 +305,7 @@ def test_restored_line_reads_back_its_own_decisions(hub: PlainHub, fr: Line, nl:
 
 
 def test_erasure_at_another_line_needs_a_person_there(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """`forget` asks; the other line lists the request and likely evidence, erases nothing itself, asks nobody."""
+    """`forget --asked` there lists requests and likely evidence; nothing is erased unasked."""
     meet(hub, fr, nl)
     nl.text(LEA, "I'll find you")
     nl.text(KEVIN)
@@ -367,7 +367,10 @@ def test_contact_with_alert_words_counts_as_likely_evidence(nl: Line) -> None:
 
 
 def test_purged_line_can_still_lift_its_own_block(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """No number stays beside the fleet's pseudonym; the line's own pseudonym is enough to lift it everywhere."""
+    """Its own pseudonym is enough to lift the block everywhere.
+
+    No number stays beside the pseudonym of the fleet.
+    """
     decisions.block(fr.db, LEA, "anna", fr.now())
     meet(hub, fr, nl)
     fr.hours = 1
@@ -427,7 +430,10 @@ def test_late_answer_of_the_hub_changes_nothing(hub: PlainHub, fr: Line) -> None
 
 
 def test_two_machines_with_the_same_line_are_reported(hub: PlainHub, fr: Line) -> None:
-    """A line reads all rows again twice an hour at most; a third time is a trouble, and ends an hour later."""
+    """A third complete reading within the hour is a trouble.
+
+    The line reads all rows again at most twice an hour; the trouble ends an hour later.
+    """
     fr.exchange(hub)
     other = PlainHub(hub.digest, ("fr",))
     for number, asked in enumerate((other, hub, other)):
@@ -452,7 +458,7 @@ def test_hub_of_another_fleet_is_refused(fr: Line) -> None:
 
 
 def test_rows_of_others_are_bounded(hub: PlainHub, fr: Line, nl: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full line reports a trouble, and reads the rest once there is room."""
+    """A full line reports a trouble, then reads on with more room."""
     monkeypatch.setattr(fleet, "MOST_HEARD", 0)
     for number in (LEA, KEVIN):
         fr.text(number, "stop")
@@ -483,7 +489,7 @@ def test_question_has_at_most_one_page_of_rows(hub: PlainHub, fr: Line, nl: Line
 
 
 def test_line_without_a_fleet_reads_no_fleet_tables(tmp_path: Path) -> None:
-    """It reads one row to know this, and the daemon does not load psycopg."""
+    """It reads one row; the daemon does not load psycopg."""
     with Line(tmp_path, "fr", joins=False) as fr:
         statements: list[str] = []
         fr.db.connection.set_trace_callback(statements.append)
@@ -532,7 +538,7 @@ def _row(**lies: Any) -> dict[str, Any]:
 
 
 def test_lying_hub_erases_nothing_and_raises_no_limit(fr: Line) -> None:
-    """No number is answered more often than before, and no row about a person goes."""
+    """A hub cannot cause more answers, or the loss of rows."""
     at = fr.now().rfc3339
     fr.answer(LEA)
     decisions.block(fr.db, KEVIN, "anna", fr.now())
@@ -587,7 +593,7 @@ def test_lying_hub_erases_nothing_and_raises_no_limit(fr: Line) -> None:
     ids=lambda lies: str(lies)[:40],
 )
 def test_malformed_answer_of_the_hub_is_refused(fr: Line, lies: dict[str, Any]) -> None:
-    """It changes nothing, and the line reports a trouble until the hub gives a proper answer."""
+    """It changes nothing; a proper answer ends the reported trouble."""
     hub = Liar()
     fr.exchange(hub)
     fr.text(LEA, "stop")
@@ -606,7 +612,7 @@ def test_malformed_answer_of_the_hub_is_refused(fr: Line, lies: dict[str, Any]) 
 
 
 def test_hub_cannot_take_a_stop_from_its_own_line(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """It may withhold or revoke the stop at other lines; the line sends it again."""
+    """A stop that it revokes at other lines is sent again."""
     fr.text(LEA, "stop")
     meet(hub, fr, nl)
     row = hub.known["fr", PERSON]

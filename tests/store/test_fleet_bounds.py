@@ -34,7 +34,7 @@ def ask(hub: Hub, *rows: dict[str, Any], line: str = "fr", base: int = 0, cursor
 
 
 def test_line_has_at_most_50000_rows_at_the_hub(hub: Hub) -> None:
-    """A full line adds no new person but still changes its rows; other lines go on."""
+    """A full line still changes its rows, and other lines go on."""
     hub.admin.execute(
         "INSERT INTO hotlined.said (line, person, version, answers, place)"
         " SELECT 'fr', '~' || lpad(to_hex(n), 12, '0'), n, 0, n FROM generate_series(1, 50000) n"
@@ -77,7 +77,7 @@ def test_hub_refuses_malformed_or_too_many_rows(hub: Hub, rows: list[dict[str, A
 
 
 def test_hub_refuses_versions_that_could_not_be_raised(hub: Hub) -> None:
-    """At the highest allowed version the hub can still lift a decision."""
+    """The hub can still lift a decision at the highest version."""
     for beyond in ((1 << 63) - 1, 1 << 59):
         assert ask(hub, row(version=beyond))["highest"] == 0
     top = (1 << 59) - 1
@@ -89,7 +89,7 @@ def test_hub_refuses_versions_that_could_not_be_raised(hub: Hub) -> None:
 
 
 def test_hub_takes_the_line_from_the_login(hub: Hub) -> None:
-    """A line named in a row is ignored; each line reads the rows of the others in their order."""
+    """Rows cannot name another line; each reads the others' in order."""
     ask(hub, row(line="nl", place=7, age=3600, answers=2))
     ask(hub, row(version=3), line="nl")
     heard = ask(hub, line="nl", base=3)
@@ -100,7 +100,7 @@ def test_hub_takes_the_line_from_the_login(hub: Hub) -> None:
 
 
 def test_repeated_batch_is_stored_once(hub: Hub) -> None:
-    """The second one fits as well; a batch from before a restore does not fit."""
+    """The repetition fits; a batch from before a restore does not."""
     first = ask(hub, row(answers=1))
     second = ask(hub, row(answers=1))
     assert (second["fits"], second["highest"], second["rows"]) == (True, 10, first["rows"])
@@ -109,7 +109,7 @@ def test_repeated_batch_is_stored_once(hub: Hub) -> None:
 
 
 def test_hub_returns_figures_of_all_lines_that_may_log_in(hub: Hub) -> None:
-    """It does for a question that has figures, with the seconds since each line last asked."""
+    """Only questions with figures get them, and how long lines were away."""
     known = hub.ask("fr", {"hub": None, "base": 0, "upto": 0, "cursor": 0, "rows": []})
     assert known["lines"] is None
     asked = {"hub": known["hub"], "base": 0, "upto": 0, "cursor": 0, "rows": [], "figures": '{"state": "free"}'}

@@ -117,7 +117,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_is_needed(tmp_path: Path, make: Make, rule: str) -> None:
-    """Without the rule its history breaks a promise, with it none."""
+    """Its history breaks a promise without it, and none with it."""
     for left_out in ("", rule):
         with store_without(left_out), make(left_out) as hub, Played(tmp_path / f"without {left_out}", hub) as world:
             found = world.play(RULES[rule])
@@ -126,7 +126,7 @@ def test_each_rule_is_needed(tmp_path: Path, make: Make, rule: str) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_history_breaks_a_promise(tmp_path: Path, make: Make, seed: int) -> None:
-    """Lines keep their promises and end alike, whatever is lost, late, doubled or restored."""
+    """Lines end alike, whatever is lost, late, doubled or restored."""
     with store_without(""), make("") as hub, Played(tmp_path, hub) as world:
         found, words = history_found(world, seed)
     assert not found, f"{found}: {words}"

@@ -142,7 +142,7 @@ STATES = {
 @needs_root
 @pytest.mark.parametrize("name", STATES)
 def test_member_reads_the_database_in_every_state(state: Path, name: str) -> None:
-    """Commands work, whatever the line's user did last; a stranger gets nothing."""
+    """A stranger reads nothing, whatever the line's user did last."""
     reads = 0
 
     def read() -> None:
@@ -163,7 +163,7 @@ def test_member_reads_the_database_in_every_state(state: Path, name: str) -> Non
 
 @needs_root
 def test_member_without_the_socket_cannot_write(state: Path) -> None:
-    """The error names the other user and sudo; it does not suggest joining the group, which only reads."""
+    """The error names sudo, and not the group, which only reads."""
     done = run(state, MEMBER, "block", KEVIN)
 
     assert done.returncode == 75
@@ -174,7 +174,7 @@ def test_member_without_the_socket_cannot_write(state: Path) -> None:
 
 @needs_root
 def test_error_for_a_database_closed_by_sqlite_alone_names_the_cure(state: Path) -> None:
-    """SQLite removed -wal and -shm, which a member cannot make; a command of the line's user does."""
+    """Members cannot make -wal and -shm; the line's user can."""
     for ending in ("-wal", "-shm"):
         (state / f"hotlined.db{ending}").unlink()
     refused = run(state, MEMBER, "log")
@@ -187,7 +187,7 @@ def test_error_for_a_database_closed_by_sqlite_alone_names_the_cure(state: Path)
 
 
 def test_closing_leaves_foreign_files_alone(tmp_path: Path) -> None:
-    """No files appear beside a database that was moved, and a link in their place is neither followed nor replaced."""
+    """A moved database gets none; a link is not followed or replaced."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.text()
@@ -207,7 +207,7 @@ def test_closing_leaves_foreign_files_alone(tmp_path: Path) -> None:
 
 @needs_root
 def test_database_of_another_user_waits_with_a_cure(state: Path) -> None:
-    """A card from a machine with other user ids: the daemon waits and names one chown, which works."""
+    """The card is from another machine; the named chown works."""
     give(state, 4321, 4322)
     run_dir = state.parent / "run"
     run_dir.mkdir()
@@ -229,7 +229,7 @@ def test_database_of_another_user_waits_with_a_cure(state: Path) -> None:
 
 @needs_root
 def test_database_in_an_unreachable_folder_is_explained(folder: Path) -> None:
-    """The daemon says that the folder cannot be made; it does not speak of a full card, and makes nothing."""
+    """The daemon makes nothing, and does not speak of a full card."""
     database, run_dir = folder / "theirs/hotlined.db", folder / "run"
     run_dir.mkdir()
     os.chown(run_dir, OWNER, GROUP)
@@ -275,7 +275,7 @@ for turn in range(turns):
 
 
 def test_processes_that_open_and_close_together_lose_nothing(tmp_path: Path) -> None:
-    """Each close leaves files while others open, write or remove them: all committed rows are there."""
+    """All committed rows survive files that are left, written and removed together."""
     with Filled(tmp_path).db as db:
         path = db.path
     turns, many = extent.examples(40, 120), 6
@@ -295,7 +295,7 @@ def test_processes_that_open_and_close_together_lose_nothing(tmp_path: Path) -> 
 
 @needs_root
 def test_member_can_open_while_the_owner_closes(state: Path) -> None:
-    """SQLite removes -wal and -shm, and the owner makes them again: a member who comes between retries."""
+    """A member retries while -wal and -shm are away."""
     reading = (
         "for _ in range(200):\n    with open_beside_daemon(path) as db:\n        assert db.one('SELECT id FROM log')"
     )
@@ -342,7 +342,7 @@ def held(database: Path, what: str) -> Iterator[str]:
 
 @needs_root
 def test_process_that_holds_a_database_is_named(state: Path) -> None:
-    """A reader on a writer's lock byte, and a transaction on old pages, each by process and user."""
+    """It has a writer's lock byte, or a transaction on old pages."""
     path = state / "hotlined.db"
     with open_beside_daemon(path) as db:
         assert db.one("SELECT 1 FROM log")
@@ -358,7 +358,7 @@ def test_process_that_holds_a_database_is_named(state: Path) -> None:
 
 @needs_root
 def test_member_who_locks_the_database_is_named_by_status(folder: Path, line: Line) -> None:
-    """The daemon says that its database is locked, `status` and `doctor` name the process; then it goes on."""
+    """`doctor` names the process, too; afterwards the daemon goes on."""
     os.chown(folder, 0, GROUP)
     folder.chmod(0o2755)
     line.configure(database=str(folder / "hotlined.db"))
@@ -378,7 +378,7 @@ def test_member_who_locks_the_database_is_named_by_status(folder: Path, line: Li
 
 @needs_root
 def test_forget_names_the_reader_of_old_pages(state: Path) -> None:
-    """While that reader runs, erased text stays in the -wal and `forget` exits with 69; later it is gone."""
+    """The erased text stays in the -wal until that reader ends."""
     with held(state / "hotlined.db", "pages") as who:
         kept = run(state, OWNER, "forget", KEVIN, "--yes")
     gone = run(state, OWNER, "forget", KEVIN, "--yes")
@@ -390,7 +390,7 @@ def test_forget_names_the_reader_of_old_pages(state: Path) -> None:
 
 @needs_root
 def test_process_that_keeps_a_daemon_out_is_named(state: Path) -> None:
-    """It is another daemon, or a reader that took the same lock."""
+    """It is another daemon, or a reader with the same lock."""
     with held(state / "hotlined.db", "daemon") as who, pytest.raises(DatabaseInUseError) as refused:
         open_for_daemon(state / "hotlined.db")
 

@@ -45,7 +45,10 @@ def announced(filled: Filled, by: str, sender: str = KEVIN) -> int:
     ],
 )
 def test_mms_sender_counts_if_a_known_centre_announced_it(filled: Filled, by: str, originator: str, other: str) -> None:
-    """Known are short codes and configured names, exactly spelled; else the contact is by the announcer."""
+    """Short codes and exactly spelled configured names are known.
+
+    In all other cases the contact is by the announcer.
+    """
     contact = announced(filled, by)
     verdict = filled.judge(contact)
     row = filled.db.the("SELECT originator, other_originator FROM contacts WHERE id = ?", contact)
@@ -55,7 +58,7 @@ def test_mms_sender_counts_if_a_known_centre_announced_it(filled: Filled, by: st
 
 
 def test_mms_announced_by_an_unknown_name_is_not_answered(line: Line) -> None:
-    """Eight notifications under that name are its own contacts; the operator's one is answered."""
+    """The contacts belong to that name; the operator's MMS is answered."""
     line.configure(answer={"delay": "0s"}, numbers={"mms_centres": [OPERATOR]})
     line.start()
     line.wait_state("ready")
@@ -75,7 +78,7 @@ def test_mms_announced_by_an_unknown_name_is_not_answered(line: Line) -> None:
 
 @pytest.mark.parametrize(("by", "other"), [(CENTRE, CENTRE), (ZARA, KEVIN)])
 def test_both_addresses_are_shown(filled: Filled, by: str, other: str) -> None:
-    """Log, JSON, CSV, `show` of a contact and of a number, and `export` have both."""
+    """Log, JSON, CSV, `show` and `export` have them."""
     contact = announced(filled, by)
     originator = KEVIN if other == CENTRE else ZARA
     (entry,) = filled.log()
@@ -92,7 +95,7 @@ def test_both_addresses_are_shown(filled: Filled, by: str, other: str) -> None:
 
 
 def test_show_of_a_centre_has_the_contacts_that_it_announced(filled: Filled) -> None:
-    """`show` and `log` of a number have only the contacts with that number."""
+    """Neither `show` nor `log` has contacts of another announcer."""
     announced(filled, CENTRE)
     announced(filled, LEA)
     shown = json.loads(filled.run("show", "--number", CENTRE, "--json").stdout)
@@ -108,7 +111,7 @@ def test_show_of_a_centre_has_the_contacts_that_it_announced(filled: Filled) -> 
 
 @pytest.mark.parametrize("by", [CENTRE, OPERATOR])
 def test_announcing_centre_can_be_blocked(filled: Filled, by: str) -> None:
-    """Its queued answers are cancelled, and MMS that it announces are not answered until `unblock`."""
+    """`unblock` makes MMS that it announces answerable again."""
     filled.judge(announced(filled, by), delay=3600.0)
     blocked = filled.run("block", by)
 
@@ -123,7 +126,7 @@ def test_announcing_centre_can_be_blocked(filled: Filled, by: str) -> None:
 
 
 def test_block_of_an_unknown_name_is_refused(filled: Filled) -> None:
-    """It may be mistyped; a name that contacted the line can be blocked."""
+    """It may be mistyped; a name that wrote before is accepted."""
     refused = filled.run("block", ZARA)
     assert refused.exit_code == 2
     assert "has to have contacted the line" in refused.stderr
@@ -144,7 +147,7 @@ def test_suggested_command_quotes_the_name(filled: Filled) -> None:
 
 
 def test_doctor_names_unknown_announcers(filled: Filled) -> None:
-    """Thus an admin finds the name of the operator's centre; names that are configured by now are left out."""
+    """Admins find the operator's centre there; configured names are left out."""
     assert mms(filled) == (Health.OK, "believed if short codes; Proximus announce it; in 30 days no other name did")
     for by in (ZARA, ZARA, "Orange", CENTRE, OPERATOR, LEA):
         announced(filled, by)

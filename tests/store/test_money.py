@@ -787,7 +787,7 @@ class Hotline(RuleBasedStateMachine):
 
 
 def test_limits_hold_in_every_history() -> None:
-    """Nothing is sent twice without a person, after any faults, stops and decisions."""
+    """Nothing is sent twice unasked, after any faults, stops and decisions."""
     run_state_machine_as_test(
         Hotline,
         settings=settings(
@@ -844,7 +844,7 @@ def test_sent_half_of_an_answer_still_counts_after_shadow_mode() -> None:
 
 
 def test_answer_requeued_in_shadow_mode_counts_as_before() -> None:
-    """Its first attempt may have left, though shadow mode took the second one."""
+    """Its first attempt may have left; shadow mode took the second."""
     with hotline(ONE_A_DAY) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
@@ -855,7 +855,7 @@ def test_answer_requeued_in_shadow_mode_counts_as_before() -> None:
 
 
 def test_cooldown_runs_from_a_requeued_answer() -> None:
-    """It is the latest that left, though a person asked for it."""
+    """It is the latest that left, though a person requeued it."""
     with hotline(ONE_A_DAY._replace(per_number=9)) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
@@ -866,7 +866,7 @@ def test_cooldown_runs_from_a_requeued_answer() -> None:
 
 
 def test_cooldown_runs_from_the_sent_half_of_an_answer() -> None:
-    """A requeued answer whose second half was withdrawn has left when its first half did."""
+    """The withdrawn second half of the requeued answer does not move it."""
     with hotline(ONE_A_DAY._replace(per_number=9), PLANS[1]) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
@@ -878,7 +878,7 @@ def test_cooldown_runs_from_the_sent_half_of_an_answer() -> None:
 
 
 def test_requeued_answer_takes_nothing_from_the_reserve() -> None:
-    """Its number is not new, since the first attempt may have left."""
+    """Its number is not new: the first attempt may have left."""
     with hotline(SHARED._replace(reserve_for_new=100)) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
@@ -886,7 +886,7 @@ def test_requeued_answer_takes_nothing_from_the_reserve() -> None:
 
 
 def test_retry_after_a_text_by_hand_takes_nothing_from_the_reserve() -> None:
-    """The gate asks whether a number is new at each try, not at the first alone."""
+    """The gate asks at each try whether a number is new."""
     with hotline(SHARED) as line:
         come(line, HERS, results=[Fate.AGAIN])
         line.send_by_hand(HERS, PLANS[0])
@@ -923,7 +923,7 @@ def test_stop_from_a_blocked_number_opts_it_out() -> None:
     )
 )
 def test_limit_clock_counts_only_seconds_with_the_power_on(steps: list[tuple[str, int | None]]) -> None:
-    """It is never behind an anchor or ahead of the time powered on, and exact over restarts."""
+    """It is exact over restarts, and loses only seconds without an anchor."""
     with machine() as played:
         limit_clock, anchor = LimitClock(None), None
         missed = played.powered  # seconds that no anchor has saved

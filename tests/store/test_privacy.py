@@ -157,7 +157,7 @@ def others(line: Line) -> list[tuple[Any, ...]]:
 
 
 def test_forgotten_person_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
-    """Database, -wal and log have the data in no coding, and the number counts as new."""
+    """Database, -wal and log are searched in every coding."""
     line.configure(modem={"calls": "hang_up", "delivery_reports": True}, privacy={"keep_texts": "90d"})
     held = fill(line)
     assert traces(line.database, held)
@@ -175,7 +175,7 @@ def test_forgotten_person_is_in_no_file_while_the_daemon_runs(line: Line) -> Non
 
 
 def test_purged_data_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
-    """The files have it in no coding, and the cooldown of the number still holds."""
+    """The files are searched in every coding; the cooldown still holds."""
     line.configure(modem={"calls": "hang_up"}, privacy={"keep_texts": "1s", "keep_numbers": "1s"})
     held = fill(line)
 
@@ -193,7 +193,7 @@ def test_purged_data_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
 
 
 def test_erased_rows_leave_no_copies_in_the_file(line_of: Filled) -> None:
-    """SQLite moves rows between pages: of a thousand erased rows among others, none is left."""
+    """SQLite moves rows between pages, a thousand erased ones among others."""
     db, rng, now = line_of.db, random.Random(3), line_of.now()
     strangers = [f"+32471{rng.randrange(10**6):06}" for _ in range(500)]
     with db.transaction():
@@ -225,7 +225,7 @@ def test_erased_rows_leave_no_copies_in_the_file(line_of: Filled) -> None:
 
 
 def test_forget_reports_a_reader_of_old_pages(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While that reader runs, the -wal has a copy and `forget` exits with 69; afterwards the copy goes."""
+    """The -wal has a copy until that reader ends."""
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(erasing, "CHECKPOINT_SECONDS", 0.2)
     answered(line_of)
@@ -261,7 +261,7 @@ def traffic(path: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("command", [("forget", KEVIN, "--yes"), ("purge",)], ids=["forget", "purge"])
 def test_erasing_beside_traffic_leaves_no_copy(line_of: Filled, command: tuple[str, ...]) -> None:
-    """The file is rewritten while another process writes and checkpoints, and no reader is reported."""
+    """Another process writes and checkpoints meanwhile; no reader is reported."""
     contact_id = answered(line_of)
     line_of.db.connection.execute("UPDATE contacts SET received_limit = -1e9 WHERE id = ?", (contact_id,))
     with line_of.db.transaction():
@@ -277,7 +277,7 @@ def test_erasing_beside_traffic_leaves_no_copy(line_of: Filled, command: tuple[s
 
 
 def test_erasure_during_a_rebuild_causes_another_rebuild(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes after VACUUM and before the rebuild is noted: an erased person, or rows erased by age."""
+    """It comes between VACUUM and the note of the rebuild."""
     answered(line_of)
     line_of.text(TEXT, LEA)
     checkpoint, said = erasing._checkpoint, list[str]()
@@ -325,7 +325,7 @@ def forgotten(db: Database, name: str, now: Now) -> stored.StoredCounts | None:
 
 
 def test_wal_shrinks_after_a_long_reader_ends(line_of: Filled) -> None:
-    """An open transaction makes the -wal grow; the next commits after it truncate the file."""
+    """The open transaction made it grow; the next commits truncate it."""
     wal = line_of.database.with_name("hotlined.db-wal")
     with closing(sqlite3.connect(line_of.database)) as reader:
         reader.execute("BEGIN")
@@ -346,7 +346,7 @@ def test_wal_shrinks_after_a_long_reader_ends(line_of: Filled) -> None:
 
 
 def test_texts_are_erased_first_and_numbers_later(line_of: Filled) -> None:
-    """After keep_texts texts and PDUs are null, after keep_numbers the number is a pseudonym; the rest stays."""
+    """PDUs go with the texts; pseudonyms replace the numbers."""
     contact_id = answered(line_of)
     before = line_of.log()[0]
     assert purge(line_of, moment(line_of, 89)) == (0, 0)
@@ -366,7 +366,7 @@ def test_texts_are_erased_first_and_numbers_later(line_of: Filled) -> None:
 
 
 def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
-    """Texts by hand, requests, decisions, their events and unmatched reports age like contacts."""
+    """Texts by hand, requests, decisions, events and reports age, too."""
     db, now = line_of.db, line_of.now()
     request_id = requests.ask(db, RequestVerb.SEND, {"number": LEA, "text": "Tout va bien"}, "pi", now)
     with db.transaction():
@@ -392,7 +392,7 @@ def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
 
 
 def test_purge_leaves_pending_work_alone(line_of: Filled) -> None:
-    """An unjudged contact and a queued or submitting answer keep all that they need."""
+    """An unjudged contact and a queued answer keep all their data."""
     line_of.text(TEXT)
     line_of.judge(line_of.text(TEXT, LEA))
     before = [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "segments", "answers")]
@@ -402,7 +402,7 @@ def test_purge_leaves_pending_work_alone(line_of: Filled) -> None:
 
 
 def test_purge_leaves_a_kept_contact_alone(line_of: Filled) -> None:
-    """`show` names who kept it and when, and `keep --undo` lets it age."""
+    """`show` names person and time; `keep --undo` lets it age."""
     contact_id = answered(line_of)
     assert line_of.run("keep", str(contact_id), env={"SUDO_UID": "1", "USER": "marie"}).exit_code == 0
     shown = json.loads(line_of.run("show", str(contact_id), "--json").stdout)
@@ -419,7 +419,7 @@ def test_purge_leaves_a_kept_contact_alone(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("years", [-56, 50])
 def test_wrong_clock_erases_nothing(line_of: Filled, years: int) -> None:
-    """A calendar that is not synchronised says 1970 or is 50 years ahead, at the reception or at the purge."""
+    """The unsynchronised calendar is decades wrong, at reception or at the purge."""
     now = line_of.now()._replace(synchronised=True)
     judged(line_of, now)
     wrong = now._replace(utc=now.utc + 365 * years * DAY, synchronised=False)
@@ -432,7 +432,7 @@ def test_wrong_clock_erases_nothing(line_of: Filled, years: int) -> None:
 
 
 def test_synchronised_calendar_counts_time_without_power(line_of: Filled) -> None:
-    """A text received at a trusted date is erased by date after a year without power."""
+    """A text with a trusted date ages during a year without power."""
     now = line_of.now()._replace(synchronised=True)
     judged(line_of, now)
     line_of.db.connection.execute("UPDATE answers SET state = 'cancelled'")
@@ -474,7 +474,7 @@ def never(_: Filled) -> None:
 def test_limits_hold_for_a_pseudonym(
     line_of: Filled, answers: int, decide: Callable[[Filled], Any], days: float, reason: policy.Reason
 ) -> None:
-    """Cap, history, block and opt-out of a number are those of its pseudonym."""
+    """It keeps the number's cap, history, block and opt-out."""
     for _ in range(answers):
         line_of.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - 2000000")
         answered(line_of)
@@ -503,7 +503,7 @@ def test_number_and_its_pseudonym_have_one_history(line_of: Filled) -> None:
 
 
 def test_cooldown_holds_when_the_number_becomes_a_pseudonym(line_of: Filled) -> None:
-    """With keep_numbers of one hour this happens within the cooldown."""
+    """A keep_numbers of one hour ends within the cooldown."""
     answered(line_of)
     now = moment(line_of, 0.1)
     for _ in purging.purge(line_of.db, timedelta(hours=1), timedelta(hours=1), now):
@@ -514,7 +514,7 @@ def test_cooldown_holds_when_the_number_becomes_a_pseudonym(line_of: Filled) -> 
 
 
 def test_decision_about_a_pseudonym_changes_its_row(line_of: Filled) -> None:
-    """Block, unblock and the lifting of an opt-out leave one row, not two."""
+    """Block, unblock and a lifted opt-out leave one row."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
     purge(line_of, moment(line_of, 400))
@@ -542,7 +542,7 @@ def test_erasure_frees_no_segment_of_a_window(line_of: Filled) -> None:
 
 
 def test_erased_text_is_recognised_when_it_comes_again(line_of: Filled) -> None:
-    """Delivered again it is a repeat of its contact, listed again it is the same text; neither is answered."""
+    """Delivered again it is a repeat; listed again it is the same."""
     entries = pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)
     line_of.pdu(*entries)
     line_of.judge(line_of.newest())
@@ -560,7 +560,7 @@ def test_erased_text_is_recognised_when_it_comes_again(line_of: Filled) -> None:
 
 
 def test_report_settles_an_answer_to_a_pseudonym(line_of: Filled) -> None:
-    """The status report comes after the number was erased."""
+    """The status report came after the number's erasure."""
     answered(line_of)
     for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
         pass
@@ -570,7 +570,7 @@ def test_report_settles_an_answer_to_a_pseudonym(line_of: Filled) -> None:
 
 
 def test_export_has_no_decisions_about_others(line_of: Filled) -> None:
-    """Two numbers have the same mask: the opt-out of one is not in the export of the other."""
+    """Two numbers have the same mask, and only one opted out."""
     hers, his = "+32471555123", "+32471888123"
     line_of.judge(line_of.text("stop", hers))
     assert [each.kind for each in exported(line_of, hers).events] == ["optout"]
@@ -599,7 +599,7 @@ def test_answer_without_its_text_is_not_requeued(line_of: Filled) -> None:
 
 
 def test_answer_whose_number_is_erased_is_not_requeued(line_of: Filled) -> None:
-    """This holds for an answer without a text of its own as well, which could be composed."""
+    """This answer never had a text, and could be composed."""
     contact_id = line_of.text()
     line_of.judge(contact_id)
     line_of.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
@@ -616,7 +616,7 @@ def test_answer_whose_number_is_erased_is_not_requeued(line_of: Filled) -> None:
 
 
 def test_pseudonym_depends_on_number_and_key() -> None:
-    """Same number and key give the same pseudonym; the pseudonym of a pseudonym is itself."""
+    """The pseudonym of a pseudonym is itself."""
     key, other = b"k" * 32, b"o" * 32
     made = pseudonym.of(key, KEVIN)
 
@@ -629,7 +629,7 @@ def test_pseudonym_depends_on_number_and_key() -> None:
 
 
 def test_key_is_in_a_folder_beside_the_database(line_of: Filled) -> None:
-    """It has 32 bytes and modes 640 and 750, and no temporary file is left."""
+    """Modes are 640 and 750; no temporary file is left."""
     answered(line_of)
     purge(line_of, moment(line_of, 91))
     path = line_of.db.key_path
@@ -654,7 +654,7 @@ def test_purge_without_a_writable_key_erases_nothing(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("key", [None, b"x" * 32], ids=["missing", "another"])
 def test_line_without_its_key_sends_nothing_until_resumed(line: Line, key: bytes | None) -> None:
-    """The daemon says why; after `resume` a number whose pseudonym is lost counts as new."""
+    """A number whose pseudonym is lost then counts as new."""
     with pseudonyms_lost(line, key) as lost:
         assert "key" in line.cli("status", check=False)
         assert json.loads(line.cli("status", "--json", check=False))["sending"]["reason"] == "key_lost"
@@ -685,7 +685,7 @@ def test_line_whose_key_is_restored_goes_on_as_before(line: Line) -> None:
 
 
 def test_restored_key_moves_queued_answers_back_to_their_share(line: Line) -> None:
-    """Without it an answered number counts as new, and no longer than that."""
+    """Answered numbers count as new only without the key."""
     with pseudonyms_lost(line, None) as lost:
         line.sim.do("deliver", from_=KEVIN, text="Encore")
         wait_until(lambda: line.rows(WAITING) == [("held",)])
@@ -698,7 +698,7 @@ def test_restored_key_moves_queued_answers_back_to_their_share(line: Line) -> No
 
 @pytest.mark.parametrize("key", [None, b"", b"x" * 31, b"x" * 32], ids=["missing", "empty", "short", "another"])
 def test_first_resume_after_a_key_is_lost_is_refused(line_of: Filled, key: bytes | None) -> None:
-    """It says that the key is lost; the second `resume` decides to go on."""
+    """The error says why; the second `resume` decides to go on."""
     answered(line_of)
     purge(line_of, moment(line_of, 400))
     line_of.db.key_path.unlink()
@@ -716,7 +716,10 @@ def test_first_resume_after_a_key_is_lost_is_refused(line_of: Filled, key: bytes
 
 
 def test_decisions_without_the_key_add_to_earlier_ones(line_of: Filled) -> None:
-    """A later block or stop hides neither an earlier opt-out nor block, also once they share one row."""
+    """A later block hides no earlier opt-out, nor a stop a block.
+
+    They stay when the rows of number and pseudonym become one.
+    """
     blocked_first, stopped_first = KEVIN, LEA
     for number in (blocked_first, stopped_first):
         answered(line_of, number)
@@ -745,7 +748,7 @@ def test_decisions_without_the_key_add_to_earlier_ones(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("words", ["unblock --opted-out --yes", "unblock"])
 def test_unblock_without_the_key_fails_and_changes_nothing(line_of: Filled, words: str) -> None:
-    """The decision belongs to a pseudonym that cannot be found; the error says so."""
+    """The pseudonym with the decision cannot be found."""
     answered(line_of)
     judged(line_of, line_of.now(), "Stop")
     purge(line_of, moment(line_of, 400))
@@ -759,7 +762,7 @@ def test_unblock_without_the_key_fails_and_changes_nothing(line_of: Filled, word
 
 
 def test_unreadable_key_is_not_replaced(line_of: Filled) -> None:
-    """A user who may not read it cannot replace it, and the reason is key_denied, not key_lost."""
+    """The line reports key_denied, not key_lost."""
     answered(line_of)
     purge(line_of, moment(line_of, 400))
     key = line_of.db.key_path.read_bytes()
@@ -786,7 +789,7 @@ def test_unreadable_key_is_not_replaced(line_of: Filled) -> None:
 
 
 def test_daemon_without_the_key_holds_again_after_a_resume(line: Line) -> None:
-    """The person who resumed may have read a key that the daemon cannot read."""
+    """The resuming person may have read a key that it cannot."""
     with pseudonyms_lost(line, None):
         line.sim.do("deliver", from_=LEA, text="Encore")
         wait_until(lambda: line.rows(WAITING) == [("held",)])
@@ -838,7 +841,7 @@ def command(line: Line, *arguments: str) -> list[str]:
 
 
 def test_forget_erases_everything_and_reports_counts(line_of: Filled) -> None:
-    """Kept contacts go, too; texts of others that mention the number are counted and stay."""
+    """Kept contacts go; texts of others that mention the number stay."""
     db, now = line_of.db, line_of.now()
     contact_id = answered(line_of)
     decisions.keep(db, contact_id, "pi", now)
@@ -870,7 +873,7 @@ def test_forget_erases_everything_and_reports_counts(line_of: Filled) -> None:
 
 
 def test_pseudonym_can_be_forgotten(line_of: Filled) -> None:
-    """Its number or its name in the log selects it, and its decision goes, too."""
+    """Its number or its name in the log selects it."""
     for sender in (KEVIN, LEA):
         answered(line_of, sender)
         decisions.block(line_of.db, sender, "pi", line_of.now())
@@ -884,7 +887,7 @@ def test_pseudonym_can_be_forgotten(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("old", [False, True], ids=["number", "pseudonym"])
 def test_forget_can_keep_an_opt_out(line_of: Filled, *, old: bool) -> None:
-    """With --keep-opt-out the number is still not answered, and only its pseudonym is stored."""
+    """Only its pseudonym stays stored, and is still not answered."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
     decisions.block(line_of.db, KEVIN, "pi", line_of.now())
@@ -900,7 +903,7 @@ def test_forget_can_keep_an_opt_out(line_of: Filled, *, old: bool) -> None:
 
 
 def test_forget_can_keep_an_unjudged_opt_out(line_of: Filled) -> None:
-    """The stop was received and not judged yet when --keep-opt-out erased the number."""
+    """The stop is received, and not judged yet."""
     answered(line_of)
     line_of.text("Stop !", KEVIN)
     line_of.text("texte", LEA)
@@ -913,7 +916,7 @@ def test_forget_can_keep_an_unjudged_opt_out(line_of: Filled) -> None:
 
 
 def test_forget_refuses_while_a_segment_is_submitted(line_of: Filled) -> None:
-    """It exits with 75 and erases nothing; a queued answer is erased."""
+    """The exit code is 75; a queued answer is erased."""
     line_of.judge(line_of.text())
     now = line_of.now()
     begun = store_steps.segment_of(store_steps.begin_next(line_of.db, now))
@@ -957,7 +960,7 @@ def test_forgotten_text_still_on_the_sim_makes_no_contact(line_of: Filled) -> No
 
 @pytest.mark.parametrize(("by", "erased"), [("8600", "8600"), (LEA, KEVIN)])
 def test_later_parts_of_an_mms_of_an_erased_person_are_received(line_of: Filled, by: str, erased: str) -> None:
-    """An address of it is erased between its parts; the later parts do not stop the line."""
+    """An address is erased between parts; the line goes on."""
     first, *rest = pdus.write_mms(KEVIN, "photo" * 40, scts=SENT, reference=7, originator=by)
     line_of.pdu(first)
     erasing.forget(line_of.db, erased, line_of.now(), keep_opt_out=False, opts_out=bool)
@@ -967,7 +970,7 @@ def test_later_parts_of_an_mms_of_an_erased_person_are_received(line_of: Filled,
 
 
 def test_contact_erased_before_its_verdict_stops_nothing(line_of: Filled) -> None:
-    """Judging it gives no answer, and a late result for an erased segment is ignored."""
+    """It gets no answer; a late result is ignored."""
     contact_id = line_of.text()
     assert fates.settle_late(line_of.db, 99, 7, RULES, line_of.now()) is None
     erasing.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False, opts_out=bool)
@@ -976,7 +979,7 @@ def test_contact_erased_before_its_verdict_stops_nothing(line_of: Filled) -> Non
 
 
 def test_forget_without_a_terminal_needs_yes(line_of: Filled) -> None:
-    """Else it exits with 2; a number without stored data needs no question."""
+    """A number without stored data needs no question."""
     answered(line_of)
     assert line_of.run("forget", KEVIN).exit_code == 2
     assert len(line_of.log()) == 1
@@ -1059,7 +1062,7 @@ def test_export_names_who_blocked_a_number(tmp_path: Path, language: str, expect
 
 
 def test_export_shows_everything_stored_about_a_number(line_of: Filled) -> None:
-    """JSON has each text exactly; the text form escapes control characters."""
+    """JSON has texts exactly; the text form escapes control characters."""
     db, now = line_of.db, line_of.now()
     hostile = "\x1b[31mSalut\u202e"
     line_of.judge(line_of.text(hostile))
@@ -1126,7 +1129,7 @@ def test_export_by_number_names_its_pseudonym(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("act", ["purge", "forget"])
 def test_erasure_killed_at_any_statement_leaves_no_half_contact(line_of: Filled, act: str) -> None:
-    """Each contact has all its texts or none, and the next run finishes the work."""
+    """The next run finishes the work."""
     for sender in (KEVIN, LEA):
         answered(line_of, sender)
         decisions.block(line_of.db, sender, "pi", line_of.now())
@@ -1190,7 +1193,7 @@ def test_contact_kept_during_a_purge_is_not_touched(line_of: Filled, monkeypatch
 
 
 def test_events_mask_numbers_in_one_field(line_of: Filled) -> None:
-    """`keep_numbers` empties that field for every kind of event; no other module of the store masks numbers."""
+    """`keep_numbers` empties that field; no other module masks numbers."""
     store = Path(events.__file__).parents[1]
     maskers = {
         path.stem

@@ -36,7 +36,10 @@ def named(line: Filled) -> list[str]:
 
 
 def test_status_names_a_reader_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The -wal is larger than its bound and the reader has run for an hour; the daemon itself does not count."""
+    """The -wal is too large; the reader has run for an hour.
+
+    A reader counts only with both, and the daemon itself never.
+    """
     line = Filled(tmp_path)
     with line.db, reading(line.database) as reader:
         line.text()

@@ -99,7 +99,7 @@ def waits_for(db: Database, seconds: float, rules: policy.Rules, planned: Plan =
     ("window", "apart"), [("hour", 600.0), ("day", 7200.0), ("month", 2 * DAY)], ids=["hour", "day", "month"]
 )
 def test_reserve_holds_in_each_window(db: Database, window: str, apart: float) -> None:
-    """Of four segments, half are for new numbers: a known number gets two after its first, and no third."""
+    """Half of four segments are for numbers without an answer."""
     rules = within(**{window: 4})
     for nth in range(3):
         sent(db, HERS, nth * apart, rules)
@@ -111,7 +111,7 @@ def test_reserve_holds_in_each_window(db: Database, window: str, apart: float) -
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
 def test_window_has_its_exact_length(db: Database, window: str) -> None:
-    """A segment that left an hour, a day or 30 days ago has left the window; a second earlier it has not."""
+    """A segment leaves it after an hour, a day or 30 days."""
     seconds, rules = policy.WINDOW_SECONDS[window], within(**{window: 1})
     sent(db, HERS, 0.0, rules)
     now = at(seconds - 1)
@@ -130,7 +130,7 @@ def test_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
 
 
 def test_rest_after_a_late_result_needs_room_in_its_share(db: Database) -> None:
-    """A requeued answer goes to a known number, though that number had no other answer."""
+    """Its requeued answer makes the number a known one."""
     rules = within(hour=6)
     wrote(db, HERS, 0, rules)
     lose(db, goes(db, 1, rules, TWO), at(2))
@@ -187,7 +187,7 @@ def test_loop_guard_compares_the_latest_twenty_texts(db: Database) -> None:
 
 
 def test_text_by_hand_does_not_count_as_an_answer(db: Database) -> None:
-    """Its number stays new, and it is not tried again: a person is there to do so."""
+    """Its number stays new; a person is there to try again."""
     first, second = typed(db, HERS, 0), typed(db, HIS, 0)
     take(db, goes(db, 1), at(1))
     refuse(db, goes(db, 2), at(2), 38)
@@ -198,7 +198,7 @@ def test_text_by_hand_does_not_count_as_an_answer(db: Database) -> None:
 
 
 def test_text_by_hand_moves_no_answer_to_the_known_share(db: Database) -> None:
-    """Its number stays new and does not wait behind an answer that needs the reserve."""
+    """Its number stays new and overtakes an answer that needs the reserve."""
     rules = within(hour=6, reserve=70)
     for seconds in (0.0, 1.0, 2.0):
         sent(db, HIS, seconds, rules)
@@ -214,7 +214,7 @@ def test_text_by_hand_moves_no_answer_to_the_known_share(db: Database) -> None:
 
 
 def test_block_cancels_a_queued_text_by_hand(db: Database) -> None:
-    """It does so in the same transaction; an opt-out ends answers only."""
+    """The transaction is the same; an opt-out ends answers only."""
     typed(db, HERS, 0)
     with db.transaction():
         decisions.opt_out(db, HERS, at(1))
@@ -237,7 +237,7 @@ def test_text_by_hand_without_room_is_refused(db: Database) -> None:
 
 
 def test_answer_is_as_old_as_its_contact(db: Database) -> None:
-    """The answer to a text that was judged late is stale a day after the text came."""
+    """The text's age makes its answer stale, however late its verdict."""
     contact = contacts.record_whole(db, "main", "text", mobile(HERS), "salut", at(0))
     store_steps.judge(db, contact, at(20 * 3600))
 
@@ -246,7 +246,7 @@ def test_answer_is_as_old_as_its_contact(db: Database) -> None:
 
 
 def test_only_mobile_line_types_are_answered() -> None:
-    """These are mobile and fixed-or-mobile; a text to a personal number may cost any amount."""
+    """A text to a personal number may cost any amount."""
     for line_type in set(LineType) - {LineType.MOBILE, LineType.FIXED_OR_MOBILE}:
         identity = Identity(HERS, HERS, "BE", line_type)
         verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), policy.History(), RULES, 0.0)
@@ -257,7 +257,7 @@ def test_only_mobile_line_types_are_answered() -> None:
 
 
 def test_refusal_counts_only_after_a_segment_to_another_number(db: Database) -> None:
-    """The end of the tries counts refusals since which the network accepted a segment to somebody else."""
+    """The network has to have accepted somebody else's since the last refusal."""
     wrote(db)
     refuse(db, goes(db, 1), at(1), 38)
     typed(db, HERS, 2)
@@ -269,7 +269,7 @@ def test_refusal_counts_only_after_a_segment_to_another_number(db: Database) -> 
 
 
 def test_tries_have_growing_pauses(db: Database) -> None:
-    """A minute, five, fifteen, then an hour each; the answer is not due before."""
+    """These are a minute, five, fifteen, and an hour each."""
     wrote(db)
     now, pauses = 1.0, []
     for _ in range(5):
@@ -283,7 +283,7 @@ def test_tries_have_growing_pauses(db: Database) -> None:
 
 
 def test_continued_attempt_has_no_outcome(db: Database) -> None:
-    """While the rest of an answer is under way, its attempt does not count as a failure of the line."""
+    """It is no failure of the line until its rest has ended."""
     wrote(db)
     take(db, goes(db, 1, planned=TWO), at(1))
     refuse(db, goes(db, 2, planned=TWO), at(2), 38)
@@ -295,7 +295,7 @@ def test_continued_attempt_has_no_outcome(db: Database) -> None:
 
 
 def test_withdrawn_segment_leaves_no_attempt(db: Database) -> None:
-    """It never reached the modem: it counts nowhere, and its text is composed anew."""
+    """It never reached the modem; its text is composed anew."""
     wrote(db)
     fates.withdraw_segment(db, goes(db, 1), at(2))
 
@@ -317,7 +317,7 @@ def test_withdrawn_second_segment_has_no_submission_time(db: Database) -> None:
 
 @pytest.mark.parametrize("later", [None, "text by hand", "erased"])
 def test_rest_after_a_late_result_goes_only_without_another_text(db: Database, later: str | None) -> None:
-    """It does not follow another text to the same number, and an erased segment cannot be sent."""
+    """An erased segment cannot be sent, either."""
     wrote(db)
     begun = goes(db, 1, planned=TWO)
     lose(db, begun, at(121))
@@ -343,7 +343,7 @@ def two_wait(db: Database, *, shadow: bool = False) -> None:
 
 
 def test_number_is_known_from_its_first_segment_on(db: Database) -> None:
-    """Its other queued answer moves to the known share at once, before any power cut."""
+    """Its other queued answer becomes known at once, before a power cut."""
     two_wait(db)
     goes(db, 4)
 
@@ -362,7 +362,7 @@ def test_number_is_new_again_when_nothing_left(db: Database) -> None:
 
 
 def test_shadow_mode_has_shares_of_its_own(db: Database) -> None:
-    """A number that was answered in shadow mode is known there and new in live mode."""
+    """A number answered there is known there, and new in live mode."""
     wrote(db, shadow=True)
     assert begin_next(db, at(1), ONE, AGAIN, shadow=True) == gate.Shadowed()
     wrote(db, HERS, 10, shadow=True)
@@ -391,7 +391,7 @@ def test_shadow_mode_holds_the_rest_of_a_live_answer(db: Database) -> None:
 
 
 def test_shadow_mode_cancels_a_queued_text_by_hand(db: Database) -> None:
-    """It does not wait for the end of the mode: a person can try again."""
+    """A person can try again once the mode ends."""
     queued = typed(db, HERS, 0)
     result = store_steps.begin(db, queued, at(1), ONE, AGAIN, shadow=True)
 
@@ -417,7 +417,10 @@ def test_shadow_mode_has_the_limits_of_the_line(db: Database, window: str) -> No
 
 
 def test_limit_clock_is_saved_with_a_received_segment(db: Database) -> None:
-    """After a power cut, an incomplete message waits for the rest of its time only."""
+    """An incomplete message waits only the rest of its time.
+
+    A power cut would otherwise make the message wait longer.
+    """
     parts = pdus.write_text(HERS, "x" * 200, scts=at(0).utc, reference=1)
     now = at(500.0)
     store_steps.record(db, parts[0], now=now)
@@ -451,7 +454,7 @@ def test_limit_clock_is_saved_with_a_released_segment(db: Database) -> None:
     ],
 )
 def test_refusal_has_the_outcome_of_its_cause(db: Database, cms: int, outcome: Outcome) -> None:
-    """An unassigned number says nothing about the line; the network's refusal says less than the modem's."""
+    """An unassigned number says nothing about the line, the modem's refusal most."""
     wrote(db)
     refuse(db, goes(db, 1), at(2), cms)
 
@@ -460,7 +463,7 @@ def test_refusal_has_the_outcome_of_its_cause(db: Database, cms: int, outcome: O
 
 @pytest.mark.parametrize("late", ["result", "report"])
 def test_late_proof_closes_the_breaker_but_not_a_country(db: Database, late: str) -> None:
-    """A country to which everything failed meanwhile stays out, as after any other answer."""
+    """Everything to that country failed meanwhile, so it stays out."""
     rules = AGAIN._replace(numbers=policy.Numbers(answer_countries=("BE", "FR")))
     french = "+33612345678"
     contact = contacts.record_whole(db, "main", "text", Identity(french, french, "FR", LineType.MOBILE), "salut", at(0))
@@ -495,7 +498,7 @@ def test_late_proof_sets_the_time_of_sending(db: Database) -> None:
 
 
 def test_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
-    """It takes nothing from the reserve, and five a day are counted."""
+    """It takes nothing from the reserve; the day's five are counted."""
     for nth in range(5):
         assert answers.by_hand_today(db, at(nth)) == nth
         typed(db, HERS, nth, kind=ByHand.ANSWER)
@@ -506,7 +509,7 @@ def test_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
 
 
 def test_another_sim_ends_queued_answers(db: Database) -> None:
-    """A half-sent one ends, too: its rest would come from another number."""
+    """The rest of a half-sent one would have another number."""
     wrote(db, HIS, 0)
     take(db, goes(db, 1, planned=TWO), at(1))
     wrote(db, HERS, 2)
@@ -527,7 +530,7 @@ def test_queued_answer_from_a_backup_is_unconfirmed(db: Database) -> None:
 
 
 def test_number_is_known_under_its_pseudonym(db: Database) -> None:
-    """It is not new after its number was purged, and its cooldown holds."""
+    """The purged number is not new, and its cooldown holds."""
     sent(db, HERS, 0)
     with db.transaction():
         pseudonyms.adopt_key(db)
@@ -545,7 +548,7 @@ def test_number_is_known_under_its_pseudonym(db: Database) -> None:
 
 
 def test_answers_return_to_their_share_once_the_key_is_back(db: Database) -> None:
-    """They were queued as new without it; a `resume` before the daemon's own check moves them as well."""
+    """A `resume` moves them before the daemon's own check."""
     sent(db, HERS, 0)
     with db.transaction():
         pseudonyms.adopt_key(db)
@@ -599,7 +602,10 @@ def test_each_answer_to_a_number_has_the_text_of_its_step(db: Database) -> None:
 
 
 def test_loop_guard_knows_answers_of_30_days(db: Database) -> None:
-    """An autoresponder may return a text that is no longer configured; texts by hand do not count."""
+    """Autoresponders may return a text that is no longer configured.
+
+    Texts by hand do not count.
+    """
     sent(db, HERS, 0)
     typed(db, HIS, 1)
     assert answers.recent_texts(db, at(30 * DAY - 1)) == ["Non."]

@@ -92,7 +92,7 @@ def contact(db: Database, contact_id: int = 1) -> dict[str, Any]:
 
 
 def test_undeleted_text_listed_again_is_the_same_text(db: Database) -> None:
-    """A crash or a refusal between commit and deletion makes no second row."""
+    """A crash or refusal came before its deletion from the SIM."""
     (pdu,) = text()
     first = scan(db, pdu)
     again = scan(db, pdu)
@@ -103,7 +103,7 @@ def test_undeleted_text_listed_again_is_the_same_text(db: Database) -> None:
 
 
 def test_listing_of_known_texts_writes_nothing(db: Database) -> None:
-    """A deletion that is refused each time costs no write to the card."""
+    """A deletion refused each time costs the card no write."""
     scan(db, *text())
     before = db.connection.total_changes
     scan(db, *text())
@@ -140,7 +140,7 @@ def test_another_time_stamp_is_another_text(db: Database) -> None:
 
 
 def test_row_missing_from_a_complete_listing_is_deleted(db: Database) -> None:
-    """A crash came between deletion and its confirmation; an incomplete listing proves nothing."""
+    """The confirmation was lost; an incomplete listing proves nothing."""
     (pdu,) = text()
     scan(db, pdu)
     scan(db, complete=False)
@@ -150,7 +150,7 @@ def test_row_missing_from_a_complete_listing_is_deleted(db: Database) -> None:
 
 
 def test_text_that_moved_is_deleted_at_its_new_index(db: Database) -> None:
-    """Indexes come from the listing, never from memory: a reset may renumber them."""
+    """A reset may renumber texts: only the listing's indexes count."""
     (pdu,) = text()
     scan(db, pdu)
     (kept,) = contacts.record_listing(db, SOURCE, listing(pdu, start=7), at(db, 1), complete=True)
@@ -160,7 +160,7 @@ def test_text_that_moved_is_deleted_at_its_new_index(db: Database) -> None:
 
 
 def test_listing_matches_rows_of_its_own_storage(db: Database) -> None:
-    """A text in two storages keeps both rows, whichever of them is listed again."""
+    """A text in two storages keeps both rows."""
     (pdu,) = text()
     contacts.record_listing(db, SOURCE._replace(storage="ME"), listing(pdu, pdu), at(db, 0), complete=True)
     scan(db, pdu)
@@ -180,7 +180,7 @@ def test_same_pdu_on_another_sim_is_another_text(db: Database) -> None:
 
 
 def test_undecodable_pdu_is_kept_with_its_reason(db: Database) -> None:
-    """It is a contact of kind unreadable, raw, and may leave the SIM."""
+    """The raw contact of kind unreadable may leave the SIM."""
     kept = scan(db, "07912374151616F6FF", "", "ZZ")
 
     assert len(kept) == 3
@@ -195,7 +195,7 @@ LONG = "".join(f"{count:03} " for count in range(150))  # four segments
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::5])
 def test_segments_are_joined_in_any_order(db: Database, order: tuple[int, ...]) -> None:
-    """In each order the whole text is one contact."""
+    """The whole text is one contact in each order."""
     parts = text(LONG)
     for index in order:
         scan(db, parts[index])
@@ -206,7 +206,7 @@ def test_segments_are_joined_in_any_order(db: Database, order: tuple[int, ...]) 
 
 
 def test_late_segment_completes_a_judged_text(db: Database) -> None:
-    """Until then an ellipsis replaces it; the text is judged after its wait, and not a second time."""
+    """The text had an ellipsis, and gets no second verdict."""
     parts = text(LONG)
     scan(db, parts[0], parts[2], parts[3])
     assert not contacts.unjudged(db, at(db, 29))
@@ -230,7 +230,7 @@ def test_same_reference_from_two_originators_is_two_texts(db: Database) -> None:
 
 
 def test_reference_used_again_a_day_later_is_another_text(db: Database) -> None:
-    """A segment that is missing since yesterday is not filled by today's."""
+    """Yesterday's missing segment is not filled by today's."""
     scan(db, text("a" * 200)[0])
     scan(db, *text("b" * 200, scts=SENT + timedelta(days=1)), seconds=86400)
 
@@ -283,7 +283,7 @@ def test_originator_of_an_mms_is_its_sender(db: Database) -> None:
 
 
 def test_text_to_a_port_is_stored_and_not_answered(db: Database) -> None:
-    """It is addressed to an application; its text is kept if it has an alphabet, 8-bit data is not text."""
+    """Its addressee is an application; 8-bit data is not text."""
     words = "Je sais où tu habites"
     scan(
         db,
@@ -307,7 +307,7 @@ def test_text_to_a_port_is_stored_and_not_answered(db: Database) -> None:
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1_000_000))
 def test_interleaved_listings_and_deletions_keep_each_text_once(seed: int) -> None:
-    """Each text is one whole contact without repeats, whatever is refused or interrupted."""
+    """Each becomes whole without repeats, whatever is refused or interrupted."""
     dice = random.Random(seed)
     bodies = dice.choices(["court", "é" * 161, "😀" * 80], k=dice.randint(1, 4))
     waiting = [
@@ -393,7 +393,7 @@ def test_answer_is_sent_when_all_segments_are(db: Database) -> None:
 
 
 def test_answer_interrupted_between_segments_goes_on(db: Database) -> None:
-    """After the restart only the segment that was never submitted goes out, under the stored reference."""
+    """A restart sends only the segment that was never submitted."""
     queue_one(db)
     first = begun(db)
     take(db, first, at(db, 1), 1)
@@ -405,7 +405,7 @@ def test_answer_interrupted_between_segments_goes_on(db: Database) -> None:
 
 
 def test_segment_interrupted_by_a_crash_is_unconfirmed(db: Database) -> None:
-    """It is never submitted again, and neither is any later segment of its answer."""
+    """Neither it nor a later segment of its answer goes out."""
     queue_one(db)
     begun(db)
     assert fates.recover(db, at(db, 1)) == 1
@@ -426,7 +426,7 @@ def test_refused_answer_counts_for_nothing(db: Database) -> None:
 
 
 def test_refused_answer_fails_after_its_last_try_while_others_leave(db: Database) -> None:
-    """The pauses between tries grow; a refusal counts if others left since the last one."""
+    """Pauses grow; only refusals between accepted texts of others count."""
     queue_one(db)
     now, pauses = 0.0, []
     for other in range(policy.MOST_REFUSALS + 1):
@@ -447,7 +447,7 @@ def test_refused_answer_fails_after_its_last_try_while_others_leave(db: Database
 
 
 def test_refused_answer_stays_queued_while_nothing_leaves(db: Database) -> None:
-    """Refusals without an accepted segment to somebody else between them do not count."""
+    """Refusals count only with an accepted segment to others between them."""
     queue_one(db)
     now = 0.0
     for _ in range(3 * policy.MOST_REFUSALS):
@@ -459,7 +459,7 @@ def test_refused_answer_stays_queued_while_nothing_leaves(db: Database) -> None:
 
 
 def test_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
-    """The first is paid for; the second keeps its place in the answer, without an end."""
+    """The first is paid for; the second waits without an end."""
     queue_one(db)
     take(db, begun(db), at(db, 1))
     refuse(db, begun(db, 2), at(db, 2), 38)
@@ -472,7 +472,7 @@ def test_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
 
 
 def test_words_of_the_modem_are_a_detail_not_a_reason(db: Database) -> None:
-    """The reason of an answer is a code; the segment has the words of an error without a cause."""
+    """Reasons are codes; the segment has the words."""
     queue_one(db)
     first = begun(db)
     fates.settle(db, first, policy.Refused(detail="+CME ERROR: unknown"), at(db, 1))
@@ -493,7 +493,7 @@ def test_value_needs_a_row_and_insert_returns_its_id(db: Database) -> None:
 
 
 def test_refused_answer_is_composed_anew(db: Database) -> None:
-    """No text is stored before a segment has left: the configuration at that time decides."""
+    """No text is stored before a segment has left."""
     queue_one(db)
     assert answer(db)["text"] is None
     refuse(db, begun(db), at(db, 1), 38)
@@ -502,7 +502,7 @@ def test_refused_answer_is_composed_anew(db: Database) -> None:
 
 
 def test_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
-    """A +CMGS after its time limit makes it sent, if no other segment is missing."""
+    """The +CMGS came after its time limit; no segment is missing."""
     queue_one(db)
     take(db, begun(db), at(db, 1))
     second = begun(db, 2)
@@ -515,7 +515,7 @@ def test_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
 
 @pytest.mark.parametrize(("seconds", "state"), [(3600.0, "sending"), (3603.0, "failed")])
 def test_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: float, state: str) -> None:
-    """After that, half of the answer was sent and it has failed."""
+    """Later, half of the answer was sent, and it has failed."""
     queue_one(db)
     first = begun(db)
     lose(db, first, at(db, 1))
@@ -527,7 +527,7 @@ def test_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: 
 
 
 def test_report_of_half_an_answer_makes_it_failed(db: Database) -> None:
-    """The second segment does not go out, and the attempt counts neither for the breaker nor against it."""
+    """The second segment stays; the attempt is no evidence for the breaker."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
@@ -539,7 +539,7 @@ def test_report_of_half_an_answer_makes_it_failed(db: Database) -> None:
 
 @pytest.mark.parametrize(("status", "state"), [(0, "delivered"), (1, "sent"), (0x20, "sent"), (0x46, "undelivered")])
 def test_report_settles_its_segment_by_recipient_and_reference(db: Database, status: int, state: str) -> None:
-    """It may come at any time and after a restart, and it is not a contact."""
+    """It may come late, and is not a contact."""
     queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
@@ -583,7 +583,7 @@ def test_before_commit_runs_each_step_once_with_all_subjects(db: Database) -> No
 
 
 def test_report_about_another_number_settles_nothing(db: Database) -> None:
-    """References have one byte and are used again: the recipient has to match, too."""
+    """References are used again: the recipient has to match."""
     queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
@@ -593,7 +593,7 @@ def test_report_about_another_number_settles_nothing(db: Database) -> None:
 
 
 def test_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> None:
-    """Texts while an answer is queued, and then within the cooldown, get none."""
+    """Texts that come before its end get none."""
     queue_one(db)
     scan(db, *text("encore", scts=SENT + timedelta(seconds=9)))
     assert judge(db, 2, 9).reason is policy.Reason.PENDING
@@ -619,7 +619,7 @@ def receive(db: Database, body: str, seconds: float) -> policy.Reason:
 
 
 def test_stop_silences_a_number_until_a_person_lifts_it(db: Database) -> None:
-    """A stop as the first word holds, too; once it is lifted, the number is like any other."""
+    """A stop as the first of several words holds, too."""
     assert receive(db, "Stop svp !", 0) is policy.Reason.OPTED_OUT
     assert receive(db, "allo ?", 200 * 86400) is policy.Reason.OPTED_OUT
     decisions.lift_opt_out(db, SENDER, "admin", at(db, 200 * 86400))
@@ -635,7 +635,7 @@ def test_stop_cancels_a_queued_answer(db: Database) -> None:
 
 
 def test_out_of_office_text_is_answered_once(db: Database) -> None:
-    """A machine's second equal text is a loop, also after the cooldown."""
+    """Its second equal text is a loop, even after the cooldown."""
     away = "Je suis absent jusqu'au 12. Pour toute urgence, appelez le bureau."
     assert receive(db, away, 0) is policy.Reason.FIRST_CONTACT
     send_all(db, 1)
@@ -653,7 +653,7 @@ def test_shadowed_answer_counts_in_shadow_mode_only(db: Database) -> None:
 
 
 def test_block_cancels_queued_answers_at_once(db: Database) -> None:
-    """It does so with and without a daemon, before the next send."""
+    """No daemon is needed for it."""
     queue_one(db)
     assert decisions.block(db, SENDER, "admin", at(db, 1)) == 1
 
@@ -671,7 +671,7 @@ def test_cancel_ends_one_answer_and_leaves_its_number_alone(db: Database) -> Non
 
 
 def test_gate_cancels_a_stale_answer(db: Database) -> None:
-    """An outage or a full budget held it back for longer than max_age."""
+    """It waited for longer than max_age."""
     queue_one(db)
     begin(db, 86401)
 
@@ -679,7 +679,7 @@ def test_gate_cancels_a_stale_answer(db: Database) -> None:
 
 
 def test_sweep_cancels_stale_answers(db: Database) -> None:
-    """It does so without the gate, and the number's next text is answered."""
+    """The number's next text is answered."""
     queue_one(db)
     assert queue.sweep(db, RULES.max_age, at(db, 86400), by_calendar=False) == 0
     assert queue.sweep(db, RULES.max_age, at(db, 86401), by_calendar=False) == 1
@@ -689,7 +689,7 @@ def test_sweep_cancels_stale_answers(db: Database) -> None:
 
 
 def test_call_ages_by_date_without_power(db: Database) -> None:
-    """It has no time stamp of the centre: the synchronised calendar at its arrival gives its age."""
+    """It has no time stamp, but the date of its arrival."""
     came = at(db, 0)._replace(synchronised=True)
     caller = identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE")
     assert judge(db, contacts.record_call(db, "fr", caller, came)).answer
@@ -699,7 +699,7 @@ def test_call_ages_by_date_without_power(db: Database) -> None:
 
 
 def test_reason_of_a_hold_is_written_once(db: Database) -> None:
-    """The line stores what holds a share back; going on with it costs no write."""
+    """The same reason again costs no write."""
     commit_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
     before = db.connection.total_changes
     commit_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
@@ -711,7 +711,7 @@ def test_reason_of_a_hold_is_written_once(db: Database) -> None:
 
 
 def test_oldest_answer_to_a_new_number_goes_first(db: Database) -> None:
-    """Behind it comes the oldest to a number that was answered before."""
+    """The oldest to a known number comes behind it."""
     known, first, second = "+32470000001", "+32470000002", "+32470000003"
     scan(db, *text(sender=known))
     judge(db, 1, 0)
@@ -754,7 +754,7 @@ def test_begun_answer_is_finished_at_any_age(db: Database) -> None:
 
 
 def test_overtaken_report_changes_nothing(db: Database) -> None:
-    """Delivered stays when an older report says that the centre still tries."""
+    """Delivered stays after an older report of further tries."""
     queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
@@ -765,7 +765,7 @@ def test_overtaken_report_changes_nothing(db: Database) -> None:
 
 
 def test_requeued_answer_counts_again_in_the_windows(db: Database) -> None:
-    """The first attempt still counts, and the cooldown runs from the second."""
+    """Both attempts count; the cooldown runs from the second."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     assert answers.requeue(db, 1, "admin", at(db, 500)) is None
@@ -786,7 +786,7 @@ def test_request_interrupted_by_a_crash_is_refused(db: Database) -> None:
 
 
 def test_waiting_for_a_request_reports_a_missing_begin_or_result(db: Database) -> None:
-    """A request that is not begun is withdrawn, unless the daemon begins it at that moment."""
+    """A late request is withdrawn, unless the daemon begins it then."""
     withdrawn, begun_then = (requests.ask(db, RequestVerb.BALANCE, {}, "pi", db.now()) for _ in range(2))
     with pytest.raises(RefusedError, match="did not begin"):
         requests.wait_for(db, withdrawn, lambda: requests.expire(db, withdrawn, db.now()), begun_within=0.0)
@@ -805,7 +805,7 @@ def test_waiting_for_a_request_reports_a_missing_begin_or_result(db: Database) -
 
 @pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
 def test_report_does_not_turn_an_accepted_text_into_a_refusal(db: Database, status: int, state: str) -> None:
-    """The report comes before the request is settled; the request is done."""
+    """The request is done, though the report came before."""
     request_id = requests.ask(db, RequestVerb.SEND, {"number": SENDER, "text": "Salut"}, "pi", at(db, 0))
     requests.next_request(db, at(db, 0))
     with db.transaction():
@@ -853,7 +853,7 @@ def test_error_in_a_shared_commit_rolls_all_of_it_back(db: Database) -> None:
 
 
 def test_queries_of_the_loop_use_indexes(db: Database) -> None:
-    """A database of years answers each query of a pass and of a text without a scan of a table."""
+    """No query of a pass or text scans years of rows."""
     queries: list[str] = []
     db.connection.set_trace_callback(queries.append)
     now = at(db, 1)
@@ -927,7 +927,7 @@ def test_second_daemon_on_a_database_is_refused(db: Database) -> None:
 
 
 def test_newer_schema_is_refused(db: Database) -> None:
-    """Neither a daemon nor a command opens it, and it is not migrated."""
+    """Daemon and commands do not open it, and do not migrate."""
     with db.transaction():
         db.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '')")
     with pytest.raises(DatabaseVersionError):
@@ -961,7 +961,7 @@ def test_file_that_is_not_a_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_files_are_readable_by_the_group_and_writable_by_the_owner(tmp_path: Path) -> None:
-    """The lock is the owner's alone; other users cannot enter the folder."""
+    """The lock is the owner's alone, the folder closed to others."""
     folder = tmp_path / "state"
     own = {"hotlined.db", "hotlined.db-wal", "hotlined.db-shm"}
     before = os.umask(0o077)
@@ -980,7 +980,7 @@ def test_files_are_readable_by_the_group_and_writable_by_the_owner(tmp_path: Pat
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
 def test_lock_that_is_a_link_fifo_or_folder_is_refused(db: Database, tmp_path: Path, trap: str) -> None:
-    """Opening fails at once, and the target of a link stays as it is."""
+    """Opening fails at once, and leaves the link's target alone."""
     db.close()
     lock, target = db.path.with_name("hotlined.db.lock"), tmp_path / "target"
     lock.unlink()
@@ -1001,7 +1001,7 @@ def test_migrating_twice_changes_nothing(db: Database) -> None:
 
 
 def test_limit_clock_goes_on_after_a_restart(db: Database) -> None:
-    """Within a boot it is exact; after another boot only the time since that boot is added."""
+    """Another boot adds only the time since it began."""
     now = db.now()
     with db.transaction():
         save_limit_clock(db, now)
@@ -1045,7 +1045,7 @@ def test_request_with_an_unknown_verb_is_refused(db: Database) -> None:
 
 
 def test_pin_is_tried_once_for_each_sim(db: Database) -> None:
-    """A try is committed before it is made; only an accepted PIN may be given again."""
+    """The try is committed first; only an accepted PIN goes again."""
     assert not pins.was_refused(db, "sim", "digest")
     pins.commit_try(db, "sim", "digest", db.now())
     assert pins.was_refused(db, "sim", "digest")
@@ -1065,7 +1065,7 @@ def test_fifo_is_not_read_as_a_key(tmp_path: Path) -> None:
 
 
 def test_pin_cannot_be_derived_from_the_database(db: Database, tmp_path: Path) -> None:
-    """Its stored digest depends on a secret that only the line's user reads and no backup has."""
+    """Its digest needs a secret that no backup has."""
     noted = pins.digest(db, "2580")
     secret = beside(db.path, PINS)
 
@@ -1083,7 +1083,7 @@ def test_pin_cannot_be_derived_from_the_database(db: Database, tmp_path: Path) -
 
 @pytest.mark.parametrize(("same_boot", "is_open"), [(True, False), (False, True)])
 def test_breaker_opens_when_submitting_restarts_the_machine(db: Database, same_boot: bool, is_open: bool) -> None:
-    """Three segments at three boots open it; three kills of the daemon do not."""
+    """Three boots open it; three kills of the daemon do not."""
     for number in range(3):
         scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=number)
         judge(db, number + 1, number)
@@ -1097,7 +1097,7 @@ def test_breaker_opens_when_submitting_restarts_the_machine(db: Database, same_b
 
 
 def test_restart_neither_closes_the_breaker_nor_moves_its_trial(db: Database) -> None:
-    """The database has its state: the next trial is due when it was due before."""
+    """The database keeps its state and the time of its trial."""
     for number in range(3):
         scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=0)
         judge(db, number + 1)
@@ -1112,7 +1112,7 @@ def test_restart_neither_closes_the_breaker_nor_moves_its_trial(db: Database) ->
 
 
 def test_flood_of_incomplete_texts_does_not_slow_down_the_next(db: Database) -> None:
-    """A segment with the same originator and reference looks at a few of them only."""
+    """A segment with the same reference looks at few of them."""
     now = at(db, 0)
     with db.transaction():
         db.execute(
@@ -1173,7 +1173,7 @@ def test_report_that_fits_two_unconfirmed_segments_proves_neither(db: Database) 
 
 
 def test_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
-    """It has failed, an event has the reason, and the next answer is due."""
+    """It has failed with an event; the next answer is due."""
     queue_one(db)
     scan(db, *text("autre", "+32470999999"), seconds=1)
     judge(db, 2, 1)
@@ -1243,7 +1243,7 @@ def queued(db: Database, *numbers: str, seconds: float = 0.0) -> None:
 
 
 def test_trial_has_a_candidate_of_each_share(db: Database) -> None:
-    """A known number comes first; where its share is full, the new one is tried."""
+    """The new number's turn comes if the known share is full."""
     known, new = "+32470000001", "+32470000002"
     queued(db, known)
     send_all(db, 0)
@@ -1267,7 +1267,7 @@ def refuse_a_trial(db: Database, seconds: float) -> str:
 
 
 def test_lone_candidate_is_tried_once_in_each_round(db: Database) -> None:
-    """The next round may begin with the same number if it is the only one."""
+    """The next round may begin with it, too."""
     open_the_breaker(db)
     queued(db, SENDER, seconds=2)
     assert refuse_a_trial(db, 400) == SENDER
@@ -1277,7 +1277,7 @@ def test_lone_candidate_is_tried_once_in_each_round(db: Database) -> None:
 
 
 def test_least_tried_candidate_is_tried_first(db: Database) -> None:
-    """Once all were tried, the oldest is tried again; a number that came meanwhile goes first."""
+    """Among equals it is the oldest; a newcomer goes first."""
     open_the_breaker(db)
     first, second, later = "+32470000001", "+32470000002", "+32470000003"
     queued(db, first, second, seconds=2)
@@ -1290,7 +1290,7 @@ def test_least_tried_candidate_is_tried_first(db: Database) -> None:
 
 
 def test_half_sent_answer_gives_no_precedence_in_a_trial(db: Database) -> None:
-    """While the breaker is open, a number that was tried less often comes first."""
+    """A number that was tried less often comes first."""
     half, new = "+32470000001", "+32470000002"
     queued(db, half)
     take(db, begun(db), at(db, 0))
@@ -1302,7 +1302,7 @@ def test_half_sent_answer_gives_no_precedence_in_a_trial(db: Database) -> None:
 
 
 def test_second_pause_keeps_person_and_time_of_the_first(db: Database) -> None:
-    """The events name both people; after `resume` the next pause is a new one."""
+    """The events name both people; `resume` ends both pauses."""
     decisions.pause(db, "anna", at(db, 0))
     decisions.pause(db, "marie", at(db, 3600))
     first = sending_of(db)
@@ -1317,7 +1317,7 @@ def test_second_pause_keeps_person_and_time_of_the_first(db: Database) -> None:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_trial_refused_for_its_recipient_is_not_used_up(db: Database, half: bool) -> None:
-    """If a segment of it left before, it is: that segment was paid for."""
+    """It is used up if a segment left, and was paid."""
     open_the_breaker(db)
     queued(db, "+32470000001", "+32470000002", seconds=1)
     first = first_trial(db, 60)
@@ -1346,7 +1346,7 @@ def test_texts_by_hand_to_wrong_numbers_do_not_open_the_breaker(db: Database) ->
 
 
 def test_text_by_hand_counts_earlier_ones_that_wait(db: Database) -> None:
-    """An accepted text that has not left yet takes room from the next."""
+    """An accepted text takes room before it has left."""
     limits = policy.Limits(segments=policy.Windows(3, 3, 3), reserve_for_new=0)
     rules = RULES._replace(limits=limits)
     accepted = []
@@ -1404,7 +1404,7 @@ def test_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -
 
 
 def test_second_segment_refused_twice_fails(db: Database) -> None:
-    """The cause may be the line's or the phone's; others get their answers meanwhile."""
+    """The cause may be the phone's: others get their answers meanwhile."""
     queue_one(db)
     take(db, begun(db), at(db, 1))
     refuse(db, begun(db, 2), at(db, 2), 28)
@@ -1428,7 +1428,7 @@ def test_requeued_answer_may_be_longer_than_max_segments(db: Database) -> None:
 
 
 def test_mms_in_several_segments_keeps_both_addresses(db: Database) -> None:
-    """The other address is the one that is not the originator, after each further segment."""
+    """Further segments do not mix up originator and other address."""
     for originator, other in (("8600", "8600"), (SENDER, "+32479001122")):
         parts = pdus.write_mms(
             "+32479001122", "photo" * 40, scts=SENT, reference=int(originator[-2:]), originator=originator
@@ -1442,7 +1442,7 @@ def test_mms_in_several_segments_keeps_both_addresses(db: Database) -> None:
 
 
 def test_configured_block_matches_either_address(db: Database) -> None:
-    """`numbers.blocked` holds for TP-OA and for From, as a block by command does."""
+    """`numbers.blocked` holds for TP-OA and From, like `block`."""
     scan(db, *pdus.write_mms("+32479001122", "photo", scts=SENT, reference=9))
     row = contact(db)
     assert row["originator"] == "+32479001122"

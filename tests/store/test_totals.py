@@ -229,7 +229,7 @@ def test_figures_agree_with_a_count_of_the_rows(
     ends: tuple[datetime, datetime],
     by: By,
 ) -> None:
-    """Each figure of each period does, whatever the clock said."""
+    """They do for each period, whatever the clock said."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setenv("TZ", zone)
         time.tzset()
@@ -283,7 +283,7 @@ def test_list_of_numbers_agrees_with_the_rows(steps: list[tuple[Any, ...]], orde
 
 
 def test_clock_set_back_counts_no_number_twice(tmp_path: Path) -> None:
-    """The number came before and after a time with a fast clock; the order goes by dates."""
+    """Its contacts surround one with a fast clock; dates give the order."""
     filled = Filled(tmp_path)
     with filled.db as db:
         for at, number in ((MONDAY, KEVIN), (MONDAY + 10 * DAY, LEA), (MONDAY + HOUR, KEVIN)):
@@ -318,7 +318,10 @@ def total(line: Filled, name: str, label: str = "state") -> dict[str, int]:
 
 
 def test_totals_stay_after_an_erasure(line: Filled) -> None:
-    """A contact counts with its verdict, an answer with each state, a segment when the network accepted it."""
+    """They count verdicts, states of answers, and segments that left.
+
+    A contact counts with its verdict, an answer with each state, a segment when the network accepted it.
+    """
     contact_id = line.text()
     assert total(line, "contacts", "verdict") == {}
     line.judge(contact_id)
@@ -333,7 +336,7 @@ def test_totals_stay_after_an_erasure(line: Filled) -> None:
 
 
 def test_totals_are_counted_by_the_hour_of_utc(line: Filled) -> None:
-    """A row has an hour and labels, and nothing else about any person."""
+    """Each row has an hour and labels, and nothing about people."""
     line.judge(line.text())
     line.judge(line.text("Encore", LEA))
     rows = line.db.all("SELECT * FROM totals WHERE name = 'contacts'")
@@ -344,7 +347,7 @@ def test_totals_are_counted_by_the_hour_of_utc(line: Filled) -> None:
 
 
 def test_contacts_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path) -> None:
-    """Each set of labels has one row for them; figures go by the stored date."""
+    """They share a row of totals; figures use the stored date."""
     filled = Filled(tmp_path)
     with filled.db:
         for hour in range(3):
@@ -358,7 +361,10 @@ def test_contacts_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path) -> Non
 
 
 def test_answers_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path, line: Filled) -> None:
-    """They go by the state saved with the limit clock, at the latest when the gate let the answer out."""
+    """The state saved with the limit clock decides.
+
+    It is saved at the latest when the gate lets the answer out.
+    """
     folder = tmp_path / "other"
     folder.mkdir()
     other = Filled(folder)
@@ -375,7 +381,7 @@ def test_answers_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path, line: F
 
 
 def test_late_change_of_kind_does_not_change_totals(line: Filled) -> None:
-    """Later segments may show another kind: figures follow, totals stay."""
+    """Later segments may show another kind: only figures follow it."""
     contact_id = line.text()
     line.judge(contact_id)
     line.db.connection.execute("UPDATE contacts SET kind = 'data' WHERE id = ?", (contact_id,))
@@ -386,7 +392,7 @@ def test_late_change_of_kind_does_not_change_totals(line: Filled) -> None:
 
 
 def test_reading_counters_takes_the_same_steps_after_more_hours(line: Filled) -> None:
-    """SQLite makes as many steps after a thousand hours as after one."""
+    """SQLite's steps are counted after one and after 1,000 hours."""
 
     def steps() -> int:
         count = 0

@@ -364,7 +364,7 @@ def before() -> Record:
 
 
 def test_seed_always_gives_the_same_year(played: Year, before: Record) -> None:
-    """It does on every machine and Python, and the record was made of that year."""
+    """It is the record's year, on every machine and Python."""
     assert year.write().digest == played.digest == before.digest
     assert year.write(2).digest != played.digest
 
@@ -378,7 +378,7 @@ def test_year_has_every_kind_of_operation_and_fault(played: Year) -> None:
 
 
 def test_record_has_a_verdict_for_each_contact(played: Year, before: Record) -> None:
-    """It has every outcome and the usual reasons; contacts erased before their verdict are not part of the year."""
+    """Contacts erased before their verdict are not part of the year."""
     assert set(before.verdicts) == set(played.contacts)
     assert {each.outcome for each in before.submissions} == {"taken", "refused", "unknown", "crash", "power_cut"}
     assert {reason for _, reason in before.verdicts.values()} >= {
@@ -400,7 +400,7 @@ def test_oracle_finds_the_old_rules_broken_only_where_changed(played: Year, befo
 
 
 def test_unanswered_contacts_of_the_record_have_known_causes(played: Year, before: Record) -> None:
-    """In 34 cases it was a text by hand or a stale answer."""
+    """The 34 causes are texts by hand and stale answers."""
     undone = list(causes.Causes(played, before).missing())
     assert len(undone) == 34
     assert all(words.endswith((" for cooldown", " for per_number", " for pending")) for words in undone)
@@ -549,7 +549,7 @@ class Careless(Replay):
 
 
 def test_careless_line_breaks_the_rules(played: Year) -> None:
-    """It breaks all but those about times, cancels, wording, promises and shadow mode, which it cannot break."""
+    """It cannot break the eight rules in `never`."""
     days = ((0, 150), (180.4, 180.75), (260, 261))  # a usual time, an outage, a flood
     few = tuple(each for each in played.operations if any(one * DAY <= each.at < end * DAY for one, end in days))
     player = year.Player(replace(played, operations=few, outages=played.outages[:3]), Careless(played))
@@ -588,7 +588,7 @@ FAULTS: dict[str, tuple[object, str, object, tuple[float, float]]] = {
 
 @pytest.mark.parametrize("rule", FAULTS)
 def test_oracle_finds_each_planted_fault(played: Year, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that is wrong in one place breaks the rule about it."""
+    """Each line is wrong in one place, and breaks that rule."""
     where, name, instead, days = FAULTS[rule]
     monkeypatch.setattr(where, name, instead)
     assert rule in play(part(played, *days)).rules_broken()
@@ -628,7 +628,10 @@ def quiet(played: Year, before: Record) -> int:
 
 
 def test_unexplained_differences_are_reported(played: Year, before: Record) -> None:
-    """On a quiet day these are another verdict, an unsent answer, and one an hour late."""
+    """These are a verdict, an unsent answer, and a late one.
+
+    The contact is of a quiet day: no outage or flood explains anything.
+    """
     contact = quiet(played, before)
     _, unexplained = compare(played, before, changed(before, contact, ("suppress", "cooldown")))
     assert [each.what for each in unexplained] == ["verdict"]
@@ -640,7 +643,7 @@ def test_unexplained_differences_are_reported(played: Year, before: Record) -> N
 
 
 def test_opt_out_and_outage_explain_differences(played: Year, before: Record) -> None:
-    """A first stop is not answered any more, and a failure in an outage may leave after it."""
+    """First stops get no answer now; an outage's failures may leave later."""
     words = Settings().opt_out_words
     first = next(
         contact
