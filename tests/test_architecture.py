@@ -229,7 +229,10 @@ TOOLS = {
 
 
 def test_the_command_line_has_two_floors(modules: Nodes) -> None:
-    """Commands import tools alone; tools import neither."""
+    """A command imports only tools; a tool imports neither.
+
+    Shared code is a tool.
+    """
     commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - TOOLS - {"__init__"}
     targets = [each.target for names in COMMANDS.values() for each in names.values()]
 
@@ -419,7 +422,7 @@ UNTYPED = {
 
 
 def test_documents_are_types(modules: Nodes) -> None:
-    """Dictionaries of Any are only on the way from or outside."""
+    """Above the store only documents from or for outside are untyped."""
     untyped = set()
     for path, nodes in modules.items():
         place = path.relative_to(PACKAGE)
@@ -499,7 +502,7 @@ def test_the_name_of_a_setter_says_whether_it_commits(modules: Nodes) -> None:
 
 
 def test_consequences_of_a_state_are_requested_by_its_writer(modules: Nodes) -> None:
-    """Refiling, and code before a commit, are such consequences."""
+    """Refiling queued answers and running code before a commit are such."""
     askers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -592,7 +595,10 @@ def test_exceptions_are_defined_in_errors(modules: Nodes) -> None:
 
 
 def test_a_dataclass_has_slots(modules: Nodes) -> None:
-    """A misspelled attribute is an error; `doctor`'s Scene caches results."""
+    """A misspelled attribute is then an error.
+
+    Only `doctor`'s Scene has none, because it caches results.
+    """
     loose = {
         (path.relative_to(PACKAGE).as_posix(), node.name)
         for path, nodes in modules.items()
@@ -892,7 +898,7 @@ def test_modules_of_a_room_import_in_no_circle(modules: Nodes, room: str) -> Non
 
 
 def test_each_module_of_the_store_has_a_subject() -> None:
-    """CONTRIBUTING.md's table of the store has no other module."""
+    """CONTRIBUTING.md names each once, and no other."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
     table = text.partition("| wing | about | modules |\n|---|---|---|\n")[2].partition("\n\n")[0]
     rows = {row.split("`")[1].strip("/"): re.findall(r"`(\w+)`", row) for row in table.splitlines()}

@@ -44,7 +44,7 @@ def cause(ended: list[Ended]) -> Cause | None:
     ],
 )
 def test_three_people_or_six_of_ten_answers_open_it(ended: list[Ended], expected: Cause | None) -> None:
-    """The three have failed in a row."""
+    """The three people fail in a row."""
     assert cause(ended) is expected
 
 
@@ -74,7 +74,10 @@ def test_repeated_attempts_at_one_person_are_not_an_outage() -> None:
 
 
 def test_only_the_latest_attempt_at_an_answer_counts() -> None:
-    """A taken one ends a row; a lost one joins it."""
+    """A refused answer that is then taken ends a row.
+
+    A taken one that is lost when sent again is in one.
+    """
     others = [Ended(2, "b", LOST, 3.0), Ended(3, "c", LOST, 2.0)]
 
     assert cause([Ended(1, "a", TAKEN, 4.0), *others, Ended(1, "a", REFUSED, 1.0)]) is None

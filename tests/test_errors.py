@@ -152,10 +152,7 @@ def test_an_error_is_a_sentence(line: Filled, case: Case) -> None:
 
 @pytest.mark.parametrize("typed", ["show 99", "log --since tomorrow", "send 0470123456 x", "completion", "db"])
 def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
-    """A phone's screen wraps sentences at blanks.
-
-    No line is wider than the screen.
-    """
+    """Sentences are wrapped at blanks on a phone's narrow screen."""
     ours, theirs = pty.openpty()
     subprocess.run(
         [sys.executable, "-m", "hotlined", *typed.split()],

@@ -265,7 +265,7 @@ def has_bare_semicolon(shown: str, language: Language) -> bool:
 
 
 def test_french_semicolons_have_their_blank(line: Filled, tmp_path: Path) -> None:
-    """The blank does not break, on the police's page, too."""
+    """A no-break blank stands there on the page for the police, too."""
     language = Language(line.settings["language"])
     line.evidence(KEVIN, tmp_path)
     page = (tmp_path / "evidence.html").read_text("utf-8")
@@ -356,7 +356,7 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
 def test_a_usage_error_is_in_the_language_of_the_line(
     line: Filled, command: tuple[str, ...], french: str, dutch: str
 ) -> None:
-    """Errors before the configuration is read, even click's, follow it."""
+    """The configuration may be unread yet, and the error click's own."""
     language = Language(line.settings["language"])
     assert spoken() is Language.ENGLISH
     done = line.run(*command)

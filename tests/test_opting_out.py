@@ -39,7 +39,7 @@ def test_the_tables_are_long_enough() -> None:
 
 @pytest.mark.parametrize("text", STOPS)
 def test_every_spelling_of_stop_opts_out(text: str) -> None:
-    """Polite words, repeats, and all but letters between are allowed."""
+    """Polite words, repetitions and anything but letters between change nothing."""
     assert opts_out(text, WORDS)
     assert oracle_says(text, WORDS)
 

@@ -402,7 +402,7 @@ def test_an_ambiguous_refusal_fails_at_the_second_time_while_others_leave(cms: i
 
 @pytest.mark.parametrize("cms", [None, 0, 256, 299, 332, 500, 512, 3000])
 def test_an_inconclusive_refusal_is_unconfirmed(cms: int | None) -> None:
-    """Plain ERROR, 332, 500 and makers' causes leave sending open."""
+    """Plain ERROR, 332, 500 and makers' causes prove nothing."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals()) is policy.Fate.UNCONFIRMED
     assert policy.fate(policy.Unknown(policy.AttemptCause.NO_RESULT), policy.Refusals()) is policy.Fate.UNCONFIRMED

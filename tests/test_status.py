@@ -105,7 +105,7 @@ def test_another_file_is_not_a_status(text: str) -> None:
 
 
 def test_a_daemon_lives_while_its_process_and_passes_go_on() -> None:
-    """An old pass or another boot proves nothing alive."""
+    """An old pass or another boot is no sign of life."""
     now = boottime()
 
     assert DaemonStatus(pid=os.getpid(), pass_boottime=now).is_alive()

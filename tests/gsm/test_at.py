@@ -254,7 +254,7 @@ def test_a_header_without_payload_does_not_take_the_next_entrys() -> None:
 
 
 def test_information_text_without_a_prefix() -> None:
-    """Only a command without a prefix takes lines neither final nor unsolicited."""
+    """Only commands without a prefix take lines without one."""
     line = Information("206012345678901")
     transcript = b"206012345678901\r\n^RSSI:18\r\nOK\r\n"
     rssi = Unsolicited("^RSSI", "^RSSI:18")
@@ -720,7 +720,7 @@ def chunked(data: bytes, cuts: list[int]) -> Iterator[bytes]:
 def test_any_octets_give_the_same_events_at_any_chunking(
     make: Callable[[], Protocol], data: bytes, cuts: list[int]
 ) -> None:
-    """No octets raise an error or keep much memory."""
+    """No octets raise an error or fill the memory."""
     whole, pieces = make(), make()
     events = whole.receive(data)
     assert [event for piece in chunked(data, cuts) for event in pieces.receive(piece)] == events

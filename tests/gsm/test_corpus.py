@@ -133,7 +133,7 @@ def wrong(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_pdu_decodes_as_its_record_says() -> None:
-    """Lenient values are read too; no message means a PduError."""
+    """Lenient values are read, too; what is no message gives PduError."""
     assert {record["id"]: found for record in SMS if (found := wrong(record))} == {}
 
 

@@ -105,7 +105,7 @@ def test_a_busy_modem_differs_from_one_that_refuses(says: str) -> None:
 
 @pytest.mark.parametrize("cause", [{"cms": 314}, {"cms": 515}, {"cms": None, "cme": 14}])
 def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cause: dict[str, Any]) -> None:
-    """A SIM refuses to be selected while it is still read."""
+    """A SIM that is still being read refuses to be selected."""
     line = open_line(me_size=10)
     line.sim.do("fault", kind="storage_refused", storage="SM", **cause)
     deliver(line, "+32470000001")
@@ -325,7 +325,7 @@ def test_a_refused_listing_of_a_filled_storage_is_an_error(open_line: Open) -> N
 def test_each_state_of_registration_is_known(open_line: Open, name: str, registration: str, question: str) -> None:
     """Texts alone, or no calls over LTE, count as registered.
 
-    Registered for emergencies alone is denied.
+    Registered for emergencies alone counts as denied.
     """
     line = open_line()
     line.sim.do("habits", registers=[question])

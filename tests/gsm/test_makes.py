@@ -522,7 +522,7 @@ def test_nothing_is_deleted_from_another_sim(open_line: Open) -> None:
 
 @pytest.mark.parametrize("make", ["generic", "zte"])
 def test_a_storage_without_listing_is_read_index_by_index(open_line: Open, make: str) -> None:
-    """An index that hangs is skipped; drafts need no status."""
+    """An index that hangs is skipped; drafts are known without status."""
     line = open_line(make=make, sim_size=4, me_size=0)
     first = MAKES[make].first_index
     for index, (pdu, status) in enumerate([(PDU, 0), (draft(), 2), (OTHER_PDU, 1)], first):

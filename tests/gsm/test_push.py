@@ -73,7 +73,7 @@ def test_captured_notifications_name_their_sender(identifiers: list[str], sender
 def test_the_sender_is_read_in_every_form_of_the_standard(header: bytes, sender: str | None) -> None:
     """Number, address or name is read; a broken From gives None.
 
-    A token and a missing From give None, too. A name has its own character set.
+    A token and a missing From give None, too. A name is read in its character set.
     """
     data = notification(header)
     assert is_mms_notification(data)

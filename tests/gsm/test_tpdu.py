@@ -132,7 +132,7 @@ def test_a_deliver_is_read_whole() -> None:
 
 @pytest.mark.parametrize("digits", ["01F1", "0191", "0181"])
 def test_a_service_centre_without_digits_is_empty(digits: str) -> None:
-    """A centre with only a type costs nothing of the text."""
+    """The text is there though the centre has only a type."""
     message = deliver(b"x", service_centre=digits)
     assert (message.service_centre, message.content.text) == ("", "x")
 
@@ -420,5 +420,5 @@ def test_a_plan_is_encoded_as_given() -> None:
     ],
 )
 def test_ussd_strings_are_read_in_every_coding(string: str, dcs: int | None, decoded: str | None) -> None:
-    """Decoded text is kept; octets are decoded, those of data to None."""
+    """Decoded text is kept, octets are decoded, and data gives None."""
     assert decode_ussd(string, dcs) == decoded

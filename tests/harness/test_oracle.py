@@ -116,9 +116,9 @@ def test_reserve_is_for_new_numbers() -> None:
 
 
 def test_reserve_counts_known_numbers_and_tries() -> None:
-    """Answers that may have left make known; tries always count.
+    """An answer that may have left makes a number known.
 
-    A text by hand does not make a number known.
+    A text by hand does not; a try always counts as known.
     """
     configured = Configured(at=0, hour=9, day=9, month=9, reserve_percent=100, cooldowns=(0,))
     assert not found(configured, *people(1), *typed(9, 1, phone(1)), sent(1, 2, phone(1)))
@@ -152,7 +152,7 @@ def test_cap_bounds_the_answers_of_a_number() -> None:
 
 
 def test_cooldown_grows_and_holds_to_the_second() -> None:
-    """The first cooldown follows the first answer, the next every further."""
+    """The first follows the first answer, the next one every further."""
     configured = Configured(at=0, reserve_percent=0, cooldowns=(DAY, 7 * DAY), per_number=9)
     facts = [configured, *(came(n) for n in (1, 2, 3, 4)), sent(1, 1), sent(2, 1 + DAY), sent(3, 1 + 8 * DAY)]
     assert not found(*facts, sent(4, 1 + 15 * DAY))
@@ -187,9 +187,9 @@ def test_block_holds_for_the_originating_phone() -> None:
 
 
 def test_opt_out_ends_answers() -> None:
-    """A first, a queued or a later text counts alike.
+    """The opt-out may be the first text or come later.
 
-    A text by hand may go.
+    It may come while an answer is queued. A text by hand may go.
     """
     for before in ([], [came(1)], [came(1), sent(1, 1)]):
         facts = [ROOM, *before, came(2, 2, text="Stop.")]
@@ -464,7 +464,7 @@ def test_tries_have_growing_pauses_and_an_end() -> None:
 
 
 def test_breaker_decides_tries_in_an_outage() -> None:
-    """Trials, and answers after it closes, need no own pause."""
+    """Its trials, and answers after it closes, need no pause."""
     refused = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((1, 3), (1, 63), (2, 66), (3, 69))]
     assert not found(ROOM, *people(9), *refused, sent(1, 129, phone(1)), sent(2, 130, phone(2)))
     assert found(ROOM, *people(9), *refused[:2], sent(1, 129, phone(1))) == {"tries"}

@@ -207,7 +207,7 @@ The line runs. Text its number.
 
 
 def test_the_first_boot_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
-    """Package, configuration and answer are placed before the PIN goes."""
+    """Package, configuration and answer are placed before the PIN is removed."""
     assert pi.start() == 0
     assert pi.version == "installed 1"
     assert pi.served == (CONFIG, ANSWER)
@@ -308,7 +308,7 @@ def test_a_power_cut_at_any_step_leaves_one_answer_whole(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("blank", [b"", b" \r\n\t\n", b"\xef\xbb\xbf\r\n"])
 def test_an_empty_answer_on_the_card_is_ignored(pi: Pi, blank: bytes) -> None:
-    """Each zip brings one; a removed one silences nobody, either."""
+    """Each zip brings one; a removed answer changes nothing, either."""
     pi.start()
     pi.written.write_bytes(blank)
     assert pi.start() == 0
@@ -446,7 +446,7 @@ def test_a_failed_upgrade_leaves_the_old_line(pi: Pi) -> None:
 
 @pytest.mark.parametrize("name", ["answer.txt", "hotlined.yaml", "hotlined.key"])
 def test_a_name_that_windows_made_longer_is_reported(pi: Pi, name: str) -> None:
-    """Windows hides a second .txt; the card names both names."""
+    """Windows hides a second .txt; the card gives the right name."""
     (pi.boot / f"{name}.txt").write_text("2580")
     pi.start()
 
@@ -720,9 +720,9 @@ def test_an_invalid_package_is_refused(card: Card, tmp_path: Path) -> None:
 
 
 def test_the_boothook_of_the_card_runs_at_each_boot() -> None:
-    """User-data of any kind stays beside a vendor's boothook.
+    """A vendor's boothook runs beside any user-data.
 
-    Upgrades stop hotlined*, which does not stop it.
+    Upgrades stop hotlined*, and its unit has another name.
     """
     first, second, *lines = (ROOT / "card/vendor-data").read_text().splitlines()
 

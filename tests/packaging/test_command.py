@@ -61,7 +61,7 @@ def test_root_becomes_the_user_of_the_line(machine: Installed, words: list[str],
 
 
 def test_no_program_of_the_line_can_reach_roots_command(machine: Installed) -> None:
-    """A compromised program gets neither its network nor terminal."""
+    """A compromised program uses neither the command's network nor its terminal."""
     assert not machine.said("hotlined")["is_reached"]
 
 

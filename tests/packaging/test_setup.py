@@ -233,7 +233,7 @@ def test_an_unusable_configuration_is_undone(line: Installed) -> None:
     [("/dev/serial0", "/dev/serial0"), ("/dev/ttyAMA10", "/dev/ttyAMA10"), ("/dev/ttyHS0", "char-ttyHS")],
 )
 def test_a_uart_is_allowed_by_its_name(line: Installed, device: str, allowed: str) -> None:
-    """A drop-in of the daemon has it, and the configuration."""
+    """A drop-in of the daemon allows it; the port is configured."""
     done = line.run("hotlined-setup", "uart", device)
 
     assert done.returncode == 0, done.stderr
@@ -619,9 +619,9 @@ def test_no_line_has_the_name_of_a_shared_group(machine: Installed, name: str) -
 
 
 def test_an_erased_line_can_be_made_again(machine: Installed) -> None:
-    """Former members have no rights in it, even in the first line.
+    """Former members have no rights in the new one.
 
-    The package made the user of the first line.
+    Even the first line can be made again, whose user the package made.
     """
     assert machine.run("hotlined-setup", "add", "main").returncode == 0
     machine.run("usermod", "--append", "--groups", "hotlined-main", "games")

@@ -188,7 +188,7 @@ def test_the_daemon_stays_up() -> None:
 
 
 def test_the_time_limits_fit_the_daemon() -> None:
-    """The watchdog exceeds its longest silent step.
+    """The watchdog's time exceeds the longest step without a sign of life.
 
     A stop waits for a submission.
     """
@@ -303,7 +303,7 @@ def test_the_program_that_opens_a_backup_sees_no_door() -> None:
 
 @pytest.mark.parametrize("unit", OURS)
 def test_folders_without_readers_are_hidden(unit: str) -> None:
-    """Other lines, other programs and /boot are out of sight.
+    """Each service sees neither other lines and programs nor /boot.
 
     Folders below which an admin may have put a database are empty instead, so that it can be bound there.
     """
@@ -470,7 +470,10 @@ def test_a_stick_is_mounted_only_while_it_is_written() -> None:
 
 
 def test_the_sending_of_backups_sees_only_sealed_data() -> None:
-    """Its own key is all else; only the known host is trusted."""
+    """The program with the network trusts only the known host.
+
+    It has sealed files and its own key alone.
+    """
     (name,) = instances(AWAY)
     service, socket = settings(name, "Service"), settings("hotlined-away.socket", "Socket")
     makes = settings("hotlined-offcard@main.service", "Service")
@@ -515,7 +518,9 @@ def test_the_runtime_folder_outlives_the_programs() -> None:
 
 @pytest.mark.parametrize("trap", ["", "mkfifo new", "ln -s /nowhere/else new"])
 def test_each_day_has_a_copy_with_key_and_answer(tmp_path: Path, trap: str) -> None:
-    """A lost key or answer goes; traps do no harm.
+    """A key or answer that is gone is removed beside it.
+
+    A trap in the way does no harm.
 
     If copying fails, the former copy stays, and the reason is printed.
     """

@@ -240,10 +240,7 @@ def test_direct_delivery_stores_nothing(ready: Terminal) -> None:
     ],
 )
 def test_classes_choose_the_route(ready: Terminal, mt: int, class_: int | None, code: str) -> None:
-    """CNMI's mt also decides between storing and direct delivery.
-
-    TS 27.005, 3.4.1.
-    """
+    """CNMI's mt also decides between storing and direct delivery (TS 27.005, 3.4.1)."""
     ready.at(f"AT+CNMI=2,{mt},0,0,0")
     assert ready.deliver(class_=class_)[0].partition(":")[0] == code
 
@@ -372,7 +369,7 @@ def test_an_mms_is_announced_by_a_push(ready: Terminal, sender: str | None, subj
 def test_an_mms_may_be_announced_by_anybody(ready: Terminal, originator: str) -> None:
     """A short code, a name or a subscriber may announce it.
 
-    An operator's centre has a short code or a name; a subscriber forges it.
+    The centre of an operator has a short code or a name; a subscriber forges the announcement.
     """
     (pdu,) = ready.do("mms", from_=ALICE, originator=originator)["pdus"]
     read = tpdu.decode(pdu)
@@ -556,7 +553,7 @@ def test_a_requested_report_comes(ready: Terminal) -> None:
     ],
 )
 def test_each_registration_is_reported(ready: Terminal, name: str, stat: int) -> None:
-    """Texts pass only when registered at home or roaming.
+    """Texts pass only when registered at home or roaming, for any service.
 
     Each state is answered and announced.
     """
