@@ -485,7 +485,7 @@ def test_french_apostrophes_are_curly() -> None:
 
 
 def test_the_volunteers_page_has_every_outcome() -> None:
-    """The outcomes of `log` are explained in both languages."""
+    """The French page has the outcomes of `log` in both languages."""
     page = TEXTS["docs/fr/volontaires.md"]
     outcomes = "".join(page.partition("### Ce qu’une réponse devient")[2].partition("### Dans le texte")[0])
     more = ("not decided yet", "only {sent} of {segments} left", reasons.NO_DAEMON)
@@ -515,7 +515,7 @@ def test_the_volunteers_page_has_every_outcome() -> None:
 
 
 def test_the_volunteers_page_has_every_line_of_status() -> None:
-    """The lines are explained in both languages."""
+    """The French page has each line's words in both languages."""
     page = TEXTS["docs/fr/volontaires.md"].partition("### Les lignes de `hotlined status`")[2]
     status = tree(ROOT / "hotlined/cli/status.py")
     pairs = [node.value for node in ast.walk(status) if isinstance(node, ast.Yield)]

@@ -370,7 +370,7 @@ def test_a_sim_served_by_lte_alone_is_reported(open_line: Open) -> None:
 
 
 def test_a_union_is_used_without_its_parts(open_line: Open) -> None:
-    """A modem that offers only MT has both its parts read."""
+    """A modem without SM and ME has both parts of MT read."""
     line = open_line(offers="SR,MT", sim_size=1, me_size=3)
     for number in (1, 2, 3):
         line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))

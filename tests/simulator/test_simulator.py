@@ -689,7 +689,7 @@ BOB = "+32470654321"
     [("error", ["+CMS ERROR: 38"], 0), ("error_after_submit", ["+CMS ERROR: 38"], 1), ("no_result", [], 1)],
 )
 def test_a_fault_can_be_of_one_recipient(ready: Terminal, kind: str, said: list[str], left: int) -> None:
-    """Other recipients' texts are sent; other commands spare the fault."""
+    """Other recipients' texts are sent; other commands do not use it up."""
     ready.do("fault", kind=kind, recipient=BOB, **({"cms": 38} if said else {}))
     assert ready.send("x", recipient=BOB) == [said]
     assert len(ready.do("submitted")["submitted"]) == left
