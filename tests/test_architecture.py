@@ -229,7 +229,10 @@ TOOLS = {
 
 
 def test_the_command_line_has_two_floors(modules: Nodes) -> None:
-    """No command imports another's module; shared code is a tool, which imports neither a command nor a tool."""
+    """A command imports only tools; a tool imports neither.
+
+    Shared code is a tool.
+    """
     commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - TOOLS - {"__init__"}
     targets = [each.target for names in COMMANDS.values() for each in names.values()]
 
@@ -278,7 +281,7 @@ _PREFIXES = {"startswith", "endswith", "removeprefix", "removesuffix", "partitio
 
 
 def test_no_sentence_is_compared(modules: Nodes) -> None:
-    """Programs decide by codes: a text of several words is compared only if it comes from outside.
+    """Programs decide by codes, except for texts from outside.
 
     The test looks at literals and at constants of the module, or of the one that they are imported from.
     """
@@ -347,7 +350,7 @@ def said_in(node: ast.expr, names: Mapping[str, tuple[str, ...]]) -> Iterator[st
 
 
 def test_a_condition_has_one_wording(modules: Nodes) -> None:
-    """A sentence or a cure of the catalogue of conditions is never repeated in another room."""
+    """No other room repeats a sentence or cure of the catalogue."""
     tables = [table if isinstance(table, dict) else {"": table} for table in vars(conditions).values()]
     known = [entry for table in tables for entry in table.values() if isinstance(entry, Condition)]
     said = {
@@ -385,7 +388,7 @@ def test_only_the_port_imports_pyserial(modules: Nodes) -> None:
 
 
 def test_sql_is_only_in_the_store(modules: Nodes) -> None:
-    """No other room has SQL, except the one that talks to the hub."""
+    """The room that talks to the hub has some, too."""
     words = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "PRAGMA ")
     speakers = {
         path.relative_to(PACKAGE).parts[0]
@@ -419,7 +422,7 @@ UNTYPED = {
 
 
 def test_documents_are_types(modules: Nodes) -> None:
-    """Above the store no dictionary has values of Any, except on its way from or to the outside."""
+    """Above the store only documents from or for outside are untyped."""
     untyped = set()
     for path, nodes in modules.items():
         place = path.relative_to(PACKAGE)
@@ -444,7 +447,7 @@ def test_the_state_of_the_line_has_one_owner() -> None:
 
 
 def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
-    """The endings of files beside a database are in one table, from which copies, owners, rights and locks choose."""
+    """Copies, owners, rights and locks choose endings from it."""
     spellers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -457,7 +460,7 @@ def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
 
 
 def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
-    """Only `lifecycle` inserts answers, attempts and their segments, and changes their states and outcomes."""
+    """Only `lifecycle` inserts or changes answers, attempts and segments."""
     tables = ("answers", "attempts", "answer_segments")
     change = re.compile(
         r"UPDATE (answers|answer_segments) SET\s+state\b|UPDATE attempts SET[^;]*\b(outcome|ended_limit) ="
@@ -482,7 +485,10 @@ def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
 
 
 def test_the_name_of_a_setter_says_whether_it_commits(modules: Nodes) -> None:
-    """In the store `commit_…` opens a transaction, and `note_…` needs an open one: `Database.execute` checks."""
+    """`commit_…` opens a transaction; `note_…` needs an open one.
+
+    `Database.execute` checks that.
+    """
     for path, nodes in modules.items():
         if path.relative_to(PACKAGE).parts[0] != "store":
             continue
@@ -496,7 +502,7 @@ def test_the_name_of_a_setter_says_whether_it_commits(modules: Nodes) -> None:
 
 
 def test_consequences_of_a_state_are_requested_by_its_writer(modules: Nodes) -> None:
-    """Only these modules refile a number's queued answers, or run code before a commit."""
+    """Refiling queued answers and running code before a commit are such."""
     askers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -528,7 +534,10 @@ NOWHERE = re.compile(
 
 
 def test_each_thing_has_one_way(modules: Nodes) -> None:
-    """Each call of CONTRIBUTING's table is only in the modules named there, and other ways of doing it nowhere."""
+    """Calls of CONTRIBUTING's table stay in the modules named there.
+
+    Other ways of doing it are nowhere.
+    """
     found: dict[str, set[str]] = {}
     for path, nodes in modules.items():
         for node in nodes:
@@ -540,7 +549,10 @@ def test_each_thing_has_one_way(modules: Nodes) -> None:
 
 
 def test_only_the_top_asks_for_the_time(modules: Nodes) -> None:
-    """Commands, pages and the words for a time read the clock; below them time is handed in, so tests choose it."""
+    """Lower code gets the time handed in, so tests choose it.
+
+    The top is commands, pages and the words for a time.
+    """
     askers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
@@ -558,7 +570,7 @@ def test_only_the_top_asks_for_the_time(modules: Nodes) -> None:
 
 
 def test_a_logger_has_the_name_of_its_module(modules: Nodes) -> None:
-    """The logger's name in a record leads to the module that wrote it."""
+    """The name in a record leads to its module."""
     made = {
         ast.unparse(node)
         for nodes in modules.values()
@@ -570,7 +582,7 @@ def test_a_logger_has_the_name_of_its_module(modules: Nodes) -> None:
 
 
 def test_exceptions_are_defined_in_errors(modules: Nodes) -> None:
-    """Every kind of error is in errors.py, except one that never leaves its module."""
+    """Only one that never leaves its module is elsewhere."""
     homes = {
         (path.relative_to(PACKAGE).as_posix(), node.name)
         for path, nodes in modules.items()
@@ -583,7 +595,10 @@ def test_exceptions_are_defined_in_errors(modules: Nodes) -> None:
 
 
 def test_a_dataclass_has_slots(modules: Nodes) -> None:
-    """A misspelled attribute is an error; only `doctor`'s Scene has no slots, because it caches results."""
+    """A misspelled attribute is then an error.
+
+    Only `doctor`'s Scene has none, because it caches results.
+    """
     loose = {
         (path.relative_to(PACKAGE).as_posix(), node.name)
         for path, nodes in modules.items()
@@ -612,7 +627,7 @@ def test_a_module_opens_in_ten_lines(modules: Nodes) -> None:
 
 
 def test_a_list_in_sql_is_one_value(modules: Nodes) -> None:
-    """No statement has numbered marks, or as many as a list has items: it uses `:name` and `json_each`."""
+    """Statements use `:name` and `json_each`, not numbered marks."""
     numbered = re.compile(r"\?\d")
     statements = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|VALUES)\b")
     spelled = {
@@ -634,7 +649,10 @@ def test_a_list_in_sql_is_one_value(modules: Nodes) -> None:
 
 
 def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
-    """More than four marks in a row are easily miscounted: `Database.insert` takes columns by name."""
+    """More than four marks in a row are easily miscounted.
+
+    `Database.insert` takes columns by name.
+    """
     inserts = [
         (path.name, text)
         for path, nodes in modules.items()
@@ -647,7 +665,7 @@ def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
 
 
 def test_sql_spells_no_state(modules: Nodes) -> None:
-    """No statement spells a state, a verdict, a kind, a reason, an outcome or a wait: it uses an enum."""
+    """States, verdicts, kinds, reasons, outcomes and waits come from enums."""
     of_states = (AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind, SegmentKind, ByHand)
     enums = (*of_states, Reason, AttemptCause, WaitingFor, LineHold, Outcome, Cause)
     words = {word.value for enum in enums for word in enum}
@@ -685,7 +703,7 @@ NO_EVENTS = {
 
 
 def test_kinds_of_events_are_spelled_in_their_enum(modules: Nodes) -> None:
-    """Other code names a kind by `EventKind` or derives it from a state.
+    """Other code uses `EventKind` or derives a kind from a state.
 
     A command may have the word of its event in the rooms that take commands from people or programs.
     """
@@ -750,7 +768,7 @@ def _words_of_code(nodes: Sequence[ast.AST]) -> set[str]:
 
 
 def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:
-    """States, kinds, verdicts, reasons and outcomes are compared with members of their enums."""
+    """Members of enums are compared, also for reasons and outcomes."""
     of_states = (ModemState, SendingState, AnswerState, SegmentState, RequestState)
     enums = (*of_states, ContactVerdict, ContactKind, SegmentKind, ByHand)
     every = frozenset(word.value for enum in enums for word in enum)
@@ -835,7 +853,7 @@ CONFIG = (
 
 @pytest.mark.parametrize(("room", "order"), [("daemon", DAEMON), ("config", CONFIG)])
 def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tuple[str, ...]) -> None:
-    """In the daemon no module imports the loop; in the configuration no table imports its reader."""
+    """No daemon module imports the loop, no table its reader."""
     paths = {path.stem: path for path in (PACKAGE / room).glob("*.py")}
     assert paths.keys() == set(order)
     climbing = {
@@ -853,7 +871,7 @@ WINGS = ("line", "file", "fleet", "answers", "reading", "people")
 
 
 def test_wings_of_the_store_import_in_one_direction(modules: Nodes) -> None:
-    """A wing of the store imports only wings before it, and every module is in one."""
+    """Each module is in a wing; wings import only earlier ones."""
     climbing = set()
     for path in (PACKAGE / "store").rglob("*.py"):
         wing = path.relative_to(PACKAGE / "store").parts[0].removesuffix(".py")
@@ -866,7 +884,7 @@ def test_wings_of_the_store_import_in_one_direction(modules: Nodes) -> None:
 
 @pytest.mark.parametrize("room", ["store", "reports", "gsm"])
 def test_modules_of_a_room_import_in_no_circle(modules: Nodes, room: str) -> None:
-    """No import within these rooms leads back to the importing module, so that each can be read alone."""
+    """Each module can be read alone."""
     prefix = f"hotlined.{room}."
     below = {
         ".".join(path.relative_to(PACKAGE / room).with_suffix("").parts): {
@@ -880,7 +898,7 @@ def test_modules_of_a_room_import_in_no_circle(modules: Nodes, room: str) -> Non
 
 
 def test_each_module_of_the_store_has_a_subject() -> None:
-    """The table of the store in CONTRIBUTING.md names each of its modules once, and no other."""
+    """CONTRIBUTING.md names each once, and no other."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
     table = text.partition("| wing | about | modules |\n|---|---|---|\n")[2].partition("\n\n")[0]
     rows = {row.split("`")[1].strip("/"): re.findall(r"`(\w+)`", row) for row in table.splitlines()}
@@ -893,7 +911,9 @@ def test_each_module_of_the_store_has_a_subject() -> None:
 
 
 def test_storages_have_one_owner(modules: Nodes) -> None:
-    """Only one module selects, lists, reads and empties storages, and changes the knowledge about them.
+    """One module selects, lists, reads and empties them.
+
+    It alone changes the knowledge about them.
 
     A recording of a stick may do all that, too, except deleting.
     """
@@ -920,7 +940,7 @@ def test_storages_have_one_owner(modules: Nodes) -> None:
 
 
 def test_the_session_of_a_modem_has_one_owner(modules: Nodes) -> None:
-    """Only the exchange changes the knowledge about a modem's session; others report their results to it."""
+    """Others report to the exchange, which alone changes it."""
     fields = {"selected", "is_sim_certain", "has_sim_moved", "was_busy"}
     changers = {
         path.relative_to(PACKAGE).as_posix()
@@ -934,7 +954,7 @@ def test_the_session_of_a_modem_has_one_owner(modules: Nodes) -> None:
 
 
 def test_no_two_classes_have_one_name(modules: Nodes) -> None:
-    """A class's name is unique, except that the simulator may have its own class of the same name."""
+    """Only the simulator may have a class of the same name."""
     rooms: dict[tuple[str, bool], list[str]] = {}
     for path, nodes in modules.items():
         name_of_module = path.relative_to(PACKAGE).as_posix()
@@ -953,7 +973,10 @@ WRITERS = re.compile(
 
 
 def test_a_question_changes_nothing(modules: Nodes) -> None:
-    """A function whose name is a question sets no attribute, changes no collection of its object, and writes no row."""
+    """Functions named as questions set no attribute and write no row.
+
+    They change no collection of their object, either.
+    """
     changing = {
         (path.relative_to(PACKAGE).as_posix(), function.name)
         for path, nodes in modules.items()

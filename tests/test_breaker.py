@@ -44,26 +44,26 @@ def cause(ended: list[Ended]) -> Cause | None:
     ],
 )
 def test_three_people_or_six_of_ten_answers_open_it(ended: list[Ended], expected: Cause | None) -> None:
-    """Three people in a row open the breaker, or six answers of ten."""
+    """The three people fail in a row."""
     assert cause(ended) is expected
 
 
 @pytest.mark.parametrize(("barred", "expected"), [(1, Cause.OUTAGE), (2, Cause.CREDIT)])
 def test_most_refusals_decide_between_credit_and_outage(barred: int, expected: Cause) -> None:
-    """Of three refusals that open it one that names credit makes an outage, two make it credit."""
+    """One of three that names credit is too few."""
     speaks = row(DECLINED, DECLINED, DECLINED, barred=True)[:barred]
 
     assert cause([*speaks, *row(DECLINED, DECLINED, DECLINED)[barred:]]) is expected
 
 
 def test_the_outage_began_with_its_first_failure() -> None:
-    """The failures of a row that opens the breaker began with the first of that row."""
+    """The first failure is that of the row that opens."""
     assert breaker.maybe_opening(row(TAKEN, LOST, LOST, LOST)) == Opening(Cause.OUTAGE, 1.0)
     assert breaker.maybe_opening(row(LOST, TAKEN, LOST, LOST, TAKEN, LOST, TAKEN, LOST, LOST)) == OUTAGE
 
 
 def test_the_networks_refusals_do_not_count_while_others_are_taken() -> None:
-    """Refusals by the network are ignored once a segment was taken lately; dead numbers and restarts never count."""
+    """Dead numbers and restarts never count."""
     assert breaker.evidence(taken_lately=False) == {TAKEN, DECLINED, REFUSED, LOST}
     assert breaker.evidence(taken_lately=True) == {TAKEN, REFUSED, LOST}
 
@@ -74,7 +74,10 @@ def test_repeated_attempts_at_one_person_are_not_an_outage() -> None:
 
 
 def test_only_the_latest_attempt_at_an_answer_counts() -> None:
-    """A refused answer that is then taken ends a row; a taken one that is lost when sent again is in one."""
+    """A refused answer that is then taken ends a row.
+
+    A taken one that is lost when sent again is in one.
+    """
     others = [Ended(2, "b", LOST, 3.0), Ended(3, "c", LOST, 2.0)]
 
     assert cause([Ended(1, "a", TAKEN, 4.0), *others, Ended(1, "a", REFUSED, 1.0)]) is None
@@ -82,7 +85,7 @@ def test_only_the_latest_attempt_at_an_answer_counts() -> None:
 
 
 def test_trials_come_after_growing_pauses() -> None:
-    """Trials are one minute after the opening, then after 5, 15, and always 60 minutes."""
+    """The pauses are 1, 5, 15, and then always 60 minutes."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     moments = []
     for _ in range(6):
@@ -96,7 +99,7 @@ def test_trials_come_after_growing_pauses() -> None:
 
 
 def test_a_certain_failure_is_followed_by_two_other_recipients() -> None:
-    """A trial that cannot have left is followed at once by others, up to three in all."""
+    """The trial cannot have left, so others follow at once."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     tries = 0
     while state.lets_try(60.0):
@@ -108,7 +111,7 @@ def test_a_certain_failure_is_followed_by_two_other_recipients() -> None:
 
 
 def test_a_round_without_another_recipient_ends_with_its_pause() -> None:
-    """After the pause the next round begins, even if no other recipient was found in this one."""
+    """The next round begins then."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     state = breaker.trial_failed(breaker.trial_begun(state, 60.0, PAUSES), certainly_not_sent=True)
     assert (state.lets_follow(359.0), state.lets_follow(360.0), state.lets_try(360.0)) == (True, False, True)
@@ -118,7 +121,7 @@ def test_a_round_without_another_recipient_ends_with_its_pause() -> None:
 
 
 def test_a_trial_without_a_result_is_not_counted() -> None:
-    """A trial that never reached the modem, or failed for the recipient, leaves the schedule as it was."""
+    """It never reached the modem, or failed for its recipient."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     after = breaker.trial_withdrawn(breaker.trial_begun(state, 60.0, PAUSES), 61.0)
 
@@ -129,7 +132,10 @@ def test_a_trial_without_a_result_is_not_counted() -> None:
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000))
 def test_trials_after_an_event_keep_their_distance(last: float, now: float) -> None:
-    """An event makes a trial due, but not within five minutes of the last, nor later than it was."""
+    """Five minutes after the last is the earliest.
+
+    A trial never becomes due later than it was.
+    """
     before = replace(breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES), due=last + 3600.0, last_trial=last)
     after = breaker.trial_made_due(before, now, 300.0)
 
@@ -141,7 +147,10 @@ def test_trials_after_an_event_keep_their_distance(last: float, now: float) -> N
 
 
 def test_trials_prefer_countries_with_few_failures_and_late_successes() -> None:
-    """A country that waits by itself comes last: its refusals say nothing about the line."""
+    """A country that waits by itself comes last.
+
+    Its refusals say nothing about the line.
+    """
     records = [
         Record("BE", 1, 500.0),
         Record("FR", 0, None),
@@ -155,7 +164,10 @@ def test_trials_prefer_countries_with_few_failures_and_late_successes() -> None:
 
 
 def test_a_fresh_country_is_tried_during_the_pause() -> None:
-    """A country without a failure is tried before the pause ends, but never within five minutes of the last trial."""
+    """Five minutes have to pass since the last trial.
+
+    A fresh country is one without a failure.
+    """
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     assert state.lets_try_fresh(1.0, 300.0)
     tried = breaker.trial_begun(state, 1.0, PAUSES)
@@ -179,7 +191,7 @@ def played(countries: int, hours: float) -> dict[float, str]:
 
 
 def test_a_country_has_the_pauses_of_the_line() -> None:
-    """A country is tried after 1, 5, 15, and then every 60 minutes."""
+    """The pauses are 1, 5, 15, then always 60 minutes."""
     assert [*played(1, 3.0)] == [60.0, 360.0, 1260.0, 4860.0, 8460.0]
 
 

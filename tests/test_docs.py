@@ -224,7 +224,7 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_the_reference_is_up_to_date(name: str) -> None:
-    """The commands, keys and figures on their pages are those of the code: else `scripts/run reference`."""
+    """`scripts/run reference` makes commands, keys and figures from the code."""
     assert TEXTS[name] == made(name)
 
 
@@ -254,7 +254,7 @@ def runnable(path: str) -> ParameterSet:
     "path", [runnable(path) for path, each in COMMANDS.items() if not isinstance(each, click.Group)]
 )
 def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
-    """The example in each command's help is that command, and runs as far as possible without a modem."""
+    """The help's example runs as far as it can without a modem."""
     found = re.search(r"Example:\s+hotlined (.+)", COMMANDS[path].help or "")
     assert found
     assert resolve(found[1])[0] is COMMANDS[path]
@@ -280,7 +280,7 @@ def without_file(words: list[str]) -> tuple[list[str], str]:
 
 
 def test_every_shown_command_line_is_valid() -> None:
-    """Each line of a block that calls hotlined has an existing command with valid options and arguments."""
+    """Options and arguments of each line in a block are valid."""
     assert {"README.md", "README.fr.md", "docs/configuration.md", "docs/fr/volontaires.md"} <= {
         name for name, _ in TYPED
     }
@@ -308,7 +308,7 @@ def test_every_command_line_in_prose_is_valid() -> None:
 
 
 def test_units_and_scripts_run_existing_commands() -> None:
-    """Units, scripts, rules and labs name only existing commands, even in their comments."""
+    """Rules, labs and even comments name no other."""
     found = list(called())
 
     assert {"systemd/hotlined@.service", "card/first-boot", "docs/prometheus/hotlined.rules.yml"} <= {
@@ -319,7 +319,7 @@ def test_units_and_scripts_run_existing_commands() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:
-    """The table of exit codes has 0 and the codes of our exceptions, and no other."""
+    """The table has 0, our exceptions' codes, and no other."""
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
     codes = {each.exit_code for each in classes if issubclass(each, errors.HotlinedError)}
 
@@ -352,7 +352,10 @@ OTHER_WORDS = {
 
 
 def test_every_headline_has_its_row() -> None:
-    """The page has each headline, with an ellipsis for a value, and the code of each trouble without one."""
+    """A trouble without a headline has its code there.
+
+    An ellipsis stands for a value.
+    """
     seen = [row[0] for row in table(TEXTS["docs/trouble.md"], "you see")]
     named = {re.sub(r" \(`.*", "", words) for cell in seen for words in cell.split("; ")}
 
@@ -361,7 +364,7 @@ def test_every_headline_has_its_row() -> None:
 
 
 def test_the_cures_are_existing_commands() -> None:
-    """Each row has at most one command: one of ours, of `hotlined-setup`, or a question to systemd."""
+    """Each row has one at most: ours, `hotlined-setup`'s or systemd's."""
     verbs, units = setup_verbs(), {path.name.partition(".")[0] for path in (ROOT / "systemd").iterdir()}
     others = {"adduser", "nano", "dmesg", "fuser", "df", "ssh", "read"}
     for row in table(TEXTS["docs/trouble.md"], "you see"):
@@ -395,7 +398,7 @@ def test_the_table_of_keys_has_their_defaults() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md", "docs/configuration.md"])
 def test_the_shown_configurations_are_sound(name: str) -> None:
-    """The configuration of some six lines can be copied, and so can the later ones: each is sound and fits."""
+    """The first has six lines at most; later ones fit too."""
     shown, *others = blocks(TEXTS[name], "yaml")
 
     answer = parse(shown, ROOT / "main.yaml").answer
@@ -406,7 +409,7 @@ def test_the_shown_configurations_are_sound(name: str) -> None:
 
 
 def test_one_rule_for_names_is_everywhere() -> None:
-    """The documents, config.yaml, the program and hotlined-setup have the same rule for names of lines."""
+    """Documents, config.yaml, program and hotlined-setup agree on lines' names."""
     rule = LINE_NAME.expected
     example = " ".join((ROOT / "config.yaml").read_text("utf-8").replace("\n#", " ").split())
 
@@ -418,7 +421,7 @@ def test_one_rule_for_names_is_everywhere() -> None:
 
 
 def test_every_key_in_prose_exists() -> None:
-    """A key in the documents is a key or a section of config.yaml."""
+    """Each is a key or a section of config.yaml."""
     known = {*KEYS, *(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path))}
     sections = {path.partition(".")[0] for path in known if "." in path}
     named = {word.partition(":")[0] for text in TEXTS.values() for word in quoted(text)}
@@ -429,7 +432,10 @@ def test_every_key_in_prose_exists() -> None:
 
 
 def test_the_keys_without_effect_are_named() -> None:
-    """The known limits name exactly the keys that only the configuration itself reads."""
+    """Only the configuration itself reads these keys.
+
+    The known limits name exactly them.
+    """
     page = TEXTS["docs/configuration.md"]
     found = re.search(r"^- These keys are .*?: (.*?)\.(?: |$)", page, re.MULTILINE | re.DOTALL)
     named = set(quoted(found[1])) if found else set()
@@ -449,7 +455,7 @@ def test_a_readme_is_at_most_five_screens(name: str) -> None:
 
 
 def test_every_page_is_linked_from_its_readme() -> None:
-    """README.md links to each English page, README.fr.md to each French one, and each to the other."""
+    """Each README links its language's pages and the other README."""
     english = {target.partition("#")[0] for target in links(TEXTS["README.md"])}
     french = {target.partition("#")[0] for target in links(TEXTS["README.fr.md"])}
 
@@ -458,7 +464,7 @@ def test_every_page_is_linked_from_its_readme() -> None:
 
 
 def test_both_readmes_have_the_same_sections() -> None:
-    """Each section has the same commands, rows and words in backticks in both languages."""
+    """Commands, rows and words in backticks are the same."""
 
     def outline(name: str) -> list[list[str]]:
         parts = [TEXTS[name].partition("\n## ")[0], *sections(name).values()]
@@ -479,7 +485,7 @@ def test_french_apostrophes_are_curly() -> None:
 
 
 def test_the_volunteers_page_has_every_outcome() -> None:
-    """The French page explains each outcome that `log` can show, in both languages."""
+    """The French page has the outcomes of `log` in both languages."""
     page = TEXTS["docs/fr/volontaires.md"]
     outcomes = "".join(page.partition("### Ce qu’une réponse devient")[2].partition("### Dans le texte")[0])
     more = ("not decided yet", "only {sent} of {segments} left", reasons.NO_DAEMON)
@@ -509,7 +515,7 @@ def test_the_volunteers_page_has_every_outcome() -> None:
 
 
 def test_the_volunteers_page_has_every_line_of_status() -> None:
-    """The French page explains each line that `status` can show, in both languages."""
+    """The French page has each line's words in both languages."""
     page = TEXTS["docs/fr/volontaires.md"].partition("### Les lignes de `hotlined status`")[2]
     status = tree(ROOT / "hotlined/cli/status.py")
     pairs = [node.value for node in ast.walk(status) if isinstance(node, ast.Yield)]
@@ -528,7 +534,7 @@ def test_the_volunteers_page_has_every_line_of_status() -> None:
 
 
 def test_the_volunteers_page_has_every_page_and_button() -> None:
-    """The French page has each page in the navigation, and only words that the desk has."""
+    """Its words are all words of the desk."""
     page = sections("docs/fr/volontaires.md")["Dans le navigateur"]
     translated = stored(Language.FRENCH)
     sentences = [
@@ -548,7 +554,7 @@ def test_the_volunteers_page_has_every_page_and_button() -> None:
 
 
 def test_the_page_of_faults_has_the_words_of_status() -> None:
-    """Each sentence on the French page of faults is one that a line in French prints, with an ellipsis for a value."""
+    """A French line prints each; an ellipsis stands for values."""
     known = [each for each in vars(conditions).values() if isinstance(each, Condition)]
     for conditions_of in (conditions.MODEM, conditions.HOLDS):
         known += conditions_of.values()
@@ -563,7 +569,10 @@ def test_the_page_of_faults_has_the_words_of_status() -> None:
 
 @needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
 def test_the_commands_about_a_threat_run(tmp_path: Path) -> None:
-    """The documented commands keep and tag the threat, and make a ZIP of a page with its text."""
+    """The documented ones keep, tag, and make a ZIP.
+
+    The ZIP has a page with the threat's text.
+    """
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(19):
@@ -588,7 +597,7 @@ def test_the_commands_about_a_threat_run(tmp_path: Path) -> None:
 
 
 def test_forms_name_their_article_and_a_lawyer() -> None:
-    """Each French form names its article of the GDPR, asks for a lawyer's reading, and has gaps to fill in."""
+    """Each French form names the GDPR and has gaps to fill."""
     for form, article in (("notice-information", 13), ("registre-traitements", 30), ("reponse-acces", 15)):
         text = TEXTS[f"docs/fr/{form}.md"]
         head = " ".join(text.partition("\n---\n")[0].split())
@@ -598,7 +607,10 @@ def test_forms_name_their_article_and_a_lawyer() -> None:
 
 
 def test_both_languages_promise_the_same_about_data() -> None:
-    """The table of stored data and their times has the same keys and commands in both languages, row by row."""
+    """Keys and commands are the same, row by row.
+
+    The table has the stored data and their times.
+    """
     english, french = (
         [[quoted(cell) for cell in row] for row in table(TEXTS[name], heading)]
         for name, heading in (("docs/people.md", "what"), ("docs/fr/donnees-personnelles.md", "quoi"))
@@ -631,7 +643,7 @@ def test_the_house_has_every_room() -> None:
 
 @pytest.mark.parametrize("name", READ)
 def test_links_and_paths_in_documents_exist(name: str) -> None:
-    """Links within the project and paths in backticks lead to files, anchors to headings."""
+    """Links and paths in backticks lead to files, anchors to headings."""
     pattern = r"(?:docs|scripts|tests|hotlined|systemd)/[\w./]*"
     paths = [word for word in quoted(TEXTS[name]) if re.fullmatch(pattern, word)]
     typed = [found[1] for line in shown(TEXTS[name]) if (found := re.match(r"(?:sudo )?(scripts/\S+)", line))]
@@ -670,7 +682,7 @@ GONE = (
 
 
 def test_nothing_names_former_commands_and_files() -> None:
-    """No page, unit, script or sentence names a command, a unit or a file that an installation lacks."""
+    """Pages, units, scripts and sentences name no missing unit, either."""
     folders = [*(ROOT / "systemd").rglob("*"), *(ROOT / "debian").rglob("*"), *(ROOT / "scripts").iterdir()]
     files = [path for path in folders if path.is_file() and path.name not in ("card", "lab")]
     texts = TEXTS | {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in (*SOURCES, *files)}
@@ -687,7 +699,7 @@ def setup_verbs() -> set[str]:
 
 
 def test_named_verbs_of_hotlined_setup_exist() -> None:
-    """Each verb on a page, in a unit or a sentence exists, and is explained on the page of installation."""
+    """The page of installation explains each of them."""
     verbs = setup_verbs()
     units = {path.name: path.read_text("utf-8") for path in (ROOT / "systemd").rglob("*") if path.is_file()}
     texts = TEXTS | units | {path.name: path.read_text("utf-8") for path in SOURCES}
@@ -700,7 +712,7 @@ def test_named_verbs_of_hotlined_setup_exist() -> None:
 
 
 def test_every_library_is_explained() -> None:
-    """Each requirement of setup.cfg, optional ones too, is explained in CONTRIBUTING, and no other library."""
+    """CONTRIBUTING explains setup.cfg's requirements, optional ones too, and no other."""
 
     def names(requirements: str) -> set[str]:
         return {re.split(r"[<>=\[]", line)[0] for line in requirements.split("\n") if line}
@@ -717,7 +729,7 @@ def test_every_library_is_explained() -> None:
 
 
 def test_the_database_is_described(tmp_path: Path) -> None:
-    """The page of the database names each table, and its query runs and counts correctly."""
+    """The page names each table; its query counts correctly."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
@@ -735,7 +747,7 @@ def test_the_database_is_described(tmp_path: Path) -> None:
 
 
 def test_a_daily_copy_is_restored_like_any_other() -> None:
-    """The page restores a weekday's copy from the timer's folder with the usual command."""
+    """The usual command takes a weekday's copy from its folder."""
     taken = re.findall(r"^sudo hotlined-setup restore < (/var\S+)$", TEXTS["docs/backup.md"], re.MULTILINE)
     unit = (ROOT / "systemd/hotlined-backup@.service").read_text("utf-8")
 
@@ -746,7 +758,7 @@ def test_a_daily_copy_is_restored_like_any_other() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
 def test_the_excerpt_is_from_the_demo(name: str) -> None:
-    """The README's excerpt has steps of the demo, in its words and in the page's language."""
+    """Steps and words are the demo's, in the page's language."""
     (excerpt,) = blocks(TEXTS[name], "text")
     acts = re.findall(r"^-- (.+)$", excerpt, re.MULTILINE)
 

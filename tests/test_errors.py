@@ -130,7 +130,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_an_error_is_a_sentence(line: Filled, case: Case) -> None:
-    """An error ends with its exit code and an explanation on stderr, without a traceback."""
+    """The exit code comes with an explanation and no traceback."""
     case.before(line)
     done = subprocess.run(
         [*UNPRIVILEGED, sys.executable, "-m", "hotlined", *case.typed.split()],
@@ -152,7 +152,7 @@ def test_an_error_is_a_sentence(line: Filled, case: Case) -> None:
 
 @pytest.mark.parametrize("typed", ["show 99", "log --since tomorrow", "send 0470123456 x", "completion", "db"])
 def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
-    """On a phone a sentence is wrapped at blanks, and no line is wider than the screen."""
+    """Sentences are wrapped at blanks on a phone's narrow screen."""
     ours, theirs = pty.openpty()
     subprocess.run(
         [sys.executable, "-m", "hotlined", *typed.split()],
@@ -172,7 +172,7 @@ def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["log", "log --json -n 0", "numbers", "numbers --csv", "show 0470123456", "show 1"])
 def test_a_closed_output_causes_no_traceback(line: Filled, typed: str) -> None:
-    """Without a standard output nothing is shown, and the command does not fail."""
+    """Nothing is shown, and the command does not fail."""
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "hotlined", *typed.split()],
         env=os.environ | {"HOTLINED_CONFIG": str(line.config)},

@@ -61,7 +61,7 @@ def forms(message: Message) -> Iterator[tuple[str, str]]:
 
 @OTHERS
 def test_the_plural_is_that_of_the_catalogue(language: Language) -> None:
-    """The plural rules in the program and in the catalogue are the same."""
+    """The program's rules and the catalogue's are the same."""
     expression = stored(language).plural_expr.strip("()")
     assert expression == PLURALS[language]
     several = {"n > 1": lambda n: n > 1, "n != 1": lambda n: n != 1}[expression]
@@ -76,7 +76,7 @@ def test_the_plural_is_that_of_the_catalogue(language: Language) -> None:
 
 
 def test_english_is_the_text_in_the_program() -> None:
-    """Without a language, or a translation, the sentence is the one in the source."""
+    """A missing language or translation leaves the source's sentence."""
     assert spoken() is Language.ENGLISH
     assert _("Paused by {by}: nothing is sent.", by="anna") == "Paused by anna: nothing is sent."
     assert pgettext("segment", "sent") == "sent"
@@ -103,7 +103,7 @@ def test_a_strangers_braces_are_filled_in_once() -> None:
     ],
 )
 def test_numbers_and_dates_are_of_the_language(language: Language, expected: tuple[str, ...]) -> None:
-    """Thousands, decimals, money, zero and one, waits and months are written as in that language."""
+    """Thousands, decimals, money, zero, one, waits and months fit."""
     with speaking(language):
         written = (in_digits(1234.5, 2), in_money(1234.5, "EUR"), in_segments(1), in_segments(0), wait_in_words(11_520))
         assert tuple(text.replace(NO_BREAK, " ") for text in written) == expected[:-1]
@@ -134,7 +134,7 @@ def test_numbers_and_dates_are_of_the_language(language: Language, expected: tup
     ],
 )
 def test_periods_shares_and_rates_are_in_the_language(language: Language, expected: tuple[str, ...]) -> None:
-    """The first of a month, a period's last day, and approximate shares read well aloud."""
+    """Firsts of months, last days and shares read well aloud."""
     first, last = midnight(date(2026, 6, 1)), midnight(date(2026, 6, 22))
     hours = (first + timedelta(hours=8), first + timedelta(hours=9, minutes=30))
     with speaking(language):
@@ -143,7 +143,7 @@ def test_periods_shares_and_rates_are_in_the_language(language: Language, expect
 
 
 def test_every_shown_time_can_be_typed() -> None:
-    """A time from a table in one language is understood in all, and no month has another's name."""
+    """All languages understand it; no month has another's name."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
     now = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -175,7 +175,7 @@ def test_without_a_configuration_the_environment_chooses_the_language(
 
 
 def test_a_language_is_a_key() -> None:
-    """An unknown language is refused; one given by its own name gets its code suggested."""
+    """Unknown ones are refused; a language's own name suggests its code."""
     assert parse("language: nl\nanswer: {text: a}", Path("main.yaml")).language is Language.DUTCH
     assert parse("answer: {text: a}", Path("main.yaml")).language is Language.ENGLISH
     with pytest.raises(ConfigError) as raised:
@@ -184,7 +184,7 @@ def test_a_language_is_a_key() -> None:
 
 
 def test_a_hostile_text_in_a_translated_page_stays_inert() -> None:
-    """Values are escaped unless they are markup already; the sentence itself has no markup."""
+    """Values are escaped unless markup; sentences have no markup."""
     app = make(parse("answer: {text: a}", Path("main.yaml")), b"", Looks())
     with speaking(Language.FRENCH), app.test_request_context():
         template = app.jinja_env.from_string(
@@ -265,7 +265,7 @@ def has_bare_semicolon(shown: str, language: Language) -> bool:
 
 
 def test_french_semicolons_have_their_blank(line: Filled, tmp_path: Path) -> None:
-    """French has a no-break blank before a semicolon, on the page for the police, too."""
+    """A no-break blank stands there on the page for the police, too."""
     language = Language(line.settings["language"])
     line.evidence(KEVIN, tmp_path)
     page = (tmp_path / "evidence.html").read_text("utf-8")
@@ -277,7 +277,10 @@ def test_french_semicolons_have_their_blank(line: Filled, tmp_path: Path) -> Non
 
 
 def test_a_text_message_and_its_words_have_different_names(line: Filled, tmp_path: Path) -> None:
-    """English says text for both; French and Dutch say SMS for the message, on the page for the police, too."""
+    """English says text for both; French and Dutch say SMS.
+
+    They do so on the page for the police, too.
+    """
     line.evidence(KEVIN, tmp_path)
     page = (tmp_path / "evidence.html").read_text("utf-8")
 
@@ -286,7 +289,10 @@ def test_a_text_message_and_its_words_have_different_names(line: Filled, tmp_pat
 
 
 def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
-    """The page that exchanges the link for a cookie names the line, not the recipient of a text."""
+    """The page does not name the recipient of a text.
+
+    The page exchanges the link for a cookie.
+    """
     door = LinkDoor("anna", 1000, 8080)
     config = load(line.config)
     with speaking(config.language):
@@ -298,7 +304,7 @@ def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
 
 
 def test_status_is_in_the_language_of_the_line(line: Filled) -> None:
-    """A French line's status names the pause, its person and its end in French."""
+    """A French line names pause, person and end in French."""
     expected = {
         "fr": "Mise en pause par anna : rien n’est envoyé. `hotlined",
         "nl": "Gepauzeerd door anna: er wordt niets verstuurd. `hotlined",
@@ -307,7 +313,10 @@ def test_status_is_in_the_language_of_the_line(line: Filled) -> None:
 
 
 def test_codes_are_the_same_in_every_language(line: Filled) -> None:
-    """JSON and CSV are for scripts: no key, state or reason in them is translated."""
+    """JSON and CSV are for scripts.
+
+    No key, state or reason in them is translated.
+    """
     contact = line.log()[0]
 
     assert (contact["verdict"], contact["reason"]) == ("answer", "first_contact")
@@ -347,7 +356,7 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
 def test_a_usage_error_is_in_the_language_of_the_line(
     line: Filled, command: tuple[str, ...], french: str, dutch: str
 ) -> None:
-    """An error before the configuration is read, even click's own, is in its language."""
+    """The configuration may be unread yet, and the error click's own."""
     language = Language(line.settings["language"])
     assert spoken() is Language.ENGLISH
     done = line.run(*command)
@@ -416,7 +425,7 @@ NO_YAML = (
 @OTHERS
 @pytest.mark.parametrize("text", [BROKEN, *NO_YAML], ids=str.splitlines)
 def test_problems_of_a_configuration_have_no_english_left(language: Language, text: str) -> None:
-    """Each problem is in the language in force, from the first word to the last."""
+    """Each is in the language in force to its last word."""
     with speaking(language), pytest.raises(ConfigError) as raised:
         parse(text.format(language="klingon", long="é🙂" * 200) if text is BROKEN else text, Path("main.yaml"))
     error = raised.value
@@ -443,7 +452,10 @@ def test_problems_of_a_configuration_have_no_english_left(language: Language, te
 def test_a_broken_configuration_is_reported_in_its_language(
     tmp_path: Path, octets: bytes | None, environ: Mapping[str, str], language: Language, command: str
 ) -> None:
-    """The language in the file counts, then the environment's; the journal stays English."""
+    """The file's language counts before the environment's.
+
+    The journal stays English.
+    """
     path = tmp_path / "main.yaml"
     if octets is not None:
         path.write_bytes(octets)

@@ -68,7 +68,10 @@ def applied(path: Path) -> tuple[str, ...]:
 
 @pytest.mark.usefixtures("later")
 def test_an_interrupted_migration_is_made_again(tmp_path: Path) -> None:
-    """After a kill before any statement all migrations are there or none, and the next run completes them."""
+    """A kill leaves all migrations or none.
+
+    The next run completes them.
+    """
     path = empty(tmp_path / "new.db")
     count = interrupting.migrate(path)
     whole = schema(path)
@@ -117,7 +120,7 @@ def test_of_two_daemons_that_start_at_once_one_serves(line: Line) -> None:
 
 @pytest.mark.usefixtures("later")
 def test_a_reader_during_the_first_start_sees_no_database_or_an_empty_one(tmp_path: Path) -> None:
-    """Before each statement the database is either missing or has all tables and no contact."""
+    """An empty one has all tables already."""
     path = tmp_path / "new.db"
     seen: list[str] = []
     connect = sqlite3.connect
@@ -151,7 +154,7 @@ def test_a_reader_during_the_first_start_sees_no_database_or_an_empty_one(tmp_pa
 
 
 def test_a_migration_without_room_changes_nothing(tmp_path: Path) -> None:
-    """A full disk is named as the cause, and the database is unchanged."""
+    """A full disk is named as the cause."""
     path = empty(tmp_path / "new.db")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
@@ -192,7 +195,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["later", "initial"])
 def test_a_later_versions_database_is_left_unchanged(tmp_path: Path, name: str) -> None:
-    """An unknown migration is refused in one sentence, and not a byte changes."""
+    """Unknown migrations are refused in one sentence."""
     path = tmp_path / "later.db"
     migrations.apply(path)
     with closing(sqlite3.connect(path)) as connection, connection:

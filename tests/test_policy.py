@@ -69,13 +69,13 @@ def test_each_rule_suppresses_with_its_own_reason(reason: Reason, arguments: dic
 
 
 def test_a_country_with_a_text_of_its_own_is_answered() -> None:
-    """An empty default answer does not hold back a text for a country."""
+    """An empty default answer does not hold it back."""
     assert judge(text_countries=frozenset({"BE"})).answer
 
 
 @pytest.mark.parametrize("line_type", sorted(set(LineType) - policy.ANSWERABLE_LINES))
 def test_only_mobile_lines_are_answered(line_type: LineType) -> None:
-    """Short codes, names, premium numbers and all lines but mobile ones get no answer."""
+    """Short codes, names and premium numbers get no answer."""
     identity = Identity(originator=NUMBER, e164=NUMBER, country="BE", line_type=line_type)
 
     assert judge(identity).reason is Reason.NOT_ANSWERABLE
@@ -83,7 +83,7 @@ def test_only_mobile_lines_are_answered(line_type: LineType) -> None:
 
 @pytest.mark.parametrize("answers", [1, 2])
 def test_a_cooldown_ends(answers: int) -> None:
-    """A day after the first answer and a week after the second a text is answered again."""
+    """It lasts a day after the first answer, then a week."""
     history = History(answers=answers, last_answer=0.0)
 
     assert judge(history=history, now=(1, 7)[answers - 1] * DAY).reason is Reason.COOLDOWN_OVER
@@ -110,7 +110,7 @@ def gate(
 
 
 def test_the_gate_lets_a_valid_answer_out() -> None:
-    """An answer that breaks no rule passes, with the share that it counts in."""
+    """The pass has the share that the answer counts in."""
     assert gate() == policy.Pass(known=False)
     assert gate(history=History(answers=1, last_answer=0.0), now=DAY) == policy.Pass(known=True)
     assert gate(segments=2, max_segments=2) == policy.Pass(known=False)
@@ -140,7 +140,7 @@ def test_the_gate_lets_a_valid_answer_out() -> None:
     ],
 )
 def test_the_gate_checks_everything_again(reason: Reason, arguments: dict[str, object]) -> None:
-    """A block, an opt-out, a lowered limit or an outage since the queueing cancels the answer."""
+    """Blocks, opt-outs and limits since the queueing cancel the answer."""
     assert gate(**arguments) == policy.Cancel(reason)  # type: ignore[arg-type]
 
 
@@ -158,7 +158,7 @@ def test_an_open_breaker_holds_answers_but_no_text_by_hand() -> None:
 
 
 def test_the_rest_of_a_begun_answer_needs_no_window() -> None:
-    """A begun answer's segments are counted already; neither age nor the cooldown that it began stops it."""
+    """Its segments are counted; age and cooldown do not stop it."""
     history = History(answers=3, last_answer=0.0)
     nothing = Limits(segments=Windows(0, 0, 0))
 
@@ -167,7 +167,7 @@ def test_the_rest_of_a_begun_answer_needs_no_window() -> None:
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
 def test_a_full_window_holds_answers(window: str) -> None:
-    """An answer with more segments than a window has left waits for it."""
+    """The answer has more segments than the window has left."""
     limits = Limits(segments=Windows(hour=10, day=10, month=10), reserve_for_new=0)
 
     assert gate(spent={window: Spent(9, 0)}, limits=limits) == policy.Wait(WaitingFor(f"budget_{window}"))
@@ -175,7 +175,7 @@ def test_a_full_window_holds_answers(window: str) -> None:
 
 
 def test_the_reserve_is_for_new_numbers() -> None:
-    """Answers to known numbers leave the reserved share alone; those to new ones may use all."""
+    """Answers to known numbers leave it; new ones may use all."""
     limits = Limits(segments=Windows(hour=11, day=11, month=11), reserve_for_new=50)
     known = History(answers=1, last_answer=0.0)
 
@@ -185,7 +185,7 @@ def test_the_reserve_is_for_new_numbers() -> None:
 
 
 def test_a_text_by_hand_needs_only_a_window() -> None:
-    """Cooldown, cap and opt-out are for answers; a person's text still needs budget."""
+    """Cooldown, cap and opt-out are for answers."""
     history = History(answers=9, last_answer=0.0, opted_out=True)
 
     assert gate(by_hand=True, history=history) == policy.Pass(known=True)
@@ -194,7 +194,7 @@ def test_a_text_by_hand_needs_only_a_window() -> None:
 
 
 def test_a_requeued_answer_needs_only_windows_and_no_block_or_opt_out() -> None:
-    """Cooldown, cap and country are not checked again once a person has decided."""
+    """A person has decided about cooldown, cap and country."""
     history = History(answers=9, last_answer=0.0)
 
     assert gate(skips_number_limits=True, history=history, numbers=Numbers(answer_countries=())) == policy.Pass(
@@ -213,7 +213,7 @@ def test_a_requeued_answer_needs_only_windows_and_no_block_or_opt_out() -> None:
 def test_no_window_is_ever_overspent(
     spent: int, known: int, segments: int, limit: int, share: int, answers: int
 ) -> None:
-    """Any answer that passes fits into every window, and one to a known number into its share."""
+    """Answers to known numbers fit into their share, too."""
     limits = Limits(segments=Windows(limit, limit, limit), reserve_for_new=share)
     history = History(answers=answers, last_answer=0.0 if answers else None)
     before = Spent(max(spent, known), known)
@@ -259,13 +259,13 @@ def judge_text(text: str, history: History = NEW, now: float = 365 * DAY) -> Rea
     ],
 )
 def test_our_own_answer_coming_back_is_a_loop(text: str) -> None:
-    """Our words, whole, shortened, quoted, in capitals or transliterated, are not answered from any sender."""
+    """Shortened, quoted, capital or transliterated words count, from any sender."""
     assert judge_text(text) is Reason.LOOP
 
 
 @pytest.mark.parametrize("text", ["Un cœur, non.", "un coeur non"])
 def test_our_answer_is_recognised_after_its_encoding(text: str) -> None:
-    """A ligature that GSM-7 lacks comes back as two letters of the same answer."""
+    """A ligature that GSM-7 lacks comes back as two letters."""
     ours = rules(our_texts=(recognition.fold("Un cœur, non."),))
     assert policy.is_loop(recognition.fold(text), NEW, ours)
 
@@ -277,7 +277,7 @@ def test_a_text_that_resembles_our_answer_is_answered(text: str) -> None:
 
 
 def test_a_repeated_long_text_is_a_loop() -> None:
-    """Persons do not repeat a long text after an answer; a short one may come a few times."""
+    """Persons may repeat a short text a few times."""
     away = "Je suis absent jusqu'au 12, pour toute urgence appelez le bureau."
     for text, same, reason in (
         (away, 0, Reason.COOLDOWN_OVER),
@@ -290,7 +290,7 @@ def test_a_repeated_long_text_is_a_loop() -> None:
 
 @pytest.mark.parametrize("ours", ["Non.", "No", "Stop."])
 def test_a_short_answer_is_compared_whole(ours: str) -> None:
-    """Many texts contain "non": an answer shorter than a long run is recognised only as the whole text."""
+    """Many texts contain "non", so only the whole text counts."""
     in_force = rules(our_texts=(recognition.fold(ours),))
 
     assert policy.is_loop(recognition.fold(ours.upper()), NEW, in_force)
@@ -300,7 +300,7 @@ def test_a_short_answer_is_compared_whole(ours: str) -> None:
 
 @pytest.mark.parametrize("first", ["A", "a"])
 def test_our_answer_in_other_letters_is_recognised(first: str) -> None:
-    """Letters of another style, such as mathematical capitals on some phones, count as those that they resemble."""
+    """Mathematical capitals, as on some phones, count as plain letters."""
     bold = {ord("A") + number: 0x1D5D4 + number for number in range(26)}
     small = {ord("a") + number: (0x1D5D4 if first == "A" else 0x1D5EE) + number for number in range(26)}
 
@@ -310,7 +310,7 @@ def test_our_answer_in_other_letters_is_recognised(first: str) -> None:
 
 
 def test_a_long_text_is_compared_with_many_answers_at_once() -> None:
-    """Variants and countries make many answers: a long text is searched once for all of them."""
+    """Variants and countries make many; one search serves all."""
     ours = tuple(recognition.fold(f"{OURS} {number}") for number in range(600))
     book = "bla" * 300_000
 
@@ -347,13 +347,16 @@ def test_a_loop_is_a_long_common_run_or_a_whole_short_answer(ours: str, part: sl
     ],
 )
 def test_a_word_that_opts_out_does_so_at_any_time(text: str) -> None:
-    """Case, accents, blanks, punctuation and polite words do not matter, and even a first contact opts out."""
+    """Case, accents, blanks, punctuation and politeness do not matter.
+
+    Even a first contact opts out.
+    """
     assert judge_text(text, ANSWERED) is Reason.OPTED_OUT
     assert judge_text(text) is Reason.OPTED_OUT
 
 
 def test_a_hidden_number_has_the_stricter_rule() -> None:
-    """With an unknown history nothing is sent."""
+    """An unknown history means that nothing is sent."""
     hidden = History(hidden=True)
     assert judge_text("Salut", hidden) is Reason.FIRST_CONTACT
     for by_hand in (False, True):
@@ -362,7 +365,7 @@ def test_a_hidden_number_has_the_stricter_rule() -> None:
 
 @pytest.mark.parametrize("text", ["stop it", "arrête de m'écrire", "nonstop", "", "merci", "stop ça", "sms svp"])
 def test_a_text_with_more_than_the_word_does_not_opt_out(text: str) -> None:
-    """Only a text of nothing but the word silences a number for good."""
+    """Only the bare word silences a number for good."""
     assert judge_text(text, ANSWERED) is Reason.COOLDOWN_OVER
 
 
@@ -371,13 +374,16 @@ def test_a_text_with_more_than_the_word_does_not_opt_out(text: str) -> None:
 
 @pytest.mark.parametrize("cms", sorted({1, 27, 195, 196}))
 def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
-    """A number that does not exist or cannot be reached says nothing about the line."""
+    """Missing or unreachable numbers say nothing about the line."""
     assert policy.fate(policy.Refused(cms), policy.Refusals()) is policy.Fate.FAILED
 
 
 @pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
 def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
-    """Such a segment is tried again, and fails only if another number's was taken between all its attempts."""
+    """Another number's segment has to be taken between all attempts.
+
+    Until then the segment is tried again.
+    """
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals(50, 1, cms, others_left=False)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Refusals(4, 4, cms)) is policy.Fate.RETRY
@@ -386,7 +392,7 @@ def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> Non
 
 @pytest.mark.parametrize("cms", [21, 28, 29, 30])
 def test_an_ambiguous_refusal_fails_at_the_second_time_while_others_leave(cms: int) -> None:
-    """Barring is the recipient's if others are taken in between, else the line's."""
+    """Barring may be the recipient's or the line's."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals()) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Refusals(1, 1, 38)) is policy.Fate.RETRY
@@ -396,7 +402,7 @@ def test_an_ambiguous_refusal_fails_at_the_second_time_while_others_leave(cms: i
 
 @pytest.mark.parametrize("cms", [None, 0, 256, 299, 332, 500, 512, 3000])
 def test_an_inconclusive_refusal_is_unconfirmed(cms: int | None) -> None:
-    """Plain ERROR, 332, 500 and a maker's own causes leave open whether the segment was sent."""
+    """Plain ERROR, 332, 500 and makers' causes prove nothing."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals()) is policy.Fate.UNCONFIRMED
     assert policy.fate(policy.Unknown(policy.AttemptCause.NO_RESULT), policy.Refusals()) is policy.Fate.UNCONFIRMED

@@ -46,7 +46,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(900)
 def test_scripts_test_runs_the_named_files(checkout: Path) -> None:
-    """`scripts/test FILE` ends with 0 if the file's tests pass, else with 1."""
+    """Passing tests end `scripts/test FILE` with 0, others with 1."""
     (checkout / "tests/test_red.py").write_text(RED)
 
     for name, code in (("test_timing", 0), ("test_red", 1)):
@@ -66,7 +66,10 @@ echo "${HOTLINED_WHOLE:-0}" "$@"
 
 
 def test_one_command_has_both_depths(tmp_path: Path) -> None:
-    """`scripts/test` takes samples of the sweeps, --whole all of each; CI runs the first, a release the second."""
+    """`scripts/test` samples the sweeps; --whole takes all of each.
+
+    CI runs the first, a release the second.
+    """
     (tmp_path / "scripts").mkdir()
     (tmp_path / ".venv/bin").mkdir(parents=True)
     shutil.copy(ROOT / "scripts/test", tmp_path / "scripts")
@@ -92,7 +95,10 @@ def test_one_command_has_both_depths(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(900)
 def test_coverage_lists_the_worst_files_last(checkout: Path) -> None:
-    """`scripts/coverage` counts code in started programs, too, whatever fails, and ends with 2 below 90 %."""
+    """Code in started programs counts; below 90 % it ends with 2.
+
+    It does so whatever test fails.
+    """
     (checkout / "tests/test_red.py").write_text(RED)
     (checkout / "tests/test_starting.py").write_text(STARTING)
 
@@ -116,7 +122,10 @@ def test_coverage_lists_the_worst_files_last(checkout: Path) -> None:
 
 
 def test_each_named_program_exists(tmp_path: Path) -> None:
-    """`scripts/run NAME` starts the table's program with the arguments; an unknown name ends with 2 and the list."""
+    """`scripts/run NAME` passes arguments; unknown names end with 2.
+
+    It prints the list of names then.
+    """
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/run", tmp_path / "scripts")
     (tmp_path / "scripts/environment").write_text("")
@@ -184,7 +193,7 @@ def skipping(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_last_line_counts_the_skipped_tests(tmp_path: Path) -> None:
-    """The last line has the number of tests that did not run, and the command that runs them."""
+    """The line has the command that runs them, too."""
     done = skipping(tmp_path)
 
     assert done.returncode == 0
@@ -194,7 +203,7 @@ def test_the_last_line_counts_the_skipped_tests(tmp_path: Path) -> None:
 
 
 def test_a_skipped_test_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
-    """With HOTLINED_NO_SKIPS a test is skipped only if the system forbids it."""
+    """HOTLINED_NO_SKIPS allows only skips that the system forces."""
     strict = skipping(tmp_path, HOTLINED_NO_SKIPS="yes")
 
     assert strict.returncode == 1
@@ -204,7 +213,7 @@ def test_a_skipped_test_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_ci_installs_the_programs_of_the_tests() -> None:
-    """.ci/run installs each program without which a test is skipped, and allows no skip."""
+    """.ci/run installs each that a test needs, and allows no skip."""
     ci = (ROOT / ".ci/run").read_text()
 
     listed = ci.partition("<<'END'\n")[2].partition("\nEND\n")[0]

@@ -80,7 +80,7 @@ junk = st.recursive(
 @settings(max_examples=extent.examples(50, 100))
 @given(statuses, st.dictionaries(st.sampled_from([*DaemonStatus.__dataclass_fields__, "later"]), junk))
 def test_unknown_parts_of_a_status_are_left_out(status: DaemonStatus, altered: dict[str, Any]) -> None:
-    """A field of the wrong type counts as missing, an unknown one is ignored; the rest is read."""
+    """A field of the wrong type is missing; others are read."""
     read = DaemonStatus.from_json(json.dumps(json.loads(status.to_json()) | altered))
 
     for name in DaemonStatus.__dataclass_fields__.keys() - altered.keys():
@@ -90,7 +90,7 @@ def test_unknown_parts_of_a_status_are_left_out(status: DaemonStatus, altered: d
 
 @given(st.lists(st.dictionaries(st.sampled_from(["code", "cause", "values", "since"]), junk), max_size=3))
 def test_superfluous_values_of_a_trouble_are_left_out(written: list[dict[str, Any]]) -> None:
-    """Values of another version, or forged ones, give one line of limited length and no crash."""
+    """Forged or later values cause no crash and no long line."""
     document = json.loads(DaemonStatus().to_json()) | {"trouble": written}
     config = configuration.parse("answer: {text: Non.}\n", Path("main.yaml"))
     for trouble in DaemonStatus.from_json(json.dumps(document)).trouble:
@@ -105,7 +105,7 @@ def test_another_file_is_not_a_status(text: str) -> None:
 
 
 def test_a_daemon_lives_while_its_process_and_passes_go_on() -> None:
-    """A process that has ended, a pass that began too long ago, or another boot is not alive."""
+    """An old pass or another boot is no sign of life."""
     now = boottime()
 
     assert DaemonStatus(pid=os.getpid(), pass_boottime=now).is_alive()
@@ -116,7 +116,9 @@ def test_a_daemon_lives_while_its_process_and_passes_go_on() -> None:
 
 
 def test_a_name_belongs_to_one_line(line: Line) -> None:
-    """A daemon whose folder has a living daemon of another database ends with 78 and names that one.
+    """A second daemon in the folder ends with 78.
+
+    It names the living daemon of another database.
 
     Two configurations with one name would overwrite each other's status; once the other has ended, it serves.
     """

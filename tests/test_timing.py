@@ -6,7 +6,7 @@ from hotlined.timing import USUAL, Backoff, Interval
 
 
 def test_pauses_grow_until_the_last_which_repeats() -> None:
-    """Each failure has the next pause, and a success begins with the first one again."""
+    """A success begins with the first pause again."""
     backoff = Backoff((1.0, 2.0, 5.0))
     assert [backoff.next() for _ in range(5)] == [1.0, 2.0, 5.0, 5.0, 5.0]
     assert backoff.failures == 5
@@ -15,7 +15,7 @@ def test_pauses_grow_until_the_last_which_repeats() -> None:
 
 
 def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
-    """A thing that was never done is due; later its time has to pass, unless it is requested at once."""
+    """A request makes it due at once, too."""
     now = 1000.0
     interval = Interval(10.0, lambda: now)
     assert interval.is_due()
@@ -29,7 +29,7 @@ def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
 
 
 def test_a_shorter_interval_counts_from_its_beginning() -> None:
-    """A changed interval applies to the one in progress, not only to the next."""
+    """The change applies to the interval in progress."""
     now = 1000.0
     interval = Interval(3600.0, lambda: now)
     interval.restart()
@@ -39,7 +39,7 @@ def test_a_shorter_interval_counts_from_its_beginning() -> None:
 
 
 def test_waits_are_given_to_the_daemon(line: Line) -> None:
-    """The status file is renewed each tenth of a second, as the given interval says."""
+    """The status file is renewed each tenth of a second."""
     line.start({"sign_of_life": 0.1, "tick": 0.1})
     line.wait_state("ready")
     first = line.status()["pass_boottime"]

@@ -35,7 +35,10 @@ INTERNATIONAL, NATIONAL, UNKNOWN = Ton.INTERNATIONAL, Ton.NATIONAL, Ton.UNKNOWN
     ],
 )
 def test_numbers_become_e164(value: str, ton: Ton, e164: str, country: str | None, line_type: LineType) -> None:
-    """A valid number is known by its E.164 form, country and line type, in whatever form it was sent."""
+    """The form in which a valid number was sent does not matter.
+
+    Country and line type are known with it.
+    """
     assert identify(Address(value, ton), "BE") == Identity(e164, e164, country, line_type)
 
 
@@ -63,14 +66,14 @@ def test_numbers_become_e164(value: str, ton: Ton, e164: str, country: str | Non
     ],
 )
 def test_other_addresses_stay_as_received(address: Address | None, originator: str | None, line_type: LineType) -> None:
-    """Short codes, names and impossible numbers never get an E.164 form or a country."""
+    """Short codes, names and impossible numbers get no E.164 form or country."""
     assert identify(address, "BE") == Identity(originator, None, None, line_type)
 
 
 @settings(deadline=None)
 @given(st.text("0123456789*#abc", max_size=20), st.sampled_from(Ton), st.sampled_from(["BE", "FR", "US", "XX"]))
 def test_any_address_can_be_identified(value: str, ton: Ton, country: str) -> None:
-    """Every address has an identity; its E.164 form, if it has one, is its originator."""
+    """An E.164 form, where there is one, is also the originator."""
     identity = identify(Address(value, ton), country)
     assert identity.e164 in {None, identity.originator}
     assert (identity.originator is None) == (identity.line_type is LineType.WITHHELD) == (not value)
@@ -89,7 +92,7 @@ def test_numbers_are_read_as_people_type_them(typed: str) -> None:
     "typed", ["", "8850", "hello", "0470 CALLME", "+32 470 12", "tel:+32470123456", "0470123456 ext. 3", "+", "++32"]
 )
 def test_anything_but_a_number_is_refused_with_a_hint(typed: str) -> None:
-    """A text that is not a number raises AddressError, whose hint shows how to write one."""
+    """The hint shows a number as it has to be written."""
     with pytest.raises(AddressError) as caught:
         parse_number(typed, "BE")
     assert "+32470123456" in caught.value.hint
@@ -109,14 +112,14 @@ def test_anything_but_a_number_is_refused_with_a_hint(typed: str) -> None:
     ],
 )
 def test_a_mask_identifies_nobody(originator: str | None, masked: str) -> None:
-    """Logs get the ends of a number and the first letter of a name."""
+    """Logs get a number's ends and a name's first letter."""
     assert mask(originator) == masked
 
 
 @settings(deadline=None)
 @given(st.text(min_size=1) | st.from_regex(r"\+?[0-9]{3,20}", fullmatch=True))
 def test_a_mask_hides_three_characters_at_least(originator: str) -> None:
-    """A mask contains neither a whole originator nor a character that a terminal or a log would obey."""
+    """No character of a mask is obeyed by a terminal or log."""
     masked = mask(originator)
     assert masked.isprintable()
     assert len(masked.replace("…", "")) <= max(1, len(originator) - 3)

@@ -46,7 +46,7 @@ def test_unpacking_never_invents_septets(octets: bytes, fill_bits: int, count: i
 
 
 def test_packing_is_that_of_the_standard() -> None:
-    """A known word is packed to the octets that every phone sends for it."""
+    """The octets are those that every phone sends for a known word."""
     assert pack(encode_gsm7("hellohello")) == bytes.fromhex("E8329BFD4697D9EC37")
 
 
@@ -58,12 +58,12 @@ def test_gsm7_survives_encoding(text: str) -> None:
 
 
 def test_gsm7_has_137_characters() -> None:
-    """The alphabet is complete: 127 septets beside the escape and ten pairs, each another character."""
+    """Ten pairs and 127 septets beside the escape are all different characters."""
     assert len(set(GSM7)) == len(GSM7) == 137
 
 
 def test_characters_outside_gsm7_are_named() -> None:
-    """The error for a text that does not fit names each character that GSM-7 lacks, once."""
+    """The error names each character that GSM-7 lacks, once."""
     with pytest.raises(TextError, match=r"GSM-7 lacks 'ê' '🙌' '\\u202e'$"):
         encode_gsm7("ê🙌ê\u202e!")
 
@@ -82,7 +82,7 @@ def test_characters_outside_gsm7_are_named() -> None:
     ],
 )
 def test_escapes_without_a_meaning_lose_no_text(septets: bytes, text: str) -> None:
-    """Unknown escape pairs give the main table's character; lone and doubled escapes give a space."""
+    """Unknown pairs give the main table's character; other escapes give a space."""
     assert decode_gsm7(septets) == text
 
 
@@ -97,7 +97,7 @@ def test_escapes_without_a_meaning_lose_no_text(septets: bytes, text: str) -> No
     ],
 )  # fmt: skip
 def test_national_tables_are_read(language: int, main: dict[int, str], extension: str) -> None:
-    """The tables of Turkish, Spanish and Portuguese replace the default one; an unknown language replaces nothing."""
+    """Turkish, Spanish and Portuguese have tables; an unknown language has the default."""
     assert {s: decode_gsm7(bytes((s,)), language) for s in main} == main
     escaped = {decode_gsm7(bytes((0x1B, s)), single=language) for s in range(128)}
     assert set(extension) <= escaped
@@ -117,7 +117,10 @@ def test_national_tables_are_read(language: int, main: dict[int, str], extension
     ],
 )
 def test_ucs2_is_utf16(octets: str, text: str) -> None:
-    """Surrogate pairs are one character, lone ones U+FFFD, and an odd last octet is dropped."""
+    """Surrogate pairs are one character; an odd last octet is dropped.
+
+    A lone surrogate gives U+FFFD.
+    """
     assert decode_ucs2(bytes.fromhex(octets)) == text
 
 
@@ -137,13 +140,13 @@ def test_ucs2_is_utf16(octets: str, text: str) -> None:
     ],
 )
 def test_smart_writes_typography_in_gsm7(typed: str, written: str) -> None:
-    """Each character of the rule is replaced by the rule's, and characters of GSM-7 stay."""
+    """Only characters that GSM-7 lacks are replaced, each by the rule's."""
     made = smart(typed)
     assert (made.text, made.remaining) == (written, ())
 
 
 def test_smart_lists_its_replacements() -> None:
-    """The replacements are listed in order of appearance with their counts, and each remaining character once."""
+    """Replacements come in order of appearance with counts, remaining characters once."""
     made = smart("l’été, l’arrêt 🙌🏼🙌 жж")
     assert made.replaced == (Replacement("’", "'", 2), Replacement("ê", "e", 1))
     assert made.remaining == ("🙌", "🏼", "ж")
@@ -152,7 +155,7 @@ def test_smart_lists_its_replacements() -> None:
 @FAST
 @given(st.text())
 def test_smart_changes_nothing_twice(text: str) -> None:
-    """A text from `smart` is not changed by it again, and GSM-7 takes it exactly if no character remains."""
+    """GSM-7 takes a text exactly if `smart` leaves no character remaining."""
     made = smart(text)
     if made.remaining:
         with pytest.raises(TextError):
@@ -171,14 +174,14 @@ def test_the_campaign_text_costs_two_segments_and_not_three() -> None:
 
 
 def test_a_character_that_remains_sends_the_text_as_typed() -> None:
-    """A text with an emoji keeps its typography and goes out in UCS-2; only the emoji is named as the cause."""
+    """An emoji alone causes UCS-2, and the typography stays."""
     made = plan("C’est non 🙌")
     assert (made.encoding, made.text) == (Encoding.UCS2, "C’est non 🙌")
     assert (made.replaced, made.forcing) == ((), ("🙌",))
 
 
 def test_a_decomposed_accent_costs_nothing() -> None:
-    """An é typed as two characters is sent as the one in GSM-7, with `smart` and `gsm7`."""
+    """An é typed as two characters is sent as GSM-7's one."""
     for mode in ("smart", "gsm7"):
         assert plan("e\u0301te\u0301", mode) == Plan(Encoding.GSM7, "été", (encode_gsm7("été"),))
 
@@ -203,7 +206,10 @@ def test_a_decomposed_accent_costs_nothing() -> None:
     ],
 )
 def test_segments_are_cut_by_the_standard(text: str, mode: str, sizes: list[int]) -> None:
-    """One segment takes 160 septets or 70 units, each of several 153 or 67; pairs are not cut."""
+    """One segment has 160 septets or 70 units, several 153 or 67.
+
+    A pair is never cut.
+    """
     assert [len(body) for body in plan(text, mode).bodies] == sizes
 
 
@@ -217,7 +223,7 @@ def test_segments_are_cut_by_the_standard(text: str, mode: str, sizes: list[int]
     st.sampled_from(["smart", "ucs2"]),
 )
 def test_segments_have_the_whole_text(text: str, mode: str) -> None:
-    """Each body decodes by itself, together they are the text, and none has room for the next pair."""
+    """Each body decodes alone, and has no room for the next pair."""
     made = plan(text, mode)
     gsm7 = made.encoding is Encoding.GSM7
     alone, part = (160, 153) if gsm7 else (140, 134)
@@ -243,7 +249,7 @@ def test_segments_have_the_whole_text(text: str, mode: str) -> None:
     ],
 )
 def test_a_text_that_cannot_be_sent_is_refused(text: str, mode: str, sentence: str) -> None:
-    """A text that does not fit its mode, is half a character or is too long raises TextError with a hint."""
+    """Unfit, halved or too many characters raise an error with a hint."""
     with pytest.raises(TextError, match=sentence) as caught:
         plan(text, mode)
     assert caught.value.hint

@@ -12,7 +12,7 @@ from hotlined.gsm.at import Late, OutOfStep, Response
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair['model']} {pair['command']}")
 def test_a_posted_answer_is_the_answer_in_every_framing(pair: dict[str, Any]) -> None:
-    """An answer has the same lines and the same end in every framing and chunking, and no line is out of step."""
+    """Framing and chunking change neither an answer's lines nor its end."""
     finals = [line for line in pair["answer"] if is_final(line)]
     if pair["command"] == UNASKED or not finals:
         command = None if pair["command"] == UNASKED else asked(pair["command"])
@@ -47,7 +47,7 @@ def test_a_posted_answer_is_the_answer_in_every_framing(pair: dict[str, Any]) ->
     ],
 )
 def test_the_name_of_a_modem_is_its_own(model: str, said: str) -> None:
-    """Maker and model are read without the command's name, quotes, or text before the echo."""
+    """The command's name, quotes, and text before the echo are left out."""
     answers = {
         pair["command"]: answer for pair in PAIRS if pair["model"] == model and (answer := models.maybe_answer(pair))
     }
@@ -61,7 +61,7 @@ def test_the_page_of_models_is_up_to_date() -> None:
 
 
 def test_a_recording_becomes_pairs() -> None:
-    """Each answered command of a recording becomes a pair, with the lines of its answer."""
+    """Each answered command is paired with the lines of its answer."""
     text = (DATA.parent / "sticks/zte-k3565-z.txt").read_text(encoding="ascii")
     pairs = {pair["command"]: pair["answer"] for pair in models.pairs_of(text, "ZTE K3565-Z", "a recording")}
 

@@ -126,14 +126,17 @@ def read(
 
 
 def test_a_response_is_information_and_a_final_result_code() -> None:
-    """Each line of information text is an event as soon as it is complete; the final result code ends the command."""
+    """Each line of information text is an event as soon as complete.
+
+    The final result code ends the command.
+    """
     events = read(lambda: asking(CSQ), b"\r\n+CSQ: 20,99\r\n\r\nOK\r\n", ProtocolState.IDLE)
     line = Information("+CSQ: 20,99")
     assert events == [line, Response(CSQ, Final("OK"), (line,))]
 
 
 def test_written_octets_have_their_ends() -> None:
-    """A command ends with CR, a payload with Ctrl-Z, and a probe begins with ESC."""
+    """Commands end with CR, payloads with Ctrl-Z, and probes begin with ESC."""
     assert idle().command(CSQ) == b"AT+CSQ\r"
     assert prompted().submit(SUBMIT) == SUBMIT.encode() + b"\x1a"
     assert Protocol().resynchronise(PROBE) == b"\x1bAT+CMGF?\r"
@@ -162,7 +165,7 @@ def test_every_line_end_is_one(end: bytes) -> None:
     ],
 )
 def test_final_result_codes_end_a_command(final: str) -> None:
-    """Every final result code in the table ends the command with its own text; only OK is a success."""
+    """Each code in the table keeps its text; only OK is success."""
     events = read(lambda: asking(CSQ), f"\r\n{final}\r\n".encode(), ProtocolState.IDLE)
     assert events == [Response(CSQ, Final(final))]
     assert Final(final).ok is (final == "OK")
@@ -186,13 +189,13 @@ def test_final_result_codes_end_a_command(final: str) -> None:
     ],
 )
 def test_causes_are_numbers(text: str, cms: int | None, cme: int | None) -> None:
-    """The cause of an error is the modem's number, or the number of its standard words."""
+    """The number is the modem's own, or that of its standard words."""
     assert (Final(text).cms, Final(text).cme) == (cms, cme)
 
 
 @pytest.mark.parametrize("line", ["OK see you at ten", "OKAY", "ERROR is human", "NOT OK", "ok"])
 def test_a_line_that_resembles_a_final_result_code_ends_nothing(line: str) -> None:
-    """Only a whole line is a final result code, not one that begins like it."""
+    """Only a whole line is a final result code."""
     events = read(lambda: asking(CSQ), f"{line}\r\n".encode(), ProtocolState.COMMAND)
     assert events == [Unrecognised(line)]
 
@@ -208,7 +211,7 @@ def test_a_hang_up_does_not_end_a_listing(line: str) -> None:
 
 
 def test_a_listing_pairs_each_header_with_its_payload() -> None:
-    """The hex line after a header is its payload, even after unsolicited lines or blank ones."""
+    """The payload may come after blank and unsolicited lines."""
     listing = (
         b"\r\n+CMGL: 1,0,,26\r\n\r\n" + PDU.encode() + b"\r\n"
         b'+CMGL: 2,1,,9\r\n+CMTI: "SM",3\r\nRING\r\n' + OTHER_PDU.encode() + b"\r\n"
@@ -235,7 +238,7 @@ def test_a_listing_pairs_each_header_with_its_payload() -> None:
 
 
 def test_a_header_without_payload_does_not_take_the_next_entrys() -> None:
-    """A header with a missing or non-hex payload has none; the entries after it keep theirs."""
+    """The payload may be missing or not in hex."""
     listing = f"+CMGL: 1,0,,26\r\n+CMGL: 2,0,,26\r\n{PDU}\r\n+CMGL: 3,0,,26\r\n{PDU[:-1]}?\r\nOK\r\n"
     entries = (
         Information("+CMGL: 1,0,,26"),
@@ -251,7 +254,7 @@ def test_a_header_without_payload_does_not_take_the_next_entrys() -> None:
 
 
 def test_information_text_without_a_prefix() -> None:
-    """A command without a prefix takes any line that is neither final nor unsolicited; with a prefix it takes none."""
+    """Only commands without a prefix take lines without one."""
     line = Information("206012345678901")
     transcript = b"206012345678901\r\n^RSSI:18\r\nOK\r\n"
     rssi = Unsolicited("^RSSI", "^RSSI:18")
@@ -304,7 +307,7 @@ def test_information_text_without_a_prefix() -> None:
 )
 @pytest.mark.parametrize("make", [*IN_STATE.values(), lambda: asking(CIMI), lambda: probing(CSQ)])
 def test_unsolicited_lines_are_known_in_every_state(line: str, code: str, make: Callable[[], Protocol]) -> None:
-    """An unsolicited line is one event with its code and changes no state, whatever command waits."""
+    """The line is one event and changes no state, whatever command waits."""
     assert read(make, f"\r\n{line}\r\n".encode(), make().state) == [Unsolicited(code, line)]
 
 
@@ -321,7 +324,7 @@ def test_unsolicited_lines_are_known_in_every_state(line: str, code: str, make: 
     ],
 )
 def test_the_prefix_that_a_command_expects_wins(command: Command, line: str) -> None:
-    """A line with a code that is also unsolicited answers the command that asked for it."""
+    """The same code may also come unsolicited."""
     information = Information(line)
     events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [information, Response(command, Final("OK"), (information,))]
@@ -339,14 +342,14 @@ def test_the_prefix_that_a_command_expects_wins(command: Command, line: str) -> 
     ],
 )
 def test_an_unsolicited_form_is_not_an_answer(command: Command, code: str, line: str) -> None:
-    """A line in the unsolicited form of a code does not answer even the command with its prefix."""
+    """The form decides even where the command has the same prefix."""
     events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [Unsolicited(code, line), Response(command, Final("OK"))]
 
 
 @pytest.mark.parametrize("code", ["+CMT", "+CDS", "+CBM"])
 def test_two_line_codes_bring_their_pdu(code: str) -> None:
-    """A directly delivered PDU belongs to the header before it, even after a blank line."""
+    """A blank line may stand between header and PDU."""
     events = read(idle, f"\r\n{code}: ,26\r\n\r\n{PDU}\r\n".encode(), ProtocolState.IDLE)
     assert events == [Unsolicited(code, f"{code}: ,26", PDU)]
 
@@ -361,14 +364,17 @@ def test_two_line_codes_bring_their_pdu(code: str) -> None:
     ],
 )
 def test_a_two_line_code_without_its_pdu_swallows_nothing(line: str, event: Event | None) -> None:
-    """Only the next line can be the PDU: a later line of digits, such as an IMSI, is not."""
+    """Only the next line can be the PDU; later digits are not.
+
+    An IMSI is such a line of digits.
+    """
     protocol = asking(CIMI)
     events = protocol.receive(f"+CMT: ,26\r\n{line}\r\n".encode())
     assert events == [Unsolicited("+CMT", "+CMT: ,26"), *([event] if event else [])]
 
 
 def test_a_ussd_string_of_several_lines_is_one_event() -> None:
-    """A +CUSD extends to the end of the line with its closing quote."""
+    """The string ends with the line of its closing quote."""
     transcript = b'+CUSD: 1,"\r\n1. Solde\r\n\r\n2. He said "no"!\n3. Fin",15\r\nRING\r\n'
     assert read(idle, transcript, ProtocolState.IDLE) == [
         Unsolicited("+CUSD", '+CUSD: 1,"\n1. Solde\n2. He said "no"!\n3. Fin",15'),
@@ -387,13 +393,13 @@ def test_a_ussd_string_of_several_lines_is_one_event() -> None:
     ],
 )
 def test_a_recognised_line_ends_an_unfinished_ussd_string(line: str, event: Event) -> None:
-    """A line that is certain to be something else ends an unfinished +CUSD and is read as usual."""
+    """The line is certainly something else, and is read as usual."""
     events = asking(CSQ).receive(f'+CUSD: 0,"Hello\r\nyou\r\n{line}\r\n'.encode())
     assert events == [Unsolicited("+CUSD", '+CUSD: 0,"Hello\nyou'), event]
 
 
 def test_an_unfinished_ussd_string_is_bounded() -> None:
-    """A +CUSD without a closing quote ends after some thousand characters; later lines are read as usual."""
+    """A missing closing quote costs some thousand characters, no later line."""
     events = idle().receive(b'+CUSD: 0,"' + b"abcdefg\r\n" * 1000)
     assert isinstance(events[0], Unsolicited)
     assert MAX_USSD < len(events[0].text) <= MAX_USSD + 8
@@ -402,7 +408,7 @@ def test_an_unfinished_ussd_string_is_bounded() -> None:
 
 @pytest.mark.parametrize("echo", ["AT+CMGL=4\r", "\x1bAT+CMGL=4\r", "\xff\x00 > \x1bAT+CMGL=4\r", "AT+CMGL=4\r\r\n"])
 def test_the_echo_of_the_command_is_swallowed(echo: str) -> None:
-    """The echo of the command gives no event, even after ESC or line noise, and within a +CMT."""
+    """ESC, line noise and a +CMT around it change nothing."""
     events = read(lambda: asking(LIST), echo.encode("latin-1") + b"\r\nOK\r\n", ProtocolState.IDLE)
     assert events == [Response(LIST, Final("OK"))]
     events = read(lambda: asking(LIST), f"+CMT: ,26\r\n{echo}\n{PDU}\r\nOK\r\n".encode("latin-1"), ProtocolState.IDLE)
@@ -428,12 +434,12 @@ def test_a_prompt_has_no_line_end(prompt: bytes) -> None:
 
 @pytest.mark.parametrize("make", [idle, lambda: asking(CSQ), submitted, Protocol])
 def test_an_unexpected_prompt_is_unrecognised(make: Callable[[], Protocol]) -> None:
-    """A prompt that no command awaits is an unrecognised line and changes no state."""
+    """The prompt awaited by no command changes no state."""
     assert read(make, b"\r\n> hello\r\n", make().state) == [Unrecognised("> hello")]
 
 
 def test_a_prompt_begins_its_line() -> None:
-    """A greater-than sign within a line is not a prompt, in whatever chunks the line arrives."""
+    """A greater-than sign within a line is text in any chunking."""
     assert read(lambda: asking(SEND), b"5 > 3\r\n", ProtocolState.COMMAND) == [Unrecognised("5 > 3")]
 
 
@@ -448,7 +454,7 @@ def test_an_old_prompt_is_not_the_new_commands() -> None:
 
 @pytest.mark.parametrize("echo", ["", f"{SUBMIT}\x1a", f" {SUBMIT}\x1a\r\n"])
 def test_a_submission_ends_with_its_reference(echo: str) -> None:
-    """The echo of the payload gives no event; message reference and final result belong to the command."""
+    """The echo of the payload gives no event."""
     information = Information("+CMGS: 12")
     events = read(submitted, f"{echo}\r\n+CMGS: 12\r\n\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [information, Response(SEND, Final("OK"), (information,))]
@@ -456,7 +462,7 @@ def test_a_submission_ends_with_its_reference(echo: str) -> None:
 
 @pytest.mark.parametrize("make", [lambda: asking(SEND), prompted, submitted])
 def test_an_error_ends_a_submission_at_any_moment(make: Callable[[], Protocol]) -> None:
-    """The modem may refuse before the prompt, at it, or after the payload."""
+    """The modem may refuse before prompt, at it, or after payload."""
     events = read(make, b"\r\n+CMS ERROR: 304\r\n", ProtocolState.IDLE)
     assert events == [Response(SEND, Final("+CMS ERROR: 304"))]
 
@@ -464,21 +470,21 @@ def test_an_error_ends_a_submission_at_any_moment(make: Callable[[], Protocol]) 
 @pytest.mark.parametrize("make", [lambda: asking(SEND), prompted])
 @pytest.mark.parametrize("line", ["OK", "+CMGS: 99"])
 def test_a_result_before_the_payload_is_of_an_earlier_submission(make: Callable[[], Protocol], line: str) -> None:
-    """A success or a reference before the payload was written belongs to an earlier submission."""
+    """Success and reference need a payload that was written."""
     events = read(make, f"{line}\r\n".encode(), ProtocolState.DESYNCHRONISED)
     assert events == [Late(line), OutOfStep()]
 
 
 @pytest.mark.parametrize("line", ["OK", "ERROR", "+CMS ERROR: 500", "+CMGS: 99", "+CMGL: 1,1,,26"])
 def test_an_answer_to_no_command_is_out_of_step(line: str) -> None:
-    """Without a command, a line that only a command can cause desynchronises the protocol."""
+    """Only a command can cause such a line, and none is waiting."""
     events = read(idle, f"\r\n{line}\r\n".encode(), ProtocolState.DESYNCHRONISED)
     assert events == [Late(line), OutOfStep()]
 
 
 @pytest.mark.parametrize("command", [CSQ, CIMI, LIST])
 def test_an_answer_to_another_command_is_out_of_step(command: Command) -> None:
-    """A late +CMGS is not information of the next command; taking it would shift every answer by one."""
+    """A late +CMGS taken as information would shift every later answer."""
     events = read(
         lambda: asking(command), b"\r\n+CMGS: 99\r\n\r\nOK\r\n+CSCA: 2\r\nOK\r\n", ProtocolState.DESYNCHRONISED
     )
@@ -487,13 +493,13 @@ def test_an_answer_to_another_command_is_out_of_step(command: Command) -> None:
 
 
 def test_a_desynchronised_listing_reports_its_last_header() -> None:
-    """A header whose payload did not come before the desynchronisation is reported as late, not lost."""
+    """The header without its payload is late, not lost."""
     events = asking(LIST).receive(b"+CMGL: 1,1,,26\r\n+CMGS: 99\r\n")
     assert events == [Late("+CMGS: 99"), Late("+CMGL: 1,1,,26"), OutOfStep()]
 
 
 def test_the_answer_to_a_lost_command_is_late() -> None:
-    """After a time-out no line counts as an answer until the probe's own information has come."""
+    """No line counts as an answer until the probe's own information."""
     transcript = (
         b"\r\n+CREG: 0,1\r\n\r\nOK\r\n"  # to the lost command
         b"\r\nERROR\r\n"  # to ESC
@@ -510,7 +516,7 @@ def test_the_answer_to_a_lost_command_is_late() -> None:
 
 
 def test_a_listing_after_its_time_out_is_late_line_by_line() -> None:
-    """Late headers and payloads of a listing stay together and answer no command."""
+    """Late headers and payloads stay together and answer no command."""
     protocol = asking(LIST)
     protocol.receive(b"+CMGL: 1,1,,26\r\n")
     protocol.time_out()
@@ -526,7 +532,7 @@ def test_a_listing_after_its_time_out_is_late_line_by_line() -> None:
 
 
 def test_the_echo_of_a_lost_command_is_swallowed() -> None:
-    """A modem that wakes up may echo the lost command; that is not an event."""
+    """A modem that wakes up may echo it; that is no event."""
     assert lost(CSQ).receive(b"AT+CSQ\r\r\nOK\r\n") == [Late("OK")]
 
 
@@ -540,7 +546,7 @@ def test_a_lost_command_is_forgotten_once_in_step() -> None:
 
 
 def test_a_refused_probe_is_followed_by_the_next() -> None:
-    """A refused probe is ignored; the answer to the next one brings the protocol into step."""
+    """The answer to the next probe brings the protocol into step."""
     protocol = probing(CSQ)
     assert protocol.receive(b"ERROR\r\n") == [Late("ERROR")]
     protocol.time_out()
@@ -552,7 +558,7 @@ def test_a_refused_probe_is_followed_by_the_next() -> None:
 
 
 def test_half_a_line_is_reported_when_resynchronising() -> None:
-    """The beginning of a line is reported as it is and does not spoil the probe's answer."""
+    """The beginning of a line does not spoil the probe's answer."""
     protocol = asking(CSQ)
     assert protocol.receive(f"+CMT: ,26\r\n{PDU[:20]}".encode()) == []
     protocol.time_out()
@@ -568,7 +574,7 @@ def test_half_a_line_is_reported_when_resynchronising() -> None:
 
 @pytest.mark.parametrize("probe", [CIMI, SEND, Command("ATI", prefixes=("+CMGF:",), bare=True)])
 def test_a_probe_has_a_prefix_of_its_own(probe: Command) -> None:
-    """A command whose answer could be that of another one cannot be a probe."""
+    """The answer to a probe cannot be that to another command."""
     protocol = Protocol()
     with pytest.raises(ProtocolError):
         protocol.resynchronise(probe)
@@ -576,7 +582,10 @@ def test_a_probe_has_a_prefix_of_its_own(probe: Command) -> None:
 
 
 def test_a_probe_without_a_prefix_takes_what_comes_first() -> None:
-    """A probe without a prefix is for callers who know that no other answer can come: a bare final result suffices."""
+    """A bare result suffices where no other answer can come.
+
+    The caller has to know that none can.
+    """
     protocol = Protocol()
     protocol.resynchronise(Command("AT"))
 
@@ -602,13 +611,16 @@ def test_a_payload_has_to_be_hex(payload: str) -> None:
 
 @pytest.mark.parametrize("length", [MAX_LINE + 1, 3 * MAX_LINE])
 def test_an_endless_line_is_one_unrecognised_event(length: int) -> None:
-    """A line beyond the limit becomes one event of limited length, and reading goes on after it."""
+    """The event has a limited length, and later lines are read."""
     events = read(lambda: asking(CSQ), b"A" * length + b"\r\nOK\r\n", ProtocolState.IDLE)
     assert events == [Unrecognised("A" * MAX_UNRECOGNISED), Response(CSQ, Final("OK"))]
 
 
 def test_an_endless_line_keeps_no_more_than_its_limit() -> None:
-    """Octets beyond the limit are dropped at once; a blank at the cut does not make the line whole."""
+    """A blank at the cut does not make the line whole.
+
+    Octets beyond the limit are dropped at once.
+    """
     protocol = asking(CIMI)
     for _ in range(3):
         protocol.receive(b"A" * MAX_LINE + b" ")
@@ -623,7 +635,7 @@ def test_the_longest_line_is_whole() -> None:
 
 
 def test_an_endless_response_is_out_of_step() -> None:
-    """An endless listing does not fill the memory: the command counts as lost."""
+    """The command counts as lost before its listing fills the memory."""
     protocol = asking(CSQ)
     events = protocol.receive(b"+CSQ: 20,99\r\n" * (MAX_LINES + 1))
     assert events[-2:] == [Late("+CSQ: 20,99"), OutOfStep()]
@@ -633,7 +645,7 @@ def test_an_endless_response_is_out_of_step() -> None:
 
 @pytest.mark.parametrize("octets", [b"\x00", b"\x00\x1b\x7f", b" \t "])
 def test_controls_and_blanks_are_ignored(octets: bytes) -> None:
-    """A line of controls and blanks alone is ignored, and so are they at the ends of a line."""
+    """These characters have no meaning alone or at a line's ends."""
     events = read(lambda: asking(CSQ), octets + b"\r\n" + octets + b"OK" + octets + b"\r\n", ProtocolState.IDLE)
     assert events == [Response(CSQ, Final("OK"))]
 
@@ -646,7 +658,7 @@ def test_octets_above_0x7f_are_latin_1() -> None:
 @pytest.mark.parametrize("state", ProtocolState)
 @pytest.mark.parametrize("step", STEPS)
 def test_illegal_steps_change_nothing(state: ProtocolState, step: ProtocolStep) -> None:
-    """A step that is not in the table raises an error and changes nothing."""
+    """A step that is not in the table raises an error."""
     protocol = IN_STATE[state]()
     assert protocol.state is state
     before = copy.deepcopy(vars(protocol))
@@ -660,7 +672,10 @@ def test_illegal_steps_change_nothing(state: ProtocolState, step: ProtocolStep) 
 
 
 def test_the_table_is_complete() -> None:
-    """Every state can be left and reached, every wait can time out or desynchronise; only ESC leads back into step."""
+    """Every state has ways in and out; only ESC restores step.
+
+    Every wait can time out or desynchronise.
+    """
     assert set(TRANSITIONS) == set(ProtocolState)
     assert {target for row in TRANSITIONS.values() for target in row.values()} == set(ProtocolState)
     assert {step for row in TRANSITIONS.values() for step in row} == set(ProtocolStep)
@@ -705,7 +720,7 @@ def chunked(data: bytes, cuts: list[int]) -> Iterator[bytes]:
 def test_any_octets_give_the_same_events_at_any_chunking(
     make: Callable[[], Protocol], data: bytes, cuts: list[int]
 ) -> None:
-    """Any octets, in any chunking, raise nothing, keep little memory, and give the same events."""
+    """No octets raise an error or fill the memory."""
     whole, pieces = make(), make()
     events = whole.receive(data)
     assert [event for piece in chunked(data, cuts) for event in pieces.receive(piece)] == events
@@ -719,7 +734,7 @@ def test_any_octets_give_the_same_events_at_any_chunking(
 @thoroughly
 @given(st.sampled_from(MAKES), garbage)
 def test_one_probe_brings_any_protocol_into_step(make: Callable[[], Protocol], data: bytes) -> None:
-    """After any octets in any state, a time-out and an answered probe bring the protocol into step."""
+    """A time-out and an answered probe suffice, whatever octets came before."""
     protocol = make()
     protocol.receive(data)
     if protocol.state is ProtocolState.IDLE:
@@ -768,7 +783,7 @@ def written(event: Unsolicited) -> list[str]:
 def test_unsolicited_lines_never_move_an_answer(
     data: st.DataObject, responses: list[tuple[Response, list[str]]], size: int
 ) -> None:
-    """Every command gets its own answer, and every unsolicited code is seen once and in order, wherever it comes."""
+    """Every unsolicited code is seen once and in order, wherever it comes."""
     protocol = idle()
     for response, lines in responses:
         protocol.command(response.command)
@@ -857,7 +872,10 @@ class LateModem:
     st.data(), st.lists(st.sampled_from(["ask", "probe", "say", "say", "say", "lose", "time out", "urc"]), max_size=60)
 )
 def test_a_modem_that_answers_late_never_answers_another_command(data: st.DataObject, steps: list[str]) -> None:
-    """A late or missing line of any modem is taken for the answer to its own command or to none."""
+    """A late line answers its own command or none.
+
+    So it is when lines are missing.
+    """
     modem = LateModem(protocol := idle())
     for step in steps:
         if step == "ask" and protocol.state is ProtocolState.IDLE:
@@ -885,7 +903,7 @@ def test_a_modem_that_answers_late_never_answers_another_command(data: st.DataOb
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from(MAKES), garbage, st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=3).map(b"".join))
 def test_endless_output_is_kept_within_bounds(make: Callable[[], Protocol], data: bytes, again: bytes) -> None:
-    """Endless output of any kind keeps no more in memory than a line, a code, and the response."""
+    """Memory keeps no more than a line, a code, and the response."""
     protocol = make()
     protocol.receive(data)
     for _ in range(60):

@@ -133,7 +133,7 @@ def wrong(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_pdu_decodes_as_its_record_says() -> None:
-    """A PDU gives every expected value, lenient ones too; one that is not a message gives a PduError."""
+    """Lenient values are read, too; what is no message gives PduError."""
     assert {record["id"]: found for record in SMS if (found := wrong(record))} == {}
 
 
@@ -146,7 +146,7 @@ def test_a_sound_pdu_has_no_issues() -> None:
 
 
 def test_a_faulty_pdu_is_decoded_with_its_issue() -> None:
-    """A PDU whose frame breaks the standard is decoded, and the fault is named."""
+    """The fault of a frame that breaks the standard is named."""
     broken = [
         record
         for record in SMS
@@ -162,7 +162,7 @@ def test_a_faulty_pdu_is_decoded_with_its_issue() -> None:
 
 
 def test_every_ussd_string_decodes_as_its_record_says() -> None:
-    """The string of a +CUSD result gives the expected text, or None for data."""
+    """A +CUSD string gives its text, or None for data."""
     found = {record["id"]: decode_ussd(record["pdu"], record["expect"]["dcs"]) for record in USSD}
 
     assert found == {record["id"]: record["expect"]["text"] for record in USSD}
@@ -181,7 +181,7 @@ DELIVERED = sorted(name for name in GROUPS if name not in APART and GROUPS[name]
 
 @pytest.mark.parametrize("group", DELIVERED)
 def test_the_parts_of_a_group_join(group: str) -> None:
-    """The parts of a message join to the texts or octets that they have one by one."""
+    """The joined text or octets are the single parts' in order."""
     members = parts(group)
     assert len(members) == len(GROUPS[group])
     ordered = sorted(GROUPS[group], key=lambda record: record["expect"]["concat"]["seq"])
@@ -193,17 +193,20 @@ def test_the_parts_of_a_group_join(group: str) -> None:
 
 
 def test_an_emoji_split_between_parts_is_whole() -> None:
-    """A surrogate pair that the sender cut in two gives the one character."""
+    """The sender cut a surrogate pair in two."""
     assert join(parts("emoji-split")) == "x" * 66 + "😀tail"
 
 
 def test_an_escape_pair_split_between_parts_is_whole() -> None:
-    """An escape at the end of a part, which this sender repeats in the next, gives one euro sign and no space."""
+    """The repeated escape gives one euro sign and no space.
+
+    This sender ends a part with the escape and begins the next part with it again.
+    """
     assert join(parts("m29")) == "1234567890" * 15 + "12€1234567890"
 
 
 def test_parts_of_different_messages_stay_apart() -> None:
-    """Parts with the same reference that belong to different messages differ in text or total."""
+    """Messages that share a reference differ in text or total."""
     first, second, other = (read(record) for record in GROUPS["collision"])
     assert isinstance(first, Deliver)
     assert isinstance(second, Deliver)

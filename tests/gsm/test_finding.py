@@ -165,20 +165,20 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, PortRole]]:
 def test_the_port_for_commands_comes_first_and_no_other_is_asked(
     stick: Plugged, expected: list[tuple[str, PortRole]], tmp_path: Path
 ) -> None:
-    """The command port of each make is asked first; ports for diagnosis, positions or voice are never asked."""
+    """Ports for diagnosis, positions or voice are never asked."""
     assert asked(tmp_path, stick) == expected
 
 
 @pytest.mark.parametrize("adapter", ["10c4:ea70", "0403:6014", "0403:6011", "1a86:7522", "067b:23c3", "067b:23f3"])
 def test_common_serial_adapters_are_asked(adapter: str, tmp_path: Path) -> None:
-    """Serial adapters that SIM800 boards come with are asked on each of their ports."""
+    """SIM800 boards come with such adapters; each port is asked."""
     stick = Plugged("1-1.1", adapter, ("00 ff/00/00 cp210x ttyUSB3", "01 ff/00/00 cp210x ttyUSB4"))
 
     assert asked(tmp_path, stick) == [("ttyUSB3", PortRole.ADAPTER), ("ttyUSB4", PortRole.ADAPTER)]
 
 
 def test_ports_of_all_sticks_are_asked_in_order_of_likelihood(tmp_path: Path) -> None:
-    """Among several devices, command ports come before data ports, and those before bare adapters."""
+    """Command ports come before data ports, those before adapters."""
     order = asked(tmp_path, CH340, ARDUINO._replace(socket="1-1.5"), UNLISTED._replace(socket="1-1.4"), E3131)
 
     assert [name for name, _ in order] == ["ttyUSB4", "ttyUSB3", "ttyUSB0", "ttyUSB9", "ttyACM1"]
@@ -215,7 +215,7 @@ def test_a_candidate_names_its_stick(tmp_path: Path) -> None:
     ],
 )
 def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: str, cure: str, tmp_path: Path) -> None:
-    """A stick without a serial port is named by its USB ID, with the reason and what to do."""
+    """The USB ID stands with the reason and a remedy."""
     (trouble,) = finding.portless_sticks(build(tmp_path, [stick]))
 
     assert trouble.code.startswith(fault)
@@ -225,12 +225,12 @@ def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: st
 
 @pytest.mark.parametrize("stick", [E173, CH340, MEMORY, HP_DRIVE, KEYBOARD], ids=lambda stick: str(stick.id))
 def test_other_devices_are_not_reported(stick: Plugged, tmp_path: Path) -> None:
-    """Neither a stick with its ports nor a memory stick, a keyboard or a hub is reported."""
+    """Sticks with ports, memory sticks, keyboards and hubs are no trouble."""
     assert finding.portless_sticks(build(tmp_path, [stick])) == []
 
 
 def test_an_unknown_device_is_named(tmp_path: Path) -> None:
-    """A device that may be a modem and is in no table is named; a keyboard or a known stick is not."""
+    """Devices in no table may be modems; a keyboard is none."""
     found = finding.strangers(build(tmp_path, [AIR780E, KEYBOARD._replace(socket="1-1.3", id="046d:c31c")]))
 
     assert [stick.title for stick in found] == ["Air780E (19d1:0001)"]
@@ -239,7 +239,7 @@ def test_an_unknown_device_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("stick", "tty"), [(E3131, "ttyUSB4"), (TELIT, "ttyACM0")])
 def test_a_port_names_its_socket(stick: Plugged, tty: str, tmp_path: Path) -> None:
-    """A stick's USB socket is found from its port, even through a link; other ports have none."""
+    """The socket is found through a link too; other ports have none."""
     sys_root = build(tmp_path, [stick])
     (tmp_path / "dev/hotlined-fr").symlink_to(tmp_path / "dev" / tty)
 
@@ -264,7 +264,7 @@ def test_a_stick_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> None:
 
 
 def test_the_tables_name_one_port_of_a_stick_as_the_best() -> None:
-    """Each row names at most one port as the best for commands; ports for diagnosis are never in the table."""
+    """Each row names one at most; diagnostic ports are absent."""
     for row, numbers in NUMBERS.items():
         assert list(numbers.values()).count(PortRole.AT) <= 1, row
     assert HUAWEI_PROTOCOLS.keys().isdisjoint({0x03, 0x05, 0x13, 0x14, 0x33})
@@ -295,7 +295,7 @@ def hold(port: str, *, locked: bool) -> "subprocess.Popen[bytes]":
 
 @pytest.mark.parametrize("locked", [True, False])
 def test_the_holder_of_a_port_is_named(terminal: str, locked: bool) -> None:
-    """A program that has the port open is found with process ID and name, whether it locked it or not."""
+    """The name comes with the process ID, even without a lock."""
     assert finding.holders(terminal) == []
     with hold(terminal, locked=locked) as process:
         (holder,) = finding.holders(terminal)
@@ -326,7 +326,7 @@ else:
 
 @needs_root
 def test_a_terminal_of_another_container_is_another(terminal: str, tmp_path: Path) -> None:
-    """A pseudo-terminal with the same number in another container does not count as this one."""
+    """Its pseudo-terminal may have the same number."""
     words = ["unshare", "--mount", sys.executable, "-c", OTHER_CONTAINER, str(tmp_path), Path(terminal).name]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:
         assert container.stdout
@@ -336,7 +336,7 @@ def test_a_terminal_of_another_container_is_another(terminal: str, tmp_path: Pat
 
 
 def test_a_busy_port_is_reported_with_its_holder(terminal: str) -> None:
-    """Opening a locked port names the program that has it, and how to end it."""
+    """The report names the program and says how to end it."""
     with hold(terminal, locked=True) as process:
         with pytest.raises(PortBusyError) as caught:
             Port(terminal)
@@ -352,7 +352,7 @@ def test_this_program_does_not_hold_its_own_port(terminal: str) -> None:
 
 
 def test_programs_are_known_by_name_with_their_cure(tmp_path: Path) -> None:
-    """ModemManager is recognised by its process name, with the command that keeps it off for good."""
+    """ModemManager comes with the command that keeps it off for good."""
     process = tmp_path / "4711"
     (process / "fd").mkdir(parents=True)
     (process / "comm").write_text("ModemManager\n")
@@ -367,5 +367,5 @@ def test_programs_are_known_by_name_with_their_cure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/dev/hotlined-none", "loop://", __file__])
 def test_only_a_device_has_holders(name: str) -> None:
-    """A missing port, a URL and a plain file are held by no program."""
+    """A missing port, a URL and a plain file have none."""
     assert finding.holders(name) == []

@@ -46,7 +46,10 @@ def troubles(line: Line) -> list[str]:
 
 
 def test_a_stick_that_needs_three_memories_is_served(open_line: Open) -> None:
-    """The E3372-325 refuses AT+CPMS with one memory: it gets three each time, and texts in both are read."""
+    """The E3372-325 refuses AT+CPMS with one memory.
+
+    It gets three each time, and texts in both storages are read.
+    """
     line = open_line(make="brovi")
     line.sim.do("store", pdu=PDU, storage="ME")
     deliver(line, "+32470000001")
@@ -75,13 +78,13 @@ def test_a_stick_that_ignores_cfun_is_reset_by_its_own_command(open_line: Open) 
     ("said", "percent"), [("0,0", 0), ("31,99", 100), ("16,0", 52), ("32,0", None), ("99,99", None)]
 )
 def test_a_signal_is_a_percentage_or_unknown(said: str, percent: int | None) -> None:
-    """A signal of 0 to 31 is a percentage, 99 is unknown (27.007 8.5)."""
+    """Values from 0 to 31 are percentages; 99 is unknown (27.007 8.5)."""
     assert signal_percent(said) == percent
 
 
 @pytest.mark.parametrize(("octets", "is_read"), [(3, True), (2, False), (4, False)])
 def test_an_entry_with_a_wrong_length_is_listed_again(octets: int, is_read: bool) -> None:
-    """An entry whose PDU is shorter or longer than its header says (27.005 3.4.2) is listed again."""
+    """The header says how long the PDU is (27.005 3.4.2)."""
     line = Information(f"+CMGL: 1,0,,{octets}", "00010203")
 
     assert (entry_of(line) is not None) is is_read
@@ -89,20 +92,20 @@ def test_an_entry_with_a_wrong_length_is_listed_again(octets: int, is_read: bool
 
 @pytest.mark.parametrize(("mt", "is_handed_over"), [(0, False), (1, False), (2, True), (3, True)])
 def test_mt_of_cnmi_says_whether_texts_are_handed_over(mt: int, is_handed_over: bool) -> None:
-    """Modes 2 and 3 hand a text over and store nothing (27.005 3.4.1)."""
+    """Modes 2 and 3 store nothing (27.005 3.4.1)."""
     assert hands_over(f"+CNMI: 2,{mt},0,0,0") is is_handed_over
 
 
 @pytest.mark.parametrize("says", ["+CMS ERROR: 314", "+CMS ERROR: 515", "+CME ERROR: 14", "+CME ERROR: SIM busy"])
 def test_a_busy_modem_differs_from_one_that_refuses(says: str) -> None:
-    """A busy SIM or a starting modem is asked again; other causes are refusals."""
+    """A busy SIM or a starting modem is asked again."""
     assert is_busy(Final(says))
     assert not is_busy(Final(says.replace("14", "13").replace("515", "516").replace("busy", "failure")))
 
 
 @pytest.mark.parametrize("cause", [{"cms": 314}, {"cms": 515}, {"cms": None, "cme": 14}])
 def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cause: dict[str, Any]) -> None:
-    """A SIM that refuses to be selected while it is still read is asked again, and its texts come in."""
+    """A SIM that is still being read refuses to be selected."""
     line = open_line(me_size=10)
     line.sim.do("fault", kind="storage_refused", storage="SM", **cause)
     deliver(line, "+32470000001")
@@ -120,7 +123,10 @@ def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cau
 
 
 def test_a_sim_that_is_busy_after_its_pin_is_waited_for(open_line: Open) -> None:
-    """An Alcatel X030 refuses its storage with 314 for half a minute after the PIN: that is not a trouble."""
+    """An Alcatel X030 refuses its storage with 314 for half a minute.
+
+    That is not a trouble.
+    """
     line = open_line(make="x030", pin="48151")
     line.sim.do("fault", kind="storage_refused", storage="SM", cms=314)
     line.configure(modem={"pin": "48151"})
@@ -136,7 +142,10 @@ def test_a_sim_that_is_busy_after_its_pin_is_waited_for(open_line: Open) -> None
 
 
 def test_a_storage_that_can_never_be_selected_is_skipped(open_line: Open) -> None:
-    """A make that offers a storage and then does not know it is served from the other one, without a trouble."""
+    """A make may offer a storage that it does not know.
+
+    The other storage serves it, without a trouble.
+    """
     line = open_line(make="huawei-e352")
     deliver(line, "+32470000001")
     line.start()
@@ -153,7 +162,10 @@ def test_a_storage_that_can_never_be_selected_is_skipped(open_line: Open) -> Non
 
 @pytest.mark.parametrize("when", ["at the start", "later"])
 def test_texts_that_come_to_an_unlisted_storage_are_reported(open_line: Open, when: str) -> None:
-    """A third storage of AT+CPMS?, where texts come in, that cannot be listed is reported as long as it is so."""
+    """The third storage of AT+CPMS? receives texts but cannot be listed.
+
+    The trouble stays as long as it is so.
+    """
     line = open_line()
     if when == "later":
         line.start()
@@ -171,7 +183,7 @@ def test_texts_that_come_to_an_unlisted_storage_are_reported(open_line: Open, wh
 
 
 def test_texts_in_an_unoffered_storage_are_found(open_line: Open) -> None:
-    """The third storage of AT+CPMS? is listed even if AT+CPMS=? does not offer it."""
+    """AT+CPMS? may name a third storage that AT+CPMS=? does not offer."""
     line = open_line(make="cinterion-mt")
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new='+CPMS: ("ME"),("ME"),("ME")')
     line.sim.do("store", pdu=PDU, storage="SM")
@@ -183,7 +195,7 @@ def test_texts_in_an_unoffered_storage_are_found(open_line: Open) -> None:
 
 
 def test_noise_does_not_add_a_storage(open_line: Open) -> None:
-    """A notification with an impossible storage name causes a listing and no trouble (esphome, 4425)."""
+    """An impossible storage name causes a listing, no trouble (esphome, 4425)."""
     line = open_line()
     line.start()
     line.wait_state("ready")
@@ -196,7 +208,7 @@ def test_noise_does_not_add_a_storage(open_line: Open) -> None:
 
 
 def test_the_storage_for_new_texts_is_chosen_once(open_line: Open) -> None:
-    """Texts go on coming to the SIM after both storages were refused for a while."""
+    """Refusals of both storages for a while do not change it."""
     line = open_line(me_size=10)
     with driver(line) as modem:
         modem.initialise()
@@ -212,7 +224,7 @@ def test_the_storage_for_new_texts_is_chosen_once(open_line: Open) -> None:
 
 
 def test_a_notification_adds_a_storage(open_line: Open) -> None:
-    """A storage that is not offered is read once +CMTI announces a text there, as an E3531 does (gammu, 369)."""
+    """An E3531 announces texts in a storage not offered (gammu, 369)."""
     line = open_line(me_size=10)
     line.configure(modem={"poll_interval": "10m"})
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new='+CPMS: ("SM"),("SM"),("SM")')
@@ -224,7 +236,7 @@ def test_a_notification_adds_a_storage(open_line: Open) -> None:
 
 
 def test_an_announced_storage_that_cannot_be_read_is_reported(open_line: Open) -> None:
-    """A text in a storage that cannot be selected is a trouble; in a union of storages that are read it is not."""
+    """A union of storages that are read is no trouble."""
     line = open_line(offers="SM,ME,MT", me_size=10)
     line.start()
     line.wait_state("ready")
@@ -258,7 +270,7 @@ def test_an_announced_storage_that_cannot_be_read_is_reported(open_line: Open) -
     ],
 )
 def test_offered_storages_are_read_in_every_form(open_line: Open, offered: str, chosen: list[str]) -> None:
-    """The storages for texts are found in every known form of the answer to AT+CPMS=?."""
+    """Every known form of the answer to AT+CPMS=? is understood."""
     line = open_line(offers="SM,ME,MT", me_size=10)
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new=f"+CPMS: {offered}", count=1)
     with driver(line) as modem:
@@ -268,7 +280,7 @@ def test_offered_storages_are_read_in_every_form(open_line: Open, offered: str, 
 
 @pytest.mark.parametrize("cms", [320, 321, 500])
 def test_an_empty_storage_may_refuse_its_listing(open_line: Open, cms: int) -> None:
-    """Phonesim and some phones refuse to list an empty storage: no recovery begins, and texts come in."""
+    """Phonesim and some phones do so; no recovery begins."""
     line = open_line()
     line.sim.do("fault", kind="empty_refused", cms=cms)
     line.start()
@@ -311,7 +323,10 @@ def test_a_refused_listing_of_a_filled_storage_is_an_error(open_line: Open) -> N
 )
 @pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])
 def test_each_state_of_registration_is_known(open_line: Open, name: str, registration: str, question: str) -> None:
-    """Registered for texts alone, or without calls over LTE, is registered; for emergencies alone is not."""
+    """Texts alone, or no calls over LTE, count as registered.
+
+    Registered for emergencies alone counts as denied.
+    """
     line = open_line()
     line.sim.do("habits", registers=[question])
     line.sim.do("network", registered=name)
@@ -322,7 +337,7 @@ def test_each_state_of_registration_is_known(open_line: Open, name: str, registr
 
 @pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])
 def test_an_lte_modem_for_emergencies_alone_is_denied(open_line: Open, question: str) -> None:
-    """An A7670E without a subscription reports 0,11 for minutes: registration denied, not unknown."""
+    """An A7670E without a subscription reports 0,11 for minutes."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command=question, old=r"(\d),\d.*", new=r"\1,11")
     line.sim.do("habits", registers=[question])
@@ -332,7 +347,10 @@ def test_an_lte_modem_for_emergencies_alone_is_denied(open_line: Open, question:
 
 
 def test_an_unsolicited_registration_in_the_form_of_an_answer_is_read(open_line: Open) -> None:
-    """An MD400 sends +CREG: 2,5,"0502","0404736D" amid AT+CREG?, too: the state is the second number in both."""
+    """An MD400 sends such a line amid AT+CREG?, too.
+
+    The state is the second number in both.
+    """
     line = open_line()
     urc = '+CREG: 2,5,"0502","0404736D"'
     with driver(line) as modem:
@@ -353,7 +371,10 @@ def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:
 
 @pytest.mark.parametrize(("registered", "kind"), [("searching", "hang"), ("searching", "slow"), ("none", "hang")])
 def test_a_delayed_answer_without_network_causes_no_reset(open_line: Open, registered: str, kind: str) -> None:
-    """A make may delay AT+COPS? until it has found a network; meanwhile its texts are read."""
+    """Some makes delay AT+COPS? until a network is found.
+
+    Texts are read meanwhile.
+    """
     line = open_line()
     line.sim.do("network", registered=registered)
     line.sim.do("fault", kind=kind, command="+COPS", **({"seconds": 60.0} if kind == "slow" else {}))
@@ -384,7 +405,7 @@ def test_a_delayed_answer_without_network_causes_no_reset(open_line: Open, regis
     ],
 )
 def test_the_state_of_the_sim_is_understood(open_line: Open, words: str, state: SimState) -> None:
-    """Quotes change nothing, PIN2 locks nothing that is used, and a SIM that is not inserted is absent."""
+    """Quotes change nothing, and PIN2 locks nothing that is used."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new=words)
     with driver(line) as modem:
@@ -392,7 +413,7 @@ def test_the_state_of_the_sim_is_understood(open_line: Open, words: str, state: 
 
 
 def test_an_unknown_state_of_the_sim_is_logged(open_line: Open) -> None:
-    """A state of the SIM that no rule knows is logged once, in the modem's words."""
+    """The log has it once, in the modem's words."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="PH-NET PIN")
     line.start()
@@ -415,7 +436,7 @@ def test_an_unknown_state_of_the_sim_is_logged(open_line: Open) -> None:
     ],
 )
 def test_the_own_number_is_read_with_or_without_a_name(open_line: Open, old: str, new: str, number: str) -> None:
-    """The second field of +CNUM is the number, whatever the other fields have."""
+    """The second field of +CNUM is the number, whatever others have."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CNUM", old=old, new=new)
     with driver(line) as modem:
@@ -432,7 +453,7 @@ def test_the_first_of_several_own_numbers_counts(open_line: Open) -> None:
 
 
 def test_the_line_does_not_answer_its_own_number(open_line: Open) -> None:
-    """A SIM whose +CNUM has no name still makes its own number known."""
+    """The number is known even from a +CNUM without a name."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CNUM", old=r'"",', new=",")
     line.start()
@@ -451,7 +472,7 @@ def test_the_line_does_not_answer_its_own_number(open_line: Open) -> None:
     ],
 )
 def test_the_service_centre_is_read_or_unknown(open_line: Open, old: str, new: str, centre: str | None) -> None:
-    """A service centre without quotes is read; an unreadable one is unknown, and only an empty one is missing."""
+    """An unreadable centre is unknown; only an empty one is missing."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CSCA", old=old, new=new)
     with driver(line) as modem:
@@ -463,7 +484,10 @@ def test_the_service_centre_is_read_or_unknown(open_line: Open, old: str, new: s
 
 @pytest.mark.parametrize("left", ["UCS2", "GSM"])
 def test_a_foreign_character_set_is_replaced(open_line: Open, left: str) -> None:
-    """ModemManager and gammu leave UCS2 set: the driver sets IRA, and reads number, operator and credit."""
+    """ModemManager and gammu leave UCS2 set; the driver sets IRA.
+
+    Number, operator and credit are read with it.
+    """
     line = open_line(charset=left)
     with driver(line) as modem:
         identification = modem.initialise()
@@ -479,7 +503,7 @@ def test_a_foreign_character_set_is_replaced(open_line: Open, left: str) -> None
 
 
 def test_the_gsm_alphabet_is_second_best(open_line: Open) -> None:
-    """A make without IRA uses the GSM alphabet, where é is 5 and @ is 0."""
+    """A make without IRA has é at 5 and @ at 0."""
     line = open_line(lacks=['+CSCS="IRA"'])
     with driver(line) as modem:
         modem.initialise()
@@ -492,7 +516,7 @@ def test_the_gsm_alphabet_is_second_best(open_line: Open) -> None:
 
 
 def test_a_stick_that_refuses_an_offered_mode_still_reports(open_line: Open) -> None:
-    """MSM sticks refuse mode 2 of +CNMI: mode 1 brings texts and status reports."""
+    """MSM sticks refuse mode 2 of +CNMI; mode 1 serves them."""
     line = open_line(lacks=MSM_REFUSES)
     line.configure(modem={"delivery_reports": True})
     line.start()
@@ -505,7 +529,7 @@ def test_a_stick_that_refuses_an_offered_mode_still_reports(open_line: Open) -> 
 
 
 def test_impossible_status_reports_are_reported(open_line: Open) -> None:
-    """A modem that takes no form of +CNMI with status reports makes `delivery_reports: true` vain; status says so."""
+    """No form of +CNMI with reports works: `delivery_reports: true` is vain."""
     line = open_line(lacks=[f"+CNMI={form}" for form in STANDARD_CNMI if form.split(",")[3:4] not in (["0"], [])])
     line.configure(modem={"delivery_reports": True})
     line.start()
@@ -520,7 +544,7 @@ def test_impossible_status_reports_are_reported(open_line: Open) -> None:
 
 
 def test_a_modem_that_delivers_directly_is_served(open_line: Open) -> None:
-    """A modem that refuses our +CNMI and keeps 1,2,2,1,1 (Android's) is served: its texts are acknowledged."""
+    """Android keeps 1,2,2,1,1 and refuses our +CNMI; its texts are acknowledged."""
     line = open_line(lacks=[f"+CNMI={form}" for form in STANDARD_CNMI], factory=["+CNMI=1,2,2,1,1"])
     line.start()
     line.wait_state("ready")
@@ -537,7 +561,7 @@ def test_a_modem_that_delivers_directly_is_served(open_line: Open) -> None:
 
 @pytest.mark.parametrize("lines", ["silent", "refused"])
 def test_the_first_word_is_understood_by_every_parser(open_line: Open, lines: str) -> None:
-    """A parser that judges a line by its first two letters is in step after one probe without ESC."""
+    """Parsers that judge two letters need one probe without ESC."""
     line = open_line()
     line.sim.do("habits", lines=lines)
     deliver(line, "+32470000001")
@@ -548,7 +572,7 @@ def test_the_first_word_is_understood_by_every_parser(open_line: Open, lines: st
 
 
 def test_settings_refused_by_a_busy_sim_are_set_later(open_line: Open) -> None:
-    """A modem that is still starting refuses settings with that cause: they are set at the next poll."""
+    """A starting modem refuses settings; the next poll sets them."""
     line = open_line()
     line.sim.do("fault", kind="error", command="+CLIP", cms=None, cme=14, count=1)
     line.sim.do("fault", kind="error", command="+CNMI", cms=515, count=len(STANDARD_CNMI))
@@ -561,7 +585,7 @@ def test_settings_refused_by_a_busy_sim_are_set_later(open_line: Open) -> None:
 
 
 def test_a_notification_reads_a_busy_storage_at_once(open_line: Open) -> None:
-    """A text announced on a SIM that could not be selected is read at once, not at the next poll."""
+    """The next poll is not awaited once +CMTI names the SIM."""
     line = open_line(me_size=10)
     line.configure(modem={"poll_interval": "10m"})
     line.sim.do("fault", kind="storage_refused", storage="SM", cms=314)
@@ -575,7 +599,7 @@ def test_a_notification_reads_a_busy_storage_at_once(open_line: Open) -> None:
 
 
 def test_a_modem_that_keeps_echoing_is_served(open_line: Open) -> None:
-    """A modem that refuses ATE0 echoes each command, and the main job works (Android's emulated modem)."""
+    """Android's emulated modem refuses ATE0 and echoes each command."""
     line = open_line(lacks=["E"])
     deliver(line, "+32470000001")
     line.start()

@@ -103,7 +103,9 @@ def draft() -> str:
 
 @pytest.mark.parametrize("make", sorted(MAKES))
 def test_the_main_job_on_each_make(open_line: Open, make: str) -> None:
-    """A stored text, a new one, a long one and a call are recorded, answered, reported and deleted.
+    """Texts and calls are recorded, answered, reported and deleted.
+
+    One text is stored before the start, one is new, one is long.
 
     A make without texts or without a registration reports that, and does the rest of the job.
     """
@@ -161,7 +163,7 @@ COMPARED = re.compile(
 
 @pytest.mark.parametrize("make", sorted(POSTED))
 def test_a_make_answers_as_its_owner_posted(make: str) -> None:
-    """Names, sizes of storages and refusals of unknown commands are those of a real one."""
+    """Names, storage sizes and refusals are those of a real one."""
     pairs = [pair for pair in PAIRS if pair["model"] in POSTED[make] and COMPARED.fullmatch(pair["command"])]
     assert pairs
     device = Bench(Options(make=make)).device
@@ -189,7 +191,7 @@ SPARSE = [
 
 @pytest.mark.parametrize("unknown", ["ERROR", "OK"])
 def test_a_modem_that_knows_little_does_the_main_job(open_line: Open, unknown: str) -> None:
-    """Texts on a modem that refuses every question, or accepts every command, are found by listing, and answered."""
+    """Listings suffice where every question is refused or every command accepted."""
     line = open_line(lacks=SPARSE, unknown=unknown)
     line.configure(answer={"text": TWO_SEGMENTS})
     line.start()
@@ -203,7 +205,7 @@ def test_a_modem_that_knows_little_does_the_main_job(open_line: Open, unknown: s
 
 
 def test_a_late_refusal_does_not_answer_the_last_question(open_line: Open) -> None:
-    """The late refusal of an earlier question is not taken for the answer to the last one."""
+    """The refusal belongs to an earlier question."""
     line = open_line(lacks=["+CMGF?", "+CPMS?", "+CSMS", "+CNMI", "+CFUN"], unknown="ERROR")
     with driver(line) as modem:
         line.sim.do("fault", kind="one_late")
@@ -220,7 +222,7 @@ def test_a_late_refusal_does_not_answer_the_last_question(open_line: Open) -> No
 
 @pytest.mark.parametrize("make", sorted(MAKES.keys() - {"a7670e-lnxy"}))
 def test_each_make_is_recognised(open_line: Open, make: str) -> None:
-    """A modem's make is recognised; it identifies its SIM, is ready, loses and finds the network, and restarts."""
+    """Each also identifies its SIM, finds the network, and restarts."""
     line = open_line(make=make)
     with driver(line) as modem:
         assert modem.profile.name == PROFILE_OF.get(make, make)
@@ -235,7 +237,7 @@ def test_each_make_is_recognised(open_line: Open, make: str) -> None:
 
 @pytest.mark.parametrize("make", sorted(MAKES))
 def test_unsolicited_lines_of_a_make_are_registered(make: str) -> None:
-    """Each line that a make sends at start or now and then is known; those about the SIM have that meaning."""
+    """Each line is known; those about the SIM keep their meaning."""
     row = MAKES[make]
     known = re.compile("|".join(map(re.escape, (*profiles.UNSOLICITED, *OF_NO_PROFILE))))
     for text in (*row.boot, *row.chatter):
@@ -246,7 +248,7 @@ def test_unsolicited_lines_of_a_make_are_registered(make: str) -> None:
 
 
 def test_no_two_makes_contradict_each_other() -> None:
-    """An unsolicited line means the same for every make: it is read before the make is known."""
+    """Unsolicited lines are read before the make is known."""
     for row in PROFILES:
         assert {text: profiles.UNSOLICITED[text] for text in row.unsolicited} == dict(row.unsolicited)
 
@@ -273,7 +275,7 @@ def test_the_longest_beginning_counts(text: str, meaning: Meaning) -> None:
 
 
 def test_repeated_undervoltage_is_one_event(open_line: Open) -> None:
-    """A modem that complains of its supply again and again gives one event, and goes on."""
+    """The modem complains of its supply again and again, and goes on."""
     line = open_line(make="sim800")
     line.start()
     line.wait_state("ready")
@@ -288,7 +290,7 @@ def test_repeated_undervoltage_is_one_event(open_line: Open) -> None:
 
 
 def test_a_modem_without_texts_is_named_and_not_reset(open_line: Open) -> None:
-    """A data-only variant is reported by make and model, in a state of its own, and no recovery begins."""
+    """A data-only variant has a state of its own; no recovery begins."""
     line = open_line(make="a7670e-lnxy")
     line.start(timing={"unready_grace": 0.0, "reconnect_pauses": [0.2]})
     line.wait_state("no_texts")
@@ -313,7 +315,7 @@ def checked(line: Line, name: str) -> tuple[str, str]:
 
 
 def test_a_stick_that_begins_to_refuse_texts_is_recovered(open_line: Open) -> None:
-    """A stick that served the line before is not a data-only variant: it is reset."""
+    """A stick that served the line before is no data-only variant."""
     line = open_line()
     line.start()
     line.wait_state("ready")
@@ -327,7 +329,7 @@ def test_a_stick_that_begins_to_refuse_texts_is_recovered(open_line: Open) -> No
 
 
 def test_a_text_that_the_modem_could_not_store_is_reported(open_line: Open) -> None:
-    """A SIM7000G sends +CMTI: ,-1 for a text that it could not store: an event, a trouble and an alert."""
+    """A SIM7000G's +CMTI: ,-1 becomes an event, a trouble and an alert."""
     line = open_line(make="sim7000")
     line.start()
     line.wait_state("ready")
@@ -345,7 +347,10 @@ def test_a_text_that_the_modem_could_not_store_is_reported(open_line: Open) -> N
 
 
 def test_a_sim_served_by_lte_alone_is_reported(open_line: Open) -> None:
-    """A SIM that is denied circuits but not LTE may need IMS for texts: a warning beside `ready`, and an alert."""
+    """Texts may need IMS where circuits are denied: a warning beside `ready`.
+
+    There is an alert, too.
+    """
     line = open_line(make="qdc507")
     line.start()
     line.wait_state("ready")
@@ -365,7 +370,7 @@ def test_a_sim_served_by_lte_alone_is_reported(open_line: Open) -> None:
 
 
 def test_a_union_is_used_without_its_parts(open_line: Open) -> None:
-    """A modem that offers neither SM nor ME is read through MT, including the second part of MT."""
+    """A modem without SM and ME has both parts of MT read."""
     line = open_line(offers="SR,MT", sim_size=1, me_size=3)
     for number in (1, 2, 3):
         line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
@@ -377,7 +382,7 @@ def test_a_union_is_used_without_its_parts(open_line: Open) -> None:
 
 
 def test_a_union_is_not_read_beside_its_parts(open_line: Open) -> None:
-    """MT is not listed when SM and ME are offered; nothing is read or answered twice."""
+    """No text is read or answered twice through MT."""
     line = open_line(offers="MT,SM,ME", me_size=5)
     line.start()
     line.wait_state("ready")
@@ -390,7 +395,7 @@ def test_a_union_is_not_read_beside_its_parts(open_line: Open) -> None:
 
 
 def test_an_alias_of_a_storage_costs_nothing_while_deletions_work(open_line: Open) -> None:
-    """If ME is another name of SM, each text is recorded, answered and deleted once."""
+    """ME may be another name of SM; texts stay single."""
     line = open_line(me_is_sim=True)
     for number in range(6):
         line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
@@ -403,7 +408,7 @@ def test_an_alias_of_a_storage_costs_nothing_while_deletions_work(open_line: Ope
 
 
 def test_texts_in_the_other_storage_are_found(open_line: Open) -> None:
-    """Texts that a modem puts into ME because the SIM is full are recorded like the others."""
+    """A modem uses ME because the SIM is full."""
     line = open_line(sim_size=2, me_size=3)
     line.sim.do("habits", overflows=True)
     for number in range(5):
@@ -414,7 +419,7 @@ def test_texts_in_the_other_storage_are_found(open_line: Open) -> None:
 
 
 def test_a_full_sim_is_drained_before_the_first_answer(open_line: Open) -> None:
-    """At start all texts on the SIM are recorded and deleted before any answer is sent."""
+    """All texts on the SIM are recorded and deleted at the start."""
     line = open_line(sim_size=3)
     happened = line.sim.watch()
     for number in range(3):
@@ -430,7 +435,7 @@ def test_a_full_sim_is_drained_before_the_first_answer(open_line: Open) -> None:
 
 
 def test_one_refused_deletion_costs_nothing_else(open_line: Open) -> None:
-    """A text whose deletion is refused is answered once, its neighbours are deleted, and an event is recorded."""
+    """The text is answered once, and its neighbours are deleted."""
     line = open_line()
     line.sim.do("fault", kind="delete_refused", index=2)
     for number in range(3):
@@ -448,7 +453,7 @@ def test_one_refused_deletion_costs_nothing_else(open_line: Open) -> None:
 
 
 def test_another_text_at_an_undeleted_index_is_another_text(open_line: Open) -> None:
-    """An index that was not deleted and then has another text is read anew, and may be deleted at once."""
+    """The index is read anew and may be deleted at once."""
     line = open_line()
     line.sim.do("fault", kind="delete_refused", index=1, count=1)
     line.sim.do("store", pdu=PDU, index=1)
@@ -462,7 +467,7 @@ def test_another_text_at_an_undeleted_index_is_another_text(open_line: Open) -> 
 
 
 def test_nothing_is_deleted_by_an_index_from_before_a_reset(open_line: Open) -> None:
-    """A listing that a reset interrupts deletes no text that has moved, though the settings are the same as before."""
+    """A reset during a listing may move texts without changing settings."""
     line = open_line(make="qualcomm", factory=["E=0", "+CNMI=2,1,0,1,0", "+CSMS=1", "+CMEE=1"])
     line.sim.do("habits", renumbers=True)
     for number in range(3):
@@ -475,7 +480,7 @@ def test_nothing_is_deleted_by_an_index_from_before_a_reset(open_line: Open) -> 
 
 
 def test_deletions_end_when_the_modem_restarts(open_line: Open) -> None:
-    """Listed entries are not deleted any more once the modem reports a restart."""
+    """The reported restart protects entries that were listed before it."""
     line = open_line(sim_size=3)
     line.sim.do("store", pdu=PDU, index=1)
     with driver(line) as modem:
@@ -490,7 +495,7 @@ def test_deletions_end_when_the_modem_restarts(open_line: Open) -> None:
 
 @pytest.mark.parametrize("make", ["cinterion", "u-blox"])
 def test_words_about_an_unchanged_sim_do_not_disturb_deletions(open_line: Open, make: str) -> None:
-    """An unsolicited word about a SIM that is still there costs one question amid deletions, and no recovery."""
+    """The word costs one question and no recovery."""
     line = open_line(make=make, sim_size=20)
     for number in range(20):
         line.sim.do("deliver", from_=f"+324700000{number:02}", text=str(number))
@@ -501,7 +506,7 @@ def test_words_about_an_unchanged_sim_do_not_disturb_deletions(open_line: Open, 
 
 
 def test_nothing_is_deleted_from_another_sim(open_line: Open) -> None:
-    """Once the modem has reported its SIM and it is another one, no entry listed before is deleted."""
+    """The modem reports its SIM; another one makes listed entries invalid."""
     line = open_line(make="cinterion")
     line.sim.do("store", pdu=PDU, index=1)
     with driver(line) as modem:
@@ -517,7 +522,7 @@ def test_nothing_is_deleted_from_another_sim(open_line: Open) -> None:
 
 @pytest.mark.parametrize("make", ["generic", "zte"])
 def test_a_storage_without_listing_is_read_index_by_index(open_line: Open, make: str) -> None:
-    """Each index is read alone; one that hangs the modem is skipped, and drafts are recognised without a status."""
+    """An index that hangs is skipped; drafts are known without status."""
     line = open_line(make=make, sim_size=4, me_size=0)
     first = MAKES[make].first_index
     for index, (pdu, status) in enumerate([(PDU, 0), (draft(), 2), (OTHER_PDU, 1)], first):
@@ -544,7 +549,7 @@ def test_a_storage_without_listing_is_read_index_by_index(open_line: Open, make:
 
 
 def test_a_storage_that_hangs_when_listed_is_served(open_line: Open) -> None:
-    """After two failed listings the daemon reads index by index, and loses no text."""
+    """Two failed listings lead to reading by index, without loss."""
     line = open_line(sim_size=3)
     line.sim.do("fault", kind="truncate_listing", lines=0)
     line.start()
@@ -572,7 +577,7 @@ def test_drafts_are_neither_contacts_nor_deleted(open_line: Open) -> None:
 
 @pytest.mark.parametrize("make", ["quectel", "wavecom"])
 def test_a_directly_delivered_text_is_recorded_and_acknowledged(open_line: Open, make: str) -> None:
-    """A text that is not stored is committed, acknowledged if the make can do so, and answered."""
+    """The text is stored nowhere else; some makes cannot acknowledge."""
     line = open_line(make=make)
     line.start()
     line.wait_state("ready")
@@ -588,7 +593,7 @@ def test_a_directly_delivered_text_is_recorded_and_acknowledged(open_line: Open,
 
 
 def test_a_stored_copy_of_a_direct_delivery_is_a_repeat(open_line: Open) -> None:
-    """A text that is delivered directly and also stored is one contact with one answer."""
+    """The two copies are one contact with one answer."""
     line = open_line(make="u-blox")
     line.start()
     line.wait_state("ready")
@@ -616,7 +621,7 @@ def test_an_unacknowledged_text_is_not_answered_twice(open_line: Open) -> None:
 
 
 def test_an_unanswered_acknowledgement_makes_no_repeat(open_line: Open) -> None:
-    """A directly delivered text is recorded once, though the modem does not answer its acknowledgement."""
+    """The modem may not answer it; the text is recorded once."""
     line = open_line(make="quectel")
     line.sim.do("fault", kind="lost_answer", command="+CNMA", count=1)
     line.start()
@@ -630,7 +635,7 @@ def test_an_unanswered_acknowledgement_makes_no_repeat(open_line: Open) -> None:
 
 
 def test_reports_in_a_storage_of_their_own_are_found(open_line: Open) -> None:
-    """Status reports of a make that keeps them in SR are read there."""
+    """Some makes keep status reports in SR."""
     line = open_line(offers="SM,SR")
     line.configure(modem={"delivery_reports": True})
     line.start()
@@ -658,7 +663,10 @@ def test_temporary_and_final_reports_differ(open_line: Open, statuses: list[int]
 
 @pytest.mark.parametrize("make", ["generic", "sim800"])
 def test_a_report_is_matched_after_a_restart(open_line: Open, make: str) -> None:
-    """A report, stored or direct, settles an answer of an earlier process by recipient and reference alone."""
+    """Recipient and reference alone settle an answer of an earlier process.
+
+    The report may be stored or direct.
+    """
     line = open_line(make=make)
     line.configure(modem={"delivery_reports": True})
     line.sim.do("network", report_status="none")
@@ -694,7 +702,10 @@ def is_shown(line: Line, registration: str) -> bool:
 
 @pytest.mark.parametrize("make", ["generic", "quectel"])
 def test_the_registration_is_shown(open_line: Open, make: str) -> None:
-    """Denied, searching and none differ, even if only +CEREG knows, and answers wait; roaming is service."""
+    """Denied, searching and none differ, and answers wait; roaming is service.
+
+    For one make only +CEREG knows it.
+    """
     line = open_line(make=make)
     line.configure(answer={"delay": "2s"})
     line.start()
@@ -720,7 +731,7 @@ def test_the_registration_is_shown(open_line: Open, make: str) -> None:
 
 @pytest.mark.parametrize("make", ["generic", "huawei", "qualcomm"])
 def test_ussd_in_every_form(open_line: Open, make: str) -> None:
-    """USSD codes and answers work as text, packed or in UCS-2, and over several lines; a menu is cancelled."""
+    """Text, packed or UCS-2, over several lines; a menu is cancelled."""
     line = open_line(make=make)
     with driver(line) as modem:
         modem.sim_state()
@@ -734,7 +745,10 @@ def test_ussd_in_every_form(open_line: Open, make: str) -> None:
 
 
 def test_failed_ussd_says_why(open_line: Open) -> None:
-    """A refusal, a time-out or silence of the network is an error; the next answer belongs to the next question."""
+    """An error leaves the next answer to the next question.
+
+    A refusal, a time-out and silence of the network are errors.
+    """
     line = open_line()
     with driver(line) as modem:
         modem.initialise()

@@ -47,7 +47,7 @@ def delivered(identifier: str) -> Deliver:
     ],
 )
 def test_captured_notifications_name_their_sender(identifiers: list[str], sender: str) -> None:
-    """Notifications from real networks, whole or cut short, have the kind mms and name their sender."""
+    """Whole or cut, notifications from real networks have the kind mms."""
     parts = [delivered(identifier) for identifier in identifiers]
     assert kind(parts, join(parts)) is MessageKind.MMS
     assert mms_sender(join_data(parts)) == sender
@@ -71,7 +71,10 @@ def test_captured_notifications_name_their_sender(identifiers: list[str], sender
     ],
 )
 def test_the_sender_is_read_in_every_form_of_the_standard(header: bytes, sender: str | None) -> None:
-    """A sender is a number, an address or a name in its character set; None for a token, a missing or broken From."""
+    """Number, address or name is read; a broken From gives None.
+
+    A token and a missing From give None, too. A name is read in its character set.
+    """
     data = notification(header)
     assert is_mms_notification(data)
     assert mms_sender(data) == sender
@@ -79,7 +82,7 @@ def test_the_sender_is_read_in_every_form_of_the_standard(header: bytes, sender:
 
 @pytest.mark.parametrize("header", [FROM_NUMBER, b"\x89\x0a\x80\x08\xeaJos\xc3\xa9\0\0"])
 def test_a_truncated_sender_is_none(header: bytes) -> None:
-    """A From that the push does not contain whole is None: half a number is another number."""
+    """Half a number would be another number."""
     data = push(NAMED, b"\x8c\x82" + header)
     assert mms_sender(data)
     assert {mms_sender(data[:-cut]) for cut in range(1, len(header) + 1)} == {None}
@@ -89,7 +92,7 @@ def test_a_truncated_sender_is_none(header: bytes) -> None:
     "content_type", [NAMED, NAMED.upper(), b"\xbe", b"\x03\xbe\x81\xea", b"\x1f\x21" + NAMED + b"\x83"]
 )
 def test_the_content_type_is_read_in_every_form(content_type: bytes) -> None:
-    """The content type of an MMS is recognised by name, by number, and with parameters."""
+    """Names, numbers and parameters are understood."""
     assert mms_sender(push(content_type, b"\x8c\x82" + FROM_NUMBER)) == "+32470123456"
 
 
@@ -110,7 +113,7 @@ def test_the_content_type_is_read_in_every_form(content_type: bytes) -> None:
     ],
 )
 def test_other_pushes_are_not_notifications(data: bytes) -> None:
-    """Another push, another MMS message and noise have neither the kind nor a sender."""
+    """Another push, another MMS message and noise have no sender."""
     assert not is_mms_notification(data)
     assert mms_sender(data) is None
 

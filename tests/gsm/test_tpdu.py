@@ -93,7 +93,7 @@ def rejoined(segments: tuple[EncodedSegment, ...]) -> str:
 @example("0081", True, True)
 @example("FF", True, False)
 def test_any_string_is_a_message_or_a_pdu_error(digits: str, inbound: bool, service_centre: bool) -> None:
-    """The decoder returns a message of its direction or raises PduError, for any string."""
+    """The message is always of the direction that was asked."""
     try:
         message = decode_any(digits, inbound=inbound, service_centre=service_centre)
     except PduError:
@@ -104,7 +104,7 @@ def test_any_string_is_a_message_or_a_pdu_error(digits: str, inbound: bool, serv
 @FAST
 @given(st.sampled_from(PDUS), st.data())
 def test_any_damage_to_a_pdu_leaves_a_message_or_a_pdu_error(pdu: str, data: st.DataObject) -> None:
-    """A PDU of the corpus with one changed octet or a missing end never raises another error."""
+    """One octet is changed, or the end is missing."""
     at = data.draw(st.integers(0, max(0, len(pdu) // 2 - 1))) * 2
     damaged = pdu[:at] + data.draw(st.sampled_from(["", "00", "FF", "7F", "D0"])) + pdu[at + 2 :]
     for digits in (damaged, pdu[:at]):
@@ -119,7 +119,7 @@ def test_any_damage_to_a_pdu_leaves_a_message_or_a_pdu_error(pdu: str, data: st.
 
 
 def test_a_deliver_is_read_whole() -> None:
-    """A plain text gives every field of its frame, with the time zone of its timestamp."""
+    """Every field of the frame is there, with the timestamp's zone."""
     message = text("Hoi", first=0x24)
     assert (str(message.originator), message.originator.ton) == ("+32470123456", Ton.INTERNATIONAL)
     assert (message.content.text, message.content.data, message.content.user_data) == ("Hoi", None, b"Hoi")
@@ -132,7 +132,7 @@ def test_a_deliver_is_read_whole() -> None:
 
 @pytest.mark.parametrize("digits", ["01F1", "0191", "0181"])
 def test_a_service_centre_without_digits_is_empty(digits: str) -> None:
-    """A service centre with a type and no digits is empty, and the text is there."""
+    """The text is there though the centre has only a type."""
     message = deliver(b"x", service_centre=digits)
     assert (message.service_centre, message.content.text) == ("", "x")
 
@@ -149,7 +149,10 @@ def test_a_service_centre_without_digits_is_empty(digits: str) -> None:
     ],
 )
 def test_times_keep_their_zone_and_century(stamp: str, time: str | None) -> None:
-    """Years from 90 on are of the last century, zones are quarters of an hour; a wrong time does not cost the text."""
+    """Years from 90 are last century's; wrong times leave the text.
+
+    Zones are quarters of an hour.
+    """
     message = decode(f"00040B912374103254F60000{stamp}0178")
     assert isinstance(message, Deliver)
     assert message.content.text == "x"
@@ -181,7 +184,10 @@ def test_a_message_waiting_element_overrides_the_coding() -> None:
 def test_elements_of_the_header_are_read(
     element: str, concatenation: Concatenation | None, ports: Ports | None
 ) -> None:
-    """The last valid element of a kind counts, unknown ones are skipped; one that overruns spoils the header."""
+    """The last valid element counts; one that overruns spoils the header.
+
+    Unknown elements are skipped.
+    """
     content = octets(b"data", bytes.fromhex(element)).content
     assert (content.concatenation, content.ports, content.data) == (concatenation, ports, b"data")
     assert (content.udh is None) == (concatenation is None and ports is None)
@@ -203,7 +209,7 @@ def test_elements_of_the_header_are_read(
 )
 @pytest.mark.parametrize("behind", ["", "00", "01", "0107", "07", "0700", "070000", "FFFFFFFF"])
 def test_a_status_report_has_its_class_whatever_follows(status: int, status_class: StatusClass, behind: str) -> None:
-    """Optional parameters, whole or cut off, and SIM padding do not spoil a status report."""
+    """Optional parameters, even cut off, and SIM padding spoil nothing."""
     front = "00062A0B912374103254F6" + "62114222810040" + "62114222915040"
     report = decode(f"{front}{status:02X}{behind}")
     assert isinstance(report, StatusReport)
@@ -215,7 +221,7 @@ def test_a_status_report_has_its_class_whatever_follows(status: int, status_clas
 
 
 def test_a_missing_part_is_an_ellipsis() -> None:
-    """Each part that is missing, or has data instead of text, is one ellipsis in its place."""
+    """A part with data instead of text gives one, too."""
     assert join([text("a"), None, text("b")]) == "a…b"
     assert join([None, None, text("b")]) == "……b"
     assert join([text("a"), octets(b"data"), text("b")]) == "a…b"
@@ -224,14 +230,14 @@ def test_a_missing_part_is_an_ellipsis() -> None:
 
 
 def test_data_and_text_do_not_join() -> None:
-    """Parts of octets have no text, and their octets join without the missing ones."""
+    """Octets join without missing parts, and have no text."""
     parts = [octets(b"one"), None, octets(b"two")]
     assert join(parts) is None
     assert join_data(parts) == b"onetwo"
 
 
 def test_parts_of_several_alphabets_join() -> None:
-    """Each run of one alphabet is decoded by itself: a pair never spans two alphabets."""
+    """Each run of one alphabet is decoded alone; no pair spans two."""
     ucs2 = deliver("ж".encode("utf-16-be"), dcs=0x08)
     lone = deliver(b"\x1b", length=1)
     assert join([text("a"), ucs2, ucs2, text("b")]) == "aжжb"
@@ -242,7 +248,7 @@ def test_parts_of_several_alphabets_join() -> None:
 @FAST
 @given(st.text(st.sampled_from("a€é\x0c"), max_size=60), st.integers(0, 60))
 def test_a_text_cut_anywhere_joins(words: str, cut: int) -> None:
-    """Parts join to the text wherever the sender cut the septets, even within an escape pair."""
+    """The sender may cut even within an escape pair."""
     septets = encode_gsm7(words)
     parts = [deliver(pack(half), length=len(half)) for half in (septets[:cut], septets[cut:])]
     assert join(parts) == words
@@ -281,7 +287,7 @@ PUSH_PORT = bytes.fromhex("05040B8423F0")
     ],
 )
 def test_a_message_is_of_one_kind(parts: list[Deliver | None], expected: MessageKind) -> None:
-    """A person's words are text; MMS notifications, data and messages from the network to the phone are not."""
+    """MMS notifications, data and messages from the network are no text."""
     assert kind(parts, join(parts)) is expected
 
 
@@ -292,7 +298,7 @@ def test_a_message_is_of_one_kind(parts: list[Deliver | None], expected: Message
     st.integers(0, 255),
 )
 def test_submitted_segments_decode_to_the_text(words: str, mode: str, reference: int) -> None:
-    """The segments of any text decode to it, in order, under one reference, with lengths that fit."""
+    """They share one reference, in order, with lengths that fit."""
     made = plan(words, mode)
     segments = encode_submit("+32470123456", made, reference=reference)
     assert rejoined(segments) == made.text
@@ -305,7 +311,7 @@ def test_submitted_segments_decode_to_the_text(words: str, mode: str, reference:
 
 
 def test_a_submit_matches_the_standard_octet_for_octet() -> None:
-    """A known text to a known number gives the PDU built by hand from the standard's fields."""
+    """The expected PDU was built by hand from the standard's fields."""
     (segment,) = encode_submit("+32470123456", plan("hellohello"), validity=timedelta(days=1), report=True)
     assert segment.pdu == "0031000B912374103254F60000A70AE8329BFD4697D9EC37"
     assert segment.tpdu_length == 23
@@ -322,7 +328,7 @@ def test_a_submit_matches_the_standard_octet_for_octet() -> None:
     ],
 )
 def test_recipients_are_encoded_as_dialled(recipient: str, digits: str) -> None:
-    """A plus makes a number international; any other number has the type unknown."""
+    """Numbers with a plus are international; all others have type unknown."""
     (segment,) = encode_submit(recipient, plan("x"))
     assert segment.pdu[6:].startswith(digits.replace(" ", ""))
     assert str(submitted(segment).recipient) == recipient
@@ -353,14 +359,14 @@ def test_an_impossible_recipient_is_refused(recipient: str) -> None:
     ],
 )
 def test_validity_is_rounded_up(validity: timedelta, minutes: int) -> None:
-    """The service centre tries at least as long as asked, up to 63 weeks."""
+    """The service centre tries as long as asked, up to 63 weeks."""
     (segment,) = encode_submit("8850", plan("x"), validity=validity)
     message = submitted(segment)
     assert (message.vpf, message.validity_minutes) == (ValidityFormat.RELATIVE, minutes)
 
 
 def test_a_submit_asks_for_nothing_by_default() -> None:
-    """By default no segment asks for a report or has a validity period."""
+    """No segment asks for a report or has a validity."""
     message = submitted(encode_submit("8850", plan("x"))[0])
     assert (message.report_request, message.vpf, message.vp) == (False, ValidityFormat.NONE, b"")
     assert (message.reject_duplicates, message.reply_path) == (False, False)
@@ -414,5 +420,5 @@ def test_a_plan_is_encoded_as_given() -> None:
     ],
 )
 def test_ussd_strings_are_read_in_every_coding(string: str, dcs: int | None, decoded: str | None) -> None:
-    """Octets are decoded by their coding, text that the modem has decoded is kept, and octets of data give None."""
+    """Decoded text is kept, octets are decoded, and data gives None."""
     assert decode_ussd(string, dcs) == decoded

@@ -48,7 +48,7 @@ def test_a_free_uart_has_no_obstacle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("console", ["console=ttyAMA0,115200 console=tty1", "8250.nr_uarts=1 console=ttyAMA0"])
 def test_the_login_console_is_reported(console: str, tmp_path: Path) -> None:
-    """A console on the UART is a failure that raspi-config cures; killing it would not last."""
+    """Killing it would not last; raspi-config is the cure."""
     pi(tmp_path, "ttyAMA0", "arm,pl011")
     (tmp_path / "proc/cmdline").write_text(f"{console}\n")
 
@@ -69,7 +69,10 @@ def test_a_disabled_uart_is_reported(tmp_path: Path) -> None:
 
 
 def test_the_mini_uart_is_a_warning_only(tmp_path: Path) -> None:
-    """On a Pi with Bluetooth pins 8 and 10 have the mini UART: it works, and if it does not there is a cure."""
+    """The mini UART works; a cure exists where it fails.
+
+    A Pi with Bluetooth has it at pins 8 and 10.
+    """
     pi(tmp_path)
     (found,) = uart.obstacles("/dev/serial0", tmp_path)
 
@@ -78,7 +81,7 @@ def test_the_mini_uart_is_a_warning_only(tmp_path: Path) -> None:
 
 
 def test_unsuitable_uarts_are_reported(tmp_path: Path) -> None:
-    """The UART that Bluetooth uses and the debug connector of a Pi 5 are reported as unsuitable for a modem."""
+    """Bluetooth's UART and a Pi 5's debug connector suit no modem."""
     pi(tmp_path / "3", "ttyAMA0", "arm,pl011", bluetooth=True)
     pi(tmp_path / "5", "ttyAMA10", "arm,pl011-axi")
 
@@ -87,7 +90,7 @@ def test_unsuitable_uarts_are_reported(tmp_path: Path) -> None:
 
 
 def test_auto_leaves_uarts_alone(tmp_path: Path) -> None:
-    """`port: auto` never asks a UART: a machine that obeys commands may be connected to it."""
+    """A machine that obeys commands may be connected to one."""
     machine = scene(tmp_path)
     pi(tmp_path, "ttyAMA0", "arm,pl011")
 
@@ -100,7 +103,7 @@ def test_auto_leaves_uarts_alone(tmp_path: Path) -> None:
     [("/dev/serial0", True), ("/dev/ttyS0", True), ("/dev/ttyAMA10", True), ("/dev/ttyUSB0", False), ("auto", False)],
 )
 def test_a_uart_is_recognised_by_its_name(name: str, expected: bool) -> None:
-    """Ports of the machine itself differ from those on USB, and from `auto`."""
+    """Ports of the machine differ from those on USB and from `auto`."""
     assert uart.is_uart(name) == expected
 
 
@@ -113,7 +116,7 @@ def test_a_uart_is_recognised_by_its_name(name: str, expected: bool) -> None:
     ],
 )
 def test_doctor_checks_the_uart(kind: str, console: str, verdict: Health, words: str, tmp_path: Path) -> None:
-    """An obstacle has a check of its own; without one and without an answer the check names PWRKEY."""
+    """Obstacles have their own check; silence without one names PWRKEY."""
     machine = scene(pi(tmp_path, kind=kind), modem={"port": "/dev/serial0"})
     (tmp_path / "proc/cmdline").write_text(console)
     found = stick_checks.uarts(machine)
@@ -152,7 +155,7 @@ def allow(*rules: str, groups: str = "dialout") -> list[list[str]]:
     ],
 )
 def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: Health, tmp_path: Path) -> None:
-    """A port that root may open is a failure where the service's sandbox refuses it, by number or by name."""
+    """The sandbox may refuse by number or name what root may open."""
     link = tmp_path / "serial0"
     link.symlink_to("/dev/null")
     told = allow(*(rule.format(link=link) for rule in rules))
@@ -172,7 +175,7 @@ def _terminal() -> Iterator[Path]:
 
 
 def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
-    """A port with the login console's group is a failure, whatever groups the caller has."""
+    """The login console's group fails, whatever groups the caller has."""
     terminal.chmod(0o620)
     found = stick_checks.judge_sandbox("hotlined@main.service", allow(), [terminal])
     assert (found.verdict, "may not open" in found.seen) == (FAIL, True)
@@ -183,7 +186,7 @@ def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
 
 
 def test_the_installed_unit_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The properties of the line's own service count; without it no claim is made."""
+    """Properties of the line's own service count; without it nothing is claimed."""
     machine = scene(tmp_path, modem={"port": "/dev/null"})
     told = "\\n".join("=".join(row) for row in allow("char-188"))
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '{told}\\n'")
@@ -198,7 +201,7 @@ def test_the_installed_unit_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_refusing_sandbox_differs_from_a_missing_group(
     number: int, cure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel's error is EPERM for a device that the sandbox refuses, EACCES for a missing group."""
+    """The kernel says EPERM for the sandbox, EACCES for the group."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -214,7 +217,7 @@ def test_a_refusing_sandbox_differs_from_a_missing_group(
 
 
 def test_the_command_port_of_hso_is_found(tmp_path: Path) -> None:
-    """The driver hso puts several ports on an interface and says what each is for: the one for commands is asked."""
+    """The driver says what each of its several ports is for."""
     stick = Plugged("1-1.2", "0af0:7401", ("00 ff/ff/ff hso ttyHS0 ttyHS1 ttyHS2", "01 ff/ff/ff hso ttyHS3"))
     root = build(tmp_path, [stick])
     kinds = {"ttyHS0": "Application", "ttyHS1": "Control", "ttyHS2": "GPS", "ttyHS3": "Diagnostic"}

@@ -191,7 +191,7 @@ def _peer() -> Iterator[Peer]:
 
 @pytest.mark.parametrize("spoken", DIALOGUES, ids=lambda spoken: spoken.name)
 def test_an_unsolicited_line_alters_no_answer(peer: Peer, spoken: Dialogue) -> None:
-    """Each code, before each line of each answer and after the last, leaves the answer and the state unchanged."""
+    """Every code is tried at each place; the state stays, too."""
     places = [(asked, at) for asked, lines in spoken.answers.items() for at in range(len(lines) + 1)]
     with dialogue(peer, spoken.answers) as modem:
         plain = spoken.ask(modem)
@@ -215,7 +215,7 @@ def test_an_unsolicited_line_alters_no_answer(peer: Peer, spoken: Dialogue) -> N
 
 
 def test_a_signal_each_second_leaves_no_segment_unconfirmed(peer: Peer) -> None:
-    """A +CSQ between Ctrl-Z and +CMGS, as SIMCom's send after AT+AUTOCSQ=1, answers nothing."""
+    """AT+AUTOCSQ=1 makes SIMCom's send +CSQ between Ctrl-Z and +CMGS."""
     with dialogue(peer, {"AT+CMGS=19": ["> "], SUBMIT: ["+CSQ: 18,99", "+CSQ: 17,99", "+CMGS: 7", "OK"]}) as modem:
         assert modem.submit(SUBMIT, 19, 5.0) == Sent(7)
         assert [event.text for event in modem.exchange.take_unsolicited()] == ["+CSQ: 18,99", "+CSQ: 17,99"]
@@ -251,6 +251,6 @@ def test_a_signal_each_second_leaves_no_segment_unconfirmed(peer: Peer) -> None:
     ],
 )
 def test_recorded_ussd_is_read_in_every_form(peer: Peer, said: str, text: str) -> None:
-    """USSD that gammu's users recorded is read: packed, in UCS-2, plain, and without quotes."""
+    """Gammu's users recorded it packed, in UCS-2, plain and without quotes."""
     with dialogue(peer, {'AT+CUSD=1,"*100#",15': ["OK", said]}) as modem:
         assert modem.ussd("*100#") == text

@@ -66,7 +66,10 @@ def phone(serial: int) -> str:
 
 
 def test_oracle_imports_nothing_of_hotlined() -> None:
-    """It shares no code with the judged program, not even by way of another test."""
+    """The judge shares no code with the judged program.
+
+    Not even by way of another test.
+    """
     tree = ast.parse(Path(oracle.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -80,7 +83,7 @@ def test_oracle_imports_nothing_of_hotlined() -> None:
 
 @pytest.mark.parametrize(("name", "seconds"), [("hour", HOUR), ("day", DAY), ("month", 30 * DAY)])
 def test_windows_hold_to_the_second(name: str, seconds: int) -> None:
-    """A window has at most its limit; a refused segment was never in it."""
+    """A refused segment was never in its window."""
     limits = {"hour": 99, "day": 99, "month": 99} | {name: 2}
     configured = Configured(at=0, reserve_percent=0, **limits)  # type: ignore[arg-type]
     before = [configured, *people(4), sent(1, 1, phone(1)), sent(2, 2, phone(2), "refused", cause=38)]
@@ -104,7 +107,7 @@ def test_lower_windows_hold_at_once() -> None:
 
 
 def test_reserve_is_for_new_numbers() -> None:
-    """Half of five, rounded down: three segments may go to known numbers, and no fourth."""
+    """Half of five, rounded down, leaves three to known numbers."""
     configured = Configured(at=0, hour=5, day=99, month=99, cooldowns=(0,), per_number=99)
     twice = [*people(2), *(came(n, 0, phone(1)) for n in (3, 4, 5, 6))]
     first = [configured, *twice, sent(1, 0, phone(1)), *(sent(n, HOUR + n, phone(1)) for n in (3, 4, 5))]
@@ -113,7 +116,10 @@ def test_reserve_is_for_new_numbers() -> None:
 
 
 def test_reserve_counts_known_numbers_and_tries() -> None:
-    """An answer that may have left makes a number known, a text by hand does not; a try always counts as known."""
+    """An answer that may have left makes a number known.
+
+    A text by hand does not; a try always counts as known.
+    """
     configured = Configured(at=0, hour=9, day=9, month=9, reserve_percent=100, cooldowns=(0,))
     assert not found(configured, *people(1), *typed(9, 1, phone(1)), sent(1, 2, phone(1)))
     whole = [sent(1, 1, phone(1), total=2), sent(1, 4, phone(1), sequence=2, total=2)]
@@ -146,7 +152,7 @@ def test_cap_bounds_the_answers_of_a_number() -> None:
 
 
 def test_cooldown_grows_and_holds_to_the_second() -> None:
-    """The first cooldown follows the first answer, the next one every further answer."""
+    """The first follows the first answer, the next one every further."""
     configured = Configured(at=0, reserve_percent=0, cooldowns=(DAY, 7 * DAY), per_number=9)
     facts = [configured, *(came(n) for n in (1, 2, 3, 4)), sent(1, 1), sent(2, 1 + DAY), sent(3, 1 + 8 * DAY)]
     assert not found(*facts, sent(4, 1 + 15 * DAY))
@@ -181,7 +187,10 @@ def test_block_holds_for_the_originating_phone() -> None:
 
 
 def test_opt_out_ends_answers() -> None:
-    """It does as the first text, while an answer is queued, and later; a text by hand may go."""
+    """The opt-out may be the first text or come later.
+
+    It may come while an answer is queued. A text by hand may go.
+    """
     for before in ([], [came(1)], [came(1), sent(1, 1)]):
         facts = [ROOM, *before, came(2, 2, text="Stop.")]
         assert not found(*facts, OptedIn(at=3, number=HERS), sent(2, 4))
@@ -287,7 +296,7 @@ def test_segment_that_left_is_not_sent_again_after_a_restore() -> None:
 
 
 def test_restore_undoes_decisions_since_the_backup() -> None:
-    """A later block is gone, and a block that was lifted later is back."""
+    """A later block is gone; one that was lifted is back."""
     after = [ROOM, came(1), Blocked(at=3, number=HERS), Restored(at=9, copied_at=2)]
     before = [ROOM, came(1), Blocked(at=1, number=HERS), Unblocked(at=3, number=HERS), Restored(at=9, copied_at=2)]
     assert not found(*after, sent(1, 10))
@@ -318,7 +327,10 @@ def test_late_result_within_the_hour_lets_the_rest_go() -> None:
 
 
 def test_each_segment_belongs_to_a_contact_or_a_request() -> None:
-    """A contact has one answer, to its number; a text by hand goes to the requested number."""
+    """Contacts have one answer; texts by hand need a request.
+
+    Each goes to the number of its contact or request.
+    """
     facts = [ROOM, came(1), came(2, number=HIS), sent(1, 1)]
     assert not found(*facts, sent(2, 2, HIS))
     assert found(*facts, Submitted(at=2, answer=7, contact=1, number=HERS)) == {"asked_for"}
@@ -331,7 +343,7 @@ def test_each_segment_belongs_to_a_contact_or_a_request() -> None:
 
 
 def test_answer_proven_to_have_left_is_not_sent_again() -> None:
-    """A late result or a report proves it; a later requeue allows it."""
+    """A late result or a report proves it; a requeue allows it."""
     facts = [ROOM, came(1), sent(1, 1, outcome="unknown"), Requeued(at=2, answer=1)]
     proof, again = LateTaken(at=3, answer=1, attempt=1, sequence=1), sent(1, 4, attempt=2, by="requeue")
     assert not found(*facts, again)
@@ -353,7 +365,7 @@ def test_cancelled_answer_sends_no_further_segment() -> None:
 
 
 def test_delay_holds_to_the_second() -> None:
-    """A requeued answer keeps it if nothing has left, and not if something may have."""
+    """A requeued answer keeps it only if nothing has left."""
     facts = [ROOM, came(1, delay=600)]
     assert not found(*facts, sent(1, 600))
     assert found(*facts, sent(1, 599)) == {"delay"}
@@ -431,7 +443,10 @@ def test_any_step_is_allowed_after_a_restore() -> None:
 
 
 def test_tries_have_growing_pauses_and_an_end() -> None:
-    """A minute, five, fifteen, an hour; six while others leave; a recipient's refusal ends them."""
+    """Pauses are a minute, five, fifteen, an hour.
+
+    There are six tries while others leave; a recipient's refusal ends them.
+    """
     moments = (1, 61, 361, 1261, 4861, 8461)
     refused = [sent(1, at, HERS, "refused", cause=38) for at in moments]
     assert not found(ROOM, came(1), *refused, sent(1, 12061))
@@ -449,7 +464,7 @@ def test_tries_have_growing_pauses_and_an_end() -> None:
 
 
 def test_breaker_decides_tries_in_an_outage() -> None:
-    """Its trials, and answers after it closes, need no pause of their own."""
+    """Its trials, and answers after it closes, need no pause."""
     refused = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((1, 3), (1, 63), (2, 66), (3, 69))]
     assert not found(ROOM, *people(9), *refused, sent(1, 129, phone(1)), sent(2, 130, phone(2)))
     assert found(ROOM, *people(9), *refused[:2], sent(1, 129, phone(1))) == {"tries"}
@@ -533,7 +548,10 @@ def test_ambiguous_refusal_counts_for_the_line_once(cause: int) -> None:
 
 
 def test_power_cut_during_a_submission_is_a_failure() -> None:
-    """A stick may take the machine down; the end of the program alone proves nothing."""
+    """The end of the program alone proves nothing.
+
+    A stick may take the machine down.
+    """
     for ended, broken in ((Rebooted, {"breaker"}), (Restarted, set())):
         cuts = [each for n in (1, 2, 3) for each in (sent(n, 3 * n, phone(n), outcome="crash"), ended(at=3 * n + 1))]
         assert found(ROOM, *people(9), *cuts, sent(4, 12, phone(4))) == broken
@@ -642,7 +660,10 @@ def abroad() -> list[Fact]:
 
 
 def test_country_with_failures_only_is_in_outage() -> None:
-    """The line goes on; the first trial there comes a minute later, and other countries do not wait."""
+    """The line goes on; the first trial comes a minute later.
+
+    Other countries do not wait.
+    """
     assert not found(*abroad(), sent(5, 72, phone(5)), sent(200, 75, "+33612345678"), sent(101, 129, german(1)))
     assert found(*abroad(), sent(101, 128, german(1))) == {"breaker"}
     late = LateTaken(at=70, answer=100, attempt=1, sequence=1)
@@ -652,7 +673,10 @@ def test_country_with_failures_only_is_in_outage() -> None:
 
 
 def test_trials_of_a_country_become_rarer() -> None:
-    """They come after 1, 5, 15 and then every 60 minutes; its failures do not stop the line."""
+    """Trials come after 1, 5, 15, then every 60 minutes.
+
+    The country's failures do not stop the line.
+    """
     moments = [129, 429, 1329, 4929]
     trials = [sent(101 + n, at, german(1 + n), "unknown") for n, at in enumerate(moments)]
     assert not found(*abroad(), *trials, sent(5, 5000, phone(5)))
@@ -665,7 +689,7 @@ def test_trials_of_a_country_become_rarer() -> None:
 
 
 def test_countries_in_outage_share_one_trial_an_hour() -> None:
-    """They do from the third round on; each has the first two rounds by itself."""
+    """Each has the first two rounds by itself."""
     french = [came(300 + n, 0, f"+3361234{n:04}") for n in range(9)]
     both = [
         *(ROOM, *people(99), *french, *(came(100 + n, 0, german(n)) for n in range(50))),

@@ -207,7 +207,7 @@ The line runs. Text its number.
 
 
 def test_the_first_boot_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
-    """Package, configuration and answer are in place before the PIN is removed from the boot partition."""
+    """Package, configuration and answer are placed before the PIN is removed."""
     assert pi.start() == 0
     assert pi.version == "installed 1"
     assert pi.served == (CONFIG, ANSWER)
@@ -226,7 +226,7 @@ def test_the_first_boot_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
 
 
 def test_a_second_boot_changes_nothing(pi: Pi) -> None:
-    """A second boot keeps the changes made on the Pi, installs nothing, and writes nothing to the card."""
+    """Changes on the Pi stay, and the card is not written."""
     pi.start()
     pi.config.write_text(CONFIG + "# mine\n")
     pi.answer.write_text("Mine.\n")
@@ -242,7 +242,7 @@ def test_a_second_boot_changes_nothing(pi: Pi) -> None:
 
 @pytest.mark.timeout(1200)  # it boots some sixty times
 def test_a_power_cut_at_any_step_loses_nothing(tmp_path: Path) -> None:
-    """After a power cut before any command, or within dpkg, the next boot completes the installation."""
+    """The next boot completes the installation, even within dpkg."""
     whole = Pi(tmp_path / "whole")
     whole.start()
 
@@ -275,7 +275,7 @@ def test_a_line_without_an_answer_runs_and_the_card_says_so(pi: Pi) -> None:
 
 
 def test_a_changed_answer_on_the_card_is_taken_at_the_next_boot(pi: Pi) -> None:
-    """The answer last changed on the card replaces the one on the Pi, whatever was edited there."""
+    """Edits on the Pi are replaced."""
     pi.start()
     pi.answer.write_text("Mine.\n")
     pi.written.write_text("Oui.\n")
@@ -289,7 +289,7 @@ def test_a_changed_answer_on_the_card_is_taken_at_the_next_boot(pi: Pi) -> None:
 
 
 def test_a_power_cut_at_any_step_leaves_one_answer_whole(tmp_path: Path) -> None:
-    """A power cut during a change leaves the old or the new answer, and the next boot has the new one."""
+    """The old or new answer stays; the next boot has the new."""
     whole = Pi(tmp_path / "whole")
     whole.start()
     whole.written.write_text("Oui.\n")
@@ -308,7 +308,7 @@ def test_a_power_cut_at_any_step_leaves_one_answer_whole(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("blank", [b"", b" \r\n\t\n", b"\xef\xbb\xbf\r\n"])
 def test_an_empty_answer_on_the_card_is_ignored(pi: Pi, blank: bytes) -> None:
-    """The empty answer that each zip brings does not silence a line, nor does a removed one."""
+    """Each zip brings one; a removed answer changes nothing, either."""
     pi.start()
     pi.written.write_bytes(blank)
     assert pi.start() == 0
@@ -320,7 +320,7 @@ def test_an_empty_answer_on_the_card_is_ignored(pi: Pi, blank: bytes) -> None:
 
 
 def test_an_unusable_answer_is_not_taken(pi: Pi) -> None:
-    """The old answer stays in force, and the card names the mistake and the file."""
+    """The old one stays; the card names mistake and file."""
     pi.start()
     pi.written.write_text("broken\n")
 
@@ -335,7 +335,7 @@ def test_an_unusable_answer_is_not_taken(pi: Pi) -> None:
 
 
 def test_an_unusable_configuration_stays_to_be_corrected(pi: Pi) -> None:
-    """The file stays on the boot partition with the reason beside it; the next boot takes the corrected one."""
+    """The reason is beside it; the next boot takes a corrected one."""
     pi.wanted.write_text("broken")
     assert pi.start() == 0
     assert "hotlined.yaml was not taken. Error: one problem\n  hotlined.yaml:1: no\nanswer.txt was taken.\n" in pi.said
@@ -349,7 +349,7 @@ def test_an_unusable_configuration_stays_to_be_corrected(pi: Pi) -> None:
 
 
 def test_a_later_configuration_does_not_replace_the_one_in_force(pi: Pi) -> None:
-    """A later hotlined.yaml is neither taken nor removed, and the card says so."""
+    """The card says so, and keeps the file."""
     pi.start()
     pi.wanted.write_text("answer: {text: Oui}\n")
 
@@ -371,7 +371,7 @@ def test_an_empty_configuration_is_removed_like_any_other(pi: Pi) -> None:
 
 
 def test_a_newer_zip_upgrades_the_line_and_keeps_its_files(pi: Pi) -> None:
-    """A newer zip on the old card installs its package; its empty files change nothing."""
+    """The empty files of the zip change nothing."""
     pi.start()
     pi.unpack("2")
 
@@ -385,7 +385,7 @@ def test_a_newer_zip_upgrades_the_line_and_keeps_its_files(pi: Pi) -> None:
 
 
 def test_a_power_cut_during_an_upgrade_is_repaired(tmp_path: Path) -> None:
-    """After a power cut at any step, the next boot has the newer package and the same line."""
+    """The next boot has the newer package and the same line."""
     whole = Pi(tmp_path / "whole")
     whole.start()
     whole.unpack("2")
@@ -429,7 +429,7 @@ def test_a_failed_installation_is_shown_on_the_card(pi: Pi, spoil: Callable[[Pi]
 
 
 def test_a_failed_upgrade_leaves_the_old_line(pi: Pi) -> None:
-    """The older package goes on, and takes the new answer from the card."""
+    """The older package goes on and takes a new answer."""
     pi.start()
     pi.unpack("2")
     damaged(pi)
@@ -446,7 +446,7 @@ def test_a_failed_upgrade_leaves_the_old_line(pi: Pi) -> None:
 
 @pytest.mark.parametrize("name", ["answer.txt", "hotlined.yaml", "hotlined.key"])
 def test_a_name_that_windows_made_longer_is_reported(pi: Pi, name: str) -> None:
-    """Windows hides a second .txt: the card names the file and its right name."""
+    """Windows hides a second .txt; the card gives the right name."""
     (pi.boot / f"{name}.txt").write_text("2580")
     pi.start()
 
@@ -474,7 +474,7 @@ def test_a_line_that_does_not_start_is_reported(pi: Pi) -> None:
 
 
 def test_a_pi_without_the_first_line_gets_none(pi: Pi) -> None:
-    """On a Pi with other lines only, the card changes none of them."""
+    """The card changes none of the other lines."""
     pi.start()
     pi.config.rename(pi.config.with_name("nl.yaml"))
 
@@ -500,7 +500,10 @@ def with_backup(pi: Pi) -> Pi:
 
 
 def test_the_first_boot_restores_a_backup_and_removes_its_key(pi: Pi) -> None:
-    """The newest backup is restored before the line starts, its key is overwritten and removed, and backups go on."""
+    """The newest backup comes before the line's start.
+
+    Its key is overwritten and removed, and backups go on.
+    """
     with_backup(pi)
     assert pi.start() == 0
     assert (pi.version, pi.served) == ("installed 1", (BACKUP, BACKUP))
@@ -515,7 +518,7 @@ def test_the_first_boot_restores_a_backup_and_removes_its_key(pi: Pi) -> None:
 
 
 def test_a_power_cut_at_any_step_starts_no_empty_line(tmp_path: Path) -> None:
-    """After a power cut at any step, even of the restore, no boot starts an empty database; the next restores it."""
+    """The next boot restores the backup, even amid a restore."""
     whole = with_backup(Pi(tmp_path / "whole"))
     whole.start()
 
@@ -533,7 +536,10 @@ def test_a_power_cut_at_any_step_starts_no_empty_line(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_key_starts_nothing(pi: Pi) -> None:
-    """The key stays to be corrected, with the reason; without it the line starts without the backup."""
+    """The key stays to be corrected, with the reason.
+
+    Without it the line starts without the backup.
+    """
     with_backup(pi)
     (pi.boot / "hotlined.key").write_text("AGE-SECRET-KYE")
     assert pi.start() == 1
@@ -548,7 +554,7 @@ def test_a_mistyped_key_starts_nothing(pi: Pi) -> None:
 
 
 def test_a_key_without_a_backup_starts_nothing(pi: Pi) -> None:
-    """A key without a backup stops the start: the person expects a backup."""
+    """The person expects a backup."""
     with_backup(pi)
     for path in pi.boot.glob("fr*.age"):
         path.unlink()
@@ -560,7 +566,7 @@ def test_a_key_without_a_backup_starts_nothing(pi: Pi) -> None:
 
 
 def test_a_key_whose_name_windows_made_longer_starts_nothing(pi: Pi) -> None:
-    """A key with a second .txt stops the start until it has its right name."""
+    """A second .txt has to be removed first."""
     with_backup(pi)
     (pi.boot / "hotlined.key").rename(pi.boot / "hotlined.key.txt")
 
@@ -574,7 +580,7 @@ def test_a_key_whose_name_windows_made_longer_starts_nothing(pi: Pi) -> None:
 
 
 def test_a_key_that_comes_later_holds_the_line_back_too(pi: Pi) -> None:
-    """The next boot does not start even an existing line before its backup is restored."""
+    """Even an existing line waits for its restored backup."""
     pi.start()
     before = pi.served
     (pi.folder / "started.yaml").unlink()
@@ -646,7 +652,10 @@ def card(tmp_path: Path) -> Card:
 
 @needs_dpkg
 def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
-    """The zip has the packages that an image lacks, named without versions, an empty answer, and the template."""
+    """Packages that an image lacks are there, named without versions.
+
+    It also has an empty answer and the template.
+    """
     done = card("--package", "hotlined_7_all.deb", "out")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}/out/hotlined-card-64-trixie.zip\n"), done.stderr
     with zipfile.ZipFile(tmp_path / "out/hotlined-card-64-trixie.zip") as zipped:
@@ -689,7 +698,10 @@ def test_the_card_knows_the_configuration_of_the_package(card: Card, tmp_path: P
 
 @needs_dpkg
 def test_a_missing_key_is_named_and_the_other_zip_is_made(card: Card, tmp_path: Path) -> None:
-    """Debian lacks the key of Raspbian's archive: the error names its place, and the other zip is made."""
+    """Debian lacks the key of Raspbian's archive.
+
+    The error names its place.
+    """
     missing = "32 raspbian trixie armhf http://archive.example/raspbian no-such-keyring"
     done = card("--package", "hotlined_7_all.deb", "out", cards=f"{missing}\n{CARDS}")
 
@@ -708,7 +720,10 @@ def test_an_invalid_package_is_refused(card: Card, tmp_path: Path) -> None:
 
 
 def test_the_boothook_of_the_card_runs_at_each_boot() -> None:
-    """A vendor's boothook runs beside any user-data at each boot; upgrades, which stop hotlined*, do not stop it."""
+    """A vendor's boothook runs beside any user-data.
+
+    Upgrades stop hotlined*, and its unit has another name.
+    """
     first, second, *lines = (ROOT / "card/vendor-data").read_text().splitlines()
 
     assert (first, second) == ("#cloud-boothook", "#!/bin/sh")
@@ -719,7 +734,7 @@ def test_the_boothook_of_the_card_runs_at_each_boot() -> None:
 
 
 def test_the_documents_name_the_files_on_the_card() -> None:
-    """Both READMEs and the installation's first way name the zips and their files correctly."""
+    """Both READMEs and the installation's first way name them correctly."""
     for name in ("README.md", "README.fr.md", "docs/installation.md"):
         page = (ROOT / name).read_text("utf-8")
         for word in ("hotlined-card-64-trixie.zip", "`answer.txt`", "`hotlined.yaml`", "`hotlined.txt`", "trixie"):

@@ -45,7 +45,10 @@ def user_of(machine: Installed, name: str) -> list[int]:
     ],
 )
 def test_root_becomes_the_user_of_the_line(machine: Installed, words: list[str], line: str) -> None:
-    """Only options before the first word choose the line; the program gets all words as they were typed."""
+    """Only options before the first word choose the line.
+
+    The program gets all words as they were typed.
+    """
     found = machine.said("hotlined", *words)
     uid, gid, *groups = user_of(machine, f"hotlined-{line}")
 
@@ -58,12 +61,15 @@ def test_root_becomes_the_user_of_the_line(machine: Installed, words: list[str],
 
 
 def test_no_program_of_the_line_can_reach_roots_command(machine: Installed) -> None:
-    """A compromised program of the line cannot use the network or terminal of a command started by root."""
+    """A compromised program uses neither the command's network nor its terminal."""
     assert not machine.said("hotlined")["is_reached"]
 
 
 def test_only_harmless_environment_is_kept(machine: Installed) -> None:
-    """Variables about the caller and the output are kept; those that steer Python or the program are not."""
+    """Variables that steer Python or the program are removed.
+
+    Those about the caller and the output are kept.
+    """
     kept = {"SUDO_UID": "1000", "PKEXEC_UID": "1001", "TZ": "Europe/Brussels", "LANG": "fr_BE.UTF-8", "NO_COLOR": ""}
     kept["TERM"] = "x $(id)\n'"
     lost = {"PYTHONPATH": "/srv", "LD_PRELOAD": "", "HOTLINED_DEBUG": "1", "HOME": "/root", "SUDO_USER": "x"}
@@ -110,7 +116,7 @@ def test_an_unknown_line_is_named(machine: Installed) -> None:
 
 
 def test_without_a_line_root_becomes_nobody(tmp_path: Path) -> None:
-    """Without a line root becomes nobody and can read the help; a single line is used even if it is not called main."""
+    """The help is readable; a single line serves under any name."""
     machine = installed.make(tmp_path)
     assert machine.said("hotlined", "--help")["ids"][0] == user_of(machine, "nobody")[0]
     machine.run("hotlined-setup", "add", "nl")
@@ -135,7 +141,7 @@ def test_other_users_stay_themselves(machine: Installed) -> None:
 
 
 def test_the_command_is_a_plain_shell_script() -> None:
-    """Dash accepts it, and it names no folder that a line's user can write."""
+    """Dash accepts it; no folder of a line's user is named."""
     script = ROOT / "debian/hotlined"
     assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
     assert "/var/" not in script.read_text()

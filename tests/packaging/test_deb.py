@@ -115,7 +115,7 @@ def in_git(name: str) -> str | None:
 
 
 def test_the_package_has_only_files_of_git(tree: Path) -> None:
-    """Each file is one of git's, byte for byte, or is listed here; the whole program and all units are there."""
+    """Other files are listed here; program and units are all there."""
     files = {name: path for name, path in below(tree).items() if not name.startswith("DEBIAN/")}
     library = {name for name in files if name.startswith(f"{SHARE}/phonenumbers/")}
     made = {f"{DOC}/changelog.gz", *COMPLETIONS, *PACKED}
@@ -136,7 +136,7 @@ def test_the_package_has_only_files_of_git(tree: Path) -> None:
 
 
 def test_one_library_is_carried_and_pinned_by_its_hash(tree: Path) -> None:
-    """The library's files are those of the pinned wheel, without names of places, carriers and time zones."""
+    """Names of places, carriers and time zones are left out."""
     name, digest = committed("debian/phonenumbers").decode().split()
     octets = (ROOT / "build/wheels" / name).read_bytes()
     assert hashlib.sha256(octets).hexdigest() == digest
@@ -152,7 +152,7 @@ def test_one_library_is_carried_and_pinned_by_its_hash(tree: Path) -> None:
 
 
 def test_the_package_is_for_every_processor_and_only_in_usr(package: Path, tree: Path) -> None:
-    """No file is compiled or outside /usr; all are root's, and only root can write them."""
+    """No file is compiled; only root can write them."""
     listed = subprocess.run(["dpkg-deb", "--contents", package], text=True, capture_output=True, check=True).stdout
     files = {name for name in below(tree) if not name.startswith("DEBIAN/")}
 
@@ -168,7 +168,7 @@ def test_the_package_is_for_every_processor_and_only_in_usr(package: Path, tree:
 
 
 def test_the_dependencies_are_in_both_debians(package: Path) -> None:
-    """Each named package is in bookworm in a sufficient version; every imported library is named."""
+    """Bookworm's versions suffice; every imported library is named."""
     named = {}
     for kind in ("Depends", "Recommends", "Suggests"):
         for each in field(package, kind).split(", "):
@@ -211,7 +211,9 @@ def built(project: Path) -> tuple[Path, str]:
 
 
 def test_versions_are_ordered(package: Path, tmp_path: Path) -> None:
-    """A commit is newer than the one before, a tag newer than its commits, and later commits newer than the tag.
+    """Commits are newer than earlier ones, tags newer than their commits.
+
+    Later commits are newer than the tag.
 
     Uncommitted changes are left out, and the output says so.
     """
@@ -244,7 +246,7 @@ def test_versions_are_ordered(package: Path, tmp_path: Path) -> None:
 
 
 def test_stray_files_do_not_get_into_the_package(package: Path, tmp_path: Path) -> None:
-    """Startup code of a Python environment, a wheel, and untracked files leave the package unchanged."""
+    """An environment's startup code, a wheel and untracked files change nothing."""
     project = clone(tmp_path)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", project / ".venv"], check=True)
     (environment,) = project.glob(".venv/lib/python3*/site-packages")
@@ -312,7 +314,7 @@ def test_lintian_finds_nothing(package: Path) -> None:
 
 
 def test_the_program_starts_from_its_folder(tree: Path, tmp_path: Path) -> None:
-    """The program runs from the package's folder with its library, and makes a database."""
+    """Its library is beside it, and it makes a database."""
     config = tmp_path / "main.yaml"
     config.write_text(f"answer: {{text: x}}\ndatabase: {tmp_path}/x.db\nmodem: {{port: {tmp_path}/none}}\n")
     start = tree / SHARE / "start.py"

@@ -34,7 +34,10 @@ def steps(printed: str) -> list[str]:
 
 
 def test_the_first_line_receives_and_answers_nobody_yet(machine: Installed) -> None:
-    """A new line's configuration is in the installer's language, its answer empty; its group reads both; it starts."""
+    """The answer is empty, the language the installer's.
+
+    The line's group reads configuration and answer; the line starts.
+    """
     done = machine.run("hotlined-setup", "add", "main", LANG="nl_BE.UTF-8")
 
     assert done.returncode == 0, done.stderr
@@ -75,7 +78,7 @@ def test_existing_files_stay(line: Installed) -> None:
     ("typed", "port"), [("2\n", "/dev/hotlined/b"), ("\n", ""), ("", ""), ("3\n", ""), ("../x\n", "")]
 )
 def test_a_further_line_is_asked_for_its_stick(line: Installed, typed: str, port: str) -> None:
-    """A further line has its own users and folders, and gets the chosen stick or none."""
+    """Users and folders are its own; the stick may be none."""
     for name in "ab":
         line.put(f"dev/hotlined/{name}", "")
     done = line.run("hotlined-setup", "add", "nl", typed=typed)
@@ -93,7 +96,7 @@ def test_a_further_line_is_asked_for_its_stick(line: Installed, typed: str, port
 
 
 def test_without_a_stick_no_port_is_asked_for(line: Installed) -> None:
-    """Without a stick the command asks no question, and the port is configured later."""
+    """The port is configured later."""
     done = line.run("hotlined-setup", "add", "nl")
 
     assert "No stick is plugged in" in done.stdout
@@ -101,7 +104,7 @@ def test_without_a_stick_no_port_is_asked_for(line: Installed) -> None:
 
 
 def test_a_person_is_not_made_a_line(machine: Installed) -> None:
-    """A person whose user name would be that of a line stops the command."""
+    """The user name is that of a person already."""
     assert machine.run("useradd", "hotlined-nl").returncode == 0
     before = machine.files()
     done = machine.run("hotlined-setup", "add", "nl")
@@ -126,7 +129,10 @@ def test_a_person_is_not_made_a_line(machine: Installed) -> None:
     ],
 )
 def test_a_dry_run_names_the_steps_and_does_none(line: Installed, words: list[str]) -> None:
-    """`--dry-run` names the steps, before or after the verb, even for users other than root."""
+    """The option may stand before or after the verb.
+
+    Users other than root may run it, too.
+    """
     line.run("hotlined-setup", "add", "nl")
     line.put("dev/disk/by-label/HOTLINED", "")
     before = line.files()
@@ -165,7 +171,10 @@ def test_an_unknown_line_is_refused(line: Installed, words: list[str]) -> None:
 
 
 def test_a_section_is_added_once(line: Installed) -> None:
-    """Backups on a stick: key, section and timer are made once; a second run only prints the section."""
+    """A second run for backups on a stick only prints it.
+
+    Key, section and timer are made once.
+    """
     done = line.run("hotlined-setup", "backup")
     assert (done.returncode, "the name HOTLINED" in done.stderr) == (1, True)
     line.put(STICK, "")
@@ -184,7 +193,7 @@ def test_a_section_is_added_once(line: Installed) -> None:
 
 
 def test_backups_need_age(line: Installed) -> None:
-    """Without age the command that installs it is named before anything is changed."""
+    """The command that installs it is named before any change."""
     line.put(STICK, "")
     assert line.run("sh", "-c", 'rm -f "$(command -v age)"').returncode == 0
     before = line.files()
@@ -196,7 +205,7 @@ def test_backups_need_age(line: Installed) -> None:
 
 @pytest.mark.parametrize("there", ["backup:\n  keep: 3\n", "backup: {keep: 3}\n", "backup :\n  keep: 3\n", "backup"])
 def test_an_existing_section_is_left_alone(line: Installed, there: str) -> None:
-    """If the configuration has the section already, the lines to add are printed, and the file stays."""
+    """The lines to add are printed, and the file stays."""
     line.put(STICK, "")
     line.put("etc/hotlined/main.yaml", f"language: fr\n{there}")
     line.run("hotlined-setup", "backup")
@@ -205,7 +214,7 @@ def test_an_existing_section_is_left_alone(line: Installed, there: str) -> None:
 
 
 def test_an_unusable_configuration_is_undone(line: Installed) -> None:
-    """The line's user checks the new file; if it is refused, the old one is restored byte for byte."""
+    """The line's user checks it; the old bytes come back."""
     line.put(STICK, "")
     config = line.path("etc/hotlined/main.yaml")
     text = f"{config.read_text()}# broken, in the words of this test\n\n\n"
@@ -224,7 +233,7 @@ def test_an_unusable_configuration_is_undone(line: Installed) -> None:
     [("/dev/serial0", "/dev/serial0"), ("/dev/ttyAMA10", "/dev/ttyAMA10"), ("/dev/ttyHS0", "char-ttyHS")],
 )
 def test_a_uart_is_allowed_by_its_name(line: Installed, device: str, allowed: str) -> None:
-    """A drop-in of the line's daemon allows it, and the port is configured."""
+    """A drop-in of the daemon allows it; the port is configured."""
     done = line.run("hotlined-setup", "uart", device)
 
     assert done.returncode == 0, done.stderr
@@ -238,7 +247,7 @@ def test_a_uart_is_allowed_by_its_name(line: Installed, device: str, allowed: st
     "device", ["/dev/tty1", "/dev/mmcblk0", "/dev/serial0 rw\nDeviceAllow=/dev/mem", "/dev/ttyS1x", "x"]
 )
 def test_only_a_uart_is_allowed(line: Installed, device: str) -> None:
-    """Other devices are refused, and so are further lines for the unit within the name."""
+    """Further lines for the unit within the name are refused, too."""
     before = line.files()
     done = line.run("hotlined-setup", "uart", device)
 
@@ -247,7 +256,7 @@ def test_only_a_uart_is_allowed(line: Installed, device: str) -> None:
 
 
 def test_addresses_of_alerts_are_readable_by_root_alone(line: Installed) -> None:
-    """Addresses are asked for, one a line, and stored in a file for root; no input changes nothing."""
+    """Addresses are typed one a line; none changes nothing."""
     before = line.files()
     assert line.run("hotlined-setup", "alerts", typed="\n").returncode == 1
     assert line.files() == before
@@ -265,7 +274,10 @@ INVITATION = {"line": "main", "hub": URL, "key": "ab" * 32}
 
 
 def test_an_invitation_is_split_between_root_and_the_line(line: Installed) -> None:
-    """The line's user gets the key through a pipe, root alone stores the login, and then the exchange starts."""
+    """The line's user gets the key, root the login.
+
+    The key goes through a pipe; then the exchange starts.
+    """
     done = line.run("hotlined-setup", "fleet", typed=json.dumps(INVITATION))
 
     assert done.returncode == 0, done.stderr
@@ -285,7 +297,7 @@ def test_an_invitation_is_split_between_root_and_the_line(line: Installed) -> No
     "typed", ["", "[]", "{", "[" * 5000, json.dumps(INVITATION | {"hub": "postgresql://a b"}), "{}"]
 )
 def test_an_invalid_invitation_changes_nothing(line: Installed, typed: str) -> None:
-    """No login is stored if the invitation is invalid or the line's user refuses it."""
+    """The invitation is broken, or the line's user refuses it."""
     assert line.run("hotlined-setup", "add", "nl").returncode == 0
     line.asked()
     before = line.files()
@@ -298,7 +310,10 @@ def test_an_invalid_invitation_changes_nothing(line: Installed, typed: str) -> N
 
 
 def test_a_line_leaves_its_fleet(line: Installed) -> None:
-    """The command asks first; then the exchange stops, the line's user forgets the fleet, and the login is removed."""
+    """The command asks first; exchange and login are removed.
+
+    First the exchange stops, then the line's user forgets the fleet, then the login is removed.
+    """
     assert line.run("hotlined-setup", "fleet", typed=json.dumps(INVITATION)).returncode == 0
     line.asked()
     assert line.run("hotlined-setup", "fleet", "--leave", typed="no\n").returncode == 1
@@ -325,7 +340,10 @@ ROSA = "rosa\nreader\ndesk.example.org\n"
 
 
 def test_the_first_person_behind_a_proxy_is_asked_for(line: Installed) -> None:
-    """Name and role go into the configuration, and Caddy's user, if there is one, joins the proxies' group."""
+    """Name and role go into the configuration.
+
+    Caddy's user, if there is one, joins the proxies' group.
+    """
     first = line.run("hotlined-setup", "web", typed=ROSA)
 
     assert first.returncode == 0, first.stderr
@@ -344,7 +362,10 @@ def test_the_first_person_behind_a_proxy_is_asked_for(line: Installed) -> None:
 
 @pytest.mark.parametrize("typed", ["ro sa\nreader\na.b\n", "rosa\nboss\na.b\n", "rosa\nreader\n\n", "a:\nreader\na\n"])
 def test_an_invalid_person_changes_nothing(line: Installed, typed: str) -> None:
-    """A name of two words, an unknown role or an empty host leaves even the desk off."""
+    """Even the desk stays off.
+
+    The name has two words, the role is unknown, or the host is empty.
+    """
     before = line.files()
     done = line.run("hotlined-setup", "web", typed=typed)
 
@@ -376,7 +397,7 @@ def gone(path: Path) -> bool:
 
 
 def test_a_removed_line_keeps_its_data(line: Installed) -> None:
-    """The line stops, its units and files are removed, its data stay, and the command that erases them is printed."""
+    """Its units and files go; the erasing command is printed."""
     files = fill(line)
     drop_in = line.put("etc/systemd/system/hotlined@nl.service.d/uart.conf", "[Service]\n")
     line.asked()
@@ -403,7 +424,7 @@ def test_erasing_asks_for_the_name(line: Installed, typed: str) -> None:
 
 
 def test_only_files_of_the_line_are_erased(line: Installed) -> None:
-    """All files of the line and its users are erased; paths outside, named in its configuration or by a link, stay."""
+    """Paths outside stay, even named in its configuration or linked."""
     files = fill(line)
     elsewhere = line.put("srv/hotlined.db", "of others")
     files["config"].write_text("database: /srv/hotlined.db\nanswer: {text: x}\n")
@@ -453,7 +474,7 @@ def upgraded(line: Installed) -> Installed:
 
 
 def test_an_upgrade_restarts_the_running_units(upgraded: Installed) -> None:
-    """Daemons, sockets and timers that ran are started again, jobs and connections are not."""
+    """Daemons, sockets and timers start again; jobs and connections do not."""
     scripts = f"sh {DEBIAN}/preinst upgrade 0.1.0 && sh {DEBIAN}/postinst configure 0.1.0 && ! ls /run/hotlined-upgrade"
     done = upgraded.run("sh", "-c", scripts)
 
@@ -472,7 +493,10 @@ def test_an_upgrade_without_a_copy_is_aborted(upgraded: Installed) -> None:
 
 
 def test_a_downgrade_needs_no_copy(upgraded: Installed) -> None:
-    """An older version changes no database: it can be installed even over one that does not run."""
+    """An older version changes no database.
+
+    It can be installed even over a version that does not run.
+    """
     upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
     done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.1.0")
 
@@ -483,7 +507,10 @@ def test_a_downgrade_needs_no_copy(upgraded: Installed) -> None:
 
 
 def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
-    """A configuration, or a version before, prevents a new line; enabled units start."""
+    """A configuration or an earlier version prevents one.
+
+    Enabled units start.
+    """
     machine.put("usr/bin/py3compile", "#!/bin/sh\n", 0o755)
     assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
     assert "start --no-block hotlined-control@main.socket hotlined@main.service" in machine.asked()
@@ -503,7 +530,7 @@ def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
     "left", [(), ("etc/hotlined/main.yaml",), ("var/backups/hotlined/main-0.db", "etc/hotlined/x")]
 )
 def test_remaining_data_are_named_after_removal(machine: Installed, left: tuple[str, ...]) -> None:
-    """A folder with people's data stays, with the command that erases it; an empty one is removed."""
+    """The erasing command is printed; an empty folder is removed."""
     for name in left:
         machine.put(name, "of people")
     script = f"sh {DEBIAN}/postrm purge; ls -d /etc/hotlined /var/backups/hotlined 2>/dev/null"
@@ -518,7 +545,7 @@ def test_remaining_data_are_named_after_removal(machine: Installed, left: tuple[
 
 
 def test_each_database_is_copied_before_an_upgrade(line: Installed) -> None:
-    """Copies are in root's folder, two for each line; a line that never ran has none."""
+    """Root's folder keeps two copies for each line that ran."""
     fill(line)
     for version in ("0.1.0", "0.2.0", "0.3.0"):
         line.path("var/lib/hotlined-nl/hotlined.db").write_text(version)
@@ -532,7 +559,7 @@ def test_each_database_is_copied_before_an_upgrade(line: Installed) -> None:
 
 
 def test_without_a_copy_no_upgrade_happens(line: Installed) -> None:
-    """A database that cannot be copied stops the upgrade, leaves no partial copy, and keeps the older copies."""
+    """No partial copy is left, and older ones stay."""
     fill(line)
     line.run("hotlined-setup", "copy", "0.1.0")
     line.put("usr/share/hotlined/start.py", "import sys\nprint('half')\nsys.exit(1)\n")
@@ -550,7 +577,7 @@ def copies_of(line: Installed) -> dict[str, str]:
 
 
 def test_an_older_versions_copy_is_not_replaced(line: Installed) -> None:
-    """A database of a later version replaces no copy of an earlier one; a late clock removes no present one."""
+    """A later database replaces none; a late clock removes none."""
     fill(line)
     database = line.path("var/lib/hotlined-nl/hotlined.db")
     line.run("hotlined-setup", "copy", "0.1.0")
@@ -568,7 +595,10 @@ def test_an_older_versions_copy_is_not_replaced(line: Installed) -> None:
 
 
 def test_a_missing_database_with_daily_copies_stops_an_upgrade(line: Installed) -> None:
-    """Daily copies show that the line had a database, whose disk is missing; a line without copies may be upgraded."""
+    """Daily copies prove a database whose disk is missing.
+
+    A line without copies may be upgraded.
+    """
     fill(line)
     line.put("etc/hotlined/before.yaml", "language: fr\n")
     line.path("var/lib/hotlined-nl/hotlined.db").unlink()
@@ -581,7 +611,7 @@ def test_a_missing_database_with_daily_copies_stops_an_upgrade(line: Installed) 
 
 @pytest.mark.parametrize("name", ["backup", "proxy"])
 def test_no_line_has_the_name_of_a_shared_group(machine: Installed, name: str) -> None:
-    """A line with such a name would give its members the rights of all lines."""
+    """Such a line's members would have the rights of all lines."""
     done = machine.run("hotlined-setup", "add", name)
 
     assert (done.returncode, "give the line another name" in done.stderr) == (1, True)
@@ -589,7 +619,10 @@ def test_no_line_has_the_name_of_a_shared_group(machine: Installed, name: str) -
 
 
 def test_an_erased_line_can_be_made_again(machine: Installed) -> None:
-    """Even the first line, whose user the package made; former members have no rights in it."""
+    """Former members have no rights in the new one.
+
+    Even the first line can be made again, whose user the package made.
+    """
     assert machine.run("hotlined-setup", "add", "main").returncode == 0
     machine.run("usermod", "--append", "--groups", "hotlined-main", "games")
     done = machine.run("hotlined-setup", "remove", "main", "--purge", typed="main\n")

@@ -128,7 +128,9 @@ def daemon() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("unit", OURS)
 def test_each_service_runs_an_existing_command(unit: str) -> None:
-    """ExecStart has the installed program, the unit's line, and a command of ours with valid options.
+    """ExecStart has the installed program with valid options.
+
+    It names the unit's line.
 
     The senders have no line: they get a configuration.
     """
@@ -164,14 +166,14 @@ def test_no_drop_in_hides_another(unit: str) -> None:
 
 
 def test_each_drop_in_belongs_to_a_unit() -> None:
-    """Each drop-in is in a folder that systemd reads for one of our units."""
+    """The folder is one that systemd reads for it."""
     read = {str(path.relative_to(FOLDER)) for unit in UNITS for path in drop_ins(unit)}
 
     assert read == set(DROP_INS)
 
 
 def test_the_daemon_stays_up() -> None:
-    """The daemon is always restarted, except with a broken configuration, and waits for neither stick nor clock."""
+    """Only a broken configuration ends it; stick and clock are not awaited."""
     unit, service = settings("hotlined@main.service", "Unit"), daemon()
 
     assert unit["StartLimitIntervalSec"] == ["0"]
@@ -186,7 +188,10 @@ def test_the_daemon_stays_up() -> None:
 
 
 def test_the_time_limits_fit_the_daemon() -> None:
-    """The watchdog's time exceeds the longest step without a sign of life; a stop waits for a submission."""
+    """The watchdog's time exceeds the longest step without a sign of life.
+
+    A stop waits for a submission.
+    """
     assert seconds(daemon()["WatchdogSec"][0]) > 10 * WRITE_TIMEOUT_SECONDS
     assert max(USUAL.stop_submitting, USUAL.stop_other) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
 
@@ -203,7 +208,7 @@ def test_the_desk_ends_before_it_is_killed() -> None:
 
 
 def test_ports_are_allowed_by_number() -> None:
-    """USB serial and CDC ACM ports are allowed by major number: systemd resolves names only once, at the start."""
+    """Names of ports are resolved by systemd only once, at the start."""
     assert daemon()["DeviceAllow"] == ["char-188 rw", "char-166 rw"]
     assert daemon()["DevicePolicy"] == ["closed"]
     assert "PrivateDevices" not in daemon()
@@ -211,7 +216,7 @@ def test_ports_are_allowed_by_number() -> None:
 
 @pytest.mark.parametrize("unit", OURS)
 def test_all_sandboxes_are_as_tight_as_the_daemons(unit: str) -> None:
-    """Each service with a command of ours is closed as the daemon is; only alerts and exchange have a network.
+    """Only alerts and exchange have a network.
 
     Services that ask the kernel for their peer's user need the real users. Services with a network see no
     configuration.
@@ -255,7 +260,7 @@ ASKS = {
 
 
 def test_security_names_every_unit_with_its_user_and_network() -> None:
-    """SECURITY.md's table has every unit, with its user and whether it has a network."""
+    """The table in SECURITY.md is complete."""
     rows = re.findall(
         r"^\| .*`(hotlined[a-z-]*@(?:main)?)`.*\| (no|\*\*yes\*\*) \|$",
         (ROOT / "SECURITY.md").read_text(),
@@ -278,14 +283,17 @@ def test_security_names_every_unit_with_its_user_and_network() -> None:
 
 
 def test_the_power_cycle_sees_no_door() -> None:
-    """The unit that runs the admin's command cannot reach the socket of any program."""
+    """The admin's command cannot reach the socket of any program."""
     assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts", "/run/hotlined-away"} == DOORS
     closed = {path.removeprefix("-") for path in words("hotlined-power@main.service", "InaccessiblePaths")}
     assert closed == {"/run/dbus", "/run/postgresql", *DOORS}
 
 
 def test_the_program_that_opens_a_backup_sees_no_door() -> None:
-    """A backup may be forged: the program that opens it reaches no program of ours, no D-Bus and no PostgreSQL."""
+    """A backup may be forged.
+
+    Programs of ours, D-Bus and PostgreSQL are out of its reach.
+    """
     setup = (ROOT / "debian/hotlined-setup").read_text()
     (shut_in,) = re.findall(r'^_SHUT_IN = """(.*?)"""', setup, re.MULTILINE | re.DOTALL)
     closed = [each.partition("=-")[2] for each in shut_in.split() if each.startswith("InaccessiblePaths=")]
@@ -295,7 +303,7 @@ def test_the_program_that_opens_a_backup_sees_no_door() -> None:
 
 @pytest.mark.parametrize("unit", OURS)
 def test_folders_without_readers_are_hidden(unit: str) -> None:
-    """Folders of other lines and programs, and /boot, are hidden from each service with a command of ours.
+    """Each service sees neither other lines and programs nor /boot.
 
     Folders below which an admin may have put a database are empty instead, so that it can be bound there.
     """
@@ -313,7 +321,10 @@ def test_folders_without_readers_are_hidden(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_only_own_folders_in_run_are_writable(unit: str) -> None:
-    """A writable /run would let the desk open its door to the control program for all, and the daemon write figures."""
+    """A writable /run would let the desk open its door to all.
+
+    It would also let the daemon write figures.
+    """
     service = settings(unit, "Service")
 
     assert service["ReadOnlyPaths"] == ["/run"]
@@ -322,7 +333,7 @@ def test_only_own_folders_in_run_are_writable(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", [name for name in SERVICES if name.startswith("hotlined-power")])
 def test_the_power_cycle_has_the_access_that_its_command_needs(unit: str) -> None:
-    """The admin's command runs as root with devices and /sys, without a network or capabilities."""
+    """Root has devices and /sys, no network or capabilities."""
     service = settings(unit, "Service")
 
     assert service["User"] == ["root"]
@@ -353,7 +364,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @needs("systemd-analyze")
 @pytest.mark.parametrize("unit", SERVICES)
 def test_the_sandbox_is_tight(installed: Path, unit: str) -> None:
-    """systemd-analyze rates each service, with its drop-ins, at most 1.5 (0 is closed, 10 open)."""
+    """systemd-analyze rates it at most 1.5 (0 closed, 10 open)."""
     path = str(installed / unit)
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", path]
     done = subprocess.run(command, text=True, capture_output=True, check=False)
@@ -373,7 +384,7 @@ def test_systemd_knows_every_setting(installed: Path) -> None:
 
 
 def test_users_and_folders_are_the_same_everywhere() -> None:
-    """Units, tmpfiles and sysusers, and hotlined-setup make and use the same users and folders."""
+    """Units, tmpfiles, sysusers and hotlined-setup agree."""
     made = {
         "main": [(FOLDER / f"{name}.conf").read_text() for name in ("sysusers", "tmpfiles")],
         "nl": [SETUP[name].format(name="nl") for name in ("_USERS", "_FOLDERS")],
@@ -437,7 +448,10 @@ def test_users_and_folders_are_the_same_everywhere() -> None:
 
 
 def test_a_stick_is_mounted_only_while_it_is_written() -> None:
-    """Nothing on the stick is executed or trusted; only a group without a line or a person writes there."""
+    """Nothing on it is executed or trusted.
+
+    Only a group without a line or a person writes there.
+    """
     unit, mount = settings("media-hotlined.mount", "Unit"), settings("media-hotlined.mount", "Mount")
     options = set(mount["Options"][0].split(","))
 
@@ -456,7 +470,10 @@ def test_a_stick_is_mounted_only_while_it_is_written() -> None:
 
 
 def test_the_sending_of_backups_sees_only_sealed_data() -> None:
-    """The program with the network has sealed files and its own key alone, and trusts only the known host."""
+    """The program with the network trusts only the known host.
+
+    It has sealed files and its own key alone.
+    """
     (name,) = instances(AWAY)
     service, socket = settings(name, "Service"), settings("hotlined-away.socket", "Socket")
     makes = settings("hotlined-offcard@main.service", "Service")
@@ -488,7 +505,7 @@ def test_the_sending_of_backups_sees_only_sealed_data() -> None:
 
 
 def test_the_runtime_folder_outlives_the_programs() -> None:
-    """Only the daemon's unit makes the line's folder and preserves it: else the first program to end would remove it.
+    """Only the daemon's unit makes it; others would remove it.
 
     Desk, figures and exchange have folders of their own.
     """
@@ -501,7 +518,9 @@ def test_the_runtime_folder_outlives_the_programs() -> None:
 
 @pytest.mark.parametrize("trap", ["", "mkfifo new", "ln -s /nowhere/else new"])
 def test_each_day_has_a_copy_with_key_and_answer(tmp_path: Path, trap: str) -> None:
-    """A key or answer that is gone is removed beside the copy, and a trap in the way does no harm.
+    """A key or answer that is gone is removed beside it.
+
+    A trap in the way does no harm.
 
     If copying fails, the former copy stays, and the reason is printed.
     """
@@ -533,7 +552,7 @@ def test_each_day_has_a_copy_with_key_and_answer(tmp_path: Path, trap: str) -> N
 
 @pytest.mark.parametrize("unit", FIGURES)
 def test_figures_are_in_memory_and_readable(unit: str, tmp_path: Path) -> None:
-    """The figures stay after a run in a folder for everybody; a failed run removes them."""
+    """A run leaves them to everybody; a failed one removes them."""
     service, line = settings(unit, "Service"), line_of(unit)
     file = f"/run/hotlined-metrics/{line}/hotlined-{line}.prom"
 
@@ -560,7 +579,10 @@ def test_figures_are_in_memory_and_readable(unit: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", [name.replace(".service", ".timer") for name in FIGURES])
 def test_figures_are_written_only_for_a_collector(unit: str) -> None:
-    """The timer starts only if one of the collector's folders exists: each run costs a start of Python."""
+    """Each run costs a start of Python.
+
+    The timer starts only if one of the collector's folders exists.
+    """
     text = (FOLDER / "hotlined-metrics@.timer").read_text()
     folders = re.findall(r"^ConditionPathIsDirectory=(.*)$", text, re.MULTILINE)
 
@@ -588,7 +610,7 @@ def test_no_limit_closes_a_socket_for_people(job: str, door: str, line: str) -> 
 
 @pytest.mark.parametrize("unit", OURS)
 def test_the_journal_keeps_the_daemons_words_and_all_failures(unit: str) -> None:
-    """The journal has all of the daemon's messages, of other jobs only failures."""
+    """Other jobs write only failures there."""
     is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
 
     service = settings(unit, "Service")
@@ -599,7 +621,7 @@ def test_the_journal_keeps_the_daemons_words_and_all_failures(unit: str) -> None
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_control_program_has_three_doors(line: str) -> None:
-    """Members connect by their group, desk and exchange by their users; one program has all sockets."""
+    """Members come by group, desk and exchange by their users."""
     kinds = ("", f"-{DESKS_DOOR}", f"-{FLEETS_DOOR}")
     names = [f"hotlined-control{each}@{line}" for each in kinds]
     members, *own = (settings(f"{name}.socket", "Socket") for name in names)
@@ -621,7 +643,10 @@ def test_the_control_program_has_three_doors(line: str) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
-    """Each is open to its group alone; one program serves both, which start and stop as one and have names."""
+    """Each opens to its group; one program serves both.
+
+    The two start and stop as one, and have names.
+    """
     members, proxies = (settings(f"hotlined-web{each}@{line}.socket", "Socket") for each in ("", "-proxy"))
     names = [f"hotlined-web{each}@{line}" for each in ("", "-proxy")]
 
@@ -639,7 +664,7 @@ def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
 
 @pytest.mark.parametrize("unit", DESKS)
 def test_the_key_of_the_desks_forms_outlives_the_desk(unit: str) -> None:
-    """The key is in a folder of the desk alone, in memory, and stays when the desk ends."""
+    """A folder of the desk alone keeps it in memory."""
     service, (name,) = settings(unit, "Service"), settings(unit, "Service")["RuntimeDirectory"]
 
     assert name == f"hotlined-desk/{line_of(unit)}"
@@ -774,7 +799,7 @@ def test_power_is_cycled_when_a_daemon_asks(hub: Hub) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
 def test_a_trap_in_place_of_a_request_is_left_alone(hub: Hub, kind: str) -> None:
-    """A link, a FIFO or a folder is refused once, and neither followed, opened nor removed."""
+    """A link, FIFO or folder is refused once, never followed."""
     target = hub.folder / "target"
     target.write_text("root's")
     {
@@ -792,7 +817,7 @@ def test_a_trap_in_place_of_a_request_is_left_alone(hub: Hub, kind: str) -> None
 
 
 def test_power_is_not_cycled_twice_within_ten_minutes(hub: Hub) -> None:
-    """Within ten minutes the command is not run again; after that it is."""
+    """The command runs again after that."""
     hub.ask()
     for minutes in (0, 8, 11):
         hub.uptime.write_text(f"{1000 + minutes * 60}.25 2000.00\n")
@@ -802,7 +827,7 @@ def test_power_is_not_cycled_twice_within_ten_minutes(hub: Hub) -> None:
 
 
 def test_a_clock_that_is_set_back_refuses_no_power_cycle(hub: Hub) -> None:
-    """The ten minutes are counted on the clock since the boot, not the calendar."""
+    """The ten minutes are counted since the boot."""
     assert "date" not in (ROOT / "systemd/power-cycle").read_text()
     hub.ask()
     hub.uptime.write_text("1601.00 2000.00\n")
@@ -815,7 +840,7 @@ def test_a_clock_that_is_set_back_refuses_no_power_cycle(hub: Hub) -> None:
 
 @pytest.mark.parametrize("by_slave", [False, True])
 def test_the_power_of_a_mounted_disk_is_not_cut(hub: Hub, by_slave: bool) -> None:
-    """If a mounted disk, or a part of it, is on USB, no power is cut."""
+    """The disk, or a part of it, is on USB."""
     stick = "devices/pci0000:00/usb2/2-1/2-1:1.0/host0/block/sda"
     if by_slave:
         hub.mount("254:0", "devices/virtual/block/dm-0")
@@ -856,7 +881,7 @@ def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
 @pytest.mark.parametrize("job", ["control", "web"])
 @pytest.mark.parametrize(("result", "waits"), [("success", False), ("exit-code", True)])
 def test_a_failed_program_of_a_socket_restarts_slowly(tmp_path: Path, job: str, result: str, waits: bool) -> None:
-    """Control program and desk wait before a restart after a failure, not after their usual end."""
+    """Control program and desk wait only after a failure."""
     (stop,) = settings(f"hotlined-{job}@main.service", "Service")["ExecStopPost"]
     (tmp_path / "sleep").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "sleep").chmod(0o755)

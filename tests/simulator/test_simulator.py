@@ -134,7 +134,7 @@ def test_every_setting_can_be_read_set_and_listed(ready: Terminal, name: str) ->
 @given(text=st.text(alphabet='AT+CMGLSDE=?;,"0123456789 &Z\x1b\x08', max_size=40), name=st.sampled_from([*COMMANDS]))
 @settings(deadline=None, max_examples=300)
 def test_any_command_line_gets_an_answer(text: str, name: str) -> None:
-    """Any command line gets an answer or ERROR, and never crashes the simulator."""
+    """The answer may be ERROR, and the simulator never crashes."""
     bench = Bench(Options())
     bench.device.start()
     for line in (text, name + text):
@@ -157,7 +157,7 @@ def test_the_identity_is_the_options(ready: Terminal) -> None:
 
 
 def test_no_text_is_kept_among_status_reports() -> None:
-    """The storages for reading, writing and receiving texts are ones for texts, even if SR is offered first."""
+    """Memories for texts are chosen even where SR is offered first."""
     device = Bench(Options(offers=("SR", "SM"))).device
     device.reset_settings()
     assert device.memories == ["SM"] * 3
@@ -181,7 +181,7 @@ def test_the_clock_has_a_zone(ready: Terminal) -> None:
 
 
 def test_a_text_is_indicated_and_listed(ready: Terminal) -> None:
-    """A text is stored, indicated by its index, listed with status, length and PDU, and is read from then on."""
+    """The listing has status, length and PDU; then it is read."""
     assert ready.deliver("coucou é€") == ['+CMTI: "SM",1']
     said = ready.at("AT+CMGL=4")
     assert said[0] == f"+CMGL: 1,0,,{len(said[1]) // 2 - 8}"
@@ -193,7 +193,10 @@ def test_a_text_is_indicated_and_listed(ready: Terminal) -> None:
 
 @pytest.mark.parametrize(("flag", "left"), [(0, [0, 2, 3]), (1, [0, 2, 3]), (2, [0, 2]), (3, [0]), (4, [])])
 def test_deletion_is_by_index_or_flag(ready: Terminal, flag: int, left: list[int]) -> None:
-    """CMGD deletes one index, or those of a flag of TS 27.005; an empty index is accepted, an invalid one refused."""
+    """Flags are those of TS 27.005; an invalid index is refused.
+
+    An empty index is accepted.
+    """
     for status in (1, 0, 2, 3):
         ready.do("store", pdu="00", status=status)
     assert ready.at(f"AT+CMGD=1,{flag}") == ["OK"]
@@ -203,7 +206,7 @@ def test_deletion_is_by_index_or_flag(ready: Terminal, flag: int, left: list[int
 
 
 def test_full_storage_keeps_texts_in_the_network(make_line: object) -> None:
-    """A text without room waits in the network and comes in, in order, as soon as an index is free."""
+    """Waiting texts come in order as soon as an index is free."""
     line = make_line(sim_size=2)
     line.initialise()
     for number in range(4):
@@ -216,7 +219,7 @@ def test_full_storage_keeps_texts_in_the_network(make_line: object) -> None:
 
 
 def test_direct_delivery_stores_nothing(ready: Terminal) -> None:
-    """With mt=2 a text is delivered directly and not stored."""
+    """A text is handed over directly in mode mt=2."""
     ready.at("AT+CNMI=2,2,0,0,0")
     header, pdu = ready.deliver()
     assert header == f"+CMT: ,{tpdu_length(pdu)}"
@@ -237,13 +240,16 @@ def test_direct_delivery_stores_nothing(ready: Terminal) -> None:
     ],
 )
 def test_classes_choose_the_route(ready: Terminal, mt: int, class_: int | None, code: str) -> None:
-    """CNMI's mt and the message class choose between storing and direct delivery (TS 27.005, 3.4.1)."""
+    """CNMI's mt also decides between storing and direct delivery (TS 27.005, 3.4.1)."""
     ready.at(f"AT+CNMI=2,{mt},0,0,0")
     assert ready.deliver(class_=class_)[0].partition(":")[0] == code
 
 
 def test_an_unacknowledged_text_comes_again(ready: Terminal) -> None:
-    """With CSMS=1 the next text waits for CNMA; one refused or not acknowledged in time comes again."""
+    """CSMS=1 makes the next text wait for CNMA.
+
+    A text that is refused, or not acknowledged in time, comes again.
+    """
     assert ready.at("AT+CSMS=1") == ["+CSMS: 1,1,1", "OK"]
     assert ready.at("AT+CSMS?") == ["+CSMS: 1,1,1,1", "OK"]
     ready.at("AT+CNMI=2,2,0,0,0")
@@ -270,7 +276,7 @@ def test_an_acknowledged_text_comes_once(ready: Terminal) -> None:
 
 
 def test_an_unacknowledged_text_survives_a_reset(ready: Terminal) -> None:
-    """A directly delivered text without an acknowledgement is still in the network after a reset."""
+    """The network still has a directly delivered text."""
     ready.at("AT+CSMS=1;+CNMI=2,2,0,0,0")
     ready.deliver()
     ready.do("reset")
@@ -288,7 +294,7 @@ def test_an_unacknowledged_text_survives_a_reset(ready: Terminal) -> None:
 )
 @settings(deadline=None, max_examples=150)
 def test_delivered_texts_decode_to_the_original(text: str, bits: int, encoding: str | None) -> None:
-    """Any text, in either alphabet and with either reference, is decoded by the daemon's codec."""
+    """The daemon's codec reads either alphabet and either reference."""
     written = pdus.write_text(ALICE, text, encoding=encoding, scts=NOON, reference=0x1234, bits=bits)
     read = [tpdu.decode(pdu) for pdu in written]
     assert tpdu.join(read) == text
@@ -301,7 +307,10 @@ def test_delivered_texts_decode_to_the_original(text: str, bits: int, encoding: 
 @pytest.mark.parametrize("pair", ["€", "😀"])
 @pytest.mark.parametrize("before", range(4))
 def test_pairs_are_not_split(pair: str, before: int) -> None:
-    """A segment never ends within an escape pair or a surrogate pair, so that each can be read alone."""
+    """Each segment can be read alone.
+
+    No segment ends within an escape pair or a surrogate pair.
+    """
     text = "x" * before + pair * 100
     parts = [tpdu.decode(pdu) for pdu in pdus.write_text(ALICE, text, scts=NOON, reference=0)]
     assert len(parts) > 1
@@ -311,7 +320,7 @@ def test_pairs_are_not_split(pair: str, before: int) -> None:
 @pytest.mark.parametrize("sender", [ALICE, "0470123456", "8989", "Proximus", "*100#", ""])
 @pytest.mark.parametrize("hours", [0, 1, -3.5, 13.75])
 def test_senders_and_zones_are_encoded(sender: str, hours: float) -> None:
-    """Every kind of sender, and zones on both sides of Greenwich, are encoded by the standard."""
+    """Every kind of sender, and zones both sides of Greenwich, fit."""
     scts = (NOON + timedelta(hours=hours)).replace(tzinfo=UTC) - timedelta(hours=hours)
     local = scts.astimezone(timezone(timedelta(hours=hours)))
     read = tpdu.decode(pdus.write_text(sender, "x", scts=local, reference=0)[0])
@@ -320,7 +329,7 @@ def test_senders_and_zones_are_encoded(sender: str, hours: float) -> None:
 
 
 def test_parts_come_in_any_order(ready: Terminal) -> None:
-    """Segments can come in any order, twice or not at all, and as 8-bit data."""
+    """Parts may come twice or not at all, and as 8-bit data."""
     assert len(ready.deliver("x" * 300, parts=[2, 1, 2])) == 3
     assert [text[0].sequence for text in _concatenations(ready)] == [2, 1, 2]
     with pytest.raises(UsageError):
@@ -346,7 +355,10 @@ def test_references_differ(ready: Terminal) -> None:
 @pytest.mark.parametrize("sender", [ALICE, None])
 @pytest.mark.parametrize("subject", ["", "photo", "photo " * 30])
 def test_an_mms_is_announced_by_a_push(ready: Terminal, sender: str | None, subject: str) -> None:
-    """An MMS is announced by a WAP push of as many segments as needed, with or without its sender."""
+    """The WAP push has as many segments as needed.
+
+    It may lack its sender.
+    """
     parts = [tpdu.decode(pdu) for pdu in ready.do("mms", from_=sender, subject=subject)["pdus"]]
     assert tpdu.kind(parts, tpdu.join(parts)) is tpdu.MessageKind.MMS
     assert mms_sender(tpdu.join_data(parts)) == sender
@@ -355,7 +367,10 @@ def test_an_mms_is_announced_by_a_push(ready: Terminal, sender: str | None, subj
 
 @pytest.mark.parametrize("originator", ["8600", "MMS", "+32470999999"])
 def test_an_mms_may_be_announced_by_anybody(ready: Terminal, originator: str) -> None:
-    """The announcement comes from the operator's centre, a short code or a name, or from a subscriber who forges it."""
+    """A short code, a name or a subscriber may announce it.
+
+    The centre of an operator has a short code or a name; a subscriber forges the announcement.
+    """
     (pdu,) = ready.do("mms", from_=ALICE, originator=originator)["pdus"]
     read = tpdu.decode(pdu)
     assert (str(read.originator), mms_sender(tpdu.join_data([read]))) == (originator, ALICE)
@@ -374,7 +389,7 @@ def test_garbage_is_delivered_as_it_is(ready: Terminal) -> None:
 
 @pytest.mark.parametrize("text", ["Bonjour", "€" * 90, "😀" * 40, "Hé " * 150])
 def test_submitted_texts_are_kept_whole(ready: Terminal, text: str) -> None:
-    """A submitted text is kept with its recipient, its alphabet and its raw PDUs."""
+    """Recipient, alphabet and raw PDUs are kept with the text."""
     results = ready.send(text, reference=9)
     assert [result[-1] for result in results] == ["OK"] * len(results)
     (left,) = ready.do("submitted")["submitted"]
@@ -400,7 +415,7 @@ def test_a_text_submitted_twice_is_two_texts(ready: Terminal) -> None:
 
 
 def test_a_wrong_length_is_refused(ready: Terminal) -> None:
-    """A length that differs from the PDU's is refused, and nothing is sent."""
+    """The length differs from the PDU's, and nothing is sent."""
     (segment,) = tpdu.encode_submit(ALICE, plan("x"))
     assert ready.at(f"AT+CMGS={segment.tpdu_length + 1}") == ["> "]
     assert lines(ready.type(segment.pdu.encode() + b"\x1a")) == ["+CMS ERROR: 304"]
@@ -408,14 +423,14 @@ def test_a_wrong_length_is_refused(ready: Terminal) -> None:
 
 
 def test_a_payload_has_to_be_a_submit(ready: Terminal) -> None:
-    """A payload of the right length that is not a SUBMIT is refused, and nothing is sent."""
+    """Another payload of the right length is refused."""
     ready.at("AT+CMGS=4")
     assert lines(ready.type(b"0004000000\x1a")) == ["+CMS ERROR: 304"]
     assert ready.do("submitted")["submitted"] == []
 
 
 def test_a_payload_before_the_prompt_is_lost(ready: Terminal) -> None:
-    """A PDU in the same write as its command is lost, and the prompt stays open."""
+    """The PDU came with its command; the prompt stays open."""
     (segment,) = tpdu.encode_submit(ALICE, plan("x"))
     assert lines(ready.type(f"AT+CMGS={segment.tpdu_length}\r{segment.pdu}\x1a".encode())) == ["> "]
     assert lines(ready.type(b"AT\r\x1a")) == ["+CMS ERROR: 304"]
@@ -478,7 +493,7 @@ def test_any_octets_are_a_submit_or_an_error(pdu: bytes) -> None:
 )
 @settings(deadline=None, max_examples=200)
 def test_submits_are_read_by_another_decoder(text: str, mode: str) -> None:
-    """Another decoder reads the SUBMITs of the daemon's codec, once its known faults are corrected."""
+    """The other decoder's known faults are corrected."""
     planned = plan(text, mode)
     segments = [pdus.read_submit(each.pdu) for each in tpdu.encode_submit(ALICE, planned, reference=200, report=True)]
     assert "".join(each.text for each in segments) == planned.text
@@ -489,7 +504,7 @@ def test_submits_are_read_by_another_decoder(text: str, mode: str) -> None:
 @pytest.mark.parametrize("text", ["12345678@", "1234567@", "123456@", "§`", "a\fb", "€" * 4])
 @pytest.mark.parametrize("bits", [0, 8, 16])
 def test_known_faults_of_the_decoder_are_corrected(text: str, bits: int, validity: timedelta | None) -> None:
-    """The cases that the decoder gets wrong are right: headers of seven octets, a last @, §, form feed."""
+    """Headers of seven octets, a last @, § and form feed work."""
     text = text.replace("`", "")
     elements = {0: b"", 8: b"\x05\x00\x03\x07\x01\x01", 16: b"\x06\x08\x04\x00\x07\x01\x01"}[bits]
     first = 0x01 | (0x40 if bits else 0) | (0x10 if validity else 0)
@@ -508,7 +523,7 @@ def test_eight_bit_data_can_be_sent() -> None:
 
 
 def test_a_requested_report_comes(ready: Terminal) -> None:
-    """A text that asks for a report gets one with the chosen status, stored or direct as CNMI says."""
+    """The status is the chosen one; CNMI says stored or direct."""
     said = ready.send("x", report=True)[0]
     assert said == ["+CMGS: 1", "OK", '+CDSI: "SM",1']
     ready.do("network", report_status=0x46)
@@ -538,7 +553,10 @@ def test_a_requested_report_comes(ready: Terminal) -> None:
     ],
 )
 def test_each_registration_is_reported(ready: Terminal, name: str, stat: int) -> None:
-    """Each state is answered and announced; texts pass only when registered at home or roaming, for any service."""
+    """Texts pass only when registered at home or roaming, for any service.
+
+    Each state is answered and announced.
+    """
     assert ready.at("AT+CREG=1;+CGREG=1") == ["OK"]
     ready.do("network", registered=name)
     assert lines(ready.hear()) == [f"+CREG: {stat}", f"+CGREG: {stat}"]
@@ -551,7 +569,7 @@ def test_each_registration_is_reported(ready: Terminal, name: str, stat: int) ->
 
 
 def test_hidden_events_are_counted(ready: Terminal) -> None:
-    """A command without an answer counts as given, and a call that was hung up as ended so."""
+    """Commands without an answer count, and so do hung-up calls."""
     ready.do("fault", kind="hang", command="at+csq", count=1)
     for command in ("AT+CSQ", "AT+CSQ"):
         ready.at(command)
@@ -588,7 +606,7 @@ def test_strings_are_in_the_chosen_character_set(ready: Terminal, charset: str, 
 
 @pytest.mark.parametrize("how", ["AT+CFUN=1,1", "reset", "power", "replug", "ATZ", "AT&F"])
 def test_a_restart_resets_the_settings(ready: Terminal, how: str) -> None:
-    """Any restart of the modem resets its settings; the contents of the SIM stay."""
+    """The contents of the SIM stay."""
     ready.at("AT+CSMS=1")
     ready.do("store", pdu="00")
     before = ready.do("state")["storages"]
@@ -608,7 +626,7 @@ def test_a_restart_resets_the_settings(ready: Terminal, how: str) -> None:
 
 
 def test_a_modem_without_power_does_nothing(ready: Terminal) -> None:
-    """Without power nothing is stored or reported, and a call ends; waiting texts come in at the start."""
+    """Waiting texts come in at the start, and a call ends."""
     ready.at("AT+CREG=1")
     ready.do("call", from_=ALICE)
     ready.hear()
@@ -624,7 +642,7 @@ def test_a_modem_without_power_does_nothing(ready: Terminal) -> None:
 
 
 def test_latencies_are_real(make_line: object) -> None:
-    """With real latencies an answer, a result and a start take their time, in silence."""
+    """An answer, a result and a start take time, in silence."""
     line = make_line(latency="real")
     assert line.type(b"ATE0\r") == ""
     assert line.later(8) == ["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready", "SMS Ready"]
@@ -654,7 +672,7 @@ def test_noise_is_around_the_lines(ready: Terminal) -> None:
     ("given", "final"), [({"cms": 38}, "+CMS ERROR: 38"), ({"cme": 14}, "+CME ERROR: 14"), ({}, "ERROR")]
 )
 def test_a_refused_text_was_not_sent(ready: Terminal, given: dict[str, int], final: str) -> None:
-    """A refused text had its prompt and was not sent; with error_after_submit it was."""
+    """Only error_after_submit refuses a text that was sent."""
     ready.do("fault", kind="error", command="+CMGS", count=1, **given)
     assert ready.send("x") == [[final]]
     assert ready.do("submitted")["submitted"] == []
@@ -671,7 +689,7 @@ BOB = "+32470654321"
     [("error", ["+CMS ERROR: 38"], 0), ("error_after_submit", ["+CMS ERROR: 38"], 1), ("no_result", [], 1)],
 )
 def test_a_fault_can_be_of_one_recipient(ready: Terminal, kind: str, said: list[str], left: int) -> None:
-    """A text to one recipient is refused or lost while others are sent; other commands do not use up the fault."""
+    """Other recipients' texts are sent; other commands do not use it up."""
     ready.do("fault", kind=kind, recipient=BOB, **({"cms": 38} if said else {}))
     assert ready.send("x", recipient=BOB) == [said]
     assert len(ready.do("submitted")["submitted"]) == left
@@ -680,7 +698,7 @@ def test_a_fault_can_be_of_one_recipient(ready: Terminal, kind: str, said: list[
 
 
 def test_a_fault_can_be_of_one_segment(ready: Terminal) -> None:
-    """The second segment of every text can be refused while the first is sent."""
+    """The first segment of every text is sent."""
     ready.do("fault", kind="error", cms=38, segment=2)
     assert ready.send("x" * 200) == [["+CMGS: 1", "OK"], ["+CMS ERROR: 38"]]
     (text,) = ready.do("submitted")["submitted"]
@@ -689,7 +707,7 @@ def test_a_fault_can_be_of_one_segment(ready: Terminal) -> None:
 
 
 def test_a_text_can_be_sent_without_a_result(ready: Terminal) -> None:
-    """A text can be sent without a result, and the modem takes commands."""
+    """The modem goes on taking commands."""
     ready.do("fault", kind="no_result", count=1)
     assert ready.send("x") == [[]]
     assert len(ready.do("submitted")["submitted"]) == 1
@@ -713,7 +731,7 @@ def test_a_deletion_can_be_refused(ready: Terminal) -> None:
 
 
 def test_a_listing_can_be_wrong(ready: Terminal) -> None:
-    """A listing can have a wrong length, an empty entry or characters that are not hex; CPMS can miscount."""
+    """Lengths, empty entries, characters and CPMS counts can be false."""
     ready.do("fault", kind="list_lies", how="empty", count=1)
     assert ready.at("AT+CMGL=4") == ["OK"]
     ready.deliver()
@@ -734,7 +752,7 @@ def test_a_listing_can_be_wrong(ready: Terminal) -> None:
 
 
 def test_a_listing_can_be_undecodable(ready: Terminal) -> None:
-    """A listing can have PDUs of the right length that no decoder reads."""
+    """The PDUs have the right length, and no decoder reads them."""
     ready.deliver()
     ready.do("fault", kind="undecodable", count=1)
     header, pdu, _ = ready.at("AT+CMGL=4")
@@ -796,7 +814,7 @@ def test_absurd_messages_are_refused(ready: Terminal, name: str, given: dict[str
 
 
 def test_entries_can_be_stored_and_cleared(ready: Terminal) -> None:
-    """Entries can be put at a chosen index, and everything can be removed again."""
+    """An index can be chosen, and everything can be removed."""
     assert ready.do("store", pdu="00", index=7, status=3)["index"] == 7
     assert ready.do("store", pdu="00")["index"] == 1
     ready.do("network", registered=False)
@@ -840,7 +858,7 @@ def test_timers_run_in_order() -> None:
 
 
 def test_unread_output_is_bounded(ready: Terminal) -> None:
-    """Output that is not read is dropped beyond a limit, and the modem goes on."""
+    """Output beyond a limit is dropped, and the modem goes on."""
     for _ in range(1_000):
         ready.bench.port.write(b"x" * 2_000)
     assert ready.bench.port.has_unread
@@ -882,7 +900,10 @@ def _program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
 
 
 def test_the_program_serves_a_driver(program: Simulation) -> None:
-    """A driver initialises, is notified of a text, lists, deletes and answers; the control socket shows all of it."""
+    """The control socket shows all that the driver does.
+
+    It initialises, is notified of a text, lists, deletes and answers.
+    """
     events = program.client.watch()
     with serial.Serial(program.port, timeout=5, exclusive=True) as port:
         for command in INITIALISATION:
@@ -911,7 +932,7 @@ def test_the_program_serves_a_driver(program: Simulation) -> None:
 
 
 def test_the_program_can_be_unplugged(program: Simulation) -> None:
-    """A pulled stick makes the driver's read fail and removes its link; it comes back, even under another name."""
+    """The driver's read fails; the stick returns under any name."""
     with serial.Serial(program.port, timeout=5, exclusive=True) as port:
         program.client.do("unplug")
         with pytest.raises(serial.SerialException):
@@ -929,7 +950,7 @@ def test_the_program_can_be_unplugged(program: Simulation) -> None:
 
 
 def test_exclusive_use_does_not_outlive_its_user(program: Simulation) -> None:
-    """A driver that opened the port exclusively does not lock out the next one."""
+    """The next driver can open the port."""
     with serial.Serial(program.port, timeout=5) as port:
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
         port.write(b"AT\r")
@@ -939,7 +960,7 @@ def test_exclusive_use_does_not_outlive_its_user(program: Simulation) -> None:
 
 
 def test_a_client_can_wait_for_a_command(program: Simulation) -> None:
-    """A client waits for a command, and learns when it does not come."""
+    """The client learns when it does not come."""
     client = program.client
     client.do("reset_counters")
     with pytest.raises(RefusedError):
@@ -952,7 +973,7 @@ def test_a_client_can_wait_for_a_command(program: Simulation) -> None:
 
 
 def test_nonsense_on_the_socket_is_an_error(program: Simulation, tmp_path: Path) -> None:
-    """Nonsense on the control socket is answered with an error, and a client may leave at any time."""
+    """Clients may also leave at any time."""
     path = Path(program.port).with_name("control")
     with socket.socket(socket.AF_UNIX) as rude:
         rude.connect(str(path))
@@ -973,7 +994,7 @@ def test_nonsense_on_the_socket_is_an_error(program: Simulation, tmp_path: Path)
 
 
 def test_a_client_that_does_not_read_is_dropped(program: Simulation) -> None:
-    """A client that sends requests and never reads is dropped after a while; others are served meanwhile."""
+    """Others are served while it sends requests."""
     asked = 8_000
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.settimeout(10)
@@ -986,7 +1007,7 @@ def test_a_client_that_does_not_read_is_dropped(program: Simulation) -> None:
 
 
 def test_nothing_is_lost_on_the_way_to_a_slow_reader(program: Simulation) -> None:
-    """Answers that do not fit the terminal's buffer wait until they are read."""
+    """Answers that fill the terminal's buffer wait until read."""
     with serial.Serial(program.port, timeout=5) as port:
         port.write(b"ATE0\r")
         port.read_until(b"OK\r\n")
@@ -1003,7 +1024,10 @@ def test_a_failing_start_is_explained(tmp_path: Path) -> None:
 
 
 def test_the_program_leaves_nothing_behind(tmp_path: Path) -> None:
-    """SIGTERM, SIGINT or the end of its input ends it with 0; no files are left, even of a killed one before."""
+    """A signal or its input's end ends it with 0.
+
+    The signals are SIGTERM and SIGINT. Files that a killed one left are removed, too.
+    """
     dead = start(tmp_path)
     watched = dead.client.watch()
     dead.kill()
@@ -1063,7 +1087,10 @@ def prepared(make_line: object, make: str) -> Terminal:
 
 @pytest.mark.parametrize("make", sorted(MAKES.keys() - {"a7670e-lnxy"}))
 def test_every_make_answers(make_line: object, make: str) -> None:
-    """Each make answers its name, chatters before each fourth answer, refuses unknown commands, and can be reset."""
+    """Names, chatter, refusals and resets are the make's own.
+
+    Chatter comes before each fourth answer.
+    """
     row = MAKES[make]
     line = prepared(make_line, make)
     assert row.manufacturer in line.at("AT+CGMI")
@@ -1079,7 +1106,7 @@ def test_every_make_answers(make_line: object, make: str) -> None:
 
 
 def test_a_make_answers_in_its_own_form(make_line: object) -> None:
-    """Status, alpha field, memories, deletion and the end of CPIN have the make's form."""
+    """Status, alpha field, memories, deletion and CPIN's end differ."""
     zte = prepared(make_line, "zte")
     zte.deliver()
     assert "+CMGR: ,," in "".join(zte.at("AT+CMGR=0"))
@@ -1102,7 +1129,10 @@ def test_a_make_answers_in_its_own_form(make_line: object) -> None:
 
 
 def test_a_make_has_its_storages_in_its_own_roles(make_line: object) -> None:
-    """A Cinterion lists ME and MT, receives into SM or MT, and reports its choices."""
+    """A Cinterion lists ME and MT, and receives into SM or MT.
+
+    It reports its choices.
+    """
     for make, named in (("cinterion-mt", '"MT"'), ("cinterion-sm", '"SM"')):
         line = prepared(make_line, make)
         line.at("AT+CNMI=2,1,0,2,1")
@@ -1116,7 +1146,7 @@ def test_a_make_has_its_storages_in_its_own_roles(make_line: object) -> None:
 
 
 def test_the_brovi_takes_three_memories_or_none(make_line: object) -> None:
-    """The E3372-325 refuses one memory and two, takes three, and reports no counts (gammu, issues 829 and 908)."""
+    """The E3372-325 reports no counts (gammu, issues 829 and 908)."""
     line = make_line(make="brovi")
     assert line.at("ATE0")[-1] == "OK"
     for sent, said in (
@@ -1154,7 +1184,7 @@ def test_an_answer_can_have_another_form(ready: Terminal, command: str, old: str
 
 
 def test_a_registration_may_be_known_to_one_question(ready: Terminal) -> None:
-    """A modem may report its registration in one domain only, such as packets or 5G."""
+    """The domain may be packets or 5G alone."""
     for name in ("+CGREG", "+C5GREG"):
         ready.do("habits", registers=[name])
         ready.at(f"AT{name}=1")
@@ -1173,7 +1203,7 @@ def test_a_make_without_circuits_registers_elsewhere(make_line: object) -> None:
 
 
 def test_class_0_may_be_delivered_directly(make_line: object) -> None:
-    """Some makes deliver class 0 directly where CNMI stores, and are silent about it after CNMI=2,0."""
+    """Some makes do so where CNMI stores; CNMI=2,0 silences it."""
     line = prepared(make_line, "u-blox")
     assert line.deliver(class_=0)[0].startswith("+CMT: ")
     assert line.deliver(class_=1) == ['+CMTI: "SM",1']
@@ -1183,7 +1213,7 @@ def test_class_0_may_be_delivered_directly(make_line: object) -> None:
 
 @pytest.mark.parametrize("make", ["huawei", "sim800"])
 def test_a_sim_can_be_removed_and_changed(make_line: object, make: str) -> None:
-    """A make reports in its own words that the SIM was removed or inserted; another SIM has another identity."""
+    """Makes report it in their words; another SIM has another identity."""
     line = prepared(make_line, make)
     line.do("sim", absent=True)
     assert lines(line.hear()) == list(MAKES[make].sim_out)
@@ -1197,7 +1227,10 @@ def test_a_sim_can_be_removed_and_changed(make_line: object, make: str) -> None:
 
 
 def test_a_union_has_both_storages(make_line: object) -> None:
-    """MT lists the indexes of SM and after them those of ME, receives until both are full, and deletes."""
+    """MT has the indexes of SM, then those of ME.
+
+    It receives until both are full, and deletes.
+    """
     line = make_line(sim_size=1, me_size=1, offers=("MT", "SM", "ME"))
     line.initialise()
     line.at('AT+CPMS="MT","MT","MT"')
@@ -1216,7 +1249,7 @@ def test_a_union_has_both_storages(make_line: object) -> None:
 
 
 def test_a_reset_may_renumber_the_entries(ready: Terminal) -> None:
-    """With that habit a start reverses the order of the entries."""
+    """A start with that habit reverses their order."""
     for text in ("a", "b", "c"):
         ready.deliver(text)
     ready.do("habits", renumbers=True)
@@ -1227,7 +1260,7 @@ def test_a_reset_may_renumber_the_entries(ready: Terminal) -> None:
 
 
 def test_reports_have_a_storage_of_their_own(make_line: object) -> None:
-    """If SR is offered, status reports go there, and no other message can."""
+    """No message but a status report can go to SR."""
     line = make_line(offers=("SM", "SR"))
     line.initialise()
     assert line.send("x", report=True)[0][-1] == '+CDSI: "SR",1'
@@ -1256,7 +1289,7 @@ def test_a_text_can_get_several_reports(ready: Terminal) -> None:
     ],
 )
 def test_a_hang_ends_at_its_remedy(ready: Terminal, until: str, cures: dict[str, bool]) -> None:
-    """A modem that hangs obeys only the command that cures it, and any stronger one."""
+    """Only the command that cures it, or a stronger one, helps."""
     for command, cured in cures.items():
         ready.do("clear")
         ready.do("fault", kind="hang", until=until)
@@ -1272,7 +1305,7 @@ def test_a_hang_ends_at_its_remedy(ready: Terminal, until: str, cures: dict[str,
 
 
 def test_a_registered_modem_may_refuse_every_text(ready: Terminal) -> None:
-    """Every text is refused despite registration, until the radio is switched off and on."""
+    """The radio has to be switched off and on."""
     ready.do("fault", kind="error", command="+CMGS", cms=38, until="radio")
     assert ready.at("AT+CREG?")[0] == "+CREG: 0,1"
     assert [ready.send("x")[0] for _ in range(2)] == [["+CMS ERROR: 38"]] * 2
@@ -1282,7 +1315,7 @@ def test_a_registered_modem_may_refuse_every_text(ready: Terminal) -> None:
 
 
 def test_a_reset_may_remove_the_port(ready: Terminal, tmp_path: Path) -> None:
-    """AT+CFUN=1,1 can take the stick off the bus for a while, and bring it back under another name."""
+    """AT+CFUN=1,1 brings the stick back under another name."""
     ready.do("away", seconds=2, name=str(tmp_path / "other"))
     ready.port.write(b"AT+CFUN=1,1\r")
     while ready.bench.port.master and ready.bench.port.name:
@@ -1298,7 +1331,7 @@ def test_a_reset_may_remove_the_port(ready: Terminal, tmp_path: Path) -> None:
 
 
 def test_a_missing_service_centre_can_be_set(ready: Terminal) -> None:
-    """Without a service centre no text is sent, and CSCA is empty; it can be set again."""
+    """CSCA is empty without one, and no text is sent."""
     ready.do("network", centre="")
     assert ready.at("AT+CSCA?") == ['+CSCA: "",129', "OK"]
     assert ready.send("x")[0] == ["+CMS ERROR: 330"]
@@ -1307,7 +1340,10 @@ def test_a_missing_service_centre_can_be_set(ready: Terminal) -> None:
 
 
 def test_ussd_has_its_outcomes_and_forms(make_line: object) -> None:
-    """The network answers, asks back, refuses, gives up or is silent; a make may pack the strings."""
+    """The network answers, asks back, refuses or is silent.
+
+    It may also give up; a make may pack the strings.
+    """
     line = make_line()
     line.initialise()
     said = {}
@@ -1337,7 +1373,7 @@ def test_ussd_has_its_outcomes_and_forms(make_line: object) -> None:
 
 
 def test_several_modems_run_at_once(tmp_path: Path) -> None:
-    """Two simulators run side by side, each with its own port, SIM and network."""
+    """Each has its own port, SIM and network."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     with start(tmp_path / "one", make="huawei") as one, start(tmp_path / "two", offers="MT") as two:
@@ -1350,7 +1386,7 @@ def test_several_modems_run_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_a_text_to_the_own_number_comes_back_if_chosen(tmp_path: Path, comes_back: bool) -> None:
-    """A real network delivers a SIM's text to itself; here tests may switch that off and deliver it themselves."""
+    """Real networks deliver it; tests may do it themselves."""
     line = Terminal(tmp_path, loops_back=comes_back)
     try:
         line.initialise()

@@ -137,7 +137,7 @@ def test_a_wrong_transcript_fails(name: str, tmp_path: Path) -> None:
 
 
 def test_an_invalid_line_is_refused(tmp_path: Path) -> None:
-    """A mistyped line of a transcript is an error, not a skipped step."""
+    """A mistyped line of a transcript is no skipped step."""
     path = tmp_path / "slip.txt"
     path.write_text("== A promise.\nAT+CSQ\n")
     with pytest.raises(ValueError, match=re.escape("slip.txt:2")):
