@@ -379,7 +379,7 @@ def test_the_simulated_network_forwards(line: Line) -> None:
     ],
 )
 def test_forwarding_is_read_in_the_form_of_each_make(line: str, number: str, seconds: int | None) -> None:
-    """Makes put the delay elsewhere than the standard, or omit it."""
+    """Some makes put the delay elsewhere, or omit it."""
     no_reply, busy = ForwardingReason.NO_REPLY, ForwardingReason.BUSY
 
     assert maybe_forwarding(no_reply, line) == Forwarding(no_reply, number, seconds)
@@ -634,7 +634,7 @@ def test_programs_that_take_ports_are_named(tmp_path: Path) -> None:
 def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
     """ModemManager may run beside a port with udev's tag.
 
-    It never takes a bare adapter: that is a warning even without the tag.
+    A bare adapter without the tag is only a warning: by default ModemManager leaves those alone.
     """
     machine = scene(tmp_path, CH340, programs={400: "ModemManager"}, modem={"port": "/dev/null"})
     assert stick_checks.modemmanager(machine).verdict is WARN
@@ -680,7 +680,7 @@ def test_a_member_of_a_line_is_not_advised_to_open_the_port(tmp_path: Path, monk
 
 
 def test_a_missing_stick_is_reported_once(line: Line) -> None:
-    """Only one check fails while the daemon waits for its stick."""
+    """One check fails while the daemon waits for it."""
     line.configure(modem={"port": str(line.folder / "nowhere")})
     line.start()
     line.wait_state("absent")
@@ -720,7 +720,7 @@ def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(("alarm", "verdict"), [("0", OK), ("1", FAIL), (None, UNKNOWN)])
 def test_undervoltage_is_a_failure(alarm: str | None, verdict: Health, tmp_path: Path) -> None:
-    """A Pi's sensor gives the alarm; without one it is unknown."""
+    """The check is unknown without a Pi's sensor."""
     machine = scene(tmp_path)
     if alarm:
         sensor = tmp_path / "sys/class/hwmon/hwmon1"

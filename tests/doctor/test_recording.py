@@ -68,7 +68,7 @@ def driven(port: str) -> Modem:
 
 @pytest.mark.parametrize("make", ["generic", "huawei", "zte", "wavecom"])
 def test_a_recording_is_complete(make: str, tmp_path: Path) -> None:
-    """A driver gets the same result from it, asking nothing else."""
+    """A driver gets the same result, and asks nothing else."""
     with simulation.start(tmp_path, make=make) as simulator:
         line = Line(tmp_path, simulator)
         line.configure()
@@ -328,7 +328,7 @@ def test_impersonal_answers_stay() -> None:
 
 
 def test_equal_numbers_have_equal_replacements() -> None:
-    """Related lines can be recognised, even if one is a PDU."""
+    """Related lines can be recognised, even in PDUs."""
     pdu = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
     lines = anonymise(
         [
