@@ -170,7 +170,7 @@ FOR_ROOT = {"HOTLINED_FOR_ROOT": "1"}
 
 @needs_root
 def test_decision_is_recorded_under_the_name_from_the_kernel(doors: Doors) -> None:
-    """A member's claims do not count; for the line's user it is the person who typed sudo."""
+    """A member's claims do not count; sudo as root names the person."""
     doors.start()
 
     for person, name, claims in (
@@ -204,7 +204,7 @@ def test_block_with_sudo_is_recorded_under_the_person(doors: Doors, has_socket: 
 
 @needs_root
 def test_root_is_not_a_member_by_itself(doors: Doors) -> None:
-    """NSS decides about membership: a process of root in the group is refused at the socket."""
+    """NSS decides about membership: root's process in the group is refused."""
     doors.start()
     for root in (ADMIN, Person(0, (0, LINE.gids[0]))):
         done = root.call(ASK, str(doors.socket), doors.request(who="anna"))
@@ -226,7 +226,7 @@ def kind(person: Person, path: Path, request: str, *many: str) -> str:
 
 @needs_root
 def test_membership_is_checked_at_each_request(doors: Doors) -> None:
-    """A new member decides at once; a removed one does not, though her session keeps the group."""
+    """The group's list decides at once, not the session's groups."""
     doors.start()
     asked = doors.socket, doors.request()
 
@@ -266,7 +266,7 @@ OF_THE_EXCHANGE = {"verb": "exchange", "arguments": {"answer": None}}
 @needs_root
 @pytest.mark.parametrize("verb", ASKED)
 def test_desk_gets_only_the_verbs_of_its_pages(doors: Doors, verb: str) -> None:
-    """It gets none at the members' socket, whatever group its unit has."""
+    """The members' socket gives it none, whatever its unit's group."""
     doors.start()
     request = doors.request(verb=verb, arguments=ASKED[verb], who="ada")
 
@@ -278,7 +278,10 @@ def test_desk_gets_only_the_verbs_of_its_pages(doors: Doors, verb: str) -> None:
 
 @needs_root
 def test_verbs_of_the_exchange_are_refused_to_all_others(doors: Doors) -> None:
-    """A member could forge other lines' rows. The exchange names no database: its socket decides the line."""
+    """A member could otherwise forge rows of other lines.
+
+    The exchange names no database: its socket decides the line.
+    """
     doors.start()
     request = doors.request(**OF_THE_EXCHANGE)
 
@@ -298,7 +301,7 @@ def test_verbs_of_the_exchange_are_refused_to_all_others(doors: Doors) -> None:
 
 @needs_root
 def test_desk_may_name_the_person_at_its_own_socket(doors: Doors) -> None:
-    """The client finds the desk's socket for the desk, and the members' socket for a member."""
+    """The client finds the desk's socket, and for members theirs."""
     doors.start()
     decide = """
 import sys
@@ -349,7 +352,7 @@ def test_owner_alone_decides_without_a_socket(doors: Doors) -> None:
 
 
 def test_owner_decides_where_no_socket_is_possible(tmp_path: Path) -> None:
-    """The path of the runtime folder is too long for a socket."""
+    """The runtime folder's path is too long for a socket."""
     folder = tmp_path / ("deep" * 30)
     folder.mkdir()
     filled = Filled(folder)
@@ -482,7 +485,7 @@ def say(path: Path, octets: bytes) -> dict[str, Any]:
 
 
 def test_malformed_requests_are_refused(asked: tuple[Path, Path]) -> None:
-    """The program answers with a sentence and goes on; nothing reaches the database."""
+    """Nothing of them reaches the database, and the program goes on."""
     path, database = asked
     fits = {"database": str(database), "verb": "block", "arguments": {"number": NUMBER}}
     odd = [
@@ -548,7 +551,7 @@ def test_refusal_is_in_the_language_of_the_request(asked: tuple[Path, Path]) -> 
 
 
 def test_command_sends_its_language(asked: tuple[Path, Path]) -> None:
-    """The refusal of an English program is Dutch, as the command's own sentences."""
+    """A program in English refuses a Dutch command in Dutch."""
     path, database = asked
     for name in ("etc", "run-control"):
         (path.parent / name).mkdir()
@@ -581,7 +584,7 @@ def test_refusal_is_in_the_lines_language_and_the_journal_in_english(doors: Door
 
 
 def test_recorded_name_is_one_short_line(asked: tuple[Path, Path]) -> None:
-    """A claimed name of several lines does not count, a long one is cut off."""
+    """Claims of several lines do not count; long ones are cut."""
     path, database = asked
     fits = {"database": str(database), "verb": "pause", "arguments": {}}
     for claimed, taken in (("anna", "anna"), ("anna\nroot", None), ("", None), (7, None), ("x" * 200, "x" * 64)):
@@ -648,7 +651,7 @@ def test_every_verb_is_used_by_a_command_or_page() -> None:
 
 
 def test_names_of_long_verbs_are_verbs() -> None:
-    """Both ends wait longer for these; a misspelt one would lengthen no wait."""
+    """A misspelt name would make neither end wait longer."""
     assert LONG - VERBS.keys() == set()
 
 
@@ -669,7 +672,7 @@ with socket.socket(socket.AF_UNIX) as channel:
 
 @needs_root
 def test_endless_request_is_ended(doors: Doors) -> None:
-    """Writing a little at a time does not extend the time limit."""
+    """Octets that come slowly do not extend its time limit."""
     doors.start()
 
     assert MEMBER.call(HOLD, str(doors.socket)).stdout == "ended\n"
@@ -731,7 +734,7 @@ def test_number_of_erasures_at_a_time_is_limited(doors: Doors) -> None:
 
 @needs_root
 def test_running_erasure_does_not_keep_the_socket_open(doors: Doors) -> None:
-    """The program has ended, so new connections are refused instead of waiting in vain."""
+    """Connections are refused after the program's end, not left waiting."""
     with contextlib.closing(sqlite3.connect(doors.database)) as db:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
         doors.start()
@@ -755,7 +758,7 @@ def test_running_erasure_does_not_keep_the_socket_open(doors: Doors) -> None:
 
 
 def test_unusable_configuration_is_reported_to_all_who_wait(tmp_path: Path) -> None:
-    """No connection is left: systemd would start the program again and again.
+    """A remaining connection would make systemd restart it without end.
 
     The answer is in the line's language, the journal in English.
     """
@@ -804,7 +807,7 @@ COMMANDS = [
 @needs_root
 @pytest.mark.parametrize("words", COMMANDS)
 def test_root_refuses_to_work_on_another_users_database(doors: Doors, words: str) -> None:
-    """It ends with 1 and names the right commands; nothing there changes."""
+    """It ends with 1, names the right commands, changes nothing."""
     before = there(doors.folder)
     done = ADMIN.hotlined(doors.config, *words.split())
 
@@ -833,7 +836,7 @@ def test_root_may_use_a_database_of_its_own(tmp_path: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("target", ["root", "another line"])
 def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, target: str) -> None:
-    """A link in place of the database is not followed, whatever user owns its target."""
+    """Links in the database's place are refused, whoever owns the target."""
     theirs = doors.folder / "theirs.db"
     make_empty(theirs)
     if target == "another line":
@@ -857,7 +860,7 @@ def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, ta
 @needs_root
 @pytest.mark.parametrize("link", ["file", "folder", "file that the line's user has replaced"])
 def test_root_refuses_a_link_of_its_own_to_another_users_folder(doors: Doors, link: str) -> None:
-    """An admin put the database on another disk, and its user can write there."""
+    """An admin moved the database to where its user can write."""
     path = doors.folder / "elsewhere"
     path.symlink_to(doors.database.parent if link == "folder" else doors.database)
     if link.endswith("replaced"):
@@ -877,7 +880,10 @@ def test_root_refuses_a_link_of_its_own_to_another_users_folder(doors: Doors, li
 @needs_root
 @pytest.mark.parametrize("whose", ["database", "runtime folder"])
 def test_root_ignores_the_status_of_another_users_daemon(doors: Doors, tmp_path: Path, whose: str) -> None:
-    """With a broken configuration commands use the status; a captured daemon may write anything there."""
+    """A captured daemon may write anything there.
+
+    Commands use the status while the configuration is broken.
+    """
     precious = doors.folder / "precious.db"
     make_empty(precious)
     told = {

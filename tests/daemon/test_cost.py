@@ -117,7 +117,7 @@ def test_flood_costs_at_most_one_listing_a_text(line: Line) -> None:
 
 
 def test_full_sim_that_refills_is_emptied_listing_by_listing(line: Line) -> None:
-    """The network fills each free place at once; a listing is emptied before the next."""
+    """The network fills each free place at once."""
     line.configure(modem={"poll_interval": "60s"})
     line.start({"delete_least": 60.0})
     line.wait_state("ready")
@@ -170,7 +170,7 @@ def test_text_costs_three_commits_and_sixty_statements_at_most(line: Line, tmp_p
 
 
 def test_answer_that_is_not_due_causes_no_passes(line: Line, tmp_path: Path) -> None:
-    """A delay of half an hour would otherwise cost more than everything else."""
+    """Half an hour's delay would cost more than everything else."""
     asked = tmp_path / "aside" / "asked"
     asked.parent.mkdir()
     line.configure(modem={"poll_interval": "60s"}, answer={"delay": "45m"})
@@ -214,7 +214,7 @@ def read_meters(line: Line) -> Meters:
 
 
 def test_waiting_answers_cost_the_modem_no_commands(line: Line) -> None:
-    """A poll costs the same as on an idle line while answers wait for the budget."""
+    """A poll costs what it costs on an idle line."""
     line.configure(limits={"segments": {"hour": 1, "day": 1, "month": 1}})
     line.start()
     for count in range(2):
@@ -229,7 +229,10 @@ def test_waiting_answers_cost_the_modem_no_commands(line: Line) -> None:
 
 
 def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> None:
-    """A poll costs a listing of each storage and one selection; one check a minute comes on top."""
+    """A poll costs two listings and a selection, besides the checks.
+
+    There is one check a minute.
+    """
     with simulation.start(tmp_path, sim_size=10, me_size=20) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
@@ -268,7 +271,7 @@ def idle() -> Iterator[tuple[Meters, Meters]]:
 
 
 def test_idle_poll_costs_one_listing(idle: tuple[Meters, Meters]) -> None:
-    """Every sixth poll has one line of queries about the settings besides."""
+    """Every sixth poll also queries the settings, in one line."""
     before, after = idle
     cost = after.commands - before.commands
 
@@ -286,7 +289,7 @@ def test_idle_line_writes_nothing(idle: tuple[Meters, Meters]) -> None:
 
 
 def test_idle_daemon_sleeps(idle: tuple[Meters, Meters]) -> None:
-    """It wakes less than six times a poll and takes less than 20 ms of a processor for it."""
+    """A poll costs under six wake-ups and 20 ms of processor."""
     before, after = idle
 
     assert after.switches - before.switches < 6 * POLLS
@@ -302,7 +305,7 @@ def once(line: Line) -> None:
 
 
 def test_daemon_stays_under_32_mebibytes(line: Line) -> None:
-    """This is measured after texts were received and answered, from its second start on."""
+    """It has received and answered texts since its second start."""
     line.configure()
     once(line)
     start_bare(line, "-m", "hotlined")
@@ -314,7 +317,7 @@ def test_daemon_stays_under_32_mebibytes(line: Line) -> None:
 
 
 def test_daemon_loads_no_modules_of_other_programs(line: Line) -> None:
-    """These are consoles, documents, the simulator, tests, and migrations that are not due."""
+    """These are consoles, documents, the simulator, tests, and migrations not due."""
     line.configure()
     once(line)
     start_bare(line, "-c", LIST_MODULES)
@@ -329,7 +332,7 @@ def test_daemon_loads_no_modules_of_other_programs(line: Line) -> None:
 
 
 def test_daemon_loads_no_library_after_ready(line: Line) -> None:
-    """An upgrade may replace libraries later: texts, calls and reloads need no more of them.
+    """Texts, calls and reloads need none: an upgrade may replace them.
 
     Python's own modules are left out, and so are the number plans of countries: they come with our own package, whose
     upgrade stops the daemon.

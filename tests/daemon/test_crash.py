@@ -258,7 +258,7 @@ def kill(name: str, step: Step) -> bool:
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_crash_at_any_step_loses_and_doubles_nothing(shard: int) -> None:
-    """No text is lost, no segment leaves twice, all that left is counted, and no PIN is tried again."""
+    """All that left is counted, and no PIN is tried again."""
     mine = chosen()[shard::SHARDS]
     killed = [kill(name, step) for name, step in mine]
     assert killed.count(False) <= max(1, len(mine) / 10), "a run differs from another by a poll or two"

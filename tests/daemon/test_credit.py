@@ -38,7 +38,7 @@ def deliver(line: Line, *numbers: int) -> None:
 
 
 def test_barred_sim_holds_answers_until_a_trial_leaves(line: Line) -> None:
-    """Three refused people in a row stop the line, with one event; no answer fails."""
+    """Three refused people in a row stop it; no answer fails."""
     line.sim.do("fault", kind="error", command="+CMGS", cms=10)
     line.start(timing={"trial_after": [2.0]})
     deliver(line, 1, 2, 3, 4)
@@ -57,7 +57,7 @@ def test_barred_sim_holds_answers_until_a_trial_leaves(line: Line) -> None:
     "text", ["Votre solde est de 3,20 EUR.", "Uw tegoed:\n3.20 EUR\ngeldig tot 1/1", "Ваш баланс 3,20 EUR"]
 )
 def test_balance_is_queried_and_recorded(line: Line, text: str) -> None:
-    """The pattern finds it in GSM-7, UCS-2 and several lines; a low balance is an event."""
+    """The pattern works in GSM-7, UCS-2 and on several lines."""
     line.sim.do("ussd", code="*121#", text=text)
     line.configure(credit=CREDIT)
     line.start()
@@ -68,7 +68,7 @@ def test_balance_is_queried_and_recorded(line: Line, text: str) -> None:
 
 
 def test_balance_below_the_price_of_a_segment_holds_answers(line: Line) -> None:
-    """The line is out of credit before any answer is tried."""
+    """Credit is out before any answer is tried."""
     line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
     line.configure(credit=CREDIT, limits=PRICE)
     line.start()
@@ -88,7 +88,7 @@ def test_unknown_ussd_code_leaves_the_line_working(line: Line) -> None:
 
 
 def test_balance_query_waits_for_the_network(line: Line) -> None:
-    """A stick that starts with the daemon is not registered yet: the day's query is not spent on that."""
+    """The day's query is not spent on a stick that starts."""
     line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
     line.sim.do("network", registered="searching")
     line.configure(credit=CREDIT)
@@ -102,7 +102,7 @@ def test_balance_query_waits_for_the_network(line: Line) -> None:
 
 
 def test_unconfirmed_trial_leaves_the_other_answers_waiting(line: Line) -> None:
-    """Without credit one answer is tried now and then, and the rest waits."""
+    """One answer is tried now and then without credit."""
     line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
     line.configure(credit=CREDIT, limits=PRICE)
     line.start(timing={"trial_after": [3.0, 3600.0]})
@@ -155,7 +155,7 @@ def test_failed_balance_request_holds_up_no_other_request(line: Line, said: str)
 def test_balance_is_queried_daily_or_an_hour_after_a_reason(
     line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Balance], None], seconds: float
 ) -> None:
-    """Reasons are an operator's notice and a refusal that may be about credit."""
+    """Reasons are an operator's notice, and refusals perhaps about credit."""
     line.sim.do("ussd", code="*121#", text="Solde: 9,20 EUR")
     line.configure(credit=CREDIT)
     began, later = time.monotonic, [0.0]

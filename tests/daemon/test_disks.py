@@ -97,7 +97,7 @@ def replace(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [cut, scribble, replace])
 def test_daemon_waits_for_a_damaged_database_and_leaves_it_alone(stopped: Line, damage: Callable[[Path], None]) -> None:
-    """Texts stay on the SIM; with the good database back it goes on."""
+    """Texts stay on the SIM until the good one is back."""
     line = stopped
     good = line.database.read_bytes()
     damage(line.database)
@@ -113,7 +113,10 @@ def test_daemon_waits_for_a_damaged_database_and_leaves_it_alone(stopped: Line, 
 
 
 def test_wal_beside_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
-    """SQLite would checkpoint it into the file on closing, and drop it for an empty file."""
+    """SQLite would write it into the file, or drop it.
+
+    It drops it for an empty file, and writes it on closing.
+    """
     path = tmp_path / "hotlined.db"
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -134,7 +137,7 @@ def test_wal_beside_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_running_daemon_stops_writing_at_damage(stopped: Line) -> None:
-    """SQLite reports the damage; the line goes on with a good database."""
+    """SQLite reports it; the line goes on with a good database."""
     line = stopped
     good = line.database.read_bytes()
     line.start()
@@ -157,7 +160,7 @@ def test_running_daemon_stops_writing_at_damage(stopped: Line) -> None:
 
 
 def test_daemon_that_waits_for_its_database_stops_at_once(stopped: Line) -> None:
-    """SIGTERM and SIGINT end it with 0, and its status file goes."""
+    """SIGTERM and SIGINT end it with 0; its status file goes."""
     line = stopped
     replace(line.database)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -168,7 +171,7 @@ def test_daemon_that_waits_for_its_database_stops_at_once(stopped: Line) -> None
 
 
 def test_reload_while_the_database_is_damaged_is_done_later(stopped: Line) -> None:
-    """SIGHUP does not end the wait; the configuration is read once the database is good."""
+    """SIGHUP does not end the wait for a good database."""
     line = stopped
     good = line.database.read_bytes()
     replace(line.database)
@@ -200,7 +203,7 @@ def test_reload_while_the_database_is_locked_is_done_later(line: Line) -> None:
 
 
 def test_database_of_a_later_version_ends_the_daemon_with_78(stopped: Line) -> None:
-    """With 78 systemd does not restart it, and the database is unchanged."""
+    """The database is unchanged, and systemd does not restart it."""
     line = stopped
     with closing(sqlite3.connect(line.database)) as other, other:
         other.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'x', '')")
@@ -221,7 +224,7 @@ def test_run_once_does_not_wait_for_a_damaged_database(stopped: Line) -> None:
 
 
 def test_systemd_sees_why_the_daemon_waits(stopped: Line) -> None:
-    """READY comes without a database, STATUS has the trouble in words, and the watchdog is fed."""
+    """READY comes without a database, and STATUS has the trouble."""
     replace(stopped.database)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(stopped.folder / "notify"))
@@ -244,7 +247,7 @@ def limit(line: Line, octets: int) -> None:
 
 
 def test_daemon_waits_for_room_on_the_disk(line: Line) -> None:
-    """A limit on the size of files plays a full disk: texts stay on the SIM, with one event, and all goes on."""
+    """A limit on the size of files plays the full disk."""
     line.configure()
     line.start()
     line.wait_state("ready")
@@ -290,7 +293,7 @@ def fill(folder: Path) -> Path:
 
 @needs_root
 def test_daemon_waits_on_a_really_full_disk(line: Line, small: Path) -> None:
-    """A text that came meanwhile is answered once there is room, also after a restart."""
+    """Texts that wait are answered later, also after a restart."""
     line.start()
     line.wait_state("ready")
     filling = fill(small)
@@ -335,7 +338,7 @@ def test_daemon_waits_on_a_disk_without_inodes(line: Line, small: Path) -> None:
 
 @needs_root
 def test_daemon_waits_on_a_read_only_disk(line: Line, small: Path) -> None:
-    """A card may become read-only overnight; once it is writable again, the line goes on."""
+    """A card may become read-only overnight, and writable again."""
     line.start()
     line.wait_state("ready")
     assert line.stop() == 0
@@ -370,7 +373,7 @@ def test_daemon_waits_on_a_read_only_disk(line: Line, small: Path) -> None:
     ],
 )
 def test_sqlite_errors_have_the_state_of_their_cause(code: int, state: str) -> None:
-    """A failed write is full, a missing right is denied, a failed read is damaged."""
+    """Failed writes are full, missing rights denied, failed reads damaged."""
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = code
 
@@ -382,12 +385,15 @@ def test_sqlite_errors_have_the_state_of_their_cause(code: int, state: str) -> N
     [(28, "full"), (122, "full"), (30, "full"), (5, "damaged"), (13, "not_readable"), (20, "not_readable")],
 )
 def test_errors_of_the_system_have_a_trouble_name(number: int, trouble: str) -> None:
-    """A folder that may not be written has the same trouble as such a database."""
+    """A folder that may not be written counts like a database."""
     assert DatabaseTrouble.of(OSError(number, "")).name == trouble
 
 
 def test_daemon_does_not_wait_for_permanent_errors() -> None:
-    """These are another daemon and a later version; every other trouble with a database is a state."""
+    """These are another daemon and a later version.
+
+    Every other trouble with a database is a state.
+    """
     assert issubclass(DatabaseInUseError, StoreError)
     assert issubclass(DatabaseVersionError, StoreError)
     assert DatabaseVersionError.exit_code == 78
@@ -400,7 +406,7 @@ def beside(line: Line) -> list[Path]:
 
 @pytest.mark.parametrize("how", ["moved", "replaced"])
 def test_moved_or_replaced_database_keeps_texts_on_the_sim(line: Line, how: str) -> None:
-    """`status` names the cure, and all goes on once the files are back."""
+    """`status` names the cure; all goes on with the files back."""
     line.start({"database_pause": 0.2})
     line.wait_state("ready")
     line.sim.do("deliver", from_="+32470123456", text="un")
@@ -435,7 +441,7 @@ def refusal(line: Line, *command: str) -> int:
 
 
 def test_journal_names_the_trouble_with_the_database(caplog: pytest.LogCaptureFixture) -> None:
-    """A denied database is not called full: an admin would look at the disk."""
+    """A denied database, if called full, would mislead an admin."""
     denied = StoreError("/a.db: Permission denied", "", "not_readable")
     with caplog.at_level(logging.ERROR, "hotlined"):
         outage = outage_of(Path("/a.db"), denied, None, LimitClock(None).now())

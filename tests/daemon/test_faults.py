@@ -92,7 +92,7 @@ def test_text_without_a_result_is_unconfirmed_and_not_sent_again(line: Line) -> 
 
 
 def test_late_result_is_not_taken_for_another_command(line: Line) -> None:
-    """A +CMGS after its time limit settles its own segment, and later answers belong to their commands."""
+    """A +CMGS after its time limit settles its own segment."""
     line.configure(modem={"send_timeout": "3s"})
     line.sim.do("fault", kind="late_result", seconds=3.5, count=1)
     line.start()
@@ -106,7 +106,7 @@ def test_late_result_is_not_taken_for_another_command(line: Line) -> None:
 
 @pytest.mark.parametrize("cause", [332, 500, 512, None])
 def test_ambiguous_error_makes_an_answer_unconfirmed(line: Line, cause: int | None) -> None:
-    """A cause that the standard does not define as a refusal keeps its count and is not tried again."""
+    """The standard does not define its cause as a refusal."""
     line.sim.do("fault", kind="error_after_submit", count=1, **({"cms": cause} if cause else {}))
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -118,7 +118,7 @@ def test_ambiguous_error_makes_an_answer_unconfirmed(line: Line, cause: int | No
 
 
 def test_answers_that_become_due_later_show_the_budget_too(line: Line) -> None:
-    """All five waiting ones do, though the budget was used up before."""
+    """The budget was used up before they became due."""
     line.configure(answer={"delay": ["0s", "3s"]}, limits={"segments": {"hour": 1, "day": 1, "month": 1}})
     line.start()
     for count in range(6):
@@ -146,7 +146,7 @@ def test_answers_that_become_due_later_show_the_budget_too(line: Line) -> None:
     ],
 )
 def test_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: str, waiting_for: str | None) -> None:
-    """The cause decides whether the answer is tried again or has failed; budget and cooldown stay."""
+    """The cause decides whether the answer is tried again or failed."""
     line.sim.do("fault", count=1, **fault)
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -157,7 +157,7 @@ def test_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: st
 
 
 def test_answers_wait_for_the_network(line: Line) -> None:
-    """Without registration nothing is tried or counted."""
+    """Nothing is tried or counted without registration."""
     line.configure(answer={"delay": "3s"})
     line.sim.do("deliver", from_=NUMBER, text="un")
     line.start()
@@ -175,7 +175,7 @@ def test_answers_wait_for_the_network(line: Line) -> None:
 
 
 def test_refused_deletion_costs_one_row_and_one_answer(line: Line) -> None:
-    """The text is the same at every listing, and its deletion is not tried at each."""
+    """Its deletion is not tried again at every listing."""
     line.sim.do("fault", kind="delete_refused")
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -218,7 +218,7 @@ def test_replugged_stick_under_another_port_is_used_again(line: Line) -> None:
 
 @pytest.mark.parametrize("factory", ["+CMGF=1", "+CNMI=2,2,0,0,0"])
 def test_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: str) -> None:
-    """A brown-out that returns it to text mode or direct delivery costs no text."""
+    """A brown-out to text mode or direct delivery loses no text."""
     line = open_line(factory=[factory])
     line.start()
     line.wait_state("ready")
@@ -248,7 +248,7 @@ def test_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
 
 
 def test_truncated_listings_do_not_stop_the_line(line: Line) -> None:
-    """The listed entries are recorded, answered and deleted each time, until the SIM is empty."""
+    """The entries of each are handled until the SIM is empty."""
     line.start()
     line.wait_state("ready")
     line.sim.do("fault", kind="truncate_listing", lines=3, command="+CMGL", count=3)
@@ -259,7 +259,7 @@ def test_truncated_listings_do_not_stop_the_line(line: Line) -> None:
 
 
 def test_unlistable_storage_does_not_hide_the_other(open_line: Open) -> None:
-    """After some errors the modem is set up again."""
+    """The modem is set up again after some errors."""
     line = open_line(me_size=10)
     line.start()
     line.wait_state("ready")
@@ -273,7 +273,7 @@ def test_unlistable_storage_does_not_hide_the_other(open_line: Open) -> None:
 
 
 def test_two_names_of_one_storage_are_detected(open_line: Open) -> None:
-    """ME is SM and deletion is refused: each text is one row, and the second name is left alone."""
+    """ME is SM, and deletion is refused: each text is one row."""
     line = open_line(me_size=10, me_is_sim=True)
     line.sim.do("fault", kind="delete_refused")
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -301,7 +301,7 @@ def test_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
 
 
 def test_fate_is_written_once_the_database_is_unlocked(line: Line) -> None:
-    """Until then nothing else leaves."""
+    """Nothing else leaves until then."""
     line.configure(modem={"send_timeout": "3s"})
     line.start()
     line.wait_state("ready")
@@ -335,7 +335,7 @@ def test_daemon_waits_for_a_database_locked_at_its_start(line: Line) -> None:
 
 
 def test_daemon_begins_nothing_after_sigterm(line: Line) -> None:
-    """It stops between two deletions of a full SIM and sends nothing more."""
+    """It stops between two deletions of a full SIM."""
     for count in range(10):
         line.sim.do("deliver", from_=f"+3247000{count:04}", text="un")
     line.sim.do("fault", kind="slow", seconds=0.3, command="+CMGD")
@@ -350,7 +350,7 @@ def test_daemon_begins_nothing_after_sigterm(line: Line) -> None:
 
 
 def test_missing_modem_is_a_state_that_ends(line: Line) -> None:
-    """The daemon stays up, says so, and finds the stick when it comes."""
+    """The daemon says so, and finds the stick when it comes."""
     line.sim.do("unplug")
     line.start()
     line.wait_state("absent")
@@ -382,7 +382,7 @@ def test_busy_port_is_a_state_that_ends(line: Line) -> None:
 
 
 def test_port_without_at_commands_is_a_state(line: Line) -> None:
-    """A wrong port is recovering, with a sentence, and does not crash."""
+    """A wrong port is recovering, with a sentence."""
     master, slave = pty.openpty()
     line.configure(modem={"port": os.ttyname(slave)})
     line.start()
@@ -418,7 +418,7 @@ def test_configured_pin_opens_the_sim(open_line: Open) -> None:
 
 
 def test_wrong_pin_is_given_only_once(open_line: Open) -> None:
-    """Restarts do not use a second try; a corrected PIN is tried."""
+    """Restarts use no second try; a corrected PIN is tried."""
     line = with_pin(open_line, "9999")
     for _ in range(3):
         line.start()
@@ -440,7 +440,7 @@ def test_wrong_pin_is_given_only_once(open_line: Open) -> None:
     ],
 )
 def test_pin_file_without_a_pin_is_named(open_line: Open, content: str | bytes, problem: str) -> None:
-    """No PIN is tried; once the file has one, a reload is enough."""
+    """No PIN is tried; a reload reads a corrected file."""
     line = open_line(pin="1234")
     line.configure(modem={"pin_file": "secret"})
     path = line.folder / "secret"
@@ -480,7 +480,7 @@ def test_reload_refuses_a_missing_pin_file(open_line: Open) -> None:
 
 
 def test_credential_of_systemd_is_the_pin(open_line: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The unit's placeholder for a missing file is not tried as a PIN."""
+    """The unit's placeholder for a missing file is not tried."""
     line = with_pin(open_line, None)
     (tmp_path / "pin").write_text("-")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
@@ -522,7 +522,7 @@ def test_puk_is_never_tried(open_line: Open) -> None:
 
 @pytest.mark.parametrize("calls", ["ring", "hang_up", "ignore"])
 def test_call_is_a_contact_and_is_answered_by_text(line: Line, calls: str) -> None:
-    """For each value of `calls` the caller is recorded once, and texts are received meanwhile."""
+    """The caller is recorded once, and texts are received meanwhile."""
     line.configure(modem={"calls": calls, "ring_for": "2s"})
     line.start()
     line.wait_state("ready")
@@ -564,7 +564,7 @@ def test_call_from_a_withheld_number_is_not_answered(line: Line) -> None:
 
 
 def test_sigterm_waits_eight_seconds_for_a_submission(line: Line) -> None:
-    """Then the daemon ends, and the answer is unconfirmed."""
+    """The daemon ends then, and the answer is unconfirmed."""
     line.configure(modem={"send_timeout": "100s"})
     line.sim.do("fault", kind="no_result", count=1)
     line.start()
@@ -591,7 +591,7 @@ def test_sighup_applies_the_log_level(line: Line) -> None:
 
 
 def test_sighup_applies_a_shorter_poll_interval_at_once(line: Line) -> None:
-    """A text without a notification is found after the new interval, not after the rest of the old one."""
+    """The rest of the old interval is not waited for."""
     line.configure(modem={"poll_interval": "1h"})
     line.start()
     line.wait_state("ready")
@@ -702,7 +702,7 @@ def test_delivery_reports_settle_answers(line: Line) -> None:
 
 
 def test_concatenated_text_in_any_order_is_one_contact(line: Line) -> None:
-    """Segments out of order and repeated ones give one text with one answer."""
+    """A repeated segment is a repeat, and there is one answer."""
     line.start()
     line.wait_state("ready")
     body = "".join(f"{count:03} " for count in range(100))
@@ -741,7 +741,7 @@ def test_systemd_gets_ready_states_and_signs_of_life(line: Line) -> None:
 
 
 def test_attempt_without_registration_does_not_count(line: Line) -> None:
-    """The refusal shows the lost registration: the answer waits for the network and goes when it is back."""
+    """The refusal shows the loss: the answer waits for the network."""
     line.start(timing={"retry_after": [0.5]})
     line.wait_state("ready")
     line.sim.do("forget", settings=list(REGISTERS))  # the modem does not announce the loss
@@ -759,7 +759,7 @@ def test_attempt_without_registration_does_not_count(line: Line) -> None:
 
 @pytest.mark.parametrize("scts", ["2069-12-31T23:59:59+00:00", "1970-01-01T00:00:00+00:00"])
 def test_wrong_time_stamp_of_a_text_is_tolerated(line: Line, scts: str) -> None:
-    """A text from the future is answered; one from 1970 is stale, if the clock is synchronised."""
+    """A future text is answered; one from 1970 may be stale."""
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un", scts=scts)
     wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") and line.settled())

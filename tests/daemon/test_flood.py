@@ -244,7 +244,7 @@ def test_two_hotlines_with_the_same_answer_stop_at_the_second_text() -> None:
 
 
 def test_error_after_transmission_is_never_sent_again(line: Line) -> None:
-    """The answer is unconfirmed; neither a restart nor a further text sends it again."""
+    """Neither a restart nor a further text sends it again."""
     line.sim.do("fault", kind="error_after_submit", command="+CMGS", count=1)
     line.start()
     line.sim.do("deliver", from_=TROLL, text="un")
@@ -258,7 +258,7 @@ def test_error_after_transmission_is_never_sent_again(line: Line) -> None:
 
 
 def test_limits_are_stored_in_the_database_only(line: Line) -> None:
-    """A restart without the runtime directory and with lower limits still counts all spent segments."""
+    """A restart without the runtime directory counts all spent segments."""
     line.start()
     for number in (TROLL, HONEST):
         line.sim.do("deliver", from_=number, text="un")

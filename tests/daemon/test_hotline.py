@@ -12,7 +12,7 @@ NUMBER = "+32470123456"
 
 
 def test_text_is_recorded_and_answered_once(line: Line) -> None:
-    """The log has it as it was sent, and it leaves the SIM."""
+    """The log has it as sent, and it leaves the SIM."""
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="Salut 😀, t'es où ?")
     wait_until(lambda: line.submitted() and line.settled())
@@ -49,7 +49,7 @@ def test_sigterm_ends_the_daemon_with_0(line: Line) -> None:
 
 
 def test_texts_from_before_the_start_are_answered(line: Line) -> None:
-    """They filled the SIM and the network's queue; the SIM is emptied."""
+    """They filled the SIM and the queue of the network."""
     line.configure(limits={"segments": {"hour": 60}})
     for count in range(25):
         line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count}")
@@ -60,7 +60,7 @@ def test_texts_from_before_the_start_are_answered(line: Line) -> None:
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(line: Line) -> None:
-    """Each text is recorded once and each segment submitted at most once."""
+    """Each text is one row; each segment leaves at most once."""
     dice = random.Random(extent.SEED)
     line.configure(
         answer={"text": "é" * 200, "encoding": "smart", "max_segments": 2},

@@ -71,7 +71,7 @@ def test_next_pass_sees_a_new_contact(sides: tuple[Filled, Answering]) -> None:
 
 
 def test_verdict_that_was_rolled_back_is_given_again(sides: tuple[Filled, Answering]) -> None:
-    """The disk fails at the end of a shared commit: cached reads from before are dropped."""
+    """Cached reads are dropped if a shared commit fails."""
     filled, answering = sides
     contact_id = filled.text("Salut", "+32470999999")
     with suppress(ZeroDivisionError), filled.db.shared_commit():
@@ -86,7 +86,7 @@ def test_verdict_that_was_rolled_back_is_given_again(sides: tuple[Filled, Answer
 
 @pytest.mark.parametrize("held", ["paused", "no modem"])
 def test_held_queue_costs_no_writes(sides: tuple[Filled, Answering], held: str) -> None:
-    """Neither a pause nor a missing modem does, however long it lasts."""
+    """A pause or a missing modem may last for long."""
     filled, answering = sides
     filled.judge(filled.text("Salut", "+32470999999"))
     if held == "paused":
@@ -101,7 +101,7 @@ def test_held_queue_costs_no_writes(sides: tuple[Filled, Answering], held: str) 
 
 
 def test_contact_that_cannot_be_judged_is_set_aside(sides: tuple[Filled, Answering]) -> None:
-    """Its row stays, an event has the reason, and the next contact is judged."""
+    """Its row stays, and the next contact is judged."""
     filled, answering = sides
     odd, fine = filled.text("Un", "+32470111111"), filled.text("Deux", "+32470222222")
     filled.db.connection.execute(
@@ -117,7 +117,7 @@ def test_contact_that_cannot_be_judged_is_set_aside(sides: tuple[Filled, Answeri
 
 
 def test_stale_answers_end_before_a_new_text_is_judged(sides: tuple[Filled, Answering]) -> None:
-    """The text is a first contact, not pending behind one of them, however many there are."""
+    """The text is not pending behind one of three hundred."""
     filled, answering = sides
     number = "+32470999999"
     filled.judge(filled.text("Salut", number))

@@ -78,7 +78,7 @@ def test_slow_deletions_do_not_look_like_a_hanging_daemon(full: Line) -> None:
 
 
 def test_contacts_are_recorded_between_deletions(full: Line) -> None:
-    """A text and a call come while a full SIM is emptied, and are recorded long before it is empty."""
+    """Text and call are recorded long before the SIM is empty."""
     full.start(TIMING)
     wait_until(lambda: deletions(full) >= 20, "the first deletions")
     full.sim.do("deliver", from_=CALLER, text="deux")
@@ -142,7 +142,7 @@ def test_silent_network_does_not_look_like_a_hanging_daemon(silent: Line) -> Non
 
 
 def test_contacts_are_recorded_while_the_network_is_silent(silent: Line) -> None:
-    """A text and a call are recorded before anything else is sent."""
+    """Text and call are recorded before anything else is sent."""
     silent.sim.do("deliver", from_=CALLER, text="deux")
     silent.sim.do("call", from_=CALLER, rings=1)
     assert silent.count(SUBMITTING) == 1

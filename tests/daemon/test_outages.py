@@ -43,7 +43,7 @@ DE, FR = "+4915112340000", "+33612345600"
     ("countries", "cause", "an_hour"), [(1, "10", 2.0), (4, "38", 2.0), (2, "500", 2.0), (1, "none", 0.5)]
 )
 def test_barred_countries_do_not_stop_the_line_for_others(countries: int, cause: str, an_hour: float) -> None:
-    """Others are answered as usual; failed answers spend what the schedule of trials allows."""
+    """Failed answers spend what the schedule of trials allows."""
     played = play(honest(an_hour), *barred(countries, 8, CAUSES[cause]), hours=8)
 
     assert played.answered == played.due == 8 * an_hour
@@ -57,7 +57,7 @@ def test_barred_countries_do_not_stop_the_line_for_others(countries: int, cause:
 
 @pytest.mark.parametrize("cause", ["10", "38"])
 def test_forged_domestic_numbers_do_not_stop_a_used_line(cause: str) -> None:
-    """The network accepts an answer every three hours, so its refusals say nothing about the line."""
+    """An answer accepted every three hours proves that the line works."""
     played = play(honest(2.0), Crowd("BE", 5, refused=CAUSES[cause]), hours=8, seed=2)
 
     assert played.answered == played.due
@@ -66,7 +66,7 @@ def test_forged_domestic_numbers_do_not_stop_a_used_line(cause: str) -> None:
 
 @pytest.mark.parametrize("cause", ["none", "500", "38"])
 def test_outage_ends_for_all_countries(cause: str) -> None:
-    """Waiting answers go out after it; it spends those that opened the breaker and one a trial."""
+    """It spends at most three answers, and one a trial."""
     both = (honest(2.0), honest(1.0, "DE"))
     played = play(*both, hours=12, outage=Outage(3, 8, CAUSES[cause]))
 
@@ -139,7 +139,7 @@ def country_out(db: Database) -> list[str]:
 
 
 def test_country_outage_holds_up_no_other_answer(db: Database) -> None:
-    """Its answers show their reason; the next one in the same share goes."""
+    """The next answer in the same share goes."""
     assert country_out(db) == ["DE"]
     wrote(db, 2.0, DE, person(2))
 
@@ -150,7 +150,7 @@ def test_country_outage_holds_up_no_other_answer(db: Database) -> None:
 
 @pytest.mark.parametrize("result", [policy.Refused(10), outages.NOTHING_SAID])
 def test_failures_in_a_country_outage_do_not_count_for_the_line(db: Database, result: policy.Result) -> None:
-    """The line stays open to all others, however many trials there fail."""
+    """The line stays open to others, however many trials fail."""
     country_out(db)
     wrote(db, 2.0, *(f"{DE[:-2]}{number}" for number in range(10, 40)))
     seconds, failed = 3.0, 0
@@ -169,7 +169,7 @@ def test_failures_in_a_country_outage_do_not_count_for_the_line(db: Database, re
 
 
 def test_refused_trials_in_a_country_outage_fail_no_answer(db: Database) -> None:
-    """Others leave all the time, but the answer waits until it is stale."""
+    """The answer waits until it is stale, though others leave."""
     country_out(db)
     wrote(db, 2.0, DE)
     seconds = 60.0
@@ -198,7 +198,7 @@ def test_gate_holds_answers_to_a_country_in_outage(db: Database) -> None:
 
 @pytest.mark.parametrize("how", ["trial", "by hand", "late"])
 def test_any_accepted_segment_ends_a_country_outage(db: Database, how: str) -> None:
-    """A trial, a text by hand and a late proof do, and waiting answers go at once."""
+    """Waiting answers to that country go at once."""
     country_out(db)
     wrote(db, 2.0, DE, f"{DE[:-1]}9")
     if how == "trial":
@@ -224,7 +224,7 @@ def pauses(db: Database) -> list[tuple[int, float]]:
 
 
 def test_end_of_an_outage_resets_tries_and_pauses(db: Database) -> None:
-    """Answers that were refused in it are due at once, with all their tries."""
+    """Answers that were refused in it are due at once."""
     wrote(db, 0.0, *(person(number) for number in range(4)))
     for moment in (0.0, 0.0, 0.0, 60.0):
         refuse(db, begun(db, moment), at(moment), 38)
@@ -285,7 +285,7 @@ def test_country_outage_ends_when_the_country_is_not_answered(db: Database) -> N
 
 
 def test_trials_prefer_countries_without_failures(db: Database) -> None:
-    """Such a country is tried at once; with equal failures, the one that accepted an answer last goes first."""
+    """The country that accepted an answer last is first among equals."""
     wrote(db, -7200.0, FR)
     take(db, begun(db, -7200.0), at(-7200.0))
     lost(db, 0.0, *(f"{DE[:-1]}{number}" for number in (1, 2, 3)))
@@ -320,7 +320,10 @@ def test_first_trial_after_an_empty_balance_waits_its_pause(db: Database) -> Non
 
 
 def test_country_with_an_accepted_answer_gets_no_outage(db: Database) -> None:
-    """Six of ten failures stopped the line, and a Frenchman is among the four that were accepted."""
+    """A Frenchman is among the four accepted of the last ten.
+
+    The other six failed, and stopped the line.
+    """
     numbers = [person(number) for number in range(7)]
     lost(db, 0.0, f"{FR[:-1]}1", numbers[0])
     wrote(db, 1.0, f"{FR[:-1]}2")
@@ -351,7 +354,7 @@ def test_country_in_outage_is_tried_last_in_an_outage_of_the_line(db: Database) 
 
 
 def test_three_refusals_in_a_row_cause_a_balance_query(db: Database) -> None:
-    """Others left lately, so the line goes on; but credit may be low."""
+    """The line goes on, but its credit may be low."""
     balance = Balance(SimpleNamespace(db=db))  # type: ignore[arg-type]
     watch = BreakerWatch(SimpleNamespace(db=db, timing=USUAL), balance)  # type: ignore[arg-type]
     watch.report(breakers.BreakerUpdate(None, breaker_of(db)), Ladder())
@@ -362,7 +365,7 @@ def test_three_refusals_in_a_row_cause_a_balance_query(db: Database) -> None:
 
 
 def test_refusals_open_the_breaker_three_hours_after_the_last_success(db: Database) -> None:
-    """Before that they are reported with their times."""
+    """They are reported with their times before that."""
     wrote(db, 0.0, person(1))
     take(db, begun(db, 0.0), at(0.0))
     wrote(db, 600.0, *(person(number) for number in range(2, 6)))
@@ -381,7 +384,7 @@ def test_refusals_open_the_breaker_three_hours_after_the_last_success(db: Databa
 
 
 def test_failed_texts_by_hand_do_not_open_the_breaker(db: Database) -> None:
-    """People mistype numbers; only an accepted text says something about the line."""
+    """People mistype numbers: a failed text says nothing about the line."""
     for number in range(4):
         with db.transaction():
             answers.enqueue_by_hand(
@@ -412,7 +415,7 @@ def test_rest_of_an_answer_waits_when_the_breaker_opens(db: Database) -> None:
 
 
 def test_second_trial_at_once_goes_to_another_recipient(db: Database) -> None:
-    """This holds in a country, too; the next round begins with the first recipient."""
+    """A country's next round begins with the first recipient."""
     country_out(db)
     numbers = [f"{DE[:-2]}{number}" for number in (10, 11)]
     wrote(db, 2.0, *numbers)
@@ -438,7 +441,7 @@ def test_shadow_mode_uses_up_no_trial(db: Database) -> None:
 
 
 def test_withdrawn_trial_is_not_used_up(db: Database) -> None:
-    """It never reached the modem; this holds for the line and for a country."""
+    """It never reached the modem, for line or country."""
     lost(db, -100.0, *(person(number) for number in (5, 6, 7)))
     wrote(db, -99.0, person(4))
     fates.withdraw_segment(db, begun(db, -40.0), at(-40.0))
@@ -461,7 +464,7 @@ def test_withdrawn_trial_is_not_used_up(db: Database) -> None:
 def test_balance_below_the_price_of_a_segment_stops_the_line(
     line: Line, price: float | None, balance: str, opens: bool
 ) -> None:
-    """Without a configured price, a balance of zero does."""
+    """A balance of zero does so without a configured price."""
     line.configure(credit=CREDIT, limits={} if price is None else {"price_per_segment": price})
     line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
     begin(line, timing=NEVER)
@@ -490,7 +493,7 @@ def codes(line: Line) -> dict[str, dict[str, Any]]:
 
 
 def test_refusals_abroad_are_named_and_stop_no_other_answer(line: Line) -> None:
-    """Four German numbers are refused after a Belgian one: the next Belgian is answered."""
+    """The next Belgian is answered after four refused Germans."""
     begin(line, timing=NEVER)
     deliver(line, 0)
     wait_states(line, sent=1)
@@ -507,7 +510,7 @@ def test_refusals_abroad_are_named_and_stop_no_other_answer(line: Line) -> None:
 
 
 def test_country_that_fails_alone_is_in_outage_alone(line: Line) -> None:
-    """The first Belgian opens the line again, though its next trial was an hour away."""
+    """The first Belgian reopens the line, an hour before its trial."""
     begin(line, timing=NEVER)
     germans = foreigners(line, 3)
     wait_open(line)
@@ -545,7 +548,7 @@ def test_reload_without_a_country_ends_its_outage(line: Line) -> None:
 
 
 def test_limit_clock_is_saved_more_often_while_an_answer_waits(line: Line) -> None:
-    """A delay of 45 minutes ends though the power fails every half hour."""
+    """A delay of 45 minutes survives power cuts every half hour."""
     line.configure(answer={"delay": "45m"})
     begin(line, timing={"anchor_waiting": 1.0})
     saved = line.rows("SELECT limit_time FROM line_state")

@@ -315,7 +315,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
 
 
 def test_configuration_in_force_is_synced(tmp_path: Path) -> None:
-    """The daemon syncs configuration and answer at its start and at each reload.
+    """The daemon syncs it at start and reload, with the answer.
 
     An editor does not, and a person may unplug the Pi a moment after writing them.
     """
@@ -364,7 +364,7 @@ def replayed(run: Iterable[Event]) -> Iterator[tuple[Event, Disk, Told]]:
 
 
 def test_commands_to_the_modem_are_synced_before_they_are_given(run: list[Event], tmp_path: Path) -> None:
-    """A text before AT+CMGD, a segment before AT+CMGS, the try of a PIN before AT+CPIN=."""
+    """Texts come before AT+CMGD, segments before AT+CMGS, tries before AT+CPIN=."""
     known = 0
     for event, disk, told in replayed(run):
         if isinstance(event, ToModem) and told.weight > known:
@@ -375,7 +375,7 @@ def test_commands_to_the_modem_are_synced_before_they_are_given(run: list[Event]
 
 
 def test_power_cut_at_any_call_leaves_a_sound_database(run: list[Event], tmp_path: Path) -> None:
-    """It opens, is sound, and agrees with the commands to the modem."""
+    """It agrees with the commands to the modem."""
     chance, tried = random.Random(extent.SEED), (0, 0)
     for event, disk, told in replayed(run):
         logged = isinstance(event, Write) and event.path.endswith("-wal")

@@ -53,7 +53,7 @@ def forge(line: Line, numbers: range, **more: Any) -> None:
 
 
 def test_phone_that_forges_mms_notifications_is_one_number(line: Line) -> None:
-    """It gets one answer itself, and the senders that it names get none."""
+    """It gets one answer, the senders that it names none."""
     begin(line)
     forge(line, range(13))
     contacts = judged(line, 13)
@@ -82,7 +82,7 @@ def test_block_holds_for_a_phone_that_forges_notifications(line: Line) -> None:
     ("originator", "reason"), [("+447911123456", "country"), (FIXED, "not_answerable")], ids=["abroad", "fixed line"]
 )
 def test_unanswerable_announcer_makes_nobody_a_contact(line: Line, originator: str, reason: str) -> None:
-    """A number abroad or a fixed line cannot name another recipient for the answer."""
+    """Foreign and fixed numbers cannot name another recipient."""
     begin(line)
     forge(line, range(2), originator=originator)
     contacts = judged(line, 2)
@@ -106,7 +106,7 @@ def test_mms_announced_by_the_operators_centre_is_answered(line: Line, originato
 
 
 def test_block_holds_for_a_forged_sender(line: Line) -> None:
-    """A phone names a blocked number in its notification, and the line answers neither."""
+    """The phone that names a blocked number gets nothing either."""
     begin(line)
     line.cli("block", person(0))
     forge(line, range(1))
@@ -126,7 +126,7 @@ PORT = bytes([0x05, 0x04, 0x15, 0x81, 0x00, 0x00])  # TS 23.040 9.2.3.24.4: 16 b
     ids=["one segment", "several segments"],
 )
 def test_text_to_a_port_is_shown_and_found(line: Line, encoding: str, words: str) -> None:
-    """It is addressed to an application and not answered; `log` shows it and finds its words."""
+    """It is meant for an application, and is not answered."""
     begin(line)
     body = words.encode("utf-16-be" if encoding == "ucs2" else "ascii")
     write = partial(write_delivers, NUMBER, scts=datetime.now(UTC), ports=PORT)
@@ -227,7 +227,7 @@ def test_opt_out_within_the_delay_cancels_the_answer(line: Line) -> None:
     ids=["country", "own number", "blocked"],
 )
 def test_reload_holds_for_queued_answers(line: Line, sender: str, sections: dict[str, Any], reason: str) -> None:
-    """An answer that the new configuration does not allow is cancelled with the reason."""
+    """Answers that it no longer allows are cancelled with the reason."""
     begin(line)
     line.cli("pause")
     line.sim.do("deliver", from_=sender, text="salut")
@@ -274,7 +274,7 @@ def test_block_cancels_queued_answers_with_and_without_a_daemon(line: Line) -> N
 
 
 def test_cancel_takes_back_the_answer_of_one_contact(line: Line) -> None:
-    """Without a queued answer it exits with 75."""
+    """It exits with 75 if no answer is queued."""
     line.configure(answer={"delay": "1h"}, numbers={"blocked": [person(3)]})
     begin(line)
     deliver(line, 1, 2, 3)
@@ -336,7 +336,7 @@ def submissions_whole(line: Line) -> int:
 
 
 def test_send_answer_names_the_rule_that_refuses_it(line: Line) -> None:
-    """These are a fixed line, a block, an opt-out, and a queued answer.
+    """The rules are fixed lines, blocks, opt-outs, and queued answers.
 
     The countries do not refuse: an admin can try whether the SIM can text one before it is configured.
     """
@@ -372,7 +372,7 @@ def test_send_answer_works_five_times_a_day(line: Line) -> None:
 
 
 def test_send_answer_needs_the_daemon(line: Line) -> None:
-    """Without one it says so, and a later start sends nothing."""
+    """The command says so, and a later start sends nothing."""
     begin(line)
     line.stop()
     refused(line, NUMBER, "daemon")
@@ -398,7 +398,7 @@ def test_texts_by_hand_are_refused_in_shadow_mode(line: Line, command: tuple[str
 
 
 def test_text_by_hand_is_listed_but_not_as_a_contact_or_answer(line: Line) -> None:
-    """`log` of texts by hand and `show` of the number have it."""
+    """`log` of texts by hand and `show` have it."""
     begin(line)
     line.cli("send", NUMBER, "Tout va bien.")
 
@@ -456,7 +456,7 @@ def test_text_by_hand_is_tried_in_an_outage(line: Line) -> None:
 
 @pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
 def test_second_daemon_behind_a_link_is_refused(line: Line, tmp_path: Path, link: Any) -> None:
-    """It comes to the same database by another name and ends with 1; the first goes on."""
+    """It ends with 1, and the first one goes on."""
     begin(line)
     folder = tmp_path / "second"
     folder.mkdir()

@@ -128,7 +128,7 @@ def test_stick_that_dies_at_each_submission_costs_three_answers(line: Line) -> N
 
 
 def test_resume_after_a_pause_tries_once_at_once(line: Line) -> None:
-    """A second resume gives no further trial; a success lets all go."""
+    """A second resume adds none; a success lets all go."""
     begin(line, timing=NEVER)
     refuse(line, 500)
     deliver(line, *range(8))
@@ -210,7 +210,7 @@ def test_dead_numbers_hold_up_no_other_answer(line: Line, cms: int) -> None:
 
 
 def test_two_barred_destinations_do_not_stop_the_line(line: Line) -> None:
-    """Cause 196 is about the recipient: both fail, and a third person is answered."""
+    """Cause 196 is about the recipient: a third person is answered."""
     begin(line, timing=NEVER)
     for number in (0, 1):
         refuse(line, 196, recipient=person(number))
@@ -266,7 +266,7 @@ def test_second_ambiguous_refusal_fails_while_others_leave(line: Line, cms: int)
 
 @pytest.mark.parametrize("cms", [38, 500])
 def test_refused_second_segments_are_an_outage(line: Line, cms: int) -> None:
-    """The first ones are accepted: three answers are begun and no more."""
+    """Three answers are begun, for first segments are accepted."""
     line.configure(answer={"text": LONG}, limits={"segments": WIDE})
     begin(line, timing=NEVER | {"retry_after": [3600] * 5})
     refuse(line, cms, segment=2)
@@ -297,7 +297,7 @@ def say(line: Line, number: int, *texts: str) -> None:
 
 
 def test_requeued_answer_holds_up_no_new_number(line: Line) -> None:
-    """The share of known numbers is used up: the requeued answer waits in it."""
+    """It waits in the used-up share of known numbers."""
     line.configure(
         limits={"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 10}, "reserve_for_new": "50%"},
     )
@@ -337,7 +337,7 @@ def test_requeued_answer_to_a_known_number_waits_for_the_reserve(line: Line) -> 
 
 
 def test_long_answer_is_not_overtaken_within_its_share(line: Line) -> None:
-    """It waits for two segments, a later one needs one; new numbers are answered."""
+    """It waits for two segments; a later answer needs only one."""
     limits = {"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 8}, "reserve_for_new": "50%"}
     line.configure(answer={"text": None, "texts": ["Un.", LONG, "Trois."]}, limits=limits)
     begin(line)
@@ -416,7 +416,7 @@ def test_start_cancels_stale_answers_before_judging(line: Line) -> None:
 
 
 def test_answer_within_its_delay_waits_for_its_due_time(line: Line) -> None:
-    """Its due time is in the future, also while the line is paused."""
+    """A pause of the line changes nothing about it."""
     line.configure(answer={"delay": "1h"})
     begin(line)
     deliver(line, 1)
@@ -431,7 +431,7 @@ def test_answer_within_its_delay_waits_for_its_due_time(line: Line) -> None:
 
 
 def test_answers_show_a_pause_while_it_lasts(line: Line) -> None:
-    """After `resume` no answer shows it."""
+    """No answer shows it after `resume`."""
     line.configure(modem={"send_interval": "60s"})
     begin(line)
     line.cli("pause")
@@ -446,7 +446,7 @@ def test_answers_show_a_pause_while_it_lasts(line: Line) -> None:
 
 
 def test_answers_show_a_missing_network_while_it_lasts(line: Line) -> None:
-    """Once it is back, they wait for their turn."""
+    """They wait for their turn once it is back."""
     line.configure(modem={"send_interval": "60s"})
     line.sim.do("network", registered="searching")
     line.start()
@@ -461,7 +461,7 @@ def test_answers_show_a_missing_network_while_it_lasts(line: Line) -> None:
 
 @pytest.mark.parametrize(("price", "balance"), [("0.05", "0,02"), (None, "0,00")])
 def test_answers_show_missing_credit(line: Line, price: str | None, balance: str) -> None:
-    """The balance is below the price of a segment, or zero without a price."""
+    """The balance is below a segment's price, or zero without one."""
     line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
     line.configure(credit=CREDIT, limits={"price_per_segment": price} if price else {})
     begin(line, timing=NEVER)
@@ -495,7 +495,7 @@ def test_answer_to_a_known_number_shows_the_reserve(line: Line) -> None:
 
 
 def test_answers_show_the_send_interval(line: Line) -> None:
-    """They are due and wait only for the interval between two segments."""
+    """They are due, and wait only for that interval."""
     line.configure(modem={"send_interval": "60s"})
     begin(line)
     deliver(line, 1, 2, 3)
@@ -572,7 +572,7 @@ def test_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None
 
 @pytest.mark.parametrize("why", ["paused", "too late"])
 def test_late_result_while_the_rest_may_not_go_fails_the_answer(line: Line, why: str) -> None:
-    """It is half sent: the line is paused, or the result is too late."""
+    """The line is paused, or the result is too late."""
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
     begin(line, timing={"late_result_within": 1} if why == "too late" else {})
     line.sim.do("fault", kind="late_result", seconds=8, segment=1, count=1)
@@ -624,7 +624,7 @@ def test_unconfirmed_answer_counts_its_submitted_segments_only(line: Line) -> No
 
 
 def test_report_proves_an_answer_without_a_result(line: Line) -> None:
-    """It is the only text to the number that may have left."""
+    """No other text to the number may have left."""
     line.configure(modem={"delivery_reports": "true"})
     begin(line)
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)

@@ -83,7 +83,7 @@ def climbed(ladder: Ladder, clock: Clock, trouble: ModemTrouble, seconds: int) -
 
 
 def test_silent_modem_gets_every_rung_within_two_minutes() -> None:
-    """Afterwards it is reset about hourly."""
+    """It is reset about hourly afterwards."""
     clock = Clock()
     found = climbed(Ladder(clock=clock), clock, ModemTrouble.SILENT, 3 * 3600)
 
@@ -96,7 +96,7 @@ def test_silent_modem_gets_every_rung_within_two_minutes() -> None:
 
 @pytest.mark.parametrize("trouble", list(ModemTrouble))
 def test_ladder_goes_on_for_ever_with_growing_pauses(trouble: ModemTrouble) -> None:
-    """After six hours it disturbs the modem about hourly."""
+    """The modem is disturbed about hourly after six hours."""
     clock = Clock()
     found = climbed(Ladder(clock=clock), clock, trouble, 24 * 3600)
     disturbing = [at for at, step in found if step in (Rung.RADIO, Rung.RESET, Rung.POWER_CYCLE)]
@@ -120,7 +120,7 @@ def test_trouble_that_was_cleared_begins_at_the_first_rung() -> None:
 
 
 def test_trouble_caused_by_a_rung_does_not_reset_the_ladder() -> None:
-    """After silence or a lost port, the next rungs against the first trouble follow."""
+    """The next rungs against the first trouble follow silence."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     found = []
@@ -161,13 +161,13 @@ def test_postponed_trouble_has_its_grace_time_again() -> None:
 
 
 def test_every_trouble_has_words_for_the_log() -> None:
-    """Without words the daemon would end when the first rung is recorded."""
+    """Missing words would end the daemon at the first rung."""
     assert {*IN_LOG} == {*ModemTrouble}
     assert all(" " in words for words in IN_LOG.values())
 
 
 def test_rate_limit_allows_a_number_in_any_period() -> None:
-    """Here it is two in any ten seconds."""
+    """The limit is two in any ten seconds."""
     clock = Clock()
     limit = RateLimit(2, 10.0, clock)
     given = []
@@ -179,7 +179,7 @@ def test_rate_limit_allows_a_number_in_any_period() -> None:
 
 
 def test_silence_goes_before_every_other_trouble() -> None:
-    """A modem that stops answering during a search for the network is resynchronised first."""
+    """A modem that stops answering during a search is resynchronised."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     climbed(ladder, clock, ModemTrouble.UNREGISTERED, 400)
@@ -273,7 +273,7 @@ def test_modem_whose_answers_come_one_late_is_reset(line: Line) -> None:
 
 
 def test_stick_that_disappears_at_each_use_is_power_cycled(line: Line) -> None:
-    """A port that returns and is lost before a listing ends does not count as cured."""
+    """A port is cured only once a listing has ended."""
     start_hasty(line)
     line.wait_state("ready")
     line.sim.do("fault", kind="hang", command="+CMGL")
@@ -305,7 +305,7 @@ while True:
 
 
 def test_port_read_by_another_program_is_not_lost() -> None:
-    """The other program takes the bytes between our wait and our read."""
+    """The program takes the bytes between our wait and our read."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     port = Port(os.ttyname(slave))
@@ -419,7 +419,10 @@ def test_port_that_takes_no_bytes_counts_as_lost(monkeypatch: pytest.MonkeyPatch
 
 
 def test_radio_that_was_off_is_switched_on_at_the_start(line: Line) -> None:
-    """Another program or an interrupted restart left it off; this takes no five minutes."""
+    """Another program or an interrupted restart may leave it off.
+
+    The daemon does not wait five minutes for it.
+    """
     port = Port(line.simulator.port)
     modem = Modem(port, lambda _deadline: None)
     modem.begin()
@@ -489,7 +492,7 @@ def plug(line: Line, *ports: str) -> None:
 
 
 def test_stick_of_another_line_is_left_alone(tmp_path: Path) -> None:
-    """With `port: auto` it is named, not emptied and not held; the line's own stick is found."""
+    """It is named, not emptied, not held, with `port: auto`."""
     (tmp_path / "other").mkdir()
     with (
         simulation.start(tmp_path) as simulator,
@@ -523,7 +526,7 @@ def test_stick_of_another_line_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_line_beside_others_needs_its_stick_named_once(tmp_path: Path) -> None:
-    """Afterwards it takes only that stick, or its SIM."""
+    """It takes only that stick afterwards, or its SIM."""
     (tmp_path / "other").mkdir()
     with (
         simulation.start(tmp_path) as simulator,
@@ -564,7 +567,7 @@ def test_line_beside_others_needs_its_stick_named_once(tmp_path: Path) -> None:
 
 
 def test_stick_in_cd_mode_is_named_with_a_cure(line: Line) -> None:
-    """With `port: auto` it is used as soon as it has a port."""
+    """It is used with `port: auto` once it has a port."""
     line.configure(modem={"port": "auto"})
     build(line.folder / "usb", [Plugged("1-1.2", "12d1:1446", ("00 08/06/50 usb-storage",))])
     start_hasty(line)
@@ -589,7 +592,7 @@ def test_swapped_sim_is_seen_before_a_segment_leaves(line: Line) -> None:
 
 
 def test_sim_swapped_between_two_segments_is_seen(line: Line) -> None:
-    """The IMSI is queried once an answer; the second segment does not leave."""
+    """The second segment stays: the IMSI is queried once an answer."""
     line.configure(modem={"send_interval": "3s"}, answer={"text": "é" * 200})
     line.start()
     line.wait_state("ready")
@@ -725,7 +728,7 @@ def test_same_sim_in_another_stick_needs_sim_adopt(tmp_path: Path) -> None:
 
 
 def test_missing_service_centre_is_a_state_and_answers_wait(line: Line) -> None:
-    """The trouble names the command, and ends when the centre is set."""
+    """The trouble names the command that sets it."""
     line.sim.do("network", centre="")
     line.start()
     line.wait_state("no_service_centre")

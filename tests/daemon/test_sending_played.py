@@ -41,7 +41,7 @@ def states(line: year_now.Line) -> list[str]:
 
 
 def test_send_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> None:
-    """A network that takes a minute for one gets the next only after the interval."""
+    """A network may take a minute for one segment."""
     for contact, number in ((1, HERS), (2, HIS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("taken", 60)) == HERS
@@ -67,7 +67,7 @@ def _breaks(_handed: Handed) -> Outcome:
 
 
 def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) -> None:
-    """It counts nowhere, and goes once the SIM is the line's again."""
+    """It counts nowhere, and goes once the SIM is confirmed."""
     wrote(line, 10, 1, HERS)
     connection = line.daemon.sender.connection
     with pytest.MonkeyPatch.context() as patch:
@@ -90,7 +90,7 @@ def test_answer_leaves_when_its_window_has_room(line: year_now.Line) -> None:
 
 
 def test_reload_of_the_mode_moves_answers_between_shares(line: year_now.Line) -> None:
-    """A number answered in shadow mode is known there and new in live mode."""
+    """A number answered in shadow mode is new in live mode."""
     line.reload(5, Settings(texts=("Non.",), shadow=True, cooldowns=(0,)))
     wrote(line, 10, 1, HERS)
     answered(line, 20)
@@ -101,7 +101,7 @@ def test_reload_of_the_mode_moves_answers_between_shares(line: year_now.Line) ->
 
 
 def test_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None:
-    """`cancel` would find it, and the next pass after `resume` sends it."""
+    """`cancel` would find it; `resume` lets it go."""
     line.reload(5, Settings(texts=("n" * 200,)))
     wrote(line, 10, 1, HERS)
     assert answered(line, 20) == HERS
@@ -114,7 +114,7 @@ def test_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None
 
 
 def test_stale_answers_are_swept_before_contacts_are_judged(line: year_now.Line) -> None:
-    """A new text is not pending behind one, however many there are."""
+    """A new text is not pending behind one of them."""
     for contact in range(1, 250):
         wrote(line, 10, contact, f"+3247{contact:07}", delay=600)
     line.to(86400 + 20)
@@ -144,7 +144,10 @@ def opened(line: year_now.Line, at: int) -> int:
 
 
 def test_resume_after_a_pause_makes_a_trial_due(line: year_now.Line) -> None:
-    """A person may have ended the outage: a trial follows five minutes after the last one."""
+    """The trial is due five minutes after the last one.
+
+    A person may have ended the outage.
+    """
     tried = opened(line, 10)
     line.decide(tried + 310, "resume", "")
     assert answered(line, tried + 320) is None
@@ -156,7 +159,7 @@ def test_resume_after_a_pause_makes_a_trial_due(line: year_now.Line) -> None:
 
 @pytest.mark.parametrize("lost", ["the network", "the port"])
 def test_returned_port_does_not_count_as_a_regained_network(line: year_now.Line, lost: str) -> None:
-    """A registration regained after ten minutes makes a trial due; a time without a modem does not."""
+    """Only a registration regained after ten minutes makes a trial due."""
     tried = opened(line, 10)
     connection = line.daemon.sender.connection
     connection.registered = connection.can_send = False  # type: ignore[misc]
@@ -172,7 +175,7 @@ def test_returned_port_does_not_count_as_a_regained_network(line: year_now.Line,
 
 
 def test_restart_within_a_boot_adds_nothing_to_the_limit_clock(line: year_now.Line) -> None:
-    """An older anchor would let a line that restarts often spend more an hour."""
+    """An older anchor would let frequent restarts spend more an hour."""
     for hour in (1, 2, 3):
         line.to(hour * 3600)
     before = line.db.now().limit

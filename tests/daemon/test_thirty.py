@@ -268,12 +268,12 @@ def fits(value: Any, wanted: Any) -> bool:
 
 @pytest.mark.parametrize("key", SCHEMA)
 def test_each_key_of_the_log_has_its_promised_form(evening: Evening, key: str) -> None:
-    """Type, words and form are right in every object of `log --json`."""
+    """Type, words and form are right in each object."""
     assert [contact[key] for contact in evening.log if not fits(contact[key], SCHEMA[key])] == []
 
 
 def test_log_is_json_lines_in_ascii_oldest_first(evening: Evening) -> None:
-    """Each line has exactly the promised keys and is harmless on a terminal."""
+    """Each line has the promised keys, and harms no terminal."""
     assert evening.output.isascii()
     assert evening.output.replace("\n", "").isprintable()
     assert {frozenset(contact) for contact in evening.log} == {frozenset(SCHEMA)}

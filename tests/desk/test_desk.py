@@ -74,7 +74,7 @@ def desk(line: Filled) -> Iterator[Desk]:
 
 @pytest.mark.parametrize("path", [*PLAIN, "/act/block?number=0470123456", "/static/desk.css", "/none", "/act/block"])
 def test_every_answer_carries_the_headers(desk: Desk, path: str) -> None:
-    """Pages, files and errors are never cached or framed, and load nothing from other sites."""
+    """No answer is cached or framed, or loads from other sites."""
     answer = desk.browser().get(path)
 
     assert answer.status in {200, 400, 404, 503}
@@ -102,7 +102,7 @@ def test_the_log_shows_every_text_escaped(desk: Desk) -> None:
 
 
 def test_the_overview_begins_with_words(desk: Desk) -> None:
-    """The overview begins with whether the line answers, then shows what is wrong with its cure."""
+    """Its first sentence says whether the line answers; troubles follow."""
     words = desk.browser().get("/").words
 
     assert "To the content The line does not answer. Its program is not running. Call the person " in words
@@ -113,7 +113,7 @@ def test_the_overview_begins_with_words(desk: Desk) -> None:
 
 
 def test_every_page_has_a_role(desk: Desk) -> None:
-    """Each page is in the table with the role that it needs; one that needs none shows nothing of the line."""
+    """Pages that need none show nothing of the line."""
     assert {name for name, needed in NEEDS.items() if needed is None} == {
         "static",
         "healthz",
@@ -123,7 +123,7 @@ def test_every_page_has_a_role(desk: Desk) -> None:
 
 
 def test_roles_are_nested() -> None:
-    """Each role may do what the roles before it may, and no more."""
+    """Each role may do all that the roles before it may."""
     roles = list(Role)
 
     assert [[one.may(other) for other in roles] for one in roles] == [
@@ -135,7 +135,7 @@ def test_roles_are_nested() -> None:
 
 
 def test_a_block_is_recorded_with_the_persons_name(tmp_path: Path) -> None:
-    """The desk asks first; then the number is blocked, its answer cancelled, and the event names the person."""
+    """The desk asks first; the waiting answer is cancelled, too."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
         filled.judge(filled.text(), delay=3600)
@@ -172,7 +172,10 @@ def folder() -> Iterator[Path]:
 @needs_root
 @needs_readers
 def test_visitors_are_known_by_their_system_user(folder: Path) -> None:
-    """Members of the line's group see every page; others none, not even root, though the socket lets them connect."""
+    """Members see every page; others none, not even root.
+
+    The socket itself lets them connect.
+    """
     Filled(folder).db.close()
     give(folder)
     lists = Lists(folder)
@@ -198,7 +201,7 @@ def test_visitors_are_known_by_their_system_user(folder: Path) -> None:
 
 
 def test_a_form_of_another_site_is_refused(desk: Desk, line: Filled) -> None:
-    """A form posted by another site does nothing, whether the browser marks it by Sec-Fetch-Site or Origin."""
+    """Browsers mark it by Sec-Fetch-Site or by Origin."""
     browser = desk.browser()
     form = browser.get("/act/block?number=0470123456").form()
     for headers in (
@@ -212,7 +215,7 @@ def test_a_form_of_another_site_is_refused(desk: Desk, line: Filled) -> None:
 
 
 def test_a_form_needs_its_token(desk: Desk, line: Filled) -> None:
-    """A form without its token, or with another, does nothing; the token needs no cookie."""
+    """Another token does nothing either; no cookie is needed."""
     browser = desk.browser()
     form = browser.get("/act/block?number=0470123456").form()
     without = {name: value for name, value in form.items() if name != "form_token"}
@@ -223,7 +226,7 @@ def test_a_form_needs_its_token(desk: Desk, line: Filled) -> None:
 
 
 def test_the_token_of_another_line_is_refused(tmp_path: Path) -> None:
-    """The same person has other tokens at another line, even if the key is the same."""
+    """Even the same person and key have other tokens there."""
     line = Filled(tmp_path)
     other = line.config.with_name("nl.yaml")
     shutil.copy(line.config, other)
@@ -248,7 +251,7 @@ FETCHED = (
 
 
 def test_another_site_can_link_to_a_page_and_not_embed_it(tmp_path: Path) -> None:
-    """A page that another site embeds or fetches is refused, and no look is recorded; a link works."""
+    """No look is recorded of a page that is refused."""
     line = Filled(tmp_path)
     with line.db:
         contacts = {line.text(): each for each in FETCHED}
@@ -262,13 +265,13 @@ def test_another_site_can_link_to_a_page_and_not_embed_it(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "[", ""])
 def test_another_host_is_refused(desk: Desk, host: str) -> None:
-    """A host name that is not one of the desk's is refused, though it leads here."""
+    """The name leads here, and is none of the desk's."""
     assert desk.browser().get("/", Host=host).status == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
 def test_this_machine_is_served_under_its_own_names(desk: Desk, host: str) -> None:
-    """Names of this machine are served with any port, as through ssh."""
+    """Any port is served, as through ssh."""
     assert desk.browser().get("/", Host=host).status == 200
 
 
@@ -282,7 +285,7 @@ def test_a_number_that_is_none_gets_a_page(desk: Desk) -> None:
 
 @pytest.mark.parametrize("module", ["flask", "waitress"])
 def test_without_its_libraries_the_desk_says_what_installs_them(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A desk without one of its two libraries names the one command that installs both."""
+    """One command installs both, whichever is missing."""
     monkeypatch.setitem(sys.modules, module, None)
     done = CliRunner().invoke(main, ["web", "--port", "0"])
 
@@ -296,7 +299,7 @@ def test_without_its_libraries_the_desk_says_what_installs_them(module: str, mon
 
 
 def test_a_missing_database_gets_a_page(tmp_path: Path) -> None:
-    """Without a database each page says so, and the overview still works."""
+    """Each page says so, and the overview still works."""
     filled = Filled(tmp_path)
     filled.db.close()
     for file in tmp_path.glob("hotlined.db*"):
@@ -319,7 +322,7 @@ def test_a_damaged_database_gets_a_page(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_gets_a_page(tmp_path: Path) -> None:
-    """While another program locks readers out, each page names it; afterwards the pages are back."""
+    """Each page names the program; pages are back afterwards."""
     filled = Filled(tmp_path)
     filled.db.close()
     paths = ("/", "/log", "/stats", "/inbox", "/numbers")
@@ -339,7 +342,7 @@ def test_a_locked_database_gets_a_page(tmp_path: Path) -> None:
 
 
 def test_the_health_check_follows_the_line(tmp_path: Path) -> None:
-    """`/healthz` is 200 while the line is ready, else 503; it says no more."""
+    """`/healthz` is an empty 200 for a ready line, else 503."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
         found = []
@@ -371,7 +374,7 @@ def at_a_port(config: Path, user: Person | None = None, **environment: str) -> I
 
 
 def test_a_port_needs_its_link(tmp_path: Path) -> None:
-    """The link works once; without its cookie every path is refused, even one that does not exist."""
+    """The link works once; every path wants its cookie."""
     line = Filled(tmp_path)
     with line.db, at_a_port(line.config) as (port, link):
         mine, other = Browser(port), Browser(port)
@@ -402,7 +405,10 @@ with socket.socket(int(sys.argv[1])) as channel:
 @needs_root
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_a_port_serves_one_user_of_the_machine(folder: Path, family: int) -> None:
-    """A link or cookie in the hands of another user is refused: browsers send cookies to every port of a machine."""
+    """Browsers send cookies to every port of a machine.
+
+    So a link or cookie in the hands of another user is refused.
+    """
     line = Filled(folder)
     with line.db, at_a_port(line.config) as (port, link):
 
@@ -426,7 +432,7 @@ def test_a_port_serves_one_user_of_the_machine(folder: Path, family: int) -> Non
     ("named", "person"), [({"SUDO_UID": str(STRANGER.uid)}, STRANGER), ({"SUDO_UID": "0"}, ADMIN), ({}, ADMIN)]
 )
 def test_a_port_started_with_sudo_serves_the_person(folder: Path, named: dict[str, str], person: Person) -> None:
-    """The program becomes the line's user, and serves the browser of the person who typed sudo, or root's."""
+    """The program itself becomes the line's user."""
     Filled(folder).db.close()
     give(folder)
     with at_a_port(folder / "main.yaml", LINE, HOTLINED_FOR_ROOT="1", **named) as (port, link):
@@ -436,7 +442,7 @@ def test_a_port_started_with_sudo_serves_the_person(folder: Path, named: dict[st
 
 
 def test_a_closed_connection_has_no_user() -> None:
-    """A connection without a row in the kernel's table has no user, and the search raises nothing."""
+    """Its row in the kernel's table is gone; nothing is raised."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         near, _ = listener.accept()
@@ -451,7 +457,7 @@ def test_a_closed_connection_has_no_user() -> None:
 
 
 def test_the_desk_is_not_a_proxy(desk: Desk) -> None:
-    """An absolute address is taken as a path, and a path that resembles an address redirects nowhere."""
+    """Absolute addresses are paths; paths like addresses redirect nowhere."""
     assert desk.browser().get("http://evil.example/log").status in {200, 400, 404}
     assert desk.browser().get("//evil.example/log").status == 404
     assert "evil" not in str(desk.browser().get("//evil.example/..").headers)
@@ -475,7 +481,7 @@ def test_other_methods_are_refused(desk: Desk, method: str, path: str) -> None:
     ],
 )
 def test_a_body_beyond_the_bounds_is_refused(desk: Desk, body: str, headers: dict[str, str], status: int) -> None:
-    """A body or a number of fields larger than any form's ends the request."""
+    """No form has such a body or so many fields."""
     answer = desk.browser().ask("POST", "/act/block", body, Sec_Fetch_Site="same-origin", **headers)
 
     assert answer.status == status
@@ -527,7 +533,7 @@ def ends(thread: threading.Thread) -> bool:
     "said", [b"", b"GET / HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
 )
 def test_a_slow_request_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> None:
-    """A request that never ends is dropped, though its octets keep coming; others are answered meanwhile."""
+    """Octets that keep coming do not help; others are answered."""
     with Program(line, tmp_path / "web.sock", slow_seconds=0.5) as program, socket.socket(socket.AF_UNIX) as slow:
         slow.connect(str(program.path))
         slow.sendall(said)
@@ -546,7 +552,7 @@ def test_a_slow_request_is_dropped(line: Filled, tmp_path: Path, said: bytes) ->
 
 
 def test_no_door_takes_all_connections(desk: Desk) -> None:
-    """The connections of one door are limited: visitors at the other door are still served."""
+    """Visitors at the other door are still served."""
     with contextlib.ExitStack() as stack:
         for _ in range(MOST_OF_A_DOOR + 120):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -571,7 +577,7 @@ def accepted(path: Path) -> int:
 
 
 def test_the_desk_ends_without_visitors(line: Filled, tmp_path: Path) -> None:
-    """The desk ends some time after its last visitor; a new connection waits for the next start."""
+    """A new connection waits for the next start."""
     with Program(line, tmp_path / "web.sock") as program:
         with Connection(program.path) as visitor:
             first = program.start()
@@ -602,7 +608,7 @@ class Handed:
 
 @pytest.mark.parametrize("changed", ["main.yaml", "main.txt"])
 def test_a_changed_configuration_restarts_the_desk(tmp_path: Path, changed: str) -> None:
-    """A desk whose configuration has changed ends; systemd starts it again for the next visitor."""
+    """The desk ends; systemd starts it for the next visitor."""
     (tmp_path / "main.txt").write_text("Non.")
     filled = Filled(tmp_path, line="nouvelle", answer={"text_file": "main.txt"})
     filled.db.close()
@@ -623,7 +629,7 @@ def test_a_changed_configuration_restarts_the_desk(tmp_path: Path, changed: str)
 
 
 def test_a_desk_that_cannot_start_tells_the_visitor_why(tmp_path: Path) -> None:
-    """A desk that cannot start answers the waiting visitor with the reason, then ends with 78."""
+    """The waiting visitor is answered before it ends with 78."""
     filled = Filled(tmp_path)
     filled.db.close()
     filled.config.write_text("answer: {text: a\n")
@@ -672,7 +678,7 @@ def maybe_waiting(path: Path) -> socket.socket | None:
 
 @pytest.mark.parametrize("first", [None, "SIGINT", "another configuration"])
 def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, first: str | None) -> None:
-    """A look that waits for the database is recorded even if SIGTERM comes meanwhile."""
+    """The look waits for the database while SIGTERM comes."""
     line = Filled(tmp_path)
     handed = Handed(line.config)
     desk = handed.start()
@@ -699,7 +705,7 @@ def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, firs
 
 
 def test_a_connection_that_comes_with_sigterm_is_answered(tmp_path: Path) -> None:
-    """A connection that the ending desk has accepted is answered by it, any other by the next desk."""
+    """The ending desk answers what it accepted, the next the rest."""
     line = Filled(tmp_path)
     line.db.close()
     handed = Handed(line.config)
@@ -717,7 +723,7 @@ def test_a_connection_that_comes_with_sigterm_is_answered(tmp_path: Path) -> Non
 
 
 def test_a_desk_that_ends_finishes_a_decision_and_leaves_visitors_to_the_next(tmp_path: Path) -> None:
-    """The desk that ends finishes a decision that waits for the database, and leaves later visitors to the next."""
+    """The decision waits for the database."""
     line = Filled(tmp_path)
     handed = Handed(line.config)
     desk = handed.start()
@@ -736,7 +742,7 @@ def test_a_desk_that_ends_finishes_a_decision_and_leaves_visitors_to_the_next(tm
 
 
 def test_an_unfinished_request_delays_the_end_of_the_desk_by_a_limited_time(line: Filled, tmp_path: Path) -> None:
-    """Unfinished requests get a limited time, even if an octet comes now and then."""
+    """Octets that come now and then do not prolong it."""
     ending = Ending()
     options = {"ending": ending, "idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2}
     with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
@@ -755,7 +761,7 @@ def test_an_unfinished_request_delays_the_end_of_the_desk_by_a_limited_time(line
 
 
 def test_an_unfinished_request_keeps_no_old_configuration(line: Filled, tmp_path: Path) -> None:
-    """A person removed from the configuration cannot stay by always having a request in progress."""
+    """A person removed from it cannot stay by endless requests."""
     changed = threading.Event()
     options = {"idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2, "is_stale": changed.is_set}
     with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
@@ -769,7 +775,7 @@ def test_an_unfinished_request_keeps_no_old_configuration(line: Filled, tmp_path
 
 
 def test_repeated_requests_do_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:
-    """A connection is kept for further requests only until the desk has to end."""
+    """A connection is kept only until the desk has to end."""
     ending = Ending()
     with Program(line, tmp_path / "web.sock", ending=ending, idle_seconds=None, finish_seconds=math.inf) as program:
         thread, answered = program.start(), [0] * 24
@@ -791,7 +797,7 @@ def test_repeated_requests_do_not_keep_the_desk_from_ending(line: Filled, tmp_pa
 
 
 def test_accepted_requests_are_answered_before_the_desk_ends(tmp_path: Path) -> None:
-    """All of ten decisions are made and answered, though six of them wait for a thread when SIGTERM comes."""
+    """Six of ten decisions wait for a thread at SIGTERM."""
     line = Filled(tmp_path)
     numbers = [f"047012345{digit}" for digit in range(10)]
     with line.db, Desk(line.config) as desk:
@@ -812,7 +818,7 @@ def test_accepted_requests_are_answered_before_the_desk_ends(tmp_path: Path) -> 
 
 
 def test_a_broken_configuration_is_shown(tmp_path: Path) -> None:
-    """While the file is broken, the desk uses the configuration in force, and says so."""
+    """The desk uses the configuration in force, and says so."""
     filled = Filled(tmp_path)
     filled.text()
     filled.db.close()
@@ -824,7 +830,7 @@ def test_a_broken_configuration_is_shown(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_in_a_template_is_a_bug(tmp_path: Path) -> None:
-    """A template with an unknown name fails instead of leaving an empty place on the page."""
+    """The template fails instead of leaving an empty place."""
     filled = Filled(tmp_path)
     with filled.db:
         app = make(line_config.load(filled.config), b"", Looks())
@@ -840,7 +846,7 @@ UNIT = Path(__file__).parents[2] / "systemd/hotlined-web@.service"
 
 
 def test_the_desk_stays_under_64_mebibytes(line: Filled, tmp_path: Path) -> None:
-    """The desk with its unit's environment, after each page was shown, needs no more than 64 MiB."""
+    """It has its unit's environment, and has shown each page."""
     given = re.search("^Environment=(.*)", UNIT.read_text("utf-8"), re.MULTILINE)
     assert given
     with listening(tmp_path / "web.sock") as listener:

@@ -150,7 +150,7 @@ TO_TAG = ("apology", "insult", "threat", "other")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_volunteer_works_through_a_day(visit: Visit, kind: str) -> None:
-    """A volunteer reads whether the line answers, opens a contact, tags five reactions, pauses and resumes."""
+    """The day is reading, tagging five reactions, pausing and resuming."""
     line = visit.line
     untagged(line)
     page = visit.open(kind=kind)
@@ -201,7 +201,7 @@ EVENING = [f"+3247066{each:04}" for each in range(40)]
 
 
 def test_a_volunteer_sorts_an_evening(windows: Windows, tmp_path: Path) -> None:
-    """Forty reactions need forty taps, while a threat comes and other volunteers pause and sort."""
+    """Forty reactions need forty taps, beside a threat and other volunteers."""
     line = Filled(tmp_path, alerts={"words": ["tue"]})
     with line.db, linked_desk(line.config) as link:
         for writer in (*EVENING, TROLL):
@@ -283,7 +283,7 @@ COVERED = """(place) => {
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (360, 740)])
 @pytest.mark.parametrize("language", ["fr", "nl"])
 def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, width: int, height: int) -> None:
-    """On a small phone nothing covers the text of a threat, the 112 button, or the person's name."""
+    """A small phone hides neither text, 112 button nor name."""
     line = Filled(tmp_path, language=language, alerts={"words": ["je te retrouverai"]})
     with line.db, linked_desk(line.config) as link:
         line.judge(line.text("Salut beauté, c’est Kevin, tu m’as donné ton num samedi"))
@@ -307,7 +307,7 @@ def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, w
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
-    """Tab reaches every control with a visible focus, and Enter activates it."""
+    """Tab reaches every control with a visible focus; Enter works."""
     page = visit.open()
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "To the content"
@@ -344,7 +344,7 @@ FOCUSED = """(() => {
 
 
 def test_renewal_of_a_page_can_be_stopped(visit: Visit) -> None:
-    """A page shows new contacts by itself until its reader stops that; nothing on any page moves or plays."""
+    """New contacts appear by themselves; nothing on any page moves."""
     line = visit.line
     page = visit.windows.new(**TABLE)
     page.clock.install()
@@ -382,13 +382,16 @@ VIOLATIONS = """async (rules) =>
 
 
 def test_every_page_is_accessible(visit: Visit) -> None:
-    """Axe finds nothing in light and dark, on phones and large screens; no page is wider than its screen."""
+    """Axe finds nothing, and no page is wider than its screen.
+
+    This holds in light and dark, on phones and large screens.
+    """
     assert unreadable(visit, SEEN_AS) == []
 
 
 @pytest.mark.parametrize("language", ["fr", "nl"])
 def test_longer_words_fit_every_page(windows: Windows, language: str, tmp_path: Path) -> None:
-    """On a phone axe finds nothing in French or Dutch, whose words are longer, and no page is wider than the phone."""
+    """Axe finds nothing, and no page is wider than a phone."""
     with visiting(windows, tmp_path, language=language) as visit:
         assert unreadable(visit, SEEN_AS[:1]) == []
 
@@ -414,7 +417,7 @@ def unreadable(visit: Visit, seen_as: Iterable[tuple[int, Any, dict[str, Any]]])
 
 
 def test_a_page_can_be_printed(visit: Visit) -> None:
-    """A printed page is dark on white, has all the words, and no buttons."""
+    """Its words are dark on white, and it has no buttons."""
     page = visit.open("/log")
     for path in ("/", "/log", f"/contact/{REACTIONS.start}", "/numbers", "/inbox", "/stats"):
         page.emulate_media(media="screen", color_scheme="dark")

@@ -91,12 +91,12 @@ def paths(line: Filled) -> Iterator[str]:
 
 
 def test_no_page_obeys_a_text(desk: Desk, line: Filled) -> None:
-    """No page contains markup, a link or a bidi override of a received text."""
+    """Its markup, links and bidi overrides are on no page."""
     obeys_no_text(desk, line)
 
 
 def test_no_page_obeys_a_text_in_french(tmp_path: Path) -> None:
-    """A translated sentence escapes its values as the English one does."""
+    """Translated sentences escape their values as the English ones do."""
     line = Filled(tmp_path, language="fr")
     with line.db:
         receive_all(line)
@@ -117,7 +117,7 @@ def obeys_no_text(desk: Desk, line: Filled) -> None:
 
 
 def test_a_long_text_without_a_blank_is_shown_whole(desk: Desk) -> None:
-    """The longest text is shown whole on its page, its beginning in the log, and never within an attribute."""
+    """The log shows its beginning, and links to the rest."""
     browser = desk.browser()
     row = f'<bdi class="text">{LONG[:199]}…</bdi>.*?href="(/contact/[0-9]*)#'
     found = re.search(row, browser.get("/log").body, re.DOTALL)
@@ -130,7 +130,7 @@ WORDS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\x1b[2J
 
 @pytest.mark.parametrize("word", WORDS)
 def test_hostile_input_is_escaped(desk: Desk, word: str) -> None:
-    """Hostile text in a path, in a field of a form, or in an unknown field is shown escaped or not at all."""
+    """Input comes in paths, in fields, and in unknown fields."""
     browser = desk.browser()
     asked = [f"/{quote(word)}", f"/act/block?{urlencode({'number': word})}", f"/static/{quote(word)}"]
     for page in PAGES:
@@ -148,7 +148,7 @@ def test_hostile_input_is_escaped(desk: Desk, word: str) -> None:
     "more", ["_scheme=x", "endpoint=x", "_method=", "_anchor=%00", "_external=1&_scheme=http", "self=1", "values=1"]
 )
 def test_a_list_links_only_with_known_filters(desk: Desk, more: str) -> None:
-    """Unknown parameters of the address are not repeated in the links of the page."""
+    """Unknown parameters of an address are not repeated."""
     plain = desk.browser().get("/log?before=5&search=a").body
 
     assert '<a class="button" href="/log?search=a">' in plain
@@ -170,7 +170,7 @@ def test_a_list_links_only_with_known_filters(desk: Desk, more: str) -> None:
     ],
 )  # fmt: skip
 def test_a_path_leads_nowhere_else(desk: Desk, path: str) -> None:
-    """The desk serves only pages and its own files, and redirects to no other host."""
+    """The desk serves its own files; no redirect leaves it."""
     answer = desk.browser().get(path)
 
     assert answer.status in ({200} if path.startswith(("/?", "/log?")) else {400, 403, 404, 308})
@@ -209,7 +209,7 @@ NO_REQUESTS = {
 
 @pytest.mark.parametrize("name", NO_REQUESTS)
 def test_malformed_requests_are_refused(desk: Desk, line: Filled, name: str) -> None:
-    """A malformed request gets an error or no answer, shows nothing of the line, and disturbs no other visitor."""
+    """Nothing of the line is shown, and no visitor is disturbed."""
     answer = sent(desk, NO_REQUESTS[name].encode("latin-1"))
 
     assert not answer or re.match(r"HTTP/1\.[01] (400|403|404|405|501) ", answer), answer
@@ -219,7 +219,7 @@ def test_malformed_requests_are_refused(desk: Desk, line: Filled, name: str) -> 
 
 
 def test_oversized_requests_are_refused(desk: Desk, line: Filled) -> None:
-    """A form, its chunks, an address and headers have limits, and the desk does not wait for the rest."""
+    """The desk does not wait for the rest of them."""
 
     def status(head: str) -> str:
         """Return the status of a request whose body is never sent."""
@@ -241,7 +241,7 @@ def test_oversized_requests_are_refused(desk: Desk, line: Filled) -> None:
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", "application/json", ""])
 def test_a_form_comes_as_forms_do(desk: Desk, line: Filled, kind: str) -> None:
-    """A form of another content type, which another site could send without asking first, is refused."""
+    """Another site could send other content types without asking first."""
     browser = desk.browser()
     fields = urlencode(browser.get("/act/block?number=0470123456").form("/act/block"))
 
@@ -252,7 +252,7 @@ def test_a_form_comes_as_forms_do(desk: Desk, line: Filled, kind: str) -> None:
 
 
 def test_the_token_does_not_work_in_an_address(desk: Desk, line: Filled) -> None:
-    """A token in an address does nothing: addresses are kept in histories and logs."""
+    """Addresses are kept in histories and logs."""
     browser = desk.browser()
     fields = urlencode(browser.get("/act/block?number=0470123456").form("/act/block"))
 
@@ -275,7 +275,7 @@ def test_the_token_does_not_work_in_an_address(desk: Desk, line: Filled) -> None
     ids=["nothing", "a line", "headers", "a form"],
 )
 def test_slow_requests_delay_no_one_else(desk: Desk, begun: str) -> None:
-    """The number of unfinished requests is limited, and other visitors are served meanwhile."""
+    """Other visitors are served before any unfinished request is dropped."""
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(desk)) for _ in range(SLOW)]
         for channel in slow:
@@ -288,7 +288,7 @@ def test_slow_requests_delay_no_one_else(desk: Desk, begun: str) -> None:
 
 
 def test_unread_answers_delay_no_one_else(desk: Desk) -> None:
-    """Visitors who do not read their pages, which fill their sockets, do not delay others."""
+    """Pages that nobody reads fill their sockets."""
     with ExitStack() as stack:
         for _ in range(10):
             stack.enter_context(connect(desk)).sendall(b"GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8)
@@ -296,7 +296,7 @@ def test_unread_answers_delay_no_one_else(desk: Desk) -> None:
 
 
 def test_a_crowd_beside_a_flood_loses_nothing(answering: Line) -> None:
-    """Two hundred visitors at once, while texts arrive, all get their pages, and no text is lost."""
+    """Two hundred visitors at once all get their pages."""
     line = answering
     with Desk(line.config) as desk:
         assert desk.browser().get("/healthz").status == 200  # the desk is started

@@ -99,7 +99,7 @@ def plain(text: str) -> str:
 
 
 def test_the_overview_shows_the_latest_contacts_and_waiting_answers(browser: Browser) -> None:
-    """The overview has the time of the last contact, what waits, what is spent, and the latest contacts."""
+    """It also has the last contact's time, and the month's spending."""
     page = browser.get("/")
 
     assert "The line does not answer. Its program is not running. Call the person who runs this line." in page.words
@@ -109,7 +109,7 @@ def test_the_overview_shows_the_latest_contacts_and_waiting_answers(browser: Bro
 
 
 def test_the_overview_counts_untagged_reactions(busy: tuple[Filled, Browser]) -> None:
-    """The overview shows how many reactions want a tag, as the inbox does, and nothing once all have one."""
+    """It shows the inbox's number, and nothing once all have tags."""
     line, browser = busy
     assert "1 reaction wants a tag" in browser.get("/").words
     (contact,) = review.queue(line.db)
@@ -123,7 +123,7 @@ def test_the_overview_counts_untagged_reactions(busy: tuple[Filled, Browser]) ->
 
 
 def test_a_lost_selftest_is_shown_with_its_cure(tmp_path: Path) -> None:
-    """A lost text of the line to itself is among the troubles on the overview."""
+    """The overview has it among the troubles."""
     line = Filled(tmp_path, line_number="+32460209399", alerts={"selftest": "7d"})
     with line.db, Desk(line.config) as desk:
         fill(line)
@@ -144,7 +144,7 @@ def test_a_lost_selftest_is_shown_with_its_cure(tmp_path: Path) -> None:
 
 
 def test_one_button_pauses_the_line(open_line: Open) -> None:
-    """With a real daemon the overview shows that the line answers; the pause asks first, and resuming works alike."""
+    """The pause asks first; resuming works alike, with a real daemon."""
     line = open_line(sim_size=10, me_size=0)
     line.start()
     line.wait_state("ready")
@@ -195,7 +195,7 @@ FILTERS: Mapping[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser, name: str) -> None:
-    """Each filter of the page finds what the command finds, the newest first."""
+    """Each finds what the command finds, the newest first."""
     query, options = FILTERS[name]
     page = browser.get(f"/log?{urlencode(query, doseq=True)}")
 
@@ -206,7 +206,7 @@ def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser,
 
 
 def test_every_filter_of_the_command_is_tried(line: Filled) -> None:
-    """The filters tried above are those of `log`, and those of the form."""
+    """The filters tried above are those of `log`."""
     listed = set(re.findall(r"--[a-z-]+", line.run("log", "--help").output))
     others = {"--follow", "--by-hand", "--json", "--csv", "--help"}
 
@@ -243,7 +243,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, B
 
 @pytest.mark.parametrize("query", LOOKED_THROUGH)
 def test_contacts_are_searched_from_the_newest(long: tuple[int, int, Browser], query: str) -> None:
-    """Without an index a filter searches a hundred thousand contacts at a time, says so, and offers to go on."""
+    """Filters without an index take 100,000 contacts at a time."""
     first, last, browser = long
     page = browser.get(f"/log?{query}")
     assert not shown(page)
@@ -258,7 +258,7 @@ def test_contacts_are_searched_from_the_newest(long: tuple[int, int, Browser], q
 
 @pytest.mark.parametrize("query", ["search=salut&until=2026-02-01", "tag=threat", "kept=1", "until=2026-02-01"])
 def test_indexed_filters_find_old_contacts_at_once(long: tuple[int, int, Browser], query: str) -> None:
-    """Filters by tag, keeping and date find contacts of any age at once."""
+    """Such filters are those by tag, keeping and date."""
     first, _, browser = long
     page = browser.get(f"/log?{query}")
 
@@ -267,7 +267,7 @@ def test_indexed_filters_find_old_contacts_at_once(long: tuple[int, int, Browser
 
 
 def test_a_search_with_a_new_match_offers_older_contacts(long: tuple[int, int, Browser]) -> None:
-    """A search that finds a new contact shows it, with a link to go on."""
+    """The new contact is shown at once."""
     _, last, browser = long
     page = browser.get("/log?search=bonjour")
 
@@ -277,7 +277,7 @@ def test_a_search_with_a_new_match_offers_older_contacts(long: tuple[int, int, B
 
 @pytest.mark.parametrize("order", ["last", "contacts", "first"])
 def test_the_list_of_numbers_is_of_the_newest_contacts(long: tuple[int, int, Browser], order: str) -> None:
-    """With more than a hundred thousand contacts the list has the numbers of the newest, and says so."""
+    """Only the newest 100,000 contacts count, and the page says so."""
     *_, browser = long
     page = browser.get(f"/numbers?sort={order}")
 
@@ -285,7 +285,7 @@ def test_the_list_of_numbers_is_of_the_newest_contacts(long: tuple[int, int, Bro
 
 
 def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:
-    """From page to page every contact is shown once, with the same filter."""
+    """Every contact is shown once, with the same filter."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
         ids = [filled.text(f"{'salut' if number % 2 else 'bonjour'} {number}") for number in range(MANY)]
@@ -312,7 +312,7 @@ def looked(line: Filled, browser: Browser, contact_id: int) -> Answer:
 
 @pytest.mark.parametrize("contact_id", range(1, 11))
 def test_a_contact_has_what_show_has(line: Filled, browser: Browser, contact_id: int) -> None:
-    """The page of a contact has every label and value of `show`, and no other."""
+    """Labels and values are those of `show`, and no others."""
     page = looked(line, browser, contact_id)
     own = page.body.partition("of this person</summary>")[0]
     listed = re.findall(r"<div><dt>.*?</dt> <dd>.*?</dd></div>", own, re.DOTALL)
@@ -322,7 +322,7 @@ def test_a_contact_has_what_show_has(line: Filled, browser: Browser, contact_id:
 
 
 def test_a_contact_is_a_timeline(line: Filled, browser: Browser) -> None:
-    """The page has the contact, its verdict and each step of its answer by time, then people's decisions."""
+    """Verdict, steps of the answer and decisions stand by time."""
     timeline = steps(looked(line, browser, 10))
 
     assert [re.sub("at .* 22:..", "at 22:00", words) for _, words in timeline] == [
@@ -355,7 +355,7 @@ def steps(page: Answer) -> list[tuple[str, str]]:
 
 
 def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browser]) -> None:
-    """While no daemon runs, a due answer is shown as waiting for the daemon."""
+    """A due answer is shown as waiting for the daemon."""
     line, browser = busy
     line.db.connection.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
     paths = ("/log", "/contact/4", "/person/4")
@@ -385,7 +385,7 @@ def sides(page: Answer) -> list[str]:
 
 
 def test_a_person_is_a_conversation(busy: tuple[Filled, Browser]) -> None:
-    """A person's texts, our answers and people's decisions are shown by time; a contact is a place among them."""
+    """Texts, answers and decisions are by time; a contact is marked."""
     line, browser = busy
     decisions.block(line.db, KEVIN, "anna", line.now())
     page = browser.get("/person/1")
@@ -399,7 +399,7 @@ def test_a_person_is_a_conversation(busy: tuple[Filled, Browser]) -> None:
 
 
 def test_an_old_contact_has_its_place_in_the_conversation(tmp_path: Path) -> None:
-    """The newest thirty contacts are shown, older ones are behind a link, an older one asked for ends its page."""
+    """A page has thirty contacts; the one asked for is last."""
     line = Filled(tmp_path)
     with line.db, Desk(line.config) as desk:
         ids = [line.text(f"numéro {number}") for number in range(70)]
@@ -416,10 +416,10 @@ def test_an_old_contact_has_its_place_in_the_conversation(tmp_path: Path) -> Non
 
 
 def test_the_evidence_is_a_zip_named_by_its_sum(busy: tuple[Filled, Browser], tmp_path: Path) -> None:
-    """The act keeps all contacts and leads to the file; there is none before it, or without a number."""
+    """There is none before the act, which keeps all contacts."""
     line, browser = busy
     assert browser.get("/evidence/4").headers["Location"] == "/act/evidence?contact_id=4"
-    assert browser.get("/evidence/9").status == 404
+    assert browser.get("/evidence/9").status == 404  # that has no number
     done = browser.act("/act/evidence?contact_id=4")
     assert "1 contact is kept." in done.words
     assert 'href="/evidence/4"' in done.body
@@ -439,7 +439,7 @@ def test_the_evidence_is_a_zip_named_by_its_sum(busy: tuple[Filled, Browser], tm
 
 @pytest.mark.parametrize("order", ["last", "contacts", "first"])
 def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, order: str) -> None:
-    """The page has the command's numbers, its last one first; each leads to its person."""
+    """The command's last is first here; each leads to its person."""
     page = browser.get(f"/numbers?sort={order}")
     listed = [json.loads(each) for each in line.run("numbers", "--json", "--sort", order).stdout.splitlines()][::-1]
     rows = re.findall(r"<li><p(.*?)</li>", page.body, re.DOTALL)
@@ -456,7 +456,7 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
 
 @pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("stop", "--opted-out")])
 def test_refused_numbers_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
-    """The page lists refused numbers, by whom and since when, as the command does; the page of all links to it."""
+    """The page says by whom and since when, as the command."""
     line, browser = busy
     with line.db.transaction():
         decisions.opt_out(line.db, LEA, line.now())
@@ -473,7 +473,7 @@ def test_refused_numbers_are_a_list(busy: tuple[Filled, Browser], only: str, opt
 
 @pytest.mark.parametrize("path", ["/person/1", "/person?number=0470/12.34.56"])
 def test_a_person_has_what_show_has(line: Filled, browser: Browser, path: str) -> None:
-    """The page of a person, by contact or number, has everything that `show` has, and the contacts."""
+    """The page is found by contact or number, and lists contacts."""
     page = browser.get(path)
     head, _, _ = line.run("show", KEVIN).stdout.partition("\n\n")
     # the time until the next answer differs between the two calls
@@ -498,7 +498,7 @@ def test_an_opt_out_is_lifted_only_at_the_shell(busy: tuple[Filled, Browser]) ->
 
 
 def test_withheld_numbers_are_searched_in_the_log(browser: Browser) -> None:
-    """Withheld numbers cannot be told apart: the page leads to all their contacts."""
+    """Withheld numbers cannot be told apart."""
     page = browser.get("/person/9")
 
     assert (page.status, page.headers["Location"]) == (302, "/log?number=withheld")
@@ -513,7 +513,7 @@ NONSENSE = """
 
 @pytest.mark.parametrize("path", NONSENSE.split())
 def test_an_absurd_input_is_refused_with_advice(browser: Browser, path: str) -> None:
-    """An input without sense gets a page that explains what to write."""
+    """The page explains what to write instead."""
     answer = browser.get(path)
 
     assert answer.status == 400
@@ -529,7 +529,7 @@ def at(page: Answer) -> int:
 
 
 def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
-    """A tag leads to the next reaction and can be undone; a kept one still wants its tag; a text can be skipped."""
+    """Tags can be undone, texts skipped; kept ones still want tags."""
     line, browser = busy
     line.judge(line.text("Pardon"))
     page = browser.get("/inbox")
@@ -560,14 +560,14 @@ def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
 
 
 def test_a_reaction_follows_the_conversation_before_it(busy: tuple[Filled, Browser]) -> None:
-    """The inbox shows the answered text and the answer before the reaction."""
+    """The answered text and the answer come before it."""
     _, browser = busy
     page = browser.get("/inbox")
     assert re.search("Salut beauté 😍 .*Non, c'est non.* sent 22:0.* Je sais où tu habites", page.words)
 
 
 def test_a_tag_given_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) -> None:
-    """A form contains the tags shown: if another person was first, the next page names that, and nothing changes."""
+    """The form carries the tags shown; the other person is named."""
     line, browser = busy
     page = browser.get("/inbox")
     contact = at(page)
@@ -583,7 +583,7 @@ def test_a_tag_given_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) 
 
 
 def test_a_reload_repeats_nothing(busy: tuple[Filled, Browser]) -> None:
-    """An act ends in a redirect; its sentence is shown only with a valid token."""
+    """An act redirects; its sentence needs a valid token."""
     line, browser = busy
     done = press(browser, browser.get("/contact/4"), "/act/keep", 0)
     where = done.headers["Location"]
@@ -597,7 +597,7 @@ def test_a_reload_repeats_nothing(busy: tuple[Filled, Browser]) -> None:
 
 
 def test_no_key_ends_a_keeping(busy: tuple[Filled, Browser]) -> None:
-    """In the inbox the keep button is disabled for a kept contact; the contact's page asks before a keeping ends."""
+    """The inbox's button is disabled; the contact's page asks first."""
     line, browser = busy
     page = browser.get("/inbox")
     assert at(page) == 3
@@ -613,7 +613,7 @@ def test_no_key_ends_a_keeping(busy: tuple[Filled, Browser]) -> None:
 
 
 def test_an_inbox_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
-    """An inbox of every text has the untagged ones, the newest first and without calls, as `review --all`."""
+    """It has untagged texts, no calls, newest first, as `review --all`."""
     line, browser = busy
     page, seen = browser.get("/inbox?all=1"), list[int]()
     while (found := int(page.form("/act/keep")["contact_id"]) if "/act/keep" in page.body else 3) not in seen:
@@ -624,7 +624,7 @@ def test_an_inbox_of_every_text_has_first_contacts(busy: tuple[Filled, Browser])
 
 
 def test_an_inbox_of_every_text_keeps_its_place(busy: tuple[Filled, Browser]) -> None:
-    """A tag leads to the text before it and can be undone; a kept text still wants its tag."""
+    """A tag leads to the text before; undoing leads back."""
     _, browser = busy
     kept = follow(browser, press(browser, browser.get("/inbox?all=1"), "/act/keep", 0))
     assert (at(kept), "Contact 10 is kept" in kept.words) == (10, True)
@@ -634,7 +634,7 @@ def test_an_inbox_of_every_text_keeps_its_place(busy: tuple[Filled, Browser]) ->
 
 
 def test_an_act_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Browser]) -> None:
-    """The sentence after an act has no option in it; the contact's page has the way back."""
+    """The contact's page has the way back."""
     _, browser = busy
     done = browser.act("/act/keep?contact_id=4")
 
@@ -645,7 +645,7 @@ def test_an_act_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Bro
 
 
 def test_a_question_about_a_contact_quotes_it(busy: tuple[Filled, Browser]) -> None:
-    """Its text stands below the question, because nobody knows contacts by their numbers; a pause has none."""
+    """Nobody knows contacts by their numbers; a pause quotes none."""
     _, browser = busy
     (text,) = re.findall(r'<bdi class="text">(.*?)</bdi>', browser.get("/act/tag?contact_id=4&word=threat").body)
 
@@ -677,7 +677,7 @@ def follow(browser: Browser, answer: Answer) -> Answer:
      ("since=2026-11-24&by=hour", ["--since", "2026-11-24", "--by", "hour"])],
 )  # fmt: skip
 def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query: str, options: list[str]) -> None:
-    """The page has the figures, sentences and tables of `stats` for the chosen period, and no number."""
+    """Sentences and tables are the same, and without telephone numbers."""
     page = browser.get(f"/stats?{query}")
     written = line.run("stats", "--html", "-", *options).stdout
     minute = re.compile(r"\d+:\d\d")  # the period ends at the present minute
@@ -698,7 +698,7 @@ def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query
 
 
 def test_a_drawing_can_be_downloaded(browser: Browser) -> None:
-    """The page links to each drawing of the period: a well-formed SVG with its own colours and without names."""
+    """Each is a well-formed SVG with its own colours, without names."""
     page = browser.get("/stats?since=2026-11-24&until=2026-11-24")
     pictures = re.findall('<a class="picture" href="([^"]*)"', page.body)
     assert len(pictures) == page.body.count("<svg role")
@@ -733,7 +733,7 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str | None]] = {
 
 
 def test_every_act_asks_and_is_recorded_with_the_persons_name(busy: tuple[Filled, Browser]) -> None:
-    """A GET is a question that changes nothing; a POST decides, says so, and records the person's name."""
+    """A GET only asks; a POST decides and says so."""
     line, browser = busy
     assert ACTED.keys() == {act.verb for act in ACTS}
     for verb, (fields, words, word) in ACTED.items():
@@ -751,7 +751,7 @@ def test_every_act_asks_and_is_recorded_with_the_persons_name(busy: tuple[Filled
 
 
 def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
-    """After an act the contact's page is shown at once, with the new tag or keeping."""
+    """Its page shows the new tag or keeping at once."""
     line, browser = busy
     page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 1))
     assert "#insult" in page.words
@@ -770,7 +770,7 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
 
 
 def test_sending_again_does_not_undo_a_block(busy: tuple[Filled, Browser]) -> None:
-    """Sending an old answer again to a blocked number is refused; a name can be blocked as well."""
+    """The desk refuses; a name can be blocked as well."""
     line, browser = busy
     number = next(each["originator"] for each in line.log() if each["id"] == 10)
     assert "is blocked." in browser.act(f"/act/block?{urlencode({'number': number})}").words
@@ -794,7 +794,7 @@ def test_an_act_that_is_too_late_is_refused_with_the_reason(busy: tuple[Filled, 
 
 
 def test_an_answer_without_a_text_is_not_sent_again(tmp_path: Path) -> None:
-    """The page refuses it as the command does, and the overview names the empty file."""
+    """The page refuses like the command; the overview names the file."""
     (tmp_path / "main.txt").touch()
     line = Filled(tmp_path, answer={"text_file": "main.txt"})
     with line.db, Desk(line.config) as desk:
@@ -812,7 +812,7 @@ OF_A_PERSON = {"block", "evidence"}
 
 
 def test_a_page_has_the_buttons_of_the_possible_acts(browser: Browser) -> None:
-    """A contact offers the acts that its answer allows, a person those that are not yet decided."""
+    """A contact offers its answer's acts, a person the undecided ones."""
 
     def offered(path: str) -> set[str]:
         return set(re.findall(r'action="/act/([a-z_]+)"', browser.get(path).body))
@@ -828,7 +828,10 @@ def test_a_page_has_the_buttons_of_the_possible_acts(browser: Browser) -> None:
 
 
 def test_acts_need_the_promised_roles() -> None:
-    """Figures see no text; readers decide nothing; volunteers tag and keep; blocks and answers are for admins."""
+    """Figures see no text, readers decide nothing, volunteers tag and keep.
+
+    Blocks and answers are for admins.
+    """
     needs = {name: needed for name, needed in NEEDS.items() if needed}
     volunteers = {"act_tag", "act_untag", "act_keep", "act_skip", "act_tell", "inbox"}
     readers = {"log", "by_hand", "contact", "numbers", "person", "person_of"}
@@ -866,7 +869,7 @@ def doored(line: Filled) -> tuple[Flask, AnyDoor]:
 
 @pytest.mark.parametrize("role", Role)
 def test_each_role_sees_its_own_part_of_a_page(doored: tuple[Flask, AnyDoor], role: Role) -> None:
-    """The role of figures sees no number or text anywhere; each role is offered only its own acts."""
+    """The role of figures sees no number or text."""
     app, door = doored
     door.role = role
     client = app.test_client()
@@ -906,7 +909,10 @@ COMMAND = re.compile(r"hotlined |sudo|systemctl|journalctl|\b(answer|web|alerts|
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) -> None:
-    """Any trouble is in the band, with its colour, in plain words, and with whom to call; other pages have no more."""
+    """Any trouble has plain words, a colour, and whom to call.
+
+    All this is in the band.
+    """
     people = {"people": {"anna": "volunteer"}, "ask": "Rosa, 0470 12 34 56"}
     line = Filled(tmp_path, web=people, alerts={"words": ["tue"]})
     with line.db:
@@ -951,7 +957,7 @@ def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) 
 
 
 def test_a_full_window_is_shown_with_its_end(tmp_path: Path) -> None:
-    """The band says which budget is used up, and when there is room again."""
+    """The band names the budget, and when there is room."""
     line = Filled(tmp_path, limits={"segments": {"hour": 2, "day": 9, "month": 9}})
     with line.db, Desk(line.config) as desk:
         line.judge(line.text())
@@ -1001,7 +1007,7 @@ class Structure(HTMLParser):
 
 @pytest.mark.parametrize("path", LOOKS)
 def test_every_page_has_structure_for_a_screen_reader(browser: Browser, path: str) -> None:
-    """One main part, one h1, a title, labels of fields, headers of tables, and unique IDs."""
+    """Headings, labels, table headers and unique IDs are all there."""
     page = browser.get(path)
     seen = Structure()
     seen.feed(page.body)
@@ -1118,7 +1124,7 @@ def ancestors(element: Element) -> Iterator[Element]:
 
 
 def test_no_meaning_is_in_colour_alone(browser: Browser, line: Filled) -> None:
-    """Each coloured element has words with the same meaning; the colours of a drawing have a key with their words."""
+    """Coloured elements have words, and drawings a key with words."""
     coloured = coloured_classes(browser)
     assert {"mark", "a", "b", "c", "d", "e", "f", "none", "tag", "alarm"} - coloured == {"tag"}
     for path in every_page(line):

@@ -154,7 +154,7 @@ def open_desk(shared: House) -> Iterator[Desk]:
 
 @needs_root
 def test_a_visitor_through_the_proxy_has_the_name_it_gives(house: House) -> None:
-    """Looks and decisions are recorded under the proxy's name, and each page shows it."""
+    """Looks, decisions and pages have that name."""
     house.control()
     with house.desk() as desk:
         browser = desk.proxied("admin")
@@ -169,7 +169,7 @@ def test_a_visitor_through_the_proxy_has_the_name_it_gives(house: House) -> None
 
 @needs_root
 def test_a_name_from_the_proxy_is_not_a_user_of_the_machine(house: House) -> None:
-    """A proxy's name that is also a user's is written differently, and has other tokens."""
+    """Such a name is written differently, and has other tokens."""
     house.control()
     with house.desk() as desk:
         browser = desk.proxied("stranger")
@@ -183,7 +183,7 @@ def test_a_name_from_the_proxy_is_not_a_user_of_the_machine(house: House) -> Non
 
 @needs_root
 def test_each_role_sees_its_own_pages(house: House) -> None:
-    """Every page answers each role as its row says, and a form of another role does nothing."""
+    """Each page's row decides; a form of another role does nothing."""
     house.control()
     with house.desk() as desk:
         form = desk.proxied("admin").get(f"/act/block?number={KEVIN[1:]}").form("/act/block")
@@ -202,7 +202,7 @@ def test_each_role_sees_its_own_pages(house: House) -> None:
 
 @needs_root
 def test_a_name_without_a_role_sees_nothing(house: House) -> None:
-    """A name without a role sees nothing, not even the health check, and reads whom to ask."""
+    """The health check is refused, too; pages say whom to ask."""
     house.configure(ask="Anna, 0470 12 34 56")
     with house.desk() as desk:
         for path in ("/", "/log", "/none", "/healthz", "/static/desk.css"):
@@ -239,7 +239,7 @@ def said(*lines: str) -> str:
     ],
 )  # fmt: skip
 def test_a_request_without_exactly_one_name_is_refused(shared: House, open_desk: Desk, headers: str) -> None:
-    """No name, two names, an invalid one, or one in another header is refused and does nothing."""
+    """Two names, none, invalid ones and other headers do nothing."""
     done = LINE.call(GET, str(open_desk.proxies), "/log", headers.replace("\0", "NUL"))
 
     assert done.stdout == "400\n", (headers, done.stderr)
@@ -249,7 +249,7 @@ def test_a_request_without_exactly_one_name_is_refused(shared: House, open_desk:
 @needs_root
 @pytest.mark.parametrize("name", ["root", "stranger", "hotlined-main", "admin"])
 def test_the_members_door_ignores_a_name_in_a_header(open_desk: Desk, name: str) -> None:
-    """At the members' door only the kernel's user counts: a stranger stays a stranger."""
+    """Only the kernel's user counts: a stranger stays a stranger."""
     for header in (HEADER, "X-Forwarded-User", "X-Forwarded-For"):
         for person, status in ((STRANGER, "403\n"), (MEMBER, "200\n"), (DESK, "403\n")):
             assert person.call(GET, str(open_desk.socket), "/", said(f"{header}: {name}")).stdout == status
@@ -279,7 +279,7 @@ def test_the_desk_is_served_under_its_own_names(house: House) -> None:
 
 @needs_root
 def test_a_former_member_is_refused_at_the_next_request(house: House) -> None:
-    """The group's current list decides: an older session, and a unit, keep the group for the kernel."""
+    """The group's list decides, though sessions and units keep the group."""
     with house.desk() as desk:
 
         def asked(person: Person) -> str:
@@ -299,7 +299,10 @@ def test_a_former_member_is_refused_at_the_next_request(house: House) -> None:
 
 @needs_root
 def test_a_form_outlives_the_program(house: House) -> None:
-    """The desk ends after ten idle minutes; its forms are valid until the machine stops; a broken key is replaced."""
+    """Forms are valid until the machine stops; broken keys are replaced.
+
+    The desk ends after ten idle minutes.
+    """
     house.control()
 
     def sent(form: dict[str, str]) -> Answer:
@@ -323,7 +326,7 @@ def test_a_form_outlives_the_program(house: House) -> None:
 
 
 def test_no_page_waits_for_the_record_of_a_look(tmp_path: Path) -> None:
-    """Looks during a lock of the database are recorded after it, once for each hour."""
+    """Looks during a lock are recorded afterwards, once an hour."""
     line = Filled(tmp_path)
     contact = line.text()
     looks, config = Looks(), configuration.load(line.config)
@@ -348,7 +351,7 @@ def test_no_page_waits_for_the_record_of_a_look(tmp_path: Path) -> None:
 
 
 def test_a_failed_record_of_a_look_does_not_stop_the_next(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A bug in recording a look is logged with its place; later looks are recorded."""
+    """The bug is logged with its place."""
     line = Filled(tmp_path)
     config = configuration.load(line.config)
     with line.db, Looks() as looks:
@@ -363,7 +366,7 @@ def test_a_failed_record_of_a_look_does_not_stop_the_next(tmp_path: Path, caplog
 
 
 def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Looks that are not yet recorded when the time is over, and later ones, are only in the journal.
+    """Late looks and unrecorded ones are only in the journal.
 
     The first has been requested already and may still be recorded, so the journal does not say that it is not.
     """
@@ -418,7 +421,7 @@ def test_the_desk_never_lifts_an_opt_out() -> None:
 @needs_root
 @pytest.mark.parametrize("verb", sorted(VERBS.keys() - DESKS_VERBS))
 def test_the_desk_decides_nothing_else(shared: House, verb: str) -> None:
-    """The control program refuses the desk every decision that no page offers."""
+    """The control program refuses every decision that no page offers."""
     assert decided_by_desk(shared, verb)["error"]["kind"] == "RefusedError"
     with closing(sqlite3.connect(shared.database)) as db:
         assert db.execute("SELECT count(*) FROM contacts").fetchone() == (1,)

@@ -75,7 +75,7 @@ def scene(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = Non
 
 
 def test_beside_the_daemon_its_status_is_used(line: Line) -> None:
-    """While the daemon has the port the modem is not asked: checks use its status, or are unknown."""
+    """The modem is not asked; what the status lacks is unknown."""
     line.sim.do("network", technology=7)
     line.start()
     line.wait_state("ready")
@@ -103,7 +103,7 @@ def test_beside_the_daemon_its_status_is_used(line: Line) -> None:
 
 
 def test_without_the_daemon_the_modem_is_asked(line: Line) -> None:
-    """A stopped daemon is a failure, and SIM, network and storages are checked at the modem."""
+    """SIM, network and storages are checked there; the daemon fails."""
     line.configure()
     code, found = examined("--config", str(line.config), cwd=line.folder)
 
@@ -129,7 +129,7 @@ def test_a_modem_in_trouble_is_reported_with_the_cure(line: Line) -> None:
 
 
 def test_a_locked_sim_is_reported_and_no_pin_is_tried(line: Line) -> None:
-    """A SIM that wants its PIN is a warning; the configured PIN is not tried."""
+    """The SIM is a warning, though the configuration has its PIN."""
     line.sim.do("sim", pin="1234")
     line.configure(modem={"pin": "1234"})
     _, found = examined("--config", str(line.config), cwd=line.folder)
@@ -153,7 +153,7 @@ def test_a_daemon_with_a_locked_sim_is_reported(line: Line) -> None:
 
 
 def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
-    """A PIN that cannot be read is a failure of the configuration before any SIM asks for it."""
+    """The configuration fails before any SIM asks for the PIN."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
     told = Scene(configuration.load(tmp_path / "main.yaml"))
     found = line_checks.configuration(told)
@@ -164,7 +164,7 @@ def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
 
 
 def test_without_a_configuration_all_else_is_checked(tmp_path: Path) -> None:
-    """A missing configuration is one failure and makes no check crash."""
+    """The missing file is one failure and crashes no check."""
     code, found = examined("--config", "none.yaml", cwd=tmp_path)
 
     assert code == 1
@@ -174,14 +174,14 @@ def test_without_a_configuration_all_else_is_checked(tmp_path: Path) -> None:
 
 
 def test_without_programs_of_the_system_nothing_crashes(tmp_path: Path) -> None:
-    """Without systemctl and vcgencmd their checks are unknown."""
+    """The checks by systemctl and vcgencmd are unknown then."""
     _, found = examined("--config", "none.yaml", cwd=tmp_path, env={"PATH": str(tmp_path)})
 
     assert found["service"] == {"check": "service", "verdict": UNKNOWN, "seen": "no systemd here", "cure": ""}
 
 
 def test_each_failure_has_its_cure_below(tmp_path: Path) -> None:
-    """The text has each check with its verdict, the cure below, and the summary at the end."""
+    """Each check has its verdict, and the summary comes last."""
     filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
     filled.db.close()
     done = filled.run("doctor")
@@ -271,7 +271,7 @@ def talk() -> Iterator[Any]:
 def test_the_remaining_tries_of_the_pin_are_shown(
     answers: dict[str, str], seen: str, verdict: Health, talk: Any, tmp_path: Path
 ) -> None:
-    """Each make's command for them is known; one remaining try is a failure."""
+    """Each make has its command; one remaining try is a failure."""
     talker = talk({"AT+CPIN?": "+CPIN: SIM PIN"} | answers)
     found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
 
@@ -336,9 +336,9 @@ AFTER_15 = {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,15\n+CCFC: 0,2'}
 def test_forwarding_is_put_in_words(
     answers: dict[str, str], modem: dict[str, str], verdict: Health, seen: list[str], talk: Any, tmp_path: Path
 ) -> None:
-    """Each forwarding is shown with its number and its effect on calls; one that takes all calls is a warning.
+    """A forwarding of every call is a warning, any other fine.
 
-    The network is only asked.
+    Each is shown with its number and its effect on calls. The network is only asked.
     """
     talker = talk(NOT_FORWARDED | answers)
     found = call_checks.forwarding(scene(tmp_path, modem={"port": talker.port} | modem))
@@ -379,7 +379,7 @@ def test_the_simulated_network_forwards(line: Line) -> None:
     ],
 )
 def test_forwarding_is_read_in_the_form_of_each_make(line: str, number: str, seconds: int | None) -> None:
-    """Number and delay are read in the standard's form, and in makes' with the delay elsewhere or missing."""
+    """Some makes put the delay elsewhere, or omit it."""
     no_reply, busy = ForwardingReason.NO_REPLY, ForwardingReason.BUSY
 
     assert maybe_forwarding(no_reply, line) == Forwarding(no_reply, number, seconds)
@@ -388,12 +388,12 @@ def test_forwarding_is_read_in_the_form_of_each_make(line: str, number: str, sec
 
 @pytest.mark.parametrize("line", ["+CCFC: 0,7", '+CCFC: 1,2,"+32475151516",145', "+CCFC: ", "+CCFC: 1,x", "+CCFC: 2,1"])
 def test_other_entries_are_not_a_forwarding_of_voice(line: str) -> None:
-    """An inactive entry, one for fax or data, or a malformed one forwards no call."""
+    """Inactive, malformed, fax and data entries forward no call."""
     assert maybe_forwarding(ForwardingReason.ALWAYS, line) is None
 
 
 def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
-    """A SIM without a service centre cannot send: that is a failure with the command that sets it."""
+    """Texts cannot leave without the number of a service centre."""
     talker = talk({"AT+CSCA?": '+CSCA: "",129', "AT+CREG?": "+CREG: 0,3"})
     machine = scene(tmp_path, modem={"port": talker.port})
 
@@ -404,14 +404,14 @@ def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["+CSCA: ,", "ERROR"])
 def test_an_unreadable_service_centre_is_unknown(talk: Any, tmp_path: Path, answer: str) -> None:
-    """A service centre that the modem does not report may still be on the SIM."""
+    """The SIM may have one that the modem does not report."""
     machine = scene(tmp_path, modem={"port": talk({"AT+CSCA?": answer}).port})
 
     assert sim_checks.service_centre(machine).verdict is UNKNOWN
 
 
 def test_the_character_set_is_set_first(talk: Any, tmp_path: Path) -> None:
-    """Another program may have left UCS-2: the character set is set before strings are read."""
+    """Strings are read after it: another program may have left UCS-2."""
     talker = talk({"AT+COPS?": '+COPS: 0,0,"Proximus"'})
     sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
 
@@ -447,7 +447,7 @@ def test_a_modem_without_lte_is_a_warning(
 
 @pytest.mark.parametrize("cause", ["+CME ERROR: 14", "+CME ERROR: SIM busy", "+CMS ERROR: 314", "+CMS ERROR: 515"])
 def test_a_busy_sim_is_unknown(cause: str, talk: Any, tmp_path: Path) -> None:
-    """A SIM that is still read is unknown, with the advice to wait."""
+    """The advice is to wait: the SIM is still read."""
     talker = talk({"AT+CPIN?": Refused(cause)})
     found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
 
@@ -456,7 +456,10 @@ def test_a_busy_sim_is_unknown(cause: str, talk: Any, tmp_path: Path) -> None:
 
 
 def test_busy_storages_are_reported_as_busy(talk: Any, tmp_path: Path) -> None:
-    """An Alcatel X030 refuses to select SM with 314 for half a minute after its PIN."""
+    """An Alcatel X030 refuses SM with 314 after its PIN.
+
+    That lasts half a minute.
+    """
     busy = Refused("+CMS ERROR: 314")
     talker = talk({f"AT+CPMS={','.join(['SM'] * count)}".replace("SM", '"SM"'): busy for count in (1, 2, 3)})
     found = sim_checks.storages(scene(tmp_path, modem={"port": talker.port}))
@@ -468,7 +471,7 @@ def test_busy_storages_are_reported_as_busy(talk: Any, tmp_path: Path) -> None:
     ("refused", "verdict"), [(("AT+CMGF=?", "AT+CSMS?"), FAIL), (("AT+CMGF=?",), OK), (("AT+CNMI=?",), OK), ((), OK)]
 )
 def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health, talk: Any, tmp_path: Path) -> None:
-    """A modem that refuses both questions for texts is named by its model: a data-only variant."""
+    """A data-only variant refuses both questions; its model is named."""
     answers = {"AT+CMGF=?": "+CMGF: (0,1)", "AT+CSMS?": "+CSMS: 0,1,1,1", "AT+CNMI=?": "+CNMI: (0-2)"}
     talker = talk({"AT+CGMM": "A7670E-LNXY-UBL"} | answers | dict.fromkeys(refused, Refused("ERROR")))
     found = sim_checks.texts(scene(tmp_path, modem={"port": talker.port}))
@@ -494,7 +497,7 @@ def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health,
 def test_a_sim_for_lte_alone_is_a_warning(
     circuits: str, others: Mapping[str, str], verdict: Health, words: str, talk: Any, tmp_path: Path
 ) -> None:
-    """Denied circuits with LTE are a warning; an LTE stick that never has circuits is fine."""
+    """Circuits are denied; a stick that never has them is fine."""
     talker = talk({"AT+CREG?": circuits, "AT+COPS?": '+COPS: 0,0,"Proximus",7', **others})
     found = sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
 
@@ -502,7 +505,7 @@ def test_a_sim_for_lte_alone_is_a_warning(
 
 
 def test_a_sim_for_lte_alone_may_get_no_calls(talk: Any, tmp_path: Path) -> None:
-    """Denied circuits are a warning for calls, and for texts that the stick sends by circuits alone."""
+    """Texts that go by circuits alone get a warning, too."""
     answers = {"AT+CREG?": "+CREG: 0,3", "AT+CEREG?": "+CEREG: 0,1", "AT+COPS?": '+COPS: 0,0,"Proximus",7'}
     talker = talk(NOT_FORWARDED | answers | {"AT+CGSMS?": "+CGSMS: 1"})
     machine = scene(tmp_path, modem={"port": talker.port})
@@ -513,7 +516,10 @@ def test_a_sim_for_lte_alone_may_get_no_calls(talk: Any, tmp_path: Path) -> None
 
 
 def test_an_offered_storage_may_be_missing(talk: Any, tmp_path: Path) -> None:
-    """An E352 offers ME and refuses it; that is a failure only if texts come there."""
+    """Its absence is a failure only if texts come there.
+
+    An E352 offers ME and refuses it.
+    """
     answers = {
         "AT+CPMS=?": '+CPMS: ("ME","SM"),("ME","SM"),("ME","SM")',
         'AT+CPMS="SM","SM","SM"': "+CPMS: 1,50,1,50,1,50",
@@ -552,7 +558,10 @@ def test_an_offered_storage_may_be_missing(talk: Any, tmp_path: Path) -> None:
 def test_the_technology_in_use_is_shown(
     answers: dict[str, str], expected: Health, words: str, talk: Any, tmp_path: Path
 ) -> None:
-    """Technology and way of texts are shown; one that is being switched off, or may not work, is a warning."""
+    """A technology that is being switched off is a warning.
+
+    The way of texts is shown, too, and is a warning where it may not work.
+    """
     talker = talk(answers)
     found = sim_checks.technology(scene(tmp_path, modem={"port": talker.port}))
 
@@ -562,7 +571,7 @@ def test_the_technology_in_use_is_shown(
 
 
 def test_a_silent_port_leaves_the_modem_unknown(tmp_path: Path) -> None:
-    """Without an answer all checks of the modem are unknown, with the reason."""
+    """Each check of the modem is unknown, with the reason."""
     master, slave = pty.openpty()
     machine = scene(tmp_path, modem={"port": os.ttyname(slave)})
     os.close(slave)
@@ -574,7 +583,7 @@ def test_a_silent_port_leaves_the_modem_unknown(tmp_path: Path) -> None:
 
 
 def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
-    """A port that another program has open is named with the program, and gets no byte."""
+    """Its holder is named, and no byte is written."""
     talker = talk({})
     program = f"port = open({talker.port!r}, 'rb+', 0)\nprint('open', flush=True)\ninput()\n"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -606,7 +615,7 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
     ],
 )
 def test_sticks_are_named(sticks: list[Plugged], verdict: Health, words: str, tmp_path: Path) -> None:
-    """Each stick is named; one in the wrong mode is a failure if it is the only one."""
+    """A stick in the wrong mode is a failure when alone."""
     found = stick_checks.stick(scene(tmp_path, *sticks))
 
     assert found.verdict is verdict
@@ -615,7 +624,7 @@ def test_sticks_are_named(sticks: list[Plugged], verdict: Health, words: str, tm
 
 
 def test_programs_that_take_ports_are_named(tmp_path: Path) -> None:
-    """Running ModemManager and brltty are named, with the command that ends them."""
+    """ModemManager is a failure with its cure, brltty a warning."""
     machine = scene(tmp_path, SIM7600, programs={1: "systemd", 400: "ModemManager", 401: "brltty"})
 
     assert (stick_checks.modemmanager(machine).verdict, stick_checks.brltty(machine).verdict) == (FAIL, WARN)
@@ -623,7 +632,10 @@ def test_programs_that_take_ports_are_named(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
-    """With udev's tag on the port ModemManager may run; a bare adapter is never taken by it."""
+    """ModemManager may run beside a port with udev's tag.
+
+    A bare adapter without the tag is only a warning: by default ModemManager leaves those alone.
+    """
     machine = scene(tmp_path, CH340, programs={400: "ModemManager"}, modem={"port": "/dev/null"})
     assert stick_checks.modemmanager(machine).verdict is WARN
     tags = tmp_path / "run/udev/data/c1:3"
@@ -646,7 +658,7 @@ def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
 def test_missing_libraries_are_named(
     missing: str | None, settings: dict[str, Any], cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A missing library that this line needs is a failure with the command that installs it."""
+    """Only a library that the line needs is a failure."""
     if missing:
         monkeypatch.setitem(sys.modules, missing, None)
     found = machine_checks.libraries(scene(tmp_path, **settings))
@@ -655,7 +667,7 @@ def test_missing_libraries_are_named(
 
 
 def test_a_member_of_a_line_is_not_advised_to_open_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A member of a line with a service needs no port; only a person who runs it by hand is advised."""
+    """Only a person who runs it by hand needs the port."""
     port = tmp_path / "port"
     port.touch(0o600)
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != port)  # everything is open to root
@@ -668,7 +680,7 @@ def test_a_member_of_a_line_is_not_advised_to_open_the_port(tmp_path: Path, monk
 
 
 def test_a_missing_stick_is_reported_once(line: Line) -> None:
-    """While the daemon waits for its stick, only one check fails."""
+    """One check fails while the daemon waits for it."""
     line.configure(modem={"port": str(line.folder / "nowhere")})
     line.start()
     line.wait_state("absent")
@@ -708,7 +720,7 @@ def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(("alarm", "verdict"), [("0", OK), ("1", FAIL), (None, UNKNOWN)])
 def test_undervoltage_is_a_failure(alarm: str | None, verdict: Health, tmp_path: Path) -> None:
-    """The alarm of a Pi's voltage sensor is a failure; without a sensor the check is unknown."""
+    """The check is unknown without a Pi's sensor."""
     machine = scene(tmp_path)
     if alarm:
         sensor = tmp_path / "sys/class/hwmon/hwmon1"
@@ -761,7 +773,10 @@ def test_undervoltage_since_the_boot_is_a_warning(
 def test_the_service_is_judged(
     state: str, verdict: Health, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failed service is a failure with its last result; one that the next boot would not start is a warning."""
+    """A service that no boot would start is a warning.
+
+    A failed one is a failure with its last result.
+    """
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '%s\\n' {state}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     found = machine_checks.unit(scene(tmp_path))
@@ -783,7 +798,7 @@ def test_the_service_is_judged(
 def test_a_volatile_disk_is_a_failure(
     mounts: str, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database in memory, or on raspi-config's read-only overlay, is a failure."""
+    """The database is in memory or on raspi-config's read-only overlay."""
     monkeypatch.setattr(machine_checks, "ENOUGH_FREE", 0)
     machine = scene(tmp_path)
     (tmp_path / "proc/self").mkdir(parents=True)
@@ -803,7 +818,7 @@ def test_little_room_is_reported(least: int, verdict: Health, tmp_path: Path, mo
 
 @pytest.mark.parametrize("pages", [slice(1, -1), slice(-2, None)], ids=["all", "the last"])
 def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
-    """A database with damaged pages is a failure, whether it opens or not, and other checks go on."""
+    """Other checks go on, whether the database opens or not."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(40):
@@ -832,7 +847,7 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
 def test_a_line_that_answers_nobody_is_not_healthy(
     tmp_path: Path, more: dict[str, Any], verdict: Health, words: str
 ) -> None:
-    """The daemon's status is judged: shadow mode is a warning, an unintended hold a failure, each with its cure."""
+    """Shadow mode is a warning, a held line a failure."""
     filled = Filled(tmp_path)
     told = DaemonStatus(
         pid=os.getpid(),
@@ -856,7 +871,7 @@ def test_a_line_that_answers_nobody_is_not_healthy(
 
 
 def test_a_used_up_budget_is_a_warning(tmp_path: Path) -> None:
-    """Windows with room are fine; one that is used up is a warning."""
+    """A window that still has room is fine."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
@@ -877,7 +892,7 @@ def program(path: Path, script: str) -> None:
 
 @needs_root
 def test_a_user_who_cannot_see_other_programs_gets_the_command(doors: Doors) -> None:
-    """The line's user sees only its own programs at the port; the check names the command that shows all."""
+    """The line's user sees only its own programs at a port."""
     doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"modem": {"port": "/dev/null"}}))
     done = LINE.hotlined(doors.config, "doctor", "--json")
     checks = {row["check"]: row for row in map(json.loads, done.stdout.splitlines())}

@@ -68,7 +68,7 @@ def driven(port: str) -> Modem:
 
 @pytest.mark.parametrize("make", ["generic", "huawei", "zte", "wavecom"])
 def test_a_recording_is_complete(make: str, tmp_path: Path) -> None:
-    """A driver that replays the recording asks nothing else, and gets the same result."""
+    """A driver gets the same result, and asks nothing else."""
     with simulation.start(tmp_path, make=make) as simulator:
         line = Line(tmp_path, simulator)
         line.configure()
@@ -98,7 +98,7 @@ def test_a_recording_is_complete(make: str, tmp_path: Path) -> None:
 
 
 def test_a_recording_has_no_personal_data(line: Line) -> None:
-    """Numbers, IMSI, IMEI, ICCID, texts and PDUs of the stick are not in the file."""
+    """Numbers, IMSI, IMEI, ICCID, texts and PDUs are replaced."""
     line.configure()
     texts = ("Bonjour Mathilde", "Rendez-vous à 18h, rue des Éperonniers", "Привет")
     senders = ("+32470123456", "+32495987654", "8989")
@@ -123,7 +123,7 @@ def test_a_recording_has_no_personal_data(line: Line) -> None:
 
 
 def test_the_stick_is_left_as_it_was(line: Line) -> None:
-    """Nothing is sent or deleted, the radio stays on, no PIN is given, and a daemon that starts then answers."""
+    """Nothing is sent or deleted, and a daemon can start."""
     line.configure()
     line.sim.do("deliver", **{"from": "+32470123456", "text": "coucou"})
     record(line, line.folder / "stick.txt")
@@ -137,7 +137,7 @@ def test_the_stick_is_left_as_it_was(line: Line) -> None:
 
 
 def test_a_locked_sim_is_recorded_without_its_pin(line: Line) -> None:
-    """A SIM that wants its PIN is recorded as it is: the configured PIN is neither given nor in the file."""
+    """The configured PIN is neither given nor in the file."""
     line.sim.do("sim", pin="48151")
     line.configure(modem={"pin": "48151"})
     file = line.folder / "stick.txt"
@@ -151,7 +151,7 @@ def test_a_locked_sim_is_recorded_without_its_pin(line: Line) -> None:
 
 
 def test_a_daemon_is_not_disturbed(line: Line) -> None:
-    """While the daemon has the port nothing is recorded, and the exit code is 75."""
+    """Nothing is recorded from its port; the exit code is 75."""
     line.start()
     line.wait_state("ready")
     done = record(line, line.folder / "stick.txt")
@@ -162,7 +162,7 @@ def test_a_daemon_is_not_disturbed(line: Line) -> None:
 
 
 def test_a_mute_modem_is_recorded_too(line: Line) -> None:
-    """Without any answer the file has the questions, and the exit code is 69."""
+    """The file has the questions; the exit code is 69."""
     line.configure()
     line.sim.do("fault", kind="hang", until="reset")
     file = line.folder / "stick.txt"
@@ -193,7 +193,7 @@ def chattering(line: Line) -> Iterator[None]:
 
 
 def test_unsolicited_lines_are_not_an_answer(line: Line) -> None:
-    """A modem that hangs and sends ^RSSI every second is given up like a silent one."""
+    """A hanging modem that sends ^RSSI is given up, too."""
     asked: list[str] = []
     port = Port(line.simulator.port)
     with chattering(line), contextlib.closing(port):
@@ -207,7 +207,10 @@ def test_unsolicited_lines_are_not_an_answer(line: Line) -> None:
 
 
 def test_a_recording_ends_in_time(line: Line) -> None:
-    """The file of a stick that hangs at its 20th question has all before, and says that it is incomplete."""
+    """The file of a hanging stick says that it is incomplete.
+
+    The stick hangs at its 20th question; all before is in the file.
+    """
     line.configure()
     line.sim.do("fault", kind="hang", after=20, until="reset")
     with chattering(line):
@@ -236,7 +239,7 @@ def said(*texts: str, command: str = "AT+CMGL=4") -> list[RecordedLine]:
 @given(data=st.data(), number=NUMBERS, identity=IDENTITIES, words=WORDS, cell=CELLS)
 @FAST
 def test_no_personal_data_is_left(data: st.DataObject, number: str, identity: str, words: str, cell: str) -> None:
-    """Numbers, identities, cells, names and texts in any known line, in any order, are replaced."""
+    """Known lines lose numbers, identities, cells, names and texts, in any order."""
     spaced = " ".join(identity[place : place + 4] for place in range(0, len(identity), 4))
     ucs2 = words.encode("utf-16-be").hex().upper()
     lines = (
@@ -298,7 +301,7 @@ def test_no_personal_data_is_left(data: st.DataObject, number: str, identity: st
     ],
 )
 def test_short_cells_and_numbers_are_replaced_too(command: str, line: str, kept: str, gone: set[str]) -> None:
-    """A cell or a number of four digits is replaced; the status before it stays."""
+    """Three or four digits are replaced; the status before stays."""
     for _ in range(20):  # the replacement is random
         other = anonymise(said(line, command=command))[1].text.strip()
 
@@ -308,7 +311,7 @@ def test_short_cells_and_numbers_are_replaced_too(command: str, line: str, kept:
 
 
 def test_impersonal_answers_stay() -> None:
-    """Model, firmware, storages, settings, causes and unsolicited lines stay: they are the purpose of the file."""
+    """Model, firmware, storages, settings, causes and unsolicited lines are its purpose."""
     lines = [
         *said("huawei", "^BOOT:1,0,0,0,64", "OK", command="AT+CGMI"),
         *said("MULTIBAND  900E  1800", "OK", command="AT+CGMM"),
@@ -325,7 +328,7 @@ def test_impersonal_answers_stay() -> None:
 
 
 def test_equal_numbers_have_equal_replacements() -> None:
-    """A number has one replacement in the whole file, even in a PDU, so that related lines can be recognised."""
+    """Related lines can be recognised, even in PDUs."""
     pdu = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
     lines = anonymise(
         [
@@ -347,7 +350,7 @@ def test_equal_numbers_have_equal_replacements() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_pdu_keeps_its_frame_and_loses_its_content(seed: int) -> None:
-    """Any PDU of the corpus keeps length, type, alphabet and header, and loses numbers and text."""
+    """Length, type, alphabet and header stay; numbers and text go."""
     replacer = Replacer(random.Random(seed))
     checked = 0
     for row in PDUS:
@@ -366,7 +369,7 @@ def test_a_pdu_keeps_its_frame_and_loses_its_content(seed: int) -> None:
 @given(octets=st.binary(min_size=8, max_size=60))
 @FAST
 def test_a_malformed_pdu_is_replaced_whole(octets: bytes) -> None:
-    """Any octets in the place of a PDU are replaced by as many others, and nothing raises."""
+    """Any octets are replaced by as many others, without an error."""
     other = Replacer().pdu(octets.hex())
 
     assert len(other) == 2 * len(octets)
@@ -385,7 +388,7 @@ def test_a_malformed_pdu_is_replaced_whole(octets: bytes) -> None:
 )
 @FAST
 def test_a_recording_is_read_as_written(comments: list[str], lines: list[tuple[bool, str]]) -> None:
-    """A recording is read back octet for octet; it is ASCII, and none of its lines ends with a blank."""
+    """The file is ASCII, and no line ends with a blank."""
     recording = Recording(tuple(comments), tuple(RecordedLine(1.5, ours, text) for ours, text in lines))
     text = recording.text()
 
@@ -397,7 +400,7 @@ def test_a_recording_is_read_as_written(comments: list[str], lines: list[tuple[b
 @given(octets=st.binary(max_size=80), cuts=st.lists(st.integers(0, 80)))
 @FAST
 def test_lines_do_not_depend_on_the_chunks(octets: bytes, cuts: list[int]) -> None:
-    """In any chunks from the port no octet is lost, and lines are cut only at their ends."""
+    """No octet is lost; lines are cut only at their ends."""
     log = Log()
     places = sorted({0, len(octets), *(cut for cut in cuts if cut < len(octets))})
     for begin, end in pairwise(places):
@@ -409,7 +412,7 @@ def test_lines_do_not_depend_on_the_chunks(octets: bytes, cuts: list[int]) -> No
 
 
 def test_a_number_that_is_cut_by_a_question_is_replaced() -> None:
-    """A line that arrives in two halves with a question between them is one line."""
+    """The two halves around the question become one line."""
     log = Log()
     log.tap(b'+CLIP: "+32470', ours=False)
     log.tap(b"AT+CSQ\r", ours=True)
@@ -435,7 +438,7 @@ FOUND = {
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 def test_every_recorded_stick_is_initialised(path: Path, tmp_path: Path) -> None:
-    """Each recorded stick is initialised and listed; how many answers are its own is in the table."""
+    """The table says how many answers come from the recording."""
     make, storages, questions = FOUND[path.stem]
     with replayed(parse(path.read_text()), tmp_path, me_size=5) as replay:
         modem = driven(replay.name)

@@ -40,7 +40,7 @@ def plugged(root: Path, *sticks: Plugged) -> list[Candidate]:
 
 
 def test_a_stick_is_known_by_its_serial_number(tmp_path: Path) -> None:
-    """The rule has vendor, product, interface and serial number, so that the socket does not matter."""
+    """The rule names vendor, product, interface and serial, no socket."""
     candidates = plugged(tmp_path, SIM7600)
     text = rule(pick(candidates, None), "fr", candidates)
 
@@ -92,7 +92,7 @@ def _is(value: str | None, patterns: str) -> bool:
 
 @pytest.mark.parametrize("stick", [row for row in NUMBERS if row[:4] in VENDORS])
 def test_the_named_port_is_the_one_asked_first(stick: str) -> None:
-    """The rules name the command port of each stick in the tables, and no other."""
+    """Each known stick's command port gets a name, no other."""
     named = [number for number in range(16) if links(Plug(stick, number))]
 
     assert named == [number for number, role in NUMBERS[stick].items() if role is PortRole.AT]
@@ -100,7 +100,7 @@ def test_the_named_port_is_the_one_asked_first(stick: str) -> None:
 
 @pytest.mark.parametrize("protocol", range(0x80))
 def test_later_huawei_sticks_are_named_by_protocol(protocol: int) -> None:
-    """Only the command protocols in the tables get a name, and only on Huawei's sticks."""
+    """Only command protocols get a name, on Huawei's sticks alone."""
     expected = HUAWEI_PROTOCOLS.get(protocol) is PortRole.AT
 
     assert bool(links(Plug("12d1:1506", 1, (0xFF, 2, protocol)))) == expected
@@ -110,7 +110,7 @@ def test_later_huawei_sticks_are_named_by_protocol(protocol: int) -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_modemmanager_is_kept_off_named_sticks(vendor: str) -> None:
-    """Each maker with named ports is kept from ModemManager and from sleep, device and port."""
+    """The rules cover device and port, and forbid sleep."""
     kept = [line for line in RULES.read_text().splitlines() if 'ENV{ID_MM_DEVICE_IGNORE}="1"' in line]
 
     assert len(kept) == 2
@@ -130,7 +130,7 @@ def test_udev_verifies_the_installed_rules() -> None:
 
 @pytest.mark.parametrize("serial", ["", "0", "0123456789ABCDEF", "00000000", "ab\ufffdcd\x01"])
 def test_a_stick_without_its_own_serial_number_is_known_by_its_socket(serial: str, tmp_path: Path) -> None:
-    """A missing, shared or garbled serial number makes the rule use the socket."""
+    """Its serial number is missing, shared or garbled."""
     candidates = plugged(tmp_path, SIM7600._replace(serial=serial))
     text = rule(pick(candidates, None), "nl", candidates)
 
@@ -139,7 +139,7 @@ def test_a_stick_without_its_own_serial_number_is_known_by_its_socket(serial: st
 
 
 def test_two_sticks_with_one_serial_number_are_known_by_their_sockets(tmp_path: Path) -> None:
-    """Two sticks with one serial number get rules that cannot match each other's ports."""
+    """Neither rule can match a port of the other stick."""
     candidates = plugged(tmp_path, SIM7600, TWIN)
     first, second = (
         rule(pick(candidates, str(tmp_path / "dev" / tty)), "fr", candidates) for tty in ("ttyUSB2", "ttyUSB7")
@@ -171,7 +171,7 @@ def test_udev_verifies_the_rule(tmp_path: Path) -> None:
 
 
 def test_an_unsuitable_port_is_refused_with_the_suitable_ones(tmp_path: Path) -> None:
-    """A port for diagnosis gets no rule; the error names the ports that may be used."""
+    """A port for diagnosis gets no rule."""
     candidates = plugged(tmp_path, SIM7600)
     with pytest.raises(UnavailableError) as caught:
         pick(candidates, str(tmp_path / "dev/ttyUSB0"))
@@ -179,7 +179,7 @@ def test_an_unsuitable_port_is_refused_with_the_suitable_ones(tmp_path: Path) ->
 
 
 def test_a_port_without_a_stick_ends_with_69(tmp_path: Path) -> None:
-    """The command ends with 69 and a sentence if no plugged-in stick has the port."""
+    """A sentence says that no plugged-in stick has the port."""
     path = tmp_path / "main.yaml"
     path.write_text(yaml.safe_dump({"answer": {"text": "Non."}}))
     done = subprocess.run(
