@@ -19,7 +19,6 @@ from typing import Any, Self
 sys.path.extend(str(room) for room in Path(__file__).parent.iterdir() if room.is_dir() and room.name != "lab")
 
 import extent
-import forks
 import hypothesis
 import pytest
 from running import CliRunner, Result
@@ -54,17 +53,12 @@ SHM = "/dev/shm"
 ROOM = 1 << 30  # bytes
 WHOLE_SECONDS = 3600
 """The time limit of a test that takes all of a sweep; setup.cfg has the usual one."""
-WAITING = (
+WAITING = {
     *("test_soak", "test_recovery", "test_promises_sending", "test_faults", "test_traps", "test_makes"),
     *("test_year", "test_habits", "test_recording", "test_long_pass", "test_hotline", "test_crash"),
     *("test_demo", "test_members", "test_promises", "test_disks", "test_while_broken"),
-)
-"""Files whose tests mostly wait for a modem or a daemon, the longest first."""
-COMPUTING = (
-    *("test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate"),
-    "test_privacy",
-)
-"""The longest of the other files, the longest first."""
+}
+"""Files whose tests mostly wait, for a modem or a daemon."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 
 
@@ -269,19 +263,19 @@ def pytest_report_header() -> str:
     return extent.header()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let tests be run in several processes."""
-    forks.add_option(parser)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Run the tests in several processes if `--forks` says so."""
-    options = session.config.option
-    if not options.forks or options.collectonly or session.testsfailed:
-        return None
-    forks.run(session, WAITING, COMPUTING)
-    return True
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each process begin with its part of the tests that mostly wait: at the end few processes would run them."""
+    if not hasattr(config, "workerinput"):  # one process
+        return
+    processes = config.workerinput["workercount"]
+    waiting = [each for each in items if each.path.stem in WAITING]
+    others = [each for each in items if each.path.stem not in WAITING]
+    part = len(others) // processes + 1
+    items[:] = [
+        each
+        for process in range(processes)
+        for each in (*waiting[process::processes], *others[process * part : (process + 1) * part])
+    ]
 
 
 def pytest_collection_finish() -> None:

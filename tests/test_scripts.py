@@ -51,7 +51,7 @@ def test_scripts_test_runs_the_named_files(checkout: Path) -> None:
 
     for name, code in (("test_timing", 0), ("test_red", 1)):
         done = subprocess.run(
-            [checkout / "scripts/test", "--forks", "0", f"tests/{name}.py"],
+            [checkout / "scripts/test", "-n", "0", f"tests/{name}.py"],
             capture_output=True,
             text=True,
             check=False,

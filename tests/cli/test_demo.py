@@ -5,6 +5,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,16 +22,23 @@ from hotlined.cli.demo import STEPS, _folder, _next
 COMMAND = [sys.executable, "-m", "hotlined", "demo"]
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a temporary folder with a short name: the path of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
 def left_behind(folder: Path) -> list[str]:
     """Return the files that a demo left in its temporary folder."""
     return [path.name for path in folder.iterdir()]
 
 
-def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None:
+def test_the_demo_shows_the_whole_job_and_ends_by_itself(folder: Path) -> None:
     """Plain lines without a terminal: contacts, verdicts, answers and a summary."""
     done = subprocess.run(
         COMMAND,
-        env=os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        env=os.environ | {"TMPDIR": str(folder), "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         check=False,
@@ -43,12 +52,12 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
     end = "  12 segments were sent. Every text that came is stored, and the SIM has room for the next ones.\n\nTry next"
     assert end in done.stdout
     assert "EUR" not in done.stdout
-    assert left_behind(tmp_path) == []
+    assert left_behind(folder) == []
 
 
-def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
+def test_the_demo_can_be_looked_at_in_a_browser(folder: Path) -> None:
     """`demo --web` serves until Ctrl-C, in the language of the locale."""
-    environment = os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "fr_BE.UTF-8", "PYTHONUTF8": "1"}
+    environment = os.environ | {"TMPDIR": str(folder), "LC_ALL": "fr_BE.UTF-8", "PYTHONUTF8": "1"}
     with subprocess.Popen([*COMMAND, "--web"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout
         printed = []
@@ -60,7 +69,7 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
         browser.get(f"{url.path}?{url.query}")
         now, log = browser.get("/"), browser.get("/log")
         blocked = browser.act("/act/block?number=%2B32470112233")
-        (config,) = tmp_path.glob("*/demo.yaml")
+        (config,) = folder.glob("*/demo.yaml")
         command = [sys.executable, "-m", "hotlined", "--config", str(config), "selftest"]
         heard = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         demo.send_signal(signal.SIGINT)
@@ -75,19 +84,19 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
     assert "Salut beauté 😍 c'est Kevin !" in log.words
     assert "+32470112233 est bloqué." in blocked.words
     assert demo.returncode == 0
-    assert left_behind(tmp_path) == []
+    assert left_behind(folder) == []
 
 
-def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_demo_that_is_interrupted_leaves_nothing_behind(folder: Path) -> None:
     """Ctrl-C or a lost terminal ends daemon and simulator, too."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         with subprocess.Popen(
-            COMMAND, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+            COMMAND, env=os.environ | {"TMPDIR": str(folder)}, stdout=subprocess.PIPE, text=True
         ) as demo:
-            wait_until(lambda: any(tmp_path.glob("*/run/demo/status.json")))
+            wait_until(lambda: any(folder.glob("*/run/demo/status.json")))
             demo.send_signal(number)
             demo.communicate(timeout=30)
-        assert left_behind(tmp_path) == []
+        assert left_behind(folder) == []
 
 
 def test_a_folder_to_keep_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/libraries-$suite
 # the program's own; what its tests need of libraries; what they start
 packages=python3,python3-click,python3-serial,python3-yaml,python3-rich,sqlite-utils,python3-flask,python3-waitress,apprise,age
-packages+=,python3-pytest,python3-pytest-timeout,python3-hypothesis,python3-jsonschema,python3-prometheus-client
+packages+=,python3-pytest,python3-pytest-timeout,python3-pytest-xdist,python3-hypothesis,python3-jsonschema,python3-prometheus-client
 packages+=,python3-venv,procps,udev,systemd,openssh-client,openssl,tzdata
 mkdir -p "$cache"
 
@@ -50,4 +50,4 @@ inside='
 [ $# -gt 0 ] || set -- --ignore tests/desk/test_desk_browser.py --ignore tests/packaging/test_deb.py
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \
   --private-network --timezone=off --bind="$run/project:/opt/project" --bind-ro="$run/pypi:/opt/pypi" --chdir=/opt/project \
-  --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries --forks 4 "$@" </dev/null
+  --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries -n 4 --dist worksteal "$@" </dev/null
