@@ -22,14 +22,12 @@ TESTS = {
     "policy.py": ("test_policy.py", "store/test_rules.py", "store/test_store.py", "store/test_money.py"),
     "breaker.py": ("test_breaker.py", "daemon/test_outages.py", "store/test_rules.py", "store/test_money.py"),
     "recognition.py": ("test_opting_out.py", "test_policy.py", "alerts/test_words_met.py"),
-    "gsm/responses.py": ("doctor/test_doctor.py", "gsm/test_habits.py", "gsm/test_answers.py", "gsm/test_makes.py"),
+    "gsm/responses.py": ("gsm/test_responses.py", "doctor/test_doctor.py", "gsm/test_habits.py", "gsm/test_answers.py"),
     "store/answers/windows.py": ("store/test_counting.py", "store/test_rules.py", "cli/test_cli_limits.py"),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
 }
 """For each module of hotlined: the tests that have to find its mutants, the quickest first."""
-MINUTES = 15
-"""The time limit for the tests of a mutant; a mutant that makes them hang counts as found."""
 
 
 class Mutant(NamedTuple):
@@ -190,11 +188,8 @@ def survives(mutant: Mutant, folder: Path) -> bool:
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     words += [f"--basetemp={folder / 'temporary'}", *(f"tests/{each}" for each in TESTS[mutant.module])]
     environment = os.environ | {"PYTHONPATH": str(copy), "HOTLINED_SEED": "0"}
-    try:
-        done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, timeout=60 * MINUTES, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    # a test that hangs ends by its own time limit, and counts as one that fails
+    return subprocess.run(words, cwd=copy, env=environment, capture_output=True, check=False).returncode == 0
 
 
 @click.command

@@ -32,7 +32,6 @@ from hotlined.doctor import stick as stick_checks
 from hotlined.doctor.checks import CHECKS
 from hotlined.doctor.findings import Finding, Health
 from hotlined.doctor.scene import Scene
-from hotlined.gsm.responses import Forwarding, ForwardingReason, maybe_forwarding
 from hotlined.status import DaemonStatus, ModemStatus, Storage
 from hotlined.store.answers import decisions
 
@@ -365,31 +364,6 @@ def test_the_simulated_network_forwards(line: Line) -> None:
 
     assert found["forwarding"]["verdict"] == OK
     assert found["forwarding"]["seen"].startswith("a call that rings for 10 s goes to +32475151516; it is a contact")
-
-
-@pytest.mark.parametrize(
-    ("line", "number", "seconds"),
-    [
-        ('+CCFC: 1,1,"+32475151516",145,,,20', "+32475151516", 20),  # 27.007; Telit, Huawei, Quectel
-        ('+CCFC: 1,1,"+32475151516",145,20', "+32475151516", 20),  # Sierra
-        ('+CCFC: 1,1,"+32475151516",145,128', "+32475151516", None),  # GSM 07.07, Sony Ericsson: no time
-        ('+CCFC:1,7,"32475151516",145,"",,5', "+32475151516", 5),
-        ("+CCFC: 1,1,0475151516,129,,,", "0475151516", None),
-        ("+CCFC: 1", "", None),
-    ],
-)
-def test_forwarding_is_read_in_the_form_of_each_make(line: str, number: str, seconds: int | None) -> None:
-    """Some makes put the delay elsewhere, or omit it."""
-    no_reply, busy = ForwardingReason.NO_REPLY, ForwardingReason.BUSY
-
-    assert maybe_forwarding(no_reply, line) == Forwarding(no_reply, number, seconds)
-    assert maybe_forwarding(busy, line) == Forwarding(busy, number)
-
-
-@pytest.mark.parametrize("line", ["+CCFC: 0,7", '+CCFC: 1,2,"+32475151516",145', "+CCFC: ", "+CCFC: 1,x", "+CCFC: 2,1"])
-def test_other_entries_are_not_a_forwarding_of_voice(line: str) -> None:
-    """Inactive, malformed, fax and data entries forward no call."""
-    assert maybe_forwarding(ForwardingReason.ALWAYS, line) is None
 
 
 def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:

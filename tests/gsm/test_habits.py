@@ -6,9 +6,8 @@ import pytest
 from conftest import Line, Open, driver, wait_until
 
 from hotlined.errors import ModemRefusedError
-from hotlined.gsm.at import Final, Information
 from hotlined.gsm.profiles import STANDARD_CNMI
-from hotlined.gsm.responses import REGISTERED, Registration, SimState, entry_of, hands_over, is_busy, signal_percent
+from hotlined.gsm.responses import REGISTERED, Registration, SimState
 
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
@@ -72,35 +71,6 @@ def test_a_stick_that_ignores_cfun_is_reset_by_its_own_command(open_line: Open) 
         assert modem.profile.name == "brovi"
         modem.reset()
         line.sim.do("wait", for_="reset", count=2)
-
-
-@pytest.mark.parametrize(
-    ("said", "percent"), [("0,0", 0), ("31,99", 100), ("16,0", 52), ("32,0", None), ("99,99", None)]
-)
-def test_a_signal_is_a_percentage_or_unknown(said: str, percent: int | None) -> None:
-    """Values from 0 to 31 are percentages; 99 is unknown (27.007 8.5)."""
-    assert signal_percent(said) == percent
-
-
-@pytest.mark.parametrize(("octets", "is_read"), [(3, True), (2, False), (4, False)])
-def test_an_entry_with_a_wrong_length_is_listed_again(octets: int, is_read: bool) -> None:
-    """The header says how long the PDU is (27.005 3.4.2)."""
-    line = Information(f"+CMGL: 1,0,,{octets}", "00010203")
-
-    assert (entry_of(line) is not None) is is_read
-
-
-@pytest.mark.parametrize(("mt", "is_handed_over"), [(0, False), (1, False), (2, True), (3, True)])
-def test_mt_of_cnmi_says_whether_texts_are_handed_over(mt: int, is_handed_over: bool) -> None:
-    """Modes 2 and 3 store nothing (27.005 3.4.1)."""
-    assert hands_over(f"+CNMI: 2,{mt},0,0,0") is is_handed_over
-
-
-@pytest.mark.parametrize("says", ["+CMS ERROR: 314", "+CMS ERROR: 515", "+CME ERROR: 14", "+CME ERROR: SIM busy"])
-def test_a_busy_modem_differs_from_one_that_refuses(says: str) -> None:
-    """A busy SIM or a starting modem is asked again."""
-    assert is_busy(Final(says))
-    assert not is_busy(Final(says.replace("14", "13").replace("515", "516").replace("busy", "failure")))
 
 
 @pytest.mark.parametrize("cause", [{"cms": 314}, {"cms": 515}, {"cms": None, "cme": 14}])
