@@ -55,8 +55,8 @@ def desk(line: Filled) -> Iterator[Desk]:
 def connect(desk: Desk, seconds: float = PATIENCE_SECONDS) -> socket.socket:
     """Return a connection to the desk that times out after this many seconds."""
     channel = socket.socket(socket.AF_UNIX)
+    channel.connect(str(desk.socket))  # waits where too many wait already; with a time limit it would fail at once
     channel.settimeout(seconds)
-    channel.connect(str(desk.socket))
     return channel
 
 

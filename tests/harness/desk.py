@@ -77,8 +77,8 @@ class Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect."""
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(os.fspath(self._path))  # waits where too many wait already; with a limit it fails at once
         self.sock.settimeout(40)
-        self.sock.connect(os.fspath(self._path))
 
     def __enter__(self) -> Self:
         """Connect, and keep the connection."""

@@ -13,7 +13,7 @@ import subprocess, sys
 def test_it():
     {}
 """
-PROCESS = "subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
+PROCESS = "sys.kept = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
 
 
 @pytest.mark.parametrize(("does", "code"), [("pass", 0), (PROCESS, 1)], ids=["nothing", "a process"])
