@@ -170,7 +170,7 @@ def test_text_costs_three_commits_and_sixty_statements_at_most(line: Line, tmp_p
 
 
 def test_answer_that_is_not_due_causes_no_passes(line: Line, tmp_path: Path) -> None:
-    """Half an hour's delay would cost more than everything else."""
+    """A delay of 45 minutes adds no passes of the loop."""
     asked = tmp_path / "aside" / "asked"
     asked.parent.mkdir()
     line.configure(modem={"poll_interval": "60s"}, answer={"delay": "45m"})
@@ -214,7 +214,7 @@ def read_meters(line: Line) -> Meters:
 
 
 def test_waiting_answers_cost_the_modem_no_commands(line: Line) -> None:
-    """A poll costs what it costs on an idle line."""
+    """Polls cost the same whether or not answers wait for the budget."""
     line.configure(limits={"segments": {"hour": 1, "day": 1, "month": 1}})
     line.start()
     for count in range(2):
@@ -305,7 +305,7 @@ def once(line: Line) -> None:
 
 
 def test_daemon_stays_under_32_mebibytes(line: Line) -> None:
-    """It has received and answered texts since its second start."""
+    """Its memory is measured after nine texts, at its second start."""
     line.configure()
     once(line)
     start_bare(line, "-m", "hotlined")
@@ -332,7 +332,7 @@ def test_daemon_loads_no_modules_of_other_programs(line: Line) -> None:
 
 
 def test_daemon_loads_no_library_after_ready(line: Line) -> None:
-    """Texts, calls and reloads need none: an upgrade may replace them.
+    """Texts, calls and reloads load none: an upgrade may replace libraries.
 
     Python's own modules are left out, and so are the number plans of countries: they come with our own package, whose
     upgrade stops the daemon.

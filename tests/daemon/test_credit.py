@@ -38,7 +38,10 @@ def deliver(line: Line, *numbers: int) -> None:
 
 
 def test_barred_sim_holds_answers_until_a_trial_leaves(line: Line) -> None:
-    """Three refused people in a row stop it; no answer fails."""
+    """Three refused people in a row stop the line; no answer fails.
+
+    One event records the stop.
+    """
     line.sim.do("fault", kind="error", command="+CMGS", cms=10)
     line.start(timing={"trial_after": [2.0]})
     deliver(line, 1, 2, 3, 4)
@@ -57,7 +60,10 @@ def test_barred_sim_holds_answers_until_a_trial_leaves(line: Line) -> None:
     "text", ["Votre solde est de 3,20 EUR.", "Uw tegoed:\n3.20 EUR\ngeldig tot 1/1", "Ваш баланс 3,20 EUR"]
 )
 def test_balance_is_queried_and_recorded(line: Line, text: str) -> None:
-    """The pattern works in GSM-7, UCS-2 and on several lines."""
+    """The pattern finds it in GSM-7, UCS-2 and on several lines.
+
+    A low balance is an event.
+    """
     line.sim.do("ussd", code="*121#", text=text)
     line.configure(credit=CREDIT)
     line.start()
@@ -88,7 +94,7 @@ def test_unknown_ussd_code_leaves_the_line_working(line: Line) -> None:
 
 
 def test_balance_query_waits_for_the_network(line: Line) -> None:
-    """The day's query is not spent on a stick that starts."""
+    """The day's query is not spent before a stick is registered."""
     line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
     line.sim.do("network", registered="searching")
     line.configure(credit=CREDIT)

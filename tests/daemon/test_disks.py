@@ -97,7 +97,7 @@ def replace(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [cut, scribble, replace])
 def test_daemon_waits_for_a_damaged_database_and_leaves_it_alone(stopped: Line, damage: Callable[[Path], None]) -> None:
-    """Texts stay on the SIM until the good one is back."""
+    """Texts stay on the SIM until a good database is back."""
     line = stopped
     good = line.database.read_bytes()
     damage(line.database)
@@ -224,7 +224,10 @@ def test_run_once_does_not_wait_for_a_damaged_database(stopped: Line) -> None:
 
 
 def test_systemd_sees_why_the_daemon_waits(stopped: Line) -> None:
-    """READY comes without a database, and STATUS has the trouble."""
+    """READY comes without a database, and STATUS has the trouble.
+
+    The watchdog is fed, too.
+    """
     replace(stopped.database)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(stopped.folder / "notify"))
@@ -247,7 +250,10 @@ def limit(line: Line, octets: int) -> None:
 
 
 def test_daemon_waits_for_room_on_the_disk(line: Line) -> None:
-    """A limit on the size of files plays the full disk."""
+    """A limit on the size of files plays the full disk.
+
+    Texts stay on the SIM, one event records it, and all goes on with room.
+    """
     line.configure()
     line.start()
     line.wait_state("ready")
@@ -293,7 +299,7 @@ def fill(folder: Path) -> Path:
 
 @needs_root
 def test_daemon_waits_on_a_really_full_disk(line: Line, small: Path) -> None:
-    """Texts that wait are answered later, also after a restart."""
+    """A waiting text is answered once there is room, despite a restart."""
     line.start()
     line.wait_state("ready")
     filling = fill(small)
@@ -385,7 +391,7 @@ def test_sqlite_errors_have_the_state_of_their_cause(code: int, state: str) -> N
     [(28, "full"), (122, "full"), (30, "full"), (5, "damaged"), (13, "not_readable"), (20, "not_readable")],
 )
 def test_errors_of_the_system_have_a_trouble_name(number: int, trouble: str) -> None:
-    """A folder that may not be written counts like a database."""
+    """An unwritable folder has the same trouble as an unwritable database."""
     assert DatabaseTrouble.of(OSError(number, "")).name == trouble
 
 
@@ -441,7 +447,7 @@ def refusal(line: Line, *command: str) -> int:
 
 
 def test_journal_names_the_trouble_with_the_database(caplog: pytest.LogCaptureFixture) -> None:
-    """A denied database, if called full, would mislead an admin."""
+    """Denied databases are not called full: admins would look at the disk."""
     denied = StoreError("/a.db: Permission denied", "", "not_readable")
     with caplog.at_level(logging.ERROR, "hotlined"):
         outage = outage_of(Path("/a.db"), denied, None, LimitClock(None).now())

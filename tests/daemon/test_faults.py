@@ -92,7 +92,10 @@ def test_text_without_a_result_is_unconfirmed_and_not_sent_again(line: Line) -> 
 
 
 def test_late_result_is_not_taken_for_another_command(line: Line) -> None:
-    """A +CMGS after its time limit settles its own segment."""
+    """A +CMGS after its time limit settles its own segment.
+
+    Later answers of the modem belong to their commands.
+    """
     line.configure(modem={"send_timeout": "3s"})
     line.sim.do("fault", kind="late_result", seconds=3.5, count=1)
     line.start()
@@ -106,7 +109,10 @@ def test_late_result_is_not_taken_for_another_command(line: Line) -> None:
 
 @pytest.mark.parametrize("cause", [332, 500, 512, None])
 def test_ambiguous_error_makes_an_answer_unconfirmed(line: Line, cause: int | None) -> None:
-    """The standard does not define its cause as a refusal."""
+    """The standard does not define its cause as a refusal.
+
+    The answer keeps what it counted and is not tried again.
+    """
     line.sim.do("fault", kind="error_after_submit", count=1, **({"cms": cause} if cause else {}))
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -146,7 +152,10 @@ def test_answers_that_become_due_later_show_the_budget_too(line: Line) -> None:
     ],
 )
 def test_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: str, waiting_for: str | None) -> None:
-    """The cause decides whether the answer is tried again or failed."""
+    """The cause decides whether the answer is tried again or fails.
+
+    Budget and cooldown stay as they were.
+    """
     line.sim.do("fault", count=1, **fault)
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -175,7 +184,7 @@ def test_answers_wait_for_the_network(line: Line) -> None:
 
 
 def test_refused_deletion_costs_one_row_and_one_answer(line: Line) -> None:
-    """Its deletion is not tried again at every listing."""
+    """The text's deletion is not tried again at every listing."""
     line.sim.do("fault", kind="delete_refused")
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -248,7 +257,7 @@ def test_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
 
 
 def test_truncated_listings_do_not_stop_the_line(line: Line) -> None:
-    """The entries of each are handled until the SIM is empty."""
+    """The listed entries are handled each time until the SIM is empty."""
     line.start()
     line.wait_state("ready")
     line.sim.do("fault", kind="truncate_listing", lines=3, command="+CMGL", count=3)
@@ -273,7 +282,10 @@ def test_unlistable_storage_does_not_hide_the_other(open_line: Open) -> None:
 
 
 def test_two_names_of_one_storage_are_detected(open_line: Open) -> None:
-    """ME is SM, and deletion is refused: each text is one row."""
+    """ME is SM, and deletion is refused: each text is one row.
+
+    The second name is left alone.
+    """
     line = open_line(me_size=10, me_is_sim=True)
     line.sim.do("fault", kind="delete_refused")
     line.sim.do("deliver", from_=NUMBER, text="un")
@@ -741,7 +753,10 @@ def test_systemd_gets_ready_states_and_signs_of_life(line: Line) -> None:
 
 
 def test_attempt_without_registration_does_not_count(line: Line) -> None:
-    """The refusal shows the loss: the answer waits for the network."""
+    """The refusal shows the loss: the answer waits for the network.
+
+    It goes when the network is back.
+    """
     line.start(timing={"retry_after": [0.5]})
     line.wait_state("ready")
     line.sim.do("forget", settings=list(REGISTERS))  # the modem does not announce the loss
@@ -759,7 +774,10 @@ def test_attempt_without_registration_does_not_count(line: Line) -> None:
 
 @pytest.mark.parametrize("scts", ["2069-12-31T23:59:59+00:00", "1970-01-01T00:00:00+00:00"])
 def test_wrong_time_stamp_of_a_text_is_tolerated(line: Line, scts: str) -> None:
-    """A future text is answered; one from 1970 may be stale."""
+    """A future text is answered; one from 1970 may be stale.
+
+    It is stale only if the clock is synchronised.
+    """
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un", scts=scts)
     wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") and line.settled())

@@ -101,7 +101,10 @@ def test_held_queue_costs_no_writes(sides: tuple[Filled, Answering], held: str) 
 
 
 def test_contact_that_cannot_be_judged_is_set_aside(sides: tuple[Filled, Answering]) -> None:
-    """Its row stays, and the next contact is judged."""
+    """Its row stays, and the next contact is judged.
+
+    An event has the reason.
+    """
     filled, answering = sides
     odd, fine = filled.text("Un", "+32470111111"), filled.text("Deux", "+32470222222")
     filled.db.connection.execute(
@@ -117,7 +120,7 @@ def test_contact_that_cannot_be_judged_is_set_aside(sides: tuple[Filled, Answeri
 
 
 def test_stale_answers_end_before_a_new_text_is_judged(sides: tuple[Filled, Answering]) -> None:
-    """The text is not pending behind one of three hundred."""
+    """The text is not pending behind one of three hundred stale answers."""
     filled, answering = sides
     number = "+32470999999"
     filled.judge(filled.text("Salut", number))

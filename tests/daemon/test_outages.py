@@ -43,7 +43,7 @@ DE, FR = "+4915112340000", "+33612345600"
     ("countries", "cause", "an_hour"), [(1, "10", 2.0), (4, "38", 2.0), (2, "500", 2.0), (1, "none", 0.5)]
 )
 def test_barred_countries_do_not_stop_the_line_for_others(countries: int, cause: str, an_hour: float) -> None:
-    """Failed answers spend what the schedule of trials allows."""
+    """Failed answers spend at most what the schedule of trials allows."""
     played = play(honest(an_hour), *barred(countries, 8, CAUSES[cause]), hours=8)
 
     assert played.answered == played.due == 8 * an_hour
@@ -66,7 +66,7 @@ def test_forged_domestic_numbers_do_not_stop_a_used_line(cause: str) -> None:
 
 @pytest.mark.parametrize("cause", ["none", "500", "38"])
 def test_outage_ends_for_all_countries(cause: str) -> None:
-    """It spends at most three answers, and one a trial."""
+    """An outage spends at most three answers, and one a trial."""
     both = (honest(2.0), honest(1.0, "DE"))
     played = play(*both, hours=12, outage=Outage(3, 8, CAUSES[cause]))
 
@@ -198,7 +198,10 @@ def test_gate_holds_answers_to_a_country_in_outage(db: Database) -> None:
 
 @pytest.mark.parametrize("how", ["trial", "by hand", "late"])
 def test_any_accepted_segment_ends_a_country_outage(db: Database, how: str) -> None:
-    """Waiting answers to that country go at once."""
+    """Waiting answers to that country go at once.
+
+    The segment is of a trial or of a text by hand, or it is proved late.
+    """
     country_out(db)
     wrote(db, 2.0, DE, f"{DE[:-1]}9")
     if how == "trial":
@@ -441,7 +444,10 @@ def test_shadow_mode_uses_up_no_trial(db: Database) -> None:
 
 
 def test_withdrawn_trial_is_not_used_up(db: Database) -> None:
-    """It never reached the modem, for line or country."""
+    """A withdrawn trial never reached the modem.
+
+    This holds for the line and for a country.
+    """
     lost(db, -100.0, *(person(number) for number in (5, 6, 7)))
     wrote(db, -99.0, person(4))
     fates.withdraw_segment(db, begun(db, -40.0), at(-40.0))

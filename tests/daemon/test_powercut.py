@@ -364,7 +364,7 @@ def replayed(run: Iterable[Event]) -> Iterator[tuple[Event, Disk, Told]]:
 
 
 def test_commands_to_the_modem_are_synced_before_they_are_given(run: list[Event], tmp_path: Path) -> None:
-    """Texts come before AT+CMGD, segments before AT+CMGS, tries before AT+CPIN=."""
+    """Texts are synced before AT+CMGD, segments before AT+CMGS, PIN tries before AT+CPIN=."""
     known = 0
     for event, disk, told in replayed(run):
         if isinstance(event, ToModem) and told.weight > known:

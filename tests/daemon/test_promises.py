@@ -227,7 +227,7 @@ def test_opt_out_within_the_delay_cancels_the_answer(line: Line) -> None:
     ids=["country", "own number", "blocked"],
 )
 def test_reload_holds_for_queued_answers(line: Line, sender: str, sections: dict[str, Any], reason: str) -> None:
-    """Answers that it no longer allows are cancelled with the reason."""
+    """Answers that are no longer allowed are cancelled with the reason."""
     begin(line)
     line.cli("pause")
     line.sim.do("deliver", from_=sender, text="salut")
@@ -398,7 +398,7 @@ def test_texts_by_hand_are_refused_in_shadow_mode(line: Line, command: tuple[str
 
 
 def test_text_by_hand_is_listed_but_not_as_a_contact_or_answer(line: Line) -> None:
-    """`log` of texts by hand and `show` have it."""
+    """`log --by-hand` and `show` of the number have it."""
     begin(line)
     line.cli("send", NUMBER, "Tout va bien.")
 

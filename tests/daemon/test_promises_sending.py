@@ -572,7 +572,10 @@ def test_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None
 
 @pytest.mark.parametrize("why", ["paused", "too late"])
 def test_late_result_while_the_rest_may_not_go_fails_the_answer(line: Line, why: str) -> None:
-    """The line is paused, or the result is too late."""
+    """The line is paused, or the result is too late.
+
+    The answer is half sent.
+    """
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
     begin(line, timing={"late_result_within": 1} if why == "too late" else {})
     line.sim.do("fault", kind="late_result", seconds=8, segment=1, count=1)
@@ -624,7 +627,7 @@ def test_unconfirmed_answer_counts_its_submitted_segments_only(line: Line) -> No
 
 
 def test_report_proves_an_answer_without_a_result(line: Line) -> None:
-    """No other text to the number may have left."""
+    """The answer is the number's only text that may have left."""
     line.configure(modem={"delivery_reports": "true"})
     begin(line)
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)

@@ -120,7 +120,7 @@ def test_trouble_that_was_cleared_begins_at_the_first_rung() -> None:
 
 
 def test_trouble_caused_by_a_rung_does_not_reset_the_ladder() -> None:
-    """The next rungs against the first trouble follow silence."""
+    """After silence, the next rungs against the first trouble follow."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     found = []
@@ -179,7 +179,7 @@ def test_rate_limit_allows_a_number_in_any_period() -> None:
 
 
 def test_silence_goes_before_every_other_trouble() -> None:
-    """A modem that stops answering during a search is resynchronised."""
+    """A modem silent during a network search is resynchronised first."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
     climbed(ladder, clock, ModemTrouble.UNREGISTERED, 400)
@@ -492,7 +492,10 @@ def plug(line: Line, *ports: str) -> None:
 
 
 def test_stick_of_another_line_is_left_alone(tmp_path: Path) -> None:
-    """It is named, not emptied, not held, with `port: auto`."""
+    """It is named, not emptied, not held, with `port: auto`.
+
+    The line's own stick is found.
+    """
     (tmp_path / "other").mkdir()
     with (
         simulation.start(tmp_path) as simulator,
@@ -592,7 +595,7 @@ def test_swapped_sim_is_seen_before_a_segment_leaves(line: Line) -> None:
 
 
 def test_sim_swapped_between_two_segments_is_seen(line: Line) -> None:
-    """The second segment stays: the IMSI is queried once an answer."""
+    """The second segment stays: the IMSI is queried once per answer."""
     line.configure(modem={"send_interval": "3s"}, answer={"text": "é" * 200})
     line.start()
     line.wait_state("ready")

@@ -101,7 +101,7 @@ def test_reload_of_the_mode_moves_answers_between_shares(line: year_now.Line) ->
 
 
 def test_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None:
-    """`cancel` would find it; `resume` lets it go."""
+    """`cancel` would find the rest; `resume` sends it."""
     line.reload(5, Settings(texts=("n" * 200,)))
     wrote(line, 10, 1, HERS)
     assert answered(line, 20) == HERS

@@ -268,7 +268,7 @@ def fits(value: Any, wanted: Any) -> bool:
 
 @pytest.mark.parametrize("key", SCHEMA)
 def test_each_key_of_the_log_has_its_promised_form(evening: Evening, key: str) -> None:
-    """Type, words and form are right in each object."""
+    """Type, words and form are right in every `log --json` object."""
     assert [contact[key] for contact in evening.log if not fits(contact[key], SCHEMA[key])] == []
 
 

@@ -45,7 +45,7 @@ def is_ours(path: Path) -> bool:
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_trap_in_place_of_the_status_holds_up_no_answer(line: Line, trap: str) -> None:
-    """A link's target stays; an irreplaceable folder is logged once."""
+    """A link's target stays; a folder in the way is logged once."""
     path, target = set_trap(line, "status.json", trap)
     line.start()
     for text in ("un", "deux"):
@@ -83,7 +83,7 @@ def test_trap_in_place_of_the_power_request_does_not_stop_the_ladder(line: Line,
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".lock", *KEYS])
 def test_trap_among_the_files_of_the_database_blocks_nothing(line: Line, ending: str, trap: str) -> None:
-    """Commands end, and the line answers once it is gone."""
+    """Commands end, and the line answers once the trap is gone."""
     line.sim.do("deliver", from_=NUMBER, text="un")
     line.start()
     wait_until(lambda: line.submitted() and line.settled(), "the first answer")
@@ -115,7 +115,7 @@ def test_trap_among_the_files_of_the_database_blocks_nothing(line: Line, ending:
 
 
 def test_replaced_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    """A failure leaves no file; readers see the old one whole."""
+    """A failure leaves no other file; readers see the old whole."""
     path = tmp_path / "file"
     files.replace(path, b"one", 0o640)
     with path.open("rb") as old:
