@@ -113,7 +113,10 @@ def test_late_result_of_the_last_segment_ends_a_requeue(db: Database) -> None:
 
 
 def test_answer_proven_to_have_left_half_stays_requeued_whole(db: Database) -> None:
-    """Its segments all go again, unless a person cancels it."""
+    """Its segments all go again, unless a person cancels it.
+
+    An answer that a person cancels has failed.
+    """
     begun = asked_again(db, TWO)
     fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
 
@@ -324,7 +327,10 @@ def test_requeue_says_when_the_answer_goes(filled: Filled) -> None:
 
 @pytest.mark.parametrize("words", ["the number is blocked", "the number asked not to be answered"])
 def test_requeue_refuses_in_words(filled: Filled, words: str) -> None:
-    """The hint names the command that lifts the rule."""
+    """The hint names the command that lifts the rule.
+
+    It exits with 75, as every rule that refuses.
+    """
     contact = filled.text("oui")
     filled.judge(contact, delay=FAR)
     if "blocked" in words:

@@ -248,7 +248,7 @@ def test_backup_says_where_the_key_of_the_pseudonyms_is(filled: Filled) -> None:
 
 
 def test_backup_names_the_key_of_the_fleet(filled: Filled) -> None:
-    """The copy is without it, and could not match other lines' rows."""
+    """A copy without the key could not match other lines' rows."""
     assert "fleet" not in filled.run("db", "backup", "-").stderr
     fleet.join(filled.db, "test", b"3" * 32, filled.db.now())
 
@@ -329,7 +329,10 @@ def test_backup_beside_a_writing_daemon_does_not_begin_again(filled: Filled, mon
 
 
 def test_restored_line_sends_no_answer_that_was_queued(filled: Filled) -> None:
-    """Queued answers become unconfirmed and count; no contact is judged late."""
+    """Queued answers become unconfirmed and count; no contact is judged late.
+
+    No half answer is finished.
+    """
     filled.db.connection.execute(
         "INSERT INTO requests (verb, arguments, who, created_at, boot_id, expires_boottime, state)"
         " VALUES ('send', '{}', 'me', '', '', 1e9, 'open')"
@@ -386,7 +389,10 @@ def test_database_that_was_copied_does_not_count_as_restored(filled: Filled) -> 
 
 
 def test_restore_as_documented_brings_the_line_back(line: Line) -> None:
-    """No number is answered twice, and limits hold."""
+    """No number is answered twice, and limits hold.
+
+    Queued answers are not sent.
+    """
     line.configure(limits={"per_number": 1}, database=str(line.database))
     line.start()
     line.wait_state("ready")

@@ -236,7 +236,7 @@ def test_invitation_of_another_fleet_is_refused(fr: Line) -> None:
 
 
 def test_line_that_leaves_forgets_the_other_lines(hub: PlainHub, fr: Line, nl: Line) -> None:
-    """`leave` returns the number of forgotten decisions; its own ones stay."""
+    """`leave` returns the number of forgotten decisions; the line's own stay."""
     fr.text(LEA, "stop")
     decisions.block(fr.db, KEVIN, "anna", fr.now())
     nl.text(KEVIN, "stop")

@@ -117,7 +117,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_is_needed(tmp_path: Path, make: Make, rule: str) -> None:
-    """Its history breaks a promise without it, and none with it."""
+    """Its history breaks a promise without the rule, and none with it."""
     for left_out in ("", rule):
         with store_without(left_out), make(left_out) as hub, Played(tmp_path / f"without {left_out}", hub) as world:
             found = world.play(RULES[rule])

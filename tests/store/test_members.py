@@ -187,7 +187,7 @@ def test_error_for_a_database_closed_by_sqlite_alone_names_the_cure(state: Path)
 
 
 def test_closing_leaves_foreign_files_alone(tmp_path: Path) -> None:
-    """A moved database gets none; a link is not followed or replaced."""
+    """A moved database gets no files; links are not followed or replaced."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.text()
@@ -378,7 +378,10 @@ def test_member_who_locks_the_database_is_named_by_status(folder: Path, line: Li
 
 @needs_root
 def test_forget_names_the_reader_of_old_pages(state: Path) -> None:
-    """The erased text stays in the -wal until that reader ends."""
+    """The erased text stays in the -wal until that reader ends.
+
+    `forget` exits with 69 until then.
+    """
     with held(state / "hotlined.db", "pages") as who:
         kept = run(state, OWNER, "forget", KEVIN, "--yes")
     gone = run(state, OWNER, "forget", KEVIN, "--yes")

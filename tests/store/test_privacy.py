@@ -157,7 +157,10 @@ def others(line: Line) -> list[tuple[Any, ...]]:
 
 
 def test_forgotten_person_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
-    """Database, -wal and log are searched in every coding."""
+    """Database, -wal and log are searched in every coding.
+
+    The number counts as new.
+    """
     line.configure(modem={"calls": "hang_up", "delivery_reports": True}, privacy={"keep_texts": "90d"})
     held = fill(line)
     assert traces(line.database, held)
@@ -193,7 +196,7 @@ def test_purged_data_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
 
 
 def test_erased_rows_leave_no_copies_in_the_file(line_of: Filled) -> None:
-    """SQLite moves rows between pages, a thousand erased ones among others."""
+    """None of a thousand erased rows is left, though SQLite moves rows."""
     db, rng, now = line_of.db, random.Random(3), line_of.now()
     strangers = [f"+32471{rng.randrange(10**6):06}" for _ in range(500)]
     with db.transaction():
@@ -225,7 +228,10 @@ def test_erased_rows_leave_no_copies_in_the_file(line_of: Filled) -> None:
 
 
 def test_forget_reports_a_reader_of_old_pages(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The -wal has a copy until that reader ends."""
+    """The -wal has a copy until that reader ends.
+
+    `forget` exits with 69 until then.
+    """
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(erasing, "CHECKPOINT_SECONDS", 0.2)
     answered(line_of)
@@ -277,7 +283,10 @@ def test_erasing_beside_traffic_leaves_no_copy(line_of: Filled, command: tuple[s
 
 
 def test_erasure_during_a_rebuild_causes_another_rebuild(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes between VACUUM and the note of the rebuild."""
+    """The erasure comes after VACUUM, before the rebuild is noted.
+
+    A person is erased, or rows are erased by age.
+    """
     answered(line_of)
     line_of.text(TEXT, LEA)
     checkpoint, said = erasing._checkpoint, list[str]()
@@ -346,7 +355,10 @@ def test_wal_shrinks_after_a_long_reader_ends(line_of: Filled) -> None:
 
 
 def test_texts_are_erased_first_and_numbers_later(line_of: Filled) -> None:
-    """PDUs go with the texts; pseudonyms replace the numbers."""
+    """`keep_texts` erases texts and PDUs; `keep_numbers` later makes numbers pseudonyms.
+
+    All else stays.
+    """
     contact_id = answered(line_of)
     before = line_of.log()[0]
     assert purge(line_of, moment(line_of, 89)) == (0, 0)
@@ -542,7 +554,10 @@ def test_erasure_frees_no_segment_of_a_window(line_of: Filled) -> None:
 
 
 def test_erased_text_is_recognised_when_it_comes_again(line_of: Filled) -> None:
-    """Delivered again it is a repeat; listed again it is the same."""
+    """Delivered again it is a repeat; listed again it is the same.
+
+    Neither is answered.
+    """
     entries = pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)
     line_of.pdu(*entries)
     line_of.judge(line_of.newest())
@@ -629,7 +644,10 @@ def test_pseudonym_depends_on_number_and_key() -> None:
 
 
 def test_key_is_in_a_folder_beside_the_database(line_of: Filled) -> None:
-    """Modes are 640 and 750; no temporary file is left."""
+    """The key has 32 bytes; modes are 640 and 750.
+
+    No temporary file is left.
+    """
     answered(line_of)
     purge(line_of, moment(line_of, 91))
     path = line_of.db.key_path
@@ -789,7 +807,7 @@ def test_unreadable_key_is_not_replaced(line_of: Filled) -> None:
 
 
 def test_daemon_without_the_key_holds_again_after_a_resume(line: Line) -> None:
-    """The resuming person may have read a key that it cannot."""
+    """The resuming person may have read a key that the daemon cannot."""
     with pseudonyms_lost(line, None):
         line.sim.do("deliver", from_=LEA, text="Encore")
         wait_until(lambda: line.rows(WAITING) == [("held",)])
@@ -887,7 +905,7 @@ def test_pseudonym_can_be_forgotten(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("old", [False, True], ids=["number", "pseudonym"])
 def test_forget_can_keep_an_opt_out(line_of: Filled, *, old: bool) -> None:
-    """Only its pseudonym stays stored, and is still not answered."""
+    """`--keep-opt-out` keeps only the pseudonym; the number is still not answered."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
     decisions.block(line_of.db, KEVIN, "pi", line_of.now())

@@ -111,7 +111,10 @@ def test_reserve_holds_in_each_window(db: Database, window: str, apart: float) -
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
 def test_window_has_its_exact_length(db: Database, window: str) -> None:
-    """A segment leaves it after an hour, a day or 30 days."""
+    """A segment leaves it after an hour, a day or 30 days.
+
+    A second earlier it has not left.
+    """
     seconds, rules = policy.WINDOW_SECONDS[window], within(**{window: 1})
     sent(db, HERS, 0.0, rules)
     now = at(seconds - 1)
@@ -130,7 +133,7 @@ def test_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
 
 
 def test_rest_after_a_late_result_needs_room_in_its_share(db: Database) -> None:
-    """Its requeued answer makes the number a known one."""
+    """The requeued answer makes the number a known one."""
     rules = within(hour=6)
     wrote(db, HERS, 0, rules)
     lose(db, goes(db, 1, rules, TWO), at(2))
@@ -237,7 +240,10 @@ def test_text_by_hand_without_room_is_refused(db: Database) -> None:
 
 
 def test_answer_is_as_old_as_its_contact(db: Database) -> None:
-    """The text's age makes its answer stale, however late its verdict."""
+    """The text's age makes its answer stale, however late its verdict.
+
+    It is stale a day after the text came.
+    """
     contact = contacts.record_whole(db, "main", "text", mobile(HERS), "salut", at(0))
     store_steps.judge(db, contact, at(20 * 3600))
 
@@ -246,7 +252,10 @@ def test_answer_is_as_old_as_its_contact(db: Database) -> None:
 
 
 def test_only_mobile_line_types_are_answered() -> None:
-    """A text to a personal number may cost any amount."""
+    """A text to a personal number may cost any amount.
+
+    Mobile and fixed-or-mobile lines are answered.
+    """
     for line_type in set(LineType) - {LineType.MOBILE, LineType.FIXED_OR_MOBILE}:
         identity = Identity(HERS, HERS, "BE", line_type)
         verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), policy.History(), RULES, 0.0)
@@ -257,7 +266,7 @@ def test_only_mobile_line_types_are_answered() -> None:
 
 
 def test_refusal_counts_only_after_a_segment_to_another_number(db: Database) -> None:
-    """The network has to have accepted somebody else's since the last refusal."""
+    """The network accepted somebody else's segment since the last refusal."""
     wrote(db)
     refuse(db, goes(db, 1), at(1), 38)
     typed(db, HERS, 2)
@@ -548,7 +557,10 @@ def test_number_is_known_under_its_pseudonym(db: Database) -> None:
 
 
 def test_answers_return_to_their_share_once_the_key_is_back(db: Database) -> None:
-    """A `resume` moves them before the daemon's own check."""
+    """A `resume` moves them before the daemon's own check.
+
+    They were queued as new without the key.
+    """
     sent(db, HERS, 0)
     with db.transaction():
         pseudonyms.adopt_key(db)

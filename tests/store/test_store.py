@@ -307,7 +307,10 @@ def test_text_to_a_port_is_stored_and_not_answered(db: Database) -> None:
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1_000_000))
 def test_interleaved_listings_and_deletions_keep_each_text_once(seed: int) -> None:
-    """Each becomes whole without repeats, whatever is refused or interrupted."""
+    """Each text becomes one whole contact, whatever is refused or interrupted.
+
+    There are no repeats.
+    """
     dice = random.Random(seed)
     bodies = dice.choices(["court", "é" * 161, "😀" * 80], k=dice.randint(1, 4))
     waiting = [
@@ -393,7 +396,10 @@ def test_answer_is_sent_when_all_segments_are(db: Database) -> None:
 
 
 def test_answer_interrupted_between_segments_goes_on(db: Database) -> None:
-    """A restart sends only the segment that was never submitted."""
+    """A restart sends only the segment that was never submitted.
+
+    It goes out under the stored reference.
+    """
     queue_one(db)
     first = begun(db)
     take(db, first, at(db, 1), 1)
@@ -527,7 +533,7 @@ def test_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: 
 
 
 def test_report_of_half_an_answer_makes_it_failed(db: Database) -> None:
-    """The second segment stays; the attempt is no evidence for the breaker."""
+    """The second segment stays unsent; the breaker ignores the attempt."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
@@ -583,7 +589,7 @@ def test_before_commit_runs_each_step_once_with_all_subjects(db: Database) -> No
 
 
 def test_report_about_another_number_settles_nothing(db: Database) -> None:
-    """References are used again: the recipient has to match."""
+    """References have one byte and repeat: the recipient has to match."""
     queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
@@ -1065,7 +1071,10 @@ def test_fifo_is_not_read_as_a_key(tmp_path: Path) -> None:
 
 
 def test_pin_cannot_be_derived_from_the_database(db: Database, tmp_path: Path) -> None:
-    """Its digest needs a secret that no backup has."""
+    """Its digest needs a secret that no backup has.
+
+    Only the line's user reads that secret.
+    """
     noted = pins.digest(db, "2580")
     secret = beside(db.path, PINS)
 

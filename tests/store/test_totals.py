@@ -283,7 +283,10 @@ def test_list_of_numbers_agrees_with_the_rows(steps: list[tuple[Any, ...]], orde
 
 
 def test_clock_set_back_counts_no_number_twice(tmp_path: Path) -> None:
-    """Its contacts surround one with a fast clock; dates give the order."""
+    """The number came before and after a time with a fast clock.
+
+    The order goes by dates.
+    """
     filled = Filled(tmp_path)
     with filled.db as db:
         for at, number in ((MONDAY, KEVIN), (MONDAY + 10 * DAY, LEA), (MONDAY + HOUR, KEVIN)):

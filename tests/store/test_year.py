@@ -378,7 +378,10 @@ def test_year_has_every_kind_of_operation_and_fault(played: Year) -> None:
 
 
 def test_record_has_a_verdict_for_each_contact(played: Year, before: Record) -> None:
-    """Contacts erased before their verdict are not part of the year."""
+    """Contacts erased before their verdict are not part of the year.
+
+    The record has every outcome and the usual reasons.
+    """
     assert set(before.verdicts) == set(played.contacts)
     assert {each.outcome for each in before.submissions} == {"taken", "refused", "unknown", "crash", "power_cut"}
     assert {reason for _, reason in before.verdicts.values()} >= {
@@ -400,7 +403,7 @@ def test_oracle_finds_the_old_rules_broken_only_where_changed(played: Year, befo
 
 
 def test_unanswered_contacts_of_the_record_have_known_causes(played: Year, before: Record) -> None:
-    """The 34 causes are texts by hand and stale answers."""
+    """Texts by hand and stale answers explain the 34 cases."""
     undone = list(causes.Causes(played, before).missing())
     assert len(undone) == 34
     assert all(words.endswith((" for cooldown", " for per_number", " for pending")) for words in undone)
@@ -549,7 +552,10 @@ class Careless(Replay):
 
 
 def test_careless_line_breaks_the_rules(played: Year) -> None:
-    """It cannot break the eight rules in `never`."""
+    """It cannot break the eight rules in `never`.
+
+    These are about times, cancels, wording, promises and shadow mode; the line breaks all others.
+    """
     days = ((0, 150), (180.4, 180.75), (260, 261))  # a usual time, an outage, a flood
     few = tuple(each for each in played.operations if any(one * DAY <= each.at < end * DAY for one, end in days))
     player = year.Player(replace(played, operations=few, outages=played.outages[:3]), Careless(played))
