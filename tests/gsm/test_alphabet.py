@@ -249,7 +249,7 @@ def test_segments_have_the_whole_text(text: str, mode: str) -> None:
     ],
 )
 def test_a_text_that_cannot_be_sent_is_refused(text: str, mode: str, sentence: str) -> None:
-    """Unfit, halved or too many characters raise an error with a hint."""
+    """Unfit, halved or too many characters raise TextError with a hint."""
     with pytest.raises(TextError, match=sentence) as caught:
         plan(text, mode)
     assert caught.value.hint

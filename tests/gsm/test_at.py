@@ -434,7 +434,7 @@ def test_a_prompt_has_no_line_end(prompt: bytes) -> None:
 
 @pytest.mark.parametrize("make", [idle, lambda: asking(CSQ), submitted, Protocol])
 def test_an_unexpected_prompt_is_unrecognised(make: Callable[[], Protocol]) -> None:
-    """The prompt awaited by no command changes no state."""
+    """A prompt that no command awaits changes no state."""
     assert read(make, b"\r\n> hello\r\n", make().state) == [Unrecognised("> hello")]
 
 
@@ -462,7 +462,7 @@ def test_a_submission_ends_with_its_reference(echo: str) -> None:
 
 @pytest.mark.parametrize("make", [lambda: asking(SEND), prompted, submitted])
 def test_an_error_ends_a_submission_at_any_moment(make: Callable[[], Protocol]) -> None:
-    """The modem may refuse before prompt, at it, or after payload."""
+    """Errors come before the prompt, at it, or after the payload."""
     events = read(make, b"\r\n+CMS ERROR: 304\r\n", ProtocolState.IDLE)
     assert events == [Response(SEND, Final("+CMS ERROR: 304"))]
 
@@ -470,7 +470,7 @@ def test_an_error_ends_a_submission_at_any_moment(make: Callable[[], Protocol]) 
 @pytest.mark.parametrize("make", [lambda: asking(SEND), prompted])
 @pytest.mark.parametrize("line", ["OK", "+CMGS: 99"])
 def test_a_result_before_the_payload_is_of_an_earlier_submission(make: Callable[[], Protocol], line: str) -> None:
-    """Success and reference need a payload that was written."""
+    """Success and reference count only after the payload was written."""
     events = read(make, f"{line}\r\n".encode(), ProtocolState.DESYNCHRONISED)
     assert events == [Late(line), OutOfStep()]
 
@@ -574,7 +574,7 @@ def test_half_a_line_is_reported_when_resynchronising() -> None:
 
 @pytest.mark.parametrize("probe", [CIMI, SEND, Command("ATI", prefixes=("+CMGF:",), bare=True)])
 def test_a_probe_has_a_prefix_of_its_own(probe: Command) -> None:
-    """The answer to a probe cannot be that to another command."""
+    """A probe whose answer could be another command's raises an error."""
     protocol = Protocol()
     with pytest.raises(ProtocolError):
         protocol.resynchronise(probe)

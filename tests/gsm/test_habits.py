@@ -375,7 +375,10 @@ def test_a_delayed_answer_without_network_causes_no_reset(open_line: Open, regis
     ],
 )
 def test_the_state_of_the_sim_is_understood(open_line: Open, words: str, state: SimState) -> None:
-    """Quotes change nothing, and PIN2 locks nothing that is used."""
+    """Quotes change nothing, and PIN2 locks nothing that is used.
+
+    A SIM that is not inserted is absent.
+    """
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new=words)
     with driver(line) as modem:
@@ -531,7 +534,7 @@ def test_a_modem_that_delivers_directly_is_served(open_line: Open) -> None:
 
 @pytest.mark.parametrize("lines", ["silent", "refused"])
 def test_the_first_word_is_understood_by_every_parser(open_line: Open, lines: str) -> None:
-    """Parsers that judge two letters need one probe without ESC."""
+    """Parsers judging a line's first two letters need one probe without ESC."""
     line = open_line()
     line.sim.do("habits", lines=lines)
     deliver(line, "+32470000001")

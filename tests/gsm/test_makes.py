@@ -382,7 +382,10 @@ def test_a_union_is_used_without_its_parts(open_line: Open) -> None:
 
 
 def test_a_union_is_not_read_beside_its_parts(open_line: Open) -> None:
-    """No text is read or answered twice through MT."""
+    """MT is not listed where SM and ME are offered.
+
+    Nothing is read or answered twice.
+    """
     line = open_line(offers="MT,SM,ME", me_size=5)
     line.start()
     line.wait_state("ready")
@@ -395,7 +398,7 @@ def test_a_union_is_not_read_beside_its_parts(open_line: Open) -> None:
 
 
 def test_an_alias_of_a_storage_costs_nothing_while_deletions_work(open_line: Open) -> None:
-    """ME may be another name of SM; texts stay single."""
+    """ME is another name of SM; each text is handled once."""
     line = open_line(me_is_sim=True)
     for number in range(6):
         line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
@@ -435,7 +438,10 @@ def test_a_full_sim_is_drained_before_the_first_answer(open_line: Open) -> None:
 
 
 def test_one_refused_deletion_costs_nothing_else(open_line: Open) -> None:
-    """The text is answered once, and its neighbours are deleted."""
+    """The text is answered once, and its neighbours are deleted.
+
+    An event is recorded.
+    """
     line = open_line()
     line.sim.do("fault", kind="delete_refused", index=2)
     for number in range(3):
@@ -731,7 +737,7 @@ def test_the_registration_is_shown(open_line: Open, make: str) -> None:
 
 @pytest.mark.parametrize("make", ["generic", "huawei", "qualcomm"])
 def test_ussd_in_every_form(open_line: Open, make: str) -> None:
-    """Text, packed or UCS-2, over several lines; a menu is cancelled."""
+    """USSD is text, packed or UCS-2, also multi-line; menus are cancelled."""
     line = open_line(make=make)
     with driver(line) as modem:
         modem.sim_state()
@@ -745,7 +751,7 @@ def test_ussd_in_every_form(open_line: Open, make: str) -> None:
 
 
 def test_failed_ussd_says_why(open_line: Open) -> None:
-    """An error leaves the next answer to the next question.
+    """After an error, the next answer belongs to the next question.
 
     A refusal, a time-out and silence of the network are errors.
     """

@@ -61,7 +61,7 @@ def test_a_busy_modem_differs_from_one_that_refuses(says: str) -> None:
     ],
 )
 def test_a_registration_is_the_second_parameter(answer: str, registration: Registration) -> None:
-    """The states of 27.007 7.2; a missing one is unknown."""
+    """The states are those of 27.007 7.2; a missing one is unknown."""
     assert registration_of(answer) is registration
 
 

@@ -175,7 +175,7 @@ def _terminal() -> Iterator[Path]:
 
 
 def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
-    """The login console's group fails, whatever groups the caller has."""
+    """A port with the login console's group fails, whatever groups callers have."""
     terminal.chmod(0o620)
     found = stick_checks.judge_sandbox("hotlined@main.service", allow(), [terminal])
     assert (found.verdict, "may not open" in found.seen) == (FAIL, True)
