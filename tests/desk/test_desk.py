@@ -172,9 +172,9 @@ def folder() -> Iterator[Path]:
 @needs_root
 @needs_readers
 def test_visitors_are_known_by_their_system_user(folder: Path) -> None:
-    """Members see every page; others none, not even root.
+    """Members of the line's group see every page; others, even root, none.
 
-    The socket itself lets them connect.
+    The socket itself lets all of them connect.
     """
     Filled(folder).db.close()
     give(folder)
@@ -265,13 +265,13 @@ def test_another_site_can_link_to_a_page_and_not_embed_it(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "[", ""])
 def test_another_host_is_refused(desk: Desk, host: str) -> None:
-    """The name leads here, and is none of the desk's."""
+    """The host name leads here, but is not one of the desk's."""
     assert desk.browser().get("/", Host=host).status == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
 def test_this_machine_is_served_under_its_own_names(desk: Desk, host: str) -> None:
-    """Any port is served, as through ssh."""
+    """A name may have any port, as through ssh."""
     assert desk.browser().get("/", Host=host).status == 200
 
 
@@ -405,9 +405,9 @@ with socket.socket(int(sys.argv[1])) as channel:
 @needs_root
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_a_port_serves_one_user_of_the_machine(folder: Path, family: int) -> None:
-    """Browsers send cookies to every port of a machine.
+    """A link or cookie in another user's hands is refused.
 
-    So a link or cookie in the hands of another user is refused.
+    Browsers send cookies to every port of a machine.
     """
     line = Filled(folder)
     with line.db, at_a_port(line.config) as (port, link):
@@ -432,7 +432,10 @@ def test_a_port_serves_one_user_of_the_machine(folder: Path, family: int) -> Non
     ("named", "person"), [({"SUDO_UID": str(STRANGER.uid)}, STRANGER), ({"SUDO_UID": "0"}, ADMIN), ({}, ADMIN)]
 )
 def test_a_port_started_with_sudo_serves_the_person(folder: Path, named: dict[str, str], person: Person) -> None:
-    """The program itself becomes the line's user."""
+    """The program itself becomes the line's user.
+
+    Without sudo it serves root's browser.
+    """
     Filled(folder).db.close()
     give(folder)
     with at_a_port(folder / "main.yaml", LINE, HOTLINED_FOR_ROOT="1", **named) as (port, link):
@@ -457,7 +460,7 @@ def test_a_closed_connection_has_no_user() -> None:
 
 
 def test_the_desk_is_not_a_proxy(desk: Desk) -> None:
-    """Absolute addresses are paths; paths like addresses redirect nowhere."""
+    """Absolute addresses are taken as paths; paths like addresses redirect nowhere."""
     assert desk.browser().get("http://evil.example/log").status in {200, 400, 404}
     assert desk.browser().get("//evil.example/log").status == 404
     assert "evil" not in str(desk.browser().get("//evil.example/..").headers)
@@ -629,7 +632,7 @@ def test_a_changed_configuration_restarts_the_desk(tmp_path: Path, changed: str)
 
 
 def test_a_desk_that_cannot_start_tells_the_visitor_why(tmp_path: Path) -> None:
-    """The waiting visitor is answered before it ends with 78."""
+    """The desk answers the waiting visitor, then ends with 78."""
     filled = Filled(tmp_path)
     filled.db.close()
     filled.config.write_text("answer: {text: a\n")

@@ -195,7 +195,7 @@ FILTERS: Mapping[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser, name: str) -> None:
-    """Each finds what the command finds, the newest first."""
+    """Each filter finds what the command finds, the newest first."""
     query, options = FILTERS[name]
     page = browser.get(f"/log?{urlencode(query, doseq=True)}")
 
@@ -243,7 +243,10 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, B
 
 @pytest.mark.parametrize("query", LOOKED_THROUGH)
 def test_contacts_are_searched_from_the_newest(long: tuple[int, int, Browser], query: str) -> None:
-    """Filters without an index take 100,000 contacts at a time."""
+    """Filters without an index take 100,000 contacts at a time.
+
+    The page says so, and offers to go on.
+    """
     first, last, browser = long
     page = browser.get(f"/log?{query}")
     assert not shown(page)
@@ -322,7 +325,7 @@ def test_a_contact_has_what_show_has(line: Filled, browser: Browser, contact_id:
 
 
 def test_a_contact_is_a_timeline(line: Filled, browser: Browser) -> None:
-    """Verdict, steps of the answer and decisions stand by time."""
+    """The verdict, the answer's steps and decisions are ordered by time."""
     timeline = steps(looked(line, browser, 10))
 
     assert [re.sub("at .* 22:..", "at 22:00", words) for _, words in timeline] == [
@@ -385,7 +388,7 @@ def sides(page: Answer) -> list[str]:
 
 
 def test_a_person_is_a_conversation(busy: tuple[Filled, Browser]) -> None:
-    """Texts, answers and decisions are by time; a contact is marked."""
+    """Texts, answers and decisions are in time order; a contact is marked."""
     line, browser = busy
     decisions.block(line.db, KEVIN, "anna", line.now())
     page = browser.get("/person/1")
@@ -416,7 +419,7 @@ def test_an_old_contact_has_its_place_in_the_conversation(tmp_path: Path) -> Non
 
 
 def test_the_evidence_is_a_zip_named_by_its_sum(busy: tuple[Filled, Browser], tmp_path: Path) -> None:
-    """There is none before the act, which keeps all contacts."""
+    """There is no file before the act, which keeps all contacts."""
     line, browser = busy
     assert browser.get("/evidence/4").headers["Location"] == "/act/evidence?contact_id=4"
     assert browser.get("/evidence/9").status == 404  # that has no number
@@ -439,7 +442,7 @@ def test_the_evidence_is_a_zip_named_by_its_sum(busy: tuple[Filled, Browser], tm
 
 @pytest.mark.parametrize("order", ["last", "contacts", "first"])
 def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, order: str) -> None:
-    """The command's last is first here; each leads to its person."""
+    """The command's last number is first here; each leads to its person."""
     page = browser.get(f"/numbers?sort={order}")
     listed = [json.loads(each) for each in line.run("numbers", "--json", "--sort", order).stdout.splitlines()][::-1]
     rows = re.findall(r"<li><p(.*?)</li>", page.body, re.DOTALL)
@@ -456,7 +459,7 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
 
 @pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("stop", "--opted-out")])
 def test_refused_numbers_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
-    """The page says by whom and since when, as the command."""
+    """The page says by whom and since when, as the command does."""
     line, browser = busy
     with line.db.transaction():
         decisions.opt_out(line.db, LEA, line.now())
@@ -698,7 +701,7 @@ def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query
 
 
 def test_a_drawing_can_be_downloaded(browser: Browser) -> None:
-    """Each is a well-formed SVG with its own colours, without names."""
+    """Each drawing is a well-formed SVG with its own colours, without names."""
     page = browser.get("/stats?since=2026-11-24&until=2026-11-24")
     pictures = re.findall('<a class="picture" href="([^"]*)"', page.body)
     assert len(pictures) == page.body.count("<svg role")
@@ -794,7 +797,7 @@ def test_an_act_that_is_too_late_is_refused_with_the_reason(busy: tuple[Filled, 
 
 
 def test_an_answer_without_a_text_is_not_sent_again(tmp_path: Path) -> None:
-    """The page refuses like the command; the overview names the file."""
+    """The page refuses like the command; the overview names the empty file."""
     (tmp_path / "main.txt").touch()
     line = Filled(tmp_path, answer={"text_file": "main.txt"})
     with line.db, Desk(line.config) as desk:
@@ -812,7 +815,7 @@ OF_A_PERSON = {"block", "evidence"}
 
 
 def test_a_page_has_the_buttons_of_the_possible_acts(browser: Browser) -> None:
-    """A contact offers its answer's acts, a person the undecided ones."""
+    """A contact offers what its answer allows, a person what is undecided."""
 
     def offered(path: str) -> set[str]:
         return set(re.findall(r'action="/act/([a-z_]+)"', browser.get(path).body))
@@ -869,7 +872,10 @@ def doored(line: Filled) -> tuple[Flask, AnyDoor]:
 
 @pytest.mark.parametrize("role", Role)
 def test_each_role_sees_its_own_part_of_a_page(doored: tuple[Flask, AnyDoor], role: Role) -> None:
-    """The role of figures sees no number or text."""
+    """The role of figures sees no number or text.
+
+    Each role is offered only its own acts.
+    """
     app, door = doored
     door.role = role
     client = app.test_client()
@@ -1007,7 +1013,10 @@ class Structure(HTMLParser):
 
 @pytest.mark.parametrize("path", LOOKS)
 def test_every_page_has_structure_for_a_screen_reader(browser: Browser, path: str) -> None:
-    """Headings, labels, table headers and unique IDs are all there."""
+    """Headings, labels, table headers and unique IDs are all there.
+
+    There is one main part, one h1 and a title.
+    """
     page = browser.get(path)
     seen = Structure()
     seen.feed(page.body)

@@ -169,7 +169,7 @@ def test_a_visitor_through_the_proxy_has_the_name_it_gives(house: House) -> None
 
 @needs_root
 def test_a_name_from_the_proxy_is_not_a_user_of_the_machine(house: House) -> None:
-    """Such a name is written differently, and has other tokens."""
+    """A name equal to a user's is written differently, with other tokens."""
     house.control()
     with house.desk() as desk:
         browser = desk.proxied("stranger")
@@ -326,7 +326,7 @@ def test_a_form_outlives_the_program(house: House) -> None:
 
 
 def test_no_page_waits_for_the_record_of_a_look(tmp_path: Path) -> None:
-    """Looks during a lock are recorded afterwards, once an hour."""
+    """Looks during a database lock are recorded afterwards, once an hour."""
     line = Filled(tmp_path)
     contact = line.text()
     looks, config = Looks(), configuration.load(line.config)
