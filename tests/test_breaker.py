@@ -50,14 +50,14 @@ def test_three_people_or_six_of_ten_answers_open_it(ended: list[Ended], expected
 
 @pytest.mark.parametrize(("barred", "expected"), [(1, Cause.OUTAGE), (2, Cause.CREDIT)])
 def test_most_refusals_decide_between_credit_and_outage(barred: int, expected: Cause) -> None:
-    """One of three that names credit is too few."""
+    """Two of three refusals have to name credit; one is too few."""
     speaks = row(DECLINED, DECLINED, DECLINED, barred=True)[:barred]
 
     assert cause([*speaks, *row(DECLINED, DECLINED, DECLINED)[barred:]]) is expected
 
 
 def test_the_outage_began_with_its_first_failure() -> None:
-    """The first failure is that of the row that opens."""
+    """An outage dates from the first failure of the opening row."""
     assert breaker.maybe_opening(row(TAKEN, LOST, LOST, LOST)) == Opening(Cause.OUTAGE, 1.0)
     assert breaker.maybe_opening(row(LOST, TAKEN, LOST, LOST, TAKEN, LOST, TAKEN, LOST, LOST)) == OUTAGE
 
@@ -99,7 +99,10 @@ def test_trials_come_after_growing_pauses() -> None:
 
 
 def test_a_certain_failure_is_followed_by_two_other_recipients() -> None:
-    """The trial cannot have left, so others follow at once."""
+    """The trial cannot have left, so others follow at once.
+
+    There are up to three trials in all.
+    """
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)
     tries = 0
     while state.lets_try(60.0):
@@ -132,7 +135,7 @@ def test_a_trial_without_a_result_is_not_counted() -> None:
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000))
 def test_trials_after_an_event_keep_their_distance(last: float, now: float) -> None:
-    """Five minutes after the last is the earliest.
+    """A trial comes at the earliest five minutes after the last.
 
     A trial never becomes due later than it was.
     """

@@ -140,7 +140,7 @@ def test_the_gate_lets_a_valid_answer_out() -> None:
     ],
 )
 def test_the_gate_checks_everything_again(reason: Reason, arguments: dict[str, object]) -> None:
-    """Blocks, opt-outs and limits since the queueing cancel the answer."""
+    """Blocks, opt-outs and lowered limits since the queueing cancel the answer."""
     assert gate(**arguments) == policy.Cancel(reason)  # type: ignore[arg-type]
 
 
@@ -374,7 +374,7 @@ def test_a_text_with_more_than_the_word_does_not_opt_out(text: str) -> None:
 
 @pytest.mark.parametrize("cms", sorted({1, 27, 195, 196}))
 def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
-    """Missing or unreachable numbers say nothing about the line."""
+    """Nonexistent or unreachable numbers say nothing about the line."""
     assert policy.fate(policy.Refused(cms), policy.Refusals()) is policy.Fate.FAILED
 
 
