@@ -135,7 +135,7 @@ def test_a_trial_without_a_result_is_not_counted() -> None:
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000))
 def test_trials_after_an_event_keep_their_distance(last: float, now: float) -> None:
-    """A trial comes at the earliest five minutes after the last.
+    """An event makes no trial due within five minutes of the last.
 
     A trial never becomes due later than it was.
     """

@@ -134,7 +134,7 @@ def test_full_sim_that_refills_is_emptied_listing_by_listing(line: Line) -> None
 
 
 def test_scan_lists_each_of_two_storages_once(open_line: Open) -> None:
-    """It begins with the selected one, and empties both."""
+    """The scan begins with the selected storage, and empties both."""
     line = open_line(sim_size=10, me_size=20)
     line.configure(modem={"poll_interval": "60s"})
     line.start()

@@ -755,7 +755,7 @@ def test_systemd_gets_ready_states_and_signs_of_life(line: Line) -> None:
 def test_attempt_without_registration_does_not_count(line: Line) -> None:
     """The refusal shows the loss: the answer waits for the network.
 
-    It goes when the network is back.
+    The answer goes when the network is back.
     """
     line.start(timing={"retry_after": [0.5]})
     line.wait_state("ready")
@@ -776,7 +776,7 @@ def test_attempt_without_registration_does_not_count(line: Line) -> None:
 def test_wrong_time_stamp_of_a_text_is_tolerated(line: Line, scts: str) -> None:
     """A future text is answered; one from 1970 may be stale.
 
-    It is stale only if the clock is synchronised.
+    A text from 1970 is stale only if the clock is synchronised.
     """
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un", scts=scts)

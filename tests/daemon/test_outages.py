@@ -264,7 +264,7 @@ def test_erasing_people_does_not_end_a_country_outage(db: Database) -> None:
 
 
 def test_another_sim_starts_without_country_outages(db: Database) -> None:
-    """Countries that are no longer configured have none, either."""
+    """A country that stays configured keeps its outage until then."""
     with db.transaction():
         bind_sim(db, "imei", "206010000000001")
     country_out(db)
@@ -301,7 +301,7 @@ def test_trials_prefer_countries_without_failures(db: Database) -> None:
 
 
 def test_trials_prefer_a_number_that_was_reached_before(db: Database) -> None:
-    """It goes before older and less tried ones."""
+    """Such a number goes before older and less tried ones."""
     wrote(db, -3 * 86400.0, person(1))
     take(db, begun(db, -3 * 86400.0), at(-3 * 86400.0))
     lost(db, -2 * 86400.0, person(6))
@@ -368,7 +368,7 @@ def test_three_refusals_in_a_row_cause_a_balance_query(db: Database) -> None:
 
 
 def test_refusals_open_the_breaker_three_hours_after_the_last_success(db: Database) -> None:
-    """They are reported with their times before that."""
+    """Refusals are reported with their times before that."""
     wrote(db, 0.0, person(1))
     take(db, begun(db, 0.0), at(0.0))
     wrote(db, 600.0, *(person(number) for number in range(2, 6)))
@@ -431,7 +431,7 @@ def test_second_trial_at_once_goes_to_another_recipient(db: Database) -> None:
 
 
 def test_shadow_mode_uses_up_no_trial(db: Database) -> None:
-    """It is due as before once the line is live again."""
+    """The trial is due as before once the line is live again."""
     lost(db, 0.0, *(person(number) for number in (5, 6, 7)))
     wrote(db, 1.0, person(4))
     assert tried(db, 60.0) == [person(4)]
@@ -541,7 +541,7 @@ def test_country_that_fails_alone_is_in_outage_alone(line: Line) -> None:
 
 
 def test_reload_without_a_country_ends_its_outage(line: Line) -> None:
-    """Its queued answers are cancelled, and `status` has no trouble."""
+    """The country's queued answers are cancelled, and `status` has no trouble."""
     begin(line, timing=NEVER)
     germans = foreigners(line, 3)
     wait_open(line)

@@ -375,7 +375,7 @@ def test_commands_to_the_modem_are_synced_before_they_are_given(run: list[Event]
 
 
 def test_power_cut_at_any_call_leaves_a_sound_database(run: list[Event], tmp_path: Path) -> None:
-    """It agrees with the commands to the modem."""
+    """The database agrees with the commands to the modem."""
     chance, tried = random.Random(extent.SEED), (0, 0)
     for event, disk, told in replayed(run):
         logged = isinstance(event, Write) and event.path.endswith("-wal")

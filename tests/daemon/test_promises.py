@@ -94,7 +94,7 @@ def test_unanswerable_announcer_makes_nobody_a_contact(line: Line, originator: s
 
 @pytest.mark.parametrize("originator", ["8600", "MMS"], ids=["short code", "name"])
 def test_mms_announced_by_the_operators_centre_is_answered(line: Line, originator: str) -> None:
-    """Its sender is the contact."""
+    """The sender of the MMS is the contact."""
     line.configure(numbers={"mms_centres": ["MMS"]})
     begin(line)
     line.sim.do("mms", from_=NUMBER, subject="photo", originator=originator)
@@ -198,7 +198,7 @@ def test_first_text_that_opts_out_is_never_answered(line: Line) -> None:
 
 
 def test_opt_out_within_the_delay_cancels_the_answer(line: Line) -> None:
-    """It holds until a person lifts it."""
+    """The opt-out holds until a person lifts it."""
     line.configure(answer={"delay": "1h"})
     begin(line)
     line.sim.do("deliver", from_=NUMBER, text="salut")
@@ -259,7 +259,7 @@ def test_reload_that_ignores_calls_cancels_their_queued_answers(line: Line) -> N
 
 
 def test_block_cancels_queued_answers_with_and_without_a_daemon(line: Line) -> None:
-    """They are cancelled when the command ends."""
+    """The answers are cancelled when the command ends."""
     line.configure(answer={"delay": "1h"})
     begin(line)
     first, second, third = deliver(line, 1, 2, 3)

@@ -240,7 +240,7 @@ def test_six_failures_among_ten_are_an_outage(line: Line) -> None:
 
 
 def test_ambiguous_refusals_of_one_number_hold_up_no_other(line: Line) -> None:
-    """It waits for a retry, and all others are answered."""
+    """That number waits for a retry, and all others are answered."""
     begin(line)
     refuse(line, 38, recipient=person(0))
     deliver(line, *range(6))
@@ -446,7 +446,7 @@ def test_answers_show_a_pause_while_it_lasts(line: Line) -> None:
 
 
 def test_answers_show_a_missing_network_while_it_lasts(line: Line) -> None:
-    """They wait for their turn once it is back."""
+    """Answers wait for their turn once the network is back."""
     line.configure(modem={"send_interval": "60s"})
     line.sim.do("network", registered="searching")
     line.start()
@@ -522,7 +522,7 @@ def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
 
 
 def test_half_sent_answer_in_shadow_mode_fails_when_stale(line: Line) -> None:
-    """It does not leave meanwhile."""
+    """Its second segment does not leave meanwhile."""
     line.configure(answer={"text": LONG, "max_age": "20s"})
     begin(line, timing={"retry_after": [3600]})
     refuse(line, 38, segment=2)
@@ -537,7 +537,7 @@ def test_half_sent_answer_in_shadow_mode_fails_when_stale(line: Line) -> None:
 
 
 def test_block_ends_a_half_sent_answer(line: Line) -> None:
-    """It has failed, and its rest never leaves."""
+    """The answer has failed, and its rest never leaves."""
     line.configure(answer={"text": LONG}, modem={"send_interval": "5s"})
     begin(line)
     line.sim.do("deliver", from_=NUMBER, text="salut")
@@ -590,7 +590,7 @@ def test_late_result_while_the_rest_may_not_go_fails_the_answer(line: Line, why:
 
 
 def test_report_of_the_first_segment_fails_the_answer_as_half_sent(line: Line) -> None:
-    """It does not prove the second segment; all figures count one."""
+    """The report does not prove the second segment; all figures count one."""
     line.configure(answer={"text": LONG}, modem={"delivery_reports": "true"})
     begin(line)
     line.sim.do("fault", kind="error_after_submit", cms=500, segment=1, count=1)

@@ -762,7 +762,7 @@ def test_lost_service_centre_costs_no_answer(line: Line) -> None:
 
 
 def test_sim_adopt_without_a_change_does_nothing(line: Line) -> None:
-    """It says so."""
+    """The command says so."""
     line.start()
     line.wait_state("ready")
 

@@ -186,7 +186,7 @@ def test_sim_and_queue_of_the_network_are_empty_at_the_end(evening: Evening) -> 
 
 
 def test_same_pdu_again_is_a_repeat(evening: Evening) -> None:
-    """It counts at its contact."""
+    """The repeat counts at its contact."""
     assert [contact["originator"] for contact in evening.log if contact["repeats"]] == ["+32470100002"]
 
 

@@ -91,7 +91,7 @@ def paths(line: Filled) -> Iterator[str]:
 
 
 def test_no_page_obeys_a_text(desk: Desk, line: Filled) -> None:
-    """Its markup, links and bidi overrides are on no page."""
+    """The text's markup, links and bidi overrides are on no page."""
     obeys_no_text(desk, line)
 
 

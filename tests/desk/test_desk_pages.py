@@ -754,7 +754,7 @@ def test_every_act_asks_and_is_recorded_with_the_persons_name(busy: tuple[Filled
 
 
 def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
-    """Its page shows the new tag or keeping at once."""
+    """The contact's page shows the new tag or keeping at once."""
     line, browser = busy
     page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 1))
     assert "#insult" in page.words

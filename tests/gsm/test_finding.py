@@ -326,7 +326,7 @@ else:
 
 @needs_root
 def test_a_terminal_of_another_container_is_another(terminal: str, tmp_path: Path) -> None:
-    """Its pseudo-terminal may have the same number."""
+    """The other container's pseudo-terminal may have the same number."""
     words = ["unshare", "--mount", sys.executable, "-c", OTHER_CONTAINER, str(tmp_path), Path(terminal).name]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:
         assert container.stdout

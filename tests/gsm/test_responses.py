@@ -37,7 +37,10 @@ def test_an_entry_with_a_wrong_length_is_listed_again(octets: int, is_read: bool
 
 @pytest.mark.parametrize(("mt", "is_handed_over"), [(0, False), (1, False), (2, True), (3, True)])
 def test_mt_of_cnmi_says_whether_texts_are_handed_over(mt: int, is_handed_over: bool) -> None:
-    """Modes 2 and 3 store nothing (27.005 3.4.1)."""
+    """Modes 2 and 3 deliver some texts directly, unstored (27.005 3.4.1).
+
+    Mode 3 does so for class 3 alone.
+    """
     assert hands_over(f"+CNMI: 2,{mt},0,0,0") is is_handed_over
 
 
@@ -107,5 +110,5 @@ def test_forwarding_is_read_in_the_form_of_each_make(line: str, number: str, sec
 
 @pytest.mark.parametrize("line", ["+CCFC: 0,7", '+CCFC: 1,2,"+32475151516",145', "+CCFC: ", "+CCFC: 1,x", "+CCFC: 2,1"])
 def test_other_entries_are_not_a_forwarding_of_voice(line: str) -> None:
-    """Inactive, malformed, fax and data entries forward no call."""
+    """Inactive, malformed and data entries forward no call."""
     assert maybe_forwarding(ForwardingReason.ALWAYS, line) is None

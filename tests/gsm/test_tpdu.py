@@ -359,7 +359,7 @@ def test_an_impossible_recipient_is_refused(recipient: str) -> None:
     ],
 )
 def test_validity_is_rounded_up(validity: timedelta, minutes: int) -> None:
-    """The service centre tries as long as asked, up to 63 weeks."""
+    """The validity is at least what was asked, at most 63 weeks."""
     (segment,) = encode_submit("8850", plan("x"), validity=validity)
     message = submitted(segment)
     assert (message.vpf, message.validity_minutes) == (ValidityFormat.RELATIVE, minutes)

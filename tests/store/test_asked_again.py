@@ -238,7 +238,7 @@ def test_requeued_answer_that_never_left_keeps_its_due_time(db: Database) -> Non
 
 
 def test_requeued_answer_whose_due_time_is_over_goes_at_once(db: Database) -> None:
-    """One that may have left does so, too."""
+    """An answer that may have left does so, too."""
     came(db)
     refuse(db, let_out(db, 1), at(2), 27)
     assert answers.requeue(db, 1, "marie", at(60)) is None
@@ -316,7 +316,7 @@ def test_requeued_answer_ages_from_its_requeue_by_both_clocks(db: Database) -> N
 
 
 def test_requeue_says_when_the_answer_goes(filled: Filled) -> None:
-    """Its due time, where that is not over; else nothing."""
+    """The answer keeps its due time, and `requeue` says so."""
     contact = filled.text("oui")
     filled.judge(contact, delay=FAR)
     filled.run("cancel", str(contact))

@@ -92,7 +92,7 @@ STATES: dict[str, Callable[[Filled], object]] = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_limits_status_numbers_and_stats_count_the_same_segments(line: Filled, state: str) -> None:
-    """They and the full check agree in each state of an answer."""
+    """Four commands and the full check agree in each answer state."""
     answered(line, LEA)
     STATES[state](line)
     with line.db.transaction():

@@ -855,7 +855,7 @@ def test_answer_requeued_in_shadow_mode_counts_as_before() -> None:
 
 
 def test_cooldown_runs_from_a_requeued_answer() -> None:
-    """It is the latest that left, though a person requeued it."""
+    """That answer is the latest that left, though a person requeued it."""
     with hotline(ONE_A_DAY._replace(per_number=9)) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)

@@ -963,7 +963,7 @@ def test_forget_waits_for_the_result_of_a_segment(line: Line) -> None:
 
 
 def test_forgotten_text_still_on_the_sim_makes_no_contact(line_of: Filled) -> None:
-    """Its pseudonym stays until the SIM has deleted it."""
+    """The row that recognises it stays until the SIM has deleted it."""
     entries = [contacts.read(pdu, None, 3) for pdu in pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)]
     (kept,) = contacts.record_listing(line_of.db, line_of.source, entries, line_of.now(), complete=True)
     line_of.judge(line_of.newest())
@@ -1054,7 +1054,7 @@ def test_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled) -
 
 
 def test_forget_names_a_block_in_the_configuration(tmp_path: Path) -> None:
-    """It cannot erase that one itself."""
+    """`forget` cannot erase that block itself."""
     filled = Filled(tmp_path, numbers={"blocked": [KEVIN]})
     with filled.db:
         filled.text()
@@ -1113,7 +1113,7 @@ def test_export_shows_everything_stored_about_a_number(line_of: Filled) -> None:
 
 @pytest.mark.parametrize("word", ["withheld", "masqué", "verborgen"])
 def test_export_of_withheld_numbers_says_how_many_there_are(line_of: Filled, word: str) -> None:
-    """It cannot tell whose they are, and JSON and `forget` refuse."""
+    """`export` cannot tell whose they are, and JSON and `forget` refuse."""
     assert line_of.run("export", word).stdout == "No contact came without a number.\n"
     line_of.call()
     line_of.call()

@@ -529,7 +529,7 @@ def test_another_sim_ends_queued_answers(db: Database) -> None:
 
 
 def test_queued_answer_from_a_backup_is_unconfirmed(db: Database) -> None:
-    """Its reason is restored, and it counts for its number."""
+    """Its reason is `restored`, and it counts for its number."""
     wrote(db)
     with db.transaction():
         fates.mark_doubtful(db, 1, at(5))

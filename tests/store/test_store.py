@@ -677,7 +677,7 @@ def test_cancel_ends_one_answer_and_leaves_its_number_alone(db: Database) -> Non
 
 
 def test_gate_cancels_a_stale_answer(db: Database) -> None:
-    """It waited for longer than max_age."""
+    """The answer waited for longer than max_age."""
     queue_one(db)
     begin(db, 86401)
 
@@ -1326,7 +1326,7 @@ def test_second_pause_keeps_person_and_time_of_the_first(db: Database) -> None:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_trial_refused_for_its_recipient_is_not_used_up(db: Database, half: bool) -> None:
-    """It is used up if a segment left, and was paid."""
+    """The trial is used up if a segment left and was paid."""
     open_the_breaker(db)
     queued(db, "+32470000001", "+32470000002", seconds=1)
     first = first_trial(db, 60)

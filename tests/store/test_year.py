@@ -610,7 +610,7 @@ def test_line_that_answers_too_little_is_found(played: Year, monkeypatch: pytest
 
 
 def test_record_compared_with_itself_has_no_differences(played: Year, before: Record) -> None:
-    """It needs no reason."""
+    """The comparison finds none, and needs no reason."""
     assert compare(played, before, before) == (Counter(), [])
 
 
