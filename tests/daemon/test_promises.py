@@ -440,7 +440,7 @@ def test_text_by_hand_moves_no_cooldown(line: Line) -> None:
 
 
 def test_text_by_hand_is_tried_in_an_outage(line: Line) -> None:
-    """Answers still wait."""
+    """The text leaves before any trial of an answer is due."""
     begin(line, timing=NEVER)
     line.sim.do("fault", kind="error", command="+CMGS", cms=500)
     deliver(line, *range(4))

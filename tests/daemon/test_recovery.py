@@ -433,7 +433,7 @@ def test_radio_that_was_off_is_switched_on_at_the_start(line: Line) -> None:
 
 
 def test_reload_with_another_port_resets_the_ladder(tmp_path: Path) -> None:
-    """It works on any rung."""
+    """The ladder has reached a reset of the silent modem."""
     (tmp_path / "other").mkdir()
     with (
         simulation.start(tmp_path) as simulator,
@@ -629,7 +629,7 @@ def test_refused_deletion_is_one_event(line: Line) -> None:
 
 
 def test_missing_network_is_a_trouble_with_a_cure(line: Line) -> None:
-    """`status` ends with 69 and says since when."""
+    """`status` says since when, and what to check."""
     line.sim.do("network", registered="searching")
     line.start()
     line.wait_state("unregistered")

@@ -344,7 +344,7 @@ def test_a_contact_is_a_timeline(line: Filled, browser: Browser) -> None:
 
 
 def test_decisions_are_in_the_timeline(browser: Browser) -> None:
-    """Tags, keepings and cancelled answers are shown, each with who decided."""
+    """Tags and keepings name who decided; a cancelled answer has its reason."""
     assert ("Tagged apology by anna.") in [words for _, words in steps(browser.get("/contact/2"))]
     assert any(re.fullmatch(r"Kept by \S.*\.", words) for _, words in steps(browser.get("/contact/3")))
     assert steps(browser.get("/contact/5"))[-1][1] == "The answer is cancelled: the number is blocked."

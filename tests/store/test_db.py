@@ -302,7 +302,7 @@ def test_backup_refuses_to_write_to_a_terminal(filled: Filled, capfd: pytest.Cap
 
 
 def test_backup_reports_its_progress(filled: Filled) -> None:
-    """It reports every step, up to the last page."""
+    """The last report names every page as done."""
     told: list[tuple[int, int]] = []
     copied(filled.database, filled.folder / "copy.db", lambda done, total: told.append((done, total)))
 

@@ -359,7 +359,7 @@ def test_request_to_erase_an_already_erased_person_is_confirmed(hub: PlainHub, f
 
 
 def test_contact_with_alert_words_counts_as_likely_evidence(nl: Line) -> None:
-    """It is named before it is erased."""
+    """The contact is evidence though nobody kept or tagged it."""
     nl.text(LEA)
     with nl.db.transaction():
         nl.db.execute("INSERT INTO words_met (contact_id, words) VALUES (1, '[]')")
