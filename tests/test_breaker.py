@@ -57,7 +57,7 @@ def test_most_refusals_decide_between_credit_and_outage(barred: int, expected: C
 
 
 def test_the_outage_began_with_its_first_failure() -> None:
-    """An outage dates from the first failure of the opening row."""
+    """The outage dates from the first failure that opened the breaker."""
     assert breaker.maybe_opening(row(TAKEN, LOST, LOST, LOST)) == Opening(Cause.OUTAGE, 1.0)
     assert breaker.maybe_opening(row(LOST, TAKEN, LOST, LOST, TAKEN, LOST, TAKEN, LOST, LOST)) == OUTAGE
 

@@ -115,7 +115,7 @@ def test_trap_among_the_files_of_the_database_blocks_nothing(line: Line, ending:
 
 
 def test_replaced_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    """A failure leaves no other file; readers see the old whole."""
+    """A failure leaves no other file; open readers keep the old one."""
     path = tmp_path / "file"
     files.replace(path, b"one", 0o640)
     with path.open("rb") as old:

@@ -329,7 +329,7 @@ def test_requeue_says_when_the_answer_goes(filled: Filled) -> None:
 def test_requeue_refuses_in_words(filled: Filled, words: str) -> None:
     """The hint names the command that lifts the rule.
 
-    It exits with 75, as every rule that refuses.
+    The command exits with 75, as for every rule that refuses.
     """
     contact = filled.text("oui")
     filled.judge(contact, delay=FAR)
