@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 from filled import Filled
+from persons import UNPRIVILEGED
 
 HUGE = "9" * 30
-# root without its capabilities has only the rights that the files give
-UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import click
 import pytest
 from filled import KEVIN, Filled
 from needs import needs_allowance
+from persons import UNPRIVILEGED
 from running import CliRunner
 
 from hotlined import __version__
@@ -274,10 +275,6 @@ def test_an_error_of_sqlite_is_a_sentence(line: Filled) -> None:
 
     assert result.exit_code == 1
     assert "The database cannot be used: no such table: log." in result.stderr
-
-
-# root without its capabilities has only the rights that the files give
-UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
 
 
 def unprivileged(line: Filled, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -309,7 +309,7 @@ def test_the_holder_of_a_port_is_named(terminal: str, locked: bool) -> None:
 OTHER_CONTAINER = """
 import fcntl, os, struct, subprocess, sys
 folder, most = sys.argv[1], int(sys.argv[2])
-subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", folder], check=True)
+subprocess.run(["mount", "-n", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", folder], check=True)
 masters = [os.open(f"{folder}/ptmx", os.O_RDWR | os.O_NOCTTY) for _ in range(most + 1)]
 for master in masters:
     fcntl.ioctl(master, 0x40045431, struct.pack("i", 0))  # TIOCSPTLCK: unlocked

@@ -92,6 +92,10 @@ class Lists:
         return ["unshare", "--mount", "sh", "-c", _LAID_OVER, *lists, *words]
 
 
+UNPRIVILEGED = ("setpriv", "--inh-caps=-all", "--bounding-set=-all") if os.getuid() == 0 else ()
+"""The beginning of a program that may read and write only what its user may, also where that is root."""
+
+
 def user_name(sudo_uid: int) -> str:
     """Return the user who decides: for root the one who used sudo, otherwise the one who runs the tests."""
     return pwd.getpwuid(sudo_uid if os.getuid() == 0 else os.getuid()).pw_name

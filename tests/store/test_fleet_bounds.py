@@ -9,7 +9,6 @@ from hubs import Cluster, Hub, cluster  # noqa: F401  a fixture
 
 from hotlined import pseudonym
 
-psycopg = pytest.importorskip("psycopg", reason="python3-psycopg is missing")
 PERSON = "~000000000001"
 
 
@@ -71,6 +70,8 @@ def test_line_has_at_most_50000_rows_at_the_hub(hub: Hub) -> None:
 )
 def test_hub_refuses_malformed_or_too_many_rows(hub: Hub, rows: list[dict[str, Any]]) -> None:
     """It stores no row of that question."""
+    import psycopg  # noqa: PLC0415  it is looked for by the fixture
+
     with pytest.raises(psycopg.Error):
         ask(hub, *rows)
     assert hub.admin.execute("SELECT FROM hotlined.said").rowcount == 0

@@ -20,7 +20,7 @@ import store_steps
 from conftest import SPENT, Line, wait_until
 from filled import ANSWER, KEVIN, LEA, RULES, SENT, Filled
 from interrupting import Copies, copies
-from persons import user_name
+from persons import UNPRIVILEGED, user_name
 
 from hotlined import database_files, policy, pseudonym
 from hotlined.cli.output import json_line
@@ -785,10 +785,9 @@ def test_unreadable_key_is_not_replaced(line_of: Filled) -> None:
     purge(line_of, moment(line_of, 400))
     key = line_of.db.key_path.read_bytes()
     line_of.db.key_path.chmod(0)
-    unprivileged = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
     for words in ("may not be read by", "Permission denied"):
         resumed = subprocess.run(
-            [*unprivileged, sys.executable, "-m", "hotlined", "--config", line_of.config, "resume"],
+            [*UNPRIVILEGED, sys.executable, "-m", "hotlined", "--config", line_of.config, "resume"],
             capture_output=True,
             text=True,
             check=False,
