@@ -58,7 +58,7 @@ WAITING = {
     *("test_year", "test_habits", "test_recording", "test_long_pass", "test_hotline", "test_crash"),
     *("test_demo", "test_members", "test_promises", "test_disks", "test_while_broken"),
 }
-"""Files whose tests mostly wait, for a modem or a daemon."""
+"""Files whose tests mostly wait, for a modem or a daemon, or are long."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 
 

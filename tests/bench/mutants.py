@@ -185,10 +185,10 @@ def survives(mutant: Mutant, folder: Path) -> bool:
         else:
             shutil.copy(place, copy / name)
     (copy / "hotlined" / mutant.module).write_text(mutated(mutant))
-    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout-method=thread"]
     words += [f"--basetemp={folder / 'temporary'}", *(f"tests/{each}" for each in TESTS[mutant.module])]
     environment = os.environ | {"PYTHONPATH": str(copy), "HOTLINED_SEED": "0"}
-    # a test that hangs ends by its own time limit, and counts as one that fails
+    # a test that hangs ends the process at its time limit, and so counts as one that fails
     return subprocess.run(words, cwd=copy, env=environment, capture_output=True, check=False).returncode == 0
 
 

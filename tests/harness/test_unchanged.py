@@ -16,14 +16,15 @@ def test_it():
 PROCESS = "sys.kept = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two"])
 @pytest.mark.parametrize(("does", "code"), [("pass", 0), (PROCESS, 1)], ids=["nothing", "a process"])
-def test_run_that_leaves_a_process_fails(does: str, code: int, tmp_path: Path) -> None:
+def test_run_that_leaves_a_process_fails(does: str, code: int, options: tuple[str, ...], tmp_path: Path) -> None:
     """The process is named."""
     (tmp_path / "conftest.py").write_text("from unchanged import pytest_sessionfinish, pytest_sessionstart\n")
     (tmp_path / "test_it.py").write_text(LEAVES.format(does))
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", tmp_path],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *options, tmp_path],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         cwd=tmp_path,
         capture_output=True,

@@ -48,13 +48,17 @@ def processes() -> Iterator[str]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Store the state of the machine."""
+    """Store the state of the machine, before processes of pytest-xdist begin."""
+    if hasattr(session.config, "workerinput"):  # one of these: it keeps the mark of the first process
+        return
     os.environ[MARK] = str(os.getpid())
     session.config.stash[_BEFORE] = frozenset(facts())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the run if the machine has changed, and report the differences."""
+    if hasattr(session.config, "workerinput"):
+        return
     before, after = session.config.stash[_BEFORE], frozenset((*facts(), *processes()))
     changes = [f"since the tests: {each}" for each in sorted(after - before)]
     changes += [f"before the tests, and no more: {each}" for each in sorted(before - after)]

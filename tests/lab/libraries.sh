@@ -50,4 +50,4 @@ inside='
 [ $# -gt 0 ] || set -- --ignore tests/desk/test_desk_browser.py --ignore tests/packaging/test_deb.py
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \
   --private-network --timezone=off --bind="$run/project:/opt/project" --bind-ro="$run/pypi:/opt/pypi" --chdir=/opt/project \
-  --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries -n 4 --dist worksteal "$@" </dev/null
+  --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries -n 4 "$@" </dev/null
