@@ -13,7 +13,8 @@ import subprocess, sys
 def test_it():
     {}
 """
-PROCESS = "sys.kept = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
+PROCESS = "subprocess.Popen([sys.executable, '-c', 'open(\\'end\\').read()'])"
+"""A process that outlives the test: it ends once somebody has written to a pipe."""
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two"])
@@ -22,6 +23,7 @@ def test_run_that_leaves_a_process_fails(does: str, code: int, options: tuple[st
     """The process is named."""
     (tmp_path / "conftest.py").write_text("from unchanged import pytest_sessionfinish, pytest_sessionstart\n")
     (tmp_path / "test_it.py").write_text(LEAVES.format(does))
+    os.mkfifo(tmp_path / "end")
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *options, tmp_path],
@@ -31,6 +33,7 @@ def test_run_that_leaves_a_process_fails(does: str, code: int, options: tuple[st
         text=True,
         check=False,
     )
+    os.close(os.open(tmp_path / "end", os.O_RDWR))
 
     assert done.returncode == code, done.stdout
-    assert len(re.findall(r"^since the tests: .*input\(\) runs$", done.stdout, re.MULTILINE)) == code
+    assert len(re.findall(r"^since the tests: .*open\('end'\).* runs$", done.stdout, re.MULTILINE)) == code
