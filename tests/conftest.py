@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -75,6 +76,12 @@ def wait_until(condition: Callable[[], Any], what: str = "the condition", second
         time.sleep(min(0.02 + (now - began) / 20 + 5 * (now - asked), 0.3))
         asked = time.monotonic()
     return value
+
+
+def listens(path: Path) -> bool:
+    """Tell whether a program listens at a socket: the path is there earlier, and connections are refused until then."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        return channel.connect_ex(str(path)) == 0
 
 
 class Line:

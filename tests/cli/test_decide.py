@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, wait_until
+from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, listens, wait_until
 from filled import Filled
 from promised import run
 from test_docs import COMMANDS
@@ -257,7 +257,7 @@ def test_ctrl_c_waits_for_a_slow_control_program(line: Line) -> None:
     path.parent.mkdir()
     typed = [sys.executable, "-m", "hotlined", "--config", str(line.config)]
     with subprocess.Popen([*typed, "control", "--socket", str(path)]) as control:
-        wait_until(path.exists)
+        wait_until(lambda: listens(path))
         control.send_signal(signal.SIGSTOP)
         with subprocess.Popen([*typed, "send", NUMBER, "x"], stderr=subprocess.PIPE, text=True) as sending:
             wait_until(lambda: int(_status(sending.pid)["SigBlk"], 16) & 1 << signal.SIGINT - 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_until
+from conftest import listens, wait_until
 from desk import Answer, Browser, Desk
 from filled import KEVIN, Filled
 from needs import needs_readers, needs_root
@@ -85,7 +85,7 @@ class House:
         os.chown(paths[0].parent, LINE.uid, -1)
         words = ["--config", str(self.config), "control", *(f"--socket={path}" for path in paths)]
         self.programs.append(subprocess.Popen(self.lists.program(*LINE.program(COMMAND, *words)), cwd="/"))
-        wait_until(paths[1].exists, "the control program listens")
+        wait_until(lambda: listens(paths[1]), "the control program listens")
         os.chown(paths[1], DESK.uid, -1)
 
     @contextmanager
