@@ -1,8 +1,10 @@
 """Finds the processes that keep a database locked, or hold on to its old pages, in the kernel's list of locks.
 
 It runs in commands: the daemon's sandbox does not see the processes of other users. The bytes that SQLite locks are
-described in https://sqlite.org/walformat.html#wal_locks and in its os.h. Known to be wrong: on a file system whose
-device number differs between stat and the kernel (btrfs, some overlays) no process is found.
+described in https://sqlite.org/walformat.html#wal_locks and in its os.h.
+
+Known to be wrong: on a file system whose device number differs between stat and the kernel (btrfs, some overlays) no
+process is found. The kernel gives a list of over seventy locks in parts: one can be missed while others end.
 """
 
 import math
