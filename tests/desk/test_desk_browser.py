@@ -416,9 +416,17 @@ def unreadable(visit: Visit, seen_as: Iterable[tuple[int, Any, dict[str, Any]]])
     return found
 
 
-def test_a_page_can_be_printed(visit: Visit) -> None:
+def test_a_page_can_be_printed(windows: Windows, tmp_path: Path) -> None:
     """Its words are dark on white, and it has no buttons."""
-    page = visit.open("/log")
+    with visiting(windows, tmp_path) as visit:
+        page = visit.open("/inbox")
+        page.get_by_role("button", name="Keep").click()
+        page.get_by_role("button", name="Kept").wait_for()
+        prints(visit, page)
+
+
+def prints(visit: Visit, page: "Page") -> None:
+    """Print pages, one of them with the button of a text that is kept already."""
     for path in ("/", "/log", f"/contact/{REACTIONS.start}", "/numbers", "/inbox", "/stats"):
         page.emulate_media(media="screen", color_scheme="dark")
         visit.go(page, path)
