@@ -215,6 +215,14 @@ class Line:
         """Wait until the modem is in a state."""
         wait_until(lambda: self.status()["modem"]["state"] == state, f"modem state {state}")
 
+    def wait_for(self, what: str, count: int = 1) -> None:
+        """Wait until the simulator has seen a command or an event so many times."""
+        self.sim.do("wait", for_=what, count=count, timeout=PATIENCE_SECONDS)
+
+    def wait_more(self, command: str, count: int) -> None:
+        """Wait until the simulator has been given a command so many more times."""
+        self.wait_for(command, self.sim.do("counters")["counters"].get(command, 0) + count)
+
     def submitted(self) -> list[dict[str, Any]]:
         """Return the texts that the network accepted."""
         return list(self.sim.do("submitted")["submitted"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import wait_until
+from conftest import PATIENCE_SECONDS, wait_until
 from desk import Browser
 from filled import Filled
 from running import CliRunner
@@ -42,7 +42,7 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
@@ -71,9 +71,9 @@ def test_the_demo_can_be_looked_at_in_a_browser(folder: Path) -> None:
         blocked = browser.act("/act/block?number=%2B32470112233")
         (config,) = folder.glob("*/demo.yaml")
         command = [sys.executable, "-m", "hotlined", "--config", str(config), "selftest"]
-        heard = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        heard = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=30)
+        demo.communicate(timeout=PATIENCE_SECONDS)
 
     assert "  20 contacts enregistrés, 6 avec réponse, 14 sans\N{NO-BREAK SPACE}:\n" in printed
     assert not {f"-- {step.title}\n" for step in STEPS} & {*printed}
@@ -95,7 +95,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(folder: Path) -> None:
         ) as demo:
             wait_until(lambda: any(folder.glob("*/run/demo/status.json")))
             demo.send_signal(number)
-            demo.communicate(timeout=30)
+            demo.communicate(timeout=PATIENCE_SECONDS)
         assert left_behind(folder) == []
 
 

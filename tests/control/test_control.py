@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import speaking, wait_until
+from conftest import PATIENCE_SECONDS, speaking, wait_until
 from filled import Filled
 from needs import needs_readers, needs_root
 from persons import ADMIN, COMMAND, DESK, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
@@ -770,7 +770,7 @@ def test_unusable_configuration_is_reported_to_all_who_wait(tmp_path: Path) -> N
         listener.listen()
         waiting = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(3)]
         for channel in waiting:
-            channel.settimeout(60)
+            channel.settimeout(PATIENCE_SECONDS)
             channel.connect(str(tmp_path / "c.sock"))
         done = subprocess.run(
             [sys.executable, *words],

@@ -223,7 +223,7 @@ def test_waiting_answers_cost_the_modem_no_commands(line: Line) -> None:
         lambda: line.count("SELECT count(*) FROM log WHERE answer_waiting_for LIKE 'budget_%'"), "an answer that waits"
     )
     before = commands(line)
-    line.sim.do("wait", for_="+CMGL", count=before["+CMGL"] + POLLS, timeout=60)
+    line.wait_for("+CMGL", before["+CMGL"] + POLLS)
 
     assert set(commands(line) - before) <= {"+CMGL", *CHECK}
 
@@ -236,9 +236,9 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
     with simulation.start(tmp_path, sim_size=10, me_size=20) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
-        line.sim.do("wait", for_="+CMGL", count=commands(line)["+CMGL"] + 2, timeout=20)
+        line.wait_more("+CMGL", 2)
         before = commands(line)
-        line.sim.do("wait", for_="+CMGL", count=before["+CMGL"] + 2 * POLLS, timeout=60)
+        line.wait_for("+CMGL", before["+CMGL"] + 2 * POLLS)
         cost = commands(line) - before
 
     assert cost["+CMGL"] <= 2 * POLLS + 1
@@ -262,9 +262,9 @@ def idle() -> Iterator[tuple[Meters, Meters]]:
         start_bare(line, "-m", "hotlined")
         try:
             line.wait_state("ready")
-            line.sim.do("wait", for_="+CMGL", count=commands(line)["+CMGL"] + 1, timeout=20)
+            line.wait_more("+CMGL", 1)
             before = read_meters(line)
-            line.sim.do("wait", for_="+CMGL", count=before.commands["+CMGL"] + POLLS, timeout=60)
+            line.wait_for("+CMGL", before.commands["+CMGL"] + POLLS)
             yield before, read_meters(line)
         finally:
             line.stop()

@@ -100,7 +100,7 @@ def test_balance_query_waits_for_the_network(line: Line) -> None:
     line.configure(credit=CREDIT)
     line.start()
     line.wait_state("unregistered")
-    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 2, timeout=20)
+    line.wait_more("+CMGL", 2)
     assert "+CUSD" not in line.sim.do("counters")["counters"]
 
     line.sim.do("network", registered="home")
@@ -116,7 +116,7 @@ def test_unconfirmed_trial_leaves_the_other_answers_waiting(line: Line) -> None:
     wait_until(lambda: [row[2] for row in line.rows(ANSWERS)] == ["credit"] * 3)
     line.sim.do("fault", kind="error", command="+CMGS", cms=500)
     wait_until(lambda: "+CMGS" in line.sim.do("counters")["counters"])
-    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 3, timeout=20)
+    line.wait_more("+CMGL", 3)
 
     assert line.sim.do("counters")["counters"]["+CMGS"] == 1
     assert [row[2] for row in line.rows(ANSWERS)].count("credit") == 2

@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Line, wait_until
+from conftest import PATIENCE_SECONDS, Line, wait_until
 from needs import forbidden, needs_root
 from store_steps import make_empty
 
@@ -210,7 +210,7 @@ def test_database_of_a_later_version_ends_the_daemon_with_78(stopped: Line) -> N
     before = line.database.read_bytes()
     line.start()
     assert line.daemon
-    assert line.daemon.wait(20) == 78
+    assert line.daemon.wait(PATIENCE_SECONDS) == 78
     assert line.database.read_bytes() == before
 
 
@@ -231,7 +231,7 @@ def test_systemd_sees_why_the_daemon_waits(stopped: Line) -> None:
     replace(stopped.database)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(stopped.folder / "notify"))
-        channel.settimeout(20)
+        channel.settimeout(PATIENCE_SECONDS)
         stopped.start(NOTIFY_SOCKET=str(stopped.folder / "notify"))
         said = [channel.recv(4096).decode() for _ in range(3)]
 

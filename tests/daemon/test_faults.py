@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWER, ANSWERS, SPENT, Line, Open, wait_until
+from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, Open, wait_until
 
 from hotlined.simulator.makes import REGISTERS
 from hotlined.timing import USUAL
@@ -189,7 +189,7 @@ def test_refused_deletion_costs_one_row_and_one_answer(line: Line) -> None:
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(line.submitted)
-    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 4, timeout=20)
+    line.wait_more("+CMGL", 4)
 
     assert texts(line) == ["un"]
     assert len(line.submitted()) == 1
@@ -352,7 +352,7 @@ def test_daemon_begins_nothing_after_sigterm(line: Line) -> None:
         line.sim.do("deliver", from_=f"+3247000{count:04}", text="un")
     line.sim.do("fault", kind="slow", seconds=0.3, command="+CMGD")
     line.start()
-    line.sim.do("wait", for_="+CMGD", count=2, timeout=20)
+    line.wait_for("+CMGD", 2)
     assert line.stop(signal.SIGTERM) == 0
     assert line.submitted() == []
     assert line.sim.do("counters")["counters"]["+CMGD"] < 10
@@ -639,10 +639,10 @@ def test_broken_configuration_ends_with_78_and_second_daemon_with_1(line: Line) 
     first = line.daemon
     line.start()
     assert line.daemon
-    assert line.daemon.wait(20) == 1
+    assert line.daemon.wait(PATIENCE_SECONDS) == 1
     line.config.write_text("answer: {}")
     line.start()
-    assert line.daemon.wait(20) == 78
+    assert line.daemon.wait(PATIENCE_SECONDS) == 78
     line.daemon = first
 
 
@@ -665,7 +665,7 @@ def test_delay_survives_a_restart(line: Line) -> None:
     before = line.rows("SELECT due_limit FROM answers")
     line.stop(signal.SIGKILL)
     line.start()
-    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 2, timeout=20)
+    line.wait_more("+CMGL", 2)
 
     assert line.rows("SELECT due_limit FROM answers") == before
     assert line.submitted() == []
@@ -680,7 +680,7 @@ def test_full_hour_holds_answers_back(line: Line) -> None:
     wait_until(lambda: [row[2] for row in line.rows(ANSWERS)].count("budget_hour") == 2)
     line.stop(signal.SIGKILL)
     line.start()
-    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 2, timeout=20)
+    line.wait_more("+CMGL", 2)
 
     assert [row[0] for row in line.rows(ANSWERS)] == ["sent", "sent", "queued", "queued"]
     assert [message["text"] for message in line.submitted()] == [ANSWER, ANSWER]
@@ -732,7 +732,7 @@ def test_systemd_gets_ready_states_and_signs_of_life(line: Line) -> None:
     path = line.folder / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(path))
-        channel.settimeout(20)
+        channel.settimeout(PATIENCE_SECONDS)
         line.start(NOTIFY_SOCKET=str(path))
 
         def told(beginning: str) -> str:
@@ -749,7 +749,7 @@ def test_systemd_gets_ready_states_and_signs_of_life(line: Line) -> None:
         assert line.daemon
         line.daemon.send_signal(signal.SIGTERM)
         told("STOPPING=1")
-        assert line.daemon.wait(20) == 0
+        assert line.daemon.wait(PATIENCE_SECONDS) == 0
 
 
 def test_attempt_without_registration_does_not_count(line: Line) -> None:
@@ -796,7 +796,7 @@ def test_repeated_calls_of_one_caller_queue_one_answer(line: Line) -> None:
     for count, caller in enumerate([NUMBER, NUMBER, NUMBER, None], 1):
         line.sim.do("call", from_=caller, rings=1, interval=0.1)
         wait_until(lambda count=count: line.count("SELECT count(*) FROM contacts") == count, "a call that is recorded")
-        line.sim.do("wait", for_="hung_up", count=count, timeout=20)
+        line.wait_for("hung_up", count)
         time.sleep(USUAL.last_ring + 0.5)  # an earlier ring would belong to the previous call
     wait_until(lambda: not line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL"))
 
@@ -811,7 +811,7 @@ def test_ringing_call_holds_up_neither_texts_nor_answers(line: Line) -> None:
     line.start()
     line.wait_state("ready")
     line.sim.do("call", from_="+32471111111", interval=0.2)
-    line.sim.do("wait", for_="call", timeout=20)
+    line.wait_for("call")
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: any(text["recipient"] == NUMBER for text in line.submitted()) and line.settled())
 
@@ -824,7 +824,7 @@ def test_call_that_rings_fifty_times_is_one_contact(line: Line) -> None:
     line.start()
     line.wait_state("ready")
     line.sim.do("call", from_=NUMBER, rings=50, interval=0.1)
-    line.sim.do("wait", for_="hung_up", timeout=30)
+    line.wait_for("hung_up")
     line.sim.do("deliver", from_="+32471111111", text="un")
     wait_until(lambda: len(line.submitted()) == 2 and line.settled())
 

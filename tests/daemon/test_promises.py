@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Line, wait_until
+from conftest import PATIENCE_SECONDS, Line, wait_until
 from promised import (
     FIXED,
     GERMAN,
@@ -470,7 +470,7 @@ def test_second_daemon_behind_a_link_is_refused(line: Line, tmp_path: Path, link
         text=True,
     )
     try:
-        said = second.communicate(timeout=20)[1]
+        said = second.communicate(timeout=PATIENCE_SECONDS)[1]
     except subprocess.TimeoutExpired:
         pytest.fail("a second daemon runs on the same database")
     finally:

@@ -279,7 +279,7 @@ def test_stick_that_disappears_at_each_use_is_power_cycled(line: Line) -> None:
     line.sim.do("fault", kind="hang", command="+CMGL")
     for _ in range(4):
         listed = line.sim.do("counters")["counters"]["+CMGL"]
-        line.sim.do("wait", for_="+CMGL", count=listed + 1, timeout=30)
+        line.wait_for("+CMGL", listed + 1)
         line.sim.do("unplug")
         line.wait_state("absent")
         line.sim.do("replug")
@@ -623,7 +623,7 @@ def test_refused_deletion_is_one_event(line: Line) -> None:
         line.wait_state("absent")
         deleted = line.sim.do("counters")["counters"]["+CMGD"]
         line.sim.do("replug")
-        line.sim.do("wait", for_="+CMGD", count=deleted + 1, timeout=30)
+        line.wait_for("+CMGD", deleted + 1)
 
     assert line.count("SELECT count(*) FROM events WHERE kind = 'delete_refused'") == 1
 

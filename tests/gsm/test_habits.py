@@ -33,7 +33,7 @@ def commands(line: Line) -> dict[str, int]:
 def polled(line: Line) -> None:
     """Wait until the storages were listed a few times more."""
     line.sim.do("reset_counters")
-    line.sim.do("wait", for_="+CMGL", count=4, timeout=60)
+    line.wait_for("+CMGL", 4)
 
 
 def troubles(line: Line) -> list[str]:
@@ -70,7 +70,7 @@ def test_a_stick_that_ignores_cfun_is_reset_by_its_own_command(open_line: Open) 
     with driver(line) as modem:
         assert modem.profile.name == "brovi"
         modem.reset()
-        line.sim.do("wait", for_="reset", count=2)
+        line.wait_for("reset", 2)
 
 
 @pytest.mark.parametrize("cause", [{"cms": 314}, {"cms": 515}, {"cms": None, "cme": 14}])
@@ -103,7 +103,7 @@ def test_a_sim_that_is_busy_after_its_pin_is_waited_for(open_line: Open) -> None
     line.start()
     wait_until(lambda: "The SIM is still busy (+CMS ERROR: 314)" in line.trouble())
     assert line.status()["modem"]["state"] == "starting"
-    line.sim.do("wait", for_="+CPMS", count=12, timeout=60)  # three in each attempt
+    line.wait_for("+CPMS", 12)  # three in each attempt
     line.sim.do("clear")
     line.wait_state("ready")
 
@@ -256,10 +256,10 @@ def test_an_empty_storage_may_refuse_its_listing(open_line: Open, cms: int) -> N
     line.start()
     line.wait_state("ready")
     line.sim.do("reset_counters")
-    line.sim.do("wait", for_="+CMGL", count=4, timeout=30)
+    line.wait_for("+CMGL", 4)
     deliver(line, "+32470000001")
     wait_until(lambda: line.settled() and len(line.submitted()) == 1)
-    line.sim.do("wait", for_="+CMGL", count=8, timeout=30)
+    line.wait_for("+CMGL", 8)
 
     assert line.status()["modem"]["steps"] == 0
     assert "recovering" not in line.log_path.read_text()
@@ -390,7 +390,7 @@ def test_an_unknown_state_of_the_sim_is_logged(open_line: Open) -> None:
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="PH-NET PIN")
     line.start()
-    line.sim.do("wait", for_="+CPIN", count=3, timeout=30)
+    line.wait_for("+CPIN", 3)
     wait_until(lambda: "PH-NET PIN" in line.trouble())
 
     assert line.log_path.read_text().count("PH-NET PIN") == 1

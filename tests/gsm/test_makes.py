@@ -232,7 +232,7 @@ def test_each_make_is_recognised(open_line: Open, make: str) -> None:
         modem.restart_radio()
         assert modem.network().registration == ("denied" if make in STATES else "home")
         modem.reset()
-        line.sim.do("wait", for_="reset", count=2)
+        line.wait_for("reset", 2)
 
 
 @pytest.mark.parametrize("make", sorted(MAKES))
@@ -294,7 +294,7 @@ def test_a_modem_without_texts_is_named_and_not_reset(open_line: Open) -> None:
     line = open_line(make="a7670e-lnxy")
     line.start(timing={"unready_grace": 0.0, "reconnect_pauses": [0.2]})
     line.wait_state("no_texts")
-    line.sim.do("wait", for_="+CMGF", count=8, timeout=60)
+    line.wait_for("+CMGF", 8)
 
     assert "SIMCOM INCORPORATED A7670E-LNXY-UBL knows no texts" in line.trouble()
     assert "Take another one" in line.trouble()
@@ -449,7 +449,7 @@ def test_one_refused_deletion_costs_nothing_else(open_line: Open) -> None:
     line.start()
     wait_until(lambda: len(line.submitted()) == 3 and list(entries(line, "SM")) == [2])
     line.sim.do("reset_counters")
-    line.sim.do("wait", for_="+CMGL", count=3, timeout=30)
+    line.wait_for("+CMGL", 3)
 
     assert "+CMGD" not in line.sim.do("counters")["counters"]
     assert sorted(recorded(line)) == ["0", "1", "2"]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from conftest import PATIENCE_SECONDS
 from persons import ADMIN, COMMAND, Lists, Person
 
 
@@ -71,14 +72,14 @@ class Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=40)
+        super().__init__("localhost", timeout=PATIENCE_SECONDS)
         self._path = path
 
     def connect(self) -> None:
         """Connect."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(os.fspath(self._path))  # waits where too many wait already; with a limit it fails at once
-        self.sock.settimeout(40)
+        self.sock.settimeout(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
         """Connect, and keep the connection."""

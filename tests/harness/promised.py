@@ -127,7 +127,7 @@ def wait_submissions(line: Line, count: int) -> None:
 def look(line: Line, times: int = 3) -> None:
     """Wait until the daemon has listed the SIM some more times, so that everything due was done."""
     seen = line.sim.do("counters")["counters"].get("+CMGL", 0)
-    line.sim.do("wait", for_="+CMGL", count=seen + times, timeout=60)
+    line.wait_for("+CMGL", seen + times)
 
 
 def wait_open(line: Line) -> None:

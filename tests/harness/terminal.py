@@ -8,6 +8,7 @@ import select
 from pathlib import Path
 
 import serial
+from conftest import PATIENCE_SECONDS
 
 from hotlined.gsm import tpdu
 from hotlined.gsm.alphabet import plan
@@ -33,7 +34,7 @@ class Terminal:
         self.close()
         self.bench.plug()
         self.heard = self.bench.modem.octets_out
-        self.port = serial.Serial(str(self.bench.port.name), timeout=10, exclusive=True)
+        self.port = serial.Serial(str(self.bench.port.name), timeout=PATIENCE_SECONDS, exclusive=True)
 
     def close(self) -> None:
         """Close the port and pull the stick."""
@@ -52,7 +53,7 @@ class Terminal:
         due = self.bench.modem.octets_in + len(data)
         self.port.write(data)
         while self.bench.modem.octets_in < due:
-            assert select.select([self.bench.port.master], [], [], 10)[0]
+            assert select.select([self.bench.port.master], [], [], PATIENCE_SECONDS)[0]
             self.bench.modem.receive(self.bench.port.read())
         return self.hear()
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE_SECONDS
 from needs import needs, require_root
 from test_docs import resolve
 
@@ -537,7 +538,13 @@ def test_each_day_has_a_copy_with_key_and_answer(tmp_path: Path, trap: str) -> N
         line = script.replace(f"{COMMAND} --line", str(program))
         known = {"ENDS": ends, "THEN": then, "PATH": os.environ["PATH"]}
         return subprocess.run(
-            ["/bin/sh", "-ec", line], cwd=folder, env=known, text=True, capture_output=True, check=False, timeout=20
+            ["/bin/sh", "-ec", line],
+            cwd=folder,
+            env=known,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
         )
 
     for ends in (".key .answer", ".answer"):

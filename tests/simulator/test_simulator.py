@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from conftest import PATIENCE_SECONDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from running import CliRunner
@@ -905,7 +906,7 @@ def test_the_program_serves_a_driver(program: Simulation) -> None:
     It initialises, is notified of a text, lists, deletes and answers.
     """
     events = program.client.watch()
-    with serial.Serial(program.port, timeout=5, exclusive=True) as port:
+    with serial.Serial(program.port, timeout=PATIENCE_SECONDS, exclusive=True) as port:
         for command in INITIALISATION:
             port.write(command.encode() + b"\r")
             assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")
@@ -913,13 +914,13 @@ def test_the_program_serves_a_driver(program: Simulation) -> None:
         assert port.read_until(b",1\r\n") == b'\r\n+CMTI: "SM",1\r\n'
         port.write(b"AT+CMGL=4;+CMGD=1\r")
         assert port.read_until(b"OK\r\n")
-        program.client.do("wait", for_="empty")
+        program.client.do("wait", for_="empty", timeout=PATIENCE_SECONDS)
         (segment,) = tpdu.encode_submit(ALICE, plan("réponse"))
         port.write(f"AT+CMGS={segment.tpdu_length}\r".encode())
         assert port.read_until(b"> ")
         port.write(segment.pdu.encode() + b"\x1a")
         assert port.read_until(b"OK\r\n").startswith(b"\r\n+CMGS: ")
-    program.client.do("wait", for_="submitted", count=1)
+    program.client.do("wait", for_="submitted", count=1, timeout=PATIENCE_SECONDS)
     assert program.client.do("counters")["counters"]["+CMGS"] == 1
     seen = [next(events) for _ in range(10)]
     assert [event["event"] for event in seen if event["event"] != "command"] == [
@@ -933,25 +934,25 @@ def test_the_program_serves_a_driver(program: Simulation) -> None:
 
 def test_the_program_can_be_unplugged(program: Simulation) -> None:
     """The driver's read fails; the stick returns under any name."""
-    with serial.Serial(program.port, timeout=5, exclusive=True) as port:
+    with serial.Serial(program.port, timeout=PATIENCE_SECONDS, exclusive=True) as port:
         program.client.do("unplug")
         with pytest.raises(serial.SerialException):
             port.read(1)
         assert not os.path.lexists(program.port)
     other = f"{program.port}2"
     program.client.do("replug", after=0.01, name=other)
-    program.client.do("wait", for_="plugged", count=2)
+    program.client.do("wait", for_="plugged", count=2, timeout=PATIENCE_SECONDS)
     assert os.path.lexists(other)
     program.client.do("replug", name=program.port)
     assert not os.path.lexists(other)
-    with serial.Serial(program.port, timeout=5) as port:
+    with serial.Serial(program.port, timeout=PATIENCE_SECONDS) as port:
         port.write(b"AT\r")
         assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")
 
 
 def test_exclusive_use_does_not_outlive_its_user(program: Simulation) -> None:
     """The next driver can open the port."""
-    with serial.Serial(program.port, timeout=5) as port:
+    with serial.Serial(program.port, timeout=PATIENCE_SECONDS) as port:
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
         port.write(b"AT\r")
         assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")
@@ -965,10 +966,10 @@ def test_a_client_can_wait_for_a_command(program: Simulation) -> None:
     client.do("reset_counters")
     with pytest.raises(RefusedError):
         client.do("wait", for_="+CSQ", timeout=0.01)
-    with serial.Serial(program.port, timeout=5) as port:
+    with serial.Serial(program.port, timeout=PATIENCE_SECONDS) as port:
         port.write(b"AT+CSQ\rAT\r")
         for what in ("+CSQ", "AT+CSQ", "AT", "command"):
-            client.do("wait", for_=what)
+            client.do("wait", for_=what, timeout=PATIENCE_SECONDS)
         port.read_until(b"OK\r\n")
 
 
@@ -977,7 +978,7 @@ def test_nonsense_on_the_socket_is_an_error(program: Simulation, tmp_path: Path)
     path = Path(program.port).with_name("control")
     with socket.socket(socket.AF_UNIX) as rude:
         rude.connect(str(path))
-        rude.settimeout(10)
+        rude.settimeout(PATIENCE_SECONDS)
         rude.sendall(b'{"do": "sta')
         rude.sendall(
             b'te"}\nnonsense\n[]\n{"do": "nothing"}\n{"do": "deliver", "from": "+1", "text": "x", "scts": 7}\n'
@@ -997,7 +998,7 @@ def test_a_client_that_does_not_read_is_dropped(program: Simulation) -> None:
     """Others are served while it sends requests."""
     asked = 8_000
     with socket.socket(socket.AF_UNIX) as deaf:
-        deaf.settimeout(10)
+        deaf.settimeout(PATIENCE_SECONDS)
         deaf.connect(str(Path(program.port).with_name("control")))
         with suppress(OSError):
             deaf.sendall(b'{"do": "state"}\n' * asked)
@@ -1008,11 +1009,11 @@ def test_a_client_that_does_not_read_is_dropped(program: Simulation) -> None:
 
 def test_nothing_is_lost_on_the_way_to_a_slow_reader(program: Simulation) -> None:
     """Answers that fill the terminal's buffer wait until read."""
-    with serial.Serial(program.port, timeout=5) as port:
+    with serial.Serial(program.port, timeout=PATIENCE_SECONDS) as port:
         port.write(b"ATE0\r")
         port.read_until(b"OK\r\n")
         port.write(b"AT+CSQ\r" * 2_500)
-        program.client.do("wait", for_="+CSQ", count=2_500)
+        program.client.do("wait", for_="+CSQ", count=2_500, timeout=PATIENCE_SECONDS)
         answer = b"\r\n+CSQ: 18,99\r\n\r\nOK\r\n"
         assert port.read(len(answer) * 2_500) == answer * 2_500
 
@@ -1043,7 +1044,7 @@ def test_the_program_leaves_nothing_behind(tmp_path: Path) -> None:
             running.process.stdin.close()
         else:
             running.process.send_signal(number)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(PATIENCE_SECONDS) == 0
         running.close()
         assert list(tmp_path.iterdir()) == []
 
@@ -1053,11 +1054,11 @@ def test_without_options_the_port_is_named() -> None:
     with subprocess.Popen([sys.executable, "-m", "hotlined.simulator"], stdout=subprocess.PIPE, text=True) as bare:
         ready = json.loads(bare.stdout.readline())
         assert ready["control"] is None
-        with serial.Serial(ready["port"], timeout=5) as port:
+        with serial.Serial(ready["port"], timeout=PATIENCE_SECONDS) as port:
             port.write(b"AT\r")
             assert port.read_until(b"OK\r\n") == b"AT\r\r\nOK\r\n"
         bare.terminate()
-        assert bare.wait(10) == 0
+        assert bare.wait(PATIENCE_SECONDS) == 0
 
 
 def test_the_help_names_every_message_and_fault() -> None:

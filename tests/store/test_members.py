@@ -14,7 +14,7 @@ from typing import Any
 
 import extent
 import pytest
-from conftest import Line, wait_until
+from conftest import PATIENCE_SECONDS, Line, wait_until
 from filled import KEVIN, Filled
 from needs import needs_root
 from persons import COMMAND, LINE, give
@@ -284,7 +284,7 @@ def test_processes_that_open_and_close_together_lose_nothing(tmp_path: Path) -> 
         for number in range(many)
     ]
     for process in started:
-        assert process.wait(120) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     with closing(sqlite3.connect(path)) as db:
         (whole,) = db.execute("PRAGMA integrity_check").fetchone()
         written = {word for (word,) in db.execute("SELECT word FROM events WHERE kind = 'race'")}
@@ -304,7 +304,7 @@ def test_member_can_open_while_the_owner_closes(state: Path) -> None:
         for person in (LINE, A_MEMBER, A_MEMBER)
     ]
 
-    assert [process.wait(120) for process in started] == [0, 0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in started] == [0, 0, 0]
 
 
 # ---- processes that hold the database
