@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = {
     "policy.py": ("test_policy.py", "store/test_rules.py", "store/test_store.py", "store/test_money.py"),
     "breaker.py": ("test_breaker.py", "daemon/test_outages.py", "store/test_rules.py", "store/test_money.py"),
-    "recognition.py": ("test_opting_out.py", "test_policy.py", "alerts/test_words_met.py"),
+    "recognition.py": ("test_recognition.py", "test_policy.py", "alerts/test_words_met.py"),
     "gsm/responses.py": ("gsm/test_responses.py", "doctor/test_doctor.py", "gsm/test_habits.py", "gsm/test_answers.py"),
     "store/answers/windows.py": ("store/test_counting.py", "store/test_rules.py", "cli/test_cli_limits.py"),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),

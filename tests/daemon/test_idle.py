@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from filled import KEVIN, LEA, Filled
 
-from hotlined import config, systemd
+from hotlined import config
 from hotlined.daemon import line as daemon
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
@@ -165,13 +165,6 @@ def test_commit_of_another_process_ends_the_sleep_once(sides: tuple[Filled, Answ
 def test_folder_that_cannot_be_watched_gives_no_hints(tmp_path: Path) -> None:
     """The loop then asks each second."""
     assert FolderWatch(tmp_path / "none").descriptor is None
-
-
-@pytest.mark.parametrize(("given", "seconds"), [("3000000", 1.5), ("", 10.0), ("odd", 10.0)])
-def test_watchdog_is_fed_twice_within_its_time(given: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This bounds the sleep of the loop."""
-    monkeypatch.setenv("WATCHDOG_USEC", given)
-    assert systemd.watchdog_seconds(10.0) == seconds
 
 
 def test_refused_write_of_a_state_is_repeated_once(sides: tuple[Filled, Answering]) -> None:

@@ -37,6 +37,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from needs import forbidden, needs
 from running import CliRunner
+from test_agekey import IDENTITY
 from test_db import small_files, spoil
 from test_docs import ROOT, TEXTS, blocks
 
@@ -60,7 +61,6 @@ from hotlined.store.people import backup
 from hotlined.words.conditions import SEAL_FAILURES
 from hotlined.words.sealing import key_on_paper
 
-IDENTITY = "AGE-SECRET-KEY-1VL6KNQD3PZD0DURJJTJE4J28GDHEZ6L4XKRSNT6AH7XQARXC9VHSTCR6UH"
 RECIPIENT = "age1ty97hxj9nrjeeeegvxpskwr77npkqfrpmj8lu3nq75usgyuz2pkqn9z76k"
 """A key from age-keygen, used only in these tests."""
 needs_age = needs("age")
@@ -122,32 +122,6 @@ def names(folder: Path) -> list[str]:
 
 
 # ---- the key on paper
-
-
-def test_typed_key_tolerates_how_people_type() -> None:
-    """Small letters, blanks, a missing first line and O for zero work."""
-    paper = agekey.on_paper(IDENTITY)
-    assert paper[0] == "AGE-SECRET-KEY-1"
-    assert all(re.fullmatch(r"([0-9A-Z]{4} ?)*([0-9A-Z]{2})?", each) for each in paper[1:])
-    for typed in ("\n".join(paper), "".join(paper[1:]).lower(), "  ".join(paper).replace("0", "O")):
-        assert agekey.maybe_identity(typed) == IDENTITY
-
-
-@given(st.lists(st.tuples(st.integers(16, 73), st.sampled_from("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L")), max_size=4))
-def test_key_with_four_wrong_characters_is_refused(mistakes: list[tuple[int, str]]) -> None:
-    """They are never another valid key."""
-    characters = list(IDENTITY)
-    for position, character in mistakes:
-        characters[position] = character
-    typed = "".join(characters)
-    assert agekey.maybe_identity(typed) == (IDENTITY if typed == IDENTITY else None)
-
-
-def test_wrong_character_is_located_by_its_group() -> None:
-    """The first, a middle and the last group are tried."""
-    for position, group in ((16, 1), (43, 7), (73, 15)):
-        other = "Q" if IDENTITY[position] != "Q" else "P"
-        assert agekey.maybe_mistyped_group(IDENTITY[:position] + other + IDENTITY[position + 1 :]) == group
 
 
 @needs_age
