@@ -175,8 +175,11 @@ def mutated(mutant: Mutant) -> str:
     return text.replace(mutant.before, mutant.after)
 
 
-def survives(mutant: Mutant, folder: Path) -> bool:
-    """Tell whether all tests of a mutant's room pass with it, in a copy of the project below a folder."""
+def passes(module: str, text: str, folder: Path) -> bool:
+    """Tell whether the tests of a room pass with a text as their module, in a copy of the project below a folder.
+
+    Raises click.ClickException if the tests did not run.
+    """
     copy = folder / "project"
     for name in ("hotlined", "tests", "setup.cfg", "config.yaml", "docs"):
         place = ROOT / name
@@ -184,12 +187,15 @@ def survives(mutant: Mutant, folder: Path) -> bool:
             shutil.copytree(place, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(place, copy / name)
-    (copy / "hotlined" / mutant.module).write_text(mutated(mutant))
+    (copy / "hotlined" / module).write_text(text)
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout-method=thread"]
-    words += [f"--basetemp={folder / 'temporary'}", *(f"tests/{each}" for each in TESTS[mutant.module])]
+    words += [f"--basetemp={folder / 'temporary'}", *(f"tests/{each}" for each in TESTS[module])]
     environment = os.environ | {"PYTHONPATH": str(copy), "HOTLINED_SEED": "0"}
-    # a test that hangs ends the process at its time limit, and so counts as one that fails
-    return subprocess.run(words, cwd=copy, env=environment, capture_output=True, check=False).returncode == 0
+    done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    # a test that hangs ends the process with 1 at its time limit; 2 is a module that cannot be imported any more
+    if done.returncode not in {0, 1, 2}:
+        raise click.ClickException(f"the tests of {module} did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.returncode == 0
 
 
 @click.command
@@ -200,18 +206,22 @@ def main(only: str) -> None:
     Example: scripts/mutants --only breaker
     """
     chosen = [each for each in MUTANTS if only in f"{each.module} {each.before}"]
-    for each in MUTANTS:
-        mutated(each)
+    texts = {each: mutated(each) for each in MUTANTS}
     began = time.monotonic()
 
-    def tried(mutant: Mutant) -> bool:
+    def tried(module: str, text: str) -> bool:
         with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-            return survives(mutant, Path(name))
+            return passes(module, text, Path(name))
 
     survivors = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for mutant, survives_all in zip(chosen, pool.map(tried, chosen), strict=True):
-            if survives_all:
+        rooms = {each.module: text_of(each) for each in chosen}
+        for module, is_whole in zip(rooms, pool.map(tried, rooms, rooms.values()), strict=True):
+            if not is_whole:
+                raise click.ClickException(f"the tests of {module} fail without a mutant: mend that first.")
+        found = pool.map(lambda each: tried(each.module, texts[each]), chosen)
+        for mutant, survives in zip(chosen, found, strict=True):
+            if survives:
                 survivors += 1
                 click.echo(f"SURVIVES: {mutant.module}: {mutant.before!r} as {mutant.after!r}")
     click.echo(f"{len(chosen)} mutants, {survivors} survivors, {time.monotonic() - began:.0f} s")

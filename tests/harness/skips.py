@@ -33,12 +33,13 @@ def pytest_runtest_makereport() -> Generator[None, Any]:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Print a last line with the skipped tests and their remedies."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and reporter.stats.get("passed"):
-        reporter.write_line(left_out([_reason(report) for report in reporter.stats.get("skipped", [])]))
+    if reporter is not None and (reporter.stats.get("passed") or reporter.stats.get("skipped")):
+        reasons = [_reason(report) for report in reporter.stats.get("skipped", [])]
+        reporter.write_line(left_out(reasons, named=config.args != config.getini("testpaths")))
 
 
-def left_out(reasons: list[str]) -> str:
-    """Return the words for a run with skips of these reasons."""
+def left_out(reasons: list[str], *, named: bool = False) -> str:
+    """Return the words for a run with skips of these reasons, of all tests or of those that were named."""
     packages = sorted({word for reason in reasons if reason.startswith(APT) for word in reason[len(APT) :].split()})
     counted = Counter(APT + " ".join(packages) if reason.startswith(APT) else reason for reason in reasons)
     parts = [
@@ -46,4 +47,6 @@ def left_out(reasons: list[str]) -> str:
         for reason, many in counted.most_common()
     ]
     tests = f"{len(reasons)} tests: {'; '.join(parts)}" if reasons else "no test"
+    if named:
+        tests = f"all that were not named, and of those {tests}"
     return f"Left out: {tests}. {extent.left_out()}".rstrip()

@@ -15,13 +15,28 @@ def test_it():
 """
 PROCESS = "subprocess.Popen([sys.executable, '-c', 'open(\\'end\\').read()'])"
 """A process that outlives the test: it ends once somebody has written to a pipe."""
+OURS = """
+from pathlib import Path
+import unchanged
+from unchanged import pytest_sessionfinish, pytest_sessionstart
+unchanged.OURS = unchanged.FOLDERS = (Path(__file__).parent,)
+"""
+LEFT = {
+    "nothing": ("pass", None),
+    "a process": (PROCESS, r"open\('end'\).* runs"),
+    "a file": ("open('hotline-x', 'x').close()", "/hotline-x is there"),
+    "a mode": ("__import__('os').chmod('.', 0o711)", "has the mode 40711 "),
+}
+"""What a test leaves: its code, and the words of the report."""
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two"])
-@pytest.mark.parametrize(("does", "code"), [("pass", 0), (PROCESS, 1)], ids=["nothing", "a process"])
-def test_run_that_leaves_a_process_fails(does: str, code: int, options: tuple[str, ...], tmp_path: Path) -> None:
-    """The process is named."""
-    (tmp_path / "conftest.py").write_text("from unchanged import pytest_sessionfinish, pytest_sessionstart\n")
+@pytest.mark.parametrize(("does", "said"), LEFT.values(), ids=LEFT)
+def test_run_that_changes_the_machine_fails(
+    does: str, said: str | None, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A process, a file or a mode that is left is named."""
+    (tmp_path / "conftest.py").write_text(OURS)
     (tmp_path / "test_it.py").write_text(LEAVES.format(does))
     os.mkfifo(tmp_path / "end")
 
@@ -35,5 +50,5 @@ def test_run_that_leaves_a_process_fails(does: str, code: int, options: tuple[st
     )
     os.close(os.open(tmp_path / "end", os.O_RDWR))
 
-    assert done.returncode == code, done.stdout
-    assert len(re.findall(r"^since the tests: .*open\('end'\).* runs$", done.stdout, re.MULTILINE)) == code
+    assert done.returncode == (said is not None), done.stdout
+    assert len(re.findall(f"^since the tests: .*{said}", done.stdout, re.MULTILINE)) == (said is not None)

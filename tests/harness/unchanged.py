@@ -5,6 +5,7 @@ newcomer` compares everything on a machine of its own.
 """
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def facts() -> Iterator[str]:
         yield from (f"{path} is there" for path in folder.glob("*hotline*"))
     for path in LISTS:
         if os.access(path, os.R_OK):
-            yield f"{path} has {len(path.read_text().splitlines())} lines"
+            yield f"{path} has the sum {zlib.crc32(path.read_bytes()):08x}"
 
 
 def processes() -> Iterator[str]:

@@ -2,7 +2,7 @@
 # Runs scripts/test as somebody does who has just come: in a Debian that has python3-venv and nothing beside it, in an empty home.
 #   newcomer.sh SUITE root|user [ARGUMENT]...    trixie or bookworm, the bases of Raspberry Pi OS; arguments go to scripts/test
 # The environment comes from PyPI, as this computer reaches it. Afterwards the machine has to be as it was before, but for the
-# home and the tests' own temporary folder. The exit code is that of the tests, or 1 where it is not.
+# checkout, the caches of the home and the tests' own temporary folder. The exit code is that of the tests, or 1 where it is not.
 set -euo pipefail
 
 suite=$1 who=$2
@@ -40,16 +40,18 @@ inside='
   cd "$home/hotlined"
   # every name outside with its mode, its owners and, of a file, its time; what is mounted; what runs
   snapshot() {
-    find / /run /tmp /var/tmp /dev/shm -xdev \( -path "$home" -o -path /proc -o -name "pytest-of-*" \) -prune -o \
+    find / /run /tmp /var/tmp /dev/shm -xdev \( -path "$PWD" -o -path "$home/.cache" -o -path /proc -o -name "pytest-of-*" \) -prune -o \
       -type f -printf "%M %u %g %T@ %p\n" -o -printf "%M %u %g %p\n" | sort -u
     cat /proc/mounts
     for each in /proc/[0-9]*; do tr "\0\n" "  " <"$each/cmdline" && echo; done 2>/dev/null | grep -vE "^(sh -c|find|grep|sort|tr) " | sort -u
   }
-  snapshot >"$home/before"
+  mkdir -p "$home/.cache"
+  chown "$user" "$home/.cache"
+  snapshot >"$home/.cache/before"
   code=0
   setpriv --reuid "$user" --regid "$user" --init-groups env HOME="$home" scripts/test "$@" || code=$?
-  snapshot >"$home/after"
-  diff "$home/before" "$home/after" && echo "The machine is as it was before." || code=1
+  snapshot >"$home/.cache/after"
+  diff "$home/.cache/before" "$home/.cache/after" && echo "The machine is as it was before." || code=1
   exit $code
 '
 options=()
