@@ -33,7 +33,7 @@ def pytest_runtest_makereport() -> Generator[None, Any]:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Print a last line with the skipped tests and their remedies."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and reporter.stats.get("passed"):
+    if reporter is not None and (reporter.stats.get("passed") or reporter.stats.get("skipped")):
         reporter.write_line(left_out([_reason(report) for report in reporter.stats.get("skipped", [])]))
 
 
