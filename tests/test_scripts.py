@@ -34,7 +34,7 @@ def test_started() -> None:
 def checkout(tmp_path: Path) -> Path:
     """Give a copy of this checkout with this environment."""
     if not (ROOT / ".venv/bin/ruff").exists():
-        pytest.skip("needs the environment of scripts/test")
+        pytest.skip("scripts/test")
     folder = tmp_path / "hotlined"
     shutil.copytree(
         ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", ".coverage*", ".hypothesis", "build", "dist")
@@ -190,9 +190,9 @@ LAST = (
 )
 
 
-def skipping(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+def skipping(folder: Path, tests: str = SKIPPED, **more: str) -> subprocess.CompletedProcess[str]:
     """Run tests that are skipped."""
-    (folder / "test_skipped.py").write_text(SKIPPED)
+    (folder / "test_skipped.py").write_text(tests)
     (folder / "conftest.py").write_text("from skips import pytest_runtest_makereport, pytest_unconfigure\n")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests/harness"), **more}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", folder]
@@ -207,6 +207,13 @@ def test_the_last_line_counts_the_skipped_tests(tmp_path: Path) -> None:
     assert "1 passed, 4 skipped, 1 xfailed" in done.stdout
     assert done.stdout.splitlines()[-1] == LAST
     assert skipping(tmp_path, HOTLINED_WHOLE="1").stdout.splitlines()[-1] == LAST.partition(" Of each")[0]
+
+
+def test_the_last_line_is_there_when_every_test_is_skipped(tmp_path: Path) -> None:
+    """A run in which nothing passes says what brings its tests."""
+    done = skipping(tmp_path, 'import pytest\n\ndef test_root():\n    pytest.skip("sudo scripts/test")\n')
+
+    assert done.stdout.splitlines()[-1].startswith("Left out: 1 tests: 1 that `sudo scripts/test` brings. ")
 
 
 def test_a_skipped_test_fails_in_ci_with_its_reason(tmp_path: Path) -> None:

@@ -52,22 +52,18 @@ WITHOUT = {"hub": 69, "fleet": 75, "status": 69}
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)
-def test_every_group_has_an_example_that_runs(line: Filled, path: tuple[str, ...]) -> None:
+def test_every_group_has_an_example_that_runs(
+    line: Filled, path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It calls the group's own command, and needs no daemon."""
     found = re.search(r"Example:\s+hotlined (.+)", GROUPS[path].help or "")
     assert found
     words = shlex.split(found[1])
     assert path == () or tuple(words[words.index(path[0]) :][: len(path)]) == path
-    done = subprocess.run(
-        [sys.executable, "-m", "hotlined", *words],
-        cwd=line.folder,
-        env=os.environ | {"HOTLINED_CONFIG": str(line.config)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    monkeypatch.chdir(line.folder)
+    done = CliRunner().invoke(main, words, env={"HOTLINED_CONFIG": str(line.config)})
     ended = next((code for word, code in WITHOUT.items() if word in words), 0)
-    assert (done.returncode, "Traceback" in done.stderr) == (ended, False), done.stderr
+    assert (done.exit_code, isinstance(done.exception, SystemExit | None)) == (ended, True), done.output
 
 
 @pytest.mark.parametrize("words", ["", "log", "db backup", "db", "Help"])

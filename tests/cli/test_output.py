@@ -228,9 +228,7 @@ def test_a_running_daemon_conforms(line: Line) -> None:
     """
     line.start()
     line.wait_state("ready")
-    subprocess.run(
-        [sys.executable, "-m", "hotlined", "--config", str(line.config), "send", KEVIN, "Bonjour"], check=True
-    )
+    line.cli("send", KEVIN, "Bonjour")
     for name, arguments in (
         ("status", ("status",)),
         ("log_by_hand", ("log", "--by-hand")),
@@ -240,8 +238,7 @@ def test_a_running_daemon_conforms(line: Line) -> None:
         ("show_by_hand", ("show", "h1")),
         ("export", ("export", KEVIN)),
     ):
-        command = [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = line.run(*arguments, "--json")
         rows = done.stdout.splitlines()
         assert rows, (arguments, done.stderr)
         for row in rows:

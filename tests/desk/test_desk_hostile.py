@@ -1,6 +1,8 @@
 """Hostile requests to the desk: malformed, too large, too slow, too many, and forged."""
 
+import math
 import re
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,10 +12,12 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from conftest import PATIENCE_SECONDS, Line, wait_until
-from desk import Desk
+from desk import Connection, Desk
 from filled import KEVIN, Filled
+from test_desk import Program, ends
 from test_hostile import NAMES, TEXTS, obeyed, receive
 
+from hotlined.desk import serving
 from hotlined.desk.app import PAGES
 from hotlined.desk.headers import HEADERS
 from hotlined.simulator import client as simulation
@@ -52,11 +56,11 @@ def desk(line: Filled) -> Iterator[Desk]:
         assert not obeyed(desk.journal)
 
 
-def connect(desk: Desk, seconds: float = PATIENCE_SECONDS) -> socket.socket:
-    """Return a connection to the desk that times out after this many seconds."""
+def connect(desk: Desk) -> socket.socket:
+    """Return a connection to the desk."""
     channel = socket.socket(socket.AF_UNIX)
     channel.connect(str(desk.socket))  # waits where too many wait already; with a time limit it would fail at once
-    channel.settimeout(seconds)
+    channel.settimeout(PATIENCE_SECONDS)
     return channel
 
 
@@ -274,17 +278,23 @@ def test_the_token_does_not_work_in_an_address(desk: Desk, line: Filled) -> None
     ],
     ids=["nothing", "a line", "headers", "a form"],
 )
-def test_slow_requests_delay_no_one_else(desk: Desk, begun: str) -> None:
-    """Other visitors are served before any unfinished request is dropped."""
-    with ExitStack() as stack:
-        slow = [stack.enter_context(connect(desk)) for _ in range(SLOW)]
-        for channel in slow:
-            channel.sendall(begun.encode())
-        for _ in range(3):
-            with connect(desk, seconds=25.0) as visitor:  # sooner than any of them is dropped
-                visitor.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                assert visitor.recv(65536).startswith(b"HTTP/1.1 503 ")
-        slow[-1].sendall(b"\r\n\r\n")  # the last one may go on
+def test_slow_requests_delay_no_one_else(
+    line: Filled, tmp_path: Path, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other visitors are served while no unfinished request is dropped."""
+    monkeypatch.setitem(serving._limited.keywords, "channel_timeout", 1_000_000)  # seconds of silence
+    with Program(line, tmp_path / "web.sock", slow_seconds=math.inf) as program:
+        with ExitStack() as stack:
+            slow = [stack.enter_context(Connection(program.path)).sock]  # before the start: without visitors it ends
+            thread = program.start()
+            slow += [stack.enter_context(Connection(program.path)).sock for _ in range(SLOW - 1)]
+            for channel in slow:
+                channel.sendall(begun.encode())
+            for _ in range(3):
+                with Connection(program.path) as visitor:
+                    assert visitor.get("/healthz") == 503
+            assert select.select(slow, (), (), 0) == ([], [], [])
+        assert ends(thread)
 
 
 def test_unread_answers_delay_no_one_else(desk: Desk) -> None:

@@ -18,9 +18,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
+from conftest import PATIENCE_SECONDS, wait_until
 from filled import Filled
 from hubs import OPTIONS, Cluster, programs, running
+from needs import needs_root
 from persons import COMMAND, MEMBER
 from running import CliRunner
 from test_fleet_exchange import heard, served
@@ -274,7 +275,7 @@ def test_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path) -
     assert not (folder / "nl.invitation").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="for root")
+@needs_root
 def test_root_writes_no_invitation(hub: Guarded, tmp_path: Path) -> None:
     """PostgreSQL's superuser could not read root's key file."""
     for file in ("-", str(tmp_path / "file")):
@@ -439,19 +440,19 @@ def test_open_transaction_of_a_line_blocks_others_for_seconds_only(hub: Guarded)
         with contextlib.suppress(psycopg.Error), psycopg.connect(fr) as open_for_long:
             open_for_long.execute("SELECT hotlined.exchange(%s::jsonb)", (says,))
             began.set()
-            open_for_long.execute("SELECT pg_sleep(60)")
+            open_for_long.execute("SELECT pg_sleep(3600)")
 
     held = threading.Thread(target=hold, daemon=True)
     held.start()
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
 
     def got_through() -> bool:
         with contextlib.suppress(UnavailableError), opened(nl) as found:
             return bool(json.loads(found.ask(says))["fits"])
         return False
 
-    wait_until(got_through, "nl", 40)
-    held.join(10)
+    wait_until(got_through, "nl")
+    held.join(PATIENCE_SECONDS)
     assert not held.is_alive()
 
 

@@ -46,7 +46,7 @@ def left_out(reasons: list[str], *, named: bool = False) -> str:
         f"{reason} ({many})" if reason.startswith(FORBIDDEN) else f"{many} that `{reason}` brings"
         for reason, many in counted.most_common()
     ]
-    tests = f"{len(reasons)} tests: {'; '.join(parts)}" if reasons else "no test"
+    tests = f"{len(reasons)} {'test' if len(reasons) == 1 else 'tests'}: {'; '.join(parts)}" if reasons else "no test"
     if named:
         tests = f"all that were not named, and of those {tests}"
     return f"Left out: {tests}. {extent.left_out()}".rstrip()

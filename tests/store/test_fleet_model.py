@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import extent
 import pytest
 from fleet_lines import KEY
 from fleet_world import PAGE, AnyHub, PlainHub, Played, RealHub, history_found
@@ -17,6 +18,7 @@ from hotlined import pseudonym
 from hotlined.store import fleet
 
 LINES = ("a", "b", "c")
+SEEDS = range(extent.SEED, extent.SEED + extent.examples(8, 120))
 MET = "; ".join(f"whole {line}" for line in LINES for _ in range(2))
 """The steps after which every line has met the hub."""
 RULES = {
@@ -124,7 +126,7 @@ def test_each_rule_is_needed(tmp_path: Path, make: Make, rule: str) -> None:
         assert bool(found) == bool(left_out), found
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_history_breaks_a_promise(tmp_path: Path, make: Make, seed: int) -> None:
     """Lines end alike, whatever is lost, late, doubled or restored."""
     with store_without(""), make("") as hub, Played(tmp_path, hub) as world:
@@ -132,7 +134,7 @@ def test_no_history_breaks_a_promise(tmp_path: Path, make: Make, seed: int) -> N
     assert not found, f"{found}: {words}"
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_history_with_a_wrong_clock_breaks_a_promise(tmp_path: Path, seed: int) -> None:
     """The hub's clock jumps and goes back."""
     with store_without(""), plain("") as hub, Played(tmp_path, hub) as world:

@@ -259,10 +259,9 @@ def maybe_status(state: Path) -> dict[str, Any]:
 
 
 OPENER = """
-import sys, time
+import sys
 from pathlib import Path
 from hotlined.store.file.opening import open_beside_daemon
-until = time.monotonic() + 8
 path, number, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 for turn in range(turns):
     with open_beside_daemon(path) as db:
