@@ -575,18 +575,6 @@ def test_call_from_a_withheld_number_is_not_answered(line: Line) -> None:
 # ---- configuration, stopping, once
 
 
-def test_sigterm_waits_eight_seconds_for_a_submission(line: Line) -> None:
-    """The daemon ends then, and the answer is unconfirmed."""
-    line.configure(modem={"send_timeout": "100s"})
-    line.sim.do("fault", kind="no_result", count=1)
-    line.start()
-    line.sim.do("deliver", from_=NUMBER, text="un")
-    wait_until(line.submitted)
-    assert line.stop(signal.SIGTERM) == 0
-
-    assert [row[0] for row in line.rows(ANSWERS)] == ["unconfirmed"]
-
-
 def test_sighup_applies_the_log_level(line: Line) -> None:
     """It does so without a restart."""
     line.configure(log_level="error")
