@@ -596,15 +596,15 @@ def test_swapped_sim_is_seen_before_a_segment_leaves(line: Line) -> None:
 
 def test_sim_swapped_between_two_segments_is_seen(line: Line) -> None:
     """The second segment stays: the IMSI is queried once per answer."""
-    line.configure(modem={"send_interval": "3s"}, answer={"text": "é" * 200})
+    line.configure(modem={"send_timeout": "10m"}, answer={"text": "é" * 200})
+    line.sim.do("fault", kind="no_result", count=1)
     line.start()
     line.wait_state("ready")
     line.sim.do("deliver", from_=NUMBER, text="un")
-    wait_until(
-        lambda: line.count("SELECT count(*) FROM answer_segments WHERE state = 'sent'") == 1, "the first segment"
-    )
+    wait_until(line.submitted, "the first segment at the network")
     line.sim.do("sim", absent=True)
     line.sim.do("sim", absent=False, imsi="206019999999999", number="+32460999999")
+    line.sim.do("say", line="+CMGS: 1\r\n\r\nOK")
     line.wait_state("sim_changed")
     wait_until(lambda: line.rows("SELECT answer_waiting_for FROM log") == [("held",)], "an answer that waits")
 
