@@ -349,7 +349,7 @@ def test_daemon_begins_nothing_after_sigterm(line: Line) -> None:
     for count in range(10):
         line.sim.do("deliver", from_=f"+3247000{count:04}", text="un")
     line.sim.do("fault", kind="slow", seconds=5, command="+CMGD")
-    line.start({"stop_other": 60.0})
+    line.start({"stop_other": 60.0, "delete_slice": 600.0})
     line.wait_for("+CMGD")
     assert line.stop(signal.SIGTERM) == 0
     assert line.submitted() == []
