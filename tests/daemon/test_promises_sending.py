@@ -5,7 +5,6 @@ pauses, so that a test neither waits for them nor races them.
 """
 
 import json
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +37,7 @@ from promised import (
     waits,
 )
 
+RESULT = "+CMGS: 1\r\n\r\nOK"
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
 
 
@@ -360,14 +360,16 @@ def test_long_answer_is_not_overtaken_within_its_share(line: Line) -> None:
 
 def test_answers_held_for_credit_become_stale_on_time(line: Line) -> None:
     """A number that writes again is answered once there is credit."""
-    line.configure(answer={"max_age": "6s"})
     begin(line, timing=SOON)
     refuse(line, 10)
     deliver(line, 1, 2, 3)
+    judged(line, 3)
+    reload(line, answer={"max_age": "1s"})
     wait_until(
         lambda: [fate(line, person(number)) for number in (1, 2, 3)] == [("cancelled", "stale")] * 3,
         "three that grew old",
     )
+    reload(line, answer={"max_age": "24h"})
     deliver(line, 3, text="et maintenant ?")
     assert contact(line, "et maintenant ?")["reason"] == "first_contact"
     line.sim.do("clear", what="faults")
@@ -378,15 +380,16 @@ def test_answers_held_for_credit_become_stale_on_time(line: Line) -> None:
 
 def test_answers_held_for_the_network_become_stale_on_time(line: Line) -> None:
     """A number that writes again afterwards is answered."""
-    line.configure(answer={"max_age": "5s"})
     line.sim.do("network", registered="denied")
     line.start()
     line.wait_state("unregistered")
     put(line, 1, 2)
     wait_until(lambda: waits(line) == {"network": 2})
+    reload(line, answer={"max_age": "1s"})
     wait_until(
         lambda: [fate(line, person(number)) for number in (1, 2)] == [("cancelled", "stale")] * 2, "two that grew old"
     )
+    reload(line, answer={"max_age": "24h"})
     line.sim.do("network", registered="home")
     deliver(line, 2, text="et maintenant ?")
 
@@ -397,16 +400,18 @@ def test_answers_held_for_the_network_become_stale_on_time(line: Line) -> None:
 
 def test_start_cancels_stale_answers_before_judging(line: Line) -> None:
     """A text that came meanwhile is a first contact."""
-    line.configure(answer={"max_age": "5s"})
-    begin(line)
+    calendar = line.folder / "calendar"
+    calendar.mkdir()
+    (calendar / "days").write_text("0")
+    begin(line, timing={"calendar": str(calendar)})
     line.cli("pause")
-    deliver(line, 1)
+    line.sim.do("deliver", from_=person(1), text="t'es où ?", scts="2020-01-01T00:00:00+00:00")
     judged(line, 1)
     assert fate(line, person(1)) == ("queued", None)
     line.stop()
-    time.sleep(5.5)  # until the answer is stale
+    (calendar / "synchronised").touch()  # so the answer is known to be stale
     deliver(line, 1, text="et maintenant ?")
-    begin(line)
+    begin(line, timing={"calendar": str(calendar)})
 
     assert contact(line, "et maintenant ?")["reason"] == "first_contact"
     assert line.log()[0]["answer"]["reason"] == "stale"
@@ -505,15 +510,24 @@ def test_answers_show_the_send_interval(line: Line) -> None:
     assert all(moment(answer["due_at"]) <= datetime.now(UTC) for answer in answers(line).values())
 
 
-def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
-    """The answer is finished afterwards."""
-    line.configure(answer={"text": LONG}, modem={"send_interval": "5s"})
+def pause_between_segments(line: Line) -> None:
+    """Pause the line while the network has the first of two segments, before its result."""
+    line.configure(answer={"text": LONG}, modem={"send_timeout": "10m"})
     begin(line)
+    line.sim.do("fault", kind="no_result", segment=1, count=1)
     line.sim.do("deliver", from_=NUMBER, text="salut")
     wait_until(line.submitted)
     line.cli("pause")
+    line.sim.do("say", line=RESULT)
     wait_until(lambda: waits(line) == {"paused": 1}, "half an answer that says that it waits")
+
+
+def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
+    """The answer is finished afterwards."""
+    pause_between_segments(line)
     assert answers(line)[NUMBER]["segments_sent"] == 1
+    look(line)
+    assert submissions(line) == 1
     line.cli("resume")
 
     wait_states(line, sent=1)
@@ -523,27 +537,22 @@ def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
 
 def test_half_sent_answer_in_shadow_mode_fails_when_stale(line: Line) -> None:
     """Its second segment does not leave meanwhile."""
-    line.configure(answer={"text": LONG, "max_age": "20s"})
+    line.configure(answer={"text": LONG})
     begin(line, timing={"retry_after": [3600]})
     refuse(line, 38, segment=2)
     deliver(line, 1)
     wait_until(lambda: waits(line) == {"retry": 1})
-    reload(line, mode="shadow")
+    reload(line, mode="shadow", answer={"max_age": "1s"})
     wait_until(lambda: fate(line, person(1)) == ("failed", "stale"))
 
-    reload(line, mode="live")
+    reload(line, mode="live", answer={"max_age": "24h"})
     assert used(line) == 1
     assert recipients(line) == []
 
 
 def test_block_ends_a_half_sent_answer(line: Line) -> None:
     """The answer has failed, and its rest never leaves."""
-    line.configure(answer={"text": LONG}, modem={"send_interval": "5s"})
-    begin(line)
-    line.sim.do("deliver", from_=NUMBER, text="salut")
-    wait_until(line.submitted)
-    line.cli("pause")
-    wait_until(lambda: waits(line) == {"paused": 1}, "half an answer that says that it waits")
+    pause_between_segments(line)
     line.cli("block", NUMBER)
     assert fate(line, NUMBER) == ("failed", "blocked")
     line.cli("resume")
@@ -560,9 +569,10 @@ def test_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None
     """The answer is sent whole."""
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
     begin(line)
-    line.sim.do("fault", kind="late_result", seconds=6, segment=1, count=1)
+    line.sim.do("fault", kind="no_result", segment=1, count=1)
     line.sim.do("deliver", from_=NUMBER, text="salut")
     wait_until(lambda: fate(line, NUMBER)[0] == "unconfirmed")
+    line.sim.do("say", line=RESULT)
 
     wait_states(line, sent=1)
     assert recipients(line) == [NUMBER]
@@ -578,11 +588,12 @@ def test_late_result_while_the_rest_may_not_go_fails_the_answer(line: Line, why:
     """
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
     begin(line, timing={"late_result_within": 1} if why == "too late" else {})
-    line.sim.do("fault", kind="late_result", seconds=8, segment=1, count=1)
+    line.sim.do("fault", kind="no_result", segment=1, count=1)
     line.sim.do("deliver", from_=NUMBER, text="salut")
     wait_until(lambda: fate(line, NUMBER)[0] == "unconfirmed")
     if why == "paused":
         line.cli("pause")
+    line.sim.do("say", line=RESULT)
 
     wait_states(line, failed=1)
     assert answers(line)[NUMBER]["segments_sent"] == 1
