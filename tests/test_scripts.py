@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -190,12 +191,15 @@ LAST = (
 )
 
 
-def skipping(folder: Path, tests: str = SKIPPED, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run tests that are skipped."""
+def skipping(
+    folder: Path, tests: str = SKIPPED, named: Sequence[str] = (), **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run tests that are skipped: all, or those in the named files."""
     (folder / "test_skipped.py").write_text(tests)
+    (folder / "pytest.ini").write_text("[pytest]\ntestpaths = .\n")
     (folder / "conftest.py").write_text("from skips import pytest_runtest_makereport, pytest_unconfigure\n")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests/harness"), **more}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", folder]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", *named]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
 
 
@@ -207,13 +211,15 @@ def test_the_last_line_counts_the_skipped_tests(tmp_path: Path) -> None:
     assert "1 passed, 4 skipped, 1 xfailed" in done.stdout
     assert done.stdout.splitlines()[-1] == LAST
     assert skipping(tmp_path, HOTLINED_WHOLE="1").stdout.splitlines()[-1] == LAST.partition(" Of each")[0]
+    named = skipping(tmp_path, named=["test_skipped.py"]).stdout.splitlines()[-1]
+    assert named == LAST.replace("Left out: ", "Left out: all that were not named, and of those ")
 
 
 def test_the_last_line_is_there_when_every_test_is_skipped(tmp_path: Path) -> None:
     """A run in which nothing passes says what brings its tests."""
     done = skipping(tmp_path, 'import pytest\n\ndef test_root():\n    pytest.skip("sudo scripts/test")\n')
 
-    assert done.stdout.splitlines()[-1].startswith("Left out: 1 tests: 1 that `sudo scripts/test` brings. ")
+    assert done.stdout.splitlines()[-1].startswith("Left out: 1 test: 1 that `sudo scripts/test` brings. ")
 
 
 def test_a_skipped_test_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
