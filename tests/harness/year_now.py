@@ -208,6 +208,7 @@ class Line:
         """End the daemon, at any step."""
         self.beside.close()
         self.db.close()
+        self.daemon._watch.close()  # a user has few of these
         for descriptor in (self.daemon._wake, self.daemon._waker):
             os.close(descriptor)
 
