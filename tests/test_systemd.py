@@ -1,4 +1,4 @@
-"""What the service manager hands to the daemon."""
+"""The watchdog time that systemd hands to the daemon."""
 
 import pytest
 

@@ -27,7 +27,7 @@ LEFT = {
     "a file": ("open('hotline-x', 'x').close()", "/hotline-x is there"),
     "a mode": ("__import__('os').chmod('.', 0o711)", "has the mode 40711 "),
 }
-"""What a test leaves: its code, and the words of the report."""
+"""Changes that a test may leave: its code, and the words of the report."""
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two"])
