@@ -235,11 +235,11 @@ def _maybe_interface(folder: Path) -> Interface | None:
             int(_text(folder / name), 16)
             for name in ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
         )
-    except ValueError:  # unplugged meanwhile
+        ports = sorted(path for pattern in ("tty/*", "tty*/tty/*") for path in folder.glob(pattern))
+    except (ValueError, OSError):  # unplugged meanwhile: a file is empty for us, a folder that is listed is an error
         return None
     if class_code == _HUB:
         return None
-    ports = sorted(path for pattern in ("tty/*", "tty*/tty/*") for path in folder.glob(pattern))
     ttys = [path.name for path in sorted(ports, key=_hso_rank) if _hso_rank(path) < len(_HSO_KINDS)]
     driver = (folder / "driver").resolve().name if (folder / "driver").exists() else ""
     _bus, _dash, socket = folder.name.partition("-")

@@ -544,13 +544,10 @@ def test_line_beside_others_needs_its_stick_named_once(tmp_path: Path) -> None:
         assert not simulator.client.do("counters")["counters"]
         assert not other.client.do("counters")["counters"]
 
-        line.configure(modem={"port": simulator.port})
-        assert line.daemon
-        line.daemon.send_signal(signal.SIGHUP)
+        line.reload(modem={"port": simulator.port})
         line.wait_state("ready")
-        line.configure(modem={"port": "auto"})
         plug(line, other.port, simulator.port)
-        line.daemon.send_signal(signal.SIGHUP)
+        line.reload(modem={"port": "auto"})
         line.wait_state("ready")
 
         other.client.do("deliver", from_=NUMBER, text="to the other line")

@@ -263,6 +263,23 @@ def test_a_stick_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> None:
     assert [Path(found.port).name for found in finding.candidates(sys_root, tmp_path / "dev")] == ["ttyUSB0"]
 
 
+def test_a_stick_pulled_while_its_folder_is_listed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon meets this when a stick comes back under another name."""
+    sys_root = build(tmp_path, [E173])
+    pulled = sys_root / "bus/usb/devices/1-1.2:1.2"
+    listing = os.scandir
+
+    def pull(folder: os.PathLike[str] | str) -> object:
+        if Path(folder) == pulled:
+            pulled.rename(tmp_path / "pulled")
+        return listing(folder)
+
+    monkeypatch.setattr(os, "scandir", pull)
+
+    assert [Path(found.port).name for found in finding.candidates(sys_root, tmp_path / "dev")] == ["ttyUSB0"]
+    assert not pulled.exists()
+
+
 def test_the_tables_name_one_port_of_a_stick_as_the_best() -> None:
     """Each row names one at most; diagnostic ports are absent."""
     for row, numbers in NUMBERS.items():
