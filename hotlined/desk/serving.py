@@ -154,11 +154,14 @@ def serve(
     seen, end = time.monotonic(), math.inf
     ending.wake = servers[0].pull_trigger
     try:
-        while idle_seconds is None or time.monotonic() - seen < idle_seconds:
+        while True:
+            looked = time.monotonic()
             wasyncore.loop(timeout=_LOOK_SECONDS, use_poll=True, map=table, count=1)
             channels = [channel for channel in table.values() if isinstance(channel, _Channel)]
             if channels:
                 seen = time.monotonic()
+            elif idle_seconds is not None and looked - seen >= idle_seconds:
+                return  # a look that began after that time found nobody, however long this process did not run
             _drop(channels, slow_seconds)
             is_busy = any(channel.is_busy() for channel in channels)
             if not ending.is_asked_for and is_stale():

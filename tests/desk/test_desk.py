@@ -538,6 +538,15 @@ def ends(thread: threading.Thread) -> bool:
     return not thread.is_alive()
 
 
+def test_a_visitor_who_waits_is_served_before_an_idle_desk_ends(line: Filled, tmp_path: Path) -> None:
+    """The desk looks first, even if its time is over before that."""
+    with Program(line, tmp_path / "web.sock", idle_seconds=0.0) as program, Connection(program.path) as visitor:
+        thread = program.start()
+        assert visitor.get("/healthz") == 503
+        visitor.close()
+        assert ends(thread)
+
+
 @pytest.mark.parametrize(
     "said", [b"", b"GET / HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
 )
