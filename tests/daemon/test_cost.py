@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -248,7 +249,7 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def idle() -> Iterator[tuple[Meters, Meters]]:
+def idle() -> Iterator[tuple[Meters, Meters, float]]:
     """Read the meters, let the daemon idle for `POLLS` polls with its status on a tmpfs, and read them again."""
     if not SHM.is_dir():
         forbidden("there is no tmpfs at /dev/shm")
@@ -264,33 +265,36 @@ def idle() -> Iterator[tuple[Meters, Meters]]:
         try:
             line.wait_state("ready")
             line.wait_more("+CMGL", 1)
+            began = time.monotonic()
             before = read_meters(line)
             line.wait_for("+CMGL", before.commands["+CMGL"] + POLLS)
-            yield before, read_meters(line)
+            after = read_meters(line)
+            yield before, after, time.monotonic() - began
         finally:
             line.stop()
 
 
-def test_idle_poll_costs_a_listing_alone(idle: tuple[Meters, Meters]) -> None:
+def test_idle_poll_costs_a_listing_alone(idle: tuple[Meters, Meters, float]) -> None:
     """Every sixth poll also queries the settings, in one line."""
-    before, after = idle
+    before, after, seconds = idle
     cost = after.commands - before.commands
 
     assert set(cost) <= {"+CMGL", *CHECK}
+    assert POLLS <= cost["+CMGL"] <= seconds + 1  # one a second at most, however long the machine took
     assert all(cost[name] <= 1 + cost["+CMGL"] / POLLS for name in CHECK)
 
 
-def test_idle_line_writes_nothing(idle: tuple[Meters, Meters]) -> None:
+def test_idle_line_writes_nothing(idle: tuple[Meters, Meters, float]) -> None:
     """Neither its database, its -wal nor any disk is written."""
-    before, after = idle
+    before, after, _ = idle
 
     assert after.files == before.files
     assert after.octets_written == before.octets_written
 
 
-def test_idle_daemon_sleeps(idle: tuple[Meters, Meters]) -> None:
+def test_idle_daemon_sleeps(idle: tuple[Meters, Meters, float]) -> None:
     """A poll costs under six wake-ups and 20 ms of processor."""
-    before, after = idle
+    before, after, _ = idle
     polls = (after.commands - before.commands)["+CMGL"]
 
     assert after.switches - before.switches < 6 * polls
