@@ -1,5 +1,6 @@
 """Migrations: interrupted, repeated, made by two at once, from a later version; a new database is whole or absent."""
 
+import re
 import resource
 import sqlite3
 import subprocess
@@ -64,6 +65,12 @@ def applied(path: Path) -> tuple[str, ...]:
     """Return the names of a database's migrations."""
     with closing(sqlite3.connect(path)) as connection:
         return migrations.applied(connection)
+
+
+def test_bookworms_sqlite_can_read_a_schema_that_is_not_trusted(tmp_path: Path) -> None:
+    """SQLite 3.40 takes functions of JSON in the schema of a backup for unsafe; it would refuse to restore any."""
+    migrations.apply(empty(tmp_path / "hotlined.db"))
+    assert not [sql for sql in schema(tmp_path / "hotlined.db") if re.search(r"\bjson\w*\s*\(", sql)]
 
 
 @pytest.mark.usefixtures("later")
