@@ -263,20 +263,29 @@ def test_a_stick_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> None:
     assert [Path(found.port).name for found in finding.candidates(sys_root, tmp_path / "dev")] == ["ttyUSB0"]
 
 
-def test_a_stick_pulled_while_its_folder_is_listed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+PULLED = """
+import os, sys
+from pathlib import Path
+from hotlined.gsm import finding
+sys_root, pulled, elsewhere = sys.argv[1:]
+def pull(event, values):
+    if event == "os.scandir" and str(values[0]) == pulled and os.path.exists(pulled):
+        os.rename(pulled, elsewhere)
+sys.addaudithook(pull)
+print(*[Path(found.port).name for found in finding.candidates(Path(sys_root))])
+"""
+"""A program that prints the candidates; a stick is pulled between the look for its folder and the list of it."""
+
+
+def test_a_stick_pulled_while_its_folder_is_listed_is_left_out(tmp_path: Path) -> None:
     """The daemon meets this when a stick comes back under another name."""
     sys_root = build(tmp_path, [E173])
     pulled = sys_root / "bus/usb/devices/1-1.2:1.2"
-    listing = os.scandir
+    command = [sys.executable, "-c", PULLED, str(sys_root), str(pulled), str(tmp_path / "pulled")]
 
-    def pull(folder: os.PathLike[str] | str) -> object:
-        if Path(folder) == pulled:
-            pulled.rename(tmp_path / "pulled")
-        return listing(folder)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    monkeypatch.setattr(os, "scandir", pull)
-
-    assert [Path(found.port).name for found in finding.candidates(sys_root, tmp_path / "dev")] == ["ttyUSB0"]
+    assert (done.returncode, done.stdout) == (0, "ttyUSB0\n"), done.stderr
     assert not pulled.exists()
 
 
