@@ -67,10 +67,10 @@ def applied(path: Path) -> tuple[str, ...]:
         return migrations.applied(connection)
 
 
-def test_bookworms_sqlite_can_read_a_schema_that_is_not_trusted(tmp_path: Path) -> None:
-    """SQLite 3.40 takes functions of JSON in the schema of a backup for unsafe; it would refuse to restore any."""
+def test_the_schema_has_no_function_of_json(tmp_path: Path) -> None:
+    """SQLite 3.40 takes those for unsafe in a schema that is not trusted: no backup could be restored with it."""
     migrations.apply(empty(tmp_path / "hotlined.db"))
-    assert not [sql for sql in schema(tmp_path / "hotlined.db") if re.search(r"\bjson\w*\s*\(", sql)]
+    assert not [sql for sql in schema(tmp_path / "hotlined.db") if re.search(r"\bjson\w*\s*\(|->", sql)]
 
 
 @pytest.mark.usefixtures("later")

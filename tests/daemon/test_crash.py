@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ COSTLY = re.compile(
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(list(steps.PRELOADED))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _socket_in_the_tests_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the forkserver's socket there: a process of pytest-xdist that is killed as it ends does not remove it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp().parent))
+        util.get_temp_dir()  # multiprocessing remembers it
 
 
 class Mortal(Line):

@@ -274,11 +274,14 @@ def pull(event, values):
 sys.addaudithook(pull)
 print(*[Path(found.port).name for found in finding.candidates(Path(sys_root))])
 """
-"""A program that prints the candidates; a stick is pulled between the look for its folder and the list of it."""
+"""A program that prints the candidates; a stick is pulled between the look for its folder and the list of it.
+
+It is a program because an audit hook stays until its process ends.
+"""
 
 
 def test_a_stick_pulled_while_its_folder_is_listed_is_left_out(tmp_path: Path) -> None:
-    """The daemon meets this when a stick comes back under another name."""
+    """The daemon meets this when a stick comes back under another name; only Python 3.11 raises there."""
     sys_root = build(tmp_path, [E173])
     pulled = sys_root / "bus/usb/devices/1-1.2:1.2"
     command = [sys.executable, "-c", PULLED, str(sys_root), str(pulled), str(tmp_path / "pulled")]
