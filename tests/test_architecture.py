@@ -611,6 +611,20 @@ def test_a_dataclass_has_slots(modules: Nodes) -> None:
     assert loose == {("doctor/scene.py", "Scene")}
 
 
+def test_the_decorator_of_a_command_has_parentheses(modules: Nodes) -> None:
+    """The click of bookworm, 8.1.3, ends with an assertion without them where a group has a class for its commands."""
+    bare = [
+        (path.relative_to(PACKAGE).as_posix(), node.name)
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Attribute) and decorator.attr in {"command", "group"}
+    ]
+
+    assert bare == []
+
+
 ESSAYS = {"clock.py", "breaker.py", "store/answers/lifecycle.py", "store/fleet.py", "store/people/erasing.py"}
 """Modules whose faults would be hard to see: their heads say what could go wrong, and the order of steps."""
 

@@ -26,7 +26,7 @@ def config() -> None:
     """
 
 
-@config.command
+@config.command()
 @pass_settings
 def check(settings: Settings) -> None:
     """Say whether the configuration can be used, what is sent, what it can cost at worst, and what is risky.
@@ -53,7 +53,7 @@ def check(settings: Settings) -> None:
         print_wrapped(as_typed(_("Careful: {sentence}", sentence=sentence)))
 
 
-@config.command
+@config.command()
 @pass_settings
 def show(settings: Settings) -> None:
     """Show every key in force as YAML, defaults included; secrets are hidden.

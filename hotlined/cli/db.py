@@ -41,7 +41,7 @@ def db() -> None:
     """
 
 
-@db.command
+@db.command()
 @click.option("--full", is_flag=True, help="Check indexes, foreign keys and the data as well.")
 @pass_settings
 def check(settings: Settings, full: bool) -> None:
@@ -178,7 +178,7 @@ def place(settings: Settings, discard: bool) -> None:
         click.echo(json_line({"said": restoring.place(path)}))
 
 
-@db.command
+@db.command()
 @click.option("--check", "checking", is_flag=True, help="Type a key from paper, to know whether it is the right one.")
 @click.option(
     "--identity", metavar="FILE", type=click.File(), help="With --check: a file with the key, or - for the input."

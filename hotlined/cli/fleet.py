@@ -26,7 +26,7 @@ def fleet() -> None:
     """
 
 
-@fleet.command
+@fleet.command()
 @click.argument("file", type=click.File("rb"))
 @pass_settings
 def join(settings: Settings, file: BinaryIO) -> None:
@@ -58,7 +58,7 @@ def join(settings: Settings, file: BinaryIO) -> None:
         print_wrapped(as_typed(_("`hotlined fleet sync` exchanges. Erase the invitation: it holds a password.")))
 
 
-@fleet.command
+@fleet.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
 def leave(settings: Settings, yes: bool) -> None:
@@ -97,7 +97,7 @@ def _in_words(opt_outs: int, blocks: int) -> dict[str, str]:
     }
 
 
-@fleet.command
+@fleet.command()
 @click.option("--once", is_flag=True, help="End once neither side has news.")
 @pass_settings
 def sync(settings: Settings, once: bool) -> None:
@@ -136,7 +136,7 @@ def sync(settings: Settings, once: bool) -> None:
         raise UnavailableError(trouble.words, trouble.cure)
 
 
-@fleet.command
+@fleet.command()
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 @click.pass_context
@@ -200,7 +200,7 @@ _JOINING = "`sudo hotlined-setup fleet NAME < FILE`"
 _hub = click.option("--hub", "url", metavar="URL", required=True, help="The hub, as a PostgreSQL URL of its admin.")
 
 
-@hub.command
+@hub.command()
 @_hub
 def init(url: str) -> None:
     """Make the PostgreSQL database at URL a hub.
@@ -217,7 +217,7 @@ def init(url: str) -> None:
     click.echo("\n".join(lines))
 
 
-@hub.command
+@hub.command()
 @click.argument("line")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @_hub
@@ -247,7 +247,7 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
     print_wrapped(_("{file} invites line {line}. On its machine: {command}", file=file, line=line, command=_JOINING))
 
 
-@hub.command
+@hub.command()
 @click.argument("line")
 @_hub
 def remove(line: str, url: str) -> None:
@@ -265,7 +265,7 @@ def remove(line: str, url: str) -> None:
     print_wrapped(_("Line {line} cannot reach the hub any more. Its decisions stay.", line=line))
 
 
-@hub.command
+@hub.command()
 @click.argument("line")
 @click.argument("person", required=False)
 @_hub

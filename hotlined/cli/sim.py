@@ -22,7 +22,7 @@ def sim() -> None:
     """
 
 
-@sim.command
+@sim.command()
 @pass_settings
 def balance(settings: Settings) -> None:
     """Ask the network what is left on the SIM (credit.ussd), through the running daemon.
@@ -37,7 +37,7 @@ def balance(settings: Settings) -> None:
         print_wrapped(as_typed(words))
 
 
-@sim.command
+@sim.command()
 @click.argument("date", metavar="[DATE]", required=False)
 @pass_settings
 def topup(settings: Settings, date: str | None) -> None:
@@ -55,7 +55,7 @@ def topup(settings: Settings, date: str | None) -> None:
     print_wrapped(as_typed(decided.topped_up(config, moment, is_dated=date is not None)))
 
 
-@sim.command
+@sim.command()
 @pass_settings
 def adopt(settings: Settings) -> None:
     """Use the stick and the SIM that are in the modem now for this line.

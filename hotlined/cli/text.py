@@ -28,7 +28,7 @@ def text() -> None:
     """
 
 
-@text.command
+@text.command()
 @click.argument("text", required=False)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a text.")
 @pass_settings

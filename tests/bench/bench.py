@@ -644,7 +644,7 @@ def compare(measure: Callable[[Path], Iterator[Row]], commits: Sequence[str]) ->
             click.echo(f"{rows[0].what:<44}{values} {rows[0].unit}".rstrip())
 
 
-@click.command
+@click.command()
 @click.option("--quick", is_flag=True, help="Idle for twenty seconds and fill the database with no more than 10,000.")
 @click.option(
     "--only", metavar="PART", help="Measure one part: texts, daemon, rules, figures, decisions, desk or codec."

@@ -198,7 +198,7 @@ def passes(module: str, text: str, folder: Path) -> bool:
     return done.returncode == 0
 
 
-@click.command
+@click.command()
 @click.option("--only", default="", metavar="WORDS", help="Those alone whose module or text has these words.")
 def main(only: str) -> None:
     """Break each rule of the money path, and print what no test finds.

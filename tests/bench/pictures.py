@@ -159,7 +159,7 @@ def small(octets: bytes, target: Path) -> None:
     click.echo(f"{target.relative_to(FOLDER.parent.parent)} {target.stat().st_size:,} octets")
 
 
-@click.command
+@click.command()
 def main() -> None:
     """Make the pictures of the documentation anew.
 

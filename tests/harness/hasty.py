@@ -31,7 +31,7 @@ PATIENT = Timing(clip=60.0)
 def program(timing: Timing, machine: Machine) -> click.Group:
     """Return all commands; `run` serves with the given timing and machine."""
 
-    @click.command
+    @click.command()
     @pass_settings
     def run(settings: Settings) -> None:
         config = settings.config()
