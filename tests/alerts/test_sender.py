@@ -52,7 +52,7 @@ def sender() -> Iterator[Callable[..., Path]]:
 def asked(path: Path, request: Any) -> dict[str, Any]:
     """Return the sender's reply."""
     with socket.socket(socket.AF_UNIX) as channel:
-        channel.connect(str(path))
+        wait_until(lambda: channel.connect_ex(str(path)) == 0, "the sender listens")
         channel.sendall(json.dumps(request).encode() + b"\n")
         answer = json.loads(channel.makefile().readline())
         assert isinstance(answer, dict)

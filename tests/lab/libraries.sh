@@ -43,9 +43,10 @@ inside='
   printf "/opt/project\n/opt/pypi\n" >"$(python3 -c "import site; print(site.getsitepackages()[0])")/lab.pth"
   printf "#!/usr/bin/python3\nfrom hotlined.cli import main\nmain()\n" >/usr/bin/hotlined
   chmod 755 /usr/bin/hotlined
-  # the pytest of bookworm knows not every setting of setup.cfg
+  # the pytest of bookworm knows not every setting of setup.cfg, and its hypothesis warns of a generator that has just gone
   # and what a service of systemd has not is taken away: capabilities that are inherited
-  exec setpriv --inh-caps=-all python3 -m pytest -o addopts=--strict-markers -W ignore::pytest.PytestConfigWarning -p no:cacheprovider --quiet -rfEs "$@"
+  exec setpriv --inh-caps=-all python3 -m pytest -o addopts=--strict-markers -W ignore::pytest.PytestConfigWarning \
+    -W ignore::hypothesis.errors.HypothesisWarning -p no:cacheprovider --quiet -rfEs "$@"
 '
 [ $# -gt 0 ] || set -- --ignore tests/desk/test_desk_browser.py --ignore tests/packaging/test_deb.py
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \

@@ -740,7 +740,7 @@ def test_killed_and_repeated_restore_ends_the_same(filled: Filled, tmp_path: Pat
         (b"alerts: {urls: [\n", "main.yaml"),
         (b"# \xe9t\xe9\n", "UTF-8"),
         (b"database: [\n", "main.yaml"),
-        (b"# much\n" * 30_000, "the file has more than"),
+        pytest.param(b"# much\n" * 30_000, "the file has more than", id="too long"),
         (b"database: /etc/sudoers.d/hotlined\n", "would begin an empty one"),
         (b"database: !!python/object/apply:os.system ['touch /etc/evil']\n", "main.yaml"),
     ],
