@@ -482,6 +482,15 @@ def test_an_upgrade_restarts_the_running_units(upgraded: Installed) -> None:
     assert upgraded.asked() == ["stop hotlined*", "daemon-reload", f"start {BACK}"]
 
 
+def test_an_upgrade_that_died_and_is_typed_again_restarts_the_same_units(upgraded: Installed) -> None:
+    """The list is that of the first one: the second finds nothing running."""
+    preinst = f"sh {DEBIAN}/preinst upgrade 0.1.0"
+    done = upgraded.run("sh", "-c", f"{preinst} && >/srv/units && {preinst} && sh {DEBIAN}/postinst configure 0.1.0")
+
+    assert done.returncode == 0, done.stderr
+    assert upgraded.asked() == ["stop hotlined*", "stop hotlined*", "daemon-reload", f"start {BACK}"]
+
+
 def test_an_upgrade_without_a_copy_is_aborted(upgraded: Installed) -> None:
     """The units of the old version run again, and dpkg replaces nothing."""
     upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
