@@ -7,6 +7,7 @@ it is started again.
 """
 
 import sqlite3
+import zlib
 from pathlib import Path
 
 from hotlined.clock import here, rfc3339
@@ -574,9 +575,12 @@ _RECORD = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALU
 FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *FLEET, *VIEWS)
 
 SCHEMA = (
-    ("first", FIRST),
+    (f"first {zlib.crc32(''.join(FIRST).encode()):08x}", FIRST),
 )  # fmt: skip
-"""Every migration, in the order in which they are applied: its name and its statements."""
+"""Every migration, in the order in which they are applied: its name and its statements.
+
+The first is named by its content: before the first release it changes, and no version takes another one's database.
+"""
 
 
 def names() -> tuple[str, ...]:

@@ -12,11 +12,14 @@ import extent
 import interrupting
 import pytest
 from conftest import Line, wait_until
+from needs import needs
 
 from hotlined import migrations
 from hotlined.errors import DatabaseVersionError, StoreError
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 
+ROOT = Path(__file__).parent.parent
+SOURCE = Path(migrations.__file__).read_text()
 NEXT = (
     "next",
     ("CREATE TABLE next (x)", "ALTER TABLE contacts ADD COLUMN next TEXT", "CREATE INDEX nexts ON next (x)"),
@@ -213,3 +216,59 @@ def test_a_later_versions_database_is_left_unchanged(tmp_path: Path, name: str) 
             opens(path)
 
     assert path.read_bytes() == before
+
+
+def schema_of(source: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the migrations of the module at another moment."""
+    names: dict[str, object] = {}
+    exec(re.sub(r"^from hotlined\b.*", "", source, flags=re.MULTILINE), names)
+    found: tuple[tuple[str, tuple[str, ...]], ...] = names["SCHEMA"]  # type: ignore[assignment]
+    return found
+
+
+def git(folder: Path, *words: str) -> str:
+    """Run git in a folder, and return what it prints; empty if it fails, as where there is no repository."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "tag.gpgsign=false", "-c", "commit.gpgsign=false")
+    command = ["git", *who, "-C", folder, *words]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+
+
+def edited(folder: Path) -> list[str]:
+    """Return the releases of a checkout whose migrations are not the first ones of the present version."""
+    released = {tag: schema_of(git(folder, "show", f"{tag}:hotlined/migrations.py")) for tag in tags(folder)}
+    return [tag for tag, schema in released.items() if schema != migrations.SCHEMA[: len(schema)]]
+
+
+def tags(folder: Path) -> list[str]:
+    """Return the tags of releases."""
+    return git(folder, "tag", "--list", "v*").split()
+
+
+@needs("git")
+def test_no_migration_is_edited_after_its_release() -> None:
+    """Each release's migrations are the first ones of this version."""
+    assert edited(ROOT) == []
+
+
+@needs("git")
+@pytest.mark.usefixtures("later")
+def test_an_edited_migration_is_found_by_the_tag_of_its_release(tmp_path: Path) -> None:
+    """Only the release that had it otherwise is named; a later migration is none of its business."""
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "hotlined").mkdir()
+    for tag, source in (("v0.1.0", SOURCE), ("v0.2.0", SOURCE.replace("line TEXT NOT NULL", "line TEXT", 1))):
+        (tmp_path / "hotlined/migrations.py").write_text(source)
+        git(tmp_path, "add", ".")
+        git(tmp_path, "commit", "--quiet", "--message", tag)
+        git(tmp_path, "tag", tag)
+
+    assert tags(tmp_path) == ["v0.1.0", "v0.2.0"]
+    assert edited(tmp_path) == ["v0.2.0"]
+
+
+def test_the_first_migration_is_named_by_its_content() -> None:
+    """Another version's database has a name that this one does not know, and so it is refused."""
+    other = schema_of(SOURCE.replace("line TEXT NOT NULL", "line TEXT", 1))
+
+    assert [name for name, _ in schema_of(SOURCE)] == [*migrations.names()]
+    assert other[0][0] not in migrations.names()

@@ -5,7 +5,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -180,6 +180,42 @@ def test_check_and_backup_explain_a_file_that_is_not_a_database(
         result = filled.run("db", *command)
         assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
         assert result.stdout_bytes == b""
+
+
+def _older(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE _sqlite_migrations SET name = 'first'")
+        connection.execute("DROP VIEW log")
+        connection.execute("CREATE VIEW log AS SELECT id, line, kind, originator, text, received_at FROM contacts")
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE contacts (id)")
+
+
+ODD: dict[str, tuple[int, Callable[[Path], object]]] = {
+    "of an older version": (78, _older),
+    "of another program": (1, _foreign),
+    "empty": (69, lambda path: path.write_bytes(b"")),
+    "cut off": (1, lambda path: path.write_bytes(path.read_bytes()[:70_000])),
+    "cut off in its first page": (1, lambda path: path.write_bytes(path.read_bytes()[:1000])),
+}
+"""Files in the place of the database, each with the exit code of commands."""
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_log_and_show_refuse_an_odd_database_in_words(filled: Filled, name: str) -> None:
+    """No file there makes them end with a traceback."""
+    filled.db.close()
+    code, put = ODD[name]
+    put(filled.database)
+    for command in (("log",), ("log", "--json"), ("log", "--by-hand"), ("show", "1"), ("show", KEVIN)):
+        result = filled.run(*command)
+        assert isinstance(result.exception, SystemExit), command
+        assert result.exit_code == code, result.stderr
+        assert result.stderr.startswith("Error: ")
 
 
 @pytest.mark.parametrize(("name", "code"), [("later", 78), ("initial", 78)])
