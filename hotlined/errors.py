@@ -164,7 +164,7 @@ class DatabaseMissingError(StoreError):
 
 
 class DatabaseVersionError(StoreError):
-    """Another version of hotlined wrote the database, and this version cannot use it."""
+    """Another version of hotlined wrote the database, or somebody changed its schema: this one does not use it."""
 
     exit_code = 78
 

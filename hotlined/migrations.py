@@ -8,6 +8,7 @@ it is started again.
 
 import sqlite3
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 from hotlined.clock import here, rfc3339
@@ -594,6 +595,24 @@ def applied(connection: sqlite3.Connection) -> tuple[str, ...]:
         return ()
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'hotlined' ORDER BY rowid")
     return tuple(name for (name,) in rows)
+
+
+# ANALYZE makes tables with names of SQLite's own. A trigger has such a name if somebody wrote it into the file by hand.
+_OBJECTS = """
+    SELECT type, name, tbl_name, sql FROM sqlite_master WHERE type <> 'table' OR name NOT LIKE 'sqlite^_%' ESCAPE '^'
+    """
+
+
+def differing(connection: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
+    """Return type and name of what a database has otherwise than the migrations that it records make it, or lacks."""
+    known = applied(connection)
+    with closing(sqlite3.connect(":memory:")) as made:
+        for name, statements in SCHEMA:
+            if name in known:
+                for statement in (*statements, _RECORDS):
+                    made.execute(statement)
+        found, wanted = ({tuple(row) for row in each.execute(_OBJECTS)} for each in (connection, made))
+    return tuple(sorted({(kind, name) for kind, name, *_ in found ^ wanted}))
 
 
 def apply(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from hotlined import agekey, files
+from hotlined import agekey, files, migrations
 from hotlined.cli.group import Group
 from hotlined.cli.output import FILE, STANDARD_OUTPUT, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
@@ -21,7 +21,7 @@ from hotlined.errors import SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
 from hotlined.store.file import integrity
-from hotlined.store.file.opening import open_to_read, require_current
+from hotlined.store.file.opening import open_to_read, require_current, require_own
 from hotlined.store.file.trouble import TROUBLES
 from hotlined.store.people import backup
 from hotlined.words.sealing import KEPT_BY_ROOT, key_on_paper, lacking
@@ -47,8 +47,9 @@ def db() -> None:
 def check(settings: Settings, full: bool) -> None:
     """Say whether the database is whole; this changes nothing in it.
 
-    The quick check, which the daemon makes at each start, finds what SQLite cannot read. The full check also finds data
-    that contradict each other. If anything is wrong, the command lists it, and the exit code is 1.
+    The quick check, which the daemon makes at each start, finds what SQLite cannot read, and tables, views and triggers
+    that hotlined did not make. The full check also finds data that contradict each other. If anything is wrong, the
+    command lists it, and the exit code is 1, or 78 if somebody changed the tables.
 
     Example: hotlined db check --full
     """
@@ -57,6 +58,8 @@ def check(settings: Settings, full: bool) -> None:
         if full:
             require_current(path, connection)
         damage = list(integrity.damage(connection, full=full, tick=show))
+        is_known = {*migrations.applied(connection)} <= {*migrations.names()}
+        indexes = require_own(path, connection) if is_known and not damage else ()
         contradictions = list(integrity.contradictions(connection, show)) if full and not damage else []
     for problem in (*damage, *contradictions):
         print_wrapped(problem)
@@ -67,6 +70,8 @@ def check(settings: Settings, full: bool) -> None:
             _("{database} can be read, but its entries contradict each other.", database=path),
             _("Somebody has changed it by hand, or hotlined has a bug: report it. A backup from before puts it right."),
         )
+    for name in indexes:
+        print_wrapped(_("The index {name} is not as hotlined makes it.", name=name))
     print_wrapped(_("{database} is whole.", database=path))
 
 

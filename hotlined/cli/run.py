@@ -19,8 +19,8 @@ def run(settings: Settings, once: bool) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C.
 
     SIGHUP makes it read the configuration again. The exit code is 0 after a signal, 78 if it cannot use the
-    configuration or if the database is of a later version, and 1 if another daemon has the database. If there is any
-    other trouble, the daemon waits until the trouble is over.
+    configuration, or if the database is of another version or has been changed by somebody, and 1 if another daemon has
+    the database. If there is any other trouble, the daemon waits until the trouble is over.
 
     Example: hotlined --config config.yaml run --once
     """

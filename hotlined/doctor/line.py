@@ -14,7 +14,7 @@ from hotlined.reports.line import WINDOW_CODES
 from hotlined.states import DatabaseState, ModemState, SealFailure, SendingState, TroubleCode, database_trouble
 from hotlined.store.answers import correspondents
 from hotlined.store.file import integrity
-from hotlined.store.file.opening import CHECK_SECONDS, open_beside_daemon
+from hotlined.store.file.opening import CHECK_SECONDS, open_beside_daemon, require_own
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.amounts import in_segments
 from hotlined.words.conditions import SEAL_FAILURES, WINDOW_FULL, spent_in_words
@@ -134,6 +134,7 @@ def database(scene: Scene) -> Finding:
     try:
         with open_beside_daemon(scene.config.database) as db:
             damage = integrity.first_damage(db.connection, CHECK_SECONDS, lambda: False)
+            require_own(scene.config.database, db.connection)
     except DatabaseMissingError as error:
         return warn(error.message.rstrip("."), error.hint)
     except StoreError:

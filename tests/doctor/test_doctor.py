@@ -809,6 +809,15 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
     assert found["interpreter"].verdict is OK
 
 
+def test_a_database_with_a_trigger_of_somebody_elses_fails(tmp_path: Path) -> None:
+    """The daemon would not start with it."""
+    with Filled(tmp_path).db as db:
+        db.connection.execute("CREATE TRIGGER later AFTER INSERT ON contacts BEGIN DELETE FROM answers; END")
+    found = dict(checks.examine(Scene(configuration.load(tmp_path / "main.yaml"))))["database"]
+
+    assert (found.verdict, "(later)" in found.seen, "restore" in found.cure) == (FAIL, True, True)
+
+
 @pytest.mark.parametrize(
     ("more", "verdict", "words"),
     [

@@ -16,8 +16,9 @@ from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from test_docs import TEXTS
 
-from hotlined import pseudonym
+from hotlined import migrations, pseudonym
 from hotlined.database_files import FLEET, KEY, beside, write_key
+from hotlined.errors import DatabaseVersionError
 from hotlined.store import fleet
 from hotlined.store.answers import decisions
 from hotlined.store.file import integrity
@@ -242,6 +243,64 @@ def test_check_at_start_ends_in_time_or_when_the_daemon_stops(
         connection.execute("PRAGMA ignore_check_constraints = OFF")
         assert integrity.first_damage(connection, 60.0, lambda: False)
         assert integrity.first_damage(connection, seconds, lambda: told_to_end) is None
+
+
+TRIGGER = "CREATE TRIGGER %s AFTER INSERT ON contacts BEGIN DELETE FROM answers; END"
+HOSTILE = {
+    "a trigger": ("later", [TRIGGER % "later"]),
+    "a trigger with a name of SQLite's own": (
+        "sqlite_x",
+        [
+            "PRAGMA writable_schema = ON",
+            f"INSERT INTO sqlite_master VALUES ('trigger', 'sqlite_x', 'contacts', 0, '{TRIGGER % 'sqlite_x'}')",
+        ],
+    ),
+    "a table more": ("later", ["CREATE TABLE later (x)"]),
+    "a column more": ("contacts", ["ALTER TABLE contacts ADD COLUMN later TEXT"]),
+    "no trigger": ("totals_rise", ["DROP TRIGGER totals_rise"]),
+    "another view": ("log_by_hand", ["DROP VIEW log_by_hand", "CREATE VIEW log_by_hand AS SELECT * FROM answers"]),
+}
+"""Statements of somebody else, and the name that is then not as hotlined makes it."""
+
+
+def alter(path: Path, statements: list[str]) -> None:
+    """Change a closed database with SQLite alone, and leave no -wal."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(("name", "statements"), HOSTILE.values(), ids=HOSTILE)
+def test_database_with_a_schema_of_somebody_elses_is_refused(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, name: str, statements: list[str]
+) -> None:
+    """A start, the check and a restore leave it as it is, and name what is not hotlined's."""
+    filled.db.close()
+    alter(filled.database, statements)
+    before = filled.database.read_bytes()
+    checked = filled.run("db", "check")
+    assert (checked.exit_code, f"than hotlined makes ({name})" in checked.stderr) == (78, True), checked.stderr
+    with pytest.raises(DatabaseVersionError, match=f"than hotlined makes \\({name}\\)"):
+        backup.stage(filled.folder / "new/hotlined.db", [before], "2026-11-24T22:00:00.000Z", {})
+    monkeypatch.setattr(migrations, "SCHEMA", (*migrations.SCHEMA, ("next", ("CREATE TABLE next (x)",))))
+    with pytest.raises(DatabaseVersionError, match=f"than hotlined makes \\({name}\\)"):
+        open_for_daemon(filled.database)
+
+    assert filled.database.read_bytes() == before
+
+
+def test_other_indexes_are_named_by_the_check_alone(filled: Filled) -> None:
+    """They change no result: the daemon starts with one more, with one less, and after ANALYZE."""
+    filled.db.close()
+    alter(filled.database, ["CREATE INDEX more ON contacts (text)", "DROP INDEX contacts_originator", "ANALYZE"])
+    open_for_daemon(filled.database).close()
+    result = filled.run("db", "check")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[:-1] == [
+        "The index contacts_originator is not as hotlined makes it.",
+        "The index more is not as hotlined makes it.",
+    ]
 
 
 # ---- the backup

@@ -98,8 +98,8 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
     """Create or migrate the database and open it for the one daemon that owns it.
 
     An existing one is checked first, for `CHECK_SECONDS` at most or until `give_up` returns true; a damaged one is left
-    alone. Raises DatabaseInUseError if another daemon has it, DatabaseVersionError if another version wrote it,
-    StoreError if it cannot be made or is damaged.
+    alone. Raises DatabaseInUseError if another daemon has it, DatabaseVersionError if another version wrote it or
+    somebody changed its schema, StoreError if it cannot be made or is damaged.
     """
     try:
         _make_folder(path.parent)
@@ -295,6 +295,28 @@ def require_known(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
+def require_own(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Refuse a database if its tables, views and triggers are not those of its migrations, all of which are known.
+
+    A trigger that came with a backup would decide in the line's name. Returns the names of the indexes that differ:
+    they change no result.
+    """
+    found = migrations.differing(connection)
+    if names := [name for kind, name in found if kind != "index"]:
+        raise DatabaseVersionError(
+            _(
+                "{database} has other tables, views or triggers than hotlined makes ({names}), and is left as it is.",
+                database=path,
+                names=", ".join(names),
+            ),
+            _(
+                "Somebody has changed it. A backup from before puts it right: `sudo hotlined-setup restore {line}`.",
+                line=_maybe_line(path) or "NAME",
+            ),
+        )
+    return tuple(name for _kind, name in found)
+
+
 def _maybe_line(path: Path) -> str | None:
     """Return the line whose database is at this path in an installation; None for any other path."""
     user, _hyphen, name = path.parent.name.partition("-")
@@ -429,6 +451,7 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
 def _migrate(path: Path) -> None:
     with contextlib.closing(_connect(path)) as connection:
         require_known(path, connection)
+        require_own(path, connection)
         is_current = migrations.applied(connection) == migrations.names()
     if not is_current:
         migrations.apply(path)

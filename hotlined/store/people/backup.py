@@ -38,7 +38,7 @@ from hotlined.policy import Reason
 from hotlined.states import ContactVerdict, DatabaseState, EventKind, RequestState
 from hotlined.store.answers import fates
 from hotlined.store.file import integrity
-from hotlined.store.file.opening import lock_out_daemons, open_to_read, require_known
+from hotlined.store.file.opening import lock_out_daemons, open_to_read, require_known, require_own
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.line import events, line
 from hotlined.store.line.database import Database
@@ -217,6 +217,7 @@ def _as_copy(new: Path, made_at: str | None) -> str:
         require_known(new, copy)
         if not migrations.applied(copy) or (made_at is None and line.copied_at_of(copy) is None):
             raise _no_copy()
+        require_own(new, copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # the backup was read from a database in use, in WAL mode
         if made_at is not None:
             _mark(copy, made_at)
