@@ -454,6 +454,16 @@ def test_a_readme_is_at_most_five_screens(name: str) -> None:
     assert len(TEXTS[name].splitlines()) <= README_LINES
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
+def test_a_readme_begins_with_the_demo_and_the_tests(name: str) -> None:
+    """Both commands stand in its first section, and what they need below them."""
+    first = next(iter(sections(name).values()))
+
+    assert ("console", "scripts/demo\nscripts/test\n") in BLOCKS.findall(first)
+    assert {"scripts/demo", "scripts/test"} <= {str(path.relative_to(ROOT)) for path in (ROOT / "scripts").iterdir()}
+    assert all(re.search(word, first) for word in ("Python 3.11", "ten minutes|dix minutes"))
+
+
 def test_every_page_is_linked_from_its_readme() -> None:
     """Each README links its language's pages and the other README."""
     english = {target.partition("#")[0] for target in links(TEXTS["README.md"])}
