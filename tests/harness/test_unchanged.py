@@ -20,11 +20,13 @@ from pathlib import Path
 import unchanged
 from unchanged import pytest_sessionfinish, pytest_sessionstart
 unchanged.OURS = unchanged.FOLDERS = (Path(__file__).parent,)
+unchanged.CHECKOUT = Path(__file__).with_name("checkout")
 """
 LEFT = {
     "nothing": ("pass", None),
     "a process": (PROCESS, r"open\('end'\).* runs"),
     "a file": ("open('hotline-x', 'x').close()", "/hotline-x is there"),
+    "a file in the checkout": ("open('checkout/x', 'x').close()", "checkout/x is there"),
     "a mode": ("__import__('os').chmod('.', 0o711)", "has the mode 40711 "),
 }
 """Changes that a test may leave: its code, and the words of the report."""
@@ -39,6 +41,7 @@ def test_run_that_changes_the_machine_fails(
     (tmp_path / "conftest.py").write_text(OURS)
     (tmp_path / "test_it.py").write_text(LEAVES.format(does))
     os.mkfifo(tmp_path / "end")
+    (tmp_path / "checkout").mkdir()
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *options, tmp_path],

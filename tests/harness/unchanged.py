@@ -18,6 +18,9 @@ FOLDERS = tuple(map(Path, _NAMES))
 """Folders whose modes and owners have to stay."""
 OURS = tuple(map(Path, ("/etc", "/etc/systemd/system", "/run", "/usr/lib/systemd/system", "/var/backups", "/var/lib")))
 """Folders that get no files of ours."""
+CHECKOUT = Path(__file__).parents[2]
+"""The folder that gets no files beside those of git, except some whose names begin with a dot, and `MADE`."""
+MADE = ("__pycache__", "build")
 LISTS = tuple(map(Path, ("/etc/passwd", "/etc/group", "/etc/shadow")))
 ENDING = "multiprocessing"
 """The name of processes that end with the process that started them."""
@@ -30,6 +33,7 @@ def facts() -> Iterator[str]:
         yield f"{folder} has the mode {status.st_mode:o} and the owners {status.st_uid}:{status.st_gid}"
     for folder in filter(Path.exists, OURS):
         yield from (f"{path} is there" for path in folder.glob("*hotline*"))
+    yield from (f"{path} is there" for path in CHECKOUT.glob("[!.]*") if path.name not in MADE)
     for path in LISTS:
         if os.access(path, os.R_OK):
             yield f"{path} has the sum {zlib.crc32(path.read_bytes()):08x}"

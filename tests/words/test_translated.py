@@ -514,8 +514,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_an_output_has_no_english_left(line: Filled, command: tuple[str, ...]) -> None:
+def test_an_output_has_no_english_left(line: Filled, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every word for people is in the line's language."""
+    monkeypatch.chdir(line.folder)
     language = Language(line.settings["language"])
     output = line.run(*command).output
 
@@ -576,8 +577,8 @@ SAID_BY_CLICK = (
     wrong("File {path} does not exist.", f"--x {NOBODY}", type=click.Path(exists=True, dir_okay=False)),
     wrong("Path {path} does not exist.", f"--x {NOBODY}", type=click.Path(exists=True)),
     wrong("File {path} is a directory.", "--x /", type=click.Path(dir_okay=False)),
-    wrong("File {path} is not readable.", f"--x {__file__}", type=click.Path(dir_okay=False)),
-    wrong("Path {path} is not readable.", f"--x {__file__}", type=click.Path()),
+    wrong("File {path} is not readable.", "--x /etc/passwd", type=click.Path(dir_okay=False)),
+    wrong("Path {path} is not readable.", "--x /etc/passwd", type=click.Path()),
 )
 
 
