@@ -238,7 +238,7 @@ class Line:
 
 
 def pytest_configure() -> None:
-    """Set up a run: interrupts, bytecode, the profile of property tests, PATH and the temporary folder.
+    """Set up a run: interrupts, bytecode, the profile of property tests, the language, PATH and the temporary folder.
 
     SIGINT ends the run though a shell's background jobs ignore it. Bytecode is kept, whatever the environment says:
     each of some hundred processes imports all modules. Properties have no deadline: the machine may be busy. Their
@@ -254,6 +254,9 @@ def pytest_configure() -> None:
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in [name for name in os.environ if name == "LANGUAGE" or name.startswith("LC_")]:
+        del os.environ[name]
+    os.environ["LANG"] = "C.UTF-8"
     python = Path(sys.executable).resolve()
     if Path(shutil.which("python3") or "").resolve() != python:
         # a shim that selects a version takes ten times as long as the start of Python itself
