@@ -258,7 +258,7 @@ def test_the_example_runs_a_command_for_each_threat(filled: Filled, tmp_path: Pa
     """The command gets neither number nor text."""
     (tmp_path / "bin").mkdir()
     hotlined = tmp_path / "bin/hotlined"
-    hotlined.write_text(f'#!/bin/sh\nexec {sys.executable} -m hotlined --config {filled.config} "$@"\n')
+    hotlined.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hotlined --config {filled.config} "$@"\n')
     hotlined.chmod(0o755)
     mails = tmp_path / "mails"
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"

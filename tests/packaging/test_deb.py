@@ -282,8 +282,8 @@ def test_a_library_of_another_hash_is_not_taken(package: Path, tmp_path: Path) -
     python.parent.mkdir()
     python.write_text(
         '#!/bin/sh\ncase "$*" in "-m venv "*) mkdir -p "$3/bin"; '
-        f"printf '#!/bin/sh\\ncp {ROOT}/build/wheels/phonenumbers-* {project}/build/wheels/\\n' >\"$3/bin/pip\"; "
-        f'chmod 755 "$3/bin/pip" ;; *) exec {sys.executable} "$@" ;; esac\n'
+        f'printf \'#!/bin/sh\\ncp "{ROOT}"/build/wheels/phonenumbers-* {project}/build/wheels/\\n\' >"$3/bin/pip"; '
+        f'chmod 755 "$3/bin/pip" ;; *) exec "{sys.executable}" "$@" ;; esac\n'
     )
     python.chmod(0o755)
     environment = os.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}"}

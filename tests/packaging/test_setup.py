@@ -9,6 +9,7 @@ from pathlib import Path
 import installed
 import pytest
 from installed import RECIPIENT, Installed
+from needs import needs
 
 DEBIAN = Path(__file__).parents[2] / "debian"
 STICK = "dev/disk/by-label/HOTLINED"
@@ -122,7 +123,7 @@ def test_a_person_is_not_made_a_line(machine: Installed) -> None:
         ["web"],
         ["web", "nl"],
         ["alerts", "nl"],
-        ["backup"],
+        pytest.param(["backup"], marks=needs("age")),
         ["power"],
         ["uart", "/dev/serial0"],
         ["uart", "/dev/ttyHS0", "nl"],
@@ -170,6 +171,7 @@ def test_an_unknown_line_is_refused(line: Installed, words: list[str]) -> None:
 # ---- sections of a configuration
 
 
+@needs("age")
 def test_a_section_is_added_once(line: Installed) -> None:
     """A second run for backups on a stick only prints it.
 
@@ -213,6 +215,7 @@ def test_an_existing_section_is_left_alone(line: Installed, there: str) -> None:
     assert line.path("etc/hotlined/main.yaml").read_text() == f"language: fr\n{there}"
 
 
+@needs("age")
 def test_an_unusable_configuration_is_undone(line: Installed) -> None:
     """The line's user checks it; the old bytes come back."""
     line.put(STICK, "")
@@ -475,8 +478,8 @@ def upgraded(line: Installed) -> Installed:
 
 def test_an_upgrade_restarts_the_running_units(upgraded: Installed) -> None:
     """Daemons, sockets and timers start again; jobs and connections do not."""
-    scripts = f"sh {DEBIAN}/preinst upgrade 0.1.0 && sh {DEBIAN}/postinst configure 0.1.0 && ! ls /run/hotlined-upgrade"
-    done = upgraded.run("sh", "-c", scripts)
+    scripts = "sh preinst upgrade 0.1.0 && sh postinst configure 0.1.0 && ! ls /run/hotlined-upgrade"
+    done = upgraded.run("sh", "-c", f"cd '{DEBIAN}' && {scripts}")
 
     assert done.returncode == 0, done.stderr
     assert upgraded.asked() == ["stop hotlined*", "daemon-reload", f"start {BACK}"]
@@ -484,8 +487,8 @@ def test_an_upgrade_restarts_the_running_units(upgraded: Installed) -> None:
 
 def test_an_upgrade_that_died_and_is_typed_again_restarts_the_same_units(upgraded: Installed) -> None:
     """The list is that of the first one: the second finds nothing running."""
-    preinst = f"sh {DEBIAN}/preinst upgrade 0.1.0"
-    done = upgraded.run("sh", "-c", f"{preinst} && >/srv/units && {preinst} && sh {DEBIAN}/postinst configure 0.1.0")
+    twice = "sh preinst upgrade 0.1.0 && >/srv/units && sh preinst upgrade 0.1.0 && sh postinst configure 0.1.0"
+    done = upgraded.run("sh", "-c", f"cd '{DEBIAN}' && {twice}")
 
     assert done.returncode == 0, done.stderr
     assert upgraded.asked() == ["stop hotlined*", "stop hotlined*", "daemon-reload", f"start {BACK}"]
@@ -542,7 +545,7 @@ def test_remaining_data_are_named_after_removal(machine: Installed, left: tuple[
     """The erasing command is printed; an empty folder is removed."""
     for name in left:
         machine.put(name, "of people")
-    script = f"sh {DEBIAN}/postrm purge; ls -d /etc/hotlined /var/backups/hotlined 2>/dev/null"
+    script = f"sh '{DEBIAN}/postrm' purge; ls -d /etc/hotlined /var/backups/hotlined 2>/dev/null"
     said = machine.run("sh", "-c", script).stdout.splitlines()
 
     folders = sorted({"/" + name.rpartition("/")[0] for name in left})

@@ -95,7 +95,7 @@ class Machine:
         """Return the command that runs hotlined-setup in the namespace."""
         mounts = "".join(f"mount -n --bind {self.folder}/root{each} {each} && " for each in FOLDERS)
         mounts += f"mount -n --bind {self.folder} /srv && mount -n --bind {sys.base_prefix} /mnt"
-        script = f'{mounts} && exec {sys.executable} -I {self.folder}/driver.py "$@"'
+        script = f'{mounts} && exec "{sys.executable}" -I {self.folder}/driver.py "$@"'
         driven = ("sh", str(SETUP), "/srv/hotlined", str(step), *words)
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, *driven]
 
