@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from needs import PACKAGES
+from needs import PACKAGES, needs
 
 ROOT = Path(__file__).parent.parent
 RED = '''"""Red."""
@@ -231,6 +231,29 @@ def test_a_skipped_test_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
     assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors" in strict.stdout
     brought = {"sudo apt install fish zsh", "sudo apt install zsh", "sudo scripts/test"}
     assert brought == set(re.findall(r"NO_SKIPS\): (.*)", strict.stdout))
+
+
+@needs("git")
+def test_ci_is_where_a_newcomer_may_be(tmp_path: Path) -> None:
+    """The tests run in a folder with a space, in French, with an empty home, and leave nothing."""
+    checkout, programs, temporary = (tmp_path / name for name in ("checkout", "bin", "tmp"))
+    for folder in (checkout / ".ci", checkout / "scripts", programs, temporary):
+        folder.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci/run", checkout / ".ci")
+    (checkout / "scripts/environment").write_text("")
+    for path, says in ((checkout / "scripts/test", '"$LANG" "$(ls -A "$HOME")" "$PWD"'), (programs / "apt-get", "")):
+        path.write_text(f"#!/bin/sh\nprintf '%s|' {says}\necho\n")
+        path.chmod(0o755)
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-C", checkout)
+    for words in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "--message", "all")):
+        subprocess.run([*git, *words], check=True)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(temporary)}
+    said = subprocess.check_output([checkout / ".ci/run"], text=True, env=environment).splitlines()
+
+    ran = [line for line in said if line.startswith("fr_BE.UTF-8||")]
+    assert len(ran) == 2
+    assert all(re.fullmatch(rf"{temporary}/\S+/le hotlined\|", line.removeprefix("fr_BE.UTF-8||")) for line in ran)
+    assert not list(temporary.iterdir())
 
 
 def test_ci_installs_the_programs_of_the_tests() -> None:
