@@ -102,6 +102,27 @@ def test_one_command_has_both_depths(tmp_path: Path) -> None:
     assert "\nscripts/test --whole\nscripts/mutants\n" in (ROOT / "scripts/release").read_text()
 
 
+def test_an_environment_that_cannot_be_made_has_the_words_of_its_tool(tmp_path: Path) -> None:
+    """What venv or pip says comes first, and no cure for something else follows."""
+    for name in ("setup.cfg", "pyproject.toml", "scripts/environment"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" != -c ] || exec "{sys.executable}" "$@"\necho No network.\nexit 1\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", ". scripts/environment test"],
+        cwd=tmp_path,
+        env=os.environ | {"HOTLINED_PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == ["No network.", "The environment could not be made."]
+
+
 @pytest.mark.timeout(900)
 def test_coverage_lists_the_worst_files_last(checkout: Path) -> None:
     """Code in started programs counts; below 90 % it ends with 2.
