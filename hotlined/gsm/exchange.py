@@ -147,11 +147,10 @@ class Exchange:
             self._unsolicited.popleft()  # only now: if the caller failed on this code, it is yielded again
 
     def take_late_reference(self) -> int | None:
-        """Return the reference of a +CMGS that came after its time limit, once."""
-        while self._late:
-            if (reference := responses.maybe_reference(self._late.popleft())) is not None:
-                return reference
-        return None
+        """Return the latest reference of a +CMGS that came after its time limit, and forget all that came."""
+        references = [responses.maybe_reference(line) for line in self._late]
+        self._late.clear()
+        return next((reference for reference in reversed(references) if reference is not None), None)
 
     def listen(self, seconds: float) -> bool:
         """Read until something has come or the time is over, at most a second; return whether the caller has to act."""
@@ -276,11 +275,16 @@ class Exchange:
         return responses.digits(response)
 
     def open_prompt(self, text: str, prefix: str) -> Event | None:
-        """Write a command that is answered with a prompt; return the prompt or a refusal, None if neither came."""
+        """Write a command that is answered with a prompt; return the prompt or a refusal, None if neither came.
+
+        A prompt with a late result or an error right behind it is none: no payload may follow it.
+        """
         self.write(self._protocol.command(Command(text, prefixes=(prefix,), prompt=True)))
         answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
         if isinstance(answer, Response):
             self.session.note_final(answer.final)
+        elif self._protocol.state is not ProtocolState.PROMPT:
+            return None
         return answer
 
     def send_payload(self, payload: str, seconds: float) -> Response:

@@ -49,17 +49,56 @@ def test_send_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> No
     assert answered(line, 80 + INTERVAL) == HIS
 
 
-def test_late_result_after_the_next_submission_settles_nothing(line: year_now.Line) -> None:
-    """It may belong to the newer segment."""
+NEXT = {
+    "none": None,
+    "taken": Outcome("taken", 1),
+    "error": Outcome("unknown", 1, 500),
+    "silence": Outcome("unknown", 1),
+}
+"""What became of the segment behind the one without a result."""
+
+
+@pytest.mark.parametrize(
+    ("behind", "expected"),
+    [
+        ("none", ["sent", "queued"]),
+        ("taken", ["unconfirmed", "sent"]),
+        ("error", ["unconfirmed", "unconfirmed"]),
+        ("silence", ["unconfirmed", "unconfirmed"]),
+    ],
+)
+def test_late_result_after_the_next_submission_settles_nothing(
+    line: year_now.Line, behind: str, expected: list[str]
+) -> None:
+    """A result belongs to a segment for certain only while the modem has got no other one."""
     for contact, number in ((1, HERS), (2, HIS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("unknown", 1)) == HERS
-    line.to(30)
-    with pytest.raises(ModemError):
-        line.submit_due(30, _breaks)
+    if outcome := NEXT[behind]:
+        assert answered(line, 30, outcome) == HIS
+    else:
+        with pytest.raises(ModemError):
+            line.submit_due(30, _breaks)
     line.daemon.sender.settle_late_result(2)
 
-    assert states(line) == ["unconfirmed", "queued"]
+    assert states(line) == expected
+    line.daemon.sender.settle_late_result(3)
+    assert states(line) == expected
+
+
+def test_late_result_beside_an_older_open_one_settles_nothing_within_the_hour(line: year_now.Line) -> None:
+    """The older segment's result may still come, also after the daemon has started anew."""
+    for contact, number in ((1, HERS), (2, HIS), (3, THEIRS)):
+        wrote(line, 10, contact, number)
+    assert answered(line, 20, Outcome("unknown", 1)) == HERS
+    line.restart(30, None)
+    assert answered(line, 40, Outcome("unknown", 1)) == HIS
+    line.daemon.sender.settle_late_result(2)
+    assert states(line) == ["unconfirmed", "unconfirmed", "queued"]
+
+    assert answered(line, 41 + 3600, Outcome("unknown", 1)) == THEIRS
+    line.daemon.sender.settle_late_result(3)
+    assert states(line) == ["unconfirmed", "unconfirmed", "sent"]
 
 
 def _breaks(_handed: Handed) -> Outcome:
