@@ -1,5 +1,6 @@
-"""The daemon's own sender with a played clock and modem: intervals, late results, waits."""
+"""The daemon's own sender and judge with a played clock and modem: delays, intervals, late results, waits, requests."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from year import Handed, Outcome, Settings
 
 from hotlined.causes import CauseCode
 from hotlined.errors import ModemError
+from hotlined.store.answers import answers
+from hotlined.store.line import requests
+from hotlined.store.line.requests import RequestVerb
 
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
 INTERVAL = 3
@@ -86,6 +90,15 @@ def test_late_result_after_the_next_submission_settles_nothing(
     assert states(line) == expected
 
 
+def test_result_after_an_error_settles_nothing(line: year_now.Line) -> None:
+    """An error that proves nothing is a result all the same: no other one is owed."""
+    wrote(line, 10, 1, HERS)
+    assert answered(line, 20, Outcome("unknown", 1, 500)) == HERS
+    line.daemon.sender.settle_late_result(2)
+
+    assert states(line) == ["unconfirmed"]
+
+
 def test_late_result_beside_an_older_open_one_settles_nothing_within_the_hour(line: year_now.Line) -> None:
     """The older segment's result may still come, also after the daemon has started anew."""
     for contact, number in ((1, HERS), (2, HIS), (3, THEIRS)):
@@ -103,6 +116,38 @@ def test_late_result_beside_an_older_open_one_settles_nothing_within_the_hour(li
 
 def _breaks(_handed: Handed) -> Outcome:
     raise ModemError(CauseCode.OUT_OF_STEP)
+
+
+def test_delay_is_drawn_between_both_its_ends(line: year_now.Line) -> None:
+    """No answer of 40 is due before the shorter one."""
+    path = line.configure(SHORT)
+    written = json.loads(path.read_text())
+    path.write_text(json.dumps(written | {"answer": written["answer"] | {"delay": ["30m", "31m"]}}))
+    line.daemon._load_again()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "judge", line._judge)
+        for contact in range(40):
+            wrote(line, 10, contact, f"+3247{contact:07}")
+    delays = [row["delay"] for row in line.db.all("SELECT due_limit - queued_limit AS delay FROM answers")]
+
+    assert len(delays) == 40
+    assert all(1800 <= delay <= 1860 for delay in delays)
+
+
+def test_answer_by_hand_respects_a_stop(line: year_now.Line) -> None:
+    """Only a person's own words may go to somebody who wants no answer."""
+    line.receive(10, 1, HERS, "stop", 0)
+    line.judge_all(10)
+    asked = [
+        requests.ask(line.beside, RequestVerb.ANSWER, {"number": number}, "admin", line.beside.now())
+        for number in (HERS, HIS)
+    ]
+    line.daemon._serve_requests()
+    refused, accepted = (requests.progress_of(line.beside, each) for each in asked)
+
+    assert (refused.state, refused.result) == ("refused", "opted_out")
+    assert refused.answer_id is None
+    assert accepted.answer_id is not None
 
 
 def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) -> None:
