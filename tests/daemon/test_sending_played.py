@@ -1,5 +1,6 @@
 """The daemon's own sender and judge with a played clock and modem: delays, intervals, late results, waits, requests."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,6 +161,26 @@ def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) ->
     assert (states(line), line.db.all("SELECT 1 FROM attempts")) == (["queued"], [])
 
     assert answered(line, 30) == HERS
+
+
+@pytest.mark.parametrize("written", ["INSERT ON answers", "INSERT ON attempts"], ids=["judging", "sending"])
+def test_lack_of_memory_sets_nothing_aside(line: year_now.Line, written: str) -> None:
+    """It says nothing about the contact or the answer in hand: SQLite's lack is Python's MemoryError."""
+
+    def exhausted() -> None:
+        raise MemoryError
+
+    line.db.connection.create_function("exhausted", 0, exhausted)
+    line.db.connection.execute(f"CREATE TEMP TRIGGER lack BEFORE {written} BEGIN SELECT exhausted(); END")
+    line.receive(10, 1, HERS, "salut", 0)
+    for step in (line.judge_all, lambda at: answered(line, at)):
+        with contextlib.suppress(MemoryError):
+            step(20)
+    line.db.connection.execute("DROP TRIGGER temp.lack")
+    line.judge_all(30)
+
+    assert states(line) == ["queued"]
+    assert answered(line, 40) == HERS
 
 
 def test_answer_leaves_when_its_window_has_room(line: year_now.Line) -> None:
