@@ -65,8 +65,10 @@ def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) 
 
 
 def concerns_database(error: Exception) -> bool:
-    """Tell whether an error is about the whole database, not about one row."""
-    return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
+    """Tell whether an error is about the whole database, not about one row; SQLite's lack of memory is MemoryError."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
+    )
 
 
 class DatabaseOutages:

@@ -299,8 +299,8 @@ class Daemon:
         self.connection.announce_state()
         modem = self.connection.modem
         # before the ladder: a step of the recovery may close the port, and a late result would be lost with it
-        if modem and (mr := modem.exchange.take_late_reference()) is not None:
-            self.sender.settle_late_result(mr)
+        if modem:
+            self._settle_late_result(modem)
         if self.recovery.climb():
             self.receiver.scan_soon()  # only a scan shows whether the step helped
         # after the ladder: its step may have closed the port, and set the time at which it is opened again
@@ -363,6 +363,7 @@ class Daemon:
         sends = self._stopping is None and self.receiver.begin_sending_turn()
         if sends and self.connection.registered and not self.connection.mismatch:
             self.balance.ask_if_due(modem)
+        self._settle_late_result(modem)  # of the last segment: what comes later may be the result of the next one
         begun = None
         with self.db.shared_commit():  # one commit is enough: nothing in between depends on it
             self._judge()  # before sending: a text that came just now may opt out
@@ -371,6 +372,10 @@ class Daemon:
         # after the commit: otherwise, after a power cut, the next start would not know of the segment and send it again
         if begun:
             self.sender.submit(modem, begun)
+
+    def _settle_late_result(self, modem: Modem) -> None:
+        if (mr := modem.exchange.take_late_reference()) is not None:
+            self.sender.settle_late_result(mr)
 
     def _judge(self) -> None:
         """Commit which texts have left the SIM, then judge new contacts."""

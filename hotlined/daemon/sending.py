@@ -23,7 +23,7 @@ from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
-from hotlined.policy import AttemptCause, Fate, Reason, Share, WaitingFor
+from hotlined.policy import AttemptCause, Reason, Share, WaitingFor
 from hotlined.store.answers import answers, breakers, decisions, fates, gate, queue
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import (
@@ -51,7 +51,7 @@ class Sender:
         self.next_segment_at = 0.0
         """The earliest time for the next segment, by the interval between two (monotonic seconds)."""
         self._last_unconfirmed_segment: int | None = None
-        """The segment to which a late result belongs."""
+        """The segment to which a late result belongs: the last one whose payload the modem got, while it has none."""
         self._pending_write: Callable[[], None] | None = None
         """The function that commits a fate that the disk refused; it is called again before anything is sent."""
         self._all_wait = False
@@ -84,20 +84,17 @@ class Sender:
             self._pending_write()
 
     def settle_late_result(self, mr: int) -> None:
-        """Settle the last unconfirmed segment as sent, because its result `mr` came after the time limit."""
-        if self._last_unconfirmed_segment is None:
-            return
+        """Settle the segment that the modem got last as sent, because its result `mr` came after the time limit.
+
+        Nothing is settled if the result may be that of an earlier segment.
+        """
+        db, within = self.line.db, self.line.timing.late_result_within
         segment_id, self._last_unconfirmed_segment = self._last_unconfirmed_segment, None
+        if segment_id is None or fates.awaits_another_result(db, segment_id, db.now(), within):
+            return
 
         def settle() -> None:
-            update = fates.settle_late(
-                self.line.db,
-                segment_id,
-                mr,
-                self.rules(),
-                self.line.db.now(),
-                late_within=self.line.timing.late_result_within,
-            )
+            update = fates.settle_late(db, segment_id, mr, self.rules(), db.now(), late_within=within)
             self._pending_write = None
             log.info("a result came late: the segment was sent")
             if update:
@@ -288,8 +285,6 @@ class Sender:
         """Submit a segment and return the result; None, without a submission, if the SIM may not be the line's."""
         if not self.connection.confirm_sim(begun.answer_id):
             return None
-        # from now on a late result may belong to this segment, so it no longer settles the one before
-        self._last_unconfirmed_segment = None
         seconds = self.line.config.modem.send_timeout.total_seconds()
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
 
@@ -305,7 +300,10 @@ class Sender:
             log.info("%s sent", name)
         else:
             log.warning("%s %s (%s)", name, settled.fate, result.cause)
-        self._last_unconfirmed_segment = begun.segment_id if settled.fate is Fate.UNCONFIRMED else None
+        if isinstance(result, policy.Unknown):
+            self._last_unconfirmed_segment = begun.segment_id
+        elif not (isinstance(result, policy.Refused) and result.before_payload):
+            self._last_unconfirmed_segment = None  # a late result may belong to this segment, and settles none before
         if isinstance(result, policy.Refused) and result.cms == CMS_SMSC_UNKNOWN:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.fault is policy.AtFault.LINE:

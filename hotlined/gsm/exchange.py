@@ -7,11 +7,12 @@ a response does not come in time, the modem is out of step: no command may be se
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hotlined.causes import CauseCode
-from hotlined.errors import ModemBusyError, ModemRefusedError, ModemSilentError
+from hotlined.errors import ModemBusyError, ModemRefusedError, ModemSilentError, PortLostError
 from hotlined.gsm import profiles, responses
 from hotlined.gsm.at import (
     Command,
@@ -124,6 +125,7 @@ class Exchange:
         self._unsolicited: deque[Unsolicited] = deque()
         self._late: deque[str] = deque(maxlen=16)
         self._probe = 0
+        self._lost: PortLostError | None = None
 
     @property
     def in_step(self) -> bool:
@@ -147,11 +149,10 @@ class Exchange:
             self._unsolicited.popleft()  # only now: if the caller failed on this code, it is yielded again
 
     def take_late_reference(self) -> int | None:
-        """Return the reference of a +CMGS that came after its time limit, once."""
-        while self._late:
-            if (reference := responses.maybe_reference(self._late.popleft())) is not None:
-                return reference
-        return None
+        """Return the latest reference of a +CMGS that came after its time limit, and forget all that came."""
+        references = [responses.maybe_reference(line) for line in self._late]
+        self._late.clear()
+        return next((reference for reference in reversed(references) if reference is not None), None)
 
     def listen(self, seconds: float) -> bool:
         """Read until something has come or the time is over, at most a second; return whether the caller has to act."""
@@ -276,11 +277,16 @@ class Exchange:
         return responses.digits(response)
 
     def open_prompt(self, text: str, prefix: str) -> Event | None:
-        """Write a command that is answered with a prompt; return the prompt or a refusal, None if neither came."""
+        """Write a command that is answered with a prompt; return the prompt or a refusal, None if neither came.
+
+        A prompt with a late result or an error right behind it is none: no payload may follow it.
+        """
         self.write(self._protocol.command(Command(text, prefixes=(prefix,), prompt=True)))
         answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
         if isinstance(answer, Response):
             self.session.note_final(answer.final)
+        elif self._protocol.state is not ProtocolState.PROMPT:
+            return None
         return answer
 
     def send_payload(self, payload: str, seconds: float) -> Response:
@@ -304,13 +310,25 @@ class Exchange:
     # ---- basics
 
     def require_step(self) -> None:
-        """Raise ModemSilentError if the modem is out of step."""
+        """Raise ModemSilentError if the modem is out of step, and PortLostError again if the port was lost."""
+        if self._lost:
+            raise self._lost
         if not self.in_step:
             raise ModemSilentError(CauseCode.OUT_OF_STEP)
 
     def write(self, octets: bytes) -> None:
         """Write octets as they are."""
-        self.port.write(octets)
+        with self._noting_loss():
+            self.port.write(octets)
+
+    @contextmanager
+    def _noting_loss(self) -> Iterator[None]:
+        """Give the outstanding command up if the port is lost: whoever runs the next one is told, too."""
+        try:
+            yield
+        except PortLostError as error:
+            self._lost, self._protocol = error, Protocol()
+            raise
 
     def _response(self, seconds: float, line_seconds: float | None = None) -> Response:
         event = self._until(lambda event: isinstance(event, Response), seconds, line_seconds)
@@ -343,7 +361,8 @@ class Exchange:
     def receive(self, deadline: float) -> tuple[Event, ...]:
         """Read once, at most until the deadline; return the events, and keep those that answer no command."""
         self._progress(deadline)
-        octets = self.port.read(min(max(0.0, deadline - time.monotonic()), 1.0))
+        with self._noting_loss():
+            octets = self.port.read(min(max(0.0, deadline - time.monotonic()), 1.0))
         events = tuple(self._protocol.receive(octets)) if octets else ()
         for event in events:
             if isinstance(event, Unsolicited):

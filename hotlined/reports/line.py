@@ -238,7 +238,10 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
         words = known.words.format(keys=", ".join(differing))
         others.append(Trouble(TroubleCode.CONFIG_DIFFERS, words, known.cure.format(unit=unit)))
     about_answer = tuple(answer.troubles(config, daemon, alive=alive))
-    trouble = (*_daemon_trouble(config.name, statuses, alive=alive), *others, *about_database, *about_answer)
+    about_daemon = tuple(_daemon_trouble(config.name, statuses, alive=alive))
+    if failure and failure.code == TroubleCode.DATABASE_VERSION:
+        about_daemon = ()  # to start it would not help
+    trouble = (*about_daemon, *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
     trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
     if readers := holders.who_keeps_pages(config.database, daemon.pid):

@@ -194,6 +194,12 @@ KINDS: dict[str, FaultKind] = {
         "+CMGS",
         {"seconds": 1.0, **ONE_SEGMENT},
     ),
+    "result_at_prompt": FaultKind(
+        "the text leaves, its result comes right behind the prompt for the next one",
+        FaultSite.SUBMIT,
+        "+CMGS",
+        ONE_SEGMENT,
+    ),
     "one_late": FaultKind("answers only when the next command has come, before its answer", FaultSite.OUTPUT),
     "slow": FaultKind("waits before each line", FaultSite.OUTPUT, given={"seconds": 0.1}),
     "bytewise": FaultKind("writes byte by byte", FaultSite.OUTPUT),

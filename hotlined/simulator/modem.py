@@ -83,6 +83,7 @@ class Modem:
         self._unsolicited: deque[bytes] = deque()
         self._reading = False
         self._held: list[bytes] = []
+        self._behind_prompt = b""
         self._answered = 0
         self.counters: Counter[str] = Counter()
         self.octets_in = 0
@@ -110,6 +111,7 @@ class Modem:
         self._input.clear()
         self._line.clear()
         self._held.clear()
+        self._behind_prompt = b""
         self._unsolicited.clear()
 
     def _up(self) -> None:
@@ -221,7 +223,8 @@ class Modem:
         self._state = State.PROMPT
         self._prompt, self._prompted = prompt, names
         self._input.clear()
-        self._say(b"\r\n> ")
+        late, self._behind_prompt = self._behind_prompt, b""
+        self._say(b"\r\n> " + late)
 
     def _payload(self, digits: str) -> None:
         """Run the prompt's command on a PDU, and change its result as the faults say."""
@@ -239,9 +242,11 @@ class Modem:
         elif fault.kind == "error_after_submit":
             self._answer(names, [], fault.error)
         else:
+            late = _octets("".join(_written(answer.lines, "OK")))
             if fault.kind == "late_result":
-                late = _octets("".join(_written(answer.lines, "OK")))
                 self._later((fault.given["seconds"],) * 2, lambda: self._say(late))
+            elif fault.kind == "result_at_prompt":
+                self._behind_prompt = late
             self._finish()
 
     def _answer(

@@ -26,6 +26,10 @@ TESTS = {
     "store/answers/windows.py": ("store/test_counting.py", "store/test_rules.py", "cli/test_cli_limits.py"),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
+    "store/answers/queue.py": ("store/test_rules.py",),
+    "daemon/judging.py": ("daemon/test_sending_played.py",),
+    "daemon/requesting.py": ("daemon/test_sending_played.py",),
+    "daemon/sending.py": ("daemon/test_sending_played.py",),
 }
 """For each module of hotlined: the tests that have to find its mutants, the quickest first."""
 
@@ -142,6 +146,7 @@ MUTANTS = (
         ("Share.KNOWN if passed.known else Share.NEW", "Share.NEW"),
         ("shadow=shadow, more=before)", "shadow=shadow)"),
         ('if moment and not answer["asked_by"] else None', "if moment else None"),
+        (', other=row["other_originator"])', ")"),
     ),
     *_of(
         "store/answers/fates.py",
@@ -153,9 +158,24 @@ MUTANTS = (
         ("AND a.recipient <> ?", "AND (1 OR a.recipient = ?)"),
         ("Outcome.NO_EVIDENCE if same_boot else Outcome.UNCONFIRMED", "Outcome.UNCONFIRMED"),
         ("<= late_within", "<= 1e9"),
+        ("return another is not None", "return False"),
+        ("AND id <> ? AND submitted_limit > ?", "AND id <> ? AND submitted_limit <> ?"),
+        ("        AttemptCause.CRASHED,\n    )\n    return another", "        None,\n    )\n    return another"),
         ("if len(unconfirmed) == 1 else None", "if unconfirmed else None"),
         ("    if later or erased:\n", "    if erased:\n"),
         ("digits >= 7", "digits >= 1"),
+    ),
+    *_of("store/answers/queue.py", ("(a.due_limit <= ? OR a.refusals > 0)", "(a.due_limit <= ? OR 1)")),
+    *_of("daemon/judging.py", ("uniform(shortest.total_seconds(),", "uniform(0.0,")),
+    *_of("daemon/requesting.py", ("Reason.PER_NUMBER, Reason.COOLDOWN}", "Reason.COOLDOWN, Reason.OPTED_OUT}")),
+    *_of(
+        "daemon/sending.py",
+        ("segment_id is None or fates.awaits_another_result(db, segment_id, db.now(), within)", "segment_id is None"),
+        (
+            "elif not (isinstance(result, policy.Refused) and result.before_payload):\n",
+            "elif isinstance(result, policy.Refused):\n",
+        ),
+        ("if isinstance(result, policy.Unknown):\n", "if settled.fate is policy.Fate.UNCONFIRMED:\n"),
     ),
 )
 

@@ -393,6 +393,18 @@ def _switched(kind: str, *commands: str | None, most: int = 1, **choices: Any) -
     return inject
 
 
+def _late_beside_an_open_one(soak: Soak) -> None:
+    """Let a result come late, just before or at the next submission, whose own result proves nothing."""
+    late = soak.chance.choice(({"kind": "one_late", "command": "+CMGS"}, {"kind": "result_at_prompt"}))
+    soak.sim.do("fault", count=1, **late)
+    soak.sim.do("fault", kind="error", command="+CMGS", cms=500, count=1, after=1)
+    soak.text()
+    soak.text()
+    if not soak.struck(2 * TAKEN_SECONDS):
+        soak.missed += 1
+        soak.sim.do("clear")
+
+
 def _until(kind: str, command: str | None, remedy: str, **given: Any) -> Fault:
     """Return a function that switches on a simulator's fault that only a remedy ends; the daemon has to find it."""
     return lambda soak: soak.sim.do("fault", kind=kind, command=command, until=remedy, **given)
@@ -557,6 +569,7 @@ FAULTS: Mapping[str, Fault] = {
     "error after leaving": _switched("error_after_submit", cms=(None, 332, 500, 512)),
     "result lost": _switched("no_result"),
     "result late": _switched("late_result", seconds=(5.0, 15.0, 25.0)),
+    "result late, then open": _late_beside_an_open_one,
     "registration lies": _lying_registration,
     "network gone": _during("network", {"registered": ("searching", "denied", "none")}, {"registered": "home"}),
     "roaming": _during("network", {"registered": ("roaming",)}, {"registered": "home"}),

@@ -192,6 +192,14 @@ def test_a_trap_as_status_file_is_not_a_daemon(line: Filled, trap: str) -> None:
     assert [each["code"] for each in status(line)[0]["trouble"]] == ["not_running"]
 
 
+def test_a_database_of_a_later_version_is_the_only_trouble(line: Filled) -> None:
+    """No start helps: the daemon would end at once."""
+    line.db.connection.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE id = 1")
+
+    assert [each["code"] for each in status(line)[0]["trouble"]] == ["database_version"]
+    assert "Start it" not in line.run("status").output
+
+
 def test_the_daemon_is_found_in_the_temporary_folder(line: Filled) -> None:
     """The status file is there if there is no runtime directory."""
     say(line, folder=f"hotlined-{os.getuid()}")

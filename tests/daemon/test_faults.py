@@ -223,6 +223,33 @@ def test_replugged_stick_under_another_port_is_used_again(line: Line) -> None:
     assert kinds == ["modem_starting", "modem_ready", "modem_absent", "modem_ready"]
 
 
+@pytest.mark.parametrize(
+    ("faults", "struck", "state"),
+    [
+        ([{"kind": "hang", "command": "+CMGS"}], "+CMGS", "queued"),
+        ([{"kind": "no_result"}], "+CMGS", "unconfirmed"),
+        ([{"kind": "error", "command": "+CMGS", "cms": 330}, {"kind": "hang", "command": "+CREG"}], "+CREG", "queued"),
+    ],
+    ids=["before the prompt", "before the result", "after a refusal"],
+)
+def test_stick_pulled_while_a_code_waits_does_not_end_the_daemon(
+    line: Line, faults: list[dict[str, Any]], struck: str, state: str
+) -> None:
+    """A lost port ends what was asked of the modem; a code that came before waits to be acted on."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("fault", kind="urc_inside", command="+CIMI", urc='+CMTI: "SM",1', at=0, count=1)
+    for fault in faults:
+        line.sim.do("fault", count=1, **fault)
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: not line.sim.do("state")["faults"], f"{struck} without an answer")
+    line.sim.do("unplug")
+    line.wait_state("absent")
+    assert [row[0] for row in line.rows(ANSWERS)] == [state]
+    line.sim.do("replug")
+    deliver_and_settle(line, "un", "deux")
+
+
 @pytest.mark.parametrize("factory", ["+CMGF=1", "+CNMI=2,2,0,0,0"])
 def test_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: str) -> None:
     """A brown-out to text mode or direct delivery loses no text."""

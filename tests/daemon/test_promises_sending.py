@@ -21,6 +21,7 @@ from promised import (
     contact,
     deliver,
     fate,
+    is_alive,
     judged,
     look,
     moment,
@@ -31,6 +32,7 @@ from promised import (
     states,
     submissions,
     told,
+    untrue,
     wait_open,
     wait_states,
     wait_submissions,
@@ -578,6 +580,39 @@ def test_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None
     assert recipients(line) == [NUMBER]
     assert submissions(line) == 2
     assert used(line) == 2
+
+
+@pytest.mark.parametrize(
+    "open_result", [{"kind": "error", "cms": 500}, {"kind": "no_result"}], ids=["error", "silence"]
+)
+def test_late_result_is_not_given_to_the_next_person(line: Line, open_result: dict[str, Any]) -> None:
+    """A late result belongs to the person whose segment was in hand when the modem got it.
+
+    It comes with the first answer of the modem that is brought back into step, just before the next segment leaves.
+    """
+    line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
+    line.sim.do("fault", kind="one_late", command="+CMGS", count=1)
+    line.sim.do("fault", command="+CMGS", recipient=person(2), count=1, **open_result)
+    deliver(line, 1, 2)
+    begin(line, timing=NEVER)
+    wait_states(line, sent=1, unconfirmed=1)
+
+    assert fate(line, person(1))[0] == "sent"
+    assert untrue(line) == []
+    assert recipients(line) == [person(1)]
+
+
+def test_late_result_at_the_next_prompt_belongs_to_the_segment_before(line: Line) -> None:
+    """The next segment waits, and the daemon goes on."""
+    line.configure(modem={"send_timeout": "2s"})
+    line.sim.do("fault", kind="result_at_prompt", count=1)
+    deliver(line, 1, 2)
+    begin(line)
+    wait_states(line, sent=2)
+
+    assert untrue(line) == []
+    assert recipients(line) == [person(1), person(2)]
+    assert is_alive(line)
 
 
 @pytest.mark.parametrize("why", ["paused", "too late"])

@@ -1,5 +1,7 @@
-"""The daemon's own sender with a played clock and modem: intervals, late results, waits."""
+"""The daemon's own sender and judge with a played clock and modem: delays, intervals, late results, waits, requests."""
 
+import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,9 @@ from year import Handed, Outcome, Settings
 
 from hotlined.causes import CauseCode
 from hotlined.errors import ModemError
+from hotlined.store.answers import answers
+from hotlined.store.line import requests
+from hotlined.store.line.requests import RequestVerb
 
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
 INTERVAL = 3
@@ -49,21 +54,101 @@ def test_send_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> No
     assert answered(line, 80 + INTERVAL) == HIS
 
 
-def test_late_result_after_the_next_submission_settles_nothing(line: year_now.Line) -> None:
-    """It may belong to the newer segment."""
+NEXT = {
+    "none": None,
+    "taken": Outcome("taken", 1),
+    "error": Outcome("unknown", 1, 500),
+    "silence": Outcome("unknown", 1),
+}
+"""What became of the segment behind the one without a result."""
+
+
+@pytest.mark.parametrize(
+    ("behind", "expected"),
+    [
+        ("none", ["sent", "queued"]),
+        ("taken", ["unconfirmed", "sent"]),
+        ("error", ["unconfirmed", "unconfirmed"]),
+        ("silence", ["unconfirmed", "unconfirmed"]),
+    ],
+)
+def test_late_result_after_the_next_submission_settles_nothing(
+    line: year_now.Line, behind: str, expected: list[str]
+) -> None:
+    """A result belongs to a segment for certain only while the modem has got no other one."""
     for contact, number in ((1, HERS), (2, HIS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("unknown", 1)) == HERS
-    line.to(30)
-    with pytest.raises(ModemError):
-        line.submit_due(30, _breaks)
+    if outcome := NEXT[behind]:
+        assert answered(line, 30, outcome) == HIS
+    else:
+        with pytest.raises(ModemError):
+            line.submit_due(30, _breaks)
     line.daemon.sender.settle_late_result(2)
 
-    assert states(line) == ["unconfirmed", "queued"]
+    assert states(line) == expected
+    line.daemon.sender.settle_late_result(3)
+    assert states(line) == expected
+
+
+def test_result_after_an_error_settles_nothing(line: year_now.Line) -> None:
+    """An error that proves nothing is a result all the same: no other one is owed."""
+    wrote(line, 10, 1, HERS)
+    assert answered(line, 20, Outcome("unknown", 1, 500)) == HERS
+    line.daemon.sender.settle_late_result(2)
+
+    assert states(line) == ["unconfirmed"]
+
+
+def test_late_result_beside_an_older_open_one_settles_nothing_within_the_hour(line: year_now.Line) -> None:
+    """The older segment's result may still come, also after the daemon has started anew."""
+    for contact, number in ((1, HERS), (2, HIS), (3, THEIRS)):
+        wrote(line, 10, contact, number)
+    assert answered(line, 20, Outcome("unknown", 1)) == HERS
+    line.restart(30, None)
+    assert answered(line, 40, Outcome("unknown", 1)) == HIS
+    line.daemon.sender.settle_late_result(2)
+    assert states(line) == ["unconfirmed", "unconfirmed", "queued"]
+
+    assert answered(line, 41 + 3600, Outcome("unknown", 1)) == THEIRS
+    line.daemon.sender.settle_late_result(3)
+    assert states(line) == ["unconfirmed", "unconfirmed", "sent"]
 
 
 def _breaks(_handed: Handed) -> Outcome:
     raise ModemError(CauseCode.OUT_OF_STEP)
+
+
+def test_delay_is_drawn_between_both_its_ends(line: year_now.Line) -> None:
+    """No answer of 40 is due before the shorter one."""
+    path = line.configure(SHORT)
+    written = json.loads(path.read_text())
+    path.write_text(json.dumps(written | {"answer": written["answer"] | {"delay": ["30m", "31m"]}}))
+    line.daemon._load_again()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "judge", line._judge)
+        for contact in range(40):
+            wrote(line, 10, contact, f"+3247{contact:07}")
+    delays = [row["delay"] for row in line.db.all("SELECT due_limit - queued_limit AS delay FROM answers")]
+
+    assert len(delays) == 40
+    assert all(1800 <= delay <= 1860 for delay in delays)
+
+
+def test_answer_by_hand_respects_a_stop(line: year_now.Line) -> None:
+    """Only a person's own words may go to somebody who wants no answer."""
+    line.receive(10, 1, HERS, "stop", 0)
+    line.judge_all(10)
+    asked = [
+        requests.ask(line.beside, RequestVerb.ANSWER, {"number": number}, "admin", line.beside.now())
+        for number in (HERS, HIS)
+    ]
+    line.daemon._serve_requests()
+    refused, accepted = (requests.progress_of(line.beside, each) for each in asked)
+
+    assert (refused.state, refused.result) == ("refused", "opted_out")
+    assert refused.answer_id is None
+    assert accepted.answer_id is not None
 
 
 def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) -> None:
@@ -76,6 +161,26 @@ def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) ->
     assert (states(line), line.db.all("SELECT 1 FROM attempts")) == (["queued"], [])
 
     assert answered(line, 30) == HERS
+
+
+@pytest.mark.parametrize("written", ["INSERT ON answers", "INSERT ON attempts"], ids=["judging", "sending"])
+def test_lack_of_memory_sets_nothing_aside(line: year_now.Line, written: str) -> None:
+    """It says nothing about the contact or the answer in hand: SQLite's lack is Python's MemoryError."""
+
+    def exhausted() -> None:
+        raise MemoryError
+
+    line.db.connection.create_function("exhausted", 0, exhausted)
+    line.db.connection.execute(f"CREATE TEMP TRIGGER lack BEFORE {written} BEGIN SELECT exhausted(); END")
+    line.receive(10, 1, HERS, "salut", 0)
+    for step in (line.judge_all, lambda at: answered(line, at)):
+        with contextlib.suppress(MemoryError):
+            step(20)
+    line.db.connection.execute("DROP TRIGGER temp.lack")
+    line.judge_all(30)
+
+    assert states(line) == ["queued"]
+    assert answered(line, 40) == HERS
 
 
 def test_answer_leaves_when_its_window_has_room(line: year_now.Line) -> None:

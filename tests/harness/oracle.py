@@ -9,7 +9,7 @@ answers and trials, nor a fleet.
 
 import re
 import unicodedata
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -236,6 +236,14 @@ class LateTaken(Fact):
 
     answer: int
     attempt: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said(Fact):
+    """The line says that a segment of an answer to a number was sent, or that it has arrived or will not."""
+
+    number: str
     sequence: int
 
 
@@ -733,9 +741,30 @@ def breaker(facts: History) -> Iterator[str]:
             yield _say(fact, words)
 
 
+def truth(facts: History) -> Iterator[str]:
+    """Check that the line calls no segment sent that was not taken, for each number and place in the answer."""
+    submitted: dict[tuple[int, int, int], Submitted] = {}
+    taken: Counter[tuple[str, int]] = Counter()
+    said: Counter[tuple[str, int]] = Counter()
+    for fact in facts:
+        match fact:
+            case Submitted():
+                submitted[fact.key] = fact
+                taken[fact.number, fact.sequence] += fact.outcome == "taken"
+            case LateTaken():
+                if late := submitted.get((fact.answer, fact.attempt, fact.sequence)):
+                    taken[late.number, late.sequence] += 1
+            case Said():
+                said[fact.number, fact.sequence] += 1
+                if said[fact.number, fact.sequence] > taken[fact.number, fact.sequence]:
+                    yield f"{fact.at:.12g} s: segment {fact.sequence} to {fact.number} is called sent; nobody took it"
+            case _:
+                pass
+
+
 RULES: tuple[Rule, ...] = (
     windows, reserve, cap, cooldown, block, opt_out, pause, shadow, country, stale, at_most_once, in_order, asked_for,
-    breaker, cancelled, delay, interval, answerable, wording, tries, shadowed, liveness,
+    breaker, cancelled, delay, interval, answerable, wording, tries, shadowed, liveness, truth,
 )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+import oracle
 from conftest import Line, wait_until
 
-from hotlined.simulator.pdus import write_text
+from hotlined.simulator.pdus import read_submit, write_text
 
 NUMBER = "+32470123456"
 GERMAN = "+4915112345678"
@@ -128,6 +129,24 @@ def look(line: Line, times: int = 3) -> None:
     """Wait until the daemon has listed the SIM some more times, so that everything due was done."""
     seen = line.sim.do("counters")["counters"].get("+CMGL", 0)
     line.wait_for("+CMGL", seen + times)
+
+
+def untrue(line: Line) -> list[str]:
+    """Return what the line says of its segments and the modem's record denies, by the oracle."""
+    facts: list[oracle.Fact] = [oracle.Configured(at=0)]
+    for number, pdu in enumerate(pdu for text in line.submitted() for pdu in text["pdus"]):
+        left = read_submit(pdu)
+        facts.append(
+            oracle.Submitted(at=0, answer=number, contact=number, number=left.recipient, sequence=left.sequence)
+        )
+    for each in line.log():
+        shown = told(line, "show", str(each["id"]))["answer"]
+        facts += [
+            oracle.Said(at=0, number=each["originator"], sequence=part["sequence"])
+            for part in (shown["parts"] if shown else ())
+            if part["state"] in {"sent", "delivered", "undelivered"}
+        ]
+    return list(oracle.violations(facts, [oracle.truth]))
 
 
 def wait_open(line: Line) -> None:

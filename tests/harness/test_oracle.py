@@ -24,6 +24,7 @@ from oracle import (
     Rested,
     Restored,
     Resumed,
+    Said,
     Shadowed,
     Submitted,
     Unblocked,
@@ -324,6 +325,19 @@ def test_late_result_within_the_hour_lets_the_rest_go() -> None:
     assert found(*facts, LateTaken(at=3602, answer=1, attempt=1, sequence=1), rest) == {"in_order"}
     late = LateTaken(at=9, answer=1, attempt=1, sequence=1)
     assert found(*facts, *typed(9, 5), late, rest) == {"in_order"}
+
+
+def test_only_what_was_taken_is_called_sent() -> None:
+    """Another person's segment, or another segment of the same person, proves nothing."""
+    facts = [ROOM, came(1), came(2, number=HIS), sent(1, 1, outcome="unknown"), sent(2, 2, HIS, "refused", cause=38)]
+    late = LateTaken(at=3, answer=1, attempt=1, sequence=1)
+    hers = Said(at=4, number=HERS, sequence=1)
+    assert not found(*facts, late, hers)
+    assert found(*facts, hers) == {"truth"}
+    assert found(*facts, late, Said(at=4, number=HIS, sequence=1)) == {"truth"}
+    assert found(*facts, late, Said(at=4, number=HERS, sequence=2)) == {"truth"}
+    assert found(*facts, late, hers, hers) == {"truth"}
+    assert not found(ROOM, came(1), sent(1, 1), Said(at=2, number=HERS, sequence=1))
 
 
 def test_each_segment_belongs_to_a_contact_or_a_request() -> None:

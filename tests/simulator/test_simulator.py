@@ -723,6 +723,16 @@ def test_a_result_can_be_late(ready: Terminal) -> None:
     assert ready.later(30) == ["+CMGS: 1", "OK"]
 
 
+def test_a_result_can_come_with_the_next_prompt(ready: Terminal) -> None:
+    """Nothing comes before it, and one write has both."""
+    ready.do("fault", kind="result_at_prompt", count=1)
+    assert ready.send("x") == [[]]
+    assert ready.at("AT") == ["OK"]
+    assert ready.at("AT+CMGS=12") == ["> ", "+CMGS: 1", "OK"]
+    assert ready.type(b"\x1b") == "\r\nOK\r\n"
+    assert ready.send("x") == [["+CMGS: 2", "OK"]]
+
+
 def test_a_deletion_can_be_refused(ready: Terminal) -> None:
     """A refused deletion leaves the entry."""
     ready.deliver()

@@ -33,7 +33,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hotlined import clock, policy, recognition
+from hotlined import clock, policy, recognition, states
 from hotlined.clock import LimitClock, Now
 from hotlined.database_files import KEY, beside, write_key
 from hotlined.gsm import alphabet
@@ -221,6 +221,7 @@ class Hotline(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Ask the oracle, and remove all files."""
+        self.tell_what_is_said()
         self.db.close()
         self.folder.cleanup()
         self.playing.__exit__(None, None, None)
@@ -231,6 +232,14 @@ class Hotline(RuleBasedStateMachine):
     def tell(self, fact: type[oracle.Fact], /, **facts: Any) -> None:
         """Note a fact at its moment."""
         self.facts.append(fact(at=float(self.machine.powered), **facts))
+
+    def tell_what_is_said(self) -> None:
+        """Note the segments that the line calls sent."""
+        for row in self.db.all(
+            "SELECT a.recipient, s.sequence FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+            f" JOIN answers a ON a.id = t.answer_id WHERE s.state IN {states.LEFT} AND a.recipient LIKE '+%'"
+        ):
+            self.tell(oracle.Said, number=row["recipient"], sequence=row["sequence"])
 
     def name(self, table: str, row_id: int) -> int:
         """Return a lasting name for a row: after a restore or an erasure its id is given to another row."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import store_steps
 from store_steps import RULES, begin_next, lose, refuse, segment_of, take
-from test_asked_again import ONE, TWO, at, report, state
+from test_asked_again import ONE, START, TWO, at, report, state
 
 from hotlined import policy
 from hotlined.breaker import Outcome
@@ -22,7 +22,7 @@ from hotlined.store.line import history, line, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.people import purging
 
-HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
+HERS, HIS, THEIRS, FOURTH = "+32470000001", "+32470000002", "+32470000003", "+32470000004"
 DAY = 86400.0
 AGAIN = RULES._replace(limits=policy.Limits((timedelta(0),), per_number=99))
 """Rules without a cooldown, and with almost no cap."""
@@ -90,6 +90,35 @@ def waits_for(db: Database, seconds: float, rules: policy.Rules, planned: Plan =
     result = begin_next(db, at(seconds), planned, rules)
     assert isinstance(result, policy.Wait), result
     return result.waiting_for
+
+
+# ---- the delay
+
+
+def test_trial_waits_for_the_delay_of_its_answer(db: Database) -> None:
+    """An answer that leaves early says that somebody sits at the telephone; an outage changes nothing about that."""
+    wrote(db, FOURTH, delay=1800.0)
+    for second, number in enumerate((HERS, HIS, THEIRS), 1):
+        wrote(db, number, second)
+        lose(db, goes(db, second), at(second))
+    assert line.breaker_of(db).lets_try(1799.0)
+
+    assert queue.due(db, at(1799.0)) == []
+    assert queue.due(db, at(1800.0))[0].trial
+
+
+# ---- the other address of an MMS
+
+
+@pytest.mark.parametrize("blocked", [(), ("8600",)])
+def test_centre_blocked_while_its_mms_waits_stops_the_answer(db: Database, blocked: tuple[str, ...]) -> None:
+    """The gate knows both addresses of a photo message, and the configuration in force when the answer is due."""
+    store_steps.record(db, *pdus.write_mms(HERS, "photo", scts=START, reference=9, originator="8600"), now=at(0))
+    store_steps.judge(db, 1, at(0))
+    rules = RULES._replace(numbers=RULES.numbers._replace(blocked=blocked))
+    result = begin_next(db, at(1), ONE, rules)
+
+    assert (result == policy.Cancel(policy.Reason.BLOCKED)) is bool(blocked)
 
 
 # ---- windows and their reserve

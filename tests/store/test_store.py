@@ -532,6 +532,27 @@ def test_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: 
     assert [turn.answer_id for turn in queue.due(db, at(db, seconds))] == ([1] if state == "sending" else [])
 
 
+@pytest.mark.parametrize(
+    ("became", "awaited"), [("no_result", True), ("stopped", True), ("crashed", True), ("error", False)]
+)
+def test_result_of_a_segment_is_awaited_for_an_hour(db: Database, became: str, awaited: bool) -> None:
+    """An error is a result; a segment does not await itself."""
+    queue_one(db)
+    first = begun(db)
+    match became:
+        case "crashed":
+            fates.recover(db, at(db, 1))
+        case "error":
+            refuse(db, first, at(db, 1), 500)
+        case _:
+            fates.settle(db, first, policy.Unknown(policy.AttemptCause(became)), at(db, 1))
+
+    assert answer(db)["state"] == "unconfirmed"
+    assert fates.awaits_another_result(db, first.segment_id + 1, at(db, 3599), 3600) is awaited
+    assert not fates.awaits_another_result(db, first.segment_id + 1, at(db, 3601), 3600)
+    assert not fates.awaits_another_result(db, first.segment_id, at(db, 2), 3600)
+
+
 def test_report_of_half_an_answer_makes_it_failed(db: Database) -> None:
     """The second segment stays unsent; the breaker ignores the attempt."""
     queue_one(db)

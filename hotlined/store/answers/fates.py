@@ -253,6 +253,20 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
 # ---- late results and reports
 
 
+def awaits_another_result(db: Database, segment_id: int, now: Now, within: float) -> bool:
+    """Tell whether the modem may still owe the result of another segment, submitted in the last `within` seconds."""
+    another = db.one(
+        f"SELECT 1 FROM answer_segments WHERE state = '{SegmentState.UNCONFIRMED}' AND id <> ? AND submitted_limit > ?"
+        " AND cause IN (?, ?, ?)",
+        segment_id,
+        now.limit - within,
+        AttemptCause.NO_RESULT,
+        AttemptCause.STOPPED,
+        AttemptCause.CRASHED,
+    )
+    return another is not None
+
+
 def settle_late(
     db: Database,
     segment_id: int,
