@@ -94,15 +94,16 @@ def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL)
 
 # In a crowd the windows are full whatever the order, and as many are answered: newest first, most of these get their
 # answer within the hour. Oldest first, each would get it after a day, when it no longer says anything
-_NEWEST = "answers_age", "age_limit DESC, id DESC"
-_IN_ORDER = {Share.BY_HAND: ("answers_queue", "due_limit, id"), Share.NEW: _NEWEST, Share.KNOWN: _NEWEST}
+_NEWEST = "answers_age", "ORDER BY age_limit DESC, id DESC LIMIT 1"
+_BY_HAND = "answers_queue", "ORDER BY due_limit, id LIMIT 1"
+_IN_ORDER = {Share.BY_HAND: _BY_HAND, Share.NEW: _NEWEST, Share.KNOWN: _NEWEST}
 # an answer that is half sent is not the head of a share: it has a turn of its own
 _HEAD = (
     "(SELECT id FROM answers a INDEXED BY {1}"
     f" WHERE state = '{AnswerState.QUEUED}' AND share = '{{0}}' AND due_limit <= :now"
     " AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
     f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breakers.WAITS_BY_ITSELF}"
-    " ORDER BY {2} LIMIT 1) AS {0}"
+    " {2}) AS {0}"
 )
 # half-sent answers and trials are rare: they are looked up only if there are any
 _HEADS = f"""
