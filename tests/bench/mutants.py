@@ -24,6 +24,7 @@ TESTS = {
     "recognition.py": ("test_recognition.py", "test_policy.py", "alerts/test_words_met.py"),
     "gsm/responses.py": ("gsm/test_responses.py", "doctor/test_doctor.py", "gsm/test_habits.py", "gsm/test_answers.py"),
     "store/answers/windows.py": ("store/test_counting.py", "store/test_rules.py", "cli/test_cli_limits.py"),
+    "store/answers/queue.py": ("store/test_store.py", "store/test_asked_again.py", "store/test_explored.py"),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
 }
@@ -130,6 +131,19 @@ MUTANTS = (
         ("OR (:shadow AND s.state", "OR (s.state"),
         ("            if segments > most:\n                return math.inf\n", ""),
         ("            self.known += [at] * segments\n", "            pass\n"),
+    ),
+    *_of(
+        "store/answers/queue.py",
+        ("age_limit DESC, id DESC", "age_limit, id"),
+        ("age_limit DESC, id DESC", "age_limit DESC, id"),
+        ("age_limit DESC, id DESC", "due_limit DESC, id DESC"),
+        ("ORDER BY due_limit, id LIMIT 1", "ORDER BY due_limit DESC, id DESC LIMIT 1"),
+        ("share = '{{0}}' AND due_limit <= :now", "share = '{{0}}' AND :now"),
+        (') AND NOT {breakers.WAITS_BY_ITSELF}"\n    " {2}', ')"\n    " {2}'),
+        (
+            "AND share IN {states.listed(Share)} AND age_limit < ?",
+            "AND share IN {states.listed(Share)} AND due_limit < ?",
+        ),
     ),
     *_of(
         "store/answers/gate.py",

@@ -324,6 +324,8 @@ class Player:
         """Do the work of a daemon's pass; a submission takes its time."""
         for contact, verdict, reason in self.peer.judge_all(self.at):
             self.record.verdicts[contact] = verdict, reason
+            if verdict == "answer":
+                self.facts.append(oracle.Promised(at=self.at, answer=contact, contact=contact))
         if self.at < self._free:
             return
         given: list[tuple[Handed, Outcome]] = []

@@ -15,7 +15,7 @@ import year_now
 from year import DAY, Call, Handed, Network, Record, Text, Verdict, Year
 
 from hotlined import breaker, policy, recognition
-from hotlined.store.answers import windows
+from hotlined.store.answers import queue, windows
 from hotlined.store.file import integrity
 
 SHM = Path("/dev/shm")  # only processes die here, not the disk: no write has to wait for it
@@ -172,16 +172,16 @@ class Careless:
 
 
 def test_careless_line_breaks_the_rules(played: Year) -> None:
-    """It cannot break the eight rules in `never`.
+    """It cannot break the nine rules in `never`.
 
-    These are about times, cancels, wording, promises and shadow mode; the line breaks all others.
+    These are about times, order, cancels, wording, promises and shadow mode; the line breaks all others.
     """
     days = ((0, 150), (180.4, 180.75), (260, 261))  # a usual time, an outage, a flood
     few = tuple(each for each in played.operations if any(one * DAY <= each.at < end * DAY for one, end in days))
     player = year.Player(replace(played, operations=few, outages=played.outages[:3]), Careless())
     player.play()
     found = {words.partition(":")[0] for words in oracle.violations(player.facts)}
-    never = {"asked_for", "stale", "delay", "interval", "cancelled", "wording", "liveness", "shadowed"}
+    never = {"asked_for", "stale", "delay", "interval", "cancelled", "wording", "liveness", "shadowed", "newest_first"}
     assert found >= {rule.__name__ for rule in oracle.RULES} - never
 
 
@@ -207,6 +207,7 @@ FAULTS: dict[str, tuple[object, str, object, tuple[float, float]]] = {
     "breaker": (breaker, "maybe_opening", lambda _: None, (180.4, 180.75)),
     "at_most_once": (policy.Refused, "proves_not_sent", True, (180, 180.5)),
     "opt_out": (recognition, "opts_out", lambda *_: False, (0, 8)),
+    "newest_first": (queue, "_HEADS", queue._HEADS.replace("DESC", "ASC"), FLOOD),
     "block": (policy, "_blocked", lambda *_: False, (20.3, 23.2)),
 }
 """For each rule: a patch that breaks it, and days that show it."""
