@@ -163,7 +163,8 @@ LINE = (
     """,
     "CREATE INDEX answers_recipient ON answers (recipient)",
     "CREATE INDEX answers_queue ON answers (state, share, due_limit)",
-    "CREATE INDEX answers_age ON answers (age_limit) WHERE state = 'queued'",
+    # the newest of a share that is due: those that are not due yet are passed over within the index
+    "CREATE INDEX answers_age ON answers (share, age_limit, id, due_limit) WHERE state = 'queued'",
     # for the figures of a period: without the index they would read every answer since the line began
     "CREATE INDEX answers_sent ON answers (sent_at) WHERE sent_at IS NOT NULL",
     # a row for each time that the gate let an answer out; outcome is its evidence about the line, NULL until it ends

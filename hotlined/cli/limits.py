@@ -24,8 +24,8 @@ def limits(settings: Settings, as_json: bool) -> None:
     """Show what is left in each window, what waits, and the worst that can be spent.
 
     NEW says when there is room for one more answer to a new number, KNOWN for one to a number that was answered before:
-    these numbers may not use the reserve. Answers that wait already go first. The worst is the most that the windows
-    allow, whatever comes.
+    these numbers may not use the reserve. Answers that wait go first only while it is not due yet: of those that are
+    due, the newest leaves first. The worst is the most that the windows allow, whatever comes.
 
     Example: hotlined limits --json
     """

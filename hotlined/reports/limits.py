@@ -1,7 +1,7 @@
 """The room left in each window, the answers that wait, and the most that can be spent.
 
-Times are for one more text, whose answer leaves after all that already wait. The most is what the configured windows
-allow, whatever happens; it needs neither a daemon nor a database.
+Times are for one more text: answers that leave before its own is due take room from it, and older ones that wait then
+do not. The most is what the configured windows allow, whatever happens; it needs neither a daemon nor a database.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Window:
     """One window, in segments. `known` went to numbers that were answered before; these cannot use the `reserve`.
 
     `new_in_seconds` and `known_in_seconds`: the time until there is room for one more answer to a new or to a known
-    number, after those that wait; 0: now, null: never, or not known because the configuration is broken.
+    number, after those that go first; 0: now, null: never, or not known because the configuration is broken.
     """
 
     used: int
@@ -50,7 +50,8 @@ class Queue:
     """The waiting answers to new or to known numbers, their segments, and when a text that came now could be answered.
 
     `next_in_seconds` is the earliest time, because `answer.delay` is drawn at random; null: never, or not while
-    something keeps all answers back. `ahead` counts the waiting answers that go first.
+    something keeps all answers back. `ahead` counts the waiting answers that go first: those that leave before
+    it is due; then it is the newest, and goes before the others.
     """
 
     answers: int

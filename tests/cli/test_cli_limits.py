@@ -1,5 +1,6 @@
 """`hotlined limits`: what is left, and the highest possible spending."""
 
+import heapq
 import json
 import math
 import re
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from filled import ANSWER, LEA, Filled
@@ -115,9 +116,13 @@ def wait(line: Filled, count: int, share: str = "new") -> None:
     line.db.connection.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE state = 'queued'", (share,))
 
 
-def test_waiting_answers_take_room_from_the_next(make: Make) -> None:
-    """They fill even an empty window; their number is shown."""
-    line = make(limits={"segments": {"hour": 6, "day": 14, "month": 50}}, modem={"send_interval": "0s"})
+def test_answers_due_before_take_room_from_the_next(make: Make) -> None:
+    """They fill even an empty window; their number is shown, and older ones that find no room then come behind it."""
+    line = make(
+        answer={"text": ANSWER, "delay": "30m"},
+        limits={"segments": {"hour": 6, "day": 14, "month": 50}},
+        modem={"send_interval": "0s"},
+    )
     wait(line, 3)
     full = told(line)
     shown = line.run("limits").stdout
@@ -134,30 +139,38 @@ def test_waiting_answers_take_room_from_the_next(make: Make) -> None:
     assert "3 answers wait; the next can go now." in shown
     note = "new number can go: in 1h (3 answers go first). To a known number whose cooldown is over: in 1h."
     assert note in " ".join(shown.split())
-    assert longer["windows"]["day"]["new_in_seconds"] == pytest.approx(86_400)
-    assert longer["queue"]["new"]["next_in_seconds"] == longer["windows"]["day"]["new_in_seconds"]
+    assert longer["queue"]["new"] == {
+        "answers": 8, "segments": 16, "next_in_seconds": pytest.approx(3600), "ahead": 3
+    }  # fmt: skip
+    assert longer["windows"]["day"]["new_in_seconds"] == 0
 
 
 def test_each_share_has_its_own_queue(make: Make) -> None:
     """Waiting answers to known numbers do not delay answers to new ones."""
-    line = make(limits={"segments": {"hour": 8, "day": 80, "month": 800}}, modem={"send_interval": "0s"})
+    line = make(
+        answer={"text": ANSWER, "delay": "1m"},
+        limits={"segments": {"hour": 8, "day": 80, "month": 800}},
+        modem={"send_interval": "0s"},
+    )
     wait(line, 3, "known")
     found = told(line)["queue"]
 
-    assert found["known"] == {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600), "ahead": 3}
-    assert found["new"]["next_in_seconds"] == 0
+    assert found["known"] == {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600), "ahead": 2}
+    assert found["new"]["next_in_seconds"] == 60
 
 
 def test_an_answer_that_will_be_too_old_takes_no_room(make: Make) -> None:
     """An answer that will be cancelled before its turn does not count."""
     line = make(
-        answer={"text": ANSWER, "max_age": "2h", "delay": "0s"},
+        answer={"text": ANSWER, "max_age": "2h", "delay": "90m"},
         limits={"segments": {"hour": 2, "day": 80, "month": 800}},
         modem={"send_interval": "0s"},
     )
     wait(line, 9)
+    line.db.connection.execute("UPDATE answers SET age_limit = age_limit - 5400")
+    found = told(line)["queue"]["new"]
 
-    assert told(line)["queue"]["new"]["next_in_seconds"] < 4 * 3600
+    assert (found["next_in_seconds"], found["ahead"]) == (pytest.approx(5400), 1)
 
 
 def test_a_new_answer_waits_for_its_delay_and_for_those_due_before(make: Make) -> None:
@@ -176,75 +189,90 @@ def test_a_new_answer_waits_for_its_delay_and_for_those_due_before(make: Make) -
 
 
 def test_segments_leave_one_after_the_other(make: Make) -> None:
-    """The queue takes three seconds a segment by default."""
-    line = make()
+    """The queue takes three seconds a segment by default, and a newer answer goes before the rest of it."""
+    line = make(answer={"text": ANSWER, "delay": "10s"})
     wait(line, 5)
+    found = told(line)["queue"]["new"]
 
-    assert told(line)["queue"]["new"]["next_in_seconds"] == pytest.approx(30)
+    assert (found["next_in_seconds"], found["ahead"]) == (pytest.approx(12), 2)
     assert told(line)["windows"]["hour"]["new_in_seconds"] == 0
+
+
+class Waiting(NamedTuple):
+    """An answer in the queue: its share, its segments, its age in hours, and the hour before which it is due."""
+
+    share: str
+    segments: int
+    age: int
+    hour: int
 
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.lists(st.sampled_from(["new", "known"]), max_size=8),
+    st.lists(
+        st.builds(Waiting, st.sampled_from(["new", "known"]), st.integers(1, 3), st.integers(0, 4), st.integers(0, 4)),
+        max_size=8,
+    ),
     st.integers(2, 9),
     st.integers(2, 30),
-    st.sampled_from(["0%", "50%"]),
+    st.integers(0, 1),
+    st.integers(0, 3),
 )
-def test_the_forecast_is_what_the_gate_does(shares: list[str], hour: int, day: int, reserve: str) -> None:
-    """The predicted time is right for any queue."""
+def test_the_forecast_is_what_the_gate_does(queue: list[Waiting], hour: int, day: int, half: int, delay: int) -> None:
+    """The predicted times are right for any queue."""
+    due = [3600 * each.hour - 60 * (nth + 1) for nth, each in enumerate(queue)]  # no two at once, in any hour
     with tempfile.TemporaryDirectory() as folder:
         line = Filled(
             Path(folder),
-            limits={"segments": {"hour": hour, "day": day, "month": 60}, "reserve_for_new": reserve},
+            limits={"segments": {"hour": hour, "day": day, "month": 60}, "reserve_for_new": f"{50 * half}%"},
             modem={"send_interval": "0s"},
-            answer={"text": ANSWER, "delay": "0s", "max_age": "30d"},
+            answer={"text": ANSWER, "delay": f"{delay}h30m", "max_age": "30d"},
         )
         with line.db:
-            for share in shares:
-                wait_one(line, share)
-            found = told(line)["queue"]
-    for asked in ("new", "known"):
-        most = min(hour, day, 60)
-        reserved = int(reserve == "50%")
-        shared = min(each - reserved * (each // 2) for each in (hour, day, 60)) if asked == "known" else most
-        expected = played([*shares, asked], hour, day, reserved) if shared >= 2 else None
-        assert found[asked]["next_in_seconds"] == (expected if expected is None else pytest.approx(expected))
+            wait(line, len(queue))
+            now = line.db.value("SELECT limit_time FROM line_state")  # ahead of this machine's clock
+            for answer_id, (each, seconds) in enumerate(zip(queue, due, strict=True), 1):
+                line.db.connection.execute(
+                    "UPDATE answers SET share = ?, segments = ?, age_limit = ?, due_limit = ? WHERE id = ?",
+                    (each.share, each.segments, now - 3600 * each.age, now + seconds, answer_id),
+                )
+            found = told(line)
+    first = min(played(queue, due, hour, day, half).values(), default=None)
+    assert found["first_in_seconds"] == (first if first is None else pytest.approx(first))
+    for share in ("new", "known"):
+        asked = [*queue, Waiting(share, 2, 0, 0)], [*due, 3600 * delay + 1800]
+        expected = played(*asked, hour, day, half).get(len(queue))
+        told_of = found["queue"][share]["next_in_seconds"]
+        assert told_of == (expected if expected is None else pytest.approx(expected))
 
 
-def wait_one(line: Filled, share: str) -> None:
-    """Let one more answer wait in a share."""
-    number = line.db.the("SELECT count(*) FROM contacts")[0]
-    line.judge(line.text("Salut", f"+3249{number:07}"))
-    line.db.connection.execute(
-        "UPDATE answers SET share = ?, due_limit = 0 WHERE id = (SELECT max(id) FROM answers)", (share,)
-    )
+def played(queue: list[Waiting], due: list[int], hour: int, day: int, half: int) -> dict[int, int]:
+    """Play the queue by the rules, and return when each of its answers goes; others never have room."""
+    windows = (hour, 3600), (day, 86_400), (60, 30 * 86_400)
+    newest = sorted(range(len(queue)), key=lambda nth: (queue[nth].age, -nth))
+    goes: dict[int, int] = {}
+    moments = sorted([0, *due])
 
+    def fits(asked: Waiting, at: int) -> bool:
+        for limit, seconds in windows:
+            inside = [queue[nth] for nth, moment in goes.items() if moment > at - seconds]
+            known = [each for each in inside if each.share == "known"]
+            counted = [(inside, limit)] + [(known, limit - half * (limit // 2))] * (asked.share == "known")
+            if any(sum(each.segments for each in left) + asked.segments > most for left, most in counted):
+                return False
+        return True
 
-def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
-    """Play the queue hour by hour by the rules; return when the last answer goes, at two segments each."""
-    queues = {name: [index for index, share in enumerate(shares) if share == name] for name in ("new", "known")}
-    left: list[tuple[int, str]] = []
-    for at in range(0, 3600 * 24 * 29, 3600):
-        moved = True
-        while moved:
-            moved = False
-            for name in ("new", "known"):
-                if not queues[name]:
-                    continue
-                fits = True
-                for limit, seconds in ((hour, 3600), (day, 86_400), (60, 30 * 86_400)):
-                    inside = [share for moment, share in left if moment > at - seconds]
-                    fits &= 2 * len(inside) + 2 <= limit
-                    if name == "known":
-                        fits &= 2 * inside.count("known") + 2 <= limit - reserved * (limit // 2)
-                if fits:
-                    left.append((at, name))
-                    if queues[name].pop(0) == len(shares) - 1:
-                        return at
-                    moved = True
-                    break
-    return None
+    def heads(at: int) -> Iterator[int]:
+        for share in ("new", "known"):
+            yield from [nth for nth in newest if queue[nth].share == share and nth not in goes and due[nth] <= at][:1]
+
+    while moments:
+        at = max(0, heapq.heappop(moments))
+        while (nth := next((nth for nth in heads(at) if fits(queue[nth], at)), None)) is not None:
+            goes[nth] = at
+            for _, seconds in windows:
+                heapq.heappush(moments, at + seconds)
+    return goes
 
 
 def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:

@@ -365,10 +365,13 @@ def queued(line: Filled, first: int, count: int) -> None:
     line.db.connection.execute("UPDATE answers SET due_limit = 0")
 
 
-def test_answers_that_wait_go_first(tmp_path: Path) -> None:
-    """A window's worth of them takes an hour; their number is shown."""
+def test_answers_that_are_due_before_go_first(tmp_path: Path) -> None:
+    """A window's worth of them leaves in each hour until the next one is due; their number is shown."""
     filled = Filled(
-        tmp_path, limits={"segments": {"hour": 4, "day": 300}}, modem={"send_interval": "0s"}, answer=AT_ONCE
+        tmp_path,
+        limits={"segments": {"hour": 4, "day": 300}},
+        modem={"send_interval": "0s"},
+        answer={"text": ANSWER, "delay": "90m"},
     )
     with filled.db:
         queued(filled, 0, 1)
@@ -379,13 +382,13 @@ def test_answers_that_wait_go_first(tmp_path: Path) -> None:
         filled.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'person'")
         none = asked(filled, LEA)["next"]
 
-    assert (one["in_seconds"], one["ahead"]) == (0, {"answers": 1, "segments": 2})
-    assert (many["in_seconds"], many["ahead"]) == (pytest.approx(3 * 3600), {"answers": 6, "segments": 12})
-    assert many["windows"] == pytest.approx({"hour": 3 * 3600, "day": 0, "month": 0})
-    assert (none["in_seconds"], none["ahead"]) == (0, {"answers": 0, "segments": 0})
+    assert (one["in_seconds"], one["ahead"]) == (pytest.approx(5400), {"answers": 1, "segments": 2})
+    assert (many["in_seconds"], many["ahead"]) == (pytest.approx(2 * 3600), {"answers": 4, "segments": 8})
+    assert many["windows"] == pytest.approx({"hour": 2 * 3600, "day": 0, "month": 0})
+    assert (none["in_seconds"], none["ahead"]) == (pytest.approx(5400), {"answers": 0, "segments": 0})
     assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", said)
-    assert re.search(r"waiting +6 answers \(12 segments\) go first", said)
-    assert re.search("room +hour's budget: in 3h, day's budget: now, month's budget: now", said)
+    assert re.search(r"waiting +4 answers \(8 segments\) go first", said)
+    assert re.search("room +hour's budget: in 2h, day's budget: now, month's budget: now", said)
 
 
 def test_a_queued_answer_is_shown_with_its_time(line: Filled) -> None:

@@ -47,7 +47,7 @@ def states(line: year_now.Line) -> list[str]:
 
 def test_send_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> None:
     """A network may take a minute for one segment."""
-    for contact, number in ((1, HERS), (2, HIS)):
+    for contact, number in ((1, HIS), (2, HERS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("taken", 60)) == HERS
     assert answered(line, 80 + INTERVAL - 1) is None
@@ -66,8 +66,8 @@ NEXT = {
 @pytest.mark.parametrize(
     ("behind", "expected"),
     [
-        ("none", ["sent", "queued"]),
-        ("taken", ["unconfirmed", "sent"]),
+        ("none", ["queued", "sent"]),
+        ("taken", ["sent", "unconfirmed"]),
         ("error", ["unconfirmed", "unconfirmed"]),
         ("silence", ["unconfirmed", "unconfirmed"]),
     ],
@@ -76,7 +76,7 @@ def test_late_result_after_the_next_submission_settles_nothing(
     line: year_now.Line, behind: str, expected: list[str]
 ) -> None:
     """A result belongs to a segment for certain only while the modem has got no other one."""
-    for contact, number in ((1, HERS), (2, HIS)):
+    for contact, number in ((1, HIS), (2, HERS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("unknown", 1)) == HERS
     if outcome := NEXT[behind]:
@@ -102,17 +102,17 @@ def test_result_after_an_error_settles_nothing(line: year_now.Line) -> None:
 
 def test_late_result_beside_an_older_open_one_settles_nothing_within_the_hour(line: year_now.Line) -> None:
     """The older segment's result may still come, also after the daemon has started anew."""
-    for contact, number in ((1, HERS), (2, HIS), (3, THEIRS)):
+    for contact, number in ((1, THEIRS), (2, HIS), (3, HERS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20, Outcome("unknown", 1)) == HERS
     line.restart(30, None)
     assert answered(line, 40, Outcome("unknown", 1)) == HIS
     line.daemon.sender.settle_late_result(2)
-    assert states(line) == ["unconfirmed", "unconfirmed", "queued"]
+    assert states(line) == ["queued", "unconfirmed", "unconfirmed"]
 
     assert answered(line, 41 + 3600, Outcome("unknown", 1)) == THEIRS
     line.daemon.sender.settle_late_result(3)
-    assert states(line) == ["unconfirmed", "unconfirmed", "sent"]
+    assert states(line) == ["sent", "unconfirmed", "unconfirmed"]
 
 
 def _breaks(_handed: Handed) -> Outcome:
@@ -186,12 +186,26 @@ def test_lack_of_memory_sets_nothing_aside(line: year_now.Line, written: str) ->
 def test_answer_leaves_when_its_window_has_room(line: year_now.Line) -> None:
     """Nothing has changed in the database meanwhile."""
     line.reload(5, Settings(texts=("Non.",), hour=1, reserve_percent=0))
-    for contact, number in ((1, HERS), (2, HIS)):
+    for contact, number in ((1, HIS), (2, HERS)):
         wrote(line, 10, contact, number)
     assert answered(line, 20) == HERS
     assert answered(line, 30) is None
     assert answered(line, 20 + 3599) is None
     assert answered(line, 20 + 3605) == HIS
+
+
+def test_answer_behind_a_newer_one_waits_until_that_has_room(line: year_now.Line) -> None:
+    """It would fit, but the newer one before it, of two segments, does not."""
+    texts = "Non.", "n" * 200, "Non."
+    line.reload(5, Settings(texts=texts, hour=4, reserve_percent=0, cooldowns=(0,)))
+    for at, number in ((10, HERS), (40, HERS), (70, HIS)):
+        wrote(line, at, at, number)
+        left = [answered(line, moment) for moment in (at + 10, at + 20)]
+        assert number in left
+    for at, number in ((100, HERS), (110, HIS)):
+        wrote(line, at, at, number)
+    assert answered(line, 120) is None
+    assert [answered(line, 3600 + moment) for moment in (25, 40, 54, 64, 74)] == [None, None, HIS, HIS, HERS]
 
 
 def test_reload_of_the_mode_moves_answers_between_shares(line: year_now.Line) -> None:

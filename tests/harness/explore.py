@@ -613,6 +613,12 @@ def _ended_goes_on() -> Iterator[None]:
         yield
 
 
+@mutant("oldest first")
+def _oldest_first() -> Iterator[None]:
+    with patched(queue, "_HEADS", queue._HEADS.replace("DESC", "ASC")):
+        yield
+
+
 @mutant("names are believed")
 def _names_are_believed() -> Iterator[None]:
     yield

@@ -4,7 +4,7 @@ It imports nothing of hotlined, reads no database and believes no count: a rewri
 same facts. Where a promise leaves room, only what breaks every reading of it is wrong.
 
 Known to be wrong: a low balance is not a fact here, so a breaker opened by it is not judged; neither is the order of
-answers and trials, nor a fleet.
+trials and of texts by hand, nor a fleet.
 """
 
 import re
@@ -260,6 +260,11 @@ class Restarted(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebooted(Fact):
     """The machine was off and is on again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarSet(Fact):
+    """The machine's calendar was set: by it, what waits may be too old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -687,6 +692,21 @@ def liveness(facts: History) -> Iterator[str]:
         waiting.take_in(fact, limits)
 
 
+def newest_first(facts: History) -> Iterator[str]:
+    """Check that no answer goes before a newer one that is due, if both numbers are new, or both known.
+
+    An answer is as old as its contact, or as the latest requeue; to be tried again makes it no newer. Everything that
+    may have ended the newer one counts as its end, and trials are in another order.
+    """
+    queue, shut = _Queue(), _Breaker()
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Submitted) and fact.sequence == 1 and not fact.by_hand and not shut.is_out:
+            for answer in queue.newer(fact):
+                yield _say(fact, f"answer {answer} is newer, and due")
+        shut.take_in(fact)
+        queue.take_in(fact, limits)
+
+
 def asked_for(facts: History) -> Iterator[str]:
     """Check that each contact has at most one answer, to its own number, and that nothing else leaves.
 
@@ -764,7 +784,7 @@ def truth(facts: History) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     windows, reserve, cap, cooldown, block, opt_out, pause, shadow, country, stale, at_most_once, in_order, asked_for,
-    breaker, cancelled, delay, interval, answerable, wording, tries, shadowed, liveness, truth,
+    breaker, cancelled, delay, interval, answerable, wording, tries, shadowed, liveness, truth, newest_first,
 )  # fmt: skip
 
 
@@ -871,13 +891,17 @@ class _Answered:
 
     def is_begun(self, fact: Submitted) -> bool:
         """Tell whether a segment of this attempt may have left."""
-        return fact.attempt in self._moments[fact.number].get(fact.answer, {})
+        return fact.attempt in self._moments.get(fact.number, {}).get(fact.answer, {})
+
+    def ever(self, number: str) -> bool:
+        """Tell whether an answer to the number may have left."""
+        return number in self._moments
 
     def before(self, fact: Submitted) -> dict[int, float]:
         """Return the answers to the number that began before this attempt, and when each began last."""
         moments = {
             answer: [at for attempt, at in attempts.items() if (answer, attempt) != fact.key[:2]]
-            for answer, attempts in self._moments[fact.number].items()
+            for answer, attempts in self._moments.get(fact.number, {}).items()
         }
         return {answer: max(each) for answer, each in moments.items() if each}
 
@@ -931,7 +955,9 @@ class _Waiting:
                 self._excused.add(fact.number)
             case Paused() | Resumed():
                 self._paused = isinstance(fact, Paused)
-            case Shadowed() | Restored() | Configured() | Hoped():  # it may have ended by the earlier state
+            case (
+                Shadowed() | Restored() | Configured() | Hoped() | CalendarSet()
+            ):  # it may have ended by the earlier state
                 self._promised.clear()
             case _:
                 pass
@@ -954,6 +980,90 @@ class _Waiting:
             sum(at > now - seconds - self._lost for at in self._left) + wanted <= getattr(limits, name)
             for name, seconds in WINDOWS.items()
         )
+
+
+@dataclass(slots=True)
+class _Queued:
+    """A promised answer, when its age began, when it is due, and how often it was refused since."""
+
+    asks: Received
+    age: float
+    due: float
+    refused: int = 0
+
+
+class _Queue:
+    """The answers that certainly wait, and their order."""
+
+    def __init__(self) -> None:
+        self._asks: dict[int, Received] = {}
+        self._promised: dict[int, _Queued] = {}
+        self._waits: set[int] = set()
+        self._answered = _Answered()
+        self._unsure: set[str] = set()
+        """The numbers to which an answer may have left that no fact names."""
+
+    def newer(self, fact: Submitted) -> Iterator[int]:
+        """Yield the answers that should have gone before this one."""
+        mine = self._promised.get(fact.answer)
+        if mine is None or fact.number in self._unsure:
+            return
+        for answer in self._waits - {fact.answer}:
+            each, number = self._promised[answer], self._promised[answer].asks.number
+            alike = self._answered.ever(number) == self._answered.ever(fact.number)
+            if each.age > mine.age and each.due <= fact.at and alike and number not in self._unsure:
+                yield answer
+
+    def take_in(self, fact: Fact, limits: Configured) -> None:
+        """Add a fact; what may have ended no longer waits."""
+        match fact:
+            case Received():
+                self._asks[fact.contact] = fact
+                if opts_out(fact.text, limits.opt_out_words):
+                    self._end(fact.number, fact.sender)
+            case Promised():
+                asks = self._asks[fact.contact]
+                self._promised[fact.answer] = _Queued(asks, asks.at, fact.at + asks.delay)
+                self._waits.add(fact.answer)
+            case Submitted(by_hand=False):
+                self._end(fact.number)  # cap and cooldown of the others
+                self._put_back(fact)
+            case Requeued() if fact.answer in self._promised:
+                each = self._promised[fact.answer]
+                each.age, each.due, each.refused = fact.at, max(fact.at, each.due), 0
+                self._waits.add(fact.answer)
+            case LateTaken() | Cancelled():
+                self._waits.discard(fact.answer)
+            case Blocked() | Forgotten():
+                self._end(fact.number)
+            case Restored():
+                self._unsure |= {each.asks.number for each in self._promised.values()}
+                self._waits.clear()
+            case Rebooted():  # its clock may have lost time
+                self._promised.clear()
+                self._waits.clear()
+            case Configured() | Shadowed() | CalendarSet():
+                self._waits.clear()
+            case _:
+                pass
+        self._answered.learn(fact)
+
+    def _put_back(self, fact: Submitted) -> None:
+        """Let an answer wait for its next try, if it certainly has one; its age is as before."""
+        each = self._promised.get(fact.answer)
+        if each and fact.sequence == 1 and fact.outcome == "refused":
+            each.refused += 1
+            each.due = fact.at + RETRY_PAUSES[min(each.refused, len(RETRY_PAUSES)) - 1]
+            if fact.cause not in RECIPIENTS_FAULT | EITHERS_FAULT and each.refused < MOST_REFUSALS:
+                self._waits.add(fact.answer)
+
+    def _end(self, *numbers: str | None) -> None:
+        """Forget the answers to these numbers, or to contacts sent from one of them."""
+        self._waits -= {
+            answer
+            for answer in self._waits
+            if {self._promised[answer].asks.number, self._promised[answer].asks.sender} & {*filter(None, numbers)}
+        }
 
 
 def _country(number: str) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 from oracle import (
     Blocked,
     ByHand,
+    CalendarSet,
     Cancelled,
     Configured,
     Fact,
@@ -527,6 +528,65 @@ def test_due_answer_does_not_wait_without_a_cause(cause: Fact) -> None:
     assert not found(*promised, *others, Rested(at=60))
     assert not found(*outage(), Promised(at=10, answer=50, contact=50), Rested(at=60))
     assert found(*outage()[:-1], Promised(at=10, answer=50, contact=50), Rested(at=60)) == {"liveness"}
+
+
+# ---- order
+
+
+def two_wait(*, known: bool = False) -> list[Fact]:
+    """Return two promised answers that are due at second 69; the second is newer."""
+    before = [sent(n, n, phone(n)) for n in (3, 4)] if known else []
+    pair = [(came(n, at, phone(n % 2 + 3), f"salut {n}", delay=delay), n) for n, at, delay in ((5, 10, 20), (6, 60, 9))]
+    promised = [each for asks, n in pair for each in (asks, Promised(at=asks.at, answer=n, contact=n))]
+    return [ROOM, *people(4), *before, *promised]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_newest_answer_that_is_due_goes_first(known: bool) -> None:
+    """An older one goes before it while that is not due."""
+    older, newer = phone(4), phone(3)
+    assert not found(*two_wait(known=known), sent(6, 70, newer), sent(5, 71, older))
+    assert not found(*two_wait(known=known), sent(5, 68, older), sent(6, 70, newer))
+    assert found(*two_wait(known=known), sent(5, 70, older), sent(6, 71, newer)) == {"newest_first"}
+
+
+def test_shares_are_in_order_each_for_itself() -> None:
+    """A newer answer to a new number does not wait for one to a known number, and holds up none."""
+    other = [came(7, 65, HIS), Promised(at=65, answer=7, contact=7)]
+    assert not found(*two_wait(known=True), *other, sent(6, 70, phone(3)))
+    assert found(*two_wait(), *other, sent(6, 70, phone(3))) == {"newest_first"}
+
+
+def test_requeue_makes_an_answer_the_newest() -> None:
+    """A further try does not."""
+    older, newer = phone(4), phone(3)
+    lost = [*two_wait(), sent(5, 30, older, "unknown"), Requeued(at=65, answer=5)]
+    again = sent(5, 70, older, attempt=2, by="requeue")
+    others = [came(8, 64, HIS), sent(8, 64, HIS), came(7, 60, HIS, "oui"), Promised(at=64, answer=7, contact=7)]
+    assert found(*lost, *others, sent(7, 69, HIS)) == {"newest_first"}
+    assert not found(*lost, *others, again, sent(7, 71, HIS))
+    refused = [*two_wait(), sent(5, 30, older, "refused", cause=42)]
+    assert found(*refused, sent(5, 90, older)) == {"newest_first"}
+    assert not found(*refused, sent(6, 90, newer), sent(5, 91, older))
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        Blocked(at=69, number=phone(3)),
+        Cancelled(at=69, answer=6),
+        Configured(at=69, hour=99, reserve_percent=0, cooldowns=(0,)),
+        Forgotten(at=69, number=phone(3)),
+        Rebooted(at=69),
+        CalendarSet(at=69),
+        came(9, 69, phone(3), "stop"),
+        sent(6, 69, phone(3), "refused", cause=42),
+        sent(6, 69, phone(3), "refused", cause=27),
+    ],
+)
+def test_older_answer_goes_first_where_the_newer_one_may_have_ended(cause: Fact) -> None:
+    """Anything that may end it, or holds it back, is a cause."""
+    assert not found(*two_wait(), cause, sent(5, 70, phone(4)))
 
 
 # ---- the breaker

@@ -1,18 +1,14 @@
 """A year of traffic, drawn by a seed and played in virtual seconds against a `Peer`.
 
 Nothing here knows hotlined or reads a clock: the same year is always the same list of operations, and the network does
-the same with the same segment at the same moment. The events are written as facts for the oracle, and as a record for
-comparison with another peer's.
+the same with the same segment at the same moment. The events are written as facts for the oracle, and as a record in
+which each contact has its verdict and its segments.
 """
 
-import gzip
-import hashlib
-import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 import oracle
@@ -162,11 +158,6 @@ class Year:
         """Every contact by its serial number."""
         return {each.contact: each for each in self.operations if isinstance(each, Text | Call)}
 
-    @property
-    def digest(self) -> str:
-        """A digest that identifies this year."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
-
 
 # ---- the peer
 
@@ -202,7 +193,7 @@ Verdict = tuple[int, str, str]
 
 
 class Peer(Protocol):
-    """A line of any version, with its clocks and its modem played.
+    """A line, with its clocks and its modem played.
 
     `at` is always the present, in seconds powered on, and never goes back; the calendar is that plus the seconds
     without power. All random draws are given to a peer, except the choice among several texts. The modem is registered
@@ -284,43 +275,10 @@ class Submission:
 class Record:
     """The record of a peer's year."""
 
-    digest: str
     verdicts: dict[int, tuple[str, str]] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)
     granted: list[tuple[str, int, int]] = field(default_factory=list)
     """Requests of people that were accepted: verb, contact or text by hand, time."""
-
-    def write(self, path: Path) -> None:
-        """Write it; the same record always gives the same lines."""
-        lines = [
-            ["year", self.digest],
-            *(["verdict", contact, *verdict] for contact, verdict in sorted(self.verdicts.items())),
-            *(
-                ["submission", s.contact, s.attempt, s.sequence, s.total, s.at, s.outcome, s.cause]
-                for s in self.submissions
-            ),
-            *(["granted", *each] for each in self.granted),
-        ]
-        octets = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
-        path.write_bytes(gzip.compress(octets, mtime=0))
-
-    @classmethod
-    def read(cls, path: Path) -> "Record":
-        """Read a record from `write`."""
-        record = cls("")
-        for line in gzip.decompress(path.read_bytes()).decode().splitlines():
-            match json.loads(line):
-                case ["year", str(digest)]:
-                    record.digest = digest
-                case ["verdict", int(contact), str(verdict), str(reason)]:
-                    record.verdicts[contact] = verdict, reason
-                case ["submission", *fields]:
-                    record.submissions.append(Submission(*fields))
-                case ["granted", str(verb), int(which), int(at)]:
-                    record.granted.append((verb, which, at))
-                case other:
-                    raise ValueError(f"no line of a record: {other}")
-        return record
 
 
 class Player:
@@ -329,7 +287,7 @@ class Player:
     def __init__(self, year: Year, peer: Peer) -> None:
         self.year = year
         self.peer = peer
-        self.record = Record(year.digest)
+        self.record = Record()
         self.facts: list[oracle.Fact] = []
         self.at = 0
         self._contacts = year.contacts
@@ -366,6 +324,8 @@ class Player:
         """Do the work of a daemon's pass; a submission takes its time."""
         for contact, verdict, reason in self.peer.judge_all(self.at):
             self.record.verdicts[contact] = verdict, reason
+            if verdict == "answer":
+                self.facts.append(oracle.Promised(at=self.at, answer=contact, contact=contact))
         if self.at < self._free:
             return
         given: list[tuple[Handed, Outcome]] = []
@@ -527,80 +487,6 @@ def configured(at: int, settings: Settings) -> oracle.Configured:
     names = set(Settings.__slots__) - {"texts"}
     more = {"texts": tuple((text,) for text in settings.texts), "interval": SEND_INTERVAL}
     return oracle.Configured(at=at, **{name: getattr(settings, name) for name in names} | more)
-
-
-class Replay:
-    """A peer that follows a record: for the facts of another peer."""
-
-    def __init__(self, record: Record, year: Year) -> None:
-        self._record = record
-        self._left = list(reversed(record.submissions))
-        self._unjudged: list[int] = []
-        self._granted = Counter(record.granted)
-        self._number = {each.contact: each.number for each in year.contacts.values()} | {
-            each.hand: each.number for each in year.operations if isinstance(each, Send)
-        }
-
-    def start(self, at: int, settings: Settings) -> None:
-        """Do nothing: the record has it all."""
-
-    reload = start
-
-    def restart(self, at: int, seconds_off: int | None) -> None:
-        """Do nothing."""
-
-    def receive(self, _at: int, contact: int, _number: str, _text: str, _delay: int) -> None:
-        """Mark it for judging."""
-        self._unjudged.append(contact)
-
-    def receive_call(self, _at: int, contact: int, _number: str, _delay: int) -> None:
-        """Mark it for judging."""
-        self._unjudged.append(contact)
-
-    def receive_again(self, at: int, contact: int) -> None:
-        """Do nothing."""
-
-    def judge_all(self, _at: int) -> list[Verdict]:
-        """Return the verdicts of the record."""
-        judged = [(each, *self._record.verdicts[each]) for each in self._unjudged if each in self._record.verdicts]
-        self._unjudged.clear()
-        return judged
-
-    def next_due(self, _at: int) -> int | None:
-        """Return the time at which the next segment left."""
-        return self._left[-1].at if self._left else None
-
-    def submit_due(self, at: int, network: Network) -> Handed | None:
-        """Let the next segment out at its time."""
-        if not self._left or self._left[-1].at != at:
-            return None
-        left = self._left.pop()
-        handed = Handed(left.contact, self._number[left.contact], left.sequence, left.total)
-        outcome = network(handed)
-        assert (outcome.kind, outcome.cause) == (left.outcome, left.cause), (left, outcome)
-        return handed
-
-    def late_result(self, at: int, handed: Handed) -> None:
-        """Do nothing."""
-
-    def decide(self, at: int, verb: str, number: str) -> None:
-        """Do nothing."""
-
-    def requeue(self, at: int, contact: int) -> bool:
-        """Return whether the record has it as accepted."""
-        return self._granted["requeue", contact, at] > 0
-
-    def send(self, at: int, hand: int, _number: str, _text: str) -> bool:
-        """Return whether the record has it as accepted."""
-        return self._granted["send", hand, at] > 0
-
-    def forget(self, at: int, _number: str, *, keep_opt_out: bool) -> bool:
-        """Return whether the record has it as accepted."""
-        assert keep_opt_out in (True, False)
-        return self._granted["forget", 0, at] > 0
-
-    def purge(self, at: int, keep_texts: int, keep_numbers: int) -> None:
-        """Do nothing."""
 
 
 # ---- the writing of a year
@@ -884,13 +770,6 @@ def _reloads(author: _Author, settings: Settings) -> None:
         author.operations.append(Reload(at=at, settings=changed))
     author.crowd(100 * DAY + 19 * HOUR, 100 * DAY + 20 * HOUR, 25)  # queued; then their country is not answered
     author.crowd(140 * DAY + 11 * HOUR, 140 * DAY + 13 * HOUR, 12)
-
-
-def facts_of(year: Year, record: Record) -> list[oracle.Fact]:
-    """Return the facts of a record, by playing it again."""
-    player = Player(year, Replay(record, year))
-    player.play()
-    return player.facts
 
 
 def by_contact(submissions: Iterable[Submission]) -> Iterator[tuple[int, list[Submission]]]:

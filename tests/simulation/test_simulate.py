@@ -18,7 +18,7 @@ from hotlined import config as configuration
 from hotlined import policy
 from hotlined.gsm.address import Identity, LineType
 from hotlined.simulation.flood import Arrival, flood, replay
-from hotlined.simulation.play import LOOK_AGAIN_SECONDS, play
+from hotlined.simulation.play import play
 from hotlined.simulation.sums import peaks, sum_up
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import commit_own_number
@@ -188,27 +188,6 @@ def test_wait_for_a_window_ends_when_it_has_room(db: Database) -> None:
 
     assert told.fates["answered"] == {"first_contact": 3}
     assert told.fates["waiting"] == {"send_interval": 1}
-
-
-def test_answer_behind_a_stale_one_leaves_when_that_is_cancelled(db: Database) -> None:
-    """It would fit, but the older one before it does not."""
-    chosen = configured(
-        limits={"segments": {"hour": 5}, "reserve_for_new": "0%", "cooldown": ["0s"]},
-        answer={"texts": ["Non.", ANSWER, "Non."], "delay": "0s", "max_age": "30m"},
-        modem={"send_interval": "0s"},
-    )
-    arrivals = [
-        text(0.0, KEVIN, "a"),
-        text(10.0, KEVIN, "b"),
-        text(20.0, LEA, "a"),
-        text(30.0, LEA, "b"),
-        text(1000.0, KEVIN, "c"),
-        text(2500.0, KEVIN, "d"),
-    ]
-    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
-
-    assert told.fates["cancelled"] == {"stale": 1}
-    assert _answers(db)[KEVIN] == [0.0, 10.0, 30.0 + 4 * LOOK_AGAIN_SECONDS]
 
 
 def test_waits_of_first_contacts_are_measured(db: Database) -> None:

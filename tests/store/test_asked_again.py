@@ -257,6 +257,16 @@ def test_requeued_answer_that_may_have_left_goes_at_once(db: Database) -> None:
     assert [turn.answer_id for turn in queue.due(db, at(60))] == [1]
 
 
+def test_requeued_answer_is_the_newest(db: Database) -> None:
+    """The answer to a later text goes behind it."""
+    asked_again(db)
+    came(db, HIS, 60)
+    db.connection.execute("UPDATE answers SET share = 'new'")
+
+    assert let_out(db, 200).recipient == HERS
+    assert let_out(db, 201).recipient == HIS
+
+
 def test_requeue_refuses_blocked_and_opted_out_recipients(db: Database) -> None:
     """Both addresses and the configuration count; a text by hand still goes.
 

@@ -46,6 +46,7 @@ FOUND_BY = {
     "pseudonym not recognised": (6, ("A writes", "sent", "purged")),
     "proof ends no requeue": (6, ("A writes", "sent", "unknown", "requeued", "late")),
     "what was ended goes on": (6, ("A writes", "unknown", "requeued", "cancelled", "late", "sent")),
+    "oldest first": (4, ("A writes", "B writes", "an hour", "sent")),
     "names are believed": (2, ("Zara names A", "sent")),
 }
 """For each mutant: the depth and the events that reveal it."""

@@ -514,6 +514,7 @@ class Hotline(RuleBasedStateMachine):
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         self.machine.calendar = epoch if to is None else START + timedelta(days=to)
         self.machine.synchronised = synchronised
+        self.tell(oracle.CalendarSet)
 
     @rule(seconds_off=st.sampled_from((None, None, 1, 7200, 60 * 86400)))
     def the_daemon_stops(self, seconds_off: int | None) -> None:

@@ -737,17 +737,78 @@ def test_reason_of_a_hold_is_written_once(db: Database) -> None:
 # ---- order and fates of answers
 
 
-def test_oldest_answer_to_a_new_number_goes_first(db: Database) -> None:
-    """The oldest to a known number comes behind it."""
+def test_newest_answer_to_a_new_number_goes_first(db: Database) -> None:
+    """The newest to a known number comes behind it."""
     known, first, second = "+32470000001", "+32470000002", "+32470000003"
     scan(db, *text(sender=known))
     judge(db, 1, 0)
     send_all(db, 0)
-    for number, sender in enumerate((known, first, second), 2):
+    for number, sender in enumerate((first, second, known), 2):
         scan(db, *text("encore", sender=sender, scts=SENT + timedelta(days=2)), seconds=2 * 86400.0 + number)
         assert judge(db, number, 2 * 86400.0 + number).answer
 
-    assert recipients(db, 3 * 86400.0) == [first, known]
+    assert recipients(db, 3 * 86400.0) == [second, known]
+
+
+def test_newer_answer_holds_up_none_before_it_is_due(db: Database) -> None:
+    """An older one leaves meanwhile, though it was due later than a third."""
+    due_soon, due_late, not_due = "+32470000001", "+32470000002", "+32470000003"
+    for number, (sender, delay) in enumerate(((due_soon, 50.0), (due_late, 90.0), (not_due, 500.0)), 1):
+        scan(db, *text(sender=sender), seconds=number)
+        assert judge_contact(db, number, at(db, number), delay=delay).answer
+
+    assert [recipients(db, seconds) for seconds in (50, 60, 100, 503)] == [[], [due_soon], [due_late], [not_due]]
+
+
+def test_put_back_answer_goes_by_its_age_once_its_pause_is_over(db: Database) -> None:
+    """Its new due time makes it no newer, and no older."""
+    older, between, newer = "+32470000001", "+32470000002", "+32470000003"
+    for number, sender in enumerate((older, between, newer), 1):
+        scan(db, *text(sender=sender), seconds=number)
+        assert judge(db, number, number).answer
+    for number, sender in ((3, newer), (1, older)):
+        refuse(db, segment_of(begin_answer(db, number, at(db, 10))), at(db, 10), 22)
+        assert recipients(db, 11) == [between], sender
+
+    assert recipients(db, 10 + USUAL.retry_after[0]) == [newer]
+    take(db, begun(db, 100), at(db, 100))
+    take(db, begun(db, 101), at(db, 101))
+    assert recipients(db, 102) == [between]
+
+
+def test_last_queued_of_answers_of_one_age_goes_first(db: Database) -> None:
+    """A listing of the storage has one time for all its texts, whenever their answers are due."""
+    first, second = "+32470000001", "+32470000002"
+    scan(db, *text(sender=first), *text(sender=second))
+    judge_contact(db, 1, at(db, 0), delay=30.0)
+    judge_contact(db, 2, at(db, 0), delay=60.0)
+
+    assert recipients(db, 60) == [second]
+
+
+def test_texts_by_hand_leave_in_their_order(db: Database) -> None:
+    """The first one is the first to leave."""
+    for seconds, recipient in enumerate(("+32470000001", "+32470000002")):
+        with db.transaction():
+            answers.enqueue_by_hand(
+                db, recipient, plan("Salut"), RULES, at(db, seconds), kind=ByHand.SEND, who="pi", shadow=False
+            )
+
+    assert recipients(db, 10) == ["+32470000001"]
+
+
+def test_head_of_a_share_is_read_from_its_index(db: Database) -> None:
+    """No pass sorts the queue, and what is not due yet is passed over within the index."""
+    queries: list[str] = []
+    db.connection.set_trace_callback(queries.append)
+    queue.due(db, at(db, 1))
+    queue.waiting(db)
+    db.connection.set_trace_callback(None)
+    plan = [row["detail"] for query in queries for row in db.all(f"EXPLAIN QUERY PLAN {query}")]
+
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+    assert plan.count("SEARCH a USING INDEX answers_age (share=?)") == 2
+    assert plan.count("SEARCH answers USING COVERING INDEX answers_age (share=?)") == len(policy.Share)
 
 
 def test_waiting_answer_does_not_hold_up_a_begun_one(db: Database) -> None:

@@ -52,29 +52,38 @@ class Backlog(NamedTuple):
 
 def waiting(db: Database) -> Backlog:
     """Return the moments when waiting contacts and answers next need the daemon."""
-    judgement, answers, early, oldest, *dues = db.the(_WAITING)
-    due = min((due for due in dues if due is not None), default=None)
+    judgement, answers, early, *moments = db.the(_WAITING)
+    due, oldest = (
+        min((each for each in kind if each is not None), default=None)
+        for kind in (moments[: len(Share)], moments[len(Share) :])
+    )
     judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS
     return Backlog(judged, due, oldest, bool(answers), bool(early))
 
 
 _ANY_TRIAL = f"({line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages))"
 _DUE = f"(SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = '{{}}')"
-_DUES = ", ".join(_DUE.format(share) for share in Share)  # one query for each share: so SQLite reads it from the index
+# without INDEXED BY SQLite uses the index on the state, and reads the whole queue in every pass
+_OLDEST = (
+    f"(SELECT min(age_limit) FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}'"
+    " AND share = '{}')"
+)
+# one query for each share: so SQLite reads it from the index
+_DUES, _OLDESTS = (", ".join(each.format(share) for share in Share) for each in (_DUE, _OLDEST))
 _WAITING = f"""
 SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
   EXISTS (SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)}),
-  EXISTS (SELECT 1 FROM answers WHERE state = '{AnswerState.SENDING}') OR {_ANY_TRIAL},
-  (SELECT min(age_limit) FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}'), {_DUES}
+  EXISTS (SELECT 1 FROM answers WHERE state = '{AnswerState.SENDING}') OR {_ANY_TRIAL}, {_DUES}, {_OLDESTS}
 """
 
 
 def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL) -> list[Turn]:
     """Return the answers to ask the gate about, in this order; it lets out those that nothing holds back.
 
-    Half-sent answers come first, then the first text by hand, then trials that are due, then the first answer to a new
-    number and the first to a number that was answered before. If the gate holds one of these back, the others can still
-    leave. An answer to a country whose own breaker is open leaves only as a trial. Shadow mode has no trials.
+    Half-sent answers come first, then the first text by hand, then trials that are due, then the newest answer to a new
+    number and the newest to a number that was answered before: those whose age began last, of equals the one that was
+    queued last. If the gate holds one of these back, the others can still leave, but none behind it. An answer to a
+    country whose own breaker is open leaves only as a trial. Shadow mode has no trials.
     """
     row = db.the(_HEADS, now=now.limit)
     half_sent = db.all(_HALF_SENT, now.limit) if row["any_half_sent"] else ()
@@ -83,17 +92,22 @@ def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL)
     return [*(Turn(each["id"], None) for each in half_sent), *by_hand, *trials, *itertools.chain(*heads)]
 
 
-_IN_ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
+# In a crowd the windows are full whatever the order, and as many are answered: newest first, most of these get their
+# answer within the hour. Oldest first, each would get it after a day, when it no longer says anything
+_NEWEST = "answers_age", "ORDER BY age_limit DESC, id DESC LIMIT 1"
+_BY_HAND = "answers_queue", "ORDER BY due_limit, id LIMIT 1"
+_IN_ORDER = {Share.BY_HAND: _BY_HAND, Share.NEW: _NEWEST, Share.KNOWN: _NEWEST}
 # an answer that is half sent is not the head of a share: it has a turn of its own
 _HEAD = (
-    f"(SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = '{{0}}' AND due_limit <= :now"
+    "(SELECT id FROM answers a INDEXED BY {1}"
+    f" WHERE state = '{AnswerState.QUEUED}' AND share = '{{0}}' AND due_limit <= :now"
     " AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
     f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breakers.WAITS_BY_ITSELF}"
-    " ORDER BY due_limit, id LIMIT 1) AS {0}"
+    " {2}) AS {0}"
 )
 # half-sent answers and trials are rare: they are looked up only if there are any
 _HEADS = f"""
-SELECT {", ".join(_HEAD.format(share) for share in _IN_ORDER)},
+SELECT {", ".join(_HEAD.format(share, *order) for share, order in _IN_ORDER.items())},
   EXISTS (SELECT 1 FROM answer_segments WHERE state = '{SegmentState.WAITING}') AS any_half_sent,
   {_ANY_TRIAL} AS any_trial
 """
@@ -201,9 +215,9 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
 
 
 def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar: bool) -> list[int]:
-    # without INDEXED BY SQLite uses the index on the state, and reads the whole queue in every pass
     rows = db.all(
-        f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}' AND age_limit < ? LIMIT ?",
+        f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}'"
+        f" AND share IN {states.listed(Share)} AND age_limit < ? LIMIT ?",
         now.limit - max_age.total_seconds(),
         most,
     )

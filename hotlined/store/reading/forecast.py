@@ -1,17 +1,19 @@
 """Forecasts the queue: how many answers wait, the reason that holds each back, and when the next one can go.
 
-The forecast plays the queue in memory as the gate would let it out: each share has its own head, an answer goes once it
-is due and all windows have room for it, and an answer that would be too old by then is cancelled. It writes nothing,
-and does not ask the limits of numbers: it assumes that each waiting answer passes them. Known to be wrong: the forecast
-ignores holds on the whole line.
+The forecast plays the queue in memory as the gate would let it out, in the order of `queue.due`: each share has its own
+head, the newest answer that is due, which goes once all windows have room for it, and is cancelled if it would be too
+old by then. The forecast writes nothing, and does not ask the limits of numbers: it assumes that each waiting answer
+passes them. Known to be wrong: it ignores holds on the whole line, and texts that come later.
 """
 
+import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
+from typing import NamedTuple
 
 from hotlined import policy
 from hotlined.clock import Now
@@ -36,8 +38,22 @@ class _Waiting:
     segments: int
     due_at: float
     too_old_at: float
-    is_asked: bool = False
-    """True for the answer that the forecast is about."""
+    rank: tuple[float, float]
+    """Its place in its share: of those that are due the one with the least rank is the head."""
+
+
+class _Goes(NamedTuple):
+    """The head of a share, when it goes, and the time from which each window has room for it."""
+
+    at: float
+    share: Share
+    answer: _Waiting
+    rooms: dict[str, float]
+
+    @property
+    def ends(self) -> float:
+        """When it is no longer the head: it goes, or is cancelled."""
+        return min(self.at, self.answer.too_old_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,43 +82,56 @@ class Forecast:
     occupied: Occupancy
 
     def outlook(self, segments: int, *, known: bool) -> Outlook:
-        """Return when one more answer of this size can go: it is due after the shortest delay, behind the queue.
+        """Return when one more answer of this size can go: it is due after the shortest delay, and the newest then.
 
         `known` asks for an answer to a number that was answered before: such an answer may not use the reserve.
         """
         share = Share.KNOWN if known else Share.NEW
-        asked = _Waiting(segments, self.now + self.delay.total_seconds(), math.inf, is_asked=True)
-        queues = {each: deque(self.queues[each]) for each in _ORDER}
-        queues[share] = deque(sorted([*queues[share], asked], key=attrgetter("due_at", "is_asked")))
-        occupied = Occupancy([*self.occupied.everything], [*self.occupied.known])
-        at, before, taken = self.now, 0, 0
-        while True:
-            heads = {each: waiting[0] for each, waiting in queues.items() if waiting}
-            goes = {
-                each: max(at, head.due_at, *self._rooms(occupied, head, each).values()) for each, head in heads.items()
-            }
-            first = min(goes, key=goes.__getitem__)  # if several can go at once, the first in the daemon's order
-            if heads[share].is_asked and (first is share or goes[share] == math.inf):
-                rooms = self._rooms(occupied, heads[share], share)
-                windows = {window: _maybe(room) for window, room in rooms.items()}
-                return Outlook(_maybe(goes[share]), windows, Ahead(before, taken))
-            gone = queues[first].popleft()
-            if first is share:
-                before, taken = before + 1, taken + gone.segments
-            if goes[first] <= heads[first].too_old_at and goes[first] < math.inf:
-                occupied.add(goes[first], heads[first].segments, known=first is Share.KNOWN)
-                at = goes[first] + heads[first].segments * self.send_interval.total_seconds()
+        due_at = self.now + self.delay.total_seconds()
+        asked = _Waiting(segments, due_at, math.inf, _rank(share, math.inf, due_at, self.now))
+        played = self._played({**self.queues, share: (*self.queues[share], asked)})
+        before, taken = 0, 0
+        while (goes := next(played)).answer is not asked:
+            if goes.share is share:
+                before, taken = before + 1, taken + goes.answer.segments
+        windows = {window: _maybe(room) for window, room in goes.rooms.items()}
+        return Outlook(_maybe(goes.at), windows, Ahead(before, taken))
 
     def first_at(self) -> float | None:
         """Return when the first waiting answer can go; None if none waits, or all will be too old by then."""
-        moments = [
-            goes
-            for share, waiting in self.queues.items()
-            for each in waiting
-            if (goes := max(self.now, each.due_at, *self._rooms(self.occupied, each, share).values()))
-            <= each.too_old_at
-        ]
-        return min(moments, default=None)
+        return next((goes.at for goes in self._played(self.queues)), None)
+
+    def _played(self, queues: Mapping[Share, Sequence[_Waiting]]) -> Iterator[_Goes]:
+        """Yield the answers that go, in their order; one that is never too old and has no room goes at infinity."""
+        later = {share: deque(sorted(queues[share], key=attrgetter("due_at"))) for share in _ORDER}
+        due: dict[Share, list[tuple[tuple[float, float], _Waiting]]] = {share: [] for share in _ORDER}
+        occupied = Occupancy([*self.occupied.everything], [*self.occupied.known])
+        at = self.now
+        while True:
+            heads = []
+            for share in _ORDER:
+                while later[share] and later[share][0].due_at <= at:
+                    answer = later[share].popleft()
+                    heapq.heappush(due[share], (answer.rank, answer))
+                if due[share]:
+                    answer = due[share][0][1]
+                    rooms = self._rooms(occupied, answer, share)
+                    heads.append(_Goes(max(at, *rooms.values()), share, answer, rooms))
+            # if several end at once, the first in the daemon's order
+            first = min(heads, key=attrgetter("ends"), default=None)
+            following = min((waiting[0].due_at for waiting in later.values() if waiting), default=math.inf)
+            if following < math.inf and (first is None or following <= first.ends):
+                at = following
+                continue
+            if first is None:
+                return
+            heapq.heappop(due[first.share])
+            if first.at > first.answer.too_old_at:  # cancelled as soon as it is older than that
+                at = max(at, math.nextafter(first.answer.too_old_at, math.inf))
+                continue
+            yield first
+            occupied.add(first.at, first.answer.segments, known=first.share is Share.KNOWN)
+            at = first.at + first.answer.segments * self.send_interval.total_seconds()
 
     def _rooms(self, occupied: Occupancy, answer: _Waiting, share: Share) -> dict[str, float]:
         return {
@@ -112,6 +141,11 @@ class Forecast:
 
 
 _ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
+
+
+def _rank(share: Share, answer_id: float, due_at: float, age_from: float) -> tuple[float, float]:
+    """Return the rank of an answer by the order of `queue.due`; `age_from` is when its age began."""
+    return (due_at, answer_id) if share is Share.BY_HAND else (-age_from, -answer_id)
 
 
 def _maybe(moment: float) -> float | None:
@@ -143,7 +177,9 @@ def forecast(
     for row in db.rows(_QUEUE):
         share = Share(row["share"])
         size = row["segments"] or sizes.get(share, 1)
-        queues[share].append(_Waiting(size, row["due_limit"], row["age_limit"] + max_age.total_seconds()))
+        too_old_at = row["age_limit"] + max_age.total_seconds()
+        rank = _rank(share, row["id"], row["due_limit"], row["age_limit"])
+        queues[share].append(_Waiting(size, row["due_limit"], too_old_at, rank))
     return Forecast(
         {share: Ahead(len(each), sum(waiting.segments for waiting in each)) for share, each in queues.items()},
         limits,
@@ -156,10 +192,9 @@ def forecast(
 
 
 _QUEUE = f"""
-SELECT share, segments, due_limit, age_limit FROM answers a WHERE state = '{AnswerState.QUEUED}' AND NOT EXISTS
+SELECT id, share, segments, due_limit, age_limit FROM answers a WHERE state = '{AnswerState.QUEUED}' AND NOT EXISTS
   (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
     WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
-ORDER BY due_limit, id
 """
 
 
