@@ -397,7 +397,9 @@ class AtFault(StrEnum):
     EITHER = "either"
 
 
-NETWORK_REFUSED = range(1, 128)  # TS 24.011 E-2
+# TS 24.011 E-2, without 38: a switch also says it if the service centre, which may have the text, did not answer it in
+# time (TS 23.540, TS 23.040 clause 11)
+NETWORK_REFUSED = frozenset({*range(1, 128)} - {38})
 CENTRE_REFUSED = range(128, 256)  # TS 23.040 9.2.3.22
 MODEM_REFUSED = range(300, 332)  # TS 27.005 3.2.5
 CERTAINLY_NOT_SENT = (NETWORK_REFUSED, CENTRE_REFUSED, MODEM_REFUSED)

@@ -78,6 +78,7 @@ MUTANTS = (
         ("math.floor(limit", "math.ceil(limit"),
         ("len(limits.cooldown)) - 1]", "len(limits.cooldown)) - 2]"),
         ("self.before_payload or any(", "any("),
+        ("range(1, 128)} - {38})", "range(1, 128)})"),
         ("MODEM_REFUSED = range(300, 332)", "MODEM_REFUSED = range(300, 600)"),
         ("counted > MOST_REFUSALS", "counted >= MOST_REFUSALS"),
         ("self.counted + self.others_left", "self.counted + 1"),
