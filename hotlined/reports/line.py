@@ -434,10 +434,9 @@ def _configuration_trouble(name: str, broken: Broken, *, alive: bool) -> Trouble
 
 def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
     """Yield what keeps answers back according to the database."""
-    for hold in stored.holds if stored else ():
-        kept_back = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
-        yield Trouble(kept_back.value, *hold_in_words(hold.reason, hold.by), hold.since)
-    yield from _country_trouble(stored) if stored else ()
+    if stored:
+        yield from _hold_trouble(config, stored)
+        yield from _country_trouble(config, stored)
     for window, budget in stored.budgets.items() if stored else ():
         if budget.is_spent or (stored and window in stored.full_windows):
             used, limit = in_digits(budget.used), in_digits(budget.limit)
@@ -468,6 +467,16 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.SHADOW, conditions.SHADOW.words, cure, since)
 
 
+def _hold_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
+    """Yield everything that holds all answers back."""
+    for hold in stored.holds:
+        kept_back = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
+        words, cure = hold_in_words(hold.reason, hold.by)
+        if hold.reason is HoldReason.OUTAGE:
+            cure = _credit_cure(config, cure)
+        yield Trouble(kept_back.value, words, cure, hold.since)
+
+
 def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
     """Yield troubles that stop nothing and are easily overlooked: low credit, and alerts that go nowhere."""
     if stored and is_low(config, stored.credit) and all(hold.reason is not HoldReason.CREDIT for hold in stored.holds):
@@ -479,7 +488,13 @@ def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
         yield Trouble(TroubleCode.ALERTS_NOWHERE, known.words, known.cure.format(name=config.name))
 
 
-def _country_trouble(stored: Stored) -> Iterator[Trouble]:
+def _credit_cure(config: Config, cure: str) -> str:
+    """Return the cure for answers that do not leave, with a sentence before it: perhaps the SIM has no credit."""
+    credit = conditions.ASK_BALANCE if config.credit.ussd else conditions.NETWORK_OR_CREDIT
+    return f"{_(credit)} {cure}"
+
+
+def _country_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
     """Yield the countries to which no answer leaves, and refusals by the network, while other answers leave."""
     for outage in stored.countries:
         _title, words, cure = conditions.country_outage_in_words(outage.country, is_barred=outage.is_barred(stored.at))
@@ -487,4 +502,5 @@ def _country_trouble(stored: Stored) -> Iterator[Trouble]:
     if stored.declined:
         since, left = moment(stored.declined.since), moment(stored.declined.left_at)
         words = conditions.REFUSALS.words.format(since=since, left=left)
-        yield Trouble(TroubleCode.REFUSALS, words, conditions.REFUSALS.cure, stored.declined.since)
+        cure = _credit_cure(config, conditions.REFUSALS.cure)
+        yield Trouble(TroubleCode.REFUSALS, words, cure, stored.declined.since)

@@ -7,7 +7,7 @@ of the open one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hotlined import breaker, policy, pseudonym, states
@@ -177,14 +177,17 @@ def maybe_declined(db: Database, now: Now) -> Declined | None:
 def open_breaker(
     db: Database, opening: Opening, now: Now, pauses: Sequence[float], detail: Mapping[str, object] | None = None
 ) -> Breaker:
-    """Open the line's breaker, inside the transaction that is open; if it is open already, nothing changes.
+    """Open the line's breaker, inside the transaction that is open; `detail` is stored with the event.
 
-    `detail` is stored with the event.
+    If it is open already, its trials go on as they were; only an outage may turn out to be about credit.
     """
     before = breaker_of(db)
-    if before.is_open:
+    if before.cause in (opening.cause, breaker.Cause.CREDIT):
         return before
-    state = breaker.opened(before, opening, now.limit, now.rfc3339, pauses)
+    if before.is_open:
+        state = replace(before, cause=opening.cause)
+    else:
+        state = breaker.opened(before, opening, now.limit, now.rfc3339, pauses)
     set_breaker(db, state)
     events.record(db, now, _EVENTS[opening.cause][0], detail=detail)
     return state
@@ -213,8 +216,9 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
     before = breaker_of(db)
     state = Breaker(closed_at_attempt=latest or 0, closed_limit=now.limit)
     set_breaker(db, state)
-    if before.cause:
-        events.record(db, now, _EVENTS[before.cause][1])
+    for began, ended in _EVENTS.values():  # both, where an outage turned out to be about credit
+        if events.is_begun(db, began, ended):
+            events.record(db, now, ended)
     _void_refusals(db, before.failed_from, now)
     for failed in db.all(_ALL_FAILED, since=before.failed_from):
         if failed["country"] != country:
