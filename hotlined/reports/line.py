@@ -34,7 +34,13 @@ from hotlined.states import (
 )
 from hotlined.status import DaemonStatus, FoundStatus
 from hotlined.store.answers import windows
-from hotlined.store.answers.breakers import CountryOutage, Declined, country_outages, maybe_declined
+from hotlined.store.answers.breakers import (
+    CountryOutage,
+    Declined,
+    country_outages,
+    maybe_declined,
+    maybe_failing_since,
+)
 from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
@@ -69,6 +75,7 @@ HARMLESS = frozenset(
         *WINDOW_CODES,
         TroubleCode.COUNTRY_OUTAGE,
         TroubleCode.REFUSALS,
+        TroubleCode.ANSWERS_FAIL,
         TroubleCode.SHADOW,
         TroubleCode.ANSWER_DIFFERS,
         TroubleCode.CONFIG_DIFFERS,
@@ -131,6 +138,8 @@ class Stored:
     """Countries to which no answer leaves, while answers to others do."""
     declined: Declined | None
     """The refusals in a row by the network, and since when, although answers left not long ago."""
+    failing_since: str | None
+    """The failure of the first of the last ten answers; None if one of them was taken."""
     credit: Credit
     top_up: TopUp | None
     life: int | None
@@ -354,6 +363,7 @@ def _stored(
                     shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     countries=tuple(country_outages(db)),
                     declined=maybe_declined(db, now),
+                    failing_since=maybe_failing_since(db),
                     credit=replace(
                         credit,
                         asked_at=credit.asked_at and (daemon.balance_asked_at or credit.asked_at),
@@ -495,7 +505,7 @@ def _credit_cure(config: Config, cure: str) -> str:
 
 
 def _country_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
-    """Yield the countries to which no answer leaves, and refusals by the network, while other answers leave."""
+    """Yield the countries to which no answer leaves while others do, refusals in a row, and ten answers in vain."""
     for outage in stored.countries:
         _title, words, cure = conditions.country_outage_in_words(outage.country, is_barred=outage.is_barred(stored.at))
         yield Trouble(TroubleCode.COUNTRY_OUTAGE, words, cure, outage.since)
@@ -504,3 +514,7 @@ def _country_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
         words = conditions.REFUSALS.words.format(since=since, left=left)
         cure = _credit_cure(config, conditions.REFUSALS.cure)
         yield Trouble(TroubleCode.REFUSALS, words, cure, stored.declined.since)
+    if stored.failing_since:
+        known = conditions.ANSWERS_FAIL
+        words = known.words.format(since=moment(stored.failing_since))
+        yield Trouble(TroubleCode.ANSWERS_FAIL, words, known.cure, stored.failing_since)

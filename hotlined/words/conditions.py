@@ -191,6 +191,14 @@ REFUSALS = Condition(
     N_("The network refuses answers since {since}; the last one left at {left}."),
     N_("They are tried again by themselves; `hotlined log` shows to whom they go. Top the SIM up if need be."),
 )
+ANSWERS_FAIL = Condition(
+    N_("no answer is taken"),
+    N_("None of the last ten answers was taken, since {since}."),
+    N_(
+        "`hotlined log` says to whom, `hotlined show` why. If these are real numbers, the SIM's service centre may be"
+        " wrong: `hotlined doctor` shows it, the operator knows the right one."
+    ),
+)
 NETWORK_OR_CREDIT = N_("The network has a fault, or the SIM has no credit.")
 ASK_BALANCE = N_("`hotlined sim balance` says if the SIM has credit.")
 

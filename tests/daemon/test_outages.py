@@ -386,6 +386,16 @@ def test_refusals_open_the_breaker_three_hours_after_the_last_success(db: Databa
     assert breakers.maybe_declined(db, at(3 * HOUR)) is None
 
 
+@pytest.mark.parametrize("cms", [1, 10])
+def test_refusals_without_a_subscription_are_about_credit(db: Database, cms: int) -> None:
+    """An unassigned number, which may be the service centre's, says nothing about it."""
+    wrote(db, 0.0, *(person(number) for number in range(3)))
+    for _ in range(3):
+        refuse(db, begun(db, 0.0), at(0.0), cms)
+
+    assert breaker_of(db).cause is (breaker.Cause.OUTAGE if cms == 1 else breaker.Cause.CREDIT)
+
+
 def test_failed_texts_by_hand_do_not_open_the_breaker(db: Database) -> None:
     """People mistype numbers: a failed text says nothing about the line."""
     for number in range(4):

@@ -192,7 +192,7 @@ def test_lone_answer_is_tried_until_it_leaves(line: Line) -> None:
     assert recipients(line) == [NUMBER]
 
 
-@pytest.mark.parametrize("cms", [1, 27, 195, 196])
+@pytest.mark.parametrize("cms", [27, 195, 196])
 def test_dead_numbers_hold_up_no_other_answer(line: Line, cms: int) -> None:
     """They fail at once and count in no window."""
     begin(line, timing=NEVER)
@@ -251,7 +251,7 @@ def test_ambiguous_refusals_of_one_number_hold_up_no_other(line: Line) -> None:
     assert used(line) == 5
 
 
-@pytest.mark.parametrize("cms", [21, 28, 29, 30])
+@pytest.mark.parametrize("cms", [1, 28, 30])
 def test_second_ambiguous_refusal_fails_while_others_leave(line: Line, cms: int) -> None:
     """The cause may be about the recipient or the line."""
     begin(line, timing={"retry_after": [3] * 5})

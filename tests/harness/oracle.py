@@ -17,8 +17,8 @@ from itertools import takewhile
 
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds
 
-RECIPIENTS_FAULT = frozenset({1, 27, 195, 196})  # +CMS ERROR: network or centre do not know the recipient
-EITHERS_FAULT = frozenset({21, 28, 29, 30})  # the recipient's fault or the line's: one of them proves neither
+RECIPIENTS_FAULT = frozenset({27, 195, 196})  # +CMS ERROR: network or centre do not know the recipient
+EITHERS_FAULT = frozenset({1, 21, 28, 29, 30})  # the recipient's fault or the line's: one of them proves neither
 PROVES_NOTHING = frozenset({38})  # the network says it, too, if the centre that has the text did not answer in time
 
 TRIAL_PAUSES = (60, 300, 900, 3600)  # seconds before each trial while the breaker is open; the last repeats

@@ -541,7 +541,7 @@ def test_breaker_opens_after_three_failures(outcome: str, cause: int | None) -> 
     assert not found(*outage(outcome, cause), *typed(999, 12))
 
 
-@pytest.mark.parametrize("cause", [1, 27, 195, 196])
+@pytest.mark.parametrize("cause", [27, 195, 196])
 def test_breaker_ignores_the_recipients_fault(cause: int) -> None:
     """One recipient alone does not open it, either."""
     assert not found(*outage("refused", cause), sent(4, 12, phone(4)))
@@ -549,7 +549,7 @@ def test_breaker_ignores_the_recipients_fault(cause: int) -> None:
     assert not found(ROOM, came(1), *same)
 
 
-@pytest.mark.parametrize("cause", [21, 28, 29, 30])
+@pytest.mark.parametrize("cause", [1, 21, 28, 29, 30])
 def test_ambiguous_refusal_counts_for_the_line_once(cause: int) -> None:
     """The second one of the same answer is the recipient's."""
     assert found(*outage("refused", cause), sent(4, 12, phone(4))) == {"breaker"}

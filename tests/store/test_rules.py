@@ -455,7 +455,7 @@ def test_limit_clock_is_saved_with_a_released_segment(db: Database) -> None:
 @pytest.mark.parametrize(
     ("cms", "outcome"),
     [
-        (1, Outcome.RECIPIENT),
+        (1, Outcome.DECLINED),
         (195, Outcome.RECIPIENT),
         (42, Outcome.DECLINED),
         (38, Outcome.UNCONFIRMED),
@@ -464,7 +464,7 @@ def test_limit_clock_is_saved_with_a_released_segment(db: Database) -> None:
     ],
 )
 def test_refusal_has_the_outcome_of_its_cause(db: Database, cms: int, outcome: Outcome) -> None:
-    """An unassigned number says nothing about the line, the modem's refusal most."""
+    """An invalid address says nothing about the line, the modem's refusal most."""
     wrote(db)
     refuse(db, goes(db, 1), at(2), cms)
 

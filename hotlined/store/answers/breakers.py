@@ -171,6 +171,20 @@ def maybe_declined(db: Database, now: Now) -> Declined | None:
     return Declined(line.calendar_time(db, first), line.calendar_time(db, taken))
 
 
+def maybe_failing_since(db: Database) -> str | None:
+    """Return when the first of the last ten answers failed, in RFC 3339, if none was taken, whatever the cause."""
+    rows = db.all(
+        "SELECT t.answer_id, t.outcome, t.ended_limit FROM attempts t JOIN answers a ON a.id = t.answer_id"
+        f" WHERE t.outcome IS NOT NULL AND t.outcome <> '{Outcome.NO_EVIDENCE}' AND (a.by_hand IS NULL OR t.{_TAKEN})"
+        " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+        _ROW_OF_ENDED,
+    )
+    first = breaker.maybe_first_failed(
+        breaker.Ended(row["answer_id"], "", Outcome(row["outcome"]), row["ended_limit"]) for row in rows
+    )
+    return line.calendar_time(db, first.at) if first else None
+
+
 # ---- the line's breaker
 
 
