@@ -192,6 +192,15 @@ def maybe_opening(ended: Sequence[Ended]) -> Opening | None:
     return Opening(Cause.CREDIT if credit else Cause.OUTAGE, min(attempt.at for attempt in run))
 
 
+def maybe_first_failed(ended: Iterable[Ended]) -> Ended | None:
+    """Return the first of the last ten answers if none of them was taken, whatever the cause; the latest comes first.
+
+    It may be chance, if the recipients are at fault, so it opens nothing.
+    """
+    last = _latest(ended)[:AMONG]
+    return last[-1] if len(last) == AMONG and all(each.outcome is not Outcome.TAKEN for each in last) else None
+
+
 def _latest(ended: Iterable[Ended]) -> list[Ended]:
     latest: dict[int, Ended] = {}
     for attempt in ended:

@@ -397,18 +397,21 @@ class AtFault(StrEnum):
     EITHER = "either"
 
 
-NETWORK_REFUSED = range(1, 128)  # TS 24.011 E-2
+# TS 24.011 E-2, without 38: a switch also says it if the service centre, which may have the text, did not answer it in
+# time (TS 23.540, TS 23.040 clause 11)
+NETWORK_REFUSED = frozenset({*range(1, 128)} - {38})
 CENTRE_REFUSED = range(128, 256)  # TS 23.040 9.2.3.22
 MODEM_REFUSED = range(300, 332)  # TS 27.005 3.2.5
 CERTAINLY_NOT_SENT = (NETWORK_REFUSED, CENTRE_REFUSED, MODEM_REFUSED)
 """The numbers of +CMS ERROR that prove that nothing left. Any other result after Ctrl-Z proves nothing."""
-# TS 24.011 E-2: unassigned number, destination out of order; TS 23.040 9.2.3.22: invalid address, destination barred
-RECIPIENTS = frozenset({1, 27, 195, 196})
-# TS 24.011 E-2: transfer rejected, unidentified subscriber, facility rejected, unknown subscriber
-EITHERS = frozenset({21, 28, 29, 30})
-# TS 24.011 E-2: operator determined barring, call barred, those above, facility not subscribed; TS 23.040 9.2.3.22: no
-# subscription to the service centre
-BARRED = EITHERS | {8, 10, 50, 193}
+# TS 24.011 E-2: destination out of order; TS 23.040 9.2.3.22: invalid address, destination barred
+RECIPIENTS = frozenset({27, 195, 196})
+# TS 24.011 E-2: unassigned number (TS 23.540: also an unknown service centre), transfer rejected, unidentified
+# subscriber, facility rejected, unknown subscriber
+EITHERS = frozenset({1, 21, 28, 29, 30})
+# TS 24.011 E-2: operator determined barring, call barred, those above but the first, facility not subscribed; TS 23.040
+# 9.2.3.22: no subscription to the service centre
+BARRED = EITHERS - {1} | {8, 10, 50, 193}
 
 MOST_REFUSALS = 5
 """The most refusals of an answer that are followed by another try; one more and it failed (see `Refusals.counted`)."""

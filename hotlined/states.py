@@ -257,6 +257,8 @@ class TroubleCode(StrEnum):
     """No answer to a country leaves, while other answers do."""
     REFUSALS = "refusals"
     """The network refuses answers one after the other, though others left lately."""
+    ANSWERS_FAIL = "answers_fail"
+    """None of the last ten answers was taken, whatever the cause."""
     SHADOW = "shadow"
     SIM_ENDS = "sim_ends"
     SIM_ENDED = "sim_ended"

@@ -62,6 +62,24 @@ def test_the_outage_began_with_its_first_failure() -> None:
     assert breaker.maybe_opening(row(LOST, TAKEN, LOST, LOST, TAKEN, LOST, TAKEN, LOST, LOST)) == OUTAGE
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "since"),
+    [
+        ([TAKEN, *[Outcome.RECIPIENT] * 10], 1.0),
+        ([TAKEN, *[Outcome.RECIPIENT, LOST, DECLINED] * 4], 3.0),
+        ([TAKEN, *[Outcome.RECIPIENT] * 9], None),
+        ([Outcome.RECIPIENT] * 9, None),
+        ([*[Outcome.RECIPIENT] * 10, TAKEN], None),
+    ],
+)
+def test_ten_answers_of_which_none_was_taken_are_noticed(outcomes: list[Outcome], since: float | None) -> None:
+    """The cause of each does not matter; one that was tried again counts once."""
+    ended = row(*outcomes)
+    first = breaker.maybe_first_failed([*ended[:1] * 5, *ended])
+
+    assert (first and first.at) == since
+
+
 def test_the_networks_refusals_do_not_count_while_others_are_taken() -> None:
     """Dead numbers and restarts never count."""
     assert breaker.evidence(taken_lately=False) == {TAKEN, DECLINED, REFUSED, LOST}

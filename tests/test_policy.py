@@ -372,13 +372,13 @@ def test_a_text_with_more_than_the_word_does_not_opt_out(text: str) -> None:
 # ---- meanings of a result
 
 
-@pytest.mark.parametrize("cms", sorted({1, 27, 195, 196}))
+@pytest.mark.parametrize("cms", [27, 195, 196])
 def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
     """Nonexistent or unreachable numbers say nothing about the line."""
     assert policy.fate(policy.Refused(cms), policy.Refusals()) is policy.Fate.FAILED
 
 
-@pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
+@pytest.mark.parametrize("cms", [8, 10, 37, 39, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
 def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
     """Another number's segment has to be taken between all attempts.
 
@@ -390,19 +390,19 @@ def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> Non
     assert policy.fate(refused, policy.Refusals(5, 5, cms)) is policy.Fate.FAILED
 
 
-@pytest.mark.parametrize("cms", [21, 28, 29, 30])
+@pytest.mark.parametrize("cms", [1, 21, 28, 29, 30])
 def test_an_ambiguous_refusal_fails_at_the_second_time_while_others_leave(cms: int) -> None:
-    """Barring may be the recipient's or the line's."""
+    """Barring may be the recipient's or the line's; the unassigned number may be the service centre's."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals()) is policy.Fate.RETRY
-    assert policy.fate(refused, policy.Refusals(1, 1, 38)) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Refusals(1, 1, 42)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Refusals(1, 1, 30, others_left=False)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Refusals(1, 1, 30)) is policy.Fate.FAILED
 
 
-@pytest.mark.parametrize("cms", [None, 0, 256, 299, 332, 500, 512, 3000])
+@pytest.mark.parametrize("cms", [None, 0, 38, 256, 299, 332, 500, 512, 3000])
 def test_an_inconclusive_refusal_is_unconfirmed(cms: int | None) -> None:
-    """Plain ERROR, 332, 500 and makers' causes prove nothing."""
+    """Plain ERROR, 38 (also a centre that did not answer in time), 332, 500 and makers' causes prove nothing."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Refusals()) is policy.Fate.UNCONFIRMED
     assert policy.fate(policy.Unknown(policy.AttemptCause.NO_RESULT), policy.Refusals()) is policy.Fate.UNCONFIRMED

@@ -43,9 +43,9 @@ def balance(settings: Settings) -> None:
 def topup(settings: Settings, date: str | None) -> None:
     """Record that the SIM was topped up, now or on DATE: its life (credit.valid_for) counts from then.
 
-    An operator switches a prepaid SIM off some time after its last top-up, and its number is lost. If answers wait
-    because the SIM cannot pay, the line tries one within five minutes. DATE can be 24/11, 2026-11-24, 7d (ago),
-    yesterday or monday.
+    An operator switches a prepaid SIM off some time after its last top-up, and its number is lost. The balance known
+    before is void. If answers wait because the SIM cannot pay, the line tries one within five minutes. DATE can be
+    24/11, 2026-11-24, 7d (ago), yesterday or monday.
 
     Example: hotlined sim topup yesterday
     """

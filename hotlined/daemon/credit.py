@@ -1,8 +1,9 @@
 """The balance of the SIM: the daemon asks the network for it once a day, if a USSD code is configured.
 
-If there is a reason to doubt the last balance, the daemon asks sooner, but at most once an hour. A balance that does
-not pay for one segment opens the line's breaker: answers wait. Refusals by the network can open it, too, even if no
-balance is known (`hotlined.breaker`).
+If there is a reason to doubt the last balance, the daemon asks sooner, but at most once an hour; a question that
+brought no balance does not use up that hour. A balance that does not pay for one segment opens the line's breaker, or
+names the cause of one that is open: answers wait. Refusals by the network can open it, too, even if no balance is known
+(`hotlined.breaker`).
 """
 
 import logging
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 BALANCE_SECONDS = 86_400.0  # at least, between two requests for the balance
 REASON_SECONDS = 3600.0  # the same, if there is a reason to doubt the last balance
+FAILED_SECONDS = 300.0  # the same, if there is a reason, and the last question brought no balance
 
 NOTICE_WORDS = ("credit", "solde", "recharg", "tegoed", "krediet", "herlaad", "opwaard", "guthaben", "balance")
 """Parts of words in operators' texts about credit, as `recognition.fold` leaves them: a reason to ask anew."""
@@ -79,6 +81,8 @@ class Balance:
         self._is_dated = False
         """Whether the last top-up has a date that can be trusted."""
         self._has_reason = False
+        self._has_failed = False
+        """Whether the last question brought no balance."""
 
     def ask_soon(self) -> None:
         """Ask for the balance within the hour, because there is a reason to doubt the last one."""
@@ -96,7 +100,8 @@ class Balance:
         self._date_top_up()
         if not self._line.config.credit.ussd:
             return
-        pause = REASON_SECONDS if self._has_reason else BALANCE_SECONDS
+        after_reason = FAILED_SECONDS if self._has_failed else REASON_SECONDS
+        pause = after_reason if self._has_reason else BALANCE_SECONDS
         if self._asked is not None and time.monotonic() - self._asked < pause:
             return
         self._has_reason = False
@@ -113,13 +118,15 @@ class Balance:
         Raises ModemError and PortError.
         """
         credit = self._line.config.credit
-        self._asked = time.monotonic()
+        self._asked, self._has_failed = time.monotonic(), True
         reply = modem.ussd(credit.ussd or "")
         balance = None
         if credit.pattern and (match := credit.pattern.search(reply)):
             balance = maybe_amount(match[1] or "")
         if balance is None:
+            self._has_failed = credit.pattern is not None
             return reply
+        self._has_failed = False
         low = balance < credit.alert_below
         self.asked_at = self._line.db.now()
         commit_balance(self._line.db, str(balance), self.asked_at, low=low)
@@ -153,12 +160,15 @@ class Balance:
         self._is_dated = True
 
     def _update_breaker(self, balance: Decimal) -> None:
-        """Open the breaker if the balance does not pay for a segment; have an answer tried soon if it does again."""
+        """Open the breaker if the balance does not pay for a segment; have an answer tried soon if it does again.
+
+        If the breaker is open because nothing left, such a balance is the cause.
+        """
         db, timing = self._line.db, self._line.timing
         price = self._line.config.limits.price_per_segment
         pays = balance > 0 if price is None else balance >= price
         cause = breaker_of(db).cause
-        if not pays and cause is None:
+        if not pays and cause is not breaker.Cause.CREDIT:
             with db.transaction():
                 opening = breaker.Opening(breaker.Cause.CREDIT, db.now().limit)
                 breakers.open_breaker(db, opening, db.now(), timing.trial_after, {"balance": str(balance)})

@@ -34,7 +34,13 @@ from hotlined.states import (
 )
 from hotlined.status import DaemonStatus, FoundStatus
 from hotlined.store.answers import windows
-from hotlined.store.answers.breakers import CountryOutage, Declined, country_outages, maybe_declined
+from hotlined.store.answers.breakers import (
+    CountryOutage,
+    Declined,
+    country_outages,
+    maybe_declined,
+    maybe_failing_since,
+)
 from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
@@ -69,6 +75,7 @@ HARMLESS = frozenset(
         *WINDOW_CODES,
         TroubleCode.COUNTRY_OUTAGE,
         TroubleCode.REFUSALS,
+        TroubleCode.ANSWERS_FAIL,
         TroubleCode.SHADOW,
         TroubleCode.ANSWER_DIFFERS,
         TroubleCode.CONFIG_DIFFERS,
@@ -131,6 +138,8 @@ class Stored:
     """Countries to which no answer leaves, while answers to others do."""
     declined: Declined | None
     """The refusals in a row by the network, and since when, although answers left not long ago."""
+    failing_since: str | None
+    """The failure of the first of the last ten answers; None if one of them was taken."""
     credit: Credit
     top_up: TopUp | None
     life: int | None
@@ -357,6 +366,7 @@ def _stored(
                     shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     countries=tuple(country_outages(db)),
                     declined=maybe_declined(db, now),
+                    failing_since=maybe_failing_since(db),
                     credit=replace(
                         credit,
                         asked_at=credit.asked_at and (daemon.balance_asked_at or credit.asked_at),
@@ -437,10 +447,9 @@ def _configuration_trouble(name: str, broken: Broken, *, alive: bool) -> Trouble
 
 def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
     """Yield what keeps answers back according to the database."""
-    for hold in stored.holds if stored else ():
-        kept_back = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
-        yield Trouble(kept_back.value, *hold_in_words(hold.reason, hold.by), hold.since)
-    yield from _country_trouble(stored) if stored else ()
+    if stored:
+        yield from _hold_trouble(config, stored)
+        yield from _country_trouble(config, stored)
     for window, budget in stored.budgets.items() if stored else ():
         if budget.is_spent or (stored and window in stored.full_windows):
             used, limit = in_digits(budget.used), in_digits(budget.limit)
@@ -471,6 +480,16 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.SHADOW, conditions.SHADOW.words, cure, since)
 
 
+def _hold_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
+    """Yield everything that holds all answers back."""
+    for hold in stored.holds:
+        kept_back = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
+        words, cure = hold_in_words(hold.reason, hold.by)
+        if hold.reason is HoldReason.OUTAGE:
+            cure = _credit_cure(config, cure)
+        yield Trouble(kept_back.value, words, cure, hold.since)
+
+
 def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
     """Yield troubles that stop nothing and are easily overlooked: low credit, and alerts that go nowhere."""
     if stored and is_low(config, stored.credit) and all(hold.reason is not HoldReason.CREDIT for hold in stored.holds):
@@ -482,12 +501,23 @@ def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
         yield Trouble(TroubleCode.ALERTS_NOWHERE, known.words, known.cure.format(name=config.name))
 
 
-def _country_trouble(stored: Stored) -> Iterator[Trouble]:
-    """Yield the countries to which no answer leaves, and refusals by the network, while other answers leave."""
+def _credit_cure(config: Config, cure: str) -> str:
+    """Return the cure for answers that do not leave, with a sentence before it: perhaps the SIM has no credit."""
+    credit = conditions.ASK_BALANCE if config.credit.ussd else conditions.NETWORK_OR_CREDIT
+    return f"{_(credit)} {cure}"
+
+
+def _country_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
+    """Yield the countries to which no answer leaves while others do, refusals in a row, and ten answers in vain."""
     for outage in stored.countries:
         _title, words, cure = conditions.country_outage_in_words(outage.country, is_barred=outage.is_barred(stored.at))
         yield Trouble(TroubleCode.COUNTRY_OUTAGE, words, cure, outage.since)
     if stored.declined:
         since, left = moment(stored.declined.since), moment(stored.declined.left_at)
         words = conditions.REFUSALS.words.format(since=since, left=left)
-        yield Trouble(TroubleCode.REFUSALS, words, conditions.REFUSALS.cure, stored.declined.since)
+        cure = _credit_cure(config, conditions.REFUSALS.cure)
+        yield Trouble(TroubleCode.REFUSALS, words, cure, stored.declined.since)
+    if stored.failing_since:
+        known = conditions.ANSWERS_FAIL
+        words = known.words.format(since=moment(stored.failing_since))
+        yield Trouble(TroubleCode.ANSWERS_FAIL, words, known.cure, stored.failing_since)

@@ -165,7 +165,7 @@ HOLDS: dict[HoldReason | None, Condition] = {
     HoldReason.OUTAGE: Condition(
         N_("nothing leaves"),
         N_("Nothing leaves though the network has the line: answers wait, and one is tried now and then."),
-        N_("If this lasts, try the SIM in a phone."),
+        N_("Top the SIM up, or try it in a phone."),
     ),
     HoldReason.CREDIT: Condition(
         N_("the SIM cannot pay"),
@@ -189,8 +189,18 @@ COUNTRY_BARRED = Condition(
 REFUSALS = Condition(
     N_("the network refuses answers"),
     N_("The network refuses answers since {since}; the last one left at {left}."),
-    N_("They are tried again by themselves, less and less often. `hotlined log` shows to whom they go."),
+    N_("They are tried again by themselves; `hotlined log` shows to whom they go. Top the SIM up if need be."),
 )
+ANSWERS_FAIL = Condition(
+    N_("no answer is taken"),
+    N_("None of the last ten answers was taken, since {since}."),
+    N_(
+        "`hotlined log` says to whom, `hotlined show` why. If these are real numbers, the SIM's service centre may be"
+        " wrong: `hotlined doctor` shows it, the operator knows the right one."
+    ),
+)
+NETWORK_OR_CREDIT = N_("The network has a fault, or the SIM has no credit.")
+ASK_BALANCE = N_("`hotlined sim balance` says if the SIM has credit.")
 
 DATABASE_TITLES: Phrases[str] = Phrases(
     {

@@ -535,7 +535,7 @@ def _step_calendar(soak: Soak) -> None:
 ASKED = ("+CMGL", "+CPMS", "+CMGD", "+CREG", "+CMGF", "+CIMI")  # commands of a daemon in service
 
 # Causes of a text that did not leave: TS 24.011 E-2, TS 23.040 9.2.3.22, TS 27.005 3.2.5
-CAUSES = (8, 21, 38, 41, 42, 47, 50, 96, 111, 127, 192, 195, 208, 255, 304, 310, 322, 330, 331)
+CAUSES = (8, 21, 41, 42, 47, 50, 96, 111, 127, 192, 195, 208, 255, 304, 310, 322, 330, 331)
 
 FAULTS: Mapping[str, Fault] = {
     "stick pulled": _unplug,
@@ -566,7 +566,7 @@ FAULTS: Mapping[str, Fault] = {
     "no prompt": _switched("prompt_refused", cms=(None, 302, 310, 331, 500)),
     "prompt lost": _switched("hang", "+CMGS"),
     "submission refused": _switched("error", "+CMGS", cms=CAUSES),
-    "error after leaving": _switched("error_after_submit", cms=(None, 332, 500, 512)),
+    "error after leaving": _switched("error_after_submit", cms=(None, 38, 332, 500, 512)),
     "result lost": _switched("no_result"),
     "result late": _switched("late_result", seconds=(5.0, 15.0, 25.0)),
     "result late, then open": _late_beside_an_open_one,

@@ -637,7 +637,14 @@ def test_every_reason_has_words() -> None:
     assert set(REASONS) == set(Reason)
 
 
-CMS_ERRORS = {1: "the network", 38: "the network", 193: "the service centre", 331: "the modem", 500: "the modem"}
+CMS_ERRORS = {
+    1: "the network",
+    38: "the modem",
+    41: "the network",
+    193: "the service centre",
+    331: "the modem",
+    500: "the modem",
+}
 
 
 def test_every_cause_of_an_attempt_has_words() -> None:

@@ -611,6 +611,20 @@ def test_lack_of_credit_is_shown_once(line: Filled) -> None:
     assert [(each["code"], each["warning"]) for each in status(line)[0]["trouble"]] == [("credit", False)]
 
 
+def test_ten_failed_answers_are_a_note(line: Filled) -> None:
+    """Refusals that are each about the recipient stop nothing, and may all be about the line."""
+    for number in range(10):
+        line.judge(line.text(sender=f"+3247100000{number}"))
+        line.refuse(27)
+        say(line)
+        document, code = status(line)
+        assert code == 0
+        assert [(each["code"], each["warning"]) for each in document["trouble"]] == (
+            [("answers_fail", True)] if number == 9 else []
+        )
+    assert document["trouble"][0]["since"]
+
+
 WORDS = {"words": ["tue"]}
 
 

@@ -12,7 +12,7 @@ from conftest import ANSWERS, Line, wait_until
 
 from hotlined import config, recognition
 from hotlined.daemon import line as daemon
-from hotlined.daemon.credit import BALANCE_SECONDS, REASON_SECONDS, Balance
+from hotlined.daemon.credit import BALANCE_SECONDS, FAILED_SECONDS, REASON_SECONDS, Balance
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.store.file.opening import open_for_daemon
@@ -122,6 +122,43 @@ def test_unconfirmed_trial_leaves_the_other_answers_waiting(line: Line) -> None:
     assert events(line, "credit%") == [("credit_out", "0.02")]
 
 
+def test_low_balance_names_the_cause_of_an_outage(line: Line) -> None:
+    """The line says that it cannot pay; both of its events end when an answer is taken."""
+    line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
+    line.sim.do("fault", kind="error", command="+CMGS", cms=38)
+    line.configure(credit=CREDIT)
+    line.start(timing={"trial_after": [2.0]})
+    line.wait_state("ready")
+    deliver(line, 1, 2, 3, 4)
+    wait_until(lambda: "outage" in [row[2] for row in line.rows(ANSWERS)])
+    status = json.loads(line.cli("status", "--json", check=False))
+    assert [(each["code"], "`hotlined sim balance`" in each["cure"]) for each in status["trouble"]] == [
+        ("outage", True),
+        ("credit_low", True),
+    ]
+
+    line.configure(limits=PRICE)
+    line.reload()
+    line.cli("sim", "balance")
+    status = json.loads(line.cli("status", "--json", check=False))
+    assert [each["code"] for each in status["trouble"]] == ["credit"]
+    line.sim.do("clear", what="faults")
+    wait_until(lambda: events(line, "credit%")[1:] == [("credit_ok", None)])
+    assert [kind for kind, _ in events(line, "outage%")] == ["outage_begin", "outage_end"]
+
+
+def test_topup_drops_the_balance_known_before(line: Line) -> None:
+    """A low balance is no trouble any more; the next one is compared with nothing."""
+    line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
+    line.configure(credit=CREDIT)
+    line.start()
+    wait_until(lambda: events(line, "balance%") == [("balance_low", "0.02")])
+    line.cli("sim", "topup")
+
+    status = json.loads(line.cli("status", "--json"))
+    assert (status["credit"]["balance"], status["credit"]["asked_at"], status["trouble"]) == (None, None, [])
+
+
 @pytest.mark.parametrize("said", ["+CUSD: 4", "OK"], ids=["refused", "out of step"])
 def test_failed_balance_request_holds_up_no_other_request(line: Line, said: str) -> None:
     """The daemon carries out the next request after the failure."""
@@ -148,20 +185,25 @@ def test_failed_balance_request_holds_up_no_other_request(line: Line, said: str)
 
 
 @pytest.mark.parametrize(
-    ("reason", "seconds"),
+    ("reason", "says", "seconds"),
     [
-        (lambda _: None, BALANCE_SECONDS),
-        (lambda credit: credit.note_operator_text(recognition.fold("Votre SOLDE est épuisé")), REASON_SECONDS),
-        (lambda credit: credit.ask_soon(), REASON_SECONDS),
-        (lambda credit: credit.note_operator_text(recognition.fold("Bonne année !")), BALANCE_SECONDS),
+        (lambda _: None, "Solde: 9,20 EUR", BALANCE_SECONDS),
+        (lambda credit: credit.note_operator_text(recognition.fold("SOLDE épuisé")), "9,20 EUR", REASON_SECONDS),
+        (lambda credit: credit.ask_soon(), "Solde: 9,20 EUR", REASON_SECONDS),
+        (lambda credit: credit.ask_soon(), "Service indisponible", FAILED_SECONDS),
+        (lambda credit: credit.ask_soon(), None, FAILED_SECONDS),
+        (lambda credit: credit.note_operator_text(recognition.fold("Bonne année !")), "9,20 EUR", BALANCE_SECONDS),
     ],
-    ids=["nothing", "a notice", "a refusal", "another notice"],
+    ids=["nothing", "a notice", "a refusal", "a refusal and no balance", "a refusal and no answer", "another notice"],
 )
-def test_balance_is_queried_daily_or_an_hour_after_a_reason(
-    line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Balance], None], seconds: float
+def test_balance_is_queried_daily_or_sooner_after_a_reason(
+    line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Balance], None], says: str | None, seconds: float
 ) -> None:
-    """Reasons are an operator's notice, and refusals perhaps about credit."""
-    line.sim.do("ussd", code="*121#", text="Solde: 9,20 EUR")
+    """Reasons are an operator's notice, and refusals perhaps about credit.
+
+    A question that brought no balance does not use up the hour.
+    """
+    line.sim.do("ussd", code="*121#", **({"text": says} if says else {"kind": "error"}))
     line.configure(credit=CREDIT)
     began, later = time.monotonic, [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: began() + later[0])

@@ -139,7 +139,7 @@ def test_answers_that_become_due_later_show_the_budget_too(line: Line) -> None:
 @pytest.mark.parametrize(
     ("fault", "state", "waiting_for"),
     [
-        ({"kind": "error", "cms": 38, "command": "+CMGS"}, "queued", "retry"),
+        ({"kind": "error", "cms": 42, "command": "+CMGS"}, "queued", "retry"),
         ({"kind": "error", "cms": 322, "command": "+CMGS"}, "queued", "retry"),
         ({"kind": "prompt_refused", "cms": 314}, "queued", "retry"),
         ({"kind": "error", "cms": 30, "command": "+CMGS"}, "queued", "retry"),

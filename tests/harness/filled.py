@@ -114,6 +114,13 @@ class Filled:
             else:
                 store_steps.take(self.db, begun, self.now(), mr)
 
+    def refuse(self, cms: int) -> None:
+        """Let the network refuse the answer that is due."""
+        now = self.now()
+        turn = queue.due(self.db, now)[0]
+        begun = store_steps.begin(self.db, turn.answer_id, now, alphabet.plan(ANSWER), RULES)
+        store_steps.refuse(self.db, store_steps.segment_of(begun), self.now(), cms)
+
     def daemon_runs(self, *, runs: bool = True, modem: ModemState | None = None) -> None:
         """Write the status of a daemon with this database, alive or long gone."""
         path = self.folder / "run" / "main" / "status.json"

@@ -17,8 +17,9 @@ from itertools import takewhile
 
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds
 
-RECIPIENTS_FAULT = frozenset({1, 27, 195, 196})  # +CMS ERROR: network or centre do not know the recipient
-EITHERS_FAULT = frozenset({21, 28, 29, 30})  # the recipient's fault or the line's: one of them proves neither
+RECIPIENTS_FAULT = frozenset({27, 195, 196})  # +CMS ERROR: network or centre do not know the recipient
+EITHERS_FAULT = frozenset({1, 21, 28, 29, 30})  # the recipient's fault or the line's: one of them proves neither
+PROVES_NOTHING = frozenset({38})  # the network says it, too, if the centre that has the text did not answer in time
 
 TRIAL_PAUSES = (60, 300, 900, 3600)  # seconds before each trial while the breaker is open; the last repeats
 TRIALS_AT_ONCE = 3
@@ -183,8 +184,8 @@ class Forgotten(Fact):
 class Submitted(Fact):
     """The modem was given a segment to transmit, with this result.
 
-    taken: +CMGS. refused: nothing can have left, `cause` says why. unknown: it may have left. crash: the program ended
-    during the submission, and it may have left.
+    taken: +CMGS. refused: nothing can have left, unless `cause` proves nothing. unknown: it may have left. crash: the
+    program ended during the submission, and it may have left.
     """
 
     answer: int
@@ -206,7 +207,7 @@ class Submitted(Fact):
     @property
     def left(self) -> bool:
         """Whether it may have left."""
-        return self.outcome != "refused"
+        return self.outcome != "refused" or self.cause in PROVES_NOTHING
 
     @property
     def by_hand(self) -> bool:
@@ -640,7 +641,7 @@ def tries(facts: History) -> Iterator[str]:
                 yield _say(fact, f"{fact.at - before[-1].at:.12g} s after it was refused the {len(before)}. time")
             if counted[attempt] >= MOST_REFUSALS or attempt in over:
                 yield _say(fact, f"it was refused {len(before)} times while others got theirs")
-        if fact.outcome == "refused":
+        if not fact.left:
             others = [at for number, at in taken.items() if number != fact.number]
             if not before or any(at > before[-1].at for at in others):
                 counted[attempt] += 1
@@ -754,7 +755,7 @@ def breaker(facts: History) -> Iterator[str]:
                 state.take_in(each)
             last = {each.answer: each for each in taken_in if isinstance(each, Submitted)}
             # an answer that was to be tried again proves nothing: its later fate is unknown
-            state.ended = [each for each in state.ended if last[each.answer].outcome != "refused"]
+            state.ended = [each for each in state.ended if last[each.answer].left]
             continue
         taken_in.append(fact)
         if (words := state.take_in(fact)) and isinstance(fact, Submitted):
@@ -941,7 +942,7 @@ class _Waiting:
                 self._promised[fact.answer] = fact
             case Submitted():
                 self._promised.pop(fact.answer, None)
-                self._half[fact.answer] = fact.total - fact.sequence + (fact.outcome == "refused")
+                self._half[fact.answer] = fact.total - fact.sequence + (not fact.left)
                 if not fact.by_hand:
                     self._excused.add(fact.number)  # cap and cooldown
                 self._left += [fact.at] * fact.left
@@ -1200,7 +1201,7 @@ class _Breaker:
             pass
         elif fact.outcome == "crash":
             self.crashed = fact
-        elif fact.outcome == "unknown":
+        elif fact.left:
             self.fail(fact, fact.at, "failed")
         elif fact.cause not in RECIPIENTS_FAULT and not (fact.cause in EITHERS_FAULT and fact.answer in self.either):
             if fact.cause in EITHERS_FAULT:

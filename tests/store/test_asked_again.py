@@ -297,17 +297,17 @@ def test_requeue_restores_all_tries_and_a_new_age(db: Database) -> None:
     came(db)
     seconds = 1.0
     for contact in range(2, 8):
-        refuse(db, let_out(db, seconds), at(seconds), 38)
+        refuse(db, let_out(db, seconds), at(seconds), 42)
         seconds = db.value("SELECT due_limit FROM answers WHERE id = 1")
         other = came(db, f"+3247000{contact:04}", seconds)
         answer = db.value("SELECT id FROM answers WHERE contact_id = ?", other)
         take(db, segment_of(store_steps.begin(db, answer, at(seconds), ONE)), at(seconds))
         seconds += 1
-    assert state(db) == ("failed", "cms_38")
+    assert state(db) == ("failed", "cms_42")
     later = 30 * 3600.0
     assert answers.requeue(db, 1, "marie", at(later)) is None
     assert queue.sweep(db, timedelta(hours=24), at(later + 60), by_calendar=False) == 0
-    refuse(db, let_out(db, later + 60), at(later + 60), 38)
+    refuse(db, let_out(db, later + 60), at(later + 60), 42)
     assert state(db)[0] == "queued"
 
 

@@ -50,7 +50,7 @@ def half_sent(line: Filled) -> None:
     """Let half of an answer leave, and put the other half back."""
     line.judge(line.text())
     store_steps.take(line.db, begun(line), line.now())
-    store_steps.refuse(line.db, begun(line), line.now(), 38)
+    store_steps.refuse(line.db, begun(line), line.now(), 42)
 
 
 def requeued(line: Filled) -> None:
@@ -81,7 +81,7 @@ STATES: dict[str, Callable[[Filled], object]] = {
     "refused": lambda line: (line.judge(line.text()), store_steps.refuse(line.db, begun(line), line.now(), 27)),
     "to be tried again": lambda line: (
         line.judge(line.text()),
-        store_steps.refuse(line.db, begun(line), line.now(), 38),
+        store_steps.refuse(line.db, begun(line), line.now(), 42),
     ),
     "requeued": requeued,
     "proven": proven,

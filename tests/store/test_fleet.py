@@ -161,7 +161,7 @@ def test_refused_answer_counts_at_no_line(hub: PlainHub, fr: Line, nl: Line) -> 
     begun = segment_of(begin_next(fr.db, fr.now(), plan("Non.")))
     meet(hub, fr, nl)
     assert fleet.history_of(nl.db, LEA, shadow=False).answers == 1
-    refuse(fr.db, begun, fr.now(), 38)
+    refuse(fr.db, begun, fr.now(), 42)
     meet(hub, fr, nl)
     assert fleet.history_of(nl.db, LEA, shadow=False).answers == 0
 

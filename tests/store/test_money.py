@@ -122,7 +122,7 @@ NOTHING_LEFT = {Fate.AGAIN, Fate.REFUSED, Fate.WITHDRAWN}
 
 OUTCOMES: dict[Fate, tuple[str, int | None]] = {
     Fate.SENT: ("taken", None),
-    Fate.AGAIN: ("refused", 38),
+    Fate.AGAIN: ("refused", 42),
     Fate.REFUSED: ("refused", 27),
     Fate.UNCONFIRMED: ("unknown", None),
     Fate.CRASH: ("crash", None),
@@ -469,7 +469,7 @@ class Hotline(RuleBasedStateMachine):
             self.unsettled.append((begun.segment_id, number))
         commit: dict[Fate, Callable[[], object]] = {
             Fate.SENT: lambda: store_steps.take(self.db, begun, self.now(), begun.sequence),
-            Fate.AGAIN: lambda: store_steps.refuse(self.db, begun, self.now(), 38),
+            Fate.AGAIN: lambda: store_steps.refuse(self.db, begun, self.now(), 42),
             Fate.REFUSED: lambda: store_steps.refuse(self.db, begun, self.now(), 27),
             Fate.UNCONFIRMED: lambda: store_steps.lose(self.db, begun, self.now()),
             Fate.CRASH: self.restart,

@@ -222,7 +222,7 @@ def test_text_by_hand_does_not_count_as_an_answer(db: Database) -> None:
     """Its number stays new; a person is there to try again."""
     first, second = typed(db, HERS, 0), typed(db, HIS, 0)
     take(db, goes(db, 1), at(1))
-    refuse(db, goes(db, 2), at(2), 38)
+    refuse(db, goes(db, 2), at(2), 42)
     contact = wrote(db, HERS, 10)
 
     assert db.value("SELECT reason FROM contacts WHERE id = ?", contact) == "first_contact"
@@ -297,11 +297,11 @@ def test_only_mobile_line_types_are_answered() -> None:
 def test_refusal_counts_only_after_a_segment_to_another_number(db: Database) -> None:
     """The network accepted somebody else's segment since the last refusal."""
     wrote(db)
-    refuse(db, goes(db, 1), at(1), 38)
+    refuse(db, goes(db, 1), at(1), 42)
     typed(db, HERS, 2)
     take(db, goes(db, 3), at(3))
     due = db.value("SELECT due_limit FROM answers WHERE contact_id = 1")
-    refuse(db, goes(db, due), at(due), 38)
+    refuse(db, goes(db, due), at(due), 42)
 
     assert db.value("SELECT refusals_counted FROM answers WHERE contact_id = 1") == 1
 
@@ -311,7 +311,7 @@ def test_tries_have_growing_pauses(db: Database) -> None:
     wrote(db)
     now, pauses = 1.0, []
     for _ in range(5):
-        refuse(db, goes(db, now), at(now), 38)
+        refuse(db, goes(db, now), at(now), 42)
         due = db.value("SELECT due_limit FROM answers")
         assert queue.due(db, at(due - 1)) == []
         pauses.append(due - now)
@@ -324,7 +324,7 @@ def test_continued_attempt_has_no_outcome(db: Database) -> None:
     """It is no failure of the line until its rest has ended."""
     wrote(db)
     take(db, goes(db, 1, planned=TWO), at(1))
-    refuse(db, goes(db, 2, planned=TWO), at(2), 38)
+    refuse(db, goes(db, 2, planned=TWO), at(2), 42)
     due = db.value("SELECT due_limit FROM answers")
     assert db.value("SELECT outcome FROM attempts") is not None
     goes(db, due, planned=TWO)
@@ -393,7 +393,7 @@ def test_number_is_known_from_its_first_segment_on(db: Database) -> None:
 def test_number_is_new_again_when_nothing_left(db: Database) -> None:
     """Neither a refused nor a withdrawn segment makes it known."""
     two_wait(db)
-    refuse(db, goes(db, 4), at(4), 38)
+    refuse(db, goes(db, 4), at(4), 42)
     assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
     fates.withdraw_segment(db, goes(db, 5), at(6))
     assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
@@ -484,15 +484,16 @@ def test_limit_clock_is_saved_with_a_released_segment(db: Database) -> None:
 @pytest.mark.parametrize(
     ("cms", "outcome"),
     [
-        (1, Outcome.RECIPIENT),
+        (1, Outcome.DECLINED),
         (195, Outcome.RECIPIENT),
-        (38, Outcome.DECLINED),
+        (42, Outcome.DECLINED),
+        (38, Outcome.UNCONFIRMED),
         (208, Outcome.DECLINED),
         (302, Outcome.REFUSED),
     ],
 )
 def test_refusal_has_the_outcome_of_its_cause(db: Database, cms: int, outcome: Outcome) -> None:
-    """An unassigned number says nothing about the line, the modem's refusal most."""
+    """An invalid address says nothing about the line, the modem's refusal most."""
     wrote(db)
     refuse(db, goes(db, 1), at(2), cms)
 

@@ -436,7 +436,7 @@ def test_refused_answer_fails_after_its_last_try_while_others_leave(db: Database
     queue_one(db)
     now, pauses = 0.0, []
     for other in range(policy.MOST_REFUSALS + 1):
-        refuse(db, begun(db, now), at(db, now), 38)
+        refuse(db, begun(db, now), at(db, now), 42)
         if answer(db)["state"] == "failed":
             break
         pauses.append(answer(db)["due_limit"] - now)
@@ -449,7 +449,7 @@ def test_refused_answer_fails_after_its_last_try_while_others_leave(db: Database
         now = answer(db)["due_limit"]
 
     assert pauses == [*USUAL.retry_after, USUAL.retry_after[-1]]
-    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_38")
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_42")
 
 
 def test_refused_answer_stays_queued_while_nothing_leaves(db: Database) -> None:
@@ -457,7 +457,7 @@ def test_refused_answer_stays_queued_while_nothing_leaves(db: Database) -> None:
     queue_one(db)
     now = 0.0
     for _ in range(3 * policy.MOST_REFUSALS):
-        refuse(db, begun(db, now), at(db, now), 38)
+        refuse(db, begun(db, now), at(db, now), 42)
         now = answer(db)["due_limit"]
 
     assert answer(db)["state"] == "queued"
@@ -468,7 +468,7 @@ def test_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
     """The first is paid for; the second waits without an end."""
     queue_one(db)
     take(db, begun(db), at(db, 1))
-    refuse(db, begun(db, 2), at(db, 2), 38)
+    refuse(db, begun(db, 2), at(db, 2), 42)
 
     assert (answer(db)["state"], answer(db)["text"]) == ("queued", PLAN.text)
     assert windows.spent(db, at(db, 3), shadow=False)["hour"].total == 2
@@ -502,7 +502,7 @@ def test_refused_answer_is_composed_anew(db: Database) -> None:
     """No text is stored before a segment has left."""
     queue_one(db)
     assert answer(db)["text"] is None
-    refuse(db, begun(db), at(db, 1), 38)
+    refuse(db, begun(db), at(db, 1), 42)
 
     assert (answer(db)["text"], answer(db)["segments"]) == (None, None)
 
@@ -1458,7 +1458,7 @@ def test_half_sent_answers_lost_after_closing_reopen_the_breaker(db: Database) -
     for number in halves:
         queued(db, number)
         take(db, begun(db), at(db, 0))
-        refuse(db, begun(db, 1), at(db, 1), 38)
+        refuse(db, begun(db, 1), at(db, 1), 42)
         if breaker_of(db).is_open:
             with db.transaction():
                 breakers.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)

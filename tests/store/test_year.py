@@ -147,7 +147,7 @@ class Careless:
         _, contact, number, sequence = heapq.heappop(self._queue)
         handed = Handed(contact, number, sequence, 2)
         outcome = network(handed)
-        if outcome.kind == "unknown" or outcome.cause == 38:
+        if outcome.kind == "unknown" or outcome.cause == 42:
             heapq.heappush(self._queue, (at, contact, number, sequence))
         elif sequence == 1:
             heapq.heappush(self._queue, (at, contact, number, 2))

@@ -7,7 +7,7 @@ of the open one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hotlined import breaker, policy, pseudonym, states
@@ -171,20 +171,37 @@ def maybe_declined(db: Database, now: Now) -> Declined | None:
     return Declined(line.calendar_time(db, first), line.calendar_time(db, taken))
 
 
+def maybe_failing_since(db: Database) -> str | None:
+    """Return when the first of the last ten answers failed, in RFC 3339, if none was taken, whatever the cause."""
+    rows = db.all(
+        "SELECT t.answer_id, t.outcome, t.ended_limit FROM attempts t JOIN answers a ON a.id = t.answer_id"
+        f" WHERE t.outcome IS NOT NULL AND t.outcome <> '{Outcome.NO_EVIDENCE}' AND (a.by_hand IS NULL OR t.{_TAKEN})"
+        " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+        _ROW_OF_ENDED,
+    )
+    first = breaker.maybe_first_failed(
+        breaker.Ended(row["answer_id"], "", Outcome(row["outcome"]), row["ended_limit"]) for row in rows
+    )
+    return line.calendar_time(db, first.at) if first else None
+
+
 # ---- the line's breaker
 
 
 def open_breaker(
     db: Database, opening: Opening, now: Now, pauses: Sequence[float], detail: Mapping[str, object] | None = None
 ) -> Breaker:
-    """Open the line's breaker, inside the transaction that is open; if it is open already, nothing changes.
+    """Open the line's breaker, inside the transaction that is open; `detail` is stored with the event.
 
-    `detail` is stored with the event.
+    If it is open already, its trials go on as they were; only an outage may turn out to be about credit.
     """
     before = breaker_of(db)
-    if before.is_open:
+    if before.cause in (opening.cause, breaker.Cause.CREDIT):
         return before
-    state = breaker.opened(before, opening, now.limit, now.rfc3339, pauses)
+    if before.is_open:
+        state = replace(before, cause=opening.cause)
+    else:
+        state = breaker.opened(before, opening, now.limit, now.rfc3339, pauses)
     set_breaker(db, state)
     events.record(db, now, _EVENTS[opening.cause][0], detail=detail)
     return state
@@ -213,8 +230,9 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
     before = breaker_of(db)
     state = Breaker(closed_at_attempt=latest or 0, closed_limit=now.limit)
     set_breaker(db, state)
-    if before.cause:
-        events.record(db, now, _EVENTS[before.cause][1])
+    for began, ended in _EVENTS.values():  # both, where an outage turned out to be about credit
+        if events.is_begun(db, began, ended):
+            events.record(db, now, ended)
     _void_refusals(db, before.failed_from, now)
     for failed in db.all(_ALL_FAILED, since=before.failed_from):
         if failed["country"] != country:

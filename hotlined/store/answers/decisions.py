@@ -102,7 +102,7 @@ def resume(db: Database, who: str, now: Now) -> bool:
 def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     """Commit that the SIM was topped up, now or `at` a moment in RFC 3339, and return that moment.
 
-    The breaker may then try an answer.
+    The balance known before is void, and the breaker may then try an answer.
 
     Raises RefusedError for a moment in the future, if the clock can be trusted, and for one outside the years 1970 to
     2999.
@@ -114,6 +114,7 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     moment = at or now.rfc3339
     with db.transaction():
         line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
+        line.forget_balance(db)
         line.note_trial_request(db)
         events.record(db, now, EventKind.TOPUP, who=who, detail={"topped_up_at": moment})
     return moment

@@ -83,6 +83,12 @@ def is_repeated(
     return found is not None
 
 
+def is_begun(db: Database, began: EventKind, ended: EventKind) -> bool:
+    """Tell whether the latest event of two kinds is the one that begins what the other one ends."""
+    latest = "SELECT max(id) FROM events WHERE kind = ?"
+    return bool(db.value(f"SELECT ({latest}) > coalesce(({latest}), 0)", began, ended))
+
+
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(

@@ -166,6 +166,11 @@ def commit_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
             events.record(db, now, EventKind.BALANCE_LOW if low else EventKind.BALANCE, detail={"balance": balance})
 
 
+def forget_balance(db: Database) -> None:
+    """Record that the balance is not known any more, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET balance = NULL, balance_low = 0, balance_at = NULL")
+
+
 def credit_of(db: Database) -> Credit:
     """Return the recorded credit; a balance is recorded only when it changes."""
     row = db.one("SELECT balance, balance_at, topped_up_at FROM line_state")
