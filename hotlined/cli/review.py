@@ -75,15 +75,14 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
     meanings = {key: tag_in_words(word) for key, word in words.items()} | dict(_ACTIONS)
     legend = " ".join(f"{key}={word}" for key, word in meanings.items())
     done: list[tuple[int, str]] = []  # contacts with the key pressed for each
-    not_kept: set[int] = set()  # when they were shown
+    was_kept: dict[int, bool] = {}  # when it was first shown
     skipped = 0  # these still wait, for the next `review`
     while waiting:
         contact = log.maybe_contact(db, waiting[0])
         if contact is None or contact.text is None:  # erased meanwhile
             waiting.popleft()
             continue
-        if not contact.kept:
-            not_kept.add(contact.id)
+        was_kept.setdefault(contact.id, bool(contact.kept))
         print_wrapped(_head(contact, len(waiting) + skipped))
         if contact.alert_words:
             print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact.alert_words)))
@@ -107,14 +106,15 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
             print_wrapped(kept_already(contact))
         else:  # kept, and shown again for its tag
             decided("keep", contact_id=contact.id)
-    kept = _count_kept(db, not_kept)
+    kept = _count_kept(db, was_kept)
     tagged = sum(key in words for _id, key in done)
     click.echo(_in_all(tagged, kept, len(waiting) + skipped, every=every))
 
 
-def _count_kept(db: Database, contact_ids: set[int]) -> int:
-    """Return how many of these contacts are kept now."""
-    return sum(bool(contact and contact.kept) for contact in (log.maybe_contact(db, each) for each in contact_ids))
+def _count_kept(db: Database, was_kept: dict[int, bool]) -> int:
+    """Return how many contacts are kept now that were not before."""
+    shown = (log.maybe_contact(db, contact_id) for contact_id, was in was_kept.items() if not was)
+    return sum(bool(contact and contact.kept) for contact in shown)
 
 
 def _tag(
