@@ -149,6 +149,7 @@ class LoggedContact:
     other_originator: str | None
     """Of an MMS, which has two addresses (its named sender, and the one that announced it): the second of them."""
     text: str | None
+    """As it was received, of an MMS its subject; null if there is none, or it was erased."""
     segments: SegmentCount
     scts: str | None
     """The service centre's time, with its offset."""

@@ -140,7 +140,7 @@ class Numbers(NamedTuple):
     country: str = "BE"
     answer_countries: tuple[str, ...] = ("BE",)
     blocked: tuple[str, ...] = ()
-    opt_out_words: tuple[str, ...] = ("stop", "stopp", "stoppen", "arret", "arretez")
+    opt_out_words: tuple[str, ...] = ()
     mms_centres: tuple[str, ...] = ()
 
 

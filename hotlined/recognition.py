@@ -37,20 +37,26 @@ def _is_no_mark(character: str) -> bool:
     return not unicodedata.combining(character) or character == "\u0345"  # casefold turns this one into a letter
 
 
+_OPT_OUT = (
+    *("stop", "stopp", "stoppe", "stoppen", "stoppez", "arret", "arrete", "arretes", "arreter", "arretez"),
+    *("unsubscribe", "desabonner", "desinscrire", "afmelden", "hou op", "stop ermee"),
+)
+"""The words and phrases that opt out."""
 _POLITE = (
-    *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
-    *("please", "thanks", "bitte", "danke"),
+    *("sms", "ok", "oui", "non", "merci", "beaucoup", "pardon", "desole", "desolee", "sorry", "svp", "stp"),
+    *("s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft", "please", "thanks", "bitte", "danke"),
 )
 """The words that are allowed beside a word that opts out; with any other word ("stop ça") the text does not opt out."""
 
 
-def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:
+def opts_out(text: str, more_words: Iterable[str]) -> bool:
     """Tell whether a received text has a word that opts out, and beside such words only polite ones.
 
-    Only letters are compared; digits, blanks, signs and emojis are ignored. Each word may occur several times.
-    A text may opt out at any time, as a first contact or while an answer is still queued.
+    `more_words` also opt out; nothing switches the known ones off. Only letters are compared; digits, blanks, signs and
+    emojis are ignored. Each word may occur several times. A text may opt out at any time, as a first contact or while
+    an answer is still queued.
     """
-    wanted, polite = (set(filter(None, map(_known, words))) for words in (opt_out_words, _POLITE))
+    wanted, polite = (set(filter(None, map(_known, words))) for words in ((*_OPT_OUT, *more_words), _POLITE))
     said = letters(text)
     met = {0: False}  # each place that whole words lead up to, and whether one of these words opts out
     for at in range(len(said)):

@@ -251,7 +251,8 @@ def _report(stage: Stage, db: Database) -> None:
             continue
         stage.printed[entry.id] = (verdict, state)
         if printed is None:
-            what = harmless(entry.text or "") if entry.kind == ContactKind.TEXT else f"({KINDS[entry.kind]})"
+            kind = "" if entry.kind == ContactKind.TEXT else f"({KINDS[entry.kind]})"
+            what = " ".join(filter(None, (kind, harmless(entry.text or ""))))
             _line(pgettext("demo", "in"), "cyan", entry.originator, what)
         if verdict and (printed is None or printed[0] is None):
             colour = "green" if verdict == ContactVerdict.ANSWER else "yellow"

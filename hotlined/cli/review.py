@@ -57,8 +57,8 @@ def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -
 
     A reaction is a text that came within a day after an answer to its number. A text with a word of alerts.words comes
     first, whether it is a reaction or not. Then the newest comes first, and what was skipped comes last. Press t for
-    threat, a for apology, i for insult, o for other. k exempts the contact from erasure, as `hotlined keep` does, and
-    asks again. s skips, q ends. u undoes the last key, but what is kept stays kept.
+    threat, which also exempts the contact from erasure, a for apology, i for insult, o for other. k only exempts it, as
+    `hotlined keep` does, and asks again. s skips, q ends. u undoes the last key, but what k kept stays kept.
 
     Example: hotlined review --all
     """
@@ -75,13 +75,14 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
     meanings = {key: tag_in_words(word) for key, word in words.items()} | dict(_ACTIONS)
     legend = " ".join(f"{key}={word}" for key, word in meanings.items())
     done: list[tuple[int, str]] = []  # contacts with the key pressed for each
-    kept = 0
+    was_kept: dict[int, bool] = {}  # when it was first shown
     skipped = 0  # these still wait, for the next `review`
     while waiting:
         contact = log.maybe_contact(db, waiting[0])
         if contact is None or contact.text is None:  # erased meanwhile
             waiting.popleft()
             continue
+        was_kept.setdefault(contact.id, bool(contact.kept))
         print_wrapped(_head(contact, len(waiting) + skipped))
         if contact.alert_words:
             print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact.alert_words)))
@@ -104,9 +105,16 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
         elif contact.kept:
             print_wrapped(kept_already(contact))
         else:  # kept, and shown again for its tag
-            kept += decided("keep", contact_id=contact.id) or 0
+            decided("keep", contact_id=contact.id)
+    kept = _count_kept(db, was_kept)
     tagged = sum(key in words for _id, key in done)
     click.echo(_in_all(tagged, kept, len(waiting) + skipped, every=every))
+
+
+def _count_kept(db: Database, was_kept: dict[int, bool]) -> int:
+    """Return how many contacts are kept now that were not before."""
+    shown = (log.maybe_contact(db, contact_id) for contact_id, was in was_kept.items() if not was)
+    return sum(bool(contact and contact.kept) for contact in shown)
 
 
 def _tag(
@@ -147,14 +155,14 @@ def _head(contact: WholeContact, left: int) -> str:
 
 
 def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
-    """Undo a key, and show its contact again. A kept contact stays kept."""
+    """Undo a key, and show its contact again. What the key k kept stays kept."""
     if key == "k":
         print_wrapped(
             as_typed(_("Contact {number} stays kept; `hotlined keep {number} --undo` ends that.", number=contact_id))
         )
         return
     if key in words:
-        decided("untag", contact_id=contact_id, word=words[key])
+        decided("untag", contact_id=contact_id, word=words[key], undo=True)
     waiting.appendleft(contact_id)
 
 

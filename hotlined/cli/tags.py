@@ -27,6 +27,8 @@ from hotlined.words.tags import tag_in_words, tag_of_words
 def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool) -> None:
     """Put WORD on contact ID, so that you can find and count it.
 
+    The tag threat also exempts the contact from erasure, as `hotlined keep` does; --remove does not end that.
+
     The command asks about a new WORD that is nearly the same as a tag in use: the figures would count the two
     separately. Where it cannot ask, it refuses such a WORD. `hotlined review` shows the texts that need a tag, one by
     one.
@@ -37,7 +39,7 @@ def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool)
     if not remove and not new:
         word = _meant(config, contact_id, word)
     if remove:
-        news = decide(config, settings.who, "untag", contact_id=contact_id, word=word)
+        news = decide(config, settings.who, "untag", contact_id=contact_id, word=word, undo=False)
         print_wrapped(decided.untagged(contact_id, word, news=news))
     else:
         news = decide(config, settings.who, "tag", contact_id=contact_id, word=word, seen=None)

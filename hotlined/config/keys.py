@@ -291,7 +291,6 @@ class Key(NamedTuple):
 
 
 _FOREVER = "3650d"
-_STOP = ("stop", "stopp", "stoppen", "arret", "arretez")
 _S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_400))
 
 KEYS = {
@@ -344,7 +343,7 @@ KEYS = {
         # default null: only numbers.country
         Key("numbers.answer_countries", COUNTRY, None, N_("who is answered"), Shape.LIST),
         Key("numbers.blocked", _NUMBER, (), N_("never answered"), Shape.LIST),
-        Key("numbers.opt_out_words", _WORD, _STOP, N_("a text of one is a no"), Shape.LIST),
+        Key("numbers.opt_out_words", _WORD, (), N_("words that are a no, besides stop and the like"), Shape.LIST),
         Key("numbers.mms_centres", _SENDER, (), N_("names whose MMS notifications are believed"), Shape.LIST),
         Key("credit.ussd", _USSD, None, N_("asks the operator for the balance"), Shape.MAYBE),
         Key("credit.pattern", _PATTERN, None, N_("finds the amount in the reply"), Shape.MAYBE),

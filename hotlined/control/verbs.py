@@ -145,7 +145,9 @@ def _tag(decision: Decision) -> bool | str | None:
 
 def _untag(decision: Decision) -> bool | None:
     given = decision.arguments
-    return decisions.untag(decision.db, given["contact_id"], given["word"], decision.who, decision.now)
+    return decisions.untag(
+        decision.db, given["contact_id"], given["word"], decision.who, decision.now, undo=given["undo"]
+    )
 
 
 def _exchange(decision: Decision) -> dict[str, Any]:
@@ -174,7 +176,7 @@ VERBS: Mapping[str, Verb] = {
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
     "cancel_by_hand": Verb(_on_text_by_hand(answers.cancel_by_hand), {"answer_id": is_id}),
     "tag": Verb(_tag, _CONTACT | {"word": is_word, "seen": are_tags}),
-    "untag": Verb(_untag, _CONTACT | {"word": is_word}),
+    "untag": Verb(_untag, _CONTACT | {"word": is_word, "undo": is_flag}),
     "tell": Verb(_on_contact(decisions.tell), _CONTACT),
     "keep": Verb(_on_contact(decisions.keep), _CONTACT),
     "evidence": Verb(

@@ -1,7 +1,7 @@
-"""Reads WAP pushes (WAP-230 WSP), the messages that announce an MMS: whether it is one, and its sender.
+"""Reads WAP pushes (WAP-230 WSP), the messages that announce an MMS: whether it is one, its sender and its subject.
 
 It fetches no MMS and reads no other push. The octets come from strangers, so nothing is raised, whatever they are:
-unreadable octets are not an MMS notification, or have no sender.
+unreadable octets are not an MMS notification, or have no sender or subject.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ _MMS_TYPES: Final = frozenset({b"application/vnd.wap.mms-message", b"\xbe"})  # 
 _MESSAGE_TYPE: Final = 0x8C  # X-Mms-Message-Type (OMA-TS-MMS-ENC 7.3.30)
 _NOTIFICATION: Final = b"\x82"  # m-notification-ind
 _FROM: Final = 0x89  # From (OMA-TS-MMS-ENC 7.3.20)
+_SUBJECT: Final = 0x96  # Subject (OMA-TS-MMS-ENC 7.3.43)
 _ADDRESS_PRESENT: Final = b"\x80"
 _LENGTH_FOLLOWS: Final = 0x1F  # WSP 8.4.1.2: the octet before a length of more than 30
 
@@ -63,13 +64,26 @@ def _mms_headers(push: bytes) -> Iterator[tuple[int, bytes]]:
         return
 
 
-def _text(octets: bytes, at: int) -> str:
-    """Read an encoded string (OMA-TS-MMS-ENC 7.3.8); its character set is assumed to be UTF-8 or ASCII."""
-    text, _ = _value(octets, at)
-    if octets[at] <= _LENGTH_FOLLOWS:
-        _, start = _value(text, 0)  # the character set
-        text = text[start:].partition(b"\0")[0]
-    return text.removeprefix(b"\x7f").decode("utf-8", "replace")  # 0x7F quotes a text that is not ASCII
+_LATIN_1: Final = 4  # WAP-230, table 42: the numbers of IANA
+_WIDE: Final = frozenset({1000, 1015})  # UCS-2, UTF-16
+
+
+def _text(value: bytes) -> str:
+    """Read an encoded string (OMA-TS-MMS-ENC 7.3.8), without its length: any unknown character set is read as UTF-8.
+
+    Without a character set it begins with a letter, or with the quote 0x7F before what is not ASCII.
+    """
+    if not value or _LENGTH_FOLLOWS < value[0] < 0x80:
+        return value.removeprefix(b"\x7f").decode("utf-8", "replace")
+    # IANA has numbers of two octets at most; some centres write a small one (4: Latin-1) without the first bit
+    number, start = (value[:1], 1) if 2 < value[0] <= _LENGTH_FOLLOWS else _value(value, 0)
+    charset, text = int.from_bytes(number, "big") & (0x7F if len(number) == 1 else -1), value[start:]
+    if charset in _WIDE:
+        text = text[: len(text) & ~1]  # one octet may end it, too
+        mark = text[:2] in {b"\xfe\xff", b"\xff\xfe"}
+        return text.decode("utf-16" if mark else "utf-16-be", "replace").partition("\0")[0]
+    text = text.partition(b"\0")[0].removeprefix(b"\x7f")
+    return text.decode("latin-1" if charset == _LATIN_1 else "utf-8", "replace")
 
 
 def is_mms_notification(data: bytes) -> bool:
@@ -87,6 +101,15 @@ def mms_sender(data: bytes) -> str | None:
     if headers.get(_MESSAGE_TYPE) != _NOTIFICATION or sender[:1] != _ADDRESS_PRESENT:
         return None
     try:
-        return _text(sender, 1).partition("/TYPE=")[0] or None
+        return _text(_value(sender, 1)[0]).partition("/TYPE=")[0] or None
     except (IndexError, ValueError):
+        return None
+
+
+def mms_subject(data: bytes) -> str | None:
+    """Return the subject of an MMS notification; None if it has none that can be read. Never raises."""
+    headers = dict(_mms_headers(data))
+    try:
+        return _text(headers[_SUBJECT]) or None if headers.get(_MESSAGE_TYPE) == _NOTIFICATION else None
+    except (IndexError, KeyError, ValueError):
         return None

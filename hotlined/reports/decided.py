@@ -17,6 +17,7 @@ from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store import fleet
+from hotlined.store.answers.decisions import THREAT
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.fleet import history_of
 from hotlined.store.line.database import Database
@@ -297,9 +298,14 @@ def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
     """Return the result of `tag` in a sentence; raises HotlinedError if there is no such contact (`news` is None)."""
     if news is None:
         raise no_contact(contact_id)
+    said = {"number": contact_id, "word": tag_in_words(word)}
+    if word == THREAT:
+        if news:
+            return _("Contact {number} is tagged {word}, and kept.", **said)
+        return _("Contact {number} was already tagged {word}, and is kept.", **said)
     if news:
-        return _("Contact {number} is tagged {word}.", number=contact_id, word=tag_in_words(word))
-    return _("Contact {number} was already tagged {word}.", number=contact_id, word=tag_in_words(word))
+        return _("Contact {number} is tagged {word}.", **said)
+    return _("Contact {number} was already tagged {word}.", **said)
 
 
 def sorted_meanwhile(db: Database, contact_id: int, by: str) -> str:

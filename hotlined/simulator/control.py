@@ -87,10 +87,11 @@ def mms(
     scts: str | None = None,
     parts: Sequence[int] | None = None,
     originator: str = MMS_CENTRE,
+    charset: str | None = None,
 ) -> Result:
     """Queue the notification of an MMS, a WAP push in one or more segments; originator is its TP-OA."""
     reference = bench.next_reference()
-    pdus = write_mms(from_, subject, scts=_when(scts), reference=reference, originator=originator)
+    pdus = write_mms(from_, subject, scts=_when(scts), reference=reference, originator=originator, charset=charset)
     return _queue(bench, _pick(pdus, parts))
 
 

@@ -147,12 +147,40 @@ def write_text(sender: str, text: str, *, encoding: str | None = None, **options
     return write_delivers(sender, *_encode(text, encoding), **options)
 
 
+# WAP-230, table 42: the name of each codec, and its number as an integer value
+CHARSETS = {"utf-8": b"\xea", "latin-1": b"\x84", "ascii": b"\x83", "utf-16-be": b"\x02\x03\xe8"}
+
+
+def _subject(text: str, charset: str | None) -> bytes:
+    """Encode a subject (OMA MMS encapsulation, 7.3.8) with its character set; ASCII needs none."""
+    if charset is None and text.isascii():
+        return text.encode() + b"\x00"
+    charset = charset or "utf-8"
+    body = text.encode(charset) + b"\x00" * (2 if charset == "utf-16-be" else 1)
+    if charset != "utf-16-be" and body[0] >= 0x80:
+        body = b"\x7f" + body
+    body = CHARSETS[charset] + body
+    return (bytes([len(body)]) if len(body) <= 30 else b"\x1f" + _uintvar(len(body))) + body
+
+
+def _uintvar(number: int) -> bytes:
+    """Encode an integer of variable length (WAP-230, 8.1.2), below 16,384."""
+    return bytes([0x80 | number >> 7, number & 0x7F]) if number > 0x7F else bytes([number])
+
+
 def write_mms(
-    sender: str | None, subject: str, *, scts: datetime, reference: int, originator: str = MMS_CENTRE
+    sender: str | None,
+    subject: str,
+    *,
+    scts: datetime,
+    reference: int,
+    originator: str = MMS_CENTRE,
+    charset: str | None = None,
 ) -> list[str]:
     """Encode the WAP push of an m-notification-ind (OMA MMS encapsulation, 6.2); None hides the sender.
 
-    `originator` sent the push (TP-OA): the operator's centre, or a subscriber who forges one.
+    `originator` sent the push (TP-OA): the operator's centre, or a subscriber who forges one. `charset` is that of the
+    subject, one of `CHARSETS`; None: only what is not ASCII has one, UTF-8.
     """
     token = b"\x80" + f"{sender}/TYPE=PLMN".encode() + b"\x00" if sender else b"\x81"
     fields = {
@@ -160,7 +188,7 @@ def write_mms(
         0x18: f"T{reference:05}".encode() + b"\x00",  # X-Mms-Transaction-Id
         0x0D: b"\x90",  # X-Mms-MMS-Version: 1.0
         0x09: bytes([len(token)]) + token,  # From
-        0x16: subject.encode() + b"\x00" if subject else None,  # Subject
+        0x16: _subject(subject, charset) if subject else None,  # Subject
         0x0A: b"\x80",  # X-Mms-Message-Class: personal
         0x0E: b"\x02\x75\x30",  # X-Mms-Message-Size: 30,000
         0x08: b"\x05\x81\x03\x01\x51\x80",  # X-Mms-Expiry: in a day

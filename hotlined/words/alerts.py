@@ -142,7 +142,7 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
 
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:
     """Return an alert's headline and text; commands are in quotes, because GSM-7 has no backticks."""
-    places = {name: _place(value) for name, value in filling.items()}
+    places = {name: _place(name, value) for name, value in filling.items()}
     if known := _CONDITIONS.get((condition, level)):
         then = _("reload the daemon, or start it")
         places |= {"title": known.title, "words": known.words, "cure": known.cure.format(then=then)}
@@ -156,10 +156,10 @@ def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) ->
     return title, text
 
 
-def _place(value: object) -> object:
+def _place(name: str, value: object) -> object:
     if value is None:
         return "…"
-    return in_digits(value) if isinstance(value, int) else value
+    return in_digits(value) if isinstance(value, int) and name != "id" else value  # people type an ID
 
 
 def _flood_in_words(contacts: int, seconds: object) -> str:

@@ -1487,6 +1487,23 @@ def test_a_request_at_the_desk_is_sent_to_the_admin(quiet: Callable[..., Quiet],
     assert not re.search("tue|32470|123456", json.dumps(body))
 
 
+@pytest.mark.parametrize("language", Language)
+def test_a_command_in_an_alert_can_be_typed(
+    quiet: Callable[..., Quiet], receiver: Receiver, language: Language
+) -> None:
+    """The ID in it is not grouped by thousands."""
+    line = quiet(words=["tue"])
+    line.config.write_text(json.dumps(json.loads(line.config.read_text()) | {"language": language}))
+    line.db.connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('contacts', 17120)")
+    contact = meet(line, "je te tue", "+32470123456")
+    assert decisions.tell(line.db, contact, "léa", line.db.now())
+    line.alerts()
+
+    commands = [re.search(r"'(hotlined show [^']*)'", body["message"]) for _, body in receiver.came]
+    assert [command and command[1] for command in commands] == [f"hotlined show {contact}"] * 2
+    assert not re.search(r"17\D121", json.dumps(receiver.came, ensure_ascii=False))
+
+
 # ---- words in a text
 
 

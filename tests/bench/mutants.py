@@ -117,6 +117,7 @@ MUTANTS = (
         ("SHARED_RUN = 24", "SHARED_RUN = 48"),
         ('.replace("œ", "oe")', ""),
         ("opted or word in wanted", "True"),
+        ("((*_OPT_OUT, *more_words), _POLITE)", "(tuple(more_words) or _OPT_OUT, _POLITE)"),
         ("filter(str.isalpha, _decomposed", "filter(str.isalnum, _decomposed"),
         (" or sought in letters]", "]"),
         ('"Mn", "Me", "Cf", "Sk"', '"Mn", "Me", "Sk"'),

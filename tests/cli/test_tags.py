@@ -75,6 +75,19 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     assert f"untag excuses by {greta}" in line.run("show", "1").stdout
 
 
+def test_a_threat_is_kept_by_its_tag(line: Filled) -> None:
+    """The tag ends no keeping when it is taken off."""
+    line.text()
+    said = [line.run("tag", "1", "threat", *more).stdout for more in ((), (), ("--remove",))]
+
+    assert said == [
+        "Contact 1 is tagged threat, and kept.\n",
+        "Contact 1 was already tagged threat, and is kept.\n",
+        "Contact 1 is no longer tagged threat.\n",
+    ]
+    assert [contact["id"] for contact in line.log("--kept")] == [1]
+
+
 @pytest.mark.parametrize(
     ("word", "known"),
     [
@@ -118,7 +131,8 @@ def test_a_person_says_at_a_terminal_which_tag_is_meant(line: Filled, said: str,
     os.close(theirs)
 
     assert done.stdout == (
-        f"treat is not a tag yet, and is nearly threat. Is threat meant? [y/N]: Contact 1 is tagged {put_on}.\n"
+        "treat is not a tag yet, and is nearly threat. Is threat meant? [y/N]:"
+        f" Contact 1 is tagged {put_on}{', and kept' if put_on == 'threat' else ''}.\n"
     )
     assert tags(line) == [[put_on]]
 
@@ -289,8 +303,8 @@ def test_a_contact_erased_meanwhile_is_skipped(line: Filled) -> None:
     assert shown.endswith("1 reaction tagged, 0 left.\n")
 
 
-def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
-    """The key k asks again; u never takes back the keeping."""
+def test_the_key_k_keeps_and_asks_again(line: Filled) -> None:
+    """The key u never takes back this keeping."""
     _, second, first = react(line)
     shown = walk(line, "k", "t", "k", "u", "i", "q")
 
@@ -301,6 +315,16 @@ def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["threat"], ["insult"]]
     assert [contact["id"] for contact in line.log("--kept")] == [second, first]
     assert not line.db.value("SELECT count(*) FROM events WHERE kind = 'unkeep'")
+
+
+def test_the_key_t_keeps(line: Filled) -> None:
+    """The key u takes that back."""
+    third, second, first = react(line)
+    shown = walk(line, "k", "t", "u", "i", "t", "u", "i", "t")
+
+    assert shown.endswith("3 reactions tagged, 2 kept, 0 left.\n")
+    assert [tags(line)[contact - 1] for contact in (third, second, first)] == [["threat"], ["insult"], ["insult"]]
+    assert [contact["id"] for contact in line.log("--kept")] == [third, first]
 
 
 def test_a_kept_contact_stays_kept(line: Filled) -> None:
@@ -318,6 +342,24 @@ def test_a_kept_contact_stays_kept(line: Filled) -> None:
     assert line.db.value("SELECT count(*) FROM events WHERE kind LIKE '%keep'") == 1
 
 
+@pytest.mark.parametrize("more", ["tag", "keep", "evidence", "another"])
+def test_an_undone_threat_stays_kept_if_more_was_decided(line: Filled, more: str) -> None:
+    """The keeping is then not only that tag's."""
+    line.text()
+    db, now = line.db, line.now()
+    decisions.tag(db, 1, "threat", "anna", now)
+    {
+        "tag": lambda: decisions.tag(db, 1, "joke", "anna", now),
+        "keep": lambda: (decisions.keep_no_more(db, 1, "pi", now), decisions.keep(db, 1, "anna", now)),
+        "evidence": lambda: decisions.keep_all(db, KEVIN, "pi", now),
+        "another": bool,
+    }[more]()
+    decisions.untag(db, 1, "threat", "pi" if more == "another" else "anna", now, undo=True)
+
+    assert ["threat"] not in tags(line)
+    assert line.db.value("SELECT kept_by FROM contacts") == "anna"
+
+
 def test_all_offers_first_contacts_too(line: Filled) -> None:
     """Texts without an answer before them are shown, but no calls."""
     react(line)
@@ -327,7 +369,7 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
 
     assert shown.startswith(f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\ntoo late\n")
     assert f"contact 5, {moment(line.log()[4]['received_at'])}, withheld, kept\n" in shown
-    assert shown.endswith("2 texts tagged, 1 kept, 3 left.\n")
+    assert shown.endswith("2 texts tagged, 2 kept, 3 left.\n")
     assert [(contact["id"], contact["tags"]) for contact in line.log("--tag", "threat")] == [
         (1, ["threat"]),
         (5, ["threat"]),

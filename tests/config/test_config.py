@@ -133,7 +133,7 @@ def test_the_defaults_are_those_promised() -> None:
         price_per_segment=None,
         currency="EUR",
     )
-    assert got.numbers == Numbers("BE", ("BE",), (), ("stop", "stopp", "stoppen", "arret", "arretez"))
+    assert got.numbers == Numbers("BE", ("BE",), (), ())
     assert got.path == FILE
 
 

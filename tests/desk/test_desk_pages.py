@@ -541,8 +541,8 @@ def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
 
     kept = follow(browser, press(browser, page, "/act/keep", 0))
     assert (at(kept), "Contact 11 is kept, however old it becomes." in kept.words) == (11, True)
-    tagged = follow(browser, press(browser, kept, "/act/tag", 2))
-    assert "Contact 11 is tagged threat. Undo" in tagged.words
+    tagged = follow(browser, press(browser, kept, "/act/tag", 1))
+    assert "Contact 11 is tagged insult. Undo" in tagged.words
     assert (at(tagged), "Inbox 1 text" in tagged.words) == (3, True)
     undone = follow(browser, press(browser, tagged, "/act/untag", 0))
     assert (at(undone), "Inbox 2 texts" in undone.words) == (11, True)
@@ -560,6 +560,31 @@ def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
         decisions.tag(line.db, contact, "other", "anna", line.now())
     assert "Every reaction has its tag." in browser.get("/inbox?here=11").words
     assert [contact["tags"] for contact in line.log("--number", KEVIN)][-2:] == [["apology"], ["other"]]
+
+
+def test_a_threat_in_the_inbox_leads_to_its_page(busy: tuple[Filled, Browser]) -> None:
+    """The page says what to do; Undo leads back and ends the keeping."""
+    line, browser = busy
+    contact = line.text("Tu verras ta gueule")
+    line.judge(contact)
+    page = browser.get("/inbox")
+    assert (at(page), "What to do now" in page.words) == (contact, False)
+
+    tagged = press(browser, page, "/act/tag", 2)
+    assert re.fullmatch(rf"/contact/{contact}\?said=[\w-]+#t{contact}", tagged.headers["Location"])
+    shown = follow(browser, tagged)
+    assert f"Contact {contact} is tagged threat, and kept. Undo" in shown.words
+    assert "What to do now" in shown.words
+    assert line.log("--kept")[-1]["id"] == contact
+
+    undone = follow(browser, press(browser, shown, "/act/untag", 0))
+    assert at(undone) == contact
+    assert (line.log("--tag", "threat"), line.log("--kept")[-1]["id"]) == ([], 3)
+
+    shown = follow(browser, press(browser, undone, "/act/tag", 2))
+    removed = follow(browser, press(browser, shown, "/act/untag", 1))
+    assert f"Contact {contact} is no longer tagged threat." in removed.words
+    assert line.log("--kept")[-1]["id"] == contact
 
 
 def test_a_reaction_follows_the_conversation_before_it(busy: tuple[Filled, Browser]) -> None:
@@ -667,7 +692,7 @@ def press(browser: Browser, page: Answer, action: str, number: int) -> Answer:
 def follow(browser: Browser, answer: Answer) -> Answer:
     """Follow the redirect of an act."""
     assert answer.status == 303, answer.words
-    return browser.get(answer.headers["Location"])
+    return browser.get(answer.headers["Location"].partition("#")[0])
 
 
 # ---- figures

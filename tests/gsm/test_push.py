@@ -1,4 +1,4 @@
-"""WAP pushes: those that announce an MMS, and its sender."""
+"""WAP pushes: those that announce an MMS, its sender and its subject."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotlined.gsm.push import is_mms_notification, mms_sender
+from hotlined.gsm.push import is_mms_notification, mms_sender, mms_subject
 from hotlined.gsm.tpdu import Deliver, MessageKind, decode, join, join_data, kind
 
 DATA = Path(__file__).parents[1] / "data" / "pdus.jsonl"
@@ -42,6 +42,7 @@ def delivered(identifier: str) -> Deliver:
         (["messaging-002"], "+447785123456"),
         (["aosp-006", "aosp-007"], "+15122123456"),
         (["gammu-004"], "+33333123456"),
+        (["gammu-027"], "33707123456"),
         (["ofono-015"], "Erotik"),
         (["osml-004"], "+60192123456"),
     ],
@@ -80,6 +81,47 @@ def test_the_sender_is_read_in_every_form_of_the_standard(header: bytes, sender:
     assert mms_sender(data) == sender
 
 
+@pytest.mark.parametrize(
+    ("identifier", "subject"), [("ofono-015", "Pin-Ups"), ("gammu-027", "yBO"), ("gammu-004", None), ("osml-004", None)]
+)
+def test_captured_notifications_have_their_subject(identifier: str, subject: str | None) -> None:
+    """An empty one is none."""
+    assert mms_subject(join_data([delivered(identifier)])) == subject
+
+
+@pytest.mark.parametrize(
+    ("header", "subject"),
+    [
+        (b"\x96STOP\0", "STOP"),
+        (b"\x96\x7f\xc3\xa9t\xc3\xa9\0", "été"),
+        (b"\x96\x09\xeaarr\xc3\xaate\0", "arrête"),
+        (b"\x96\x0b\xea\x7f\xc3\xa9t\xc3\xa9\0\0\0\0", "été"),
+        (b"\x96\x09\x01\x6aarr\xc3\xaat\0", "arrêt"),
+        (b"\x96\x08\x84arr\xeate\0", "arrête"),
+        (b"\x96\x08\x04arr\xeate\0", "arrête"),
+        (b"\x96\x06\x83STOP\0", "STOP"),
+        (b"\x96\x0d\x02\x03\xe8\0S\0T\0O\0P\0\0", "STOP"),
+        (b"\x96\x0c\x02\x03\xe8\0S\0T\0O\0P\0", "STOP"),
+        (b"\x96\x0d\x02\x03\xf7\xff\xfeS\0T\0O\0P\0", "STOP"),
+        (b"\x96\x05\x02\x03\xe8\xd8\x3d", "\ufffd"),
+        (b"\x96\x07\x02\x08\xcc\x80ab\0", "\ufffdab"),
+        (b"\x96\x1f\x06\xeaSTOP\0", "STOP"),
+        (b"\x96\0", None),
+        (b"\x96\x01\xea", None),
+        (b"\x96\xea", None),
+        (b"\x96\x02\x02\x03", None),
+        (b"\x96\x1e\xeaSTOP\0", None),
+        (b"\x96STOP", None),
+        (b"\x96", None),
+        (b"", None),
+    ],
+)
+def test_the_subject_is_read_in_its_character_set(header: bytes, subject: str | None) -> None:
+    """One that is broken or missing is None, and an unknown set is read as UTF-8."""
+    data = push(NAMED, b"\x8c\x82" + FROM_NUMBER + header)
+    assert (mms_subject(data), mms_sender(data)) == (subject, "+32470123456")
+
+
 @pytest.mark.parametrize("header", [FROM_NUMBER, b"\x89\x0a\x80\x08\xeaJos\xc3\xa9\0\0"])
 def test_a_truncated_sender_is_none(header: bytes) -> None:
     """Half a number would be another number."""
@@ -116,6 +158,7 @@ def test_other_pushes_are_not_notifications(data: bytes) -> None:
     """Another push, another MMS message and noise have no sender."""
     assert not is_mms_notification(data)
     assert mms_sender(data) is None
+    assert mms_subject(data) is None
 
 
 @settings(deadline=None)
@@ -124,3 +167,4 @@ def test_no_octets_raise(noise: bytes, cut: int) -> None:
     """Noise, alone or after the start of a notification, gives a value."""
     for data in (noise, notification(FROM_NUMBER)[:cut] + noise):
         assert mms_sender(data) is None or is_mms_notification(data)
+        assert mms_subject(data + noise) is None or is_mms_notification(data + noise)

@@ -36,9 +36,13 @@ RETRY_PAUSES = (60, 300, 900, 3600)  # seconds after each refusal of an answer; 
 MOST_REFUSALS = 6  # of an answer, while other answers leave
 SAME_LONG, LONG, SAME_SHORT, LATEST_TEXTS = 1, 40, 3, 20  # a machine sends the same text after each answer
 
+OPT_OUT_WORDS = (
+    *("stop", "stopp", "stoppe", "stoppen", "stoppez", "arret", "arrete", "arretes", "arreter", "arretez"),
+    *("unsubscribe", "desabonner", "desinscrire", "afmelden", "hou op", "stop ermee"),
+)
 POLITE_WORDS = (
-    *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
-    *("please", "thanks", "bitte", "danke"),
+    *("sms", "ok", "oui", "non", "merci", "beaucoup", "pardon", "desole", "desolee", "sorry", "svp", "stp"),
+    *("s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft", "please", "thanks", "bitte", "danke"),
 )
 
 CALLING_CODES = {"BE": "32", "FR": "33", "NL": "31", "LU": "352", "DE": "49", "GB": "44", "MA": "212", "ES": "34"}
@@ -67,7 +71,8 @@ class Configured(Fact):
     reserve_percent: int = 50
     cooldowns: tuple[float, ...] = (86400, 7 * 86400)
     per_number: int = 3
-    opt_out_words: tuple[str, ...] = ("stop", "stopp", "stoppen", "arret", "arretez")
+    opt_out_words: tuple[str, ...] = ()
+    """They opt out, too."""
     answer_countries: tuple[str, ...] | None = None
     """None: not judged."""
     blocked: tuple[str, ...] = ()
@@ -802,14 +807,14 @@ def violations(facts: Iterable[Fact], rules: Iterable[Rule] = RULES) -> Iterator
 
 
 def opts_out(text: str, words: Iterable[str]) -> bool:
-    """Tell whether a text has only opt-out words and polite ones, with at least one of the former."""
-    return _opting_out(tuple(words)).fullmatch(_letters(text)) is not None
+    """Tell whether a text has only opt-out words, these among them, and polite ones, and one of the former."""
+    return _opting_out((*OPT_OUT_WORDS, *words)).fullmatch(_letters(text)) is not None
 
 
 @cache
 def _opting_out(words: tuple[str, ...]) -> re.Pattern[str]:
     polite, wanted = ("|".join(re.escape(_letters(word)) for word in each) for each in (POLITE_WORDS, words))
-    return re.compile(f"(?:{polite})*(?:{wanted})(?:{polite}|{wanted})*" if wanted else r"(?!)")
+    return re.compile(f"(?:{polite})*(?:{wanted})(?:{polite}|{wanted})*")
 
 
 def _letters(text: str) -> str:

@@ -233,11 +233,10 @@ def test_opt_out_words_alone_opt_out(text: str) -> None:
     assert oracle.opts_out(text, ROOM.opt_out_words)
 
 
-@pytest.mark.parametrize("text", ["", "merci", "stop ça", "arrête", "non stop", "stooop", "07", "pourquoi stop"])
+@pytest.mark.parametrize("text", ["", "merci", "stop ça", "arrête ça", "ok", "stooop", "07", "pourquoi stop"])
 def test_opt_out_word_inside_a_sentence_does_not_opt_out(text: str) -> None:
-    """Without configured words nothing does."""
+    """Such a text may be answered."""
     assert not oracle.opts_out(text, ROOM.opt_out_words)
-    assert not oracle.opts_out(text, ())
 
 
 # ---- the line

@@ -515,7 +515,8 @@ STOPS = (
     "stoppen aub",
     "Stop please",
 )
-NO_STOPS = ("stop ça", "pourquoi stop ?", "arrête", "non stop", "don't stop")
+NEARLY_STOPS = ("stop ça", "pourquoi stop ?", "arrête", "non stop", "don't stop")
+"""The third and the fourth opt out; the others do not."""
 AWAY = (
     "Bonjour, je suis absent jusqu'à lundi et ne lis pas mes messages. Cordialement.",
     "Je conduis. Message automatique.",
@@ -627,7 +628,7 @@ class _Author:
         elif draw < 0.04:
             self.text(after, number, self.random.choice(STOPS))
         elif draw < 0.05:
-            self.text(after, number, self.random.choice(NO_STOPS))
+            self.text(after, number, self.random.choice(NEARLY_STOPS))
         else:
             self.text(after, self.person(), self.random.choice(STOPS))
             self.text(later, self.numbers[-1], "et maintenant ?")

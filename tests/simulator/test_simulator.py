@@ -26,7 +26,7 @@ from terminal import ALICE, INITIALISATION, Terminal, lines
 from hotlined.errors import HotlinedError, PduError, RefusedError, UnavailableError, UsageError
 from hotlined.gsm import tpdu
 from hotlined.gsm.alphabet import encode_gsm7, plan
-from hotlined.gsm.push import mms_sender
+from hotlined.gsm.push import mms_sender, mms_subject
 from hotlined.simulator import control, pdus
 from hotlined.simulator.__main__ import main
 from hotlined.simulator.bench import Bench, Options
@@ -364,6 +364,15 @@ def test_an_mms_is_announced_by_a_push(ready: Terminal, sender: str | None, subj
     assert tpdu.kind(parts, tpdu.join(parts)) is tpdu.MessageKind.MMS
     assert mms_sender(tpdu.join_data(parts)) == sender
     assert (len(parts) > 1) is (len(subject) > 20)
+
+
+@pytest.mark.parametrize("charset", [None, "utf-8", "latin-1", "utf-16-be"])
+@pytest.mark.parametrize("subject", ["arrête", "été", "ê" * 40])
+def test_an_mms_may_have_a_subject_in_any_character_set(ready: Terminal, subject: str, charset: str | None) -> None:
+    """The notification names the set."""
+    pdus = ready.do("mms", from_=ALICE, subject=subject, charset=charset)["pdus"]
+    data = tpdu.join_data([tpdu.decode(pdu) for pdu in pdus])
+    assert (mms_sender(data), mms_subject(data)) == (ALICE, subject)
 
 
 @pytest.mark.parametrize("originator", ["8600", "MMS", "+32470999999"])

@@ -1,4 +1,4 @@
-"""Addresses of MMS notifications: which originator counts, what people see of both addresses and can block."""
+"""MMS notifications: which originator counts, what people see of both addresses and can block, and their subject."""
 
 import json
 from collections.abc import Iterator
@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 import store_steps
 from conftest import Line, wait_until
+from desk import Desk
 from filled import KEVIN, LEA, SENT, Filled
 
 from hotlined import config as configuration
+from hotlined import recognition
 from hotlined.doctor import line as line_checks
 from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
 from hotlined.simulator import pdus
+from hotlined.store.answers import decisions
+from hotlined.store.reading import review
 
 ZARA, CENTRE, OPERATOR = "Zara", "8600", "Proximus"
 
@@ -27,10 +31,10 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
         yield line
 
 
-def announced(filled: Filled, by: str, sender: str = KEVIN) -> int:
+def announced(filled: Filled, by: str, sender: str = KEVIN, subject: str = "photo") -> int:
     """Receive the notification of an MMS, and return the id of its contact."""
     reference = filled.db.value("SELECT count(*) FROM contacts")
-    filled.pdu(*pdus.write_mms(sender, "photo", scts=SENT, reference=reference, originator=by))
+    filled.pdu(*pdus.write_mms(sender, subject, scts=SENT, reference=reference, originator=by))
     return filled.newest()
 
 
@@ -141,6 +145,86 @@ def test_suggested_command_quotes_the_name(filled: Filled) -> None:
     filled.run("block", "$(reboot)")
 
     assert "--opted-out '$(reboot)'`" in filled.run("unblock", "$(reboot)").stdout
+
+
+# ---- subjects
+
+
+def test_subject_is_searched_and_shown_as_a_text(filled: Filled) -> None:
+    """The desk, `log`, `show` and `export` have it; one without a subject has no text."""
+    contact = announced(filled, CENTRE, subject="Ma belle 😍 " * 12)
+    announced(filled, CENTRE, subject="")
+    found, without = filled.log()
+
+    assert (found["kind"], found["text"], without["text"]) == ("mms", "Ma belle 😍 " * 12, None)
+    assert found["segments"] == {"received": 2, "total": 2}
+    assert [each["id"] for each in filled.log("--search", "MA BELLE")] == [contact]
+    for words in (("log",), ("show", str(contact)), ("export", KEVIN)):
+        assert "Ma belle" in filled.run(*words).stdout
+    with Desk(filled.config) as desk:
+        assert "Ma belle" in desk.browser().get(f"/contact/{contact}").words
+
+
+def test_lost_segment_leaves_the_subject_out(filled: Filled) -> None:
+    """The segments beside the gap are not joined."""
+    first, lost, last = pdus.write_mms(KEVIN, "x" * 200, scts=SENT, reference=1)
+    filled.pdu(first, last)
+    assert [each["text"] for each in filled.log()] == [None]
+    filled.pdu(lost)
+    assert [each["text"] for each in filled.log()] == ["x" * 200]
+
+
+def test_subject_of_an_opt_out_word_opts_out(line: Line) -> None:
+    """The queued answer never leaves."""
+    line.configure(answer={"delay": "1h"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", **{"from": KEVIN}, text="coucou")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'queued'") == 1, "a queued answer")
+    line.sim.do("mms", **{"from": KEVIN}, subject="ARRÊTE svp")
+
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE reason = 'opted_out'") == 1, "the opt-out")
+    assert line.count("SELECT count(*) FROM answers WHERE state = 'cancelled' AND reason = 'opted_out'") == 1
+
+
+def test_forged_sender_does_not_opt_out(filled: Filled) -> None:
+    """Only the subscriber who announced it does."""
+    filled.judge(filled.text("coucou"), delay=3600.0)
+    filled.judge(announced(filled, LEA, KEVIN, subject="STOP"))
+    rows = filled.db.all("SELECT number FROM numbers WHERE opted_out_at IS NOT NULL")
+
+    assert [row["number"] for row in rows] == [LEA]
+    assert filled.db.value("SELECT state FROM answers") == "queued"
+
+
+def test_subject_is_erased_as_a_text(filled: Filled) -> None:
+    """The words are in no file afterwards."""
+    for sender, subject in ((KEVIN, "xylophone"), (LEA, "zeppelin")):
+        filled.judge(announced(filled, CENTRE, sender, subject))
+    filled.run("cancel", "1")
+    assert filled.run("forget", "--yes", LEA).exit_code == 0
+    filled.db.connection.execute("UPDATE contacts SET received_limit = received_limit - 91 * 86400")
+    assert filled.run("purge").exit_code == 0
+
+    assert [each["text"] for each in filled.log()] == [None]
+    octets = b"".join(path.read_bytes() for path in filled.folder.glob("hotlined.db*"))
+    for word in ("xylophone", "zeppelin"):
+        assert word.encode() not in octets
+        assert word.encode().hex().upper().encode() not in octets
+
+
+def test_subject_with_an_alert_word_waits_for_a_person(filled: Filled) -> None:
+    """The queue has it first, also after it was skipped."""
+    filled.source = filled.source._replace(words_met=lambda text: recognition.words_met(text, ["tue"]))
+    contact = announced(filled, CENTRE, subject="je te tue")
+    announced(filled, CENTRE, LEA, subject="photo")
+    filled.text("photo ?", LEA)
+
+    assert [*review.queue(filled.db)] == [contact]
+    assert review.waiting(filled.db).alert_words == 1
+    decisions.skip(filled.db, contact, "anna", filled.now())
+    assert [*review.queue(filled.db)] == [contact]
+    assert [*review.queue(filled.db, every=True)] == [3, contact]
 
 
 # ---- doctor

@@ -24,6 +24,7 @@ from hotlined.reports import typed
 from hotlined.reports.answer import require_text
 from hotlined.reports.number import whom
 from hotlined.reports.review import maybe_nearly, nearly_in_words, tag_meant
+from hotlined.store.answers.decisions import THREAT
 from hotlined.store.reading import log
 from hotlined.words.tags import tag_in_words
 
@@ -73,7 +74,7 @@ class Act:
         if not self.undo:
             return None
         after = {"then": INBOX, "all": request.form.get("all", "")} if is_of_inbox else {}
-        return Undo(f"act_{self.undo}", {**arguments, **after})
+        return Undo(f"act_{self.undo}", {**arguments, "undo": 1, **after})
 
 
 def _maybe_contact(arguments: Arguments) -> WholeContact | None:
@@ -103,7 +104,10 @@ _LEAVES = ("tag", "skip")
 
 
 def _on_in_inbox(verb: str, arguments: Arguments, said: Mapping[str, Any]) -> str:
-    """Return the path of the inbox: at the next text after a tag or a skip, otherwise at the same text again."""
+    """Return the path after an act in the inbox: the threat's own page, the next text, or the same text again."""
+    if verb == "tag" and arguments["word"] == THREAT:
+        contact_id = arguments["contact_id"]
+        return url_for("contact", contact_id=contact_id, _anchor=f"t{contact_id}", **said)
     here = None if verb in _LEAVES else arguments["contact_id"]
     return url_for("inbox", here=here, all=request.form.get("all") or None, **said)
 
@@ -170,7 +174,8 @@ def _link_to(contact_id: int) -> Link:
 
 
 def _untag(arguments: Arguments) -> str:
-    return in_words.untagged(**arguments, news=decided("untag", **arguments))
+    undo = request.form.get("undo") == "1"
+    return in_words.untagged(**arguments, news=decided("untag", **arguments, undo=undo))
 
 
 def _keep(arguments: Arguments) -> str:

@@ -166,7 +166,7 @@ def contact(contact_id: int) -> str:
         steps=timeline(found, sending),
         known=[(label, value) for label, value in facts(found, sending) if value],
         tags=tags,
-        is_threat=bool(found.alert_words) or "threat" in found.tags,
+        is_threat=bool(found.alert_words) or decisions.THREAT in found.tags,
         can_be_told=alerts_reach_somebody(line()),
         can_be_cancelled=state == AnswerState.QUEUED,
         can_be_repeated=state in REPEATABLE,

@@ -433,7 +433,7 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
     kind = tpdu.kind(delivers, text)
     if kind is tpdu.MessageKind.MMS:
         _name_mms(db, source, contact_id, _mms_originator(tpdu.join_data(delivers)))
-        text = None
+        text = push.mms_subject(tpdu.join_data([*itertools.takewhile(bool, delivers)]))
     db.execute(
         "UPDATE contacts SET kind = ?, text = ?, segments_received = ? WHERE id = ?",
         kind.value,

@@ -17,6 +17,8 @@ from hotlined.store.line import events, line, pseudonyms
 from hotlined.store.line.database import Database
 
 _LOOK_SECONDS = 3600.0
+THREAT = "threat"
+"""The tag that also exempts a contact from erasure by age."""
 _YEARS = range(1970, 3000)  # a calendar date in these years can be shown and counted from in any time zone
 
 
@@ -249,10 +251,16 @@ def _keep(
     db: Database, contact_id: int, kind: EventKind, values: tuple[str | None, str | None], who: str, now: Now
 ) -> bool:
     with db.transaction():
-        cursor = db.execute("UPDATE contacts SET kept_at = ?, kept_by = ? WHERE id = ?", *values, contact_id)
-        if not cursor.rowcount:
-            return False
-        events.record(db, now, kind, contact_id=contact_id, who=who)
+        return _note_keeping(db, contact_id, kind, values, who, now)
+
+
+def _note_keeping(
+    db: Database, contact_id: int, kind: EventKind, values: tuple[str | None, str | None], who: str, now: Now
+) -> bool:
+    cursor = db.execute("UPDATE contacts SET kept_at = ?, kept_by = ? WHERE id = ?", *values, contact_id)
+    if not cursor.rowcount:
+        return False
+    events.record(db, now, kind, contact_id=contact_id, who=who)
     return True
 
 
@@ -270,15 +278,39 @@ def tag(
 ) -> bool | str | None:
     """Commit that a person put a tag on a contact; return whether it was new there, None if there is no such contact.
 
+    A threat is evidence: its tag also exempts the contact from erasure by age.
+
     `seen` are the tags that the person saw on the contact. If it has others by now, nothing is changed, and the name of
     the person who changed them last is returned.
     """
-    return _retag(db, EventKind.TAG, contact_id, word, who, now, seen)
+    with db.transaction():
+        return _retag(db, EventKind.TAG, contact_id, word, who, now, seen)
 
 
-def untag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
-    """Commit that a person took a tag off a contact; return whether it was there, None if there is no such contact."""
-    return bool(found) if (found := _retag(db, EventKind.UNTAG, contact_id, word, who, now)) is not None else None
+def untag(db: Database, contact_id: int, word: str, who: str, now: Now, *, undo: bool = False) -> bool | None:
+    """Commit that a person took a tag off a contact; return whether it was there, None if there is no such contact.
+
+    What the tag kept stays kept. Only to `undo` the tag at once takes that back, too.
+    """
+    with db.transaction():
+        only_by_tag = undo and word == THREAT and db.one(_KEPT_BY_TAG, contact_id, word, who) is not None
+        found = _retag(db, EventKind.UNTAG, contact_id, word, who, now)
+        if only_by_tag:
+            _note_keeping(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
+    return None if found is None else bool(found)
+
+
+# the two events of one transaction follow each other, and an explicit keeping never follows the tag of a threat
+_KEPT_BY_TAG = f"""
+  SELECT 1 FROM events tag JOIN events kept ON kept.id = tag.id + 1 AND kept.contact_id = tag.contact_id
+  WHERE tag.contact_id = ? AND tag.word = ? AND kept.who = ?
+    AND tag.kind = '{EventKind.TAG}' AND kept.kind = '{EventKind.KEEP}'
+    AND NOT EXISTS (
+      SELECT 1 FROM events later
+      WHERE later.id > kept.id AND (later.kind = '{EventKind.EVIDENCE}' OR later.contact_id = kept.contact_id
+        AND later.kind IN ('{EventKind.TAG}', '{EventKind.UNTAG}', '{EventKind.KEEP}', '{EventKind.UNKEEP}')))
+"""
+"""SQL that finds whether the last decision about a contact is this person's tag, which also kept it."""
 
 
 def _retag(
@@ -290,19 +322,20 @@ def _retag(
     now: Now,
     seen: Sequence[str] | None = None,
 ) -> bool | str | None:
-    with db.transaction():
-        row = db.one("SELECT tags FROM contacts WHERE id = ?", contact_id)
-        if row is None:
-            return None
-        tags = json.loads(row["tags"])
-        if seen is not None and tags != [*seen]:
-            return _retagged_by(db, contact_id)
-        wanted = [*(tag for tag in tags if tag != word), *([word] if kind is EventKind.TAG else [])]
-        if len(wanted) == len(tags):
-            return False
+    """Note that a tag is put on or taken off, inside the transaction that is open."""
+    row = db.one("SELECT tags, kept_at FROM contacts WHERE id = ?", contact_id)
+    if row is None:
+        return None
+    tags = json.loads(row["tags"])
+    if seen is not None and tags != [*seen]:
+        return _retagged_by(db, contact_id)
+    wanted = [*(tag for tag in tags if tag != word), *([word] if kind is EventKind.TAG else [])]
+    if news := len(wanted) != len(tags):
         db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
         events.record(db, now, kind, contact_id=contact_id, who=who, word=word)
-    return True
+    if kind is EventKind.TAG and word == THREAT and row["kept_at"] is None:
+        _note_keeping(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
+    return news
 
 
 def _retagged_by(db: Database, contact_id: int) -> str:

@@ -71,7 +71,8 @@ def queue(db: Database, *, every: bool = False) -> Iterator[int]:
     for source in (_WORDED, _ALL if every else _REACTIONS):
         rows = db.rows(f"SELECT DISTINCT c.id {source} AND c.id NOT IN ({_SKIPPED}) ORDER BY c.id DESC")
         yield from (contact_id for (contact_id,) in rows)
-    wanted = _IS_UNREAD if every else f"{_IS_UNREAD} AND ({HAS_WORDS} OR {IS_REACTION})"
+    rest = _IS_TEXT if every else f"{_IS_TEXT} AND {IS_REACTION}"
+    wanted = f"{_IS_UNREAD} AND ({HAS_WORDS} OR {rest})"
     # CROSS JOIN makes SQLite begin with the few skipped contacts: otherwise it reads every contact
     rows = db.rows(
         f"SELECT c.id FROM ({_LAST_SKIPS}) s CROSS JOIN contacts c ON c.id = s.id WHERE {wanted} ORDER BY at"
@@ -79,14 +80,15 @@ def queue(db: Database, *, every: bool = False) -> Iterator[int]:
     yield from (contact_id for (contact_id,) in rows)
 
 
-_IS_UNREAD = f"c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND c.text IS NOT NULL"
-_ALL = f"FROM contacts c WHERE {_IS_UNREAD} AND NOT {HAS_WORDS}"
+_IS_UNREAD = "c.tags = '[]' AND c.text IS NOT NULL"  # also the subject of an MMS, if it has an alert word
+_IS_TEXT = f"c.kind = '{ContactKind.TEXT}'"
+_ALL = f"FROM contacts c WHERE {_IS_TEXT} AND {_IS_UNREAD} AND NOT {HAS_WORDS}"
 # CROSS JOIN makes SQLite begin with the few texts with alert words: otherwise it reads every contact
 _WORDED = f"FROM words_met w CROSS JOIN contacts c ON c.id = w.contact_id WHERE {_IS_UNREAD}"
 # CROSS JOIN makes SQLite begin with the answers, which the budgets keep few; contacts may be many more
 _REACTIONS = (
     "FROM answers a CROSS JOIN contacts c ON c.originator = a.recipient"
-    f" WHERE a.by_hand IS NULL AND {_IS_UNREAD} AND NOT {HAS_WORDS}"
+    f" WHERE a.by_hand IS NULL AND {_IS_TEXT} AND {_IS_UNREAD} AND NOT {HAS_WORDS}"
     f" AND a.sent_at < c.received_at AND c.received_at <= {reaction_ends('a.sent_at')}"
 )
 _LAST_SKIPS = (
