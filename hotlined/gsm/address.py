@@ -3,8 +3,8 @@
 A TPDU (the body of a short message on the air) has the sender's or recipient's address as digits or as letters, with a
 type (`Ton`). `identify` makes an E.164 number of it where that is possible (E.164 is the worldwide form, such as
 +32470123456). This module decides nothing about numbers. It knows the numbering plans of the installed version of
-`phonenumbers`: a range that was opened later is `unknown`. An alphanumeric address may spell anything; one that could be
-taken for a number, a pseudonym or a withheld number is written in “ ”, so that nobody acts on somebody else.
+`phonenumbers`: a range that was opened later is `unknown`. An alphanumeric address may spell anything; one that could
+be taken for a number, a pseudonym or a withheld number is in “ ”, so that nobody acts on somebody else.
 """
 
 import re
@@ -79,7 +79,7 @@ _LINE_TYPES: Final = {
 }
 
 WITHHELD: Final = ("withheld", "masqué", "verborgen")
-"""What lists show, and people type, for withheld numbers."""
+"""The words that lists show, and people type, for withheld numbers."""
 SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are not numbers of their numbering plan
 _DIGITS: Final = re.compile(r"[0-9]+")
 _NUMBER: Final = re.compile(r"\+?[0-9*#abc]+")

@@ -546,9 +546,9 @@ class Careless(Replay):
             heapq.heappush(self._queue, (at, contact, number, 2))
         return handed
 
-    def forget(self, _at: int, _number: str, *, keep_opt_out: bool) -> bool:
+    def forget(self, _at: int, _number: str) -> bool:
         """Say that it was done, without doing it."""
-        return keep_opt_out in (True, False)
+        return True
 
 
 def test_careless_line_breaks_the_rules(played: Year) -> None:
