@@ -691,6 +691,49 @@ def test_line_without_its_key_sends_nothing_until_resumed(line: Line, key: bytes
     assert ((line.folder / "keys/hotlined.db.key").read_bytes() == key) == (key == b"x" * 32)
 
 
+def test_database_made_anew_beside_its_old_key_begins_paused(line: Line) -> None:
+    """The line was told to forget who opted out: it answers nobody before a person says so, also after a restart."""
+    line.start()
+    line.wait_state("ready")
+    line.stop()
+    key = (line.folder / "keys/hotlined.db.key").read_bytes()
+    for ending in ("", "-wal", "-shm"):
+        (line.folder / f"hotlined.db{ending}").rename(line.folder / f"away{ending}")
+    for text in ("Un", "Deux"):
+        line.start()
+        line.wait_state("ready")
+        line.sim.do("deliver", from_=KEVIN, text=text)
+        wait_until(lambda: line.rows(WAITING) == [("paused",)])
+        line.stop()
+    line.start()
+    line.wait_state("ready")
+    assert json.loads(line.cli("status", "--json", check=False))["sending"]["reason"] == "made_anew"
+    assert "The database is new" in line.cli("status", check=False)
+    assert line.submitted() == []
+    line.cli("resume")
+    wait_until(line.settled)
+
+    assert len(line.submitted()) == 1
+    assert (line.folder / "keys/hotlined.db.key").read_bytes() == key
+
+
+def test_start_after_a_crash_beside_the_first_key_goes_on(line: Line) -> None:
+    """The key was written, and the daemon killed before the database knew of it."""
+    line.start()
+    line.wait_state("ready")
+    line.stop()
+    with closing(sqlite3.connect(line.folder / "hotlined.db")) as db, db:
+        db.execute("UPDATE line_state SET key_digest = NULL")
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="Un")
+    wait_until(line.settled)
+
+    assert len(line.submitted()) == 1
+    key = (line.folder / "keys/hotlined.db.key").read_bytes()
+    assert line.rows("SELECT key_digest FROM line_state") == [(pseudonym.digest(key),)]
+
+
 def test_line_whose_key_is_restored_goes_on_as_before(line: Line) -> None:
     """`resume` makes no new key, and a cooldown from before holds."""
     with pseudonyms_lost(line, None) as lost:

@@ -32,6 +32,7 @@ from hotlined.database_files import (
     WAL_OCTETS,
     beside,
     keys_folder,
+    maybe_line,
 )
 from hotlined.errors import (
     DatabaseInUseError,
@@ -290,15 +291,9 @@ def require_known(path: Path, connection: sqlite3.Connection) -> None:
             _(
                 "Install that version again, or go back to the copy from before its upgrade: `sudo hotlined-setup"
                 " restore {line} --before`.",
-                line=_maybe_line(path) or "NAME",
+                line=maybe_line(path) or "NAME",
             ),
         )
-
-
-def _maybe_line(path: Path) -> str | None:
-    """Return the line whose database is at this path in an installation; None for any other path."""
-    user, _hyphen, name = path.parent.name.partition("-")
-    return name if user == "hotlined" and name else None
 
 
 def require_current(path: Path, connection: sqlite3.Connection) -> None:
@@ -328,7 +323,7 @@ def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
 
 def _damaged(path: Path, found: str) -> StoreError:
     words = _("{database} is damaged: {found}.", database=path, found=found)
-    return StoreError(words, _(TROUBLES[DatabaseState.DAMAGED].hint), DatabaseState.DAMAGED)
+    return StoreError(words, TROUBLES[DatabaseState.DAMAGED].cure(path), DatabaseState.DAMAGED)
 
 
 def _size(path: Path) -> int | None:
@@ -351,7 +346,7 @@ def _unusable(path: Path, error: OSError) -> StoreError:
     hint = _("The daemon's user needs to own the folder of the database; see `database` in the configuration.")
     return StoreError(
         _("{database}: {found}", database=path, found=reason_of(error)),
-        _(trouble.hint) if trouble.name in (DatabaseState.FULL, DatabaseState.DAMAGED) else hint,
+        trouble.cure(path) if trouble.name in (DatabaseState.FULL, DatabaseState.DAMAGED) else hint,
         trouble.name,
     )
 
