@@ -36,6 +36,12 @@ def beside(database: Path, ending: str) -> Path:
     return folder / (database.name + ending)
 
 
+def maybe_line(database: Path) -> str | None:
+    """Return the line whose database is at this path in an installation; None for any other path."""
+    user, _hyphen, name = database.parent.name.partition("-")
+    return name if user == "hotlined" and name else None
+
+
 def keys_folder(database: Path) -> Path:
     """Return the folder of a database's keys."""
     return database.parent / _KEYS_FOLDER

@@ -145,7 +145,8 @@ class LoggedContact:
     line: str
     kind: ContactKind
     originator: str | None
-    """E.164, or as received; as a pseudonym ~ and twelve hexadecimal digits; null if the number is withheld."""
+    """E.164, or as received; a name that could be taken for a number is in “ ”; as a pseudonym ~ and twelve hexadecimal
+    digits; null if the number is withheld."""
     other_originator: str | None
     """Of an MMS, which has two addresses (its named sender, and the one that announced it): the second of them."""
     text: str | None

@@ -94,6 +94,8 @@ class HoldReason(StrEnum):
     SIM_CHANGED = "sim_changed"
     PERSON = "person"
     RESTORED = "restored"
+    MADE_ANEW = "made_anew"
+    """The database was made beside the key of another one, which is gone; nobody chose this pause."""
     OUTAGE = "outage"
     CREDIT = "credit"
 
@@ -104,6 +106,7 @@ KEPT_BACK = {
     HoldReason.SIM_CHANGED: SendingState.HELD,
     HoldReason.PERSON: SendingState.PAUSED,
     HoldReason.RESTORED: SendingState.PAUSED,
+    HoldReason.MADE_ANEW: SendingState.PAUSED,
     HoldReason.OUTAGE: SendingState.TRIAL,
     HoldReason.CREDIT: SendingState.TRIAL,
 }

@@ -48,13 +48,13 @@ DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000
 class Chosen:
     """A pause or shadow mode, which a person may forget: its beginning, by the limit clock and in words.
 
-    `restored` marks a pause that nobody chose now, because it came back with a backup: its alert is due at once.
+    The `reason` of a pause is that of the hold; one that nobody chose now has its alert at once.
     """
 
     limit: float
     since: str
     by: str = ""
-    restored: bool = False
+    reason: HoldReason = HoldReason.PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +278,8 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
     for condition, choice in chosen.items():
         if choice is None:
             yield _Sign(condition, 0, None, {})
-        elif choice.restored or now.limit - choice.limit >= FORGOTTEN_SECONDS:
-            paused = HOLDS[HoldReason.RESTORED if choice.restored else HoldReason.PERSON]
-            known = paused if condition is AlertCondition.PAUSED else conditions.SHADOW
+        elif choice.reason is not HoldReason.PERSON or now.limit - choice.limit >= FORGOTTEN_SECONDS:
+            known = HOLDS[choice.reason] if condition is AlertCondition.PAUSED else conditions.SHADOW
             filling = {
                 "title": known.title,
                 "words": known.words.format(by=choice.by),

@@ -29,7 +29,6 @@ from hotlined.reports.line import LineReport, Stored
 from hotlined.states import (
     AlertCondition,
     DatabaseState,
-    HoldReason,
     ModemState,
     SendingState,
     TroubleCode,
@@ -109,7 +108,8 @@ class Run:
                 if failed is None or is_held_for_a_moment:
                     raise
                 known = TROUBLES[failed]
-                words = _("The database cannot be used: {reason}. {cure}", reason=_(known.words), cure=_(known.hint))
+                cure = known.cure(self.config.database)
+                words = _("The database cannot be used: {reason}. {cure}", reason=_(known.words), cure=cure)
                 self._send_about_database(note, failed, words)
             self._ping(note)
 
@@ -173,9 +173,9 @@ class Run:
                 pause_began(db),
                 _when(pause.since),
                 pause.by or "somebody",
-                restored=pause.reason is HoldReason.RESTORED,
+                reason=pause.reason,
             )
-            if pause
+            if pause and pause.reason
             else None,
             shadow=Chosen(shadow.limit, _when(shadow.at)) if shadow else None,
             broken_seconds=_broken_seconds(report, now),

@@ -64,7 +64,7 @@ def check(settings: Settings, full: bool) -> None:
     for problem in (*damage, *contradictions):
         print_wrapped(problem)
     if damage:
-        raise StoreError(_("{database} is damaged.", database=path), _(TROUBLES[DatabaseState.DAMAGED].hint))
+        raise StoreError(_("{database} is damaged.", database=path), TROUBLES[DatabaseState.DAMAGED].cure(path))
     if contradictions:
         raise StoreError(
             _("{database} can be read, but its entries contradict each other.", database=path),

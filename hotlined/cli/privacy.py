@@ -59,17 +59,16 @@ def purge(settings: Settings) -> None:
     "--asked", "is_asked", is_flag=True, help="Erase the people that other lines of the fleet ask to erase, one by one."
 )
 @click.option("--yes", is_flag=True, help="Do not ask; with --asked, people with possible evidence are not erased.")
-@click.option("--keep-opt-out", is_flag=True, help="Keep its opt-out, if it has opted out.")
 @pass_settings
-def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool, keep_opt_out: bool) -> None:
+def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool) -> None:
     """Erase everything about NUMBER, also what `keep` exempts; an answer that waits is never sent.
 
     When the command ends, everything is gone from every file of the database, also while the daemon runs. If the number
-    contacts the line again, it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
-    answer to it is being sent, the command erases nothing, and the exit code is 75.
+    contacts the line again, it is a new number, and a block is gone, too. Only an opt-out stays, as a pseudonym, until
+    `unblock --opted-out` lifts it. NUMBER may also be a name or a pseudonym, as `log` shows it. While an answer to it
+    is being sent, the command erases nothing, and the exit code is 75.
 
-    In a fleet the other lines are asked to erase it, too: people there decide, with --asked. An opt-out stays as a
-    pseudonym.
+    In a fleet the other lines are asked to erase it, too: people there decide, with --asked.
 
     Example: hotlined forget +32470123456 --yes
     """
@@ -84,20 +83,17 @@ def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool, ke
         raise _nobodys()
     with open_beside_daemon(config.database) as db:
         amounts = stored.stored_of(db, name)
-        in_fleet = fleet.maybe_member(db) is not None
         asks = fleet.person(db, name) is not None
-    keep_opt_out |= in_fleet
     if (amounts.anything or asks) and not yes:
         confirm(
-            erased.question(name, amounts, keep_opt_out=keep_opt_out, asks=asks),
+            erased.question(name, amounts, asks=asks),
             _("`hotlined forget NUMBER --yes` erases without asking."),
         )
     if amounts.anything or asks:
-        amounts = _erase(settings, config, name, keep_opt_out=keep_opt_out, asks=True)
+        amounts = _erase(settings, config, name, asks=True)
     else:  # a reader of the database may have kept an earlier `forget` from finishing
         erase_requests.rebuild(config, settings.who, "forget")
-    keeps = keep_opt_out and amounts.opted_out
-    for words in erased.forgotten(config, name, amounts, keeps_opt_out=keeps, asks=asks):
+    for words in erased.forgotten(config, name, amounts, asks=asks):
         print_wrapped(as_typed(words))
 
 
@@ -117,17 +113,16 @@ def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
         if (yes and evidence) or (not yes and not asked(_("Erase it?"), _("Nobody can be asked here."), without)):
             print_wrapped(_("It stays, and the request stays open."))
             continue
-        gone = _erase(settings, config, request.name, keep_opt_out=True, asks=False)
-        for words in erased.forgotten(config, request.name, gone, keeps_opt_out=gone.opted_out, asks=False):
+        gone = _erase(settings, config, request.name, asks=False)
+        for words in erased.forgotten(config, request.name, gone, asks=False):
             print_wrapped(as_typed(words))
 
 
-def _erase(settings: Settings, config: Config, name: str, *, keep_opt_out: bool, asks: bool) -> stored.StoredCounts:
+def _erase(settings: Settings, config: Config, name: str, *, asks: bool) -> stored.StoredCounts:
     return erase_requests.forget(
         config,
         settings.who,
         name,
-        keep_opt_out=keep_opt_out,
         daemon_runs=lambda: report_line(config).alive,
         asks=asks,
     )

@@ -48,7 +48,8 @@ def show(settings: Settings, /, id_or_number: str | None, number: str | None, li
     """Show one contact, or one person, with everything about it.
 
     Digits alone are the ID of a contact, unless they begin with 0. What begins with + or 0 is a number, and letters are
-    a name. A text that was sent by hand has an ID such as h12. If you type -, the number is read from the input.
+    a name. A name that could be taken for a number is shown in “ ”: type them, too. A text that was sent by hand has an
+    ID such as h12. If you type -, the number is read from the input.
 
     For a contact it shows the segments byte by byte, what was decided and why, the answer and what became of each of
     its segments, and what people did. For a number it shows what it sent and received, and when it can next be

@@ -24,7 +24,7 @@ def purge(config: Config, who: str) -> Iterator[purging.Batch]:
 
 
 def forget(
-    config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool], asks: bool = True
+    config: Config, who: str, name: str, *, daemon_runs: Callable[[], bool], asks: bool = True
 ) -> stored.StoredCounts:
     """Erase a person from every file, and return the counts of erased data; wait while an answer to it is being sent.
 
@@ -33,7 +33,7 @@ def forget(
     UnavailableError if a file still has a copy.
     """
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + _SETTLED_SECONDS
-    while (done := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out, asks=asks)) is None:
+    while (done := decide(config, who, "forget", name=name, asks=asks)) is None:
         runs = daemon_runs()
         if not runs or time.monotonic() > deadline:
             raise RefusedError(

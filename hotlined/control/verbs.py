@@ -97,8 +97,8 @@ def _forget(decision: Decision) -> dict[str, object] | None:
     erased = erasing.forget(
         decision.db,
         decision.arguments["name"],
+        decision.who,
         decision.now,
-        keep_opt_out=decision.arguments["keep_opt_out"],
         asks=decision.arguments["asks"],
         opts_out=lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words),
     )
@@ -212,7 +212,7 @@ VERBS: Mapping[str, Verb] = {
         lambda decision: requests.expire(decision.db, decision.arguments["request_id"], decision.now),
         {"request_id": is_id},
     ),
-    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag, "asks": is_flag}),
+    "forget": Verb(_forget, {"name": is_name, "asks": is_flag}),
     "purge": Verb(_purge, {}),
     "exchange": Verb(_exchange, {"answer": is_answer}),
     "rebuild": Verb(lambda decision: erasing.rebuild(decision.db), {}),

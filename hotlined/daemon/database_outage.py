@@ -44,7 +44,7 @@ def outage_of(
 ) -> DatabaseOutage:
     """Return the outage after an error: a new one, or `before` if its state is the same. A new state is logged."""
     trouble = DatabaseTrouble.of(error, database)
-    as_error, state = trouble.as_error() if isinstance(error, sqlite3.Error) else error, trouble.state
+    as_error, state = trouble.as_error(database) if isinstance(error, sqlite3.Error) else error, trouble.state
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)

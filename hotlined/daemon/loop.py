@@ -36,7 +36,7 @@ from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import StatusWriter, require_no_other
 from hotlined.daemon.watch import FolderWatch
-from hotlined.errors import ModemError, PortError, PortLostError, UnavailableError
+from hotlined.errors import ModemError, PortError, PortLostError, StoreError, UnavailableError
 from hotlined.gsm import address, profiles
 from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
@@ -182,6 +182,7 @@ class Daemon:
     def _recover(self) -> None:
         now = self.db.now()
         with self.db.transaction():
+            pseudonyms.pause_beside_old_key(self.db, now)  # before the event of the first start
             save_limit_clock(self.db, now)
             note_ready(self.db, None)
             events.record(self.db, now, modem_event(ModemState.STARTING), detail={"version": __version__})
@@ -189,9 +190,18 @@ class Daemon:
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)
         self._note_lost_key(now)
+        self._have_key(now)
         if interrupted := fates.recover(self.db, now, self.timing.trial_after):
             log.warning("%d segments were being submitted when the daemon stopped last: unconfirmed", interrupted)
         self._begun = True
+
+    def _have_key(self, now: Now) -> None:
+        """Make the key of the pseudonyms, so that it shows later that there was a database; erasures try again."""
+        if not pseudonyms.is_lost(self.db):
+            try:
+                pseudonyms.have_key(self.db, now)
+            except StoreError as error:
+                log.warning("the key of the pseudonyms: %s", error)
 
     def _note_lost_key(self, now: Now) -> None:
         """Record that the key of the pseudonyms is lost, or is there again; log a loss, also at each start.

@@ -80,6 +80,8 @@ def _paused(report: LineReport) -> Band:
     recorded = _("Texts and calls are still recorded.")
     if hold.reason is HoldReason.RESTORED:
         words = _("The line is paused, since it came back from a backup.")
+    elif hold.reason is HoldReason.MADE_ANEW:
+        words = _("The line is paused, since its database was made anew.")
     elif hold.by:
         words = _("{by} has paused the line.", by=hold.by)
     else:

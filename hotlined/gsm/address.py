@@ -3,8 +3,8 @@
 A TPDU (the body of a short message on the air) has the sender's or recipient's address as digits or as letters, with a
 type (`Ton`). `identify` makes an E.164 number of it where that is possible (E.164 is the worldwide form, such as
 +32470123456). This module decides nothing about numbers. It knows the numbering plans of the installed version of
-`phonenumbers`: a range that was opened later is `unknown`. An alphanumeric address may spell anything, even a number;
-only `Ton` and `LineType` tell the two apart.
+`phonenumbers`: a range that was opened later is `unknown`. An alphanumeric address may spell anything; one that could
+be taken for a number, a pseudonym or a withheld number is in “ ”, so that nobody acts on somebody else.
 """
 
 import re
@@ -78,6 +78,8 @@ _LINE_TYPES: Final = {
     "VOICEMAIL": LineType.VOICEMAIL,
 }
 
+WITHHELD: Final = ("withheld", "masqué", "verborgen")
+"""The words that lists show, and people type, for withheld numbers."""
 SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are not numbers of their numbering plan
 _DIGITS: Final = re.compile(r"[0-9]+")
 _NUMBER: Final = re.compile(r"\+?[0-9*#abc]+")
@@ -87,6 +89,8 @@ _TYPED: Final = re.compile(r"\s*\+?[\d\s()./-]+")
 
 class Identity(NamedTuple):
     """The owner of an address: `originator` is in E.164 where possible, else as received, and None if withheld.
+
+    A name without a letter, one that begins with ~ and one that means withheld numbers are in “ ”.
 
     `country` is an ISO 3166 region such as `BE`; None if the number has none or is not known to be valid.
     """
@@ -133,7 +137,8 @@ def identify(address: Address | None, country: str) -> Identity:
         return Identity(None, None, None, LineType.WITHHELD)
     received = str(address)
     if address.ton is Ton.ALPHANUMERIC:
-        return Identity(received, None, None, LineType.ALPHANUMERIC)
+        name = any(map(str.isalpha, received)) and received[0] != "~" and received.strip().casefold() not in WITHHELD
+        return Identity(received if name else f"“{received}”", None, None, LineType.ALPHANUMERIC)
     if not _DIGITS.fullmatch(address.value):
         return Identity(received, None, None, LineType.UNKNOWN)
     international = address.ton is Ton.INTERNATIONAL

@@ -11,7 +11,7 @@ from hotlined.words.amounts import in_answers, in_contacts, in_segments
 from hotlined.words.times import moment
 
 
-def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, asks: bool) -> str:
+def question(name: str, stored: StoredCounts, *, asks: bool) -> str:
     """Return the question that a person confirms before a number is forgotten."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
@@ -21,7 +21,8 @@ def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, asks: bool)
     parts = (
         kept if stored.kept else "",
         _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(stored) or _("nothing here")),
-        _("Its opt-out goes too; --keep-opt-out keeps it.") if stored.opted_out and not keep_opt_out else "",
+        _("Its block does not stay.") if stored.blocked else "",
+        _("Its opt-out stays as a pseudonym, so that it gets no answer.") if stored.opted_out else "",
         _("The other lines of the fleet are asked to erase it, too.") if asks else "",
     )
     return " ".join(filter(None, parts))
@@ -45,20 +46,26 @@ def asked(request: Asked, stored: StoredCounts, evidence: Sequence[LikelyEvidenc
         yield _("Contact {number} may be evidence: {why}.", number=each.contact_id, why=in_row(why))
 
 
-def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out: bool, asks: bool) -> Iterator[str]:
-    """Yield the result of `forget`: `stored` was erased, `keeps_opt_out` says that the opt-out stays.
+def forgotten(config: Config, name: str, stored: StoredCounts, *, asks: bool) -> Iterator[str]:
+    """Yield the result of `forget`: `stored` was erased; `asks` says that the other lines are asked to erase it, too.
 
-    `asks` says that the other lines of the fleet are asked to erase it, too.
+    What stays is named, with why and until when.
     """
-    yield (
-        _("Erased everything about {name}: {what}.", name=name, what=_in_words(stored))
-        if stored.anything
-        else nothing(name)
-    )
-    if keeps_opt_out:
-        yield _("Its opt-out is kept as a pseudonym.")
+    if stored.anything:
+        yield _("Erased everything about {name}: {what}.", name=name, what=_in_words(stored))
+    elif not stored.opted_out:
+        yield nothing(name)
+    if stored.blocked:
+        yield _("{number} is not blocked any more.", number=name)
+    if stored.opted_out:
+        yield _(
+            "Only its opt-out stays, as a pseudonym, so that it gets no answer: without end, until `hotlined unblock"
+            " --opted-out NUMBER`."
+        )
     elif stored.anything:
         yield _("If it contacts the line again, it is a new number.")
+    if stored.anything:
+        yield _("This does not reach backups and other copies of the database, nor the system's journal.")
     if asks:
         yield _("The other lines of the fleet are asked to erase it; people there decide.")
     if name in config.numbers.blocked:

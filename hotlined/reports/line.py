@@ -237,7 +237,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     if not about_database and failure:
         about_database = [failure]
     elif not about_database and state in _UNUSABLE:
-        about_database = [Trouble(database_trouble(state), *database_in_words(state))]
+        about_database = [Trouble(database_trouble(state), *database_in_words(state, config.database))]
     about_database = [_with_holders(trouble, config) for trouble in about_database]
     if broken:  # newer than the daemon's report of a refused reload, and replaces it
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
@@ -387,7 +387,7 @@ def _stored(
             )
     except (StoreError, sqlite3.Error) as error:
         name = DatabaseTrouble.of(error).name or DatabaseTrouble.of(error.__cause__).name
-        ours = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
+        ours = DatabaseTrouble.of(error).as_error(config.database) if isinstance(error, sqlite3.Error) else error
         code = _database_code(error, name)
         return None, name if name in _UNUSABLE else None, Trouble(code, sentence(ours.message), ours.hint)
 

@@ -1,6 +1,7 @@
 """Troubles of a line in words: the daemon writes down only codes, because each reader has a language of their own."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from hotlined.causes import CodedCause
 from hotlined.config import Config
@@ -43,14 +44,14 @@ def said(trouble: DaemonTrouble, config: Config) -> Trouble:
     return Trouble(trouble.code, *_in_words(trouble, config), trouble.since)
 
 
-def database_in_words(name: str | None, reason: str = "") -> tuple[str, str]:
+def database_in_words(name: str | None, database: Path, reason: str = "") -> tuple[str, str]:
     """Return the sentence and the cure for a database that its daemon cannot use.
 
     `reason` is SQLite's own; it is shown if the trouble has no name.
     """
     known = TROUBLES.get(name or "")
     words = _("The daemon cannot use its database: {reason}.", reason=_(known.words) if known else reason)
-    return words, _(known.hint if known else UNNAMED_HINT)
+    return words, known.cure(database) if known else _(UNNAMED_HINT)
 
 
 def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
@@ -61,7 +62,7 @@ def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
     if is_about_database(trouble.code):
         if cause and cause.words:
             return cause.words, cause.cure
-        return database_in_words(trouble.cause, str(trouble.values.get("reason", "")))
+        return database_in_words(trouble.cause, config.database, str(trouble.values.get("reason", "")))
     match trouble.code:
         case TroubleCode.CONFIG_REFUSED if cause and cause.words:
             reason = sentence(cause.words)

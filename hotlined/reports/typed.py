@@ -17,6 +17,7 @@ from hotlined.causes import CauseCode
 from hotlined.clock import synchronised
 from hotlined.config import parse_duration
 from hotlined.errors import AddressError, UsageError
+from hotlined.gsm import address
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.language import NO_BREAK, _
 from hotlined.store.reading.log import WITHHELD, Filter
@@ -27,7 +28,6 @@ from hotlined.words.times import MONTHS
 LARGEST = 2**63 - 1  # the largest integer of SQLite
 _TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _DAY = timedelta(days=1)
-_WITHHELD = (WITHHELD, "masqué", "verborgen")
 _OLDEST_TOP_UP = 730 * _DAY  # many operators give a SIM a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
@@ -241,7 +241,7 @@ def contacts_meant(
 
 def is_withheld(text: str) -> bool:
     """Tell whether a text means withheld numbers: the word that a list shows for them, in any language."""
-    return unicodedata.normalize("NFC", text.strip()).casefold() in _WITHHELD
+    return unicodedata.normalize("NFC", text.strip()).casefold() in address.WITHHELD
 
 
 def _sender(text: str, country: str) -> tuple[str | None, str | None]:

@@ -22,7 +22,7 @@ HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = range(1970, 3000)  # of a log; a machine without a clock chip may write 1970
 _COLUMNS = ("received_at", "originator", "kind", "text")
-_ESCAPED = re.compile(r"\A'(?=[=+\-@\t\r])")  # the apostrophe of `log --csv` before a formula
+_ESCAPED = re.compile(r"\A'(?=[=+\-@])")  # the apostrophe of `log --csv` before a formula
 
 
 @dataclass(frozen=True, slots=True)

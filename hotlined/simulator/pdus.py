@@ -37,11 +37,14 @@ def _semi_octets(digits: str) -> bytes:
 
 
 def _address(text: str) -> bytes:
-    """Encode an address: international with a plus, else digits, else alphanumeric (TS 23.040, 9.1.2.5)."""
+    """Encode an address: international with a plus, else digits, else alphanumeric (TS 23.040, 9.1.2.5).
+
+    Also digits are alphanumeric if they are in “ ”.
+    """
     digits = text.removeprefix("+")
     if set(digits) <= set("0123456789*#"):
         return bytes([len(digits), 0x91 if text.startswith("+") else 0x81]) + _semi_octets(digits)
-    septets = encode_gsm7(text)
+    septets = encode_gsm7(text.removeprefix("“").removesuffix("”"))
     return bytes([-(-len(septets) * 7 // 4), 0xD0]) + pack(septets)
 
 

@@ -114,6 +114,8 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
             _("The line is in a fleet already, and the invitation is of another fleet or for another line."),
             _("`hotlined fleet leave`, or `sudo hotlined-setup fleet NAME --leave`, takes it out of that one."),
         )
+    with db.transaction():
+        pseudonyms.pause_beside_old_key(db, now)
     pseudonyms.have_fleet_key(db, key)  # before the row: from then on the line needs the key
     pseudonyms.have_key(db, now)
     with db.transaction():

@@ -162,6 +162,11 @@ HOLDS: dict[HoldReason | None, Condition] = {
         N_("Paused by {by}, and the pause came back with a backup: nothing is sent."),
         N_("`hotlined resume` ends it."),
     ),
+    HoldReason.MADE_ANEW: Condition(
+        N_("the line is paused"),
+        N_("The database is new, without opt-outs and blocks: nothing is sent."),
+        N_("`hotlined resume` ends it."),
+    ),
     HoldReason.OUTAGE: Condition(
         N_("nothing leaves"),
         N_("Nothing leaves though the network has the line: answers wait, and one is tried now and then."),

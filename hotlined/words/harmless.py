@@ -5,6 +5,7 @@ Known to be wrong: right-to-left letters are shown as they are, so a terminal th
 their line in another order.
 """
 
+import re
 import unicodedata
 
 JOINER = "\u200d"
@@ -21,7 +22,8 @@ _FIRST_PICTURE = "\u2190"
 _ARROWS = ("\u2194", "\u2195")
 _MODIFIERS = "\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400)))
 _MOST_MODIFIERS = 2
-_CALCULATED = ("=", "+", "-", "@", "\t", "\r")
+# where a cell begins: also behind a semicolon, which separates cells where the comma is in decimals
+_CALCULATED = re.compile(r"((?:^|;)[\"\s]*)(?=[=+@-])")
 
 
 def harmless(text: str, newline: str = "⏎") -> str:
@@ -48,10 +50,8 @@ def harmless(text: str, newline: str = "⏎") -> str:
 
 
 def csv_cell(value: object) -> object:
-    """Return a cell that no terminal obeys and no spreadsheet takes for a formula; newlines stay."""
-    if not isinstance(value, str):
-        return value
-    return ("'" if value.startswith(_CALCULATED) else "") + harmless(value, "\n")
+    """Return a cell that no terminal obeys and no spreadsheet takes for a formula, nor a part of it for another one."""
+    return _CALCULATED.sub(r"\1'", harmless(value)) if isinstance(value, str) else value
 
 
 def _joins(text: str, place: int) -> bool:

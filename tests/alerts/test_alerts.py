@@ -330,7 +330,7 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "last": "24 Nov 23:00",
     }
     if known not in {
-        "paused": [conditions.HOLDS[HoldReason.PERSON], conditions.HOLDS[HoldReason.RESTORED]],
+        "paused": [conditions.HOLDS[each] for each in (HoldReason.PERSON, HoldReason.RESTORED, HoldReason.MADE_ANEW)],
         "shadow": [conditions.SHADOW],
         "selftest": [conditions.SELFTEST_LOST],
         "silence": [conditions.SILENCE],
@@ -403,9 +403,10 @@ def test_a_pause_is_sent_after_an_hour_and_then_daily() -> None:
     assert [Teller().tell(look, 3599) for look in (pause(0), seen())] == [[], []]
 
 
-def test_a_pause_restored_from_a_backup_is_sent_at_once() -> None:
-    """Nobody has just chosen such a pause."""
-    assert Teller().tell(pause(0, restored=True), 1) == [("paused", 1)]
+@pytest.mark.parametrize("reason", [HoldReason.RESTORED, HoldReason.MADE_ANEW])
+def test_a_pause_that_nobody_chose_is_sent_at_once(reason: HoldReason) -> None:
+    """It came with a backup, or a new database."""
+    assert Teller().tell(pause(0, reason=reason), 1) == [("paused", 1)]
 
 
 def test_shadow_mode_is_sent_like_a_pause() -> None:

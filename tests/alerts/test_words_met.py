@@ -217,7 +217,7 @@ def test_erasure_during_a_count_ends_no_program(line: Filled) -> None:
     def between(statement: str) -> None:
         if "alerts" in statement and not forgotten:
             now = line.now()
-            forgotten.append(erasing.forget(line.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
+            forgotten.append(erasing.forget(line.db, KEVIN, "pi", now, opts_out=lambda _: False))
 
     with open_beside_daemon(line.database) as db:
         db.connection.set_trace_callback(between)

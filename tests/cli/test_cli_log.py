@@ -20,6 +20,7 @@ from conftest import speaking
 from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from spreadsheets import calculated
 from test_stats import MONDAY, contact
 
 from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
@@ -43,7 +44,7 @@ from hotlined.words.times import TIME_WIDTH, clock_time, moment
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
 texts = st.text(st.characters(blacklist_categories=["Cs"]), max_size=60) | st.text(
-    "a\x1b\u202e\u200d\u0301\n\r\t=\x9b[]", max_size=40
+    "a\x1b\u202e\u200d\u0301\n\r\t=;\" '\x9b[]", max_size=40
 )
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -468,14 +469,17 @@ def test_no_text_is_obeyed(text: str) -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(texts)
+@example("salut\n=1+1")
+@example("a;=SERVICEWEB(CAR(104)&A1)")
+@example('"\n=1";"=2')
 def test_no_cell_is_calculated(text: str) -> None:
-    """A risky cell starts with an apostrophe; the rest is unchanged."""
+    """No cell begins like a formula, whether commas or semicolons are between cells; only apostrophes are added."""
     output = io.StringIO(newline="")
-    csv.writer(output).writerow(["x", csv_cell(text)])
-    ((_, cell),) = csv.reader(io.StringIO(output.getvalue(), newline=""))
+    csv.writer(output).writerow(["x", csv_cell(text), "x"])
+    ((_, cell, _),) = csv.reader(io.StringIO(output.getvalue(), newline=""))
 
-    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-    assert cell.removeprefix("'" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else "") == harmless(text, "\n")
+    assert not calculated(output.getvalue())
+    assert cell.replace("'", "") == harmless(text).replace("'", "")
     assert not OBEYED.search(output.getvalue().removesuffix("\r\n"))
 
 

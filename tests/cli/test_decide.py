@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, listens, wait_until
-from filled import Filled
+from filled import LEA, Filled
 from promised import run
 from test_docs import COMMANDS
 
@@ -476,3 +476,40 @@ def test_a_number_can_come_from_the_standard_input(tmp_path: Path) -> None:
             done = subprocess.run(words, input=typed, capture_output=True, text=True, check=False, cwd=tmp_path)
             output = " ".join((done.stdout + done.stderr).split())
             assert ("no number in the first" in output) == bool(said), (name, output)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "third"),
+    [
+        ("0471222333", "+32471222333"),
+        ("+4512345678", "+4512345678"),
+        ("8888", "8888"),
+        ("~0123456789a", LEA),
+        ("withheld", LEA),
+        ("-", LEA),
+    ],
+)
+def test_a_name_that_spells_somebody_else_is_written_in_quotes(tmp_path: Path, spelled: str, third: str) -> None:
+    """With them every command reaches the name, and without them never."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        other = filled.text("je suis un tiers", third)
+        named = filled.text("menace sous un nom", name := f"“{spelled}”")
+
+        def kept() -> list[int]:
+            return [contact["id"] for contact in filled.log("--kept")]
+
+        assert [contact["originator"] for contact in filled.log()] == [third, name]
+        shown = json.loads(filled.run("show", "--json", "--number", name).stdout)
+        assert [contact["id"] for contact in shown["history"]] == [named]
+        assert [contact["id"] for contact in filled.log("--number", name)] == [named]
+        assert f"{name} is blocked" in filled.run("block", name).stdout
+        assert [row["number"] for row in filled.db.all("SELECT number FROM numbers")] == [name]
+        exported = json.loads(filled.run("export", "--json", name).stdout)
+        assert [contact["id"] for contact in exported["contacts"]] == [named]
+        filled.evidence(name, tmp_path / "evidence")
+        assert kept() == [named]
+        filled.run("forget", "--yes", "--", spelled, input=spelled)
+        assert kept() == [named]
+        assert filled.run("forget", "--yes", name).exit_code == 0
+        assert {contact["id"] for contact in filled.log()} <= {other}

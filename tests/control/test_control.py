@@ -255,7 +255,7 @@ def test_each_socket_serves_its_own_users_only(doors: Doors, person: Person) -> 
 
 ASKED = {
     "ask": {"request": "send", "arguments": {"number": NUMBER, "text": "Tout va bien."}},
-    "forget": {"name": NUMBER, "keep_opt_out": False, "asks": False},
+    "forget": {"name": NUMBER, "asks": False},
     "lift_opt_out": {"number": NUMBER},
     "purge": {},
     "pause": {},
@@ -502,8 +502,8 @@ def test_malformed_requests_are_refused(asked: tuple[Path, Path]) -> None:
                 {"verb": "tag", "arguments": {"contact_id": 1, "word": "two words"}},
                 {"verb": "ask", "arguments": {"request": "reboot", "arguments": {}}},
                 {"verb": "ask", "arguments": {"request": "send", "arguments": {"number": NUMBER, "file": "x"}}},
-                {"verb": "forget", "arguments": {"name": "", "keep_opt_out": False, "asks": False}},
-                {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": "no", "asks": False}},
+                {"verb": "forget", "arguments": {"name": "", "asks": False}},
+                {"verb": "forget", "arguments": {"name": NUMBER, "asks": "no"}},
             )
         ),
     ]
@@ -515,7 +515,7 @@ def test_malformed_requests_are_refused(asked: tuple[Path, Path]) -> None:
         assert db.execute("SELECT count(*) FROM numbers").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
     assert say(path, json.dumps(fits).encode() + b"\n") == {"result": 0}
-    odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "keep_opt_out": False, "asks": False}}
+    odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "asks": False}}
     assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["erased"]["contacts"] == 0
 
 
@@ -723,7 +723,7 @@ def test_number_of_erasures_at_a_time_is_limited(doors: Doors) -> None:
         request = json.dumps(
             {
                 "verb": "forget",
-                "arguments": {"name": NUMBER, "keep_opt_out": False, "asks": False},
+                "arguments": {"name": NUMBER, "asks": False},
                 "database": str(doors.database),
             }
         )
@@ -748,7 +748,7 @@ def test_running_erasure_does_not_keep_the_socket_open(doors: Doors) -> None:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
         doors.start()
         assert doors.program
-        forget = {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": False, "asks": False}}
+        forget = {"verb": "forget", "arguments": {"name": NUMBER, "asks": False}}
         request = json.dumps(forget | {"database": str(doors.database)})
         with subprocess.Popen(
             MEMBER.program(ASK, str(doors.socket), request), cwd="/", stdout=subprocess.PIPE, text=True

@@ -256,7 +256,7 @@ def test_erasing_people_does_not_end_a_country_outage(db: Database) -> None:
         refuse(db, begun(db, 0.0), at(0.0), 10)
     assert breaker_of(db).is_open
     for number in numbers:
-        assert erasing.forget(db, number, at(1.0), keep_opt_out=False, opts_out=lambda _: False)
+        assert erasing.forget(db, number, "pi", at(1.0), opts_out=lambda _: False)
     wrote(db, 2.0, person(1))
     take(db, begun(db, 2.0), at(2.0))
 

@@ -23,6 +23,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import pytest
 from conftest import PATIENCE_SECONDS, wait_until
@@ -148,6 +149,19 @@ def test_a_block_is_recorded_with_the_persons_name(tmp_path: Path) -> None:
         assert f"{KEVIN} is blocked. 1 answer that waited for it will not be sent." in done.words
         event = filled.db.the("SELECT who FROM events WHERE kind = 'block'")
         assert event["who"] == user_name(0)
+
+
+def test_a_button_about_a_name_never_reaches_a_number(tmp_path: Path) -> None:
+    """A name that spells a number is blocked itself, from its own page."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        filled.text("je suis un tiers")
+        named = filled.text("menace sous un nom", "“0470123456”")
+        page = desk.browser().get(f"/person/{named}")
+        (number,) = re.findall(r'action="/act/block">\s*<input type="hidden" name="number" value="([^"]*)">', page.body)
+        desk.browser().act(f"/act/block?{urlencode({'number': number})}")
+
+        assert [row["number"] for row in filled.db.all("SELECT number FROM numbers")] == ["“0470123456”"]
 
 
 LOOK = """

@@ -393,7 +393,7 @@ def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     known: dict[str, Any] = {
         "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other", "listed": "log",
         "originator": KEVIN, "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
-        "keep_opt_out": False, "at": None, "seen": None, "asks": False, "answer": None,
+        "at": None, "seen": None, "asks": False, "answer": None,
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
     request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}

@@ -228,7 +228,7 @@ def test_evidence_is_read_at_one_moment(threatened: Filled) -> None:
     def between(statement: str) -> None:
         if "answer_segments" in statement and not forgotten:
             now = threatened.now()
-            forgotten.append(erasing.forget(threatened.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
+            forgotten.append(erasing.forget(threatened.db, KEVIN, "pi", now, opts_out=lambda _: False))
 
     with open_beside_daemon(threatened.database) as db:
         db.connection.set_trace_callback(between)

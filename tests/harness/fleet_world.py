@@ -323,7 +323,7 @@ class Played:
         self.oracle.forget(name, person, self._version(name, person))
 
     def _erase(self, name: str, whom: str, *, asks: bool) -> None:
-        erasing.forget(self.lines[name].db, whom, self.now, keep_opt_out=True, opts_out=lambda _text: False, asks=asks)
+        erasing.forget(self.lines[name].db, whom, "pi", self.now, opts_out=lambda _text: False, asks=asks)
 
     def _confirm(self, name: str) -> None:
         for request in fleet.asked(self.lines[name].db):

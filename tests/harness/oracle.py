@@ -179,10 +179,9 @@ class ByHand(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten(Fact):
-    """A person erased somebody; the number is a new one from then on."""
+    """A person erased somebody; the number is a new one from then on, but its opt-out stays."""
 
     number: str
-    keep_opt_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,8 +368,6 @@ def opt_out(facts: History) -> Iterator[str]:
                 if not fact.delivered_again and opts_out(fact.text, limits.opt_out_words):
                     opted_out.add(senders[fact.contact])
             case OptedIn():
-                opted_out.discard(fact.number)
-            case Forgotten(keep_opt_out=False):
                 opted_out.discard(fact.number)
             case Submitted() if fact.by != "hand":
                 for number in {fact.number, senders.get(fact.contact or 0, fact.number)} & opted_out:

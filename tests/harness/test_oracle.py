@@ -202,12 +202,10 @@ def test_opt_out_ends_answers() -> None:
     assert found(*unconfirmed, sent(1, 4, attempt=2, by="requeue")) == {"opt_out"}
 
 
-def test_opt_out_survives_an_erasure_only_if_asked() -> None:
-    """A text delivered again by the network was not written again."""
+def test_opt_out_survives_an_erasure() -> None:
+    """Only a person lifts it; a text delivered again by the network was not written again."""
     stop = came(1, text="stop")
-    for keep, broken in ((False, set()), (True, {"opt_out"})):
-        forgotten = Forgotten(at=1, number=HERS, keep_opt_out=keep)
-        assert found(ROOM, stop, forgotten, came(2, 2), sent(2, 3)) == broken
+    assert found(ROOM, stop, Forgotten(at=1, number=HERS), came(2, 2), sent(2, 3)) == {"opt_out"}
     again = came(1, 2, text="stop", delivered_again=True)
     assert not found(ROOM, stop, OptedIn(at=1, number=HERS), again, came(2, 3), sent(2, 4))
 

@@ -111,7 +111,6 @@ class Forget(Operation):
     """A person erases somebody."""
 
     number: str
-    keep_opt_out: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +247,7 @@ class Peer(Protocol):
     def send(self, at: int, hand: int, number: str, text: str) -> bool:
         """Queue a text by hand; return whether it was accepted."""
 
-    def forget(self, at: int, number: str, *, keep_opt_out: bool) -> bool:
+    def forget(self, at: int, number: str) -> bool:
         """Erase a person; return whether that was done."""
 
     def purge(self, at: int, keep_texts: int, keep_numbers: int) -> None:
@@ -436,11 +435,9 @@ class Player:
                     self.record.granted.append(("send", operation.hand, at))
                     self.facts.append(oracle.ByHand(at=at, answer=operation.hand, number=operation.number))
             case Forget():
-                if peer.forget(at, operation.number, keep_opt_out=operation.keep_opt_out):
+                if peer.forget(at, operation.number):
                     self.record.granted.append(("forget", 0, at))
-                    self.facts.append(
-                        oracle.Forgotten(at=at, number=operation.number, keep_opt_out=operation.keep_opt_out)
-                    )
+                    self.facts.append(oracle.Forgotten(at=at, number=operation.number))
             case _:
                 raise TypeError(operation)
 
@@ -615,7 +612,7 @@ class _Author:
             if draw < 0.083:
                 self.decide(later, "unblock", number)
         elif draw < 0.094:
-            self.operations.append(Forget(at=later, number=number, keep_opt_out=draw < 0.092))
+            self.operations.append(Forget(at=later, number=number))
         elif draw < 0.10:
             self.send(after + 30 * MINUTE, number, "Bonjour, ici l'association. Ecrivez-nous si vous voulez en parler.")
         if draw < 0.10:

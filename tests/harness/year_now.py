@@ -401,15 +401,15 @@ class Line:
             self.hands[queued] = hand
         return queued is not None
 
-    def forget(self, at: int, number: str, *, keep_opt_out: bool) -> bool:
+    def forget(self, at: int, number: str) -> bool:
         """Erase a person."""
         self.to(at)
         rules = self.daemon.line.config.rules()
         done = erasing.forget(
             self.beside,
             number,
+            "admin",
             self.beside.now(),
-            keep_opt_out=keep_opt_out,
             opts_out=lambda text: recognition.opts_out(text, rules.numbers.opt_out_words),
         )
         self.daemon._serve_requests()

@@ -301,7 +301,7 @@ def came(*words: str) -> str:
 def doors_of_the_control_program() -> None:
     """Send requests as each kind of caller to each door: the door decides the verbs, and each caller is checked."""
     text = {"request": "send", "arguments": {"number": "+32470000001", "text": "x"}}
-    person = {"name": "+32470000001", "keep_opt_out": False}
+    person = {"name": "+32470000001"}
     for verb, arguments in (("ask", text), ("forget", person), ("pause", {})):
         at = [came(*AS_DESK, *asking(door, verb, **arguments)) for door in ("main", "main-desk")]
         wanted = ["RefusedError", "decided" if verb == "pause" else "RefusedError"]

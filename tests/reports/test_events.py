@@ -292,7 +292,7 @@ def test_a_forgotten_number_is_in_no_field_of_an_event(line: Filled) -> None:
             events.record(line.db, line.now(), "of a later version", **{field: KEVIN})
         events.record(line.db, line.now(), "of a later version", detail={"text": f"{KEVIN} {mask(KEVIN)}"})
     decide(line)
-    erasing.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
+    erasing.forget(line.db, KEVIN, "pi", line.now(), opts_out=lambda _: False)
 
     assert not [row for row in table(line.db, "*") for field in row if KEVIN in str(field) or mask(KEVIN) in str(field)]
     assert table(line.db, "number, who", "kind = 'block'") == [("…", "pi")]

@@ -276,7 +276,7 @@ def test_exported_log_can_be_replayed(tmp_path: Path) -> None:
     assert found["fates"]["answered"] == {"first_contact": 2}
     assert found["fates"]["suppressed"] == {"not_answerable": 2, "not_text": 1, "pending": 1}
     arrivals = list(replay(path, configured()))
-    assert arrivals[0].text == '=1+1 \\x1b[31m\nencore, "lui"'
+    assert arrivals[0].text == '=1+1 \\x1b[31m⏎encore, "lui"'
     assert arrivals[0].identity.originator == KEVIN
     assert arrivals[0].at == 0.0
     assert arrivals[-1].at > arrivals[0].at

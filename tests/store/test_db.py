@@ -1,6 +1,7 @@
 """`hotlined db`: findings of the check, contents of a backup, and a line after a restore."""
 
 import json
+import os
 import resource
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ from hotlined.database_files import FLEET, KEY, beside, write_key
 from hotlined.errors import DatabaseVersionError
 from hotlined.store import fleet
 from hotlined.store.answers import decisions
-from hotlined.store.file import integrity
+from hotlined.store.file import integrity, trouble
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.history import history_of
 from hotlined.store.people import backup
@@ -92,8 +93,26 @@ def test_check_finds_an_overwritten_page(filled: Filled, options: list[str], wor
 
     assert result.exit_code == 1
     assert words in result.stdout
-    assert f"Error: {filled.database} is damaged.\nHint: Stop the daemon; move" in result.stderr
+    cure = "Put back the last copy: `sudo hotlined-setup restore NAME < COPY`"
+    assert f"Error: {filled.database} is damaged.\nHint: {cure}" in result.stderr
     assert filled.database.read_bytes() == before
+
+
+def test_cure_of_a_damaged_database_is_its_newest_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new database comes last, with what it forgets."""
+    monkeypatch.setattr(trouble, "COPIES", tmp_path / "backups")
+    for folder in ("backups/main", "hotlined-main"):
+        (tmp_path / folder).mkdir(parents=True)
+    for day, at in (("Fri", 1), ("Mon", 3), ("Tue", 2)):
+        (tmp_path / f"backups/main/{day}.db").touch()
+        os.utime(tmp_path / f"backups/main/{day}.db", (at, at))
+    line = Filled(tmp_path / "hotlined-main")
+    line.db.close()
+    spoil(line.database)
+    said = line.run("db", "check").stderr
+
+    assert f"`sudo hotlined-setup restore main < {tmp_path}/backups/main/Mon.db`" in said
+    assert said.index("restore") < said.index("Only if there is none") < said.index("forgotten")
 
 
 BROKEN = [

@@ -551,19 +551,19 @@ class Hotline(RuleBasedStateMachine):
         self.tell(oracle.Purged)
 
     @precondition(lambda self: not self.key_is_away)
-    @rule(number=numbers, keep_opt_out=st.booleans())
-    def forget(self, number: str, keep_opt_out: bool) -> None:
-        """Erase a person, who counts as somebody else from then on; the spent segments stay spent."""
+    @rule(number=numbers)
+    def forget(self, number: str) -> None:
+        """Erase a person, who counts as somebody else from then on, but for an opt-out; the spent segments stay."""
         with open_beside_daemon(self.db.path) as db:
             erased = erasing.forget(
                 db,
                 number,
+                "admin",
                 self.now(),
-                keep_opt_out=keep_opt_out,
                 opts_out=lambda text: recognition.opts_out(text, self.in_force().numbers.opt_out_words),
             )
         assert erased
-        self.tell(oracle.Forgotten, number=number, keep_opt_out=keep_opt_out)
+        self.tell(oracle.Forgotten, number=number)
         self.forget_names()
         self.contacts -= erased.contacts
         self.serial += 1
@@ -574,8 +574,6 @@ class Hotline(RuleBasedStateMachine):
         self.texts = [each for each in self.texts if each[0] != number]
         self.unsettled = [each for each in self.unsettled if each[1] != number]
         self.blocked.discard(number)
-        if not keep_opt_out:
-            self.opted_out.discard(number)
 
     @precondition(lambda self: self.db.one("SELECT 1 FROM line_state WHERE key_digest NOTNULL"))
     @rule()

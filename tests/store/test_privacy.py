@@ -221,7 +221,7 @@ def test_erased_rows_leave_no_copies_in_the_file(line_of: Filled) -> None:
     held = re.compile(rb"\+32470123456|text1\d{6}|DD1\d{6}")
     db.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert len(held.findall(line_of.database.read_bytes())) > 3000
-    assert erasing.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
+    assert erasing.forget(db, KEVIN, "pi", now, opts_out=lambda _: False)
     assert erasing.rebuild(db)
 
     assert held.findall(line_of.database.read_bytes()) == []
@@ -288,7 +288,8 @@ def test_erasure_during_a_rebuild_causes_another_rebuild(line_of: Filled, monkey
     A person is erased, or rows are erased by age.
     """
     answered(line_of)
-    line_of.text(TEXT, LEA)
+    for number in (LEA, other := "+32470999999"):
+        line_of.text(TEXT, number)
     checkpoint, said = erasing._checkpoint, list[str]()
     others = [
         lambda db: forgotten(db, LEA, line_of.now()),
@@ -297,11 +298,11 @@ def test_erasure_during_a_rebuild_causes_another_rebuild(line_of: Filled, monkey
 
     def meanwhile(db: Database) -> bool:
         if others:
-            with open_beside_daemon(line_of.database) as other:
-                others.pop()(other)
+            with open_beside_daemon(line_of.database) as beside:
+                others.pop()(beside)
         return checkpoint(db)
 
-    assert forgotten(line_of.db, "+32470999999", line_of.now()) is not None
+    assert forgotten(line_of.db, other, line_of.now()) is not None
     monkeypatch.setattr(erasing, "_checkpoint", meanwhile)
     line_of.db.connection.set_trace_callback(said.append)
 
@@ -314,8 +315,8 @@ def test_rebuild_gives_up_when_erasures_never_pause(line_of: Filled, monkeypatch
     checkpoint = erasing._checkpoint
 
     def meanwhile(db: Database) -> bool:
-        with open_beside_daemon(line_of.database) as other:
-            forgotten(other, LEA, line_of.now())
+        line_of.text(TEXT, LEA)
+        forgotten(line_of.db, LEA, line_of.now())
         return checkpoint(db)
 
     answered(line_of)
@@ -330,7 +331,7 @@ def test_rebuild_gives_up_when_erasures_never_pause(line_of: Filled, monkeypatch
 
 def forgotten(db: Database, name: str, now: Now) -> stored.StoredCounts | None:
     """Forget a number or name, and return the counts of its data."""
-    return erasing.forget(db, name, now, keep_opt_out=False, opts_out=lambda _text: False)
+    return erasing.forget(db, name, "pi", now, opts_out=lambda _text: False)
 
 
 def test_wal_shrinks_after_a_long_reader_ends(line_of: Filled) -> None:
@@ -547,7 +548,7 @@ def test_erasure_frees_no_segment_of_a_window(line_of: Filled) -> None:
     for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), now):
         pass
     assert windows.spent(line_of.db, now, shadow=False) == spent
-    assert erasing.forget(line_of.db, KEVIN, now, keep_opt_out=False, opts_out=bool)
+    assert erasing.forget(line_of.db, KEVIN, "pi", now, opts_out=lambda _: False)
 
     assert windows.spent(line_of.db, now, shadow=False) == spent
     assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, pseudonym.NOBODY, None)]
@@ -688,6 +689,49 @@ def test_line_without_its_key_sends_nothing_until_resumed(line: Line, key: bytes
     assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 1
     assert (line.folder / "keys/hotlined.db.key").read_bytes() != lost
     assert ((line.folder / "keys/hotlined.db.key").read_bytes() == key) == (key == b"x" * 32)
+
+
+def test_database_made_anew_beside_its_old_key_begins_paused(line: Line) -> None:
+    """The line was told to forget who opted out: it answers nobody before a person says so, also after a restart."""
+    line.start()
+    line.wait_state("ready")
+    line.stop()
+    key = (line.folder / "keys/hotlined.db.key").read_bytes()
+    for ending in ("", "-wal", "-shm"):
+        (line.folder / f"hotlined.db{ending}").rename(line.folder / f"away{ending}")
+    for text in ("Un", "Deux"):
+        line.start()
+        line.wait_state("ready")
+        line.sim.do("deliver", from_=KEVIN, text=text)
+        wait_until(lambda: line.rows(WAITING) == [("paused",)])
+        line.stop()
+    line.start()
+    line.wait_state("ready")
+    assert json.loads(line.cli("status", "--json", check=False))["sending"]["reason"] == "made_anew"
+    assert "The database is new" in line.cli("status", check=False)
+    assert line.submitted() == []
+    line.cli("resume")
+    wait_until(line.settled)
+
+    assert len(line.submitted()) == 1
+    assert (line.folder / "keys/hotlined.db.key").read_bytes() == key
+
+
+def test_start_after_a_crash_beside_the_first_key_goes_on(line: Line) -> None:
+    """The key was written, and the daemon killed before the database knew of it."""
+    line.start()
+    line.wait_state("ready")
+    line.stop()
+    with closing(sqlite3.connect(line.folder / "hotlined.db")) as db, db:
+        db.execute("UPDATE line_state SET key_digest = NULL")
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="Un")
+    wait_until(line.settled)
+
+    assert len(line.submitted()) == 1
+    key = (line.folder / "keys/hotlined.db.key").read_bytes()
+    assert line.rows("SELECT key_digest FROM line_state") == [(pseudonym.digest(key),)]
 
 
 def test_line_whose_key_is_restored_goes_on_as_before(line: Line) -> None:
@@ -903,29 +947,31 @@ def test_pseudonym_can_be_forgotten(line_of: Filled) -> None:
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["number", "pseudonym"])
-def test_forget_can_keep_an_opt_out(line_of: Filled, *, old: bool) -> None:
-    """`--keep-opt-out` keeps only the pseudonym; the number is still not answered."""
+def test_forget_keeps_an_opt_out(line_of: Filled, *, old: bool) -> None:
+    """Its pseudonym stays until a person lifts it; a block does not stay."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
     decisions.block(line_of.db, KEVIN, "pi", line_of.now())
     if old:
         purge(line_of, moment(line_of, 400))
-    assert "kept as a pseudonym" in line_of.run("forget", KEVIN, "--yes", "--keep-opt-out").stdout
+    said = " ".join(line_of.run("forget", KEVIN, "--yes").stdout.split())
+    assert f"{KEVIN} is not blocked any more. Only its opt-out stays, as a pseudonym" in said
 
     ((number, blocked, opted_out),) = rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers")
     assert (pseudonym.is_one(number), blocked, bool(opted_out)) == (True, None, True)
     assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.OPTED_OUT
     assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
-    assert rows(line_of.db, "SELECT * FROM numbers") == []
+    assert decisions.lift_opt_out(line_of.db, KEVIN, "pi", line_of.now())
+    assert judged(line_of, moment(line_of, 401)).answer
 
 
-def test_forget_can_keep_an_unjudged_opt_out(line_of: Filled) -> None:
+def test_forget_keeps_an_unjudged_opt_out(line_of: Filled) -> None:
     """The stop is received, and not judged yet."""
     answered(line_of)
     line_of.text("Stop !", KEVIN)
     line_of.text("texte", LEA)
-    assert "kept as a pseudonym" in line_of.run("forget", KEVIN, "--yes", "--keep-opt-out").stdout
-    assert "kept" not in line_of.run("forget", LEA, "--yes", "--keep-opt-out").stdout
+    assert "Only its opt-out stays" in line_of.run("forget", KEVIN, "--yes").stdout
+    assert "opt-out" not in line_of.run("forget", LEA, "--yes").stdout
 
     ((number, opted_out),) = rows(line_of.db, "SELECT number, opted_out_at FROM numbers")
     assert (pseudonym.is_one(number), bool(opted_out)) == (True, True)
@@ -980,7 +1026,7 @@ def test_later_parts_of_an_mms_of_an_erased_person_are_received(line_of: Filled,
     """An address is erased between parts; the line goes on."""
     first, *rest = pdus.write_mms(KEVIN, "photo" * 40, scts=SENT, reference=7, originator=by)
     line_of.pdu(first)
-    erasing.forget(line_of.db, erased, line_of.now(), keep_opt_out=False, opts_out=bool)
+    erasing.forget(line_of.db, erased, "pi", line_of.now(), opts_out=lambda _: False)
     line_of.pdu(*rest)
 
     assert rows(line_of.db, "SELECT count(*) FROM segments WHERE contact_id IS NOT NULL") == [(1 + len(rest),)]
@@ -990,7 +1036,7 @@ def test_contact_erased_before_its_verdict_stops_nothing(line_of: Filled) -> Non
     """It gets no answer; a late result is ignored."""
     contact_id = line_of.text()
     assert fates.settle_late(line_of.db, 99, 7, RULES, line_of.now()) is None
-    erasing.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False, opts_out=bool)
+    erasing.forget(line_of.db, KEVIN, "pi", line_of.now(), opts_out=lambda _: False)
 
     assert line_of.judge(contact_id) == policy.Verdict(answer=False, reason=policy.Reason.PERSON)
 
@@ -1004,17 +1050,42 @@ def test_forget_without_a_terminal_needs_yes(line_of: Filled) -> None:
     assert line_of.run("forget", "+3247…456").exit_code == 2
 
 
+def test_forget_records_who_decided_and_not_whom(line_of: Filled) -> None:
+    """The person who erased is named in its event."""
+    answered(line_of)
+    assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
+
+    event = line_of.db.the("SELECT who, number, word, contact_id, detail FROM events WHERE kind = 'forget'")
+    assert tuple(event) == (user_name(os.getuid()), None, None, None, None)
+
+
+@pytest.mark.parametrize("was_stored", [False, True], ids=["never", "opt-out"])
+def test_forget_of_nobody_writes_nothing(line_of: Filled, *, was_stored: bool) -> None:
+    """Neither an event nor a rewritten database comes of what is not stored, or of an opt-out that stays."""
+    answered(line_of, LEA)
+    if was_stored:
+        judged(line_of, line_of.now(), "stop")
+    assert forgotten(line_of.db, KEVIN, line_of.now())
+    assert erasing.rebuild(line_of.db)
+    before = [*line_of.db.connection.iterdump()]
+    assert forgotten(line_of.db, KEVIN, line_of.now())
+    assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
+
+    assert [*line_of.db.connection.iterdump()] == before
+
+
 def test_forget_on_a_terminal_asks(line_of: Filled) -> None:
-    """The question names kept contacts and the opt-out; only yes erases."""
+    """The question names kept contacts, the block and the opt-out; only yes erases."""
     contact_id = answered(line_of)
     decisions.keep(line_of.db, contact_id, "pi", line_of.now())
     judged(line_of, line_of.now(), "stop")
+    decisions.block(line_of.db, KEVIN, "pi", line_of.now())
     for typed, left in (("n", 2), ("y", 0)):
         said = on_a_terminal(line_of, typed, "forget", KEVIN)
         asked = " ".join(said.split())
         assert "1 KEPT contact is among them, which a person wanted to keep. Erase everything about" in asked
         assert "for good: 2 contacts" in asked
-        assert "what was decided about it? Its opt-out goes too" in asked
+        assert "what was decided about it? Its block does not stay. Its opt-out stays as a pseudonym" in asked
         assert len(line_of.log()) == left
 
 
@@ -1044,7 +1115,7 @@ def test_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled) -
         identity = identify(Address(KEVIN[1:] if number == 0 else f"32471{number:06}", Ton.INTERNATIONAL), "BE")
         contacts.record_call(line_of.db, "fr", identity, moment)
     assert contacts.watch_flood(line_of.db, moment) == "flood_begin"
-    erasing.forget(line_of.db, KEVIN, moment, keep_opt_out=False, opts_out=bool)
+    erasing.forget(line_of.db, KEVIN, "pi", moment, opts_out=lambda _: False)
     over = moment._replace(limit=moment.limit + contacts.FLOOD_SECONDS)
 
     assert contacts.watch_flood(line_of.db, over) == "flood_end"
@@ -1180,7 +1251,7 @@ def erase(db: Database, act: str, now: Now) -> None:
         for _ in purging.purge(db, KEEP_TEXTS, KEEP_NUMBERS, now):
             pass
     else:
-        assert erasing.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
+        assert erasing.forget(db, KEVIN, "pi", now, opts_out=lambda _: False)
     assert erasing.rebuild(db)
 
 

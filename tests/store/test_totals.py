@@ -102,7 +102,7 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
             contact(line, now, **row)
             continue
         if what == "forget":
-            erasing.forget(db, more[0], Now(now, now.timestamp(), synchronised=True), keep_opt_out=False, opts_out=bool)
+            erasing.forget(db, more[0], "pi", Now(now, now.timestamp(), synchronised=True), opts_out=lambda _: False)
             continue
         if what == "purge":
             keep = more[0] * DAY
@@ -332,7 +332,7 @@ def test_totals_stay_after_an_erasure(line: Filled) -> None:
     line.send()
     counted = total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name")
     assert counted == ({"call": 1, "text": 1}, {"queued": 2, "sending": 1, "sent": 1}, {"segments": 2})
-    assert erasing.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
+    assert erasing.forget(line.db, KEVIN, "pi", line.now(), opts_out=lambda _: False)
 
     assert counted == (total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name"))
     assert broken(line.db) == {}

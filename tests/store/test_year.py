@@ -153,9 +153,9 @@ class Careless:
             heapq.heappush(self._queue, (at, contact, number, 2))
         return handed
 
-    def forget(self, _at: int, _number: str, *, keep_opt_out: bool) -> bool:
+    def forget(self, _at: int, _number: str) -> bool:
         """Say that it was done, without doing it."""
-        return keep_opt_out in (True, False)
+        return True
 
     def requeue(self, _at: int, _contact: int) -> bool:
         """Refuse."""

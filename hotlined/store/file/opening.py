@@ -32,6 +32,7 @@ from hotlined.database_files import (
     WAL_OCTETS,
     beside,
     keys_folder,
+    maybe_line,
 )
 from hotlined.errors import (
     DatabaseInUseError,
@@ -290,7 +291,7 @@ def require_known(path: Path, connection: sqlite3.Connection) -> None:
             _(
                 "Install that version again, or go back to the copy from before its upgrade: `sudo hotlined-setup"
                 " restore {line} --before`.",
-                line=_maybe_line(path) or "NAME",
+                line=maybe_line(path) or "NAME",
             ),
         )
 
@@ -311,16 +312,10 @@ def require_own(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
             ),
             _(
                 "Somebody has changed it. A backup from before puts it right: `sudo hotlined-setup restore {line}`.",
-                line=_maybe_line(path) or "NAME",
+                line=maybe_line(path) or "NAME",
             ),
         )
     return tuple(name for _kind, name in found)
-
-
-def _maybe_line(path: Path) -> str | None:
-    """Return the line whose database is at this path in an installation; None for any other path."""
-    user, _hyphen, name = path.parent.name.partition("-")
-    return name if user == "hotlined" and name else None
 
 
 def require_current(path: Path, connection: sqlite3.Connection) -> None:
@@ -350,7 +345,7 @@ def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
 
 def _damaged(path: Path, found: str) -> StoreError:
     words = _("{database} is damaged: {found}.", database=path, found=found)
-    return StoreError(words, _(TROUBLES[DatabaseState.DAMAGED].hint), DatabaseState.DAMAGED)
+    return StoreError(words, TROUBLES[DatabaseState.DAMAGED].cure(path), DatabaseState.DAMAGED)
 
 
 def _size(path: Path) -> int | None:
@@ -373,7 +368,7 @@ def _unusable(path: Path, error: OSError) -> StoreError:
     hint = _("The daemon's user needs to own the folder of the database; see `database` in the configuration.")
     return StoreError(
         _("{database}: {found}", database=path, found=reason_of(error)),
-        _(trouble.hint) if trouble.name in (DatabaseState.FULL, DatabaseState.DAMAGED) else hint,
+        trouble.cure(path) if trouble.name in (DatabaseState.FULL, DatabaseState.DAMAGED) else hint,
         trouble.name,
     )
 

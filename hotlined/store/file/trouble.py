@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from hotlined.database_files import maybe_line
 from hotlined.errors import StoreError
 from hotlined.language import N_, _
 from hotlined.states import DatabaseState
@@ -55,9 +56,19 @@ class DatabaseTrouble(NamedTuple):
         if holders:
             held = _("It is held by {programs}.", programs=", ".join(holders))
             words = f"{words} {held}"
-        return StoreError(words, _(self.hint), self.name)
+        return StoreError(words, self.cure(subject if isinstance(subject, Path) else None), self.name)
+
+    def cure(self, database: Path | None) -> str:
+        """Return the hint in words; for a damaged database with the newest of its daily copies that this user sees."""
+        line = (database and maybe_line(database)) or "NAME"
+        copies: list[tuple[float, Path]] = []
+        with suppress(OSError):
+            copies = [(copy.stat().st_mtime, copy) for copy in (COPIES / line).glob("*.db")]
+        return _(self.hint, line=line, copy=max(copies)[1] if copies else "COPY")
 
 
+COPIES = Path("/var/backups/hotlined")
+"""The folder of the daily copies, with one folder for each line; the daemon cannot see it."""
 UNNAMED_HINT = N_("`hotlined db check --full` says whether it is damaged.")
 """The hint for an error of SQLite that has no name here."""
 TROUBLES: dict[str, DatabaseTrouble] = {
@@ -77,7 +88,11 @@ TROUBLES: dict[str, DatabaseTrouble] = {
         DatabaseState.DAMAGED,
         DatabaseState.DAMAGED,
         N_("it is damaged, or no database"),
-        N_("Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup."),
+        N_(
+            "Put back the last copy: `sudo hotlined-setup restore {line} < {copy}`. Only if there is none: stop the"
+            " daemon, move file, -wal and -shm away (delete nothing), and start it. Then the line begins paused, and"
+            " opt-outs, blocks and what is spent are forgotten."
+        ),
     ),
     LackingRight.FOREIGN: DatabaseTrouble(
         LackingRight.FOREIGN,

@@ -251,14 +251,17 @@ def commit_top_up_date(db: Database, now: Now) -> None:
 
 
 class Pause(NamedTuple):
-    """A pause by a person: nothing is sent since `at`."""
+    """A pause: nothing is sent since `at`. `by` is None for that of a database that was made anew."""
 
     at: str
-    by: str
+    by: str | None
 
 
-def note_pause(db: Database, who: str, now: Now) -> None:
-    """Record a pause by a person, inside the transaction that is open; the first pause keeps its time and its name."""
+def note_pause(db: Database, who: str | None, now: Now) -> None:
+    """Record a pause, inside the transaction that is open; the first pause keeps its time and its name.
+
+    `who` is a person, or None for a database that was made anew.
+    """
     db.execute(  # each right side sees the row as it was: paused_at is NULL unless the line was paused before
         "UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_limit = coalesce(paused_limit, ?),"
         " paused_by = iif(paused_at IS NULL, ?, paused_by), pause_restored = 0",
@@ -300,8 +303,8 @@ def pause_began(db: Database) -> float:
 class Sending:
     """The state of sending: free, paused (by a person), held (`resume` does not end it), trial (the breaker is open).
 
-    The reason of a pause is `person`, or `restored` if the pause came back with a backup. `since` is null if the time
-    is not known.
+    The reason of a pause is `person`, `restored` if the pause came back with a backup, or `made_anew`. `since` is null
+    if the time is not known.
     """
 
     state: SendingState
@@ -341,6 +344,7 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
         yield Sending.kept_back(HoldReason.SIM_CHANGED, row["sim_changed_at"])
     if row["paused_at"]:
         reason = HoldReason.RESTORED if row["pause_restored"] else HoldReason.PERSON
+        reason = HoldReason.MADE_ANEW if row["paused_by"] is None else reason
         yield Sending.kept_back(reason, row["paused_at"], row["paused_by"])
     if row["breaker_cause"]:
         yield Sending.kept_back(HoldReason(row["breaker_cause"]), row["breaker_since"])

@@ -15,8 +15,8 @@ from hotlined.database_files import FLEET, KEY, beside, write_key
 from hotlined.errors import StoreError, reason_of
 from hotlined.language import _
 from hotlined.peer import user_name
-from hotlined.states import HoldReason
-from hotlined.store.line import line
+from hotlined.states import EventKind, HoldReason, ModemState, modem_event
+from hotlined.store.line import events, line
 from hotlined.store.line.database import Database
 
 
@@ -108,6 +108,19 @@ def have_key(db: Database, now: Now) -> bytes:
         return key
     with db.transaction():
         return _maybe_key(db) or adopt_key(db)
+
+
+def pause_beside_old_key(db: Database, now: Now) -> None:
+    """Pause a database that was made anew beside the key of another one, inside the transaction that is open.
+
+    Nobody knows who has opted out or is blocked, and what is spent. Before its daemon starts for the first time, a
+    database has made no key: one that is there is of another.
+    """
+    own, _fleet = line.key_digests_of(db.connection)
+    started = db.one("SELECT 1 FROM events WHERE kind = ?", modem_event(ModemState.STARTING))
+    if own is None and started is None and db.key_path.exists():
+        line.note_pause(db, None, now)
+        events.record(db, now, EventKind.PAUSE)
 
 
 def require_key(db: Database, now: Now) -> None:

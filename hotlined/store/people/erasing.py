@@ -3,7 +3,7 @@
 Deleting rows is the easy part. The dangers, and the order that avoids them:
 
 1. The key of the pseudonyms is read or made first, before the transaction. The rows that stay of a person have the
-   pseudonym (an opt-out that is kept, a text that is still on the SIM). Under another key they would be a stranger's.
+   pseudonym (an opt-out, a text that is still on the SIM). Under another key they would be a stranger's.
 2. While a segment to the person is being submitted, nothing is done, and the caller asks again. Otherwise the result
    would find no answer, and nobody would know what was spent.
 3. Waiting answers are ended before anything is deleted, so that nothing leaves to a person who is no longer stored.
@@ -29,6 +29,7 @@ same mask in events, alerts and requests are erased, too. A flash card may keep 
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from hotlined import policy, pseudonym
 from hotlined.clock import Now
@@ -49,42 +50,43 @@ _LOOK_SECONDS = 0.05  # between two tries of the checkpoint
 
 
 def forget(
-    db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool], asks: bool = True
+    db: Database, name: str, who: str, now: Now, *, opts_out: Callable[[str], bool], asks: bool = True
 ) -> StoredCounts | None:
-    """Commit that nothing is stored of a number or name any more, kept or not.
+    """Commit that nothing is stored of a number or name any more, kept or not, and who decided that, but not of whom.
 
-    Returns what was stored; or None, and does nothing, while a segment to the person is being submitted. Queued answers
-    are cancelled. Segments that the windows still count stay without a person. A text that is still on the SIM keeps a
-    pseudonym, by which it is recognised when it is read again. With `keep_opt_out` an opt-out stays under the number's
-    pseudonym, even one in a text that was not judged yet: `opts_out` tells whether a text is an opt-out. In a fleet an
-    opt-out always stays, and with `asks` the other lines are asked to erase the person, too. Raises StoreError if the
-    key of the pseudonyms is lost.
+    Returns what was stored; or None, and does nothing, while a segment to the person is being submitted. If nothing is
+    stored, nothing is written. Queued answers are cancelled. Segments that the windows still count stay without a
+    person. A text that is still on the SIM keeps a pseudonym, by which it is recognised when it is read again. An
+    opt-out stays under the number's pseudonym, even one in a text that was not judged yet: `opts_out` tells whether a
+    text is an opt-out. In a fleet with `asks` the other lines are asked to erase the person, too. Raises StoreError if
+    the key of the pseudonyms is lost.
     """
     know_pseudonyms(db, now)
     names = pseudonyms.names(db, name)
-    keep_opt_out |= fleet.maybe_member(db) is not None
     with db.transaction():
         found = stored.find(db, names)
         if _is_submitting(db, found):
             return None
-        if keep_opt_out:
-            _note_opt_out(db, name, found, now, opts_out)
         before = stored.count(db, names, found)
-        _erase(db, name, found, now, keep_opt_out=keep_opt_out)
+        if not before.anything and fleet.person(db, name) is None:
+            return before
+        if _opted_out_unjudged(db, found, opts_out):
+            decisions.opt_out(db, name, now)
+            before = replace(before, opted_out=True)
+        _erase(db, name, found, now)
         fleet.forget(db, name, now, asks=asks)
-        events.record(db, now, EventKind.FORGET)
+        events.record(db, now, EventKind.FORGET, who=who)
     return before
 
 
-def _note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out: Callable[[str], bool]) -> None:
-    """Record an opt-out in a text that was not judged yet, inside the transaction that is open."""
+def _opted_out_unjudged(db: Database, found: PersonRows, opts_out: Callable[[str], bool]) -> bool:
+    """Tell whether a text that was not judged yet is an opt-out."""
     rows = db.all(
         "SELECT text FROM contacts WHERE verdict IS NULL AND text IS NOT NULL"
         " AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
     )
-    if any(opts_out(row["text"]) for row in rows):
-        decisions.opt_out(db, name, now)
+    return any(opts_out(row["text"]) for row in rows)
 
 
 def _is_submitting(db: Database, found: PersonRows) -> bool:
@@ -92,10 +94,10 @@ def _is_submitting(db: Database, found: PersonRows) -> bool:
     return db.one(_SUBMITTING, answers=json.dumps(found.answers)) is not None
 
 
-def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out: bool) -> None:
+def _erase(db: Database, name: str, found: PersonRows, now: Now) -> None:
     """Erase the rows found of a number or name, and the decisions about it, inside the transaction that is open.
 
-    Queued answers are cancelled; an opt-out that is kept gets the pseudonym. Call `know_pseudonyms` before.
+    Queued answers are cancelled; an opt-out gets the pseudonym. Call `know_pseudonyms` before.
     """
     lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
     for (answer_id,) in db.all(_WAITING, **lists):
@@ -106,7 +108,6 @@ def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out
         "pseudonym": pseudonyms.names(db, name)[1],
         "mention": name if stored.is_number(name) else None,
         "masked": mask(name) if stored.is_number(name) else None,
-        "keep_opt_out": keep_opt_out,
         "nobody": pseudonym.NOBODY,
     }
     # The order matters: segments and answers are deleted by ids looked up before, and contacts after the rows that
@@ -182,11 +183,11 @@ _FORGET = (
     """
     INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_limit)
       SELECT :pseudonym, max(opted_out_at), max(changed_limit) FROM numbers
-      WHERE number IN (:name, :pseudonym) AND :keep_opt_out AND opted_out_at IS NOT NULL HAVING count(*)
+      WHERE number IN (:name, :pseudonym) AND opted_out_at IS NOT NULL HAVING count(*)
     """,
     """
     DELETE FROM numbers WHERE number IN (:name, :pseudonym)
-      AND NOT (number = :pseudonym AND :keep_opt_out AND opted_out_at IS NOT NULL)
+      AND NOT (number = :pseudonym AND opted_out_at IS NOT NULL)
     """,
     # For a name both are NULL: then instr() is NULL, and no row is changed. Without this condition replace(x, NULL, …)
     # would set every detail of everybody to NULL

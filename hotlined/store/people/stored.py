@@ -19,13 +19,17 @@ _SHORTEST = 8  # characters of a number long enough to be looked for inside text
 
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
-    """The counts of one person's rows; `named` are MMS of others that claim its number, `mentions` texts with it."""
+    """The counts of one person's rows; `named` are MMS of others that claim its number, `mentions` texts with it.
+
+    `decided` says that a decision would be erased: an opt-out that stays under a pseudonym alone is none.
+    """
 
     contacts: int
     kept: int
     segments: int
     answers: int
     decided: bool
+    blocked: bool
     opted_out: bool
     requests: int
     named: int
@@ -33,7 +37,7 @@ class StoredCounts:
 
     @property
     def anything(self) -> bool:
-        """True if anything is stored."""
+        """True if anything is stored that `forget` would erase."""
         return bool(self.contacts or self.segments or self.answers or self.decided or self.requests or self.named)
 
 
@@ -90,7 +94,10 @@ def count(db: Database, names: tuple[str, str], found: PersonRows) -> StoredCoun
         json.dumps(found.contacts),
     )
     decided = db.the(
-        "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
+        "SELECT count(*) FILTER (WHERE number NOT GLOB ? OR opted_out_at IS NULL OR blocked_at NOTNULL) AS rows,"
+        " count(blocked_at) AS blocked, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)",
+        pseudonym.GLOB,
+        *names,
     )
     return StoredCounts(
         contacts=len(found.contacts),
@@ -98,6 +105,7 @@ def count(db: Database, names: tuple[str, str], found: PersonRows) -> StoredCoun
         segments=len(found.segments),
         answers=len(found.answers),
         decided=bool(decided["rows"]),
+        blocked=bool(decided["blocked"]),
         opted_out=bool(decided["opted_out"]),
         requests=len(found.requests),
         named=len(found.named),
