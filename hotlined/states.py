@@ -344,7 +344,7 @@ class SealFailure(StrEnum):
     """Why no sealed backup left the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
 
     ABSENT = "absent"
-    """The folder is missing or is on the disk of the database, so no backup disk is plugged in."""
+    """The folder is missing, or is where disks are mounted, and no disk is."""
     FULL = "full"
     READ_ONLY = "read_only"
     DENIED = "denied"
@@ -356,8 +356,6 @@ class SealFailure(StrEnum):
     """The program that seals is missing, or failed."""
     DATABASE = "database"
     """The database cannot be read, or is damaged."""
-    UNSENT = "unsent"
-    """The other machine did not take the backup."""
 
 
 class MemberState(StrEnum):

@@ -345,7 +345,7 @@ def _maybe_life(stored: Stored, now: Now) -> Judged | None:
 
 def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
     """Judge the last backup off the card; None if no backup is configured."""
-    if not config.backup.is_wanted:
+    if not config.backup.folder:
         return None
     known = stored.sealed
     condition = sealed.condition(known)

@@ -424,7 +424,7 @@ def connect(path):
 def inet():
     socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
 P = pathlib.Path
-DOORS = "alerts", "away", "control", "postgresql", "web"
+DOORS = "alerts", "control", "postgresql", "web"
 def seen(name):
     try:
         return os.listdir(f"/run/{name}" if name == "postgresql" else f"/run/hotlined-{name}") is not None

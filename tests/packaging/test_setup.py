@@ -449,8 +449,6 @@ def test_only_files_of_the_line_are_erased(line: Installed) -> None:
 # ---- upgrades
 
 RUNNING = """\
-hotlined-away@3-1-2.service loaded active running x
-hotlined-away.socket loaded active listening x
 hotlined-backup@main.service loaded activating start x
 hotlined-purge@main.timer loaded active waiting x
 hotlined-web@main.service loaded active running x
@@ -458,9 +456,7 @@ hotlined-web@main.socket loaded active running x
 hotlined@main.service loaded active running x
 hotlined@nl.service loaded failed failed x
 """
-BACK = (
-    "hotlined-away.socket hotlined-purge@main.timer hotlined-web@main.socket hotlined@main.service hotlined@nl.service"
-)
+BACK = "hotlined-purge@main.timer hotlined-web@main.socket hotlined@main.service hotlined@nl.service"
 
 
 @pytest.fixture

@@ -19,11 +19,10 @@ from hotlined.cli.web import OF_PROXIES
 from hotlined.config import find
 from hotlined.control import DESKS_DOOR, FLEETS_DOOR
 from hotlined.desk import looks, serving
-from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
+from hotlined.errors import ConfigError, UsageError
 from hotlined.exchange import RunFiles
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
 from hotlined.sealing import making
-from hotlined.sealing.sending import socket_path
 from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +33,6 @@ FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
 DROP_INS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.d/*.conf"))
 COMMAND = "/usr/bin/hotlined"
 LINES = "main", "nl"
-AWAY = "hotlined-away@.service"
 
 # a unit may have several of these settings, and an empty one clears those before it (systemd.unit(5)); of other
 # settings the last one counts
@@ -57,16 +55,12 @@ LISTS = (
 
 def instances(file: str) -> list[str]:
     """Return the names of a file's units, for the first line and for one called nl."""
-    if file == AWAY:
-        return [file.replace("@", "@3-1234-998")]  # a unit for one connection
     return [file.replace("@", f"@{line}") for line in LINES] if "@" in file else [file]
 
 
 UNITS = [name for file in FILES for name in instances(file)]
 SERVICES = [name for name in UNITS if name.endswith(".service")]
-OURS = [
-    name for name in SERVICES if not name.startswith(("hotlined-power", "hotlined-away"))
-]  # units that run a command of ours
+OURS = [name for name in SERVICES if not name.startswith("hotlined-power")]  # units that run a command of ours
 SENDERS = [name for name in OURS if "sender" in name]  # those of them with a dynamic user
 EXCHANGES = [name for name in OURS if "fleet@" in name]  # those that connect to a hub
 DESKS = [name for name in OURS if "web" in name]  # those whose user is in the line's group
@@ -255,7 +249,6 @@ DOORS = {str(Path(text).parent) for name in UNITS for text in settings(name, "So
 ASKS = {
     **dict.fromkeys(("control", "web", "purge", "fleet"), "/run/hotlined-control"),
     "alerts": "/run/hotlined-alerts",
-    "offcard": "/run/hotlined-away",
 }
 """For each job that asks another program of ours, the folder of its door; control checks its own sockets' owners."""
 
@@ -263,16 +256,16 @@ ASKS = {
 def test_security_names_every_unit_with_its_user_and_network() -> None:
     """The table in SECURITY.md is complete."""
     rows = re.findall(
-        r"^\| .*`(hotlined[a-z-]*@(?:main)?)`.*\| (no|\*\*yes\*\*) \|$",
+        r"^\| .*`(hotlined[a-z-]*@main)`.*\| (no|\*\*yes\*\*) \|$",
         (ROOT / "SECURITY.md").read_text(),
         re.MULTILINE,
     )
     table = dict(rows)
-    of_main = [unit for unit in SERVICES if line_of(unit) == "main" or "away" in unit]
+    of_main = [unit for unit in SERVICES if line_of(unit) == "main"]
 
-    assert {re.sub("@[0-9-]*$", "@", unit.removesuffix(".service")) for unit in of_main} == table.keys()
+    assert {unit.removesuffix(".service") for unit in of_main} == table.keys()
     for unit in of_main:
-        service, name = settings(unit, "Service"), re.sub("@[0-9-]*$", "@", unit.removesuffix(".service"))
+        service, name = settings(unit, "Service"), unit.removesuffix(".service")
         assert (table[name] == "no") == (service["PrivateNetwork"] == ["yes"]), unit
         (row,) = [
             line for line in (ROOT / "SECURITY.md").read_text().splitlines() if f"`{name}`" in line and line[0] == "|"
@@ -285,7 +278,7 @@ def test_security_names_every_unit_with_its_user_and_network() -> None:
 
 def test_the_power_cycle_sees_no_door() -> None:
     """The admin's command cannot reach the socket of any program."""
-    assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts", "/run/hotlined-away"} == DOORS
+    assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts"} == DOORS
     closed = {path.removeprefix("-") for path in words("hotlined-power@main.service", "InaccessiblePaths")}
     assert closed == {"/run/dbus", "/run/postgresql", *DOORS}
 
@@ -424,8 +417,9 @@ def test_users_and_folders_are_the_same_everywhere() -> None:
         binding = "BindReadOnlyPaths" if unit in DESKS else "BindPaths"
         assert {key for key in service if key.startswith("Bind")} == {binding}
         bound = {word.removeprefix("-") for word in words(unit, binding)}
-        assert (STICK in bound) == (unit in OFFCARD)
-        bound -= {STICK, f"/run/hotlined-fleet/{line}" if unit not in JOBS else STICK}
+        shelves = {STICK, f"/srv/hotlined-backups/{line}"}
+        assert bound & shelves == (shelves if unit in OFFCARD else set())
+        bound -= {*shelves, *([f"/run/hotlined-fleet/{line}"] if unit not in JOBS else [])}
         assert bound >= {f"/var/lib/{user}", f"/run/hotlined/{line}"}
         assert not bound - {f"/var/lib/{user}", f"/run/hotlined/{line}", f"/var/backups/hotlined/{line}"}
         assert (f"/var/backups/hotlined/{line}" in bound) == ("backup" in unit)
@@ -437,7 +431,7 @@ def test_users_and_folders_are_the_same_everywhere() -> None:
         assert "StateDirectory" not in service  # root would own what others put below it
     for folder in ("/run/hotlined", "/run/hotlined-desk", "/run/hotlined-fleet", *sockets, "/var/backups/hotlined"):
         assert f"d {folder} 0755 root root\n" in shared
-    for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
+    for unit in (each for each in UNITS if each.endswith(".socket")):
         socket, line = settings(unit, "Socket"), line_of(unit)
         door = next((each for each in ("-desk", "-proxy", "-fleet") if f"{each}@" in unit), "")
         assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
@@ -468,41 +462,6 @@ def test_a_stick_is_mounted_only_while_it_is_written() -> None:
         assert wanted["Wants"] == wanted["After"] == ["media-hotlined.mount"]
         assert "Requires" not in wanted  # without the stick the unit runs, and reports it
         assert settings(name, "Service")["SetCredential"] == [f"{each}:-" for each in making.CREDENTIALS]
-
-
-def test_the_sending_of_backups_sees_only_sealed_data() -> None:
-    """The program with the network trusts only the known host.
-
-    It has sealed files and its own key alone.
-    """
-    (name,) = instances(AWAY)
-    service, socket = settings(name, "Service"), settings("hotlined-away.socket", "Socket")
-    makes = settings("hotlined-offcard@main.service", "Service")
-
-    assert socket["ListenStream"] == [str(socket_path(Path("/run/hotlined")))]
-    assert (socket["Accept"], socket["SocketMode"]) == (["yes"], ["0660"])
-    assert socket["SocketGroup"] == makes["SupplementaryGroups"]
-    assert f"d {Path(socket['ListenStream'][0]).parent} 0755 root root\n" in (FOLDER / "tmpfiles.conf").read_text()
-    assert service["User"] == service["Group"] == ["hotaway"]
-    assert "u hotaway - " in (FOLDER / "sysusers.conf").read_text()
-    assert not {"SupplementaryGroups", "BindPaths", "BindReadOnlyPaths", "Environment"} & service.keys()
-    hidden = {path.removesuffix(":ro") for path in words(name, "TemporaryFileSystem")}
-    assert hidden == {"/etc/hotlined", "/media", "/var/lib", "/var/backups", "/run/hotlined", "/srv"}
-    assert {each.partition(":")[2] for each in service["LoadCredential"]} == {
-        f"/etc/hotlined/away/{each}" for each in ("ssh_config", "known_hosts", "key")
-    }
-    command = words(name, "ExecStart")
-    options = dict(each.split("=") for each in command if "=" in each)
-    assert command[-1] == "backups"
-    assert options.items() >= {"StrictHostKeyChecking": "yes", "BatchMode": "yes", "IdentitiesOnly": "yes"}.items()
-    assert service["StandardInput"] == service["StandardOutput"] == ["socket"]
-    # only these are tried again: a missing stick would be tried each half hour
-    assert makes["Restart"] == ["on-failure"]
-    codes = {SealError.exit_code, UsageError.exit_code, UnavailableError.exit_code, ConfigError.exit_code}
-    assert set(makes["RestartPreventExitStatus"][0].split()) == {*map(str, codes)}
-    assert UnsentError.exit_code not in codes
-    assert "RestartForceExitStatus" not in makes  # systemd 252 refuses it in a oneshot
-    assert 60 * 10 <= seconds(makes["RestartSec"][0]) < 60 * 60
 
 
 def test_the_runtime_folder_outlives_the_programs() -> None:
