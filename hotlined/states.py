@@ -199,7 +199,6 @@ class EventKind(StrEnum):
     EVIDENCE = "evidence"
     CANCEL = "cancel"
     REQUEUE = "requeue"
-    LOOK = "look"
     FORGET = "forget"
 
 

@@ -37,8 +37,6 @@ from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import of_day
 
 _CONTACTS = 30  # of a person, on one page
-_NOT_SAID = (EventKind.LOOK, EventKind.SKIP)
-"""Kinds of events that are not shown in the conversation."""
 
 
 class Side(StrEnum):
@@ -71,7 +69,7 @@ def items_of(db: Database, contacts: Sequence[ListedContact], sending: Sending) 
             yield _ours(answer, text, sending, answer.sent_at or answer.due_at)
         for row in events.of_contact(db, contact.id):
             event = ShownEvent(**dict(row))
-            if event.kind not in _NOT_SAID:
+            if event.kind != EventKind.SKIP:  # which says nothing about the person
                 yield Item(event.at, Side.BETWEEN, event_sentence(event))
 
 
