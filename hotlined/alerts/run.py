@@ -80,13 +80,6 @@ class Run:
         if self.delivery.problem:
             self.fail(self.delivery.problem)
 
-    @property
-    def has_nowhere(self) -> bool:
-        """True if neither an alert nor a ping has anywhere to go."""
-        nowhere = not self.channels and not self.delivery.pings and not self.delivery.problem
-        # a run without channels is useful, too, if it asks for a self-test: `status` shows the result
-        return nowhere and self.config.alerts.selftest is None
-
     def fail(self, error: HotlinedError) -> None:
         """Record that a channel failed, and complain about it."""
         self.failed = True

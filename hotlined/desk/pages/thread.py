@@ -14,6 +14,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from hotlined.config import alerts_reach_somebody
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, looked_up, reading
@@ -22,7 +23,7 @@ from hotlined.language import _
 from hotlined.reports import typed
 from hotlined.reports.contact import facts, maybe_answer_text, rows_for_people, shown, texts_for_people
 from hotlined.reports.decided import no_contact
-from hotlined.reports.line import alerts_reach_somebody, sending_now
+from hotlined.reports.line import sending_now
 from hotlined.reports.number import NumberReport, next_answer, refused_in_words, report_number
 from hotlined.reports.number import facts as number_facts
 from hotlined.reports.timeline import event_sentence, timeline
