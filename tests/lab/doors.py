@@ -433,7 +433,7 @@ def seen(name):
 print(json.dumps({
     "read the first line's database": tried(lambda: P("/var/lib/hotlined-main/hotlined.db").read_bytes() and None),
     "see other folders of lines": tried(lambda: sorted(os.listdir("/var/lib"))),
-    "see other lines' status": tried(lambda: sorted(os.listdir("/run/hotlined")) if os.path.exists("/run/hotlined") else []),
+    "see other lines' status": tried(lambda: sorted(each.name for each in P("/run").glob("hotlined/*"))),
     "see other lines' copies": tried(lambda: sorted(os.listdir("/var/backups"))),
     "read the first line's configuration": tried(lambda: P("/etc/hotlined/main.yaml").read_bytes() and None),
     "make a name in /run/hotlined": tried(lambda: os.symlink("/etc/passwd", "/run/hotlined/main.new")),
@@ -541,7 +541,7 @@ def traps() -> None:
     beside += [STATUS / "main" / name for name in ("status.json", "status.new", "alerts.json", "power-cycle")]
     beside += [BACKUPS / "main" / name for name in copies]
     database = [STATE / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", "-journal", ".lock")]
-    (CONFIGS / "power-cycle").write_text(f"echo >>{LAB}/cycled\n")
+    setup("power", typed=f"echo >>{LAB}/cycled\n")
     for kind in TRAPS:
         trapped(kind, beside, newer)
         trapped(f"{kind}, the database", database, newer)
