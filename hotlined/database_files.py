@@ -1,5 +1,6 @@
 """The files of a database: their names, their folders, and who may read them."""
 
+import contextlib
 import stat
 from pathlib import Path
 
@@ -25,9 +26,9 @@ SECRET = (LOCK, PINS)
 FOLDER_MODE = 0o2750
 FILE_MODE = 0o640  # the group reads; only the owner writes
 SECRET_MODE = 0o600
-
-
 _KEYS_FOLDER = "keys"
+_FOR_DISKS = "/media", "/mnt", "/run/media"
+"""The folders in which disks are mounted; while one is out, its folder there is on the card."""
 
 
 def beside(database: Path, ending: str) -> Path:
@@ -64,3 +65,12 @@ def write_key(database: Path, ending: str, octets: bytes) -> None:
     make_keys_folder(database)
     mode = SECRET_MODE if ending in SECRET else FILE_MODE
     files.replace(beside(database, ending), octets, mode, beside=database, durable=True)
+
+
+def is_on_card(folder: Path, database: Path) -> bool:
+    """Tell whether a folder is lost together with the database; one that is for another disk is not."""
+    if any(folder.is_relative_to(place) for place in _FOR_DISKS):
+        return False
+    with contextlib.suppress(OSError):
+        return folder.stat().st_dev == database.parent.stat().st_dev
+    return False

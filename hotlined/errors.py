@@ -181,12 +181,6 @@ class SealError(HotlinedError):
         self.failure = failure
 
 
-class UnsentError(SealError):
-    """A backup did not arrive on another machine; a later try may succeed."""
-
-    exit_code = 75
-
-
 class UnavailableError(HotlinedError):
     """A daemon, modem or database that this needs is missing or does not run."""
 

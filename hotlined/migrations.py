@@ -341,12 +341,12 @@ LINE = (
       erasures_rebuilt INTEGER NOT NULL DEFAULT 0,
       -- in a copy of the database: when it was made. The first daemon that opens the copy removes the time
       copied_at TEXT,
-      -- the last sealed backup off the card: its time on both clocks and its name; why and when a later try failed
+      -- the last sealed backup: its time on both clocks and its name; why and when a later try failed
       sealed_at TEXT,
       sealed_limit REAL,
       sealed_as TEXT,
       seal_failure TEXT CHECK (seal_failure IN
-        ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database', 'unsent')),
+        ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database')),
       seal_failed_at TEXT,
       alerts_event INTEGER
     ) STRICT

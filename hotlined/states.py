@@ -202,7 +202,6 @@ class EventKind(StrEnum):
     EVIDENCE = "evidence"
     CANCEL = "cancel"
     REQUEUE = "requeue"
-    LOOK = "look"
     FORGET = "forget"
 
 
@@ -349,7 +348,7 @@ class SealFailure(StrEnum):
     """Why no sealed backup left the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
 
     ABSENT = "absent"
-    """The folder is missing or is on the disk of the database, so no backup disk is plugged in."""
+    """The folder is missing, or is where disks are mounted, and no disk is."""
     FULL = "full"
     READ_ONLY = "read_only"
     DENIED = "denied"
@@ -361,8 +360,6 @@ class SealFailure(StrEnum):
     """The program that seals is missing, or failed."""
     DATABASE = "database"
     """The database cannot be read, or is damaged."""
-    UNSENT = "unsent"
-    """The other machine did not take the backup."""
 
 
 class MemberState(StrEnum):

@@ -759,7 +759,7 @@ def test_the_database_is_described(tmp_path: Path) -> None:
 def test_a_daily_copy_is_restored_like_any_other() -> None:
     """The usual command takes a weekday's copy from its folder."""
     taken = re.findall(r"^sudo hotlined-setup restore < (/var\S+)$", TEXTS["docs/backup.md"], re.MULTILINE)
-    unit = (ROOT / "systemd/hotlined-backup@.service").read_text("utf-8")
+    unit = (ROOT / "systemd/hotlined-daily@.service").read_text("utf-8")
 
     assert taken == ["/var/backups/hotlined/main/Mon.db"]
     assert "WorkingDirectory=/var/backups/hotlined/%i\n" in unit

@@ -19,7 +19,6 @@ from test_privacy import on_a_terminal
 from hotlined.cli import main
 from hotlined.config import load, parse
 from hotlined.desk.app import make
-from hotlined.desk.looks import Looks
 from hotlined.desk.serving import DOOR, PEER
 from hotlined.desk.who import LinkDoor
 from hotlined.errors import ConfigError
@@ -185,7 +184,7 @@ def test_a_language_is_a_key() -> None:
 
 def test_a_hostile_text_in_a_translated_page_stays_inert() -> None:
     """Values are escaped unless markup; sentences have no markup."""
-    app = make(parse("answer: {text: a}", Path("main.yaml")), b"", Looks())
+    app = make(parse("answer: {text: a}", Path("main.yaml")), b"")
     with speaking(Language.FRENCH), app.test_request_context():
         template = app.jinja_env.from_string(
             '{% set link %}<a href="/x">{{ word }}</a>{% endset %}'
@@ -296,7 +295,7 @@ def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
     door = LinkDoor("anna", 1000, 8080)
     config = load(line.config)
     with speaking(config.language):
-        client = make(config, b"", Looks()).test_client()
+        client = make(config, b"").test_client()
         client.environ_base |= {DOOR: door, PEER: Peer(1000)}
         page = client.get(f"/enter?token={door.token}").text
 

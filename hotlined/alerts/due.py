@@ -94,7 +94,7 @@ class LineState:
     words: NewTexts | None = None
     """Texts with a word of alerts.words, if it is time for an alert about them."""
     backup: Judged | None = None
-    """Level 1: the last backup off the card is too old; None if no backup is configured."""
+    """Level 1: the last sealed backup is too old; None if no backup is configured."""
     selftest_lost: bool | None = None
     """True if the last self-test did not come back; None if that is not known, or self-tests are not configured."""
     silence: Silence | None = None

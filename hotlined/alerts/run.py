@@ -79,13 +79,6 @@ class Run:
         if self.delivery.problem:
             self.fail(self.delivery.problem)
 
-    @property
-    def has_nowhere(self) -> bool:
-        """True if neither an alert nor a ping has anywhere to go."""
-        nowhere = not self.channels and not self.delivery.pings and not self.delivery.problem
-        # a run without channels is useful, too, if it asks for a self-test: `status` shows the result
-        return nowhere and self.config.alerts.selftest is None
-
     def fail(self, error: HotlinedError) -> None:
         """Record that a channel failed, and complain about it."""
         self.failed = True
@@ -345,7 +338,7 @@ def _maybe_life(stored: Stored, now: Now) -> Judged | None:
 
 def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
     """Judge the last backup off the card; None if no backup is configured."""
-    if not config.backup.is_wanted:
+    if not config.backup.folder:
         return None
     known = stored.sealed
     condition = sealed.condition(known)

@@ -4,14 +4,12 @@ from functools import partial
 
 import click
 
-from hotlined.alerts.delivery import find
-from hotlined.alerts.run import Run
 from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.config import alerts_reach_somebody
 from hotlined.errors import ConfigError, UsageError
 from hotlined.language import _
-from hotlined.reports.line import report_line
 
 
 @click.command(cls=TranslatedCommand)
@@ -36,13 +34,20 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     config = settings.config()
     if dry_run and test:
         raise UsageError(_("--dry-run and --test exclude each other."))
-    report = report_line(config, settings.broken)
-    run = Run(config, find(config), report, say=print_wrapped, complain=partial(print_wrapped, err=True))
-    if settings.broken and not run.channels and any(key.startswith("alerts.") for key in settings.unknown):
+    reach_somebody = alerts_reach_somebody(config)
+    if settings.broken and not reach_somebody and any(key.startswith("alerts.") for key in settings.unknown):
         raise ConfigError(_("{problem}, and where alerts go cannot be read from it.", problem=settings.broken.message))
-    if run.has_nowhere:
+    # a self-test is asked for by such a run, too: `status` shows the result
+    if not reach_somebody and config.alerts.ping is None and config.alerts.selftest is None:
         print_wrapped(_("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping."))
         return
+    # a timer runs this every five minutes: where nothing can go anywhere it ends before these imports
+    from hotlined.alerts.delivery import find  # noqa: PLC0415
+    from hotlined.alerts.run import Run  # noqa: PLC0415
+    from hotlined.reports.line import report_line  # noqa: PLC0415
+
+    report = report_line(config, settings.broken)
+    run = Run(config, find(config), report, say=print_wrapped, complain=partial(print_wrapped, err=True))
     if dry_run:
         run.rehearse()
     elif test:

@@ -79,15 +79,15 @@ def check(settings: Settings, full: bool) -> None:
 @click.argument("file", required=False, type=FILE)
 @pass_settings
 def back_up(settings: Settings, file: Path | None) -> None:
-    """Copy the database to FILE, which must not exist yet; without FILE, make a sealed backup off the card.
+    """Copy the database to FILE, which must not exist yet; without FILE, make a sealed backup.
 
     FILE may be - for the standard output. The daemon may run and write meanwhile. The key of the pseudonyms goes to
     FILE.key, if there is one, that of the line's fleet to FILE.fleet, and the answer's file to FILE.answer; the
     standard output has none of them. docs/backup.md says how to put a copy back.
 
     A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. What only root reads
-    (the PIN, the addresses of alerts) is in those of the daily timer alone, and the command says so. A backup goes to
-    backup.folder and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
+    (the PIN, the addresses of alerts) is in those of the daily timer alone, and the command says so. It goes to
+    backup.folder; if that is on the card, a program of yours has to carry it elsewhere.
 
     Example: hotlined db backup - > hotlined-backup.db
     """
@@ -134,8 +134,9 @@ def _seal(settings: Settings) -> None:
     config = settings.config()
     made = making.make(config)
     holds = ", ".join(made.holds)
-    for place in made.places:
-        print_wrapped(_("{path} is sealed: {holds}. The key on paper opens it.", path=place, holds=holds))
+    print_wrapped(_("{path} is sealed: {holds}. The key on paper opens it.", path=made.path, holds=holds))
+    if made.is_on_card:
+        print_wrapped(_("It is only on this card, until you carry it elsewhere: see docs/backup.md."), err=True)
     if made.lacks:
         words = lacking(KEPT_BY_ROOT[name] for name in made.lacks)
         unit = f"hotlined-offcard@{config.name}"

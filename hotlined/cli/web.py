@@ -49,7 +49,7 @@ def web(settings: Settings, port: int | None) -> None:
 
 
 def _serve_sockets(settings: Settings) -> None:
-    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does not need it
+    from hotlined.desk import app, forms, serving, who  # noqa: PLC0415  --help does not need it
 
     listeners = systemd.listeners()
     if not listeners:
@@ -67,9 +67,8 @@ def _serve_sockets(settings: Settings) -> None:
     members, proxies = who.MembersDoor(config.database), who.ProxyDoor(config.web)
     doors = {each: proxies if each.getsockname().endswith(OF_PROXIES) else members for each in listeners}
     ending = serving.Ending.at_sigterm()
-    with looks.Looks() as waiting:
-        desk = app.make(config, key, waiting, settings.broken)
-        serving.serve(desk, doors, ending, is_stale=_changes(config))
+    desk = app.make(config, key, settings.broken)
+    serving.serve(desk, doors, ending, is_stale=_changes(config))
 
 
 def _changes(config: Config) -> Callable[[], bool]:
@@ -91,12 +90,12 @@ def _changes(config: Config) -> Callable[[], bool]:
 
 
 def _serve_port(settings: Settings, port: int) -> None:
-    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does not need it
+    from hotlined.desk import app, forms, serving, who  # noqa: PLC0415  --help does not need it
 
     config = settings.config()
     prepare(config.log_level)
     ending = serving.Ending.at_sigterm()
-    with looks.Looks() as waiting, socket.socket() as listener:
+    with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_LOCAL, port))
         listener.listen()
@@ -105,5 +104,5 @@ def _serve_port(settings: Settings, port: int) -> None:
         print_wrapped(_("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk."))
         click.echo(f"http://{_LOCAL}:{bound}/enter?token={door.token}")
         sys.stdout.flush()
-        desk = app.make(config, forms.key_in(None), waiting, settings.broken)
+        desk = app.make(config, forms.key_in(None), settings.broken)
         serving.serve(desk, {listener: door}, ending, idle_seconds=None)

@@ -99,8 +99,8 @@ def _judge_retention(keep_texts: timedelta, keep_numbers: timedelta) -> Iterator
         yield _("expected at most privacy.keep_numbers ({keep_numbers})", keep_numbers=format_duration(keep_numbers))
 
 
-def _judge_backup(wanted: Path | bool | None, recipients: tuple[str, ...]) -> Iterator[str]:
-    if wanted and not recipients:
+def _judge_backup(folder: Path | None, recipients: tuple[str, ...]) -> Iterator[str]:
+    if folder and not recipients:
         yield _("is set, and backup.recipients names nobody: `hotlined db key` makes a key")
 
 
@@ -112,6 +112,5 @@ RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
     (("answer.by_country", "answer.encoding", "answer.max_segments"), _judge_cost_by_country),
     (("answer.delay", "answer.max_age"), _judge_delay),
     (("backup.folder", "backup.recipients"), _judge_backup),
-    (("backup.send", "backup.recipients"), _judge_backup),
     (("privacy.keep_texts", "privacy.keep_numbers"), _judge_retention),
 )

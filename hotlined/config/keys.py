@@ -363,8 +363,7 @@ KEYS = {
         Key("alerts.words", _MET, (), N_("words or phrases in a text that are an alert"), Shape.LIST),
         # 90 days at most: the text that comes back is recognised by the line's own number, which becomes a pseudonym
         Key("alerts.selftest", _duration("1h", "90d"), None, N_("the line texts itself so often"), Shape.MAYBE),
-        Key("backup.folder", _PATH, None, N_("where sealed backups go, off the card"), Shape.MAYBE),
-        Key("backup.send", _FLAG, False, N_("sealed backups go to another machine, too")),
+        Key("backup.folder", _PATH, None, N_("where sealed backups go"), Shape.MAYBE),
         Key("backup.recipients", _RECIPIENT, (), N_("who can open them"), Shape.LIST),
         Key("backup.keep", _whole(1, 999), 10, N_("how many of the newest are kept there")),
         Key("backup.alert_after", _duration("1h", _FOREVER), 3 * _D, N_("a last one that is older is an alert")),

@@ -270,6 +270,12 @@ def kept_by_root(config: Config) -> tuple[str, ...]:
     return tuple(name for name in _KEPT_BY_ROOT if not is_missing(config.path.with_suffix(f".{name}")))
 
 
+def alerts_reach_somebody(config: Config) -> bool:
+    """Tell whether alerts have an address or a number to go to."""
+    alerts = config.alerts
+    return bool(alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config))
+
+
 def maybe_missing_pin_file(config: Config) -> ConfigError | None:
     """Return the error for a `modem.pin_file` that does not exist; None if it exists, or this user cannot see it."""
     if not is_missing(file := config.modem.pin_file):

@@ -212,18 +212,12 @@ class AlertsConfig:
 
 
 class BackupConfig(NamedTuple):
-    """Sealed backups off the card: their places, their recipients, how many are kept, the greatest age of the last."""
+    """Sealed backups: their folder, their recipients, how many are kept, the greatest age of the last."""
 
     folder: Path | None
-    send: bool
     recipients: tuple[str, ...]
     keep: int
     alert_after: timedelta
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether backups have a destination."""
-        return self.folder is not None or self.send
 
 
 class Role(StrEnum):

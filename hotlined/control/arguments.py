@@ -24,11 +24,6 @@ def is_name(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[^\ud800-\udfff]{1,40}", value) is not None
 
 
-def is_list(value: Any) -> bool:
-    """Tell whether it is the name of a list that a person reads: small letters and blanks."""
-    return isinstance(value, str) and re.fullmatch(r"[a-z][a-z ]{0,39}", value) is not None
-
-
 def is_id(value: Any) -> bool:
     """Tell whether it may be the ID of a row, such as a contact or a request."""
     return type(value) is int and 0 < value <= _LARGEST

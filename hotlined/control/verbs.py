@@ -14,7 +14,6 @@ from hotlined.control.arguments import (
     is_answer,
     is_flag,
     is_id,
-    is_list,
     is_moment,
     is_name,
     is_number,
@@ -185,19 +184,6 @@ VERBS: Mapping[str, Verb] = {
     ),
     "keep_no_more": Verb(_on_contact(decisions.keep_no_more), _CONTACT),
     "skip": Verb(_on_contact(decisions.skip), _CONTACT),
-    "look": Verb(_on_contact(decisions.commit_look), _CONTACT),
-    "look_up": Verb(
-        lambda decision: decisions.commit_look_up(
-            decision.db, decision.arguments["originator"], decision.who, decision.now
-        ),
-        {"originator": is_name},
-    ),
-    "look_through": Verb(
-        lambda decision: decisions.commit_look_through(
-            decision.db, decision.arguments["listed"], decision.who, decision.now
-        ),
-        {"listed": is_list},
-    ),
     "ask": Verb(
         lambda decision: requests.ask(
             decision.db,
@@ -222,7 +208,7 @@ VERBS: Mapping[str, Verb] = {
 DESK = frozenset(
     {
         *("block", "unblock", "cancel", "pause", "resume", "requeue"),
-        *("tag", "untag", "keep", "keep_no_more", "skip", "tell", "evidence", "look", "look_up", "look_through"),
+        *("tag", "untag", "keep", "keep_no_more", "skip", "tell", "evidence"),
     }
 )
 """The verbs at the desk's door: the decisions that a page of the desk can take."""

@@ -14,7 +14,6 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from hotlined.config import Config
 from hotlined.desk import forms, showing
 from hotlined.desk.headers import HEADERS
-from hotlined.desk.looks import Looks
 from hotlined.desk.pages import acts, enter, evidence, health, inbox, log, numbers, overview, stats, thread
 from hotlined.desk.plain import whom_to_ask
 from hotlined.desk.roles import ROLES, Role
@@ -66,14 +65,11 @@ _WORDS = Phrases(
 """The sentence of an error page, by its status, for errors that have none."""
 
 
-def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None) -> Flask:
-    """Return the desk of a line; forms stay valid as long as the key is the same.
-
-    The caller closes `looks` when the desk has ended.
-    """
+def make(config: Config, key: bytes, broken: Broken | None = None) -> Flask:
+    """Return the desk of a line; forms stay valid as long as the key is the same."""
     app = Flask(__name__, static_folder=None)
     app.static_folder = "static"
-    app.extensions[EXTENSION] = Desk(config, key, looks, broken)
+    app.extensions[EXTENSION] = Desk(config, key, broken)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": showing.shown}

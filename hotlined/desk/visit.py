@@ -1,6 +1,8 @@
 """One visit, for the pages: the visitor, the line, its database."""
 
 import contextlib
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +11,15 @@ from flask import current_app, g, request
 
 from hotlined.config import Config
 from hotlined.control.client import decide
-from hotlined.desk.looks import Looks
 from hotlined.desk.notices import Notice, Notices
 from hotlined.desk.who import Visitor
+from hotlined.gsm.address import mask
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
 
+log = logging.getLogger(__name__)
 EXTENSION = "hotlined"
 _CACHE_KIB = 256  # otherwise each page at work would take 2 MiB for sorting
 
@@ -27,10 +30,11 @@ class Desk:
 
     config: Config
     key: bytes = field(repr=False)
-    looks: Looks
     broken: Broken | None = None
     """The problem of the configuration file, if the desk uses the configuration in force instead."""
     notices: Notices = field(default_factory=Notices)
+    looks: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    """Who looked at what within the present hour."""
 
 
 def desk() -> Desk:
@@ -86,18 +90,29 @@ def reading() -> Iterator[Database]:
 
 
 def looked_at(contact_id: int) -> None:
-    """Record that the visitor looks at a contact."""
-    desk().looks.note(line(), visitor().name, "look", contact_id=contact_id)
+    """Log that the visitor looks at a contact."""
+    _looked(f"contact {contact_id}")
 
 
 def looked_up(originator: str) -> None:
-    """Record that the visitor looks at the data stored about an originator."""
-    desk().looks.note(line(), visitor().name, "look_up", originator=originator)
+    """Log that the visitor looks at the data stored about an originator, which is masked."""
+    _looked(f"what is kept of {mask(originator)}")
 
 
 def looked_through(listed: str) -> None:
-    """Record that the visitor looks through a list; `listed` is its name in lower case."""
-    desk().looks.note(line(), visitor().name, "look_through", listed=listed)
+    """Log that the visitor looks through a list, named as it is logged."""
+    _looked(listed)
+
+
+def _looked(what: str) -> None:
+    """Log a look, at most once in an hour: a page that stays open asks for itself again and again."""
+    looks, hour = desk().looks, int(time.monotonic() // 3600)
+    if hour not in looks:
+        looks.clear()
+    look = visitor().name, what
+    if look not in looks.setdefault(hour, set()):
+        looks[hour].add(look)
+        log.info("%s looked at %s", *look)
 
 
 def decided(verb: str, **arguments: Any) -> Any:

@@ -93,10 +93,10 @@ def budgets(scene: Scene) -> Finding:
 
 
 def backup(scene: Scene) -> Finding:
-    """Check that backups go off the card: that they are configured, that they are made, and that `age` is installed."""
+    """Check the sealed backups: that they are configured, that they are made, and that `age` is installed."""
     if scene.config is None or scene.report is None:
         return unknown(_(NO_CONFIGURATION))
-    if not scene.config.backup.is_wanted:
+    if not scene.config.backup.folder:
         words = _("none goes off the card: if the card dies, all is lost")
         return warn(words, _("docs/backup.md: a USB stick, and a key on paper."))
     if shutil.which("age") is None:

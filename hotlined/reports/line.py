@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from hotlined import status as daemon_status
 from hotlined.clock import Now
-from hotlined.config import Config, Mode, kept_by_root
+from hotlined.config import Config, Mode, alerts_reach_somebody
 from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
@@ -283,12 +283,6 @@ def balance_in_words(config: Config, credit: Credit) -> str:
 def words_go_nowhere(config: Config) -> bool:
     """Tell whether an alert about a text with a word of alerts.words would certainly reach nobody."""
     return bool(config.alerts.words) and not alerts_reach_somebody(config)
-
-
-def alerts_reach_somebody(config: Config) -> bool:
-    """Tell whether alerts have an address or a number to go to."""
-    alerts = config.alerts
-    return bool(alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config))
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:

@@ -1,6 +1,7 @@
 """The last sealed backup: whether it is too old, and the sentences about it."""
 
 from hotlined.config import Config
+from hotlined.database_files import is_on_card
 from hotlined.language import _
 from hotlined.store.line.line import Sealed
 from hotlined.words.conditions import BACKUP_NONE, BACKUP_OLD, SEAL_FAILURES, Condition
@@ -13,7 +14,7 @@ def is_old(config: Config, sealed: Sealed) -> bool:
     Its age counts only the time during which the machine was on: while it is off, nothing comes in that could be
     lost.
     """
-    if not config.backup.is_wanted:
+    if not config.backup.folder:
         return False
     return sealed.age_seconds is None or sealed.age_seconds > config.backup.alert_after.total_seconds()
 
@@ -37,9 +38,11 @@ def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
 
 def in_words(config: Config, sealed: Sealed) -> str | None:
     """Return in words when the last backup was made, and why a later one failed; None if none are configured."""
-    if not config.backup.is_wanted:
+    if not config.backup.folder:
         return None
     made = _("{moment}, {name}", moment=moment(sealed.at), name=sealed.name) if sealed.at else _("no backup yet")
+    if sealed.at and is_on_card(config.backup.folder, config.database):
+        made = _("{made}, only on this card", made=made)
     if sealed.failure is None or sealed.failed_at is None:
         return made
     why = SEAL_FAILURES[sealed.failure].title

@@ -23,10 +23,9 @@ class ClockStatus:
 
 @dataclass(frozen=True, slots=True)
 class BackupStatus:
-    """The last sealed backup, kept outside the SD card."""
+    """The last sealed backup."""
 
-    folder: str | None
-    """Null if backups go only to another machine."""
+    folder: str
     at: Time | None
     """Null: there is no backup yet."""
     age_seconds: int | None
@@ -131,11 +130,11 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
 def _backup(report: LineReport) -> BackupStatus | None:
     """Return the last sealed backup; None if backups are not configured, or the database cannot be read."""
     config = report.config.backup
-    if not config.is_wanted or report.stored is None:
+    if config.folder is None or report.stored is None:
         return None
     sealed = report.stored.sealed
     return BackupStatus(
-        folder=None if config.folder is None else os.fspath(config.folder),
+        folder=os.fspath(config.folder),
         at=sealed.at,
         age_seconds=None if sealed.age_seconds is None else int(sealed.age_seconds),
         name=sealed.name,

@@ -27,7 +27,6 @@ _EVENTS: Phrases[str] = Phrases(
         EventKind.SKIP: N_("Skipped {detail}"),
         EventKind.TOLD: N_("The admin was informed {detail}"),
         EventKind.CANCEL: N_("Answer cancelled {detail}"),
-        EventKind.LOOK: N_("Looked at {detail}"),
         EventKind.REQUEUE: N_("Answer queued again {detail}"),
         EventKind.SET_ASIDE: N_("Set aside: {detail}"),
     }

@@ -1,18 +1,18 @@
 """Makes a sealed backup of a line, the database as it is now and the rest that a new card needs, and stores it."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from hotlined import __version__, files, pseudonym
 from hotlined.clock import Now
 from hotlined.config import Config, answer_octets, kept_by_root
-from hotlined.database_files import beside
-from hotlined.errors import HotlinedError, SealError, StoreError, UnsentError
+from hotlined.database_files import beside, is_on_card
+from hotlined.errors import HotlinedError, SealError, StoreError
 from hotlined.language import _
 from hotlined.sealing import age, archive
-from hotlined.sealing.sending import sending
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store.file.opening import open_beside_daemon
@@ -26,13 +26,11 @@ CREDENTIALS = (archive.PIN, archive.URLS)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A sealed backup: its name, its places and its members; in two places it may have two names.
+    """A sealed backup and its members; `lacks` are those that only the unit could have handed over."""
 
-    `lacks` are the members that only the unit could have handed over.
-    """
-
-    name: str
-    places: tuple[str, ...]
+    path: Path
+    is_on_card: bool
+    """Whether it is on the disk of the database, so that both are lost together."""
     holds: tuple[str, ...]
     lacks: tuple[str, ...]
 
@@ -49,47 +47,19 @@ def make(config: Config) -> Made:
             line.commit_seal_failure(db, SealFailure(failure or SealFailure.NO_AGE), began)
         raise
     with open_beside_daemon(config.database) as db:
-        line.commit_sealed(db, made.name, began)
+        line.commit_sealed(db, made.path.name, began)
     return made
 
 
 def _make(config: Config, began: Now) -> Made:
-    if not config.backup.is_wanted:
+    if config.backup.folder is None:
         raise SealError(
             _("backup.folder names no place for sealed backups."),
             _("Set it, and backup.recipients: see docs/backup.md."),
         )
     small = dict(_small(config))
-    made: list[tuple[str, str]] = []
-    failures: list[SealError] = []
-    for is_wanted, put in ((config.backup.folder is not None, _shelve), (config.backup.send, _send)):
-        if is_wanted:
-            try:
-                made.append(put(config, small, began))
-            except SealError as error:  # the other place still gets a backup
-                failures.append(error)
-    if failures:
-        raise _all_of(failures)
-    places = tuple(place for _name, place in made)
-    lacks = tuple(name for name in kept_by_root(config) if name not in small)
-    return Made(made[0][0], places, (*small, archive.DATABASE), lacks)
-
-
-def _all_of(failures: Sequence[SealError]) -> SealError:
-    """Return one error for all failures; the cause of the first is recorded (that of the folder, if it failed)."""
-    first, *others = failures
-    if not others:
-        return first
-    # a failed transfer is tried again: the exit code asks for it, whatever else failed
-    kind = UnsentError if any(isinstance(error, UnsentError) for error in failures) else SealError
-    return kind(" ".join(map(str, failures)), " ".join(error.hint for error in failures), first.failure)
-
-
-def _shelve(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, str]:
-    """Put a backup into the folder; return its name and its path."""
-    assert config.backup.folder
     shelf = Shelf(config.backup.folder, config.line)
-    shelf.require_elsewhere(config.database)
+    shelf.require_disk(config.database)
     while True:
         try:
             with shelf.new(began.utc) as writing:
@@ -100,15 +70,8 @@ def _shelve(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str
                 raise
         else:
             shelf.keep(config.backup.keep)
-            return path.name, str(path)
-
-
-def _send(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, str]:
-    """Send a backup to the other machine; return its name there and its place."""
-    with sending(config.runtime_dir, config.line, began.utc) as on_its_way:
-        _seal(config, small, began, on_its_way.write)
-        name = on_its_way.finish()
-    return name, _("{name} on the other machine", name=name)
+            lacks = tuple(name for name in kept_by_root(config) if name not in small)
+            return Made(path, is_on_card(shelf.folder, config.database), (*small, archive.DATABASE), lacks)
 
 
 def _seal(config: Config, small: Mapping[str, bytes], began: Now, take: Callable[[bytes], None]) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hotlined import files
+from hotlined.database_files import is_on_card
 from hotlined.errors import RefusedError, SealError
 from hotlined.language import _
 from hotlined.states import SealFailure
@@ -24,7 +25,7 @@ from hotlined.words.conditions import SEAL_FAILURES
 NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")
 """The name of a backup: LINE-NUMBER-TIME.age."""
 _UNFINISHED = ".unfinished"
-_MODE = 0o600
+_MODE = 0o640  # the folder's group may carry it elsewhere
 _PIECE = 256 * 1024
 _FAILURES: Mapping[int | None, SealFailure] = {
     errno.ENOENT: SealFailure.ABSENT,
@@ -56,12 +57,12 @@ class Shelf:
         found = {path.name: NAME.fullmatch(path.name) for path in self.folder.iterdir()}
         return [self.folder / name for name, match in sorted(found.items()) if match and match["line"] == self.line]
 
-    def require_elsewhere(self, database: Path) -> None:
-        """Raise SealError unless the folder is there, and on another disk than the database."""
+    def require_disk(self, database: Path) -> None:
+        """Raise SealError unless the folder is there, and its disk is in if it is where disks are mounted."""
         with self._named_errors():
-            if self.folder.stat().st_dev != database.parent.stat().st_dev:
-                return
-        raise failed(SealFailure.ABSENT, self.folder)
+            is_beside = self.folder.stat().st_dev == database.parent.stat().st_dev
+        if is_beside and not is_on_card(self.folder, database):
+            raise failed(SealFailure.ABSENT, self.folder)
 
     @contextlib.contextmanager
     def new(self, now: datetime) -> Iterator["Writing"]:

@@ -316,8 +316,8 @@ SILENCE = Condition(
 SEAL_FAILURES: dict[SealFailure, Condition] = {
     SealFailure.ABSENT: Condition(
         N_("there is no disk for the backup"),
-        N_("{folder} is not on another disk: the backup stick is not in."),
-        N_("Plug the backup stick in; it has to be called HOTLINED."),
+        N_("{folder} is missing, or its disk is not in."),
+        N_("Plug the backup stick in, which has to be called HOTLINED; or make the folder."),
     ),
     SealFailure.FULL: Condition(
         N_("the disk of the backup is full"),
@@ -354,22 +354,17 @@ SEAL_FAILURES: dict[SealFailure, Condition] = {
         N_("The database could not be read for the backup."),
         N_("`hotlined db check` says why."),
     ),
-    SealFailure.UNSENT: Condition(
-        N_("the backup does not reach the other machine"),
-        N_("The backup did not arrive on the other machine."),
-        N_("It is tried again. `sudo journalctl -u 'hotlined-away@*'` says why; see docs/backup.md."),
-    ),
 }
 """The reasons why no sealed backup could be made."""
 
 BACKUP_NONE = Condition(
-    N_("there is no backup off the card"),
-    N_("There is no backup off the card yet: if the card dies, all is lost."),
+    N_("there is no sealed backup"),
+    N_("There is no sealed backup yet: if the card dies, all is lost."),
     N_("Plug the backup stick in, if there is one, then `sudo systemctl start hotlined-offcard@{name}`."),
 )
 BACKUP_OLD = Condition(
     N_("the backup is old"),
-    N_("The last backup off the card is of {at}: if the card dies, what came since is lost."),
+    N_("The last sealed backup is of {at}: if the card dies, what came since is lost."),
     N_("Plug the backup stick in, if there is one, then `sudo systemctl start hotlined-offcard@{name}`."),
 )
 

@@ -147,7 +147,6 @@ EVENTS: Phrases[str] = Phrases(
         EventKind.SKIP: NP_("event", "skip"),
         EventKind.TOLD: NP_("event", "told"),
         EventKind.CANCEL: NP_("event", "cancel"),
-        EventKind.LOOK: NP_("event", "look"),
         EventKind.REQUEUE: NP_("event", "requeue"),
         EventKind.SET_ASIDE: NP_("event", "set aside"),
     }

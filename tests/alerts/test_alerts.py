@@ -987,6 +987,17 @@ def test_an_alert_without_a_channel_stays_due(quiet: Callable[..., Quiet]) -> No
     assert line.db.one("SELECT 1 FROM alerts") is None
 
 
+def test_a_run_without_a_channel_loads_nothing(quiet: Callable[..., Quiet]) -> None:
+    """It costs each line a start of Python every five minutes, and no more."""
+    line = quiet(urls=[])
+    words = [sys.executable, "-X", "importtime", "-m", "hotlined", "--config", str(line.config), "alerts"]
+    done = subprocess.run(words, text=True, capture_output=True, check=True)
+
+    assert "nowhere" in done.stdout
+    assert "hotlined.config.loading" in done.stderr
+    assert "hotlined.store" not in done.stderr
+
+
 def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
     """There is none before the daemon's first start."""
     line = quiet()

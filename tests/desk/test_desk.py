@@ -40,7 +40,6 @@ from hotlined import config as line_config
 from hotlined.cli import main
 from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.headers import HEADERS
-from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import MOST_OF_A_DOOR, Ending, serve
 from hotlined.desk.who import MembersDoor
@@ -266,7 +265,7 @@ FETCHED = (
 
 
 def test_another_site_can_link_to_a_page_and_not_embed_it(tmp_path: Path) -> None:
-    """No look is recorded of a page that is refused."""
+    """A page that is refused shows nothing."""
     line = Filled(tmp_path)
     with line.db:
         contacts = {line.text(): each for each in FETCHED}
@@ -274,8 +273,6 @@ def test_another_site_can_link_to_a_page_and_not_embed_it(tmp_path: Path) -> Non
             for contact, (site, into, status) in contacts.items():
                 answer = desk.browser().get(f"/contact/{contact}", Sec_Fetch_Site=site, Sec_Fetch_Dest=into)
                 assert (answer.status, KEVIN in answer.words) == (status, status == 200), (site, into)
-        looked = {row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'look'")}
-        assert looked == {contact for contact, (_, _, status) in contacts.items() if status == 200}
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "[", ""])
@@ -525,7 +522,7 @@ class Program:
     def __init__(self, line: Filled, path: Path, **options: Any) -> None:
         self.path, self.second = path, path.with_name("second.sock")
         self.door = MembersDoor(line.database)
-        self.app = make(line_config.load(line.config), b"", Looks())
+        self.app = make(line_config.load(line.config), b"")
         self.options = {"idle_seconds": 0.1} | options
         self.listeners = [listening(self.path), listening(self.second)]
 
@@ -708,34 +705,6 @@ def maybe_waiting(path: Path) -> socket.socket | None:
     return visitor
 
 
-@pytest.mark.parametrize("first", [None, "SIGINT", "another configuration"])
-def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, first: str | None) -> None:
-    """The look waits for the database while SIGTERM comes."""
-    line = Filled(tmp_path)
-    handed = Handed(line.config)
-    desk = handed.start()
-
-    def serves_no_more() -> bool:
-        return desk.poll() is not None or threads(desk) == 2
-
-    with line.db, contextlib.closing(handed.listener), killed(desk):
-        contact = line.text()
-        with line.db.transaction():
-            assert handed.browser.get(f"/contact/{contact}").status == 200
-            if first == "SIGINT":
-                desk.send_signal(signal.SIGINT)
-            if first == "another configuration":
-                line.config.write_text(json.dumps(line.settings | {"line": "nouvelle"}))
-            if first:
-                wait_until(serves_no_more, "it serves no more, but records the look")
-            desk.terminate()
-            wait_until(serves_no_more, "it serves no more, but records the look")
-            desk.terminate()
-        journal = desk.communicate()[1]
-        looked = [row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'look'")]
-        assert (looked, desk.returncode, journal) == ([contact], 0, "")
-
-
 def test_a_connection_that_comes_with_sigterm_is_answered(tmp_path: Path) -> None:
     """The ending desk answers what it accepted, the next the rest."""
     line = Filled(tmp_path)
@@ -864,7 +833,7 @@ def test_an_unknown_name_in_a_template_is_a_bug(tmp_path: Path) -> None:
     """The template fails instead of leaving an empty place."""
     filled = Filled(tmp_path)
     with filled.db:
-        app = make(line_config.load(filled.config), b"", Looks())
+        app = make(line_config.load(filled.config), b"")
     with app.test_request_context("/"), pytest.raises(UndefinedError):
         render_template_string("{{ contactz }}")
     with app.test_request_context("/"), pytest.raises(UndefinedError):

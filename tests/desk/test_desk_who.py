@@ -19,11 +19,9 @@ from filled import KEVIN, Filled
 from needs import needs_readers, needs_root
 from persons import COMMAND, DESK, LINE, MEMBER, STRANGER, Lists, Person, give
 
-from hotlined import config as configuration
 from hotlined.control.verbs import DESK as DESKS_VERBS
 from hotlined.control.verbs import VERBS
 from hotlined.desk.app import PAGES
-from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
 
 pytestmark = needs_readers
@@ -154,7 +152,7 @@ def open_desk(shared: House) -> Iterator[Desk]:
 
 @needs_root
 def test_a_visitor_through_the_proxy_has_the_name_it_gives(house: House) -> None:
-    """Looks, decisions and pages have that name."""
+    """Decisions and pages have that name."""
     house.control()
     with house.desk() as desk:
         browser = desk.proxied("admin")
@@ -164,7 +162,6 @@ def test_a_visitor_through_the_proxy_has_the_name_it_gives(house: House) -> None
         assert browser.cookies == {}
 
         assert house.events("block") == ["admin"]
-        wait_until(lambda: "admin" in house.events("look"), "that she looked is recorded")
 
 
 @needs_root
@@ -238,12 +235,11 @@ def said(*lines: str) -> str:
         said("Tailscale-User-Login: admin", "Forwarded: for=127.0.0.1;by=admin", "Cookie: X-Remote-User=admin"),
     ],
 )  # fmt: skip
-def test_a_request_without_exactly_one_name_is_refused(shared: House, open_desk: Desk, headers: str) -> None:
+def test_a_request_without_exactly_one_name_is_refused(open_desk: Desk, headers: str) -> None:
     """Two names, none, invalid ones and other headers do nothing."""
     done = LINE.call(GET, str(open_desk.proxies), "/log", headers.replace("\0", "NUL"))
 
     assert done.stdout == "400\n", (headers, done.stderr)
-    assert shared.events("look") == []
 
 
 @needs_root
@@ -322,77 +318,14 @@ def test_a_form_outlives_the_program(house: House) -> None:
     assert sent(form).status == 400
 
 
-# ---- records of looks
-
-
-def test_no_page_waits_for_the_record_of_a_look(tmp_path: Path) -> None:
-    """Looks during a database lock are recorded afterwards, once an hour."""
-    line = Filled(tmp_path)
-    contact = line.text()
-    looks, config = Looks(), configuration.load(line.config)
-    with line.db, closing(sqlite3.connect(line.database)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        for _ in range(3):
-            looks.note(config, "anna", "look", contact_id=contact)
-            looks.note(config, "anna", "look_up", originator=KEVIN)
-        looks.note(config, "bea", "look", contact_id=contact)
-        looks.note(config, "bea", "look", contact_id=99)
-        assert line.db.all("SELECT 1 FROM events WHERE kind = 'look'") == []
-        other.rollback()
-        found = "SELECT contact_id, who, number FROM events WHERE kind = 'look' ORDER BY id"
-        wait_until(lambda: len(line.db.all(found)) == 3, "it is written down")
-        looks.close()
-
-        assert [tuple(row) for row in line.db.all(found)] == [
-            (contact, "anna", None),
-            (None, "anna", "+3247…456"),
-            (contact, "bea", None),
-        ]
-
-
-def test_a_failed_record_of_a_look_does_not_stop_the_next(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The bug is logged with its place."""
-    line = Filled(tmp_path)
-    config = configuration.load(line.config)
-    with line.db, Looks() as looks:
-        looks.note(config, "anna", "no such verb")
-        looks.note(config, "bea", "look_up", originator=KEVIN)
-        looks.close()
-        assert [tuple(row) for row in line.db.all("SELECT who, number FROM events WHERE kind = 'look'")] == [
-            ("bea", "+3247…456")
-        ]
-    (record,) = caplog.records
-    assert (record.getMessage(), bool(record.exc_info)) == ("that anna looked could not be recorded", True)
-
-
-def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Late looks and unrecorded ones are only in the journal.
-
-    The first has been requested already and may still be recorded, so the journal does not say that it is not.
-    """
-    line = Filled(tmp_path)
-    looks, config = Looks(), configuration.load(line.config)
-    with line.db, line.db.transaction():
-        for who in ("anna", "bea"):
-            looks.note(config, who, "look_up", originator=KEVIN)
-        looks.close(0.1)
-        looks.note(config, "carl", "look_up", originator=KEVIN)
-
-        assert [record.getMessage() for record in caplog.records] == [
-            "that anna looked may not be recorded: the desk ends",
-            "that bea looked is not recorded: the desk ends",
-            "that carl looked is not recorded: the desk ends",
-        ]
-
-
 # ---- the desk's own user
 
 
 def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     """Ask for a decision as the desk does, in Anna's name; return the reply."""
     known: dict[str, Any] = {
-        "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other", "listed": "log",
-        "originator": KEVIN, "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
+        "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other",
+        "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
         "at": None, "seen": None, "asks": False, "answer": None,
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
@@ -410,7 +343,7 @@ def test_the_desk_may_decide_what_its_pages_offer(house: House, verb: str) -> No
     answer = decided_by_desk(house, verb)
 
     assert "error" not in answer, answer
-    assert {*house.events("look" if verb.startswith("look") else verb)} <= {"anna"}
+    assert {*house.events(verb)} <= {"anna"}
 
 
 def test_the_desk_never_lifts_an_opt_out() -> None:

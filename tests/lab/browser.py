@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-AUTHORITY = "/run/lab/authority.pem"
+AUTHORITY = "/opt/lab/authority.pem"
 SECONDS = 60
 
 

@@ -41,7 +41,7 @@ bootcmd: [[touch, /run/of-user-data]]
 """  # as Imager writes it, with a bootcmd, which would replace a vendor's
 MINE = f"""  delay: 0s
 modem:
-  port: /run/lab/main
+  port: /opt/lab/main
   pin: "{PIN}"
   poll_interval: 1s
 """  # after the zip's own text, which ends within answer:
@@ -191,8 +191,8 @@ class Pi:
     def simulate(self, made: Made) -> Client:
         """Start a simulated stick inside."""
         shutil.copy(made.wheel, self.tree / "srv")
-        self.sh("install", "-d", "-m", "777", "/run/lab")
-        where = ("--link", "/run/lab/main", "--control", "/run/lab/main.control", "--pin", PIN)
+        self.sh("install", "-d", "-m", "777", "/opt/lab")
+        where = ("--link", "/opt/lab/main", "--control", "/opt/lab/main.control", "--pin", PIN)
         words = ("python3", "-m", "hotlined.simulator", *where)
         path = f"PYTHONPATH=/usr/share/hotlined:/srv/{made.wheel.name}"
         how = ("-q", "--collect", "--uid=hotlined-main", "--gid=hotlined-main", f"--setenv={path}")
@@ -338,8 +338,8 @@ def sealed_of(pi: Pi, folder: Path) -> Sealed:
     paper = "\n".join(line.strip() for line in page.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", line))
     (recipient,) = set(re.findall(r"\bage1[a-z0-9]{58}\b", page))
     with (pi.tree / "etc/hotlined/main.yaml").open("a") as file:
-        file.write(f"backup:\n  folder: /run/lab/stick\n  recipients: [{recipient}]\n")
-    pi.sh("install", "-d", "-o", "hotlined-main", "-m", "700", "/run/lab/stick")
+        file.write(f"backup:\n  folder: /opt/lab/stick\n  recipients: [{recipient}]\n")
+    pi.sh("install", "-d", "-o", "hotlined-main", "-m", "700", "/opt/lab/stick")
     done = pi.hotlined("db", "backup")
     (made,) = Path(f"/proc/{pi.leader}/root", "run/lab/stick").glob("*.age")
     check("the line is backed up", done.returncode == 0 or print(done.stderr))

@@ -17,7 +17,7 @@ shift "$(($# < 2 ? $# : 2))"
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite
-packages=systemd,systemd-sysv,dbus,udev,procps,bash-completion,sudo,caddy,openssh-client,openssh-server,prometheus-node-exporter
+packages=systemd,systemd-sysv,dbus,udev,procps,bash-completion,sudo,caddy,openssh-client,openssh-server,rsync
 # what the package depends on and recommends
 packages=$packages,python3-click,python3-rich,python3-serial,python3-yaml,sqlite-utils,usb-modeswitch,age,apprise,python3-flask,python3-psycopg,python3-waitress,postgresql
 mkdir -p "$cache"
@@ -28,8 +28,7 @@ if [ "$(cat "$base/ready" 2>/dev/null)" != "$packages" ]; then
   rm -rf --one-file-system "$base"
   mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$base" http://deb.debian.org/debian >&2 || die "no Debian could be made"
   : >"$base/etc/machine-id"
-  for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer console-getty.service caddy.service ssh.service ssh.socket \
-    prometheus-node-exporter.service postgresql.service; do
+  for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer console-getty.service caddy.service ssh.service ssh.socket postgresql.service; do
     ln -sf /dev/null "$base/etc/systemd/system/$unit"
   done
   echo "$packages" >"$base/ready"

@@ -52,7 +52,7 @@ from hotlined.simulator.client import Client
 
 VICTIMS = Path("/srv/victims")
 STATE, STATUS, SOCKETS = Path("/var/lib/hotlined-main"), Path("/run/hotlined"), Path("/run/hotlined-control")
-NOTES = Path("/run/lab/notes")
+NOTES = Path("/opt/lab/notes")
 
 
 def attempt(who: str, what: str, words: tuple[str, ...], allowed: bool) -> str:
@@ -223,7 +223,7 @@ def members() -> None:
         attempt("anna", f"make {path}", ("touch", path), False)
     attempt("anna", "put another door there", ("mv", f"{SOCKETS}/main.sock", f"{SOCKETS}/x"), False)
     attempt("anna", "ask for a power cycle", ("touch", "/run/hotlined/main/power-cycle"), False)
-    attempt("anna", "start the power cycle", ("systemctl", "start", "hotlined-power@main"), False)
+    attempt("anna", "start the power cycle", ("systemctl", "start", "hotlined_power@main"), False)
     attempt("anna", "stop the daemon", ("systemctl", "stop", MAIN), False)
     attempt(
         "anna", "lock the daemon out", runs(f"import fcntl; fcntl.flock(open('{STATE}/hotlined.db.lock'), 2)"), False
@@ -424,7 +424,7 @@ def connect(path):
 def inet():
     socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
 P = pathlib.Path
-DOORS = "alerts", "away", "control", "postgresql", "web"
+DOORS = "alerts", "control", "postgresql", "web"
 def seen(name):
     try:
         return os.listdir(f"/run/{name}" if name == "postgresql" else f"/run/hotlined-{name}") is not None
@@ -433,7 +433,7 @@ def seen(name):
 print(json.dumps({
     "read the first line's database": tried(lambda: P("/var/lib/hotlined-main/hotlined.db").read_bytes() and None),
     "see other folders of lines": tried(lambda: sorted(os.listdir("/var/lib"))),
-    "see other lines' status": tried(lambda: sorted(os.listdir("/run/hotlined"))),
+    "see other lines' status": tried(lambda: sorted(each.name for each in P("/run").glob("hotlined/*"))),
     "see other lines' copies": tried(lambda: sorted(os.listdir("/var/backups"))),
     "read the first line's configuration": tried(lambda: P("/etc/hotlined/main.yaml").read_bytes() and None),
     "make a name in /run/hotlined": tried(lambda: os.symlink("/etc/passwd", "/run/hotlined/main.new")),
@@ -463,8 +463,8 @@ def second_line() -> None:
     said = LAB / "said"
     check("it has a desk", setup("web", "nl").returncode == 0)
     Path("/run/postgresql").mkdir(exist_ok=True)
-    jobs = {"": [], "-alerts": ["alerts"], "-alerts-sender": [], "-backup": []}
-    jobs |= {name: ["control"] for name in ("-purge", "-control", "-web")}
+    jobs = {"": [], "-alerts": ["alerts"], "-alerts-sender": []}
+    jobs |= {name: ["control"] for name in ("-daily", "-control", "-web")}
     for unit, doors in ((f"hotlined{name}@nl", doors) for name, doors in jobs.items()):
         sh("systemctl", "stop", unit)
         said.write_text("")
@@ -481,7 +481,7 @@ def second_line() -> None:
             print(f"     {unit}: {what}: {came}", flush=True)
         wanted = dict.fromkeys(("own folder", "own status", "own configuration", "sd_notify"), "done")
         wanted |= {"see other folders of lines": ["hotlined-nl"], "see other lines' status": ["nl"]}
-        backups = ["hotlined"] if "backup" in unit else []
+        backups = ["hotlined"] if "daily" in unit else []
         wanted |= {"see other lines' copies": backups, "see /srv": [], "see doors": doors}
         if "web" in unit:  # it only reads
             wanted = {what: came for what, came in wanted.items() if what not in ("own folder", "own status")}
@@ -541,7 +541,7 @@ def traps() -> None:
     beside += [STATUS / "main" / name for name in ("status.json", "status.new", "alerts.json", "power-cycle")]
     beside += [BACKUPS / "main" / name for name in copies]
     database = [STATE / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", "-journal", ".lock")]
-    (CONFIGS / "power-cycle").write_text(f"echo >>{LAB}/cycled\n")
+    setup("power", typed=f"echo >>{LAB}/cycled\n")
     for kind in TRAPS:
         trapped(kind, beside, newer)
         trapped(f"{kind}, the database", database, newer)
@@ -554,14 +554,14 @@ def trapped(what: str, places: list[Path], newer: Path) -> None:
     victims()
     before, outside = seen(), outer()
     trap("hotlined-main", what.partition(",")[0], places)
-    sh("systemctl", "start", "hotlined-power@main.service", timeout=120)
+    sh("systemctl", "start", "hotlined_power@main.service", timeout=120)
     for file in (newer, package()):
         done = sh("timeout", "300", "apt-get", "--yes", "install", "--allow-downgrades", str(file))
         check(f"{what}: an upgrade comes to its end", done.returncode != 124)
         done = sh("timeout", "60", "systemctl", "restart", MAIN)
         check(f"{what}: a start comes to its end", done.returncode != 124)
-    for unit in ("backup", "purge", "alerts", "power"):
-        done = sh("timeout", "60", "systemctl", "start", f"hotlined-{unit}@main")
+    for unit in ("hotlined-daily", "hotlined-alerts", "hotlined_power"):
+        done = sh("timeout", "60", "systemctl", "start", f"{unit}@main")
         check(f"{what}: {unit} comes to its end", done.returncode != 124)
     for words in ("status", "doctor", "alerts", "db check", "db backup - >/srv/copy.db", "pause", "resume", "log"):
         done = sh("timeout", "60", "sh", "-c", f"hotlined {words} </dev/null")
@@ -593,12 +593,12 @@ def loop() -> None:
     request = STATUS / "main/power-cycle"
     sh("rm", "-rf", str(request), user="hotlined-main")
     sh("sh", "-c", f"mkdir {request}; touch {request}/full", user="hotlined-main")
-    until(lambda: "is no file" in journal("hotlined-power@main"), 10)
-    starts = journal("hotlined-power@main").count("Starting")
+    until(lambda: "is no file" in journal("hotlined_power@main"), 10)
+    starts = journal("hotlined_power@main").count("Starting")
     sh("sleep", "5")
-    more = journal("hotlined-power@main").count("Starting") - starts
+    more = journal("hotlined_power@main").count("Starting") - starts
     check("a request that cannot be removed is no loop", starts > 0 and more < 3)
-    check("and the path unit still watches", show("hotlined-power@main.path", "ActiveState") == "active")
+    check("and the path unit still watches", show("hotlined_power@main.path", "ActiveState") == "active")
     sh("rm", "-rf", str(request), user="hotlined-main")
 
 
@@ -857,9 +857,9 @@ def uninstalling() -> None:
         (folder / "disk.conf").write_text(text)
     sh("systemctl", "daemon-reload")
     sh("systemctl", "restart", "hotlined-control@nl")
-    sh("systemctl", "start", NL, "hotlined-backup@nl")
+    sh("systemctl", "start", NL, "hotlined-daily@nl")
     check("a database on another disk is served", until(lambda: ready("nl")) and len(log("nl")) > 0)
-    check("and copied", show("hotlined-backup@nl", "Result") == "success" or print(journal("hotlined-backup@nl")))
+    check("and copied", show("hotlined-daily@nl", "Result") == "success" or print(journal("hotlined-daily@nl")))
     attempt("admin", "pause that line", ("hotlined", "--line", "nl", "pause"), True)
     sh("systemctl", "stop", NL)
     victims()

@@ -16,7 +16,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from checks import check, figure, result
 
 PROJECT = Path("/srv/project")
 PACKED = Path("/srv/packed")
-LAB = Path("/run/lab")
+LAB = Path("/opt/lab")
 SHARE = Path("/usr/share/hotlined")
 UNITS = Path("/usr/lib/systemd/system")
 CONFIGS = Path("/etc/hotlined")
@@ -283,13 +282,15 @@ def answering(sim: Client) -> None:
     )
     warnings = sh("journalctl", "-u", MAIN, "-p", "warning", "--no-pager", "-o", "cat").stdout
     check("priorities reach the journal", "modem ready" not in warnings)
-    for unit in instances(".service"):
+    for unit in (each for each in instances(".service") if "_power" not in each):
         rated = sh("systemd-analyze", "security", "--threshold=15", "--no-pager", unit)
         figure(f"exposure of {unit}", " ".join(re.findall(r"level.*: (.*)", rated.stdout)))
         check(f"the sandbox of {unit} is at 1.5 or better", rated.returncode == 0)
     ours = Path(f"/proc/{show(MAIN, 'MainPID')}/status").read_text()
     check("it holds no capability", re.search(r"CapBnd:\s+0+\n", ours))
     memory()
+    listed = sh("systemctl", "list-units", "--plain", "--no-legend", "hotlined*@main.*").stdout.splitlines()
+    check("a line has five units at most", len(listed) <= 5 or print(*listed, sep="\n"))
 
 
 def memory() -> None:
@@ -302,18 +303,18 @@ def memory() -> None:
 def clock_in_the_sandbox() -> None:
     """Read the kernel's clock from inside the sandbox."""
     drop_in(
-        "hotlined-purge@main.service",
+        "hotlined-daily@main.service",
         "lab",
         "ExecStart=",
         'ExecStart=/usr/bin/python3 -c "import ctypes; from pathlib import Path; '
         "said = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)); "
         "Path('/run/hotlined/main/clock').write_text(str(said))\"",
     )
-    sh("systemctl", "start", "hotlined-purge@main")
+    sh("systemctl", "start", "hotlined-daily@main")
     said = Path("/run/hotlined/main/clock")
     check("the sandbox lets adjtimex ask", said.exists() and int(said.read_text()) >= 0)
     said.unlink(missing_ok=True)
-    shutil.rmtree("/etc/systemd/system/hotlined-purge@main.service.d")
+    shutil.rmtree("/etc/systemd/system/hotlined-daily@main.service.d")
     sh("systemctl", "daemon-reload")
 
 
@@ -453,19 +454,19 @@ def two_lines() -> None:
 
 def beside_it() -> None:
     """Run the units of alerts, backup, retention and power."""
-    timers = {f"hotlined-{name}@{line}.timer" for name in ("alerts", "backup", "purge") for line in ("main", "nl")}
+    timers = {f"hotlined-{name}@{line}.timer" for name in ("alerts", "daily") for line in ("main", "nl")}
     check("the timers came with the daemons", all(show(timer, "ActiveState") == "active" for timer in timers))
-    for name, line in itertools.product(("alerts", "backup", "purge"), ("main", "nl")):
+    for name, line in itertools.product(("alerts", "daily"), ("main", "nl")):
         unit = f"hotlined-{name}@{line}"
         sh("systemctl", "start", unit)
         check(f"{unit} runs in its sandbox", show(unit, "Result") == "success" or print(journal(unit)))
         check(f"{unit} leaves nothing in the journal", "Finished" not in journal(unit))
-    sh("systemctl", "start", "hotlined-backup@main")
-    check("a backup replaces that of the same weekday", show("hotlined-backup@main", "Result") == "success")
+    sh("systemctl", "start", "hotlined-daily@main")
+    check("a backup replaces that of the same weekday", show("hotlined-daily@main", "Result") == "success")
     for name in ("main", "nl"):
         backups = list((BACKUPS / name).glob("???.db"))
         check(f"{name} has a backup", len(backups) == 1 and backups[0].stat().st_mode & 0o007 == 0)
-    timer = "hotlined-backup@main.timer"
+    timer = "hotlined-daily@main.timer"
     masked = sh("systemctl", "mask", "--now", timer).returncode == 0
     install(None, "--reinstall")
     sh("systemctl", "restart", MAIN)
@@ -486,105 +487,21 @@ def beside_it() -> None:
         sh("rm", "-f", str(request), user="hotlined-main")
         sh("touch", str(request), user="hotlined-main")
         until(lambda: seen.exists() and seen.read_text() != before)
-        until(lambda: show("hotlined-power@main.service", "ActiveState") in ("inactive", "failed"))
-        return journal("hotlined-power@main")
+        until(lambda: show("hotlined_power@main.service", "ActiveState") in ("inactive", "failed"))
+        return journal("hotlined_power@main")
 
-    check("without a command there is no power cycle", "is missing" in ask())
-    command.write_text(f"echo >>{ran}\n")
+    watched = show("hotlined_power@main.path", "ActiveState")
+    check("without a command nobody watches for requests", watched == "inactive" or print(watched))
+    done = setup("power", typed=f"echo >>{ran}\n")
+    check("the command is set up", done.returncode == 0 or print(done.stdout, done.stderr))
     command.chmod(0o666)
     check("a command that others can write is not run", "others than root" in ask() and not ran.exists())
     command.chmod(0o600)
-    drop_in("hotlined-power@main.service", "lab", f"ReadWritePaths={LAB}", "Environment=HOTLINED_MOUNTS=/dev/null")
+    drop_in("hotlined_power@main.service", "lab", "Environment=HOTLINED_MOUNTS=/dev/null")
     ask()
     check("a daemon's request cycles the power", until(ran.exists))
     check("not twice within ten minutes", "less than ten minutes" in ask() and ran.read_text() == "\n")
-    check("the path unit still watches", show("hotlined-power@main.path", "ActiveState") == "active")
-
-
-def scraped() -> dict[str, float]:
-    """Return the lines' figures from the node exporter, by name and labels."""
-    with contextlib.suppress(OSError), urllib.request.urlopen("http://127.0.0.1:9100/metrics", timeout=30) as page:
-        said = page.read().decode()
-        found = re.findall(r"^(hotlined_\S+|node_textfile_scrape_error) (\S+)$", said, re.MULTILINE)
-        return {series: float(value) for series, value in found}
-    return {}
-
-
-def written_since(mark: Path) -> list[str]:
-    """Return the files on the disk that are newer than a file, without the journal."""
-    words = ("find", "/etc", "/opt", "/root", "/srv", "/usr", "/var", "-xdev", "-newer", str(mark), "-type", "f")
-    return [path for path in sh(*words).stdout.splitlines() if not path.startswith("/var/log/journal/")]
-
-
-def collect(unit: str) -> bool:
-    """Renew the figures, as the timer does each minute; tell whether that succeeded."""
-    sh("systemctl", "reset-failed", unit)  # clears the count of recent starts, too
-    return sh("systemctl", "start", unit).returncode == 0
-
-
-def said_by(unit: str) -> list[str]:
-    """Return the lines of the journal of a unit.
-
-    On a busy computer systemd 252 reports that it failed to kill a group if a process of it ends during the listing;
-    these lines are left out.
-    """
-    lines = [line for line in journal(unit).splitlines() if not line.startswith("-- ")]
-    return [line for line in lines if not re.search("Failed to kill control group .* ignoring", line)]
-
-
-def exported(sim: Client) -> None:
-    """Let Debian's node exporter read the line's figures, set up as docs/metrics.md says."""
-    page = (PROJECT / "docs/metrics.md").read_text()
-    (arguments,) = re.findall(r"^ARGS=.*$", page, re.MULTILINE)
-    names = set(re.findall(r"^\| `(hotlined_\w+)` \|", page, re.MULTILINE))
-    said = sh("prometheus-node-exporter", "--version")
-    figure("the node exporter", (said.stdout + said.stderr).partition("\n")[0].split("(")[0])
-    Path("/etc/default/prometheus-node-exporter").write_text(f"{arguments}\n")
-    sh("systemctl", "unmask", "prometheus-node-exporter")
-    sh("systemctl", "restart", "prometheus-node-exporter")
-    timer, unit = "hotlined-metrics@main.timer", "hotlined-metrics@main"
-    check("where an exporter is, the timer comes with the daemon", show(timer, "ActiveState") == "active")
-    check("figures are written in their sandbox", collect(unit) or print(journal(unit)))
-    until(scraped)
-    found = scraped()
-    here = {name.partition("{")[0] for name, _ in found.items() if 'line="main"' in name}
-    # figures that this stick and line do not have: a balance, a restored copy
-    missing = (
-        names
-        - here
-        - {
-            "hotlined_balance",
-            "hotlined_restored_timestamp_seconds",
-            "hotlined_answers_queued",
-        }
-    )
-    check("the exporter has our figures", (here and not missing) or print(missing, sorted(found)))
-    check("and finds no fault with them", found.get("node_textfile_scrape_error") == 0)
-    check("it says that the line lives", found.get('hotlined_up{line="main"}') == 1)
-    segments = 'hotlined_segments_sent_total{line="main"}'
-    before = found.get(segments, 0)
-    sim.do("deliver", from_="+32470124001", text="compte-moi")
-    until(lambda: log()[-1]["text"] == "compte-moi" and (log()[-1]["answer"] or {}).get("state") == "sent")
-    sent = log()[-1]["answer"]["segments_sent"]
-    collect(unit)
-    check("and what left since", sent and until(lambda: scraped().get(segments) == before + sent))
-
-    mark = LAB / "mark"
-    time.sleep(2)  # the line's last writes
-    mark.write_text("")
-    time.sleep(0.1)
-    for _ in range(5):
-        collect(unit)
-        scraped()
-    written = written_since(mark)
-    check("while nothing happens no figure is written to the card", not written or print(written))
-    check("and the journal hears nothing of it", not said_by(unit) or print(journal(unit)))
-    sh("systemctl", "stop", MAIN)
-    collect(unit)
-    check("a line that is stopped is said to be down", until(lambda: scraped().get('hotlined_up{line="main"}') == 0))
-    sh("systemctl", "disable", "--now", "prometheus-node-exporter")
-    sh("systemctl", "start", MAIN)
-    check("the line is back", until(ready))
+    check("the path unit still watches", show("hotlined_power@main.path", "ActiveState") == "active")
 
 
 def stopping(sim: Client) -> None:
@@ -801,7 +718,6 @@ def main() -> int:
     two_lines()
     beside_it()
     threatened(sim)
-    exported(sim)
     stopping(sim)
     sim.close()
     pin()

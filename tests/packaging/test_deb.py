@@ -34,7 +34,6 @@ PLACES = {
     "usr/sbin/hotlined-setup": "debian/hotlined-setup",
     f"{SHARE}/start.py": "debian/start.py",
     f"{SHARE}/power-cycle": "systemd/power-cycle",
-    f"{SHARE}/power-key": "systemd/power-key",
     f"{DOC}/copyright": "debian/copyright",
     f"{DOC}/disk.conf": "systemd/disk.conf",
     "usr/lib/sysusers.d/hotlined.conf": "systemd/sysusers.conf",
@@ -163,7 +162,7 @@ def test_the_package_is_for_every_processor_and_only_in_usr(package: Path, tree:
     for path in tree.rglob("*"):
         mode = path.lstat().st_mode
         assert stat.S_ISLNK(mode) or not mode & 0o7022, path
-    for name in ("usr/bin/hotlined", "usr/sbin/hotlined-setup", f"{SHARE}/power-cycle", f"{SHARE}/power-key"):
+    for name in ("usr/bin/hotlined", "usr/sbin/hotlined-setup", f"{SHARE}/power-cycle"):
         assert os.access(tree / name, os.X_OK), name
 
 

@@ -270,6 +270,19 @@ def test_addresses_of_alerts_are_readable_by_root_alone(line: Installed) -> None
     assert path.read_text() == "ntfy://a/b\nmailto://x:y@z\n"
     assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
     assert "mailto" not in done.stdout.partition("ends.")[2]
+    unit = "hotlined-alerts-sender@main"
+    assert line.asked() == [f"stop {unit}.service", f"enable --now {unit}.socket"]
+
+
+def test_the_power_cycle_of_each_line_begins_with_its_command(line: Installed) -> None:
+    """The daemons need not start anew."""
+    assert line.run("hotlined-setup", "add", "nl").returncode == 0
+    line.asked()
+    done = line.run("hotlined-setup", "power", typed="uhubctl --action cycle\n")
+
+    assert done.returncode == 0, done.stderr
+    assert line.path("etc/hotlined/power-cycle").read_text() == "uhubctl --action cycle\n"
+    assert line.asked() == ["start hotlined_power@main.path hotlined_power@nl.path"]
 
 
 URL = "postgresql://hotlined_main:secret@/hub?host=hub.example&sslmode=require&channel_binding=require"
@@ -293,7 +306,7 @@ def test_an_invitation_is_split_between_root_and_the_line(line: Installed) -> No
     assert "secret" not in done.stdout + done.stderr
     assert not any(b"ab" * 32 in octets for _mode, octets in line.files().values())
     unit = "hotlined-fleet@main.service"
-    assert line.asked() == [f"enable --now {unit}", f"restart {unit}"]
+    assert line.asked() == ["stop hotlined-control@main.service", f"enable --now {unit}", f"restart {unit}"]
 
 
 @pytest.mark.parametrize(
@@ -330,11 +343,11 @@ def test_a_line_leaves_its_fleet(line: Installed) -> None:
 
 
 def test_the_desk_is_enabled_by_its_socket(line: Installed) -> None:
-    """For members the desk needs only its socket."""
+    """For members the desk needs only its socket; the control program opens another door at its next start."""
     before = line.path("etc/hotlined/main.yaml").read_text()
     done = line.run("hotlined-setup", "web")
 
-    assert line.asked() == ["enable --now hotlined-web@main.socket"]
+    assert line.asked() == ["stop hotlined-control@main.service", "enable --now hotlined-web@main.socket"]
     assert "/run/hotlined-web/main.sock" in done.stdout
     assert line.path("etc/hotlined/main.yaml").read_text() == before
 
@@ -432,14 +445,14 @@ def test_only_files_of_the_line_are_erased(line: Installed) -> None:
     elsewhere = line.put("srv/hotlined.db", "of others")
     files["config"].write_text("database: /srv/hotlined.db\nanswer: {text: x}\n")
     first = line.path("etc/hotlined/main.yaml").read_bytes()
-    script = """mkdir -p /run/hotlined-control /run/hotlined-metrics/main /run/hotlined-metrics/nl
+    script = """mkdir -p /run/hotlined-control /run/hotlined-desk/main /run/hotlined-desk/nl
         touch /run/hotlined-control/main.sock /run/hotlined-control/nl.sock /run/hotlined-control/nl-desk.sock
         hotlined-setup remove nl --purge && ls -d /run/hotlined-*/*"""
     done = line.run("sh", "-c", script, typed="nl\n")
 
     assert done.returncode == 0, done.stderr
     here = [each for each in done.stdout.splitlines() if each.startswith("/run")]
-    assert here == ["/run/hotlined-control/main.sock", "/run/hotlined-metrics/main"]
+    assert here == ["/run/hotlined-control/main.sock", "/run/hotlined-desk/main"]
     assert [name for name, path in files.items() if not gone(path)] == []
     assert elsewhere.read_text() == "of others"
     assert "does not exist" not in done.stdout + done.stderr
@@ -452,18 +465,14 @@ def test_only_files_of_the_line_are_erased(line: Installed) -> None:
 # ---- upgrades
 
 RUNNING = """\
-hotlined-away@3-1-2.service loaded active running x
-hotlined-away.socket loaded active listening x
-hotlined-backup@main.service loaded activating start x
-hotlined-purge@main.timer loaded active waiting x
+hotlined-daily@main.service loaded activating start x
+hotlined-daily@main.timer loaded active waiting x
 hotlined-web@main.service loaded active running x
 hotlined-web@main.socket loaded active running x
 hotlined@main.service loaded active running x
 hotlined@nl.service loaded failed failed x
 """
-BACK = (
-    "hotlined-away.socket hotlined-purge@main.timer hotlined-web@main.socket hotlined@main.service hotlined@nl.service"
-)
+BACK = "hotlined-daily@main.timer hotlined-web@main.socket hotlined@main.service hotlined@nl.service"
 
 
 @pytest.fixture

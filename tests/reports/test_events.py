@@ -192,9 +192,6 @@ def decide(line: Filled) -> None:
     db.connection.execute("UPDATE numbers SET opted_out_at = ? WHERE number = ?", (now.rfc3339, KEVIN))
     decisions.lift_opt_out(db, KEVIN, "pi", now)
     decisions.skip(db, 1, "anna", now)
-    decisions.commit_look(db, 1, "anna", now)
-    decisions.commit_look_up(db, KEVIN, "anna", now)
-    decisions.commit_look_through(db, "by_hand", "anna", now)
     decisions.keep_all(db, LEA, "anna", now)
     decisions.pause(db, "by", now)
     decisions.resume(db, "uid 1003", now)
@@ -202,7 +199,7 @@ def decide(line: Filled) -> None:
 
 
 def test_decisions_are_recorded_in_fields(line: Filled) -> None:
-    """These have the person, the number, the tag or the list."""
+    """These have the person, the number or the tag."""
     decide(line)
 
     assert table(line.db, "kind, contact_id, who, number, word, detail") == [
@@ -216,31 +213,12 @@ def test_decisions_are_recorded_in_fields(line: Filled) -> None:
         ("unblock", None, "pi", "+3247…456", None, None),
         ("optout_lifted", None, "pi", "+3247…456", None, None),
         ("skip", 1, "anna", None, None, None),
-        ("look", 1, "anna", None, None, None),
-        ("look", None, "anna", "+3247…456", None, None),
-        ("look", None, "anna", None, "by_hand", None),
         ("keep", 2, "anna", None, None, None),
         ("evidence", None, "anna", "+3361…678", None, None),
         ("pause", None, "by", None, None, None),
         ("resume", None, "uid 1003", None, None, None),
         ("topup", None, "pi", None, None, '{"topped_up_at": "2026-11-24T10:00:00.000Z"}'),
     ]
-
-
-def test_a_second_look_within_the_hour_is_not_recorded(line: Filled) -> None:
-    """It is by the same person at the same thing.
-
-    That is a contact, a number or a list; fields are compared.
-    """
-    db = line.db
-    for _time in range(2):
-        for who in ("anna", "bea"):
-            decisions.commit_look(db, 1, who, line.now())
-            decisions.commit_look_up(db, KEVIN, who, line.now())
-            decisions.commit_look_through(db, "log", who, line.now())
-            decisions.commit_look_through(db, "numbers", who, line.now())
-
-    assert len(table(db, "id", "kind = 'look'")) == len(set(table(db, "who, contact_id, number, word"))) == 8
 
 
 def test_conditions_of_the_line_are_recorded_in_fields(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +259,6 @@ def test_programs_read_person_and_facts_from_fields(line: Filled) -> None:
         ("block", "pi", "+3247…456"),
         ("unblock", "pi", "+3247…456"),
         ("optout_lifted", "pi", "+3247…456"),
-        ("look", "anna", "+3247…456"),
     ]
 
 

@@ -18,7 +18,7 @@ pytestmark = needs("promtool")
 RULES = Path(__file__).parents[2] / "docs/prometheus/hotlined.rules.yml"
 ALERTS = {rule["alert"]: rule for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]}
 LINE = 'instance="pi",line="fr"'
-FILE = 'node_textfile_mtime_seconds{instance="pi",file="/run/hotlined-metrics/main/hotlined-main.prom"}'
+FILE = 'node_textfile_mtime_seconds{instance="pi",file="/run/metrics/hotlined-main.prom"}'
 
 # for each alert: series that raise it, a minute apart, its first time, and series of a sound line
 CASES: dict[str, tuple[dict[str, str], str, dict[str, str]]] = {

@@ -5,10 +5,8 @@ label, full, read-only or pulled are tried in `scripts/lab backup`.
 """
 
 import base64
-import contextlib
 import errno
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -16,13 +14,11 @@ import pty
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -39,7 +35,7 @@ from needs import forbidden, needs
 from running import CliRunner
 from test_agekey import IDENTITY
 from test_db import small_files, spoil
-from test_docs import ROOT, TEXTS, blocks
+from test_docs import TEXTS, blocks
 
 from hotlined import agekey
 from hotlined.alerts.delivery import find
@@ -51,7 +47,6 @@ from hotlined.database_files import FLEET, KEY, PINS, beside, write_key
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
 from hotlined.sealing import age, archive
-from hotlined.sealing.sending import socket_path
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store.file.opening import open_for_daemon
@@ -187,7 +182,6 @@ def test_key_check_reads_lines_until_the_key_is_whole(tmp_path: Path, rows: int 
     ("settings", "words"),
     [
         ("folder: /media/hotlined", "backup.recipients names nobody"),
-        ("send: true", "backup.recipients names nobody"),
         (f"recipients: [{RECIPIENT[:-1]}q]", "expected a recipient of age"),
         (f"recipients: [{IDENTITY}]", "expected a recipient of age"),
     ],
@@ -237,7 +231,7 @@ def test_sealed_backup_shows_no_text_or_number(filled: Filled, disk: Path) -> No
         assert word.encode() not in octets
     assert names(disk) == [path.name]
     assert names(filled.folder) == before
-    assert path.stat().st_mode & 0o077 == 0
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 @needs_age
@@ -399,16 +393,13 @@ def test_backup_is_read_back_before_it_counts(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@needs_age
-def test_missing_stick_is_a_failure_and_the_card_stays_empty(filled: Filled, tmp_path: Path) -> None:
-    """Its mount point is a folder of the card, or missing."""
-    for folder in (tmp_path / "media", tmp_path / "nowhere"):
-        filled.settings["backup"]["folder"] = str(folder)
-        filled.config.write_text(json.dumps(filled.settings))
-        if folder.name == "media":
-            folder.mkdir()
-        assert failure(filled) == (1, "absent")
-    assert names(tmp_path / "media") == []
+def test_missing_folder_is_a_failure(filled: Filled, tmp_path: Path) -> None:
+    """No command makes it: it may be that of a stick which is not in."""
+    filled.settings["backup"]["folder"] = str(tmp_path / "nowhere")
+    filled.config.write_text(json.dumps(filled.settings))
+
+    assert failure(filled) == (1, "absent")
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize(
@@ -1016,17 +1007,17 @@ def test_missing_or_old_backup_is_a_trouble(filled: Filled) -> None:
     def told() -> list[str]:
         return [one["words"] for one in json.loads(filled.run("status", "--json").stdout)["trouble"]]
 
-    assert any("There is no backup off the card yet" in words for words in told())
+    assert any("There is no sealed backup yet" in words for words in told())
     state = look(filled)
     assert state.backup
-    assert (state.backup.level, state.backup.filling["title"]) == (1, "there is no backup off the card")
+    assert (state.backup.level, state.backup.filling["title"]) == (1, "there is no sealed backup")
     path = sealed(filled)
     assert not any("backup" in words for words in told())
     assert path.name in filled.run("status").stdout
     document = json.loads(filled.run("status", "--json").stdout)["backup"]
     assert (document["name"], document["failure"]) == (path.name, None)
     filled.db.connection.execute("UPDATE line_state SET sealed_limit = sealed_limit - 3 * 86400 - 60")
-    assert any("The last backup off the card is of" in words for words in told())
+    assert any("The last sealed backup is of" in words for words in told())
     assert [each.level for each in (look(filled).backup,) if each] == [1]
 
 
@@ -1046,176 +1037,33 @@ def test_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
     assert failure(filled) == (0, None)
 
 
-# ---- another machine, and its page
-
-
-def taken_in(folder: Path, header: str, octets: bytes, digest: str | None = None) -> tuple[int, str, str]:
-    """Hand a backup over as ssh does to a forced command; return exit code and output."""
-    script = ROOT / "docs/examples/receive-backup"
-    sent = header.encode() + octets + (digest or hashlib.sha256(octets).hexdigest()).encode()
-    done = subprocess.run(["sh", script, folder], input=sent, capture_output=True, check=False)
-    return done.returncode, done.stdout.decode().strip(), done.stderr.decode()
-
-
-MOMENT = "20261126T220000Z"
-
-
-def test_other_machine_only_adds_backups(tmp_path: Path) -> None:
-    """None is replaced or partial, and nothing is written outside the folder."""
-    folder = tmp_path / "backups"
+@needs_age
+def test_backup_on_the_card_is_told(tmp_path: Path) -> None:
+    """A program that carries it elsewhere may read it by its group; command and `status` say that it is there alone."""
+    folder = tmp_path / "sealed"
     folder.mkdir()
-    others = [f"fr-x-000009-{MOMENT}.age", "fr-000077.age", "photo.jpg"]
-    for name in others:
-        (folder / name).touch()
-    for number in (1, 2):
-        code, said, _ = taken_in(folder, f"fr {MOMENT}\n", b"hello")
-        assert (code, said) == (0, f"fr-00000{number}-{MOMENT}.age")
-        assert (folder / said).read_bytes() == b"hello"
-        assert (folder / said).stat().st_mode & 0o077 == 0
-    (folder / f"fr-000001-{MOMENT}.age").unlink()  # the owner removes old ones
-    assert taken_in(folder, "fr 19700101T000000Z\n", b"")[1] == "fr-000003-19700101T000000Z.age"
-    before = names(folder)
-    for octets, digest in ((b"hell", hashlib.sha256(b"hello").hexdigest()), (b"hello", "0"), (b"", "")):
-        code, said, complaint = taken_in(folder, f"fr {MOMENT}\n", octets, digest or " ")
-        assert (code, said) == (1, ""), complaint
-    for header in (
-        "",
-        "\n",
-        "fr\n",
-        f"../fr {MOMENT}\n",
-        f"FR {MOMENT}\n",
-        f"-fr {MOMENT}\n",
-        f"fr;id {MOMENT}\n",
-        f"fr.age {MOMENT}\n",
-        f"{'a' * 23} {MOMENT}\n",
-        f"fr {MOMENT} x\n",
-        "fr 2026\n",
-        "fr ../../x\n",
-    ):
-        assert taken_in(folder, header, b"hello")[:2] == (1, ""), header
-    assert names(folder) == before
-    assert names(tmp_path) == ["backups"]
-
-
-class OtherMachine:
-    """The listener at the socket, as systemd: input goes to receive-backup, and its answer back."""
-
-    def __init__(self, runtime_dir: Path, folder: Path) -> None:
-        self.folder, self.command = folder, [str(ROOT / "docs/examples/receive-backup"), str(folder)]
-        path = socket_path(runtime_dir)
-        path.parent.mkdir(parents=True)
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        self._socket.listen()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                with connection:
-                    subprocess.run(["sh", *self.command], stdin=connection, stdout=connection, check=False)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
-
-
-@pytest.fixture
-def away(tmp_path: Path) -> Iterator[tuple[Filled, OtherMachine]]:
-    """Give a line with backups on another machine only, and that machine."""
-    folder = tmp_path / "there"
-    folder.mkdir()
-    filled = Filled(tmp_path, backup={"send": "true", "recipients": [RECIPIENT]})
-    machine = OtherMachine(tmp_path / filled.settings["runtime_dir"], folder)
+    filled = Filled(tmp_path, backup={"folder": str(folder), "recipients": [RECIPIENT]})
     with filled.db:
-        filled.judge(filled.text(SECRET))
-        yield filled, machine
-    machine.close()
+        result = filled.run("db", "backup")
+        assert result.exit_code == 0
+        assert "only on this card" in " ".join(result.stderr.split())
+        (made,) = folder.iterdir()
+        assert made.stat().st_mode & 0o777 == 0o640
+        assert f"{made.name}, only on this card" in filled.run("status").stdout
 
 
-@needs_age
-def test_backup_on_another_machine_counts_once_it_has_arrived(
-    away: tuple[Filled, OtherMachine], tmp_path: Path
-) -> None:
-    """The key alone opens it; the card has no file of it."""
-    filled, machine = away
-    before = names(filled.folder)
-    assert filled.run("db", "backup").exit_code == 0
-    (name,) = names(machine.folder)
-    out = taken_out(machine.folder / name, tmp_path)
+def test_folder_for_a_disk_waits_for_its_disk() -> None:
+    """A backup never lands on the card below /media or /mnt."""
+    root = Path("/")
+    if Path("/mnt").stat().st_dev != root.stat().st_dev:
+        forbidden("a disk is mounted at /mnt")
+    with pytest.raises(SealError) as absent:
+        Shelf(Path("/mnt"), "fr").require_disk(root / "hotlined.db")
 
-    assert re.fullmatch(r"fr-000001-[0-9]{8}T[0-9]{6}Z\.age", name)
-    assert (out / "config.yaml").read_bytes() == filled.config.read_bytes()
-    with closing(sqlite3.connect(out / "hotlined.db")) as copy:
-        assert copy.execute("SELECT text FROM contacts WHERE id = 1").fetchall() == [(SECRET,)]
-    document = json.loads(filled.run("status", "--json").stdout)["backup"]
-    assert (document["name"], document["failure"], document["folder"]) == (name, None, None)
-    assert name in filled.run("status").stdout
-    assert [each for each in names(filled.folder) if each not in (*before, "out", "identity")] == []
-    assert [each.level for each in (look(filled).backup,) if each] == [0]
+    assert absent.value.failure == SealFailure.ABSENT
 
 
-@needs_age
-@pytest.mark.parametrize("lost", ["nobody", "silent", "cut", "another name", "full"])
-def test_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMachine], lost: str) -> None:
-    """The exit code asks for it; the previous backup stays."""
-    filled, machine = away
-    assert filled.run("db", "backup").exit_code == 0
-    (name,) = names(machine.folder)
-    whole = list(machine.command)
-    machine.command = {
-        "nobody": ["-c", "exit 255"],
-        "silent": ["-c", "cat >/dev/null"],
-        "cut": ["-c", f"head -c 2000 | sh {' '.join(whole)}"],
-        "another name": ["-c", "cat >/dev/null; echo nl-000001-20261126T220000Z.age"],
-        "full": ["-c", "ulimit -f 1; trap '' XFSZ; exec sh " + " ".join(whole)],
-    }[lost]
-    assert failure(filled) == (75, "unsent")
-    document = json.loads(filled.run("status", "--json").stdout)["backup"]
-    assert (document["name"], names(machine.folder)) == (name, [name])
-    assert "does not reach the other machine" in filled.run("status").stdout
-    machine.command = whole
-    assert failure(filled) == (0, None)
-    assert len(names(machine.folder)) == 2
-
-
-@needs_age
-def test_stick_and_other_machine_are_independent(away: tuple[Filled, OtherMachine], disk: Path) -> None:
-    """Each gets its backup though the other one fails."""
-    filled, machine = away
-    filled.config.write_text(
-        json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
-    )
-    assert failure(filled) == (1, "absent")
-    assert len(names(machine.folder)) == 1
-    (disk / "stick").mkdir()
-    machine.command = ["-c", "exit 255"]
-    assert failure(filled) == (75, "unsent")
-    assert (len(names(machine.folder)), len(names(disk / "stick"))) == (1, 1)
-
-
-@needs_age
-def test_failures_of_both_places_are_reported(away: tuple[Filled, OtherMachine], disk: Path) -> None:
-    """The command names both cures; the exit code asks for another try.
-
-    `status` names the failure that needs a person: the absent stick.
-    """
-    filled, machine = away
-    filled.config.write_text(
-        json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
-    )
-    machine.command = ["-c", "exit 255"]
-    result = filled.run("db", "backup")
-    said = " ".join(result.output.split())
-
-    assert (result.exit_code, failure(filled)) == (75, (75, "absent"))
-    assert "did not arrive on the other machine. Hint:" in said
-    assert "It is tried again." in said
-    assert f"{disk / 'stick'}" in said
+# ---- its page
 
 
 @needs("openssl")

@@ -389,9 +389,8 @@ def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
         assert isinstance(answer_id, int)
         requests.await_answer(db, request_id, answer_id)
     decisions.block(db, KEVIN, "pi", now)
-    decisions.commit_look_up(db, KEVIN, "pi", now)
     line_of.pdu(report(LEA, 3))
-    assert purge(line_of, moment(line_of, 400)) == (1, 3)  # the report; the decision, its event, and the look-up
+    assert purge(line_of, moment(line_of, 400)) == (1, 2)  # the report; the decision and its event
     line_of.send([5])
     requests.next_request(db, now)
     requests.settle(db, now)
@@ -400,7 +399,7 @@ def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
     tables = ("answers", "answer_segments", "segments", "numbers", "requests", "events")
     raw = str([rows(db, f"SELECT * FROM {table}") for table in tables])
     assert not any(each in raw for each in (LEA, KEVIN, "Tout va bien", mask(KEVIN), semi_octets(LEA[1:])))
-    assert rows(db, "SELECT number, who FROM events WHERE kind IN ('block', 'look')") == [(None, "pi")] * 2
+    assert rows(db, "SELECT number, who FROM events WHERE kind = 'block'") == [(None, "pi")]
     assert history_of(db, LEA, shadow=False).answers == 0  # a text by hand does not count as an answer
 
 

@@ -37,7 +37,6 @@ from hotlined.alerts.due import draft
 from hotlined.cli import mistakes
 from hotlined.config import load
 from hotlined.desk.app import make
-from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import DOOR
 from hotlined.desk.who import Visitor
@@ -418,7 +417,7 @@ class AnyDoor:
 def pages(line: Filled) -> Callable[[str], str]:
     """Return a function that renders a page of the desk in the line's language."""
     config = load(line.config)
-    client = make(config, b"", Looks()).test_client()
+    client = make(config, b"").test_client()
     client.environ_base[DOOR] = AnyDoor()
 
     def show(path: str) -> str:

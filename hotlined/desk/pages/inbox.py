@@ -5,6 +5,7 @@ from itertools import islice
 
 from flask import render_template, request
 
+from hotlined.config import alerts_reach_somebody
 from hotlined.desk.pages.thread import Item, Side, items_of
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
@@ -13,7 +14,7 @@ from hotlined.documents import WholeContact
 from hotlined.language import N_
 from hotlined.reports import typed
 from hotlined.reports.contact import rows_for_people
-from hotlined.reports.line import alerts_reach_somebody, sending_now
+from hotlined.reports.line import sending_now
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import sending_of
 from hotlined.store.reading import log, review

@@ -14,6 +14,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from hotlined.config import alerts_reach_somebody
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, looked_up, reading
@@ -22,7 +23,7 @@ from hotlined.language import _
 from hotlined.reports import typed
 from hotlined.reports.contact import facts, maybe_answer_text, rows_for_people, shown, texts_for_people
 from hotlined.reports.decided import no_contact
-from hotlined.reports.line import alerts_reach_somebody, sending_now
+from hotlined.reports.line import sending_now
 from hotlined.reports.number import NumberReport, next_answer, refused_in_words, report_number
 from hotlined.reports.number import facts as number_facts
 from hotlined.reports.timeline import event_sentence, timeline
@@ -37,8 +38,6 @@ from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import of_day
 
 _CONTACTS = 30  # of a person, on one page
-_NOT_SAID = (EventKind.LOOK, EventKind.SKIP)
-"""Kinds of events that are not shown in the conversation."""
 
 
 class Side(StrEnum):
@@ -71,7 +70,7 @@ def items_of(db: Database, contacts: Sequence[ListedContact], sending: Sending) 
             yield _ours(answer, text, sending, answer.sent_at or answer.due_at)
         for row in events.of_contact(db, contact.id):
             event = ShownEvent(**dict(row))
-            if event.kind not in _NOT_SAID:
+            if event.kind != EventKind.SKIP:  # which says nothing about the person
                 yield Item(event.at, Side.BETWEEN, event_sentence(event))
 
 

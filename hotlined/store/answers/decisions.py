@@ -16,7 +16,7 @@ from hotlined.store.answers import lifecycle
 from hotlined.store.line import events, line, pseudonyms
 from hotlined.store.line.database import Database
 
-_LOOK_SECONDS = 3600.0
+_TOLD_SECONDS = 3600.0
 THREAT = "threat"
 """The tag that also exempts a contact from erasure by age."""
 _YEARS = range(1970, 3000)  # a calendar date in these years can be shown and counted from in any time zone
@@ -120,37 +120,6 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
         line.note_trial_request(db)
         events.record(db, now, EventKind.TOPUP, who=who, detail={"topped_up_at": moment})
     return moment
-
-
-def commit_look(db: Database, contact_id: int, who: str, now: Now) -> None:
-    """Commit that a person looked at a contact; at most once in an hour."""
-    if db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
-        _commit_look(db, now, who, contact_id=contact_id)
-
-
-def commit_look_up(db: Database, originator: str, who: str, now: Now) -> None:
-    """Commit that a person looked up an originator, which is masked in the event; at most once in an hour."""
-    _commit_look(db, now, who, number=originator)
-
-
-def commit_look_through(db: Database, listed: str, who: str, now: Now) -> None:
-    """Commit that a person looked through the list of this name; at most once in an hour."""
-    _commit_look(db, now, who, word=listed)
-
-
-def _commit_look(
-    db: Database,
-    now: Now,
-    who: str,
-    *,
-    contact_id: int | None = None,
-    number: str | None = None,
-    word: str | None = None,
-) -> None:
-    after = now.limit - _LOOK_SECONDS
-    if not events.is_repeated(db, EventKind.LOOK, after, who=who, contact_id=contact_id, number=number, word=word):
-        with db.transaction():
-            events.record(db, now, EventKind.LOOK, who=who, contact_id=contact_id, number=number, word=word)
 
 
 def commit_mode(db: Database, now: Now, *, shadow: bool) -> None:
@@ -352,7 +321,7 @@ def tell(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
     """
     if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
         return None
-    after = now.limit - _LOOK_SECONDS
+    after = now.limit - _TOLD_SECONDS
     told = "SELECT 1 FROM events WHERE contact_id = ? AND kind = ? AND at_limit > ?"
     if db.one(told, contact_id, EventKind.TOLD, after):
         return False

@@ -14,7 +14,6 @@ from hotlined.gsm.address import mask
 from hotlined.states import EventKind, StateEvent
 from hotlined.store.line.database import Database
 
-_LAST = 5000
 _FIELDS = "at, kind, detail, who, number, word FROM events"
 
 
@@ -56,31 +55,6 @@ def record(
         word=word,
         detail=json.dumps(detail, ensure_ascii=False) if detail else None,
     )
-
-
-def is_repeated(
-    db: Database,
-    kind: EventKind,
-    after: float,
-    *,
-    who: str,
-    contact_id: int | None = None,
-    number: str | None = None,
-    word: str | None = None,
-) -> bool:
-    """Tell whether an event like this one came after this reading of the limit clock."""
-    found = db.one(
-        # the table only grows, so only the latest events are searched
-        f"SELECT 1 FROM events WHERE kind = ? AND id > (SELECT max(id) FROM events) - {_LAST} AND at_limit > ?"
-        " AND who = ? AND contact_id IS ? AND number IS ? AND word IS ? LIMIT 1",
-        kind,
-        after,
-        who,
-        contact_id,
-        None if number is None else mask(number),
-        word,
-    )
-    return found is not None
 
 
 def is_begun(db: Database, began: EventKind, ended: EventKind) -> bool:

@@ -498,7 +498,7 @@ def note_restored(db: Database) -> Pause | None:
     return Pause(row["paused_at"], row["paused_by"]) if row else None
 
 
-# ---- sealed backups off the card
+# ---- sealed backups
 
 
 class Sealed(NamedTuple):
@@ -525,7 +525,7 @@ def sealed_of(db: Database, now: Now) -> Sealed:
 
 
 def commit_sealed(db: Database, name: str, began: Now) -> None:
-    """Commit that a sealed backup is complete and off the card; its time is when it `began`."""
+    """Commit that a sealed backup is complete; its time is when it `began`."""
     with db.transaction():
         db.execute(
             "UPDATE line_state SET sealed_at = ?, sealed_limit = ?, sealed_as = ?,"
