@@ -56,7 +56,7 @@ WAITS: dict[str, Any] = {
     "last_ring": 3 * PACE,
 }
 """The daemon's waits: where a row has seconds, they pass at its pace; the others leave a busy machine its time."""
-CHANCE_SECONDS = 3.0
+CHANCE_SECONDS = 2.0
 """How long a row of KNOWN may take before it counts as broken still."""
 REST_SECONDS = 6.0
 """How long a row of KNOWN that keeps its promise has to go on keeping it."""
