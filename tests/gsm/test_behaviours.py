@@ -57,11 +57,11 @@ WAITS: dict[str, Any] = {
 }
 """The daemon's waits: where a row has seconds, they pass at its pace; the others leave a busy machine its time."""
 CHANCE_SECONDS = 1.5
-"""How long a row of KNOWN may take before it counts as broken still."""
+"""The time of a row of KNOWN before it counts as broken still."""
 REST_SECONDS = 6.0
-"""How long a row of KNOWN that keeps its promise has to go on keeping it."""
+"""The time for which a row of KNOWN has to go on keeping its promise, once it does."""
 MORE_LISTINGS = 2
-"""After its promise is kept: what was read or sent twice shows at the next ones."""
+"""The listings after a promise is kept: what was read or sent twice shows then."""
 ODD = [json.loads(each)["pdu"] for each in (DATA.parent / "odd_pdus.jsonl").read_text().splitlines()]
 
 KNOWN: dict[str, str] = {

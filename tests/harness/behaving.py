@@ -24,9 +24,9 @@ import yaml
 
 DATA = Path(__file__).parent.parent / "data/behaviours.yaml"
 PACE = 0.05
-"""How long a second of a row lasts."""
+"""The duration of a row's second."""
 UNREAD_SECONDS = 1.0
-"""How long it waits for a port that is full; then nobody reads it, and what it said is lost."""
+"""The time for a port that is full; after it nobody reads, and what was said is lost."""
 CENTRE = "07912374151616F0"
 """The address of the service centre in front of a TPDU."""
 RESETS = re.compile(r"AT(\+CFUN=1,1|\+CFUN=6|\+CRESET|\^RESET|!RESET)")
@@ -188,7 +188,7 @@ class Modem:
         self.waiting: list[Entry] = []
         """The texts that the network keeps, because there is no room for them."""
         self.happened: set[str | None] = {None}
-        """What texts may wait for: that one is `sent`, that the `radio` was switched on."""
+        """The events that texts may wait for: one was `sent`, the `radio` was switched on."""
         self.resets = 0
         self.reference = 30
         self._answers = {
