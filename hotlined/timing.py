@@ -1,7 +1,6 @@
 """Every wait of the daemon as one value that is handed in; growing pauses, intervals and rate limits.
 
-The calendar is not here, nor the time limits of a modem's commands, which belong to the protocol (`gsm.exchange`,
-`gsm.storages`).
+The calendar is not here.
 """
 
 import math
@@ -10,6 +9,41 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+
+class ModemWaits(NamedTuple):
+    """The time limits of a modem's commands, in seconds, and the silences that mean that it has said everything."""
+
+    command: float = 5.0
+    """For a command that needs only the modem."""
+    slow_command: float = 20.0
+    """For one that needs the SIM or the network."""
+    radio: float = 20.0
+    """For one that switches the radio, or resets the modem."""
+    ussd: float = 30.0
+    """For the network's answer to a USSD code."""
+    prompt: float = 10.0
+    """For the prompt of AT+CMGS."""
+    sim_state: float = 1.0
+    """After +CPIN:, because some makes send no final result code after it."""
+    first_line: float = 15.0
+    """Before the first line of a listing."""
+    next_line: float = 10.0
+    """Between two lines of a listing."""
+    whole_listing: float = 150.0
+    """For all lines of a listing; 255 entries at 9,600 Bd take 100 s."""
+    probe: float = 2.0
+    """For the answer to a probe."""
+    quiet: float = 0.2
+    """After this time without a byte the modem has nothing more to say."""
+    late: float = 0.5
+    """For a probe's own answer, after something else came."""
+    late_answers: float = 5.0
+    """For late answers to arrive before the first probe."""
+
+
+USUAL_MODEM = ModemWaits()
+"""The waits for a modem in service."""
 
 
 class Timing(NamedTuple):
@@ -71,6 +105,9 @@ class Timing(NamedTuple):
     A stick with a loose plug changes its state a hundred times an hour, and writing wears the card.
     """
     changes_within: float = 3600.0
+
+    dialogue: ModemWaits = USUAL_MODEM
+    """The time limits of its commands."""
 
     # the ladder of recovery: the grace is the time before the first rung, the pauses are before the next rungs
     silent_grace: float = 0.0

@@ -158,7 +158,7 @@ class Starter:
         """Return the modem at a port, once it answers; raises PortError or ModemError."""
         port = Port(name, self.line.config.modem.baudrate, self._wake)
         try:
-            modem = Modem(port, self._progress)
+            modem = Modem(port, self._progress, self.line.timing.dialogue)
             modem.begin(probes)
         except (PortError, ModemError) as error:
             port.close()
@@ -171,7 +171,7 @@ class Starter:
             return
         port = Port(self.port_name, self.line.config.modem.baudrate, self._wake)
         try:
-            modem = Modem(port, self._progress)
+            modem = Modem(port, self._progress, self.line.timing.dialogue)
             modem.profile = self._profile
             modem.reset()
         finally:

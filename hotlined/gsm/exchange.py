@@ -30,17 +30,9 @@ from hotlined.gsm.at import (
 )
 from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
+from hotlined.timing import USUAL_MODEM, ModemWaits
 
 log = logging.getLogger(__name__)
-
-COMMAND_SECONDS = 5.0  # for a command that needs only the modem
-SLOW_COMMAND_SECONDS = 20.0  # for one that needs the SIM or the network
-WHOLE_LISTING_SECONDS = 150.0  # for all lines of a listing; 255 entries at 9,600 Bd take 100 s
-PROMPT_SECONDS = 10.0  # for the prompt of AT+CMGS
-QUIET_SECONDS = 0.2  # after this time without a byte the modem has nothing more to say
-LATE_SECONDS = 0.5  # for a probe's own answer, after something else came
-LATE_ANSWERS_SECONDS = 5.0  # for late answers to arrive before the first probe
-PROBE_SECONDS = 2.0  # for the answer to a probe
 
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
 """The probes of `resynchronise`, used in turn: a late answer to one cannot be taken for the answer to the next."""
@@ -114,8 +106,9 @@ class Exchange:
     may return an earlier time, at which the wait ends, or None.
     """
 
-    def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
+    def __init__(self, port: Port, progress: Callable[[float], float | None], waits: ModemWaits = USUAL_MODEM) -> None:
         self.port = port
+        self.waits = waits
         self.session = ModemSession()
         self.information: list[Information] = []
         """The lines of the last command's response so far."""
@@ -186,13 +179,13 @@ class Exchange:
         if self.in_step:
             self._protocol = Protocol()
         self.session.note_possible_restart()
-        deadline = time.monotonic() + LATE_ANSWERS_SECONDS
+        deadline = time.monotonic() + self.waits.late_answers
         is_clean = True
-        while self.receive(time.monotonic() + QUIET_SECONDS) and not self.report_progress(deadline):
+        while self.receive(time.monotonic() + self.waits.quiet) and not self.report_progress(deadline):
             is_clean = False
         strays: list[int] = []  # for each probe, how many answers of other commands came
         for _try in range(tries):
-            if self.report_progress(time.monotonic() + PROBE_SECONDS):
+            if self.report_progress(time.monotonic() + self.waits.probe):
                 break
             strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
             if self.in_step:
@@ -218,7 +211,7 @@ class Exchange:
         first, no late answer can follow, and the wait ends at once.
         """
         self.write(self._protocol.resynchronise(probe, escapes=escapes))
-        late, deadline = 0, time.monotonic() + PROBE_SECONDS
+        late, deadline = 0, time.monotonic() + self.waits.probe
         while not self.report_progress(deadline):
             events = self.receive(deadline)
             answers = [event for event in events if isinstance(event, Response)]
@@ -226,7 +219,7 @@ class Exchange:
             if answers and is_clean and not late:
                 break
             if late or answers:
-                deadline = min(deadline, time.monotonic() + (LATE_SECONDS if late else QUIET_SECONDS))
+                deadline = min(deadline, time.monotonic() + (self.waits.late if late else self.waits.quiet))
         if self._protocol.state is not ProtocolState.IDLE and self.in_step:
             self._protocol.time_out()
         return late
@@ -237,17 +230,18 @@ class Exchange:
         self,
         text: str,
         *prefixes: str,
-        seconds: float = COMMAND_SECONDS,
+        seconds: float | None = None,
         bare: bool = False,
         payload: bool = False,
         line_seconds: float | None = None,
     ) -> Response:
         """Run one command and return its response, whatever its final result code.
 
-        Raises ModemSilentError if no response came within `seconds`, and PortLostError. With `line_seconds`, each line
-        that comes starts the time limit again.
+        Raises ModemSilentError if no response came within `seconds`, `waits.command` if none are given, and
+        PortLostError. With `line_seconds`, each line that comes starts the time limit again.
         """
         self.require_step()
+        seconds = self.waits.command if seconds is None else seconds
         if self.report_progress(time.monotonic() + seconds):
             raise ModemSilentError(CauseCode.STOPPING)
         command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
@@ -257,14 +251,14 @@ class Exchange:
         self.session.note_final(response.final)
         return response
 
-    def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
+    def require(self, text: str, *prefixes: str, seconds: float | None = None, bare: bool = False) -> Response:
         """Run one command that must succeed; raises ModemRefusedError otherwise."""
         response = self.run(text, *prefixes, seconds=seconds, bare=bare)
         if not response.final.ok:
             raise refused(text, response.final)
         return response
 
-    def ask(self, text: str, prefix: str = "", seconds: float = COMMAND_SECONDS) -> str:
+    def ask(self, text: str, prefix: str = "", seconds: float | None = None) -> str:
         """Return the answer to a query without its prefix, or an empty string if the query is refused."""
         response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
         if not response.final.ok or not response.lines:
@@ -273,7 +267,7 @@ class Exchange:
 
     def ask_digits(self, text: str, prefix: str = "") -> str:
         """Return the long number in the answer to a query (an IMSI, IMEI or ICCID), or an empty string."""
-        response = self.run(text, *([prefix] if prefix else ()), seconds=SLOW_COMMAND_SECONDS, bare=not prefix)
+        response = self.run(text, *([prefix] if prefix else ()), seconds=self.waits.slow_command, bare=not prefix)
         return responses.digits(response)
 
     def open_prompt(self, text: str, prefix: str) -> Event | None:
@@ -282,7 +276,7 @@ class Exchange:
         A prompt with a late result or an error right behind it is none: no payload may follow it.
         """
         self.write(self._protocol.command(Command(text, prefixes=(prefix,), prompt=True)))
-        answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
+        answer = self._until(lambda event: isinstance(event, Prompt | Response), self.waits.prompt, None)
         if isinstance(answer, Response):
             self.session.note_final(answer.final)
         elif self._protocol.state is not ProtocolState.PROMPT:
@@ -339,7 +333,7 @@ class Exchange:
     def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:
         """Read until an event is the wanted one; None after the time limit, or as soon as the modem is out of step."""
         deadline = time.monotonic() + seconds
-        latest = time.monotonic() + max(seconds, WHOLE_LISTING_SECONDS)
+        latest = time.monotonic() + max(seconds, self.waits.whole_listing)
         while True:
             events = self.receive(deadline)
             for event in events:

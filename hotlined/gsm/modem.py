@@ -16,7 +16,7 @@ from hotlined.causes import CauseCode
 from hotlined.errors import ModemRefusedError, ModemSilentError, NoTextsError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
 from hotlined.gsm.at import Final, Prompt, Response
-from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange, refused
+from hotlined.gsm.exchange import PROBES, Exchange, refused
 from hotlined.gsm.port import Port
 from hotlined.gsm.responses import (
     CMS_SMSC_UNKNOWN,
@@ -36,14 +36,12 @@ from hotlined.gsm.responses import (
 )
 from hotlined.gsm.storages import Storages
 from hotlined.states import SubmitProblem
+from hotlined.timing import USUAL_MODEM, ModemWaits
 
 log = logging.getLogger(__name__)
 
-USSD_SECONDS = 30.0
-RADIO_SECONDS = 20.0
 RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
-STATE_SECONDS = 1.0  # time to wait after +CPIN:, because some makes send no final result code after it
 
 TEXTS = ("AT+CMGF=?", "AT+CSMS?")
 """A modem that refuses both does not support texts (27.005 3.2.1, 3.2.3)."""
@@ -63,9 +61,10 @@ class Modem:
     may return an earlier time, at which the wait ends, or None.
     """
 
-    def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
+    def __init__(self, port: Port, progress: Callable[[float], float | None], waits: ModemWaits = USUAL_MODEM) -> None:
         self.port = port
-        self.exchange = Exchange(port, progress)
+        self.exchange = Exchange(port, progress, waits)
+        self._waits = waits
         self._session = self.exchange.session
         self.storages = Storages(self.exchange, self._require_no_echo, self._confirm_same_sim)
         self.profile = profiles.GENERIC
@@ -119,7 +118,7 @@ class Modem:
         if self._registration()[0] is not Registration.NONE:
             return False
         try:
-            return self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)[:1] == DEREGISTERED
+            return self.exchange.ask("AT+COPS?", "+COPS:", seconds=self._waits.slow_command)[:1] == DEREGISTERED
         except ModemSilentError:
             self.exchange.resynchronise()
             return False
@@ -127,7 +126,9 @@ class Modem:
     def sim_state(self) -> tuple[SimState, str]:
         """Return the state of the SIM and the modem's own words for it."""
         try:
-            response = self.exchange.run("AT+CPIN?", "+CPIN:", seconds=SLOW_COMMAND_SECONDS, line_seconds=STATE_SECONDS)
+            response = self.exchange.run(
+                "AT+CPIN?", "+CPIN:", seconds=self._waits.slow_command, line_seconds=self._waits.sim_state
+            )
             final, lines = response.final, response.lines
         except ModemSilentError:
             if not self.exchange.information:
@@ -145,7 +146,7 @@ class Modem:
 
     def enter_pin(self, pin: str) -> bool:
         """Enter the PIN, once (three wrong ones lock the SIM); return whether the SIM accepted it."""
-        return self.exchange.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
+        return self.exchange.run(f'AT+CPIN="{pin}"', seconds=self._waits.slow_command).final.ok
 
     def initialise(self) -> Identification:
         """Set up a modem whose SIM is ready, verify its settings, and return what both say about themselves.
@@ -167,7 +168,7 @@ class Modem:
         if not final.ok:
             raise refused("AT+CMGF=0", final)
         self.storages.choose()
-        response = self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
+        response = self.exchange.run("AT+CIMI", bare=True, seconds=self._waits.slow_command)
         self._note_imsi(response)
         if not self._imsi and response.final.cme is not None:
             raise ModemRefusedError(CauseCode.SIM_UNNAMED, response.final.text)
@@ -204,7 +205,7 @@ class Modem:
 
     def imsi(self) -> str:
         """Return the IMSI (the subscriber's number in the SIM, 27.007 5.6), or an empty string if it is not shown."""
-        self._note_imsi(self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
+        self._note_imsi(self.exchange.run("AT+CIMI", bare=True, seconds=self._waits.slow_command))
         return self._imsi
 
     def _confirm_same_sim(self) -> bool:
@@ -224,14 +225,14 @@ class Modem:
 
     def own_number(self) -> str:
         """Return the SIM's own number, the first that it has (27.007 7.1), or an empty string if it has none."""
-        return responses.field(self.exchange.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
+        return responses.field(self.exchange.ask("AT+CNUM", "+CNUM:", seconds=self._waits.slow_command), 1) or ""
 
     def service_centre(self) -> str | None:
         """Return the number of the SIM's service centre, to which every text is sent first (27.005 3.3.1).
 
         Empty if the SIM has none, None if the modem does not say.
         """
-        response = self.exchange.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
+        response = self.exchange.run("AT+CSCA?", "+CSCA:", seconds=self._waits.slow_command)
         if response.final.cms == CMS_SMSC_UNKNOWN:
             return ""
         return responses.field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
@@ -317,10 +318,10 @@ class Modem:
             else:
                 self.exchange.write(f"\x1b{self.profile.reset[0]}\r".encode("ascii"))
 
-    def _run_first(self, commands: Iterable[str], seconds: float = RADIO_SECONDS) -> None:
+    def _run_first(self, commands: Iterable[str], seconds: float | None = None) -> None:
         """Run these commands until the modem accepts one; raises ModemRefusedError if it accepts none."""
         for command in commands:
-            final = self.exchange.run(command, seconds=seconds).final
+            final = self.exchange.run(command, seconds=self._waits.radio if seconds is None else seconds).final
             if final.ok:
                 return
         raise refused(command, final)
@@ -335,7 +336,7 @@ class Modem:
         self._session.forget_busy()
         ask = self.exchange.ask
         self.acknowledges = ask("AT+CSMS=1", "+CSMS:") != "" and ask("AT+CSMS?", "+CSMS:").startswith("1")
-        self.exchange.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
+        self.exchange.run("AT+CLIP=1", seconds=self._waits.slow_command)
         for registration in REGISTRATIONS:
             self.exchange.run(f"AT{registration}=1")
         self._choose_indications()
@@ -355,7 +356,7 @@ class Modem:
         signal = responses.signal_percent(self.exchange.ask("AT+CSQ", "+CSQ:"))
         operator = technology = ""
         if registration in REGISTERED:  # before that, some makes answer only when they have found an operator
-            answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
+            answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=self._waits.slow_command)
             operator, technology = responses.operator(answer, question)
         return Network(registration, signal, operator, technology, denies_circuits)
 
@@ -378,7 +379,7 @@ class Modem:
     def acknowledge(self) -> None:
         """Confirm to the network that a text which the modem handed over is stored (27.005 4.7)."""
         if self.acknowledges:
-            self.exchange.run("AT+CNMA", seconds=SLOW_COMMAND_SECONDS)
+            self.exchange.run("AT+CNMA", seconds=self._waits.slow_command)
 
     # ---- sending
 
@@ -407,11 +408,12 @@ class Modem:
 
     # ---- USSD
 
-    def ussd(self, code: str, seconds: float = USSD_SECONDS) -> str:
+    def ussd(self, code: str, seconds: float | None = None) -> str:
         """Send the network a code such as *121# and return its answer; a menu that waits for a choice is cancelled.
 
         Raises ModemRefusedError if the network refuses, ModemSilentError if nothing comes in time.
         """
+        seconds = self._waits.ussd if seconds is None else seconds
         self.exchange.take_code("+CUSD")
         forms = (tpdu.encode_ussd(code), code) if self.profile.packs_ussd else (code,)
         self._run_first([f'AT+CUSD=1,"{form}",15' for form in forms], seconds)
@@ -419,13 +421,13 @@ class Modem:
         while (event := self.exchange.take_code("+CUSD")) is None:
             if time.monotonic() >= deadline and self.in_step:
                 # end the session: otherwise a late answer would be taken for the answer to the next code
-                self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
+                self.exchange.run("AT+CUSD=2", seconds=self._waits.slow_command)
             if self.exchange.report_progress(deadline) or not self.in_step:
                 raise ModemSilentError(CauseCode.USSD_SILENT, code=code, seconds=seconds)
             self.exchange.receive(deadline)
         answer, is_menu = responses.ussd(event.text, as_septets=self._charset == "GSM")
         if is_menu:
-            self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
+            self.exchange.run("AT+CUSD=2", seconds=self._waits.slow_command)
         if answer is None:
             raise ModemRefusedError(CauseCode.USSD_REFUSED, event.text, code=code)
         return answer

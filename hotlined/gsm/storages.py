@@ -12,13 +12,10 @@ from hotlined.causes import CauseCode
 from hotlined.errors import ModemBusyError, ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import responses
 from hotlined.gsm.at import Final, Information, Response
-from hotlined.gsm.exchange import SLOW_COMMAND_SECONDS, Exchange, refused
+from hotlined.gsm.exchange import Exchange, refused
 from hotlined.gsm.responses import Entry, Listing, StorageUse
 
 log = logging.getLogger(__name__)
-
-FIRST_LINE_SECONDS = 15.0  # before the first line of a listing
-NEXT_LINE_SECONDS = 10.0  # between two lines of a listing
 
 SEPARATE = ("SM", "ME")
 """The SIM's storage and the modem's own; the first is preferred for incoming texts."""
@@ -56,6 +53,7 @@ class Storages:
     ) -> None:
         self._exchange = exchange
         self._session = exchange.session
+        self._waits = exchange.waits
         self._require_no_echo = require_no_echo
         self._confirm_same_sim = confirm_same_sim
         self._offered: list[list[str]] = [[]]
@@ -104,7 +102,7 @@ class Storages:
 
     def choose(self) -> None:
         """Ask for the storages and select each one to use; raises ModemRefusedError if none can be selected."""
-        self._offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        self._offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=self._waits.slow_command))
         self._session.note_selection("")  # each storage is selected in turn
         self._uses, self._aliases, self._refused = {}, set(), {}
         self._named, self._pending = set(), set()
@@ -121,7 +119,7 @@ class Storages:
 
     def confirm(self) -> None:
         """Ask which storages are selected; if the one for incoming texts is not used, note it for `retry_refused`."""
-        self._note_roles(self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        self._note_roles(self._exchange.run("AT+CPMS?", "+CPMS:", seconds=self._waits.slow_command))
 
     def _note_roles(self, response: Response) -> None:
         roles = responses.roles_of(response)
@@ -142,7 +140,7 @@ class Storages:
         """Select a storage in the form accepted before, else in the first form that is accepted; note a refusal."""
         for roles in self._forms(name):
             quoted = ",".join(f'"{role}"' for role in roles)
-            response = self._exchange.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+            response = self._exchange.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=self._waits.slow_command)
             if response.final.ok or responses.is_busy(response.final):
                 break  # while the SIM is busy, every form would be refused
         if response.final.ok:
@@ -176,7 +174,7 @@ class Storages:
         """Note how full the selected storage is; some makes say it only when asked (27.005 3.2.2)."""
         asked = None
         if (counts := responses.counts(response)) is None:
-            asked = self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+            asked = self._exchange.run("AT+CPMS?", "+CPMS:", seconds=self._waits.slow_command)
             counts = responses.counts(asked)
         self._uses[name] = StorageUse(name, *(counts or self._uses.get(name, (name, 0, 0))[1:]))
         if asked:
@@ -249,7 +247,7 @@ class Storages:
         self._exchange.take_echoed()  # drop older echoes: only one of the listing itself shows a restart
         try:
             response = self._exchange.run(
-                "AT+CMGL=4", "+CMGL:", seconds=FIRST_LINE_SECONDS, line_seconds=NEXT_LINE_SECONDS, payload=True
+                "AT+CMGL=4", "+CMGL:", seconds=self._waits.first_line, line_seconds=self._waits.next_line, payload=True
             )
         except ModemSilentError:
             log.warning("the listing of %s broke off after %d entries", name, len(self._exchange.information))
@@ -286,7 +284,7 @@ class Storages:
     def read(self, index: int) -> Entry | None:
         """Read one slot of the selected storage; None if it is empty or its text is not shown."""
         self._exchange.unrecognised.clear()  # the PDU comes there if a make writes it as a separate line
-        response = self._exchange.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
+        response = self._exchange.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=self._waits.slow_command)
         if not response.final.ok or not response.lines:
             return None
         return responses.slot(index, response.lines[0], self._exchange.unrecognised)
@@ -327,7 +325,7 @@ class Storages:
             self._session.note_selection("")
         if self._session.selected != name:
             raise ModemError(CauseCode.STARTED_ANEW, storage=name)
-        return self._exchange.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
+        return self._exchange.run(f"AT+CMGD={index}", seconds=self._waits.slow_command).final.ok
 
     def forget_deleted(self, name: str, entries: int) -> None:
         """Subtract this number of deleted entries from the storage's use."""

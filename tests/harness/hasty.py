@@ -1,8 +1,9 @@
 """`hotlined` with other waits, on another machine: `python tests/harness/hasty.py JSON --config FILE run`.
 
-JSON is an object of fields of `Timing` in seconds. It may also have `sysfs` and `dev`, the folders to search for
-sticks, and `calendar`: a folder whose file `days` has the calendar's error, and whose file `synchronised` exists while
-the kernel takes the calendar for right. Everything else is as in service.
+JSON is an object of fields of `Timing` in seconds; its `dialogue` is an object of fields of `ModemWaits`. It may also
+have `sysfs` and `dev`, the folders to search for sticks, and `calendar`: a folder whose file `days` has the calendar's
+error, and whose file `synchronised` exists while the kernel takes the calendar for right. Everything else is as in
+service.
 
 Known to be wrong: the calendar cannot be handed in, so the module that reads it is changed.
 """
@@ -22,7 +23,7 @@ from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.daemon import serve
 from hotlined.gsm.finding import Machine
-from hotlined.timing import Timing
+from hotlined.timing import ModemWaits, Timing
 
 PATIENT = Timing(clip=60.0)
 """For tests of callers with a number: on a busy machine it may come later than the usual wait."""
@@ -51,8 +52,9 @@ def read(given: str) -> tuple[Timing, Machine]:
     if folder := fields.pop("calendar", None):
         step_calendar(Path(folder))
     folders = {name: Path(fields.pop(name)) for name in ("sysfs", "dev") if name in fields}
+    dialogue = ModemWaits(**fields.pop("dialogue", {}))
     waits = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return Timing(**waits), Machine(**folders)
+    return Timing(**waits, dialogue=dialogue), Machine(**folders)
 
 
 def step_calendar(folder: Path) -> None:
