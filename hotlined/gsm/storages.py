@@ -38,17 +38,24 @@ PLACES_TO_RETURN = 2  # free places of the preferred storage before texts are di
 class Shortfall:
     """The entries that the modem counts in a storage beyond those that its listing shows.
 
-    `left` has the slots that are still to be read for them. The slots are read again if `excess` grows, but not before
-    `again_at` (monotonic seconds).
+    The slots are read for them: once, and again if they become more, but not before `again_at` (monotonic seconds).
     """
 
-    excess: int = 0
     missing: int = 0
-    """How many of them the slots have not shown either."""
+    """How many were found nowhere."""
+    alone: set[int] = field(default_factory=set)
+    """The slots that showed one of them, until it is deleted."""
     left: deque[int] = field(default_factory=deque)
+    """The slots that are still to be read."""
+    is_due: bool = False
     again_at: float = 0.0
     is_harmless: bool = False
     """True if other texts of the storage came and were read while it stayed the same."""
+
+    @property
+    def excess(self) -> int:
+        """The number of entries that are known to be counted and not listed."""
+        return self.missing + len(self.alone)
 
 
 def used_of(offered: Sequence[Sequence[str]]) -> list[str]:
@@ -167,8 +174,10 @@ class Storages:
         offered = {name for role in self._offered for name in role}
         for name in used_of(self._offered):
             is_guess = bool(self._uses) and name not in offered
-            if not self._select(name).final.ok and is_guess:
-                self._refused.pop(name)  # it is not asked for again
+            self._select(name)
+            if is_guess and (name in self._refused or not self._uses[name].total):
+                self._refused.pop(name, None)  # it is not asked for again
+                self._uses.pop(name, None)
         if not self._uses:  # only the union was tried
             for name in {*SEPARATE} & {*self._offered[0]} - self._refused.keys():
                 self._select(name)
@@ -398,25 +407,27 @@ class Storages:
             self._note_excess(name, shortfall, max(0, said - len(shown)), shown)
             self._had_deletions.discard(name)
         self._uses[name] = self._uses[name]._replace(used=len(shown) + shortfall.excess)
-        are_all = not shortfall.left and shortfall.excess <= shortfall.missing
+        are_all = not (shortfall.left or shortfall.alone)
         return listing._replace(complete=listing.complete and are_all)
 
     def _note_excess(self, name: str, shortfall: Shortfall, excess: int, shown: set[int]) -> None:
         """Note how many entries the modem counts beyond those shown; if they are more than before, read the slots."""
-        if excess <= shortfall.excess:
-            if not excess:
+        if excess == shortfall.excess:
+            was_read = shortfall.missing > 0 and not shortfall.left
+            shortfall.is_harmless |= was_read and name in self._had_deletions
+        else:
+            shortfall.is_due = excess > 0 and (shortfall.is_due or excess > shortfall.excess)
+            shortfall.is_harmless &= excess > 0 and not shortfall.is_due
+            if excess < len(shortfall.alone):
+                shortfall.alone.clear()
+            shortfall.missing = excess - len(shortfall.alone)
+            if not shortfall.missing:
                 shortfall.left.clear()
-            if not shortfall.left:
-                shortfall.missing = min(shortfall.missing, excess)
-            if excess == shortfall.excess == shortfall.missing > 0 and name in self._had_deletions:
-                shortfall.is_harmless = True
-            shortfall.excess = excess
-            return
-        shortfall.missing, shortfall.is_harmless = excess, False
-        if time.monotonic() >= shortfall.again_at:
-            shortfall.excess = excess
+        if shortfall.is_due and time.monotonic() >= shortfall.again_at:
+            shortfall.is_due = False
             indexes = range(self._uses[name].total + 1)  # they begin with 0 or 1
-            shortfall.left = deque(i for i in indexes if i not in shown and (name, i) not in self._hanging_slots)
+            passed = shown | shortfall.alone
+            shortfall.left = deque(i for i in indexes if i not in passed and (name, i) not in self._hanging_slots)
             log.warning("%s counts %d texts more than its listing shows: its slots are read", name, excess)
 
     def has_slots_to_read(self, name: str) -> bool:
@@ -440,11 +451,13 @@ class Storages:
             raise
         self._require_no_echo()
         if entry:
+            shortfall.alone.add(index)
             shortfall.missing -= 1
             if not shortfall.missing:
                 shortfall.left.clear()
-        if not shortfall.left and shortfall.missing:
+        if not shortfall.left:
             shortfall.again_at = time.monotonic() + self._waits.slots_again
+        if not shortfall.left and shortfall.missing:
             log.warning("%s has %d texts that it shows neither in a listing nor alone", name, shortfall.missing)
         return entry
 
@@ -487,6 +500,9 @@ class Storages:
         self._said.pop(name, None)  # it was counted with this entry
         if is_accepted:
             self._had_deletions.add(name)
+            if shortfall := self._shortfalls.get(name):
+                shortfall.alone.discard(index)
+                shortfall.again_at = 0.0  # its slots show what its listing does not
         return is_accepted
 
 
