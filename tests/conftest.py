@@ -57,7 +57,7 @@ WHOLE_SECONDS = 3600
 WAITING = {
     *("test_soak", "test_recovery", "test_promises_sending", "test_faults", "test_traps", "test_makes"),
     *("test_year", "test_habits", "test_recording", "test_long_pass", "test_hotline", "test_crash"),
-    *("test_demo", "test_members", "test_promises", "test_disks", "test_while_broken"),
+    *("test_demo", "test_behaviours", "test_members", "test_promises", "test_disks", "test_while_broken"),
 }
 """Files whose tests mostly wait, for a modem or a daemon, or are long."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
