@@ -12,7 +12,7 @@ import math
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hotlined import recognition
@@ -282,7 +282,7 @@ class Receiver:
         recorded = self._record(listing, scan)
         if listing.complete:
             self._forget_refusals(storage, {entry.segment_id for entry in recorded})
-            self._judge_announcements(storage, scan.shown.keys())
+            self._judge_announcements(modem, listing)
         if not modem.in_step:
             self._delete_if_still_there(modem, scan, listing, recorded)
             raise ModemSilentError(CauseCode.LISTING_BROKE_OFF, storage=storage)
@@ -293,7 +293,9 @@ class Receiver:
         texts = [entry for entry in listing.entries if entry.status < 2]
         scan.drafts += len(listing.entries) - len(texts)  # not ours (27.005 3.1: 2 unsent, 3 sent)
         scan.shown.update((entry.index, entry.pdu) for entry in listing.entries)
-        self._read.update(((listing.storage, entry.index), time.monotonic()) for entry in texts)
+        places = {(listing.storage, entry.index) for entry in texts}
+        self._read.update(dict.fromkeys(places, time.monotonic()))
+        self._announced -= places
         if texts:
             self._not_there.clear()
         # before recording: a text that the network sent again must not match an entry that is already deleted
@@ -341,13 +343,21 @@ class Receiver:
             modem.storages.note_kept(scan.storage, scan.drafts + refused)
         return not scan.deletable
 
-    def _judge_announcements(self, storage: str, shown: Iterable[int]) -> None:
-        """Compare the announcements of new texts with a complete listing: if several brought no text, record that."""
-        due = {place for place in self._announced if place[0] == storage}
-        self._announced -= due
-        self._not_there |= due - {(storage, index) for index in shown}
+    def _judge_announcements(self, modem: Modem, listing: Listing) -> None:
+        """Count the announcements of new texts at places where a complete listing shows none; several are an event.
+
+        Without the modem's count such a listing proves nothing: then the next one is to have it.
+        """
+        absent = {place for place in self._announced if place[0] == listing.storage}
+        if absent and not listing.counted:
+            modem.storages.have_counted()
+            return
+        self._announced -= absent
+        self._not_there |= absent
         if len(self._not_there) >= LOST_AFTER:
-            self._note_complaint(EventKind.TEXT_LOST, f"{len(self._not_there)} announced in {storage}, none there")
+            self._note_complaint(
+                EventKind.TEXT_LOST, f"{len(self._not_there)} announced in {listing.storage}, none there"
+            )
             self._not_there.clear()
 
     def _delete_if_still_there(

@@ -152,11 +152,15 @@ class Entry:
 
 
 class Listing(NamedTuple):
-    """The listed entries of a storage; `complete` if these are all and each could be read."""
+    """The listed entries of a storage; `complete` if these are all and each could be read.
+
+    `counted` if the modem has counted the storage for this listing, or never counts.
+    """
 
     storage: str
     entries: tuple[Entry, ...]
     complete: bool
+    counted: bool = False
 
 
 class StorageUse(NamedTuple):

@@ -384,7 +384,8 @@ class Storages:
         if not response.final.ok:
             self._require_count(name, response.final)
         entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
-        return self._compared(Listing(name, tuple(entries), len(entries) == len(response.lines)))
+        each_once = {(entry.index, entry.pdu): entry for entry in entries}  # an A7670E lists each of its entries twice
+        return self._compared(Listing(name, tuple(each_once.values()), len(entries) == len(response.lines)))
 
     def _require_count(self, name: str, final: Final) -> None:
         """Have the modem count a storage whose listing it refused; raises ModemRefusedError if that says nothing.
@@ -408,7 +409,8 @@ class Storages:
             self._had_deletions.discard(name)
         self._uses[name] = self._uses[name]._replace(used=len(shown) + shortfall.excess)
         are_all = not (shortfall.left or shortfall.alone)
-        return listing._replace(complete=listing.complete and are_all)
+        counted = said is not None or name not in self._counting
+        return listing._replace(complete=listing.complete and are_all, counted=counted)
 
     def _note_excess(self, name: str, shortfall: Shortfall, excess: int, shown: set[int]) -> None:
         """Note how many entries the modem counts beyond those shown; if they are more than before, read the slots."""
@@ -429,6 +431,10 @@ class Storages:
             passed = shown | shortfall.alone
             shortfall.left = deque(i for i in indexes if i not in passed and (name, i) not in self._hanging_slots)
             log.warning("%s counts %d texts more than its listing shows: its slots are read", name, excess)
+
+    def have_counted(self) -> None:
+        """Have the modem count each storage for its next listing."""
+        self._session.note_selection("")
 
     def has_slots_to_read(self, name: str) -> bool:
         """Return whether slots of a storage are to be read, because its listing shows less than the modem counts."""
