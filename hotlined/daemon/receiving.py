@@ -144,7 +144,8 @@ class Receiver:
                 modem.storages.note(named[1])
             if (announced := _ANNOUNCED.match(event.text)) is not None:
                 place = announced[1], int(announced[2])
-                if time.monotonic() - self._read.get(place, -math.inf) > self.timing.announced_late:
+                is_late = time.monotonic() - self._read.get(place, -math.inf) <= self.timing.announced_late
+                if place[0] in modem.storages.names and not is_late:
                     self._announced.add(place)
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._receive_direct(event, modem)
