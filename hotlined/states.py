@@ -250,6 +250,8 @@ class TroubleCode(StrEnum):
     DATABASE_VERSION = "database_version"
     DATABASE_UNKNOWN = "database_unknown"
     STORAGE_UNREAD = "storage_unread"
+    STORAGE_FULL = "storage_full"
+    """Texts come into a storage that has no room for another, and no other storage has."""
     VOLTE_ONLY = "volte_only"
     """The network accepts the SIM for LTE but not for the older service: texts may come and go only by SMS over IP."""
     TEXT_LOST = "text_lost"

@@ -30,6 +30,8 @@ class ModemWaits(NamedTuple):
     """Before the first line of a listing."""
     next_line: float = 10.0
     """Between two lines of a listing."""
+    slots_again: float = 600.0
+    """Before the slots of a storage are read again, if they did not show all that the modem counts there."""
     whole_listing: float = 150.0
     """For all lines of a listing; 255 entries at 9,600 Bd take 100 s."""
     probe: float = 2.0
@@ -135,8 +137,12 @@ class Timing(NamedTuple):
     """Shortest time of deleting, even if texts wait to be read: else a full SIM would be listed for each new text."""
     deletions_first: float = 60.0
     """Longest time that answers wait for deletions: a full SIM takes no text."""
-    delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)
-    """Before the next try of a refused deletion."""
+    delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0, 6 * 3600.0, 86400.0)
+    """Before the next try of a refused deletion: each wears the cells of the SIM."""
+    slots_slice: float = 1.0
+    """Longest time of reading slots in one pass."""
+    announced_late: float = 60.0
+    """Longest time by which a text's announcement may come after the text was read."""
     complaint: float = 3600.0
     """Between two events about the same complaint of the modem: its power supply, or a text that it lost."""
     alert_request: float = 20.0

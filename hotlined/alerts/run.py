@@ -51,6 +51,7 @@ PING_SECONDS = 3600.0  # the shortest time between two pings
 _ANSWER = {1: TroubleCode.NO_ANSWER_TEXT, 2: TroubleCode.ANSWER_REFUSED}
 """The levels of the alert about the answer's file; if both troubles are present, the first one counts."""
 _RECEPTION = {
+    TroubleCode.STORAGE_FULL: (2, conditions.STORAGE_FULL),
     TroubleCode.STORAGE_UNREAD: (2, conditions.STORAGE_UNREAD),
     TroubleCode.VOLTE_ONLY: (1, conditions.VOLTE_ONLY),
 }

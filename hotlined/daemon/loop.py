@@ -388,8 +388,7 @@ class Daemon:
             self.sender.settle_late_result(mr)
 
     def _judge(self) -> None:
-        """Commit which texts have left the SIM, then judge new contacts."""
-        self.receiver.confirm_deletions()
+        """Judge new contacts."""
         self.judge.judge_contacts()
 
     def _scan(self, modem: Modem) -> None:

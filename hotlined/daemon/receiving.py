@@ -2,14 +2,16 @@
 
 A notification only makes a scan due; the scan decides what is recorded. Only entries of the latest listing are deleted.
 A scan takes one or more passes: deletions stop after some seconds and go on in the next pass, which may list new texts
-first. Texts that the modem delivers directly (+CMT) are committed, then acknowledged.
+first. Texts that the modem delivers directly (+CMT) are committed, then acknowledged. An entry that the modem says it
+has deleted is gone once a listing no longer shows it at its place: some SIMs answer OK and keep it.
 Known to be wrong: while texts come faster than a slow SIM deletes them, other storages wait.
 """
 
 import logging
+import math
 import re
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -39,8 +41,9 @@ _VOLTAGES = {Meaning.UNDERVOLTAGE: EventKind.UNDERVOLTAGE, Meaning.OVERVOLTAGE: 
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
 _NOWHERE = re.compile(r'\+CMTI:\s*(?:"\w*")?\s*,\s*-\d')  # a SIM7000G reports this for a text that it could not store
+_ANNOUNCED = re.compile(r'\+CMTI:\s*"(\w+)"\s*,\s*(\d+)')
 FEW_PROBES = 2  # after a listing without entries: the modem may hang altogether, and the ladder deals with that later
-BROKEN_LISTINGS = 2  # after this many in a row that broke off, the storage is read slot by slot
+LOST_AFTER = 3  # announcements that nothing follows; one may be noise on the line
 
 
 @dataclass(slots=True)
@@ -60,13 +63,15 @@ class Postponed:
 class Scan:
     """A scan in progress: `storages` are still to be listed, `storage` was listed last.
 
-    `shown` has the entries of the last listing, by index and PDU; `deletable` has the committed ones among them.
+    `shown` has the PDUs of the last listing by index, `drafts` counts those that are not ours; `deletable` has the
+    committed ones that are still to be deleted.
     """
 
     storages: deque[str]
     storage: str = ""
     deletable: deque[contacts.Recorded] = field(default_factory=deque)
-    shown: set[tuple[int, str]] = field(default_factory=set)
+    shown: dict[int, str] = field(default_factory=dict)
+    drafts: int = 0
     error: ModemError | None = None
     listing_seconds: float = 0.0
 
@@ -90,14 +95,18 @@ class Receiver:
         """The last text that the modem handed over directly; it is committed once, even if acknowledging it fails."""
         self._refused: dict[int, Postponed] = {}
         """The entries that the modem refused to delete, by the id of their segment."""
-        self._deleted: list[int] = []
-        """The segments that were deleted from the SIM, while this is not committed yet."""
+        self._promised: dict[tuple[str, int], tuple[int, str]] = {}
+        """The segment and the PDU at each place whose deletion the modem has accepted, and no listing confirmed yet."""
+        self._read: dict[tuple[str, int], float] = {}
+        """When each place last showed a text (monotonic seconds)."""
+        self._announced: set[tuple[str, int]] = set()
+        """The places that the modem has named for new texts, and that were not read since."""
+        self._not_there: set[tuple[str, int]] = set()
+        """Those of them at which the next listing showed nothing."""
         self._recorded_refusals: set[int] = set()
         """The segments whose refused deletion was recorded: one event each, however often the modem is started."""
         self._unlisted: dict[str, Postponed] = {}
         """The storages that the modem refused to list."""
-        self._broke_off: Counter[str] = Counter()
-        """How many listings of a storage broke off in a row."""
         self._noted: dict[EventKind, Interval] = {}
         """The pause before a complaint of the modem is recorded again."""
 
@@ -109,7 +118,10 @@ class Receiver:
         self._calls.forget()
         self._refused.clear()
         self._unlisted.clear()
-        self._broke_off.clear()
+        self._promised.clear()
+        self._read.clear()
+        self._announced.clear()
+        self._not_there.clear()
 
     def apply(self, config: Config) -> None:
         """Use the poll interval of a configuration; it is counted from the last poll."""
@@ -130,6 +142,11 @@ class Receiver:
                 self._note_complaint(EventKind.TEXT_LOST, event.text)
             if (named := _STORAGE.search(event.text)) is not None:
                 modem.storages.note(named[1])
+            if (announced := _ANNOUNCED.match(event.text)) is not None:
+                place = announced[1], int(announced[2])
+                is_late = time.monotonic() - self._read.get(place, -math.inf) <= self.timing.announced_late
+                if place[0] in modem.storages.names and not is_late:
+                    self._announced.add(place)
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._receive_direct(event, modem)
         elif event.code in CALL_CODES:
@@ -148,9 +165,9 @@ class Receiver:
     def begin_sending_turn(self) -> bool:
         """Begin a turn of sending, and return True; return False while a scan has to delete first.
 
-        A scan in progress holds sending back for `timing.deletions_first` at most.
+        Deletions hold sending back for `timing.deletions_first` at most, slots that are still to be read do not.
         """
-        if self._scanning and not self._deletions_first.is_due():
+        if self._scanning and self._scanning.deletable and not self._deletions_first.is_due():
             return False
         self._deletions_first.restart()
         return True
@@ -192,6 +209,7 @@ class Receiver:
         if is_over:
             self._scanning = None
             self.poll.restart()
+            modem.storages.direct_texts()
             if scan.error:
                 raise scan.error
         if not self.line.stopping:
@@ -201,14 +219,15 @@ class Receiver:
     def _advance(self, modem: Modem, scan: Scan) -> bool:
         """Go on with a scan for one pass, and return whether it is over."""
         while not self.line.stopping:
-            self._delete(modem, scan)
-            if scan.deletable or not scan.storages:
-                return not scan.deletable
+            if not self._finish_storage(modem, scan):
+                return False
+            if not scan.storages:
+                return True
             storage = scan.storages.popleft()
             if self._is_postponed(modem, storage):
                 continue
             # undeletable entries stay in their storage: another one that lists the same entries is only a second name
-            left = scan.shown if self._refused else set()
+            left = scan.shown if self._refused else {}
             try:
                 self._list(modem, storage, scan)
             except ModemError as error:
@@ -257,28 +276,90 @@ class Receiver:
 
     def _list(self, modem: Modem, storage: str, scan: Scan) -> None:
         """List one storage and commit its entries, which may then be deleted; raises ModemError."""
-        source, began = self._source(storage), time.monotonic()
-        scan.storage, scan.shown = storage, set()
-        listing = self._listing(modem, storage)
-        scan.listing_seconds = time.monotonic() - began
-        entries = [
-            contacts.read(entry.pdu, entry.tpdu_length, entry.index)
-            for entry in listing.entries
-            if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
-        ]
-        if entries:
-            # before recording: a text that the network sent again must not match an entry that is already deleted
-            self.confirm_deletions()
-        kept = contacts.record_listing(self.line.db, source, entries, self.line.db.now(), complete=listing.complete)
-        if kept:
-            self._alert_request.make_if_due()
+        began = time.monotonic()
+        scan.storage, scan.shown, scan.drafts = "", {}, 0
+        listing = modem.storages.list(storage)
+        scan.storage, scan.listing_seconds = storage, time.monotonic() - began
+        recorded = self._record(listing, scan)
         if listing.complete:
-            self._forget_refusals(storage, {entry.segment_id for entry in kept})
+            self._forget_refusals(storage, {entry.segment_id for entry in recorded})
+            self._judge_announcements(modem, listing)
         if not modem.in_step:
-            self._delete_if_still_there(modem, scan, listing, kept)
+            self._delete_if_still_there(modem, scan, listing, recorded)
             raise ModemSilentError(CauseCode.LISTING_BROKE_OFF, storage=storage)
-        scan.deletable.extend(kept)
-        scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
+        scan.deletable.extend(recorded)
+
+    def _record(self, listing: Listing, scan: Scan) -> list[contacts.Recorded]:
+        """Commit the entries of a listing, or of a slot, and return those that may be deleted."""
+        texts = [entry for entry in listing.entries if entry.status < 2]
+        scan.drafts += len(listing.entries) - len(texts)  # not ours (27.005 3.1: 2 unsent, 3 sent)
+        scan.shown.update((entry.index, entry.pdu) for entry in listing.entries)
+        places = {(listing.storage, entry.index) for entry in texts}
+        self._read.update(dict.fromkeys(places, time.monotonic()))
+        self._announced -= places
+        if texts:
+            self._not_there.clear()
+        # before recording: a text that the network sent again must not match an entry that is already deleted
+        self._compare_deletions(listing)
+        entries = [contacts.read(entry.pdu, entry.tpdu_length, entry.index) for entry in texts]
+        source, now = self._source(listing.storage), self.line.db.now()
+        recorded = contacts.record_listing(self.line.db, source, entries, now, complete=listing.complete)
+        if recorded:
+            self._alert_request.make_if_due()
+        return recorded
+
+    def _compare_deletions(self, listing: Listing) -> None:
+        """Count each deletion as refused that the modem accepted, and whose entry the listing shows at its place.
+
+        If the listing is complete, commit that the others were deleted.
+        """
+        shown = {(listing.storage, entry.index): entry.pdu for entry in listing.entries}
+        gone = []
+        for place, (segment_id, pdu) in list(self._promised.items()):
+            if shown.get(place) == pdu:
+                del self._promised[place]
+                self._count_refused_deletion(listing.storage, contacts.Recorded(segment_id, place[1]))
+            elif listing.complete and place[0] == listing.storage:
+                del self._promised[place]
+                gone.append(segment_id)
+        if gone:
+            contacts.confirm_deleted(self.line.db, gone, self.line.db.now())
+
+    def _finish_storage(self, modem: Modem, scan: Scan) -> bool:
+        """Delete in the storage listed last, and read the slots that are to be read; return whether all is done there.
+
+        A slot's text is deleted before the next slot is read, because the modem may hang on that. After a moment, or
+        when input of the modem waits, the rest is left to the next pass.
+        """
+        until = time.monotonic() + self.timing.slots_slice
+        self._delete(modem, scan)
+        while not (scan.deletable or self.line.stopping) and modem.storages.has_slots_to_read(scan.storage):
+            if time.monotonic() >= until or modem.exchange.has_unsolicited:
+                return False
+            if entry := modem.storages.read_next_slot(scan.storage):
+                scan.deletable.extend(self._record(Listing(scan.storage, (entry,), complete=False), scan))
+                self._delete(modem, scan)
+        if not scan.deletable and scan.storage:
+            refused = sum(refusal.storage == scan.storage for refusal in self._refused.values())
+            modem.storages.note_kept(scan.storage, scan.drafts + refused)
+        return not scan.deletable
+
+    def _judge_announcements(self, modem: Modem, listing: Listing) -> None:
+        """Count the announcements of new texts at places where a complete listing shows none; several are an event.
+
+        Without the modem's count such a listing proves nothing: then the next one is to have it.
+        """
+        absent = {place for place in self._announced if place[0] == listing.storage}
+        if absent and not listing.counted:
+            modem.storages.have_counted()
+            return
+        self._announced -= absent
+        self._not_there |= absent
+        if len(self._not_there) >= LOST_AFTER:
+            self._note_complaint(
+                EventKind.TEXT_LOST, f"{len(self._not_there)} announced in {listing.storage}, none there"
+            )
+            self._not_there.clear()
 
     def _delete_if_still_there(
         self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Recorded]
@@ -291,16 +372,6 @@ class Receiver:
             if now and now.pdu == listed[entry.index]:
                 scan.deletable.append(entry)
                 self._delete(modem, scan)
-
-    def _listing(self, modem: Modem, storage: str) -> Listing:
-        """Return the listing of a storage; if the last ones broke off, read it slot by slot."""
-        if self._broke_off[storage] >= BROKEN_LISTINGS:
-            return modem.storages.list_slots(storage)
-        listing = modem.storages.list(storage)
-        self._broke_off[storage] = 0 if modem.in_step else self._broke_off[storage] + 1
-        if self._broke_off[storage] == BROKEN_LISTINGS:
-            log.warning("the modem hangs when it lists %s: it is read slot by slot from now on", storage)
-        return listing
 
     def _forget_refusals(self, storage: str, still_there: set[int]) -> None:
         """Forget the refused deletions of entries that are no longer in their storage."""
@@ -325,6 +396,8 @@ class Receiver:
         length = event.text.rpartition(",")[2].rpartition(":")[2].strip()
         entry = contacts.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
         contacts.record(self.line.db, self._source(None), [entry], self.line.db.now())
+        self._announced.clear()
+        self._not_there.clear()
         self._alert_request.make_if_due()
         self._last_direct = event
         modem.acknowledge()
@@ -342,35 +415,19 @@ class Receiver:
 
     def _delete(self, modem: Modem, scan: Scan) -> None:
         """Delete committed entries, for one pass; a refused deletion is tried again after a pause."""
-        deleted: list[int] = []
         began, storage, asked = time.monotonic(), scan.storage, False
-        try:
-            while scan.deletable and not self.line.stopping and modem.in_step:
-                if asked and self._is_enough(modem, scan, time.monotonic() - began):
-                    break
-                entry = scan.deletable.popleft()
-                refusal = self._refused.get(entry.segment_id)
-                if refusal and time.monotonic() < refusal.not_before:
-                    continue
-                asked = True
-                if modem.storages.delete(storage, entry.index):
-                    deleted.append(entry.segment_id)
-                    self._refused.pop(entry.segment_id, None)
-                    continue
+        while scan.deletable and not self.line.stopping and modem.in_step:
+            if asked and self._is_enough(modem, scan, time.monotonic() - began):
+                break
+            entry = scan.deletable.popleft()
+            refusal = self._refused.get(entry.segment_id)
+            if refusal and time.monotonic() < refusal.not_before:
+                continue
+            asked = True
+            if modem.storages.delete(storage, entry.index):
+                self._promised[storage, entry.index] = entry.segment_id, scan.shown[entry.index]
+            else:
                 self._count_refused_deletion(storage, entry)
-        finally:
-            if deleted:
-                self._deleted += deleted
-                modem.storages.forget_deleted(storage, len(deleted))
-
-    def confirm_deletions(self) -> None:
-        """Commit which entries were deleted from the SIM since the last time.
-
-        A failed commit or a crash before it loses nothing: the next listing shows again which entries are gone.
-        """
-        if self._deleted:
-            deleted, self._deleted = self._deleted, []
-            contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
 
     def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
         """Tell whether deletions end for this pass: after some seconds, or sooner if input of the modem waits.

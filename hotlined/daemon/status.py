@@ -192,6 +192,8 @@ class StatusWriter:
             return
         for name, answer in modem.storages.unread.items():
             yield DaemonTrouble(TroubleCode.STORAGE_UNREAD, values={"storage": name, "answer": answer})
+        if full := modem.storages.full:
+            yield DaemonTrouble(TroubleCode.STORAGE_FULL, values={"storage": full.name, "places": full.total})
         if self._connection.network.denies_circuits:
             yield DaemonTrouble(TroubleCode.VOLTE_ONLY)
         if self._line.config.modem.delivery_reports and not modem.reports:

@@ -26,6 +26,7 @@ _TROUBLES: Phrases[str] = Phrases(
         TroubleCode.ANSWER_REFUSED: N_("Its answer was changed, and the new text cannot be used."),
         TroubleCode.ANSWER_DIFFERS: N_("Its answer was changed, and it still sends the old one."),
         TroubleCode.STORAGE_UNREAD: N_("Some texts may lie where they cannot be read."),
+        TroubleCode.STORAGE_FULL: N_("The SIM has no room for texts: they wait in the network."),
         TroubleCode.NO_REPORTS: N_("Nobody hears whether answers arrive."),
         TroubleCode.SHADOW: N_("It is being tried out: everything is done, but nothing is sent."),
         TroubleCode.BACKUP_OLD: N_("There is no new backup: if the card dies, what came since the last one is lost."),

@@ -24,7 +24,7 @@ _NAMES_SHOWN = 5
 _ANSWER = (TroubleCode.NO_ANSWER_TEXT, TroubleCode.ANSWER_REFUSED, TroubleCode.ANSWER_DIFFERS)
 _CHECKED_APART = (
     *(*_ANSWER, *WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD),
-    *(TroubleCode.STORAGE_UNREAD, TroubleCode.VOLTE_ONLY),
+    *(TroubleCode.STORAGE_UNREAD, TroubleCode.STORAGE_FULL, TroubleCode.VOLTE_ONLY),
 )
 _CHOSEN = {TroubleCode.SHADOW: N_("shadow mode"), SendingState.PAUSED: N_("paused")}
 

@@ -160,8 +160,9 @@ def storages(scene: Scene) -> Finding:
     """Check that the SIM has room for texts, and that the daemon can read every storage into which texts come."""
     by_daemon = tuple((use.name, use.used, use.total) for use in scene.modem.storages) if scene.modem else ()
     storages = by_daemon or scene.probe.storages
-    if scene.report and (trouble := scene.report.maybe(TroubleCode.STORAGE_UNREAD)):
-        return fail(trouble.words.rstrip("."), trouble.cure)
+    for code in (TroubleCode.STORAGE_FULL, TroubleCode.STORAGE_UNREAD):
+        if scene.report and (trouble := scene.report.maybe(code)):
+            return fail(trouble.words.rstrip("."), trouble.cure)
     if scene.probe.why_no_storage:
         return unknown(scene.probe.why_no_storage)
     if scene.probe.unread:
@@ -182,7 +183,7 @@ def storages(scene: Scene) -> Finding:
             ),
             _("Their content is recorded. Delete them with the SIM in a phone, or replace the SIM."),
         )
-    if any(total and used >= total for _, used, total in storages):
+    if not scene.modem and any(used >= total for _, used, total in storages):
         seen = _("{room}: full, so texts wait in the network", room=room)
         return warn(seen, _("`hotlined run` records and empties it."))
     return ok(room)

@@ -20,7 +20,6 @@ BUSY_CME = 14  # 27.007 9.2.1: SIM busy
 UNSUPPORTED = frozenset({302, 303})  # +CMS ERROR: operation not allowed, not supported (27.005 3.2.5)
 UNSUPPORTED_CME = frozenset({3, 4, 100})  # the same, and unknown error (27.007 9.2.1)
 SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, or its PIN, its PUK, a failure of it (27.005 3.2.5)
-EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: some modems answer so to the listing of an empty storage
 
 
 class SimState(StrEnum):
@@ -153,11 +152,15 @@ class Entry:
 
 
 class Listing(NamedTuple):
-    """The listed entries of a storage; `complete` if these are all and each could be read."""
+    """The listed entries of a storage; `complete` if these are all and each could be read.
+
+    `counted` if the modem has counted the storage for this listing, or never counts.
+    """
 
     storage: str
     entries: tuple[Entry, ...]
     complete: bool
+    counted: bool = False
 
 
 class StorageUse(NamedTuple):
@@ -307,9 +310,10 @@ def offered(answer: str) -> list[list[str]]:
     return [re.findall(r"\w+", several or one) for several, one in roles]
 
 
-def roles_of(response: Response) -> list[str]:
+def roles_of(response: Response) -> list[StorageUse]:
     """Return the storage of each role, in the order of `offered`, by an answer to AT+CPMS?; it may name none."""
-    return [name for line in response.lines for name in re.findall(r'([A-Z]\w*)"?\s*,\s*\d+\s*,\s*\d+', line.text)]
+    found = (re.findall(r'([A-Z]\w*)"?\s*,\s*(\d+)\s*,\s*(\d+)', line.text) for line in response.lines)
+    return [StorageUse(name, int(used), int(total)) for uses in found for name, used, total in uses]
 
 
 def is_text_mode(line: str) -> bool:

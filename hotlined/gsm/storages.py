@@ -1,12 +1,17 @@
 """The storages of a modem: chooses those to use, selects and lists them, deletes entries, knows how full they are.
 
-A storage is a numbered list of texts, on the SIM (SM) or in the modem (ME). This module has the commands about storages
-(27.005 3.2.2, 3.4) and no others. `modem` hands in two checks: that the modem has not restarted, and that its SIM is
-the same. The caller decides which storage to list, and when.
+A storage is a numbered list of texts, on the SIM (SM) or in the modem (ME). It has three witnesses: the modem's count
+of it (+CPMS), its listing (+CMGL) and its slots (+CMGR). The largest is believed: where a listing shows less than the
+modem counts, or is refused, the slots are read, and `unread` says what is not found there either. Texts are directed
+into a storage with room. This module has the commands about storages (27.005 3.2.2, 3.4) and no others. `modem` hands
+in two checks: that the modem has not restarted, and that its SIM is the same. The caller decides when to scan.
 """
 
 import logging
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hotlined.causes import CauseCode
 from hotlined.errors import ModemBusyError, ModemError, ModemRefusedError, ModemSilentError
@@ -25,20 +30,47 @@ REPORTS = "SR"
 """The storage for status reports of some makes; selected only after a notification has named it."""
 KNOWN = frozenset({*SEPARATE, UNION, REPORTS, "TA", "SM_P", "ME_P"})
 """The possible names of storages (27.005 3.1, and Alcatel's): another name is noise on the line."""
+BROKEN_LISTINGS = 2  # after this many in a row that broke off, the storage is read slot by slot
+PLACES_TO_RETURN = 2  # free places of the preferred storage before texts are directed into it again
+
+
+@dataclass(slots=True)
+class Shortfall:
+    """The entries that the modem counts in a storage beyond those that its listing shows.
+
+    The slots are read for them: once, and again if they become more, but not before `again_at` (monotonic seconds).
+    """
+
+    missing: int = 0
+    """How many were found nowhere."""
+    alone: set[int] = field(default_factory=set)
+    """The slots that showed one of them, until it is deleted."""
+    left: deque[int] = field(default_factory=deque)
+    """The slots that are still to be read."""
+    is_due: bool = False
+    again_at: float = 0.0
+    is_harmless: bool = False
+    """True if other texts of the storage came and were read while it stayed the same."""
+
+    @property
+    def excess(self) -> int:
+        """The number of entries that are known to be counted and not listed."""
+        return self.missing + len(self.alone)
 
 
 def used_of(offered: Sequence[Sequence[str]]) -> list[str]:
     """Return which of a modem's storages to use; texts are to come into the first.
 
     SM and ME, else their union, else the first that is offered; SM if the modem does not say. The union is used, too,
-    if only it shows one of the two: Cinterion's PHS8 lists ME, while texts come into SM.
+    if only it shows one of the two: Cinterion's PHS8 lists ME, while texts come into SM. SM and ME are both tried, even
+    if only one is offered: some modems put texts into the other.
     """
     listed = [name for name in offered[0] if name != REPORTS]
     separate = [name for name in SEPARATE if name in listed]
     named = {name for role in offered for name in role}
     if UNION in listed and (not separate or named & set(SEPARATE) > set(separate)):
         return [UNION]
-    return separate or listed[:1] or [SEPARATE[0]]
+    return list(dict.fromkeys([*(separate or listed[:1]), *SEPARATE]))
 
 
 class Storages:
@@ -64,6 +96,15 @@ class Storages:
         self._pending: set[str] = set()  # those of `_named` that are still to be selected
         self._roles: dict[str, tuple[str, ...]] = {}  # for each storage, the form of AT+CPMS that the modem accepted
         self._receiving: tuple[str, ...] = ()  # the form for the storage that texts come into
+        self._said_to_receive = ""  # the storage that texts come into by the modem's word
+        self._due: set[str] = set()  # storages to be listed in the next scan, beside the one that texts come into
+        self._said: dict[str, int] = {}  # the modem's counts since the last listing of each storage, or deletion there
+        self._counting: set[str] = set()  # storages that the modem has counted
+        self._shortfalls: dict[str, Shortfall] = {}
+        self._kept: dict[str, int] = {}  # how many shown entries stay in each storage: drafts, and what is not deleted
+        self._had_deletions: set[str] = set()  # storages in which entries were deleted since their last comparison
+        self._undirected: set[str] = set()  # storages into which the modem does not let texts be directed
+        self._broke_off: Counter[str] = Counter()  # how many listings of a storage broke off in a row
         self._hanging_slots: set[tuple[str, int]] = set()  # slots that make the modem hang when they are read
 
     @property
@@ -78,10 +119,19 @@ class Storages:
 
     @property
     def unread(self) -> Mapping[str, str]:
-        """Storages that may have texts and cannot be selected, with the modem's answer.
+        """Storages that may have unread texts, with the modem's answer or the number that it counts and does not show.
 
         A storage that was only offered is left out if the modem's answer means that it does not know it.
         """
+        hidden = {
+            name: f"{shortfall.missing} counted, not shown"
+            for name, shortfall in self._shortfalls.items()
+            if shortfall.missing and not shortfall.left and not shortfall.is_harmless
+        }
+        return self._unselected | hidden
+
+    @property
+    def _unselected(self) -> dict[str, str]:
         return {
             name: final.text
             for name, final in self._refused.items()
@@ -89,14 +139,26 @@ class Storages:
         }
 
     @property
+    def full(self) -> StorageUse | None:
+        """The storage that texts come into, if it has no room for another and no other storage has; else None."""
+        name = self._receiving[0] if self._receiving else ""
+        return self._uses[name] if name in self._uses and self._room(name) <= 0 else None
+
+    @property
     def unknown(self) -> Mapping[str, str]:
         """Storages that the modem offers and then does not know, with its answer: no text was ever seen in them."""
-        return {name: final.text for name, final in self._refused.items() if name not in self.unread}
+        return {name: final.text for name, final in self._refused.items() if name not in self._unselected}
 
     @property
     def scan_order(self) -> tuple[str, ...]:
-        """The storages in the order of a scan: the selected one first, which saves a selection."""
-        return tuple(sorted(self._uses, key=lambda name: name != self._session.selected))
+        """The storages of the next scan, the selected one first, which saves a selection.
+
+        These are the one that texts come into, what a notification has named since, and all after `confirm`: some makes
+        write each selection to their flash.
+        """
+        due = self._due | {*self._receiving[:1], self._said_to_receive}
+        names = [name for name in self._uses if name in due] or list(self._uses)
+        return tuple(sorted(names, key=lambda name: name != self._session.selected))
 
     # ---- selection
 
@@ -107,8 +169,15 @@ class Storages:
         self._uses, self._aliases, self._refused = {}, set(), {}
         self._named, self._pending = set(), set()
         self._roles, self._receiving = {}, ()
+        self._said, self._counting, self._shortfalls, self._kept = {}, set(), {}, {}
+        self._had_deletions, self._undirected = set(), set()
+        offered = {name for role in self._offered for name in role}
         for name in used_of(self._offered):
+            is_guess = bool(self._uses) and name not in offered
             self._select(name)
+            if is_guess and (name in self._refused or not self._uses[name].total):
+                self._refused.pop(name, None)  # it is not asked for again
+                self._uses.pop(name, None)
         if not self._uses:  # only the union was tried
             for name in {*SEPARATE} & {*self._offered[0]} - self._refused.keys():
                 self._select(name)
@@ -118,15 +187,28 @@ class Storages:
         self._take_in(self._pending)
 
     def confirm(self) -> None:
-        """Ask which storages are selected; if the one for incoming texts is not used, note it for `retry_refused`."""
+        """Ask which storages are selected, and make all due for a scan.
+
+        If the one for incoming texts is not used, it is noted for `retry_refused`.
+        """
         self._note_roles(self._exchange.run("AT+CPMS?", "+CPMS:", seconds=self._waits.slow_command))
+        self._due.update(self._uses)
 
     def _note_roles(self, response: Response) -> None:
         roles = responses.roles_of(response)
-        if roles and roles[0] not in self._uses:
+        if roles and roles[0].name not in self._uses:
             log.warning("the modem does not keep the storage that was chosen for texts")
+        for use in roles:
+            if use.name in self._uses:
+                self._note_count(use)
         for receiving in roles[2:3]:
-            self.note(receiving)
+            self._said_to_receive = receiving.name
+            self.note(receiving.name)
+
+    def _note_count(self, use: StorageUse) -> None:
+        self._uses[use.name] = use
+        self._said[use.name] = use.used
+        self._counting.add(use.name)
 
     def require_selection(self, name: str) -> None:
         """Select the storage that is then listed and deleted from; raises ModemRefusedError if the modem refuses."""
@@ -176,7 +258,9 @@ class Storages:
         if (counts := responses.counts(response)) is None:
             asked = self._exchange.run("AT+CPMS?", "+CPMS:", seconds=self._waits.slow_command)
             counts = responses.counts(asked)
-        self._uses[name] = StorageUse(name, *(counts or self._uses.get(name, (name, 0, 0))[1:]))
+        self._uses.setdefault(name, StorageUse(name, 0, 0))
+        if counts:
+            self._note_count(StorageUse(name, *counts))
         if asked:
             self._note_roles(asked)
 
@@ -185,9 +269,11 @@ class Storages:
 
         Some sticks put texts into a storage that they do not offer in AT+CPMS=?.
         """
-        if name in KNOWN and not self._covers(name):
-            self._named.add(name)
-            self._pending.add(name)
+        if name in KNOWN:
+            self._due.add(name)
+            if not self._covers(name):
+                self._named.add(name)
+                self._pending.add(name)
 
     def _covers(self, name: str) -> bool:
         """Return whether the texts of a storage are listed: under its name, the union's, or the names of its parts.
@@ -200,7 +286,7 @@ class Storages:
 
     def retry_refused(self) -> None:
         """Select each storage that was named since, and each that was refused and may have texts."""
-        self._take_in({*self._pending, *self.unread})
+        self._take_in({*self._pending, *self._unselected})
 
     def retry_unknown(self) -> None:
         """Select each storage that the modem offers and did not know before."""
@@ -233,41 +319,153 @@ class Storages:
         del self._uses[name]
         self._aliases.add(name)
 
+    # ---- room
+
+    def note_kept(self, name: str, entries: int) -> None:
+        """Note how many of a storage's shown entries stay there: drafts, and those that the modem does not delete."""
+        self._kept[name] = entries
+
+    def _room(self, name: str) -> float:
+        """Return how many texts a storage has places for, apart from those that are still to be deleted."""
+        if name not in self._counting:
+            return float("inf")
+        shortfall = self._shortfalls.get(name)
+        return self._uses[name].total - self._kept.get(name, 0) - (shortfall.missing if shortfall else 0)
+
+    def direct_texts(self) -> None:
+        """Let texts come into a storage that has room: the preferred one, else another."""
+        own = [name for name in self._uses if name in SEPARATE and name not in self._undirected]
+        if not self._receiving or (now := self._receiving[0]) not in own:
+            return
+        if self._room(now) <= 0:
+            target = next((name for name in own if self._room(name) > 0), now)
+        else:
+            target = own[0] if self._room(own[0]) >= PLACES_TO_RETURN else now
+        if target == now:
+            return
+        log.warning("texts come into %s now: %s has %g free places", target, now, self._room(now))
+        before, self._receiving = self._receiving, ()
+        for name in (now, target):
+            self._roles.pop(name, None)
+        self._session.note_selection("")
+        if not self._select(target).final.ok:
+            self._undirected.add(target)
+            self._receiving = before
+
     # ---- listing
 
     def list(self, name: str) -> Listing:
-        """List all entries of a storage; `complete` is False if one cannot be read even alone: it is left out.
+        """List all entries of a storage; what the modem counts beyond them is then to be read by `read_next_slot`.
 
-        If the modem falls silent, the entries so far are returned as incomplete, and the modem is out of step; the
-        caller brings it back. Raises ModemRefusedError if the modem refuses the listing, or echoes again, which means
-        that it has restarted.
+        `complete` is False if an entry cannot be read even alone (it is left out), or if slots are to be read. If the
+        modem falls silent, the entries so far are returned as incomplete, and the modem is out of step; the caller
+        brings it back. After BROKEN_LISTINGS of these, only the slots are read. Raises ModemRefusedError if the modem
+        refuses the listing and does not count the storage, or echoes again, which means that it has restarted.
         """
         if self._session.selected != name or self._session.has_sim_moved:
             self.require_selection(name)
+        self._due.discard(name)
+        if self._broke_off[name] >= BROKEN_LISTINGS:
+            if name not in self._said:
+                self.require_selection(name)
+            return self._compared(Listing(name, (), complete=True))
         self._exchange.take_echoed()  # drop older echoes: only one of the listing itself shows a restart
         try:
             response = self._exchange.run(
                 "AT+CMGL=4", "+CMGL:", seconds=self._waits.first_line, line_seconds=self._waits.next_line, payload=True
             )
         except ModemSilentError:
+            self._broke_off[name] += 1
             log.warning("the listing of %s broke off after %d entries", name, len(self._exchange.information))
             entries_so_far = map(responses.entry_of, self._exchange.information)
             return Listing(name, tuple(entry for entry in entries_so_far if entry), complete=False)
+        self._broke_off[name] = 0
         self._require_no_echo()
-        if response.final.cms in responses.EMPTY and not response.lines and self._confirm_empty(name):
-            return Listing(name, (), complete=True)
         if not response.final.ok:
-            answer = response.final.text
-            raise ModemRefusedError(CauseCode.NOT_LISTED, answer, storage=name, answer=answer)
+            self._require_count(name, response.final)
         entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
-        complete = len(entries) == len(response.lines)
-        self._uses[name] = StorageUse(name, len(entries), self._uses[name].total)
-        return Listing(name, tuple(entries), complete)
+        each_once = {(entry.index, entry.pdu): entry for entry in entries}  # an A7670E lists each of its entries twice
+        return self._compared(Listing(name, tuple(each_once.values()), len(entries) == len(response.lines)))
 
-    def _confirm_empty(self, name: str) -> bool:
-        """Select a storage again, and return whether the modem counts no entry in it."""
-        self.require_selection(name)
-        return self._uses[name].total > 0 and self._uses[name].used == 0
+    def _require_count(self, name: str, final: Final) -> None:
+        """Have the modem count a storage whose listing it refused; raises ModemRefusedError if that says nothing.
+
+        Some makes do not know AT+CMGL in PDU mode, and some refuse to list an empty storage.
+        """
+        is_about_sim = responses.may_be_another_sim(final) and not responses.is_unsupported(final)
+        if not responses.is_busy(final) and not is_about_sim:
+            if name not in self._said:
+                self.require_selection(name)
+            if name in self._said and self._uses[name].total:
+                return
+        raise ModemRefusedError(CauseCode.NOT_LISTED, final.text, storage=name, answer=final.text)
+
+    def _compared(self, listing: Listing) -> Listing:
+        """Compare a listing with the modem's count, if it counted since the last one, and note a shortfall."""
+        name, shown = listing.storage, {entry.index for entry in listing.entries}
+        shortfall = self._shortfalls.setdefault(name, Shortfall())
+        if (said := self._said.pop(name, None)) is not None:
+            self._note_excess(name, shortfall, max(0, said - len(shown)), shown)
+            self._had_deletions.discard(name)
+        self._uses[name] = self._uses[name]._replace(used=len(shown) + shortfall.excess)
+        are_all = not (shortfall.left or shortfall.alone)
+        counted = said is not None or name not in self._counting
+        return listing._replace(complete=listing.complete and are_all, counted=counted)
+
+    def _note_excess(self, name: str, shortfall: Shortfall, excess: int, shown: set[int]) -> None:
+        """Note how many entries the modem counts beyond those shown; if they are more than before, read the slots."""
+        if excess == shortfall.excess:
+            was_read = shortfall.missing > 0 and not shortfall.left
+            shortfall.is_harmless |= was_read and name in self._had_deletions
+        else:
+            shortfall.is_due = excess > 0 and (shortfall.is_due or excess > shortfall.excess)
+            shortfall.is_harmless &= excess > 0 and not shortfall.is_due
+            if excess < len(shortfall.alone):
+                shortfall.alone.clear()
+            shortfall.missing = excess - len(shortfall.alone)
+            if not shortfall.missing:
+                shortfall.left.clear()
+        if shortfall.is_due and time.monotonic() >= shortfall.again_at:
+            shortfall.is_due = False
+            indexes = range(self._uses[name].total + 1)  # they begin with 0 or 1
+            passed = shown | shortfall.alone
+            shortfall.left = deque(i for i in indexes if i not in passed and (name, i) not in self._hanging_slots)
+            log.warning("%s counts %d texts more than its listing shows: its slots are read", name, excess)
+
+    def have_counted(self) -> None:
+        """Have the modem count each storage for its next listing."""
+        self._session.note_selection("")
+
+    def has_slots_to_read(self, name: str) -> bool:
+        """Return whether slots of a storage are to be read, because its listing shows less than the modem counts."""
+        return name in self._shortfalls and bool(self._shortfalls[name].left)
+
+    def read_next_slot(self, name: str) -> Entry | None:
+        """Read the next slot of the selected storage; None if it is empty or its text is not shown.
+
+        Raises ModemSilentError if the modem hangs on it: it is passed over from then on; and ModemRefusedError if the
+        modem has restarted.
+        """
+        shortfall = self._shortfalls[name]
+        index = shortfall.left.popleft()
+        self._exchange.take_echoed()
+        try:
+            entry = self.read(index)
+        except ModemSilentError:
+            log.warning("the modem hangs on slot %d of %s: passed over from now on", index, name)
+            self._hanging_slots.add((name, index))
+            raise
+        self._require_no_echo()
+        if entry:
+            shortfall.alone.add(index)
+            shortfall.missing -= 1
+            if not shortfall.missing:
+                shortfall.left.clear()
+        if not shortfall.left:
+            shortfall.again_at = time.monotonic() + self._waits.slots_again
+        if not shortfall.left and shortfall.missing:
+            log.warning("%s has %d texts that it shows neither in a listing nor alone", name, shortfall.missing)
+        return entry
 
     def _read_alone(self, line: Information) -> Entry | None:
         """Read one entry by its index, because its line in the listing was garbled.
@@ -289,27 +487,6 @@ class Storages:
             return None
         return responses.slot(index, response.lines[0], self._exchange.unrecognised)
 
-    def list_slots(self, name: str) -> Listing:
-        """Read a storage slot by slot, because the modem hangs when it lists the storage.
-
-        A slot that makes it hang ends the listing, and is skipped from then on.
-        """
-        self.require_selection(name)
-        entries = []
-        for index in range(self._uses[name].total + 1):  # indexes begin with 0 or 1
-            if (name, index) in self._hanging_slots:
-                continue
-            try:
-                entry = self.read(index)
-            except ModemSilentError:
-                log.warning("the modem hangs on slot %d of %s: passed over from now on", index, name)
-                self._hanging_slots.add((name, index))
-                break
-            if entry:
-                entries.append(entry)
-        complete = not any(name == hanging for hanging, _slot in self._hanging_slots)
-        return Listing(name, tuple(entries), complete)
-
     # ---- deletion
 
     def holds_listing(self, name: str) -> bool:
@@ -317,7 +494,7 @@ class Storages:
         return self._exchange.in_step and self._session.selected == name
 
     def delete(self, name: str, index: int) -> bool:
-        """Delete one entry of the latest listing; return whether the modem did.
+        """Delete one entry of the latest listing; return whether the modem says so: the next listing shows if it did.
 
         Raises ModemError if the modem has restarted since, or has another SIM: then an index may be another text's.
         """
@@ -325,12 +502,14 @@ class Storages:
             self._session.note_selection("")
         if self._session.selected != name:
             raise ModemError(CauseCode.STARTED_ANEW, storage=name)
-        return self._exchange.run(f"AT+CMGD={index}", seconds=self._waits.slow_command).final.ok
-
-    def forget_deleted(self, name: str, entries: int) -> None:
-        """Subtract this number of deleted entries from the storage's use."""
-        use = self._uses[name]
-        self._uses[name] = use._replace(used=max(0, use.used - entries))
+        is_accepted = self._exchange.run(f"AT+CMGD={index}", seconds=self._waits.slow_command).final.ok
+        self._said.pop(name, None)  # it was counted with this entry
+        if is_accepted:
+            self._had_deletions.add(name)
+            if shortfall := self._shortfalls.get(name):
+                shortfall.alone.discard(index)
+                shortfall.again_at = 0.0  # its slots show what its listing does not
+        return is_accepted
 
 
 def _nothing_selected(final: Final) -> ModemRefusedError:

@@ -98,6 +98,7 @@ _HOLD_NOTHING = frozenset(
         TroubleCode.SELFTEST_LOST,
         TroubleCode.ANSWER_REFUSED,
         TroubleCode.STORAGE_UNREAD,
+        TroubleCode.STORAGE_FULL,
         TroubleCode.TEXT_LOST,
         TroubleCode.NO_REPORTS,
         TroubleCode.CONFIG_BROKEN,

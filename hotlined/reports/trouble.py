@@ -73,6 +73,9 @@ def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
         case TroubleCode.STORAGE_UNREAD:
             storage, answer = (str(trouble.values.get(name, "…")) for name in ("storage", "answer"))
             return conditions.unread_in_words(storage, answer)
+        case TroubleCode.STORAGE_FULL:
+            storage, places = (str(trouble.values.get(name, "…")) for name in ("storage", "places"))
+            return conditions.full_in_words(storage, places)
         case TroubleCode.VOLTE_ONLY:
             return conditions.VOLTE_ONLY.words, conditions.VOLTE_ONLY.cure
         case TroubleCode.NO_REPORTS:

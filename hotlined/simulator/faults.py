@@ -100,6 +100,11 @@ def _truncate(lines: Lines, given: Given) -> Lines:
     return lines[: given["lines"]]
 
 
+def _hide(lines: Lines, given: Given) -> Lines:
+    """Leave out the last entries of a listing; each has two lines."""
+    return [] if given["entries"] is None else lines[: -2 * given["entries"]]
+
+
 def _rewrite(lines: Lines, given: Given) -> Lines:
     return [re.sub(given["old"], given["new"], line) for line in lines]
 
@@ -134,6 +139,7 @@ KINDS: dict[str, FaultKind] = {
         "+CMGD",
         {"cms": 500, "cme": None, "index": None},
     ),
+    "delete_ignored": FaultKind("accepts a deletion and keeps the entry", FaultSite.COMMAND, "+CMGD"),
     "storage_refused": FaultKind(
         "refuses to select a storage", FaultSite.COMMAND, "+CPMS", {"cms": 314, "cme": None, "storage": "SM"}
     ),
@@ -166,6 +172,13 @@ KINDS: dict[str, FaultKind] = {
     ),
     "list_lies": FaultKind(
         f"says what is not so ({', '.join(_LIES)})", FaultSite.LINES, given={"how": "length"}, change=_list_lies
+    ),
+    "hides": FaultKind(
+        "lists so many entries less than there are (None: no entry), counts them, and shows them alone",
+        FaultSite.LINES,
+        "+CMGL",
+        {"entries": None},
+        _hide,
     ),
     "undecodable": FaultKind(
         "lists octets FF instead of each TPDU, as many",

@@ -205,6 +205,8 @@ class Modem:
         lines: list[str] = []
         answer = Answer() if calls else Answer(error=ERROR)
         for call in calls:
+            if self._faults.take({"delete_ignored"}, names):
+                continue
             answer = execute(self._device, call)
             lines += answer.lines
             if answer.prompt:

@@ -295,6 +295,20 @@ _STORAGE_OF_SIM_CURE = N_(
 _OF_SIM = ("SM", "SM_P")
 """The storages that are on the SIM and go with it into a phone (3GPP TS 27.005 3.1)."""
 
+STORAGE_FULL = Condition(
+    N_("the SIM has no room for texts"),
+    N_("Texts come into {storage}, and none of its {places} places is free: they wait in the network."),
+    N_(
+        "Put the SIM into a phone and delete the texts and drafts on it. If the modem still deletes none, take another"
+        " SIM."
+    ),
+)
+_NO_PLACES = (
+    N_("Texts come into {storage}, and the SIM says that it has no place for any: they wait in the network."),
+    N_("Some eSIM cards keep no texts. Take a SIM of the usual kind, or a stick that stores texts itself."),
+)
+_STICK_IS_FULL_CURE = N_("No phone shows what is in the stick's own memory. Reset the stick, or take another one.")
+
 VOLTE_ONLY = Condition(
     N_("texts may not reach the SIM"),
     N_("The network takes this SIM for LTE alone: texts may reach it only by SMS over IP."),
@@ -429,6 +443,12 @@ def unread_in_words(storage: str, answer: str) -> tuple[str, str]:
     """Return the sentence and the cure for a storage that cannot be read."""
     cure = _(_STORAGE_OF_SIM_CURE) if storage in _OF_SIM else STORAGE_UNREAD.cure
     return STORAGE_UNREAD.words.format(storage=storage, answer=answer), cure
+
+
+def full_in_words(storage: str, places: str) -> tuple[str, str]:
+    """Return the sentence and the cure for a storage without room for texts; some SIMs have 0 places."""
+    words, cure = map(_, _NO_PLACES) if places == "0" else (STORAGE_FULL.words, STORAGE_FULL.cure)
+    return words.format(storage=storage, places=places), cure if storage in _OF_SIM else _(_STICK_IS_FULL_CURE)
 
 
 def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str, str]:

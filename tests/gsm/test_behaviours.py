@@ -66,38 +66,13 @@ ODD = [json.loads(each)["pdu"] for each in (DATA.parent / "odd_pdus.jsonl").read
 
 KNOWN: dict[str, str] = {
     # the listing shows less than the modem counts, or is refused
-    "cmgl-empty": "the listing is believed: ready, and nothing is read",
-    "cmgl-empty-in-a-flood": "the same, and the network keeps the others",
-    "cmgl-empty-cmgr-too": "the same, where the slots show nothing either",
-    "cmgl-303": "a refused listing: recovering and reset for ever, nothing is read",
-    "cmgl-error": "the same",
-    "cmgl-error-if-empty": "all is read, and the modem is reset as long as its SIM is empty",
-    "cmgl-302-if-empty": "the same",
-    "cmgl-unread-only": "what was read before is never listed: ready, and two are unread",
-    "cmgl-cached-sm": "what came since the storage was selected is not listed: ready, and one is unread",
-    "cmgl-length-with-smsc-no-cmgr": "a length that is wrong by the service centre: ready, and nothing is read",
-    "ec200a-a24": "the texts come in; that 14 lie in ME and are not shown is not said",
     # a text comes into a storage without room, or where nobody looks
-    "sm-0-0": "SM has no place at all, ME is not chosen: ready, and the network keeps the texts",
-    "sm-0-0-mt": "the same",
-    "sm-full-of-sent": "SM is full of what is not ours, ME is not chosen: ready, and the network keeps the texts",
-    "sm-full-of-drafts": "the same",
-    "sm-full-of-drafts-only-sm": "there is no other storage, and that the SIM is full is no trouble",
-    "cmgd-refused": "the SIM fills with what it does not delete, ME is not chosen: ready",
-    "to-a-hidden-storage-mute": "a storage that is neither offered nor named is not tried: ready",
     # a deletion is believed
-    "cmgd-ok-keeps": "each listing is recorded as repeats of the senders",
-    "cmgd-ok-keeps-till-full": "the same, and that the SIM is full is no trouble",
-    "cmgd-ok-keeps-forget": "the person who was erased is recorded and answered again",
-    "cmgl-twice": "an entry that is listed twice is recorded as a repeat of its sender",
-    "stored-in-both": "a text that the modem stores twice is recorded as a repeat of its sender",
     # what arrives is not announced, or what is announced does not arrive
-    "cmti-nothing-there": "five announcements that nothing follows are no news",
     "deaf-until-it-sends": "nothing comes, and a silence of reception is no trouble and has no remedy",
     "deaf-until-radio": "the same",
     # reports
     "reports-in-sr": "SR is not read, because the notification names SM",
-    "reports-sr-no-listing": "SR is named, and its listing is refused: the slots are not read",
     # sending
     "cms-38-but-left": "38 is taken for a proof that nothing has left: the answer leaves again",
     "cms-38-after-timer": "the same",

@@ -222,25 +222,25 @@ def test_an_announced_storage_that_cannot_be_read_is_reported(open_line: Open) -
     ("offered", "chosen"),
     [
         ('("SM","ME"), ("SM","ME"), ("SM","ME")', ["SM", "ME"]),  # gammu, tests/at-cpms/generic
-        ('(ME", "SR"), ("ME", "SR"), ("ME")', ["ME"]),  # gammu, tests/at-cpms-sr/generic
-        ('"SM","SM","SM"', ["SM"]),  # gammu, tests/at-cpms-sm/iwow
+        ('(ME", "SR"), ("ME", "SR"), ("ME")', ["ME", "SM"]),  # gammu, tests/at-cpms-sr/generic
+        ('"SM","SM","SM"', ["SM", "ME"]),  # gammu, tests/at-cpms-sm/iwow
         (
             '("SM", "ME", "SM_P", "ME_P", "MT"), ("SM", "ME", "SM_P", "ME_P", "MT")',
             ["SM", "ME"],
         ),  # gammu, tests/at-cpms/alcatel-s320
-        ("", ["SM"]),  # gammu, tests/at-cpms/samsung-j700
-        ('("SR","SM")', ["SM"]),
+        ("", ["SM", "ME"]),  # gammu, tests/at-cpms/samsung-j700
+        ('("SR","SM")', ["SM", "ME"]),
         ('("ME","MT"),("ME","SM","MT"),("SM","MT")', ["MT"]),  # ModemManager, test_cpms_response_cinterion
         ('("ME","MT"),"ME",("SM")', ["MT"]),  # ModemManager, test_cpms_response_mixed
         ('    (  "ME"  ,  "MT"  )   ,  "ME" ,   (  "SM"  )', ["MT"]),  # the same, spaces
         ('("MT","SM","ME"),("MT","SM","ME"),("MT","SM")', ["SM", "ME"]),  # a Siemens MC35i
-        ('("SM","MT"),("SM","MT"),("SM","MT")', ["SM"]),
+        ('("SM","MT"),("SM","MT"),("SM","MT")', ["SM", "ME"]),
         ('("ME","SM","MT"', ["SM", "ME"]),  # cut short
-        ("(),(),()", ["SM"]),  # ModemManager, test_cpms_response_nokia_c6
+        ("(),(),()", ["SM", "ME"]),  # ModemManager, test_cpms_response_nokia_c6
     ],
 )
 def test_offered_storages_are_read_in_every_form(open_line: Open, offered: str, chosen: list[str]) -> None:
-    """Every known form of the answer to AT+CPMS=? is understood."""
+    """Every known form of the answer to AT+CPMS=? is understood; of SM and ME the one not offered is tried, too."""
     line = open_line(offers="SM,ME,MT", me_size=10)
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new=f"+CPMS: {offered}", count=1)
     with driver(line) as modem:
@@ -265,15 +265,16 @@ def test_an_empty_storage_may_refuse_its_listing(open_line: Open, cms: int) -> N
     assert "recovering" not in line.log_path.read_text()
 
 
-def test_a_refused_listing_of_a_filled_storage_is_an_error(open_line: Open) -> None:
-    """The same refusal from a storage with entries is an error."""
+def test_a_refused_listing_of_a_filled_storage_leads_to_its_slots(open_line: Open) -> None:
+    """The same refusal from a storage with entries says nothing about them: the slots do."""
     line = open_line()
     deliver(line, "+32470000001")
     line.sim.do("fault", kind="error", command="+CMGL", cms=321, count=1)
     with driver(line) as modem:
         modem.initialise()
-        with pytest.raises(ModemRefusedError, match="does not list SM"):
-            modem.storages.list("SM")
+        assert modem.storages.list("SM") == ("SM", (), False)
+        assert [bool(modem.storages.read_next_slot("SM")) for _slot in range(2)] == [False, True]
+        assert not modem.storages.has_slots_to_read("SM")
         assert len(modem.storages.list("SM").entries) == 1
 
 
