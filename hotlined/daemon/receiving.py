@@ -299,11 +299,12 @@ class Receiver:
         self._announced -= places
         if texts:
             self._not_there.clear()
-        # before recording: a text that the network sent again must not match an entry that is already deleted
-        self._compare_deletions(listing)
         entries = [contacts.read(entry.pdu, entry.tpdu_length, entry.index) for entry in texts]
         source, now = self._source(listing.storage), self.line.db.now()
-        recorded = contacts.record_listing(self.line.db, source, entries, now, complete=listing.complete)
+        with self.line.db.shared_commit():
+            # before recording: a text that the network sent again must not match an entry that is already deleted
+            self._compare_deletions(listing)
+            recorded = contacts.record_listing(self.line.db, source, entries, now, complete=listing.complete)
         if recorded:
             self._alert_request.make_if_due()
         return recorded

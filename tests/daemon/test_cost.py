@@ -134,7 +134,7 @@ def test_full_sim_that_refills_is_emptied_listing_by_listing(line: Line) -> None
 
 
 def test_scan_lists_each_of_two_storages_once(open_line: Open) -> None:
-    """The scan begins with the selected storage, and empties both."""
+    """The scan begins with the selected storage, and empties the other one that was named, too."""
     line = open_line(sim_size=10, me_size=20)
     line.configure(modem={"poll_interval": "60s"})
     line.start()
@@ -142,6 +142,7 @@ def test_scan_lists_each_of_two_storages_once(open_line: Open) -> None:
     before = commands(line)
     lay(line, "SM", *(["Salut"] * 4))
     lay(line, "ME", *(["Coucou"] * 15))
+    line.sim.do("say", line='+CMTI: "ME",1')
     line.sim.do("deliver", from_="+32470999999", text="the one that is announced")
     wait_until(lambda: received(line, 20))
 
@@ -151,7 +152,7 @@ def test_scan_lists_each_of_two_storages_once(open_line: Open) -> None:
 def test_text_costs_three_commits_and_sixty_statements_at_most(line: Line, tmp_path: Path) -> None:
     """Commits come before the deletion, before the submission, and after its result.
 
-    The confirmation of the deletion and the verdict are committed with the next of these.
+    The verdict is committed with the next of these, and the confirmation of the deletion with the next listing.
     """
     asked = tmp_path / "aside" / "asked"  # outside the folder of the database, which the daemon watches
     asked.parent.mkdir()

@@ -210,7 +210,7 @@ def test_ladder_reaches_the_step_that_helps(line: Line, remedy: str) -> None:
     """Listings fail until the radio, a reset or a power cycle."""
     start_hasty(line)
     line.wait_state("ready")
-    line.sim.do("fault", kind="error", command="+CMGL", until=remedy)
+    line.sim.do("fault", kind="error", command="+CMGL", cms=313, until=remedy)
     line.sim.do("deliver", from_=NUMBER, text="un")
     if remedy == "power":
         wanted = line.folder / "run" / "main" / "power-cycle"
@@ -364,7 +364,7 @@ def test_modem_is_not_ready_before_a_listing_succeeds(line: Line) -> None:
     """It is recovering through every rung, and the events agree."""
     start_hasty(line)
     line.wait_state("ready")
-    line.sim.do("fault", kind="error", command="+CMGL")
+    line.sim.do("fault", kind="error", command="+CMGL", cms=313)
     wait_until(lambda: "power_cycle" in steps(line), "every rung", SILENCE_SECONDS)
     modem = line.status()["modem"]
     assert modem["step"] in [rung.value for rung in Rung]

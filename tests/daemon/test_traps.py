@@ -68,7 +68,7 @@ def test_trap_in_place_of_the_power_request_does_not_stop_the_ladder(line: Line,
     start_hasty(line)
     line.wait_state("ready")
     path, target = set_trap(line, "power-cycle", trap)
-    line.sim.do("fault", kind="error", command="+CMGL", until="power")
+    line.sim.do("fault", kind="error", command="+CMGL", cms=313, until="power")
     line.sim.do("deliver", from_=NUMBER, text="un")
     if trap == "folder":
         wait_until(lambda: "the power cycle cannot be asked for" in line.log_path.read_text(), "that it is said")

@@ -158,6 +158,7 @@ def _record_new(db: Database, source: Source, entries: Sequence[DecodedEntry], n
         for segment_id, entry in zip(record(db, source, batch, now), batch, strict=True):
             assert entry.index is not None
             recorded.append(Recorded(segment_id, entry.index))
+        db.flush()  # where the caller shares a commit
     return recorded
 
 
