@@ -13,7 +13,8 @@ from hotlined.cli.deciding import asked, decided_now, require_modem
 from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, confirm, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import ANSWER_ID
+from hotlined.cli.typed import ANSWER_ID, WHEN
+from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.errors import RefusedError, UsageError
 from hotlined.language import N_, _
@@ -22,8 +23,9 @@ from hotlined.reports import selftest as selftests
 from hotlined.reports.answer import require_text
 from hotlined.reports.line import require_daemons_database
 from hotlined.reports.number import whom
-from hotlined.reports.typed import AnswerMeant
+from hotlined.reports.typed import AnswerMeant, TimeRange
 from hotlined.reports.typed import e164 as read_number
+from hotlined.store.answers import answers
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.requests import RequestVerb
 from hotlined.words.requests import fate_in_words
@@ -108,9 +110,16 @@ def resume(settings: Settings) -> None:
 
 
 @click.command(cls=TranslatedCommand)
-@click.argument("meant", metavar="ID", type=ANSWER_ID)
+@click.argument("meant", metavar="[ID]", type=ANSWER_ID, required=False)
+@click.option(
+    "--since",
+    metavar="WHEN",
+    type=WHEN,
+    help="Instead of one, all answers that were perhaps sent at this time or later: 2026-11-24, 24h (ago), yesterday.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
-def requeue(settings: Settings, meant: AnswerMeant) -> None:
+def requeue(settings: Settings, meant: AnswerMeant | None, since: TimeRange | None, yes: bool) -> None:
     """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
     ID can also be a text that was sent by hand, such as h12. An answer that was perhaps sent may have arrived: then its
@@ -118,9 +127,28 @@ def requeue(settings: Settings, meant: AnswerMeant) -> None:
     The exit code is 75 if its number is blocked or has opted out, if the answer is in another state, or never had a
     text and there is none for it now; 1 if there is no such contact.
 
+    With --since, as after an outage, each number gets the latest of its answers again. Numbers that got something since
+    are left out, and those for which an answer waits or that are blocked, opted out or erased. The command says how
+    many it is about, and asks.
+
     Example: hotlined requeue 7
     """
-    _change(settings, "requeue", meant)
+    if (meant is None) is (since is None):
+        raise click.UsageError(N_("Give an ID, or --since."))
+    if meant is not None:
+        _change(settings, "requeue", meant)
+        return
+    assert since
+    config, moment = settings.config(), rfc3339(since.start)
+    found = decided.perhaps_sent(config, moment)
+    if found.again and not yes:
+        confirm(
+            as_typed(" ".join(decided.requeue_question(found))),
+            _("`hotlined requeue --since WHEN --yes` does not ask."),
+        )
+    if found.again:
+        found = answers.PerhapsSent(**decided_now(config, settings.who, "requeue_since", since=moment))
+    print_wrapped(decided.requeued_since(found))
 
 
 @click.command(cls=TranslatedCommand)

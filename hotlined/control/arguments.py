@@ -49,10 +49,13 @@ def is_request(value: Any) -> bool:
     return isinstance(value, str) and value in list(RequestVerb)
 
 
-def is_moment(value: Any) -> bool:
+def is_moment_or_now(value: Any) -> bool:
     """Tell whether it is a moment in RFC 3339, in UTC; None means now."""
-    if value is None:
-        return True
+    return value is None or is_moment(value)
+
+
+def is_moment(value: Any) -> bool:
+    """Tell whether it is a moment in RFC 3339, in UTC."""
     try:
         return isinstance(value, str) and rfc3339(parse_rfc3339(value)) == value
     except (ValueError, OverflowError):

@@ -15,6 +15,7 @@ from hotlined.control.arguments import (
     is_flag,
     is_id,
     is_moment,
+    is_moment_or_now,
     is_name,
     is_number,
     is_request,
@@ -122,6 +123,12 @@ def _requeue(decision: Decision) -> str | None:
     return answers.requeue(decision.db, decision.arguments["contact_id"], decision.who, decision.now, blocked=blocked)
 
 
+def _requeue_since(decision: Decision) -> dict[str, object]:
+    """Return what `answers.PerhapsSent` has."""
+    blocked, since = decision.config().numbers.blocked, decision.arguments["since"]
+    return answers.requeue_since(decision.db, since, decision.who, decision.now, blocked=blocked)._asdict()
+
+
 def _requeue_by_hand(decision: Decision) -> str | None:
     blocked = decision.config().numbers.blocked
     return answers.requeue_by_hand(
@@ -168,9 +175,10 @@ VERBS: Mapping[str, Verb] = {
     "resume": Verb(lambda decision: decisions.resume(decision.db, decision.who, decision.now), {}),
     "topup": Verb(
         lambda decision: decisions.top_up(decision.db, decision.arguments["at"], decision.who, decision.now),
-        {"at": is_moment},
+        {"at": is_moment_or_now},
     ),
     "requeue": Verb(_requeue, _CONTACT),
+    "requeue_since": Verb(_requeue_since, {"since": is_moment}),
     "requeue_by_hand": Verb(_requeue_by_hand, {"answer_id": is_id}),
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
     "cancel_by_hand": Verb(_on_text_by_hand(answers.cancel_by_hand), {"answer_id": is_id}),

@@ -4,7 +4,7 @@ The control program carries out the decision. This module asks the database only
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from hotlined.clock import synchronised
 from hotlined.config import Config
@@ -17,6 +17,8 @@ from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store import fleet
+from hotlined.store.answers import answers
+from hotlined.store.answers.answers import PerhapsSent
 from hotlined.store.answers.decisions import THREAT
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.fleet import history_of
@@ -50,6 +52,24 @@ _CHANGED_BY_HAND = Phrases(
         "cancel": N_("The text {id} is cancelled."),
     }
 )
+
+
+_LEFT_OUT: Mapping[str, Callable[[int], str]] = {
+    "taken": lambda count: ngettext(
+        "{number} number that got something since", "{number} numbers that got something since", count
+    ),
+    "waits": lambda count: ngettext(
+        "{number} number for which an answer waits", "{number} numbers for which an answer waits", count
+    ),
+    Reason.BLOCKED: lambda count: ngettext(
+        "{number} number that is blocked", "{number} numbers that are blocked", count
+    ),
+    Reason.OPTED_OUT: lambda count: ngettext(
+        "{number} number that has opted out", "{number} numbers that have opted out", count
+    ),
+    "erased": lambda count: ngettext("{number} that is erased", "{number} that are erased", count),
+}
+"""The numbers that `requeue --since` leaves out, by the keys of `PerhapsSent.left_out`."""
 
 
 def no_contact(contact_id: int) -> HotlinedError:
@@ -258,6 +278,45 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
     if verb == "requeue" and (due := _maybe_due(config, meant.row_id)):
         words += " " + _("It keeps its time: {moment}.", moment=clock_time(due))
     return words
+
+
+def perhaps_sent(config: Config, since: str) -> PerhapsSent:
+    """Return what `requeue --since` would send again."""
+    with open_beside_daemon(config.database) as db:
+        return answers.perhaps_sent(db, since, blocked=config.numbers.blocked)
+
+
+def requeue_question(found: PerhapsSent) -> Iterator[str]:
+    """Yield what `requeue --since` asks: how many it would send again, from when, and whom it leaves out."""
+    assert found.first_at
+    yield ngettext(
+        "{number} answer was perhaps sent, at {moment}: it is sent again.",
+        "{number} answers were perhaps sent, the first at {moment}: they are sent again, one for each number.",
+        found.again,
+        moment=moment(found.first_at),
+    )
+    yield from _left_out(found)
+    yield ngettext(
+        "It may have arrived: then its recipient gets it twice. Send it again?",
+        "Some may have arrived: then their recipients get them twice. Send them again?",
+        found.again,
+    )
+
+
+def requeued_since(found: PerhapsSent) -> str:
+    """Return the result of `requeue --since` in a sentence."""
+    if found.again:
+        words = ngettext("{number} answer is queued again.", "{number} answers are queued again.", found.again)
+    else:
+        words = _("Nothing that was perhaps sent since then can be sent again.")
+    return " ".join((words, *_left_out(found)))
+
+
+def _left_out(found: PerhapsSent) -> Iterator[str]:
+    """Yield how many numbers `requeue --since` leaves out, and why; nothing if there are none."""
+    if found.left_out:
+        whom = in_row(_LEFT_OUT[why](found.left_out[why]) for why in _LEFT_OUT if why in found.left_out)
+        yield _("Left out: {whom}.", whom=whom)
 
 
 def _maybe_due(config: Config, contact_id: int) -> str | None:

@@ -17,7 +17,9 @@ from filled import LEA, Filled
 from promised import run
 from test_docs import COMMANDS
 
+from hotlined import config as configuration
 from hotlined.policy import Reason, WaitingFor
+from hotlined.reports import decided
 from hotlined.states import Refusal
 from hotlined.words.requests import REFUSALS, refusal_in_words, result_in_words
 
@@ -358,6 +360,44 @@ def test_requeue_sends_an_unconfirmed_answer_again(line: Line) -> None:
     assert line.count(SPENT) == 2
     assert line.count("SELECT count(*) FROM events WHERE kind = 'requeue'") == 1
     assert run(line, "requeue", "1")[0] == 75
+
+
+def test_requeue_since_says_how_many_and_asks(tmp_path: Path) -> None:
+    """`--yes` does it where nobody can be asked; whom it leaves out is counted."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        for sender in (NUMBER, "+32470123457"):
+            filled.judge(filled.text(sender=sender))
+            filled.send([None])
+        filled.run("block", "+32470123457")
+        asked = filled.run("requeue", "--since", "2026-11-24")
+        assert asked.exit_code == 2
+        assert "requeue --since WHEN --yes` does not ask." in asked.stderr
+        assert [row["answer"]["state"] for row in filled.log()] == ["unconfirmed"] * 2
+        done = filled.run("requeue", "--since", "2026-11-24", "--yes")
+
+        assert done.stdout == "1 answer is queued again. Left out: 1 number that is blocked.\n"
+        assert [row["answer"]["state"] for row in filled.log()] == ["queued", "unconfirmed"]
+        nothing = filled.run("requeue", "--since", "2026-11-24")
+        assert nothing.stdout == (
+            "Nothing that was perhaps sent since then can be sent again. Left out: 1 number that is blocked.\n"
+        )
+        assert [filled.run(*words).exit_code for words in (["requeue"], ["requeue", "1", "--since", "1h"])] == [2, 2]
+
+
+def test_requeue_since_tells_a_person_what_it_may_do(tmp_path: Path) -> None:
+    """The question says how many, from when, and that some may have arrived; no is an answer."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text(sender=NUMBER))
+        filled.send([None])
+        question = " ".join(decided.requeue_question(decided.perhaps_sent(configuration.load(filled.config), "2026")))
+
+        assert re.fullmatch(
+            r"1 answer was perhaps sent, at 24 Nov.*: it is sent again\. It may have arrived: then its recipient"
+            r" gets it twice\. Send it again\?",
+            question,
+        )
 
 
 @pytest.mark.parametrize("command", ["requeue", "cancel"])

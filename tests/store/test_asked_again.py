@@ -352,3 +352,46 @@ def test_requeue_refuses_in_words(filled: Filled, words: str) -> None:
     assert result.exit_code == 75
     assert words in result.stderr
     assert "unblock" in result.stderr
+
+
+# ---- all that a time left perhaps sent
+
+
+def doubtful(db: Database, number: str, seconds: float) -> int:
+    """Receive a text, let the daemon end while its answer is being submitted, and return the id of its contact."""
+    contact = came(db, number, seconds)
+    let_out(db, seconds)
+    assert fates.recover(db, at(seconds)) == 1
+    return contact
+
+
+def test_answers_that_were_perhaps_sent_since_a_moment_are_sent_again(db: Database) -> None:
+    """Each number gets the latest one, unless something was taken or waits, or the number is refused or erased."""
+    early, twice, blocked, opted_out, reached, by_hand, waits, erased = (f"+324700000{n}" for n in range(10, 18))
+    later = 100_000.0
+    for seconds, number in enumerate((early, twice, blocked, opted_out, reached, by_hand, waits, erased)):
+        doubtful(db, number, seconds)
+    assert doubtful(db, twice, later) == 9
+    came(db, reached, later)
+    take(db, let_out(db, later), at(later))
+    with db.transaction():
+        answers.enqueue_by_hand(db, by_hand, ONE, EVERYWHERE, at(later), kind=ByHand.SEND, who="marie", shadow=False)
+    take(db, let_out(db, later), at(later))
+    came(db, waits, later, delay=900.0)
+    decisions.block(db, blocked, "marie", at(later))
+    came(db, opted_out, later, words="stop")
+    with db.transaction():
+        db.execute("UPDATE answers SET text = NULL WHERE recipient = ?", erased)
+    left_out = {"taken": 2, "waits": 1, "blocked": 1, "opted_out": 1, "erased": 1}
+
+    since = at(1).rfc3339
+    assert answers.perhaps_sent(db, since) == answers.PerhapsSent(1, at(later).rfc3339, left_out)
+    assert answers.requeue_since(db, since, "marie", at(later + 9)) == answers.PerhapsSent(
+        1, at(later).rfc3339, left_out
+    )
+    assert answers.perhaps_sent(db, since) == answers.PerhapsSent(0, None, left_out | {"waits": 2})
+    assert [turn.answer_id for turn in queue.due(db, at(later + 9))] == [
+        db.value("SELECT id FROM answers WHERE contact_id = 9")
+    ]
+    assert [tuple(row) for row in db.all("SELECT contact_id, who FROM events WHERE kind = 'requeue'")] == [(9, "marie")]
+    assert answers.requeue_since(db, at(0).rfc3339, "marie", at(later + 9), blocked=[early]).left_out["blocked"] == 2

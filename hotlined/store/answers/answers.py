@@ -6,15 +6,17 @@ and why nothing can leave twice. `queue` knows whose turn it is, `gate` lets ans
 
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Collection
 from datetime import timedelta
 from sqlite3 import Row
+from typing import NamedTuple
 
 from hotlined import policy, pseudonym, recognition, states
 from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
+from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind, SegmentState
 from hotlined.store import fleet
 from hotlined.store.answers import decisions, gate, lifecycle
 from hotlined.store.answers.correspondents import identity_of
@@ -181,6 +183,70 @@ def requeue_by_hand(db: Database, answer_id: int, who: str, now: Now, *, blocked
     return None
 
 
+class PerhapsSent(NamedTuple):
+    """The answers that were perhaps sent in a time: how many can be sent again, one for each number, and the rest."""
+
+    again: int
+    first_at: str | None
+    """The time, in RFC 3339, at which the first of these answers was handed to the modem; None for no answers."""
+    left_out: dict[str, int]
+    """Counts of numbers that get none, by the reason: `taken` (something was, since), `waits`, or as in `requeue`."""
+
+
+def perhaps_sent(db: Database, since: str, *, blocked: Collection[str] = ()) -> PerhapsSent:
+    """Return what `requeue_since` would do."""
+    return _perhaps_sent(db, since, blocked)[1]
+
+
+def requeue_since(db: Database, since: str, who: str, now: Now, *, blocked: Collection[str] = ()) -> PerhapsSent:
+    """Commit that a person wants all answers that were perhaps sent since a moment sent again.
+
+    They are the answers to contacts whose latest segment, handed to the modem since then, is unconfirmed: of each
+    number the latest. `blocked` is as in `requeue`.
+    """
+    with db.transaction():
+        rows, found = _perhaps_sent(db, since, blocked)
+        for row in rows:
+            _requeue(db, row, who, now, blocked)
+            events.record(db, now, EventKind.REQUEUE, contact_id=row["contact_id"], who=who)
+    return found
+
+
+def _perhaps_sent(db: Database, since: str, blocked: Collection[str]) -> tuple[list[Row], PerhapsSent]:
+    latest: dict[object, Row] = {}
+    for row in db.all(_PERHAPS_SENT, since):
+        latest.setdefault(row["id"] if _is_erased(row) else row["recipient"], row)  # erased ones may have one name
+    why = {row["id"]: _why_left_out(db, row, blocked) for row in latest.values()}
+    again = [row for row in latest.values() if why[row["id"]] is None]
+    first_at = min((row["submitted_at"] for row in again), default=None)
+    return again, PerhapsSent(len(again), first_at, dict(Counter(str(each) for each in why.values() if each)))
+
+
+def _why_left_out(db: Database, answer: Row, blocked: Collection[str]) -> str | None:
+    if _is_erased(answer):
+        return "erased"
+    if decided := _maybe_decided(db, answer, blocked):
+        return decided
+    recipient = answer["recipient"]
+    if db.one(_TAKEN_SINCE, recipient, answer["submitted_limit"]):
+        return "taken"
+    waits = f"SELECT 1 FROM answers WHERE recipient = ? AND state IN {states.listed(states.OPEN)} LIMIT 1"
+    return "waits" if db.one(waits, recipient) else None
+
+
+_PERHAPS_SENT = f"""
+SELECT a.id, a.contact_id, a.recipient, a.state, a.text, a.encoding, a.by_hand, s.submitted_at, s.submitted_limit,
+  (SELECT other_originator FROM contacts WHERE id = a.contact_id) AS other
+FROM answers a
+  JOIN answer_segments s ON s.attempt_id = (SELECT max(id) FROM attempts WHERE answer_id = a.id)
+WHERE a.state = '{AnswerState.UNCONFIRMED}' AND a.by_hand IS NULL
+  AND s.state = '{SegmentState.UNCONFIRMED}' AND s.submitted_at >= ?
+ORDER BY s.submitted_limit DESC, a.id DESC
+"""
+_TAKEN_SINCE = (
+    "SELECT 1 FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id"
+    f" WHERE a.recipient = ? AND s.submitted_limit > ? AND s.state IN {states.LEFT} LIMIT 1"
+)
 _REQUEUED = (
     "SELECT id, recipient, state, text, encoding, by_hand,"
     " (SELECT other_originator FROM contacts WHERE id = contact_id) AS other FROM answers"
