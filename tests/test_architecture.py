@@ -523,7 +523,7 @@ PLACES = {
     "datetime.now": {"clock.py"},
     "datetime.fromisoformat": {"clock.py", "reports/typed.py"},
     "db.connection.execute": {"store/people/erasing.py", "store/reading/simulation.py"},
-    "sqlite3.connect": {"store/file/opening.py", "store/people/backup.py"},
+    "sqlite3.connect": {"migrations.py", "store/file/opening.py", "store/people/backup.py"},
 }
 """Calls that have one way, and the modules that may make them; the simulator is another program."""
 NOWHERE = re.compile(

@@ -103,7 +103,7 @@ def test_one_command_has_both_depths(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_cannot_be_made_has_the_words_of_its_tool(tmp_path: Path) -> None:
-    """What venv or pip says comes first, and no cure for something else follows."""
+    """The words of venv or pip come first, and no cure for something else follows."""
     for name in ("setup.cfg", "pyproject.toml", "scripts/environment"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
