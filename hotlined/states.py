@@ -268,6 +268,8 @@ class TroubleCode(StrEnum):
     SIM_ENDED = "sim_ended"
     SELFTEST_LOST = "selftest_lost"
     SILENCE = "silence"
+    SIM_COUNTRY = "sim_country"
+    """The SIM is of a country that the line does not answer."""
     BACKUP_OLD = "backup_old"
     CREDIT_LOW = "credit_low"
     ALERTS_NOWHERE = "alerts_nowhere"

@@ -16,7 +16,7 @@ from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import answer, sealed, selftest, sim_life
+from hotlined.reports import answer, sealed, selftest, sim_country, sim_life
 from hotlined.reports.fleet import Fleet, maybe_fleet
 from hotlined.reports.in_force import Broken, differing_keys, with_limits_in_force
 from hotlined.reports.silence import Silence, maybe_silence
@@ -83,6 +83,7 @@ HARMLESS = frozenset(
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
         TroubleCode.CREDIT_LOW,
+        TroubleCode.SIM_COUNTRY,
         TroubleCode.ALERTS_NOWHERE,
         TroubleCode.VOLTE_ONLY,
         TroubleCode.READER,
@@ -148,6 +149,8 @@ class Stored:
     sealed: Sealed
     """The last sealed backup."""
     own_number: str | None
+    sim_country: str | None
+    """The country of the SIM; None if it is not known."""
     selftest: SelfTest | None
     """The last text that the line sent to itself on its own."""
     silence: Silence | None
@@ -371,6 +374,7 @@ def _stored(
                     life=sim_life.level(end, valid_for, now),
                     sealed=sealed_of(db, now),
                     own_number=selftest.own(config, db),
+                    sim_country=sim_country.of_sim(config, db),
                     selftest=selftest.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
                     text_lost=maybe_lost_text(db),
@@ -486,11 +490,13 @@ def _hold_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
 
 
 def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
-    """Yield troubles that stop nothing and are easily overlooked: low credit, and alerts that go nowhere."""
+    """Yield troubles that stop nothing and are easily overlooked: credit, the SIM's country, alerts that go nowhere."""
     if stored and is_low(config, stored.credit) and all(hold.reason is not HoldReason.CREDIT for hold in stored.holds):
         known = conditions.CREDIT_LOW
         words = known.words.format(balance=balance_in_words(config, stored.credit))
         yield Trouble(TroubleCode.CREDIT_LOW, words, known.cure, stored.credit.asked_at)
+    if stored and stored.sim_country and sim_country.is_unanswered(config, stored.sim_country):
+        yield Trouble(TroubleCode.SIM_COUNTRY, *conditions.sim_country_in_words(stored.sim_country))
     if words_go_nowhere(config):
         known = conditions.ALERTS_NOWHERE
         yield Trouble(TroubleCode.ALERTS_NOWHERE, known.words, known.cure.format(name=config.name))

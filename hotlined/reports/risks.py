@@ -10,6 +10,7 @@ from hotlined.config import Config, Mode
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
+from hotlined.reports import sim_country
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.limits import worst_case
 from hotlined.reports.line import words_go_nowhere
@@ -36,8 +37,8 @@ def _of_answer(config: Config) -> Iterator[str]:
     if not answer.steps:
         yield empty_in_words(config)
     yield from of_texts(answer.texts)
-    if not answer.delay[0]:
-        yield _("answer.delay begins at 0s: an answer may arrive before she is gone.")
+    if answer.delay[0] < timedelta(minutes=10):
+        yield _("answer.delay begins below 10m: an answer may arrive before she is gone.")
 
 
 def of_texts(texts: Iterable[str]) -> Iterator[str]:
@@ -76,6 +77,8 @@ def _of_numbers(config: Config) -> Iterator[str]:
         )
     if not answered:
         yield _("numbers.answer_countries is empty: nobody is ever answered.")
+    if risk := sim_country.maybe_risk(config):
+        yield risk
 
 
 def _of_alerts(config: Config) -> Iterator[str]:

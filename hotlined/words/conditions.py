@@ -264,6 +264,12 @@ SIM_ENDED = Condition(
 SIM_UNKNOWN = N_("Look up when the SIM was topped up last, and say so: `hotlined sim topup DATE`.")
 """The cure if nobody knows when the SIM was topped up."""
 
+SIM_COUNTRY = Condition(
+    N_("the SIM is of a country that is not answered"),
+    N_("The SIM is of {country}, and numbers of {country} are not answered."),
+    N_("Set numbers.country to {code}, or add it to numbers.answer_countries; then reload the daemon, or start it."),
+)
+
 SELFTEST_LOST = Condition(
     N_("the line does not hear itself"),
     N_("The line texted itself at {at}, and that did not come back: maybe it receives nothing."),
@@ -456,6 +462,12 @@ def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str,
     known = COUNTRY_BARRED if is_barred else COUNTRY_OUTAGE
     places = {"country": country_in_words(country), "code": country}
     return known.title.format(**places), known.words.format(**places), known.cure.format(**places)
+
+
+def sim_country_in_words(country: str) -> tuple[str, str]:
+    """Return the sentence and the cure for a SIM of a country that is not answered."""
+    places = {"country": country_in_words(country), "code": country}
+    return SIM_COUNTRY.words.format(**places), SIM_COUNTRY.cure.format(**places)
 
 
 FLEET: Mapping[str, Condition] = {

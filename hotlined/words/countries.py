@@ -8,6 +8,7 @@ COUNTRIES = Phrases(
         "BE": N_("Belgium"),
         "CH": N_("Switzerland"),
         "DE": N_("Germany"),
+        "DK": N_("Denmark"),
         "ES": N_("Spain"),
         "FR": N_("France"),
         "GB": N_("the United Kingdom"),

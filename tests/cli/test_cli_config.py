@@ -1,5 +1,6 @@
 """`hotlined config`: its check, and the configuration that is in force."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,13 @@ import pytest
 from filled import Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from running import CliRunner
 
 from hotlined import config as configuration
+from hotlined.cli import main
 from hotlined.reports.limits import worst_case
+from hotlined.states import ModemState
+from hotlined.store.line.line import bind_sim
 
 
 def judged(folder: Path, **sections: Any) -> str:
@@ -45,12 +50,15 @@ def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
         ({"answer": {"text": "« Non, c'est non. »"}}, "the text is between « and »: these marks are part of the"),
         ({"answer": {"texts": ["Non.", "“Non, c’est non.”"]}}, "the text is between “ and ”"),
         ({"answer": {"text": "x", "delay": "0s"}}, "answer.delay"),
+        ({"answer": {"text": "x", "delay": "9m59s"}}, "answer.delay begins below 10m: an answer may arrive"),
+        ({"answer": {"text": "x", "delay": ["30s", "60m"]}}, "answer.delay"),
         ({"limits": {"per_number": 0}}, "limits.per_number is 0"),
         ({"limits": {"segments": {"day": 0}}}, "nothing is ever sent"),
         ({"limits": {"segments": {"hour": 1}}}, "no room for an answer of 2 segments"),
         ({"limits": {"reserve_for_new": "100%"}}, "limits.reserve_for_new"),
         ({"limits": {"cooldown": ["24h", "0s"]}}, "limits.cooldown"),
         ({"numbers": {"answer_countries": []}}, "numbers.answer_countries"),
+        ({"line_number": "+33612345678", "numbers": {"country": "BE"}}, "The SIM is of France, and numbers of"),
         ({"alerts": {"words": ["tue"]}}, "A text with a word of alerts.words raises an alert, and that goes nowhere"),
         ({"alerts": {"digest": "weekly"}}, "alerts.digest: no alerts.urls and no alerts.urls_file"),
         ({"web": {"people": {"anna": "reader"}, "ask": "Anna, 0470"}}, "web.people without web.hosts"),
@@ -62,6 +70,57 @@ def test_a_risky_setting_gets_one_warning(tmp_path: Path, sections: dict[str, An
     (line,) = [line for line in judged(tmp_path, **sections).splitlines() if line.startswith("Careful: ")]
 
     assert warning in line
+
+
+def test_a_delay_of_ten_minutes_is_not_a_warning(tmp_path: Path) -> None:
+    """She is gone by then."""
+    assert "Careful" not in judged(tmp_path, answer={"text": "x", "delay": ["10m", "11m"]})
+
+
+@pytest.mark.parametrize(
+    ("imsi", "number", "country"),
+    [
+        ("208011234567890", None, "France"),
+        ("234101234567890", None, "the United Kingdom"),
+        ("262011234567890", "+31612345678", "the Netherlands"),
+        ("208011234567890", "+32470123456", None),
+        ("208011234567890", "+4915112345678", "Germany"),
+        ("206012345678901", None, None),
+        ("901012345678901", None, None),
+        ("901012345678901", "+14155550100", None),
+        ("", None, None),
+    ],
+)
+def test_a_sim_of_a_country_that_is_not_answered_is_named(
+    tmp_path: Path, imsi: str, number: str | None, country: str | None
+) -> None:
+    """Its number counts first, else its IMSI; the check and `status` say so, and that is no failure."""
+    line = Filled(tmp_path, numbers={"country": "BE"})
+    with line.db, line.db.transaction():
+        bind_sim(line.db, "359000000000001", imsi)
+        line.db.execute("UPDATE line_state SET own_number = ?", number)
+    line.daemon_runs(modem=ModemState.READY)
+    said, status = (" ".join(line.run(*words).stdout.split()) for words in (("config", "check"), ("status",)))
+    document = json.loads(line.run("status", "--json").stdout)
+
+    for words in (said, status):
+        assert (f"The SIM is of {country}, and numbers of {country} are not answered." in words) is bool(country)
+    assert said.count("Careful: ") == bool(country)
+    assert [(each["code"], each["warning"]) for each in document["trouble"]] == [("sim_country", True)] * bool(country)
+    assert line.run("status").exit_code == 0
+
+    if country:
+        answered = {"numbers": {"answer_countries": ["FR", "GB", "NL", "DE"]}}
+        line.config.write_text(json.dumps(line.settings | answered))
+        assert "Careful: " not in line.run("config", "check").stdout
+
+
+def test_check_makes_no_database(tmp_path: Path) -> None:
+    """The SIM is then not known."""
+    path = tmp_path / "main.yaml"
+    path.write_text("answer: {text: Non}\ndatabase: none.db\n")
+    done = CliRunner().invoke(main, ["--config", str(path), "config", "check"])
+    assert (done.exit_code, "Careful" in done.stdout, (tmp_path / "none.db").exists()) == (0, False, False)
 
 
 def test_quotes_within_an_answer_are_not_a_warning(tmp_path: Path) -> None:

@@ -678,6 +678,7 @@ def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
     assert yaml.safe_load((boot / "hotlined.yaml").read_text()) == {
         "language": "en",
         "answer": {"text_file": "main.txt"},
+        "numbers": {"country": "BE"},
     }
     assert (boot / "hotlined/image").read_text() == "debian trixie arm64 7\n"
     sums = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=boot / "hotlined", check=False)

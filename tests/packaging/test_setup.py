@@ -46,7 +46,7 @@ def test_the_first_line_receives_and_answers_nobody_yet(machine: Installed) -> N
     settled = [each for each in config.read_text().splitlines() if not each.startswith("#")]
     assert settled[:2] == ["language: nl", "answer:"]
     assert settled[2].startswith("  text_file: main.txt ")
-    assert len(settled) == 3
+    assert settled[3:] == ["numbers:", "  country: BE  # your country: only its numbers are answered"]
     assert answer.read_text() == ""
     group = int(machine.run("id", "-g", "hotlined-main").stdout)
     for path in (config, answer):
