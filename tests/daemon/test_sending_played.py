@@ -60,7 +60,7 @@ NEXT = {
     "error": Outcome("unknown", 1, 500),
     "silence": Outcome("unknown", 1),
 }
-"""What became of the segment behind the one without a result."""
+"""The results of the segment behind the one without a result; None: the modem never got its payload."""
 
 
 @pytest.mark.parametrize(
