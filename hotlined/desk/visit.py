@@ -96,12 +96,12 @@ def looked_at(contact_id: int) -> None:
 
 def looked_up(originator: str) -> None:
     """Log that the visitor looks at the data stored about an originator, which is masked."""
-    _looked(f"what is kept of {mask(originator)}")
+    _looked(f"number {mask(originator)}")
 
 
 def looked_through(listed: str) -> None:
-    """Log that the visitor looks through a list, named as it is logged."""
-    _looked(listed)
+    """Log that the visitor looks through the list of this name."""
+    _looked(f"list {listed}")
 
 
 def _looked(what: str) -> None:

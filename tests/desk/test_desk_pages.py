@@ -922,12 +922,12 @@ def test_a_look_is_a_line_of_the_journal(line: Filled, caplog: pytest.LogCapture
             client.get(path)
 
     assert [record.getMessage() for record in caplog.records] == [
-        "anna looked at the last contacts",
-        "anna looked at the log",
-        "anna looked at the texts by hand",
-        "anna looked at the numbers",
+        "anna looked at list last_contacts",
+        "anna looked at list log",
+        "anna looked at list by_hand",
+        "anna looked at list numbers",
         "anna looked at contact 1",
-        f"anna looked at what is kept of {mask(KEVIN)}",
+        f"anna looked at number {mask(KEVIN)}",
     ]
     assert line.db.value("PRAGMA data_version") == written
 

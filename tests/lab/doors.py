@@ -300,6 +300,7 @@ def came(*words: str) -> str:
 
 def doors_of_the_control_program() -> None:
     """Send requests as each kind of caller to each door: the door decides the verbs, and each caller is checked."""
+    check("the desk's door is open", setup("web").returncode == 0)
     text = {"request": "send", "arguments": {"number": "+32470000001", "text": "x"}}
     person = {"name": "+32470000001"}
     for verb, arguments in (("ask", text), ("forget", person), ("pause", {})):

@@ -96,6 +96,8 @@ def settings(unit: str, section: str) -> dict[str, list[str]]:
                 here = text.strip("[]")
             elif here == section and text and text[0] not in "#;":
                 key, _, value = text.partition("=")
+                if key == "BindPaths" and not value:
+                    found.pop("BindReadOnlyPaths", None)  # systemd has one list for both
                 before = found.get(key, []) if key in LISTS and value else []
                 found[key] = [*before, *([value] if value or key not in LISTS else [])]
     return {key: values for key, values in found.items() if values}

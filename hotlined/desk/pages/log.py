@@ -60,7 +60,7 @@ def show() -> str:
         where = replace(where, before=end, after=read_to or None)
         found = [*rows_for_people(db, line(), log.rows(db, where, _ROWS + 1))][::-1]
         tags = decisions.tags_in_use(db)
-    looked_through("the log")
+    looked_through("log")
     # no other arguments: `url_for` has some of its own
     asked = {name: request.args.getlist(name) for name in (*_READS, *_CHOICES, "kept") if name in request.args}
     last = found[_ROWS - 1].id if len(found) > _ROWS else read_to + 1
@@ -84,7 +84,7 @@ def by_hand() -> str:
     """Show texts by hand, the newest first."""
     with reading() as db:
         texts = [*texts_for_people(db, line(), log.texts_by_hand(db, _ROWS))][::-1]
-    looked_through("the texts by hand")
+    looked_through("by_hand")
     return render_template("by_hand.html", texts=texts)
 
 

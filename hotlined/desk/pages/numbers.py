@@ -39,7 +39,7 @@ def show() -> str:
         else:
             found = correspondents_of(db, line(), Order(asked), _ROWS, _AMONG)[::-1]
         some_choose = not only and log.newest_id(db) > _AMONG
-    looked_through("the numbers")
+    looked_through("numbers")
     rows = [(who, refused_in_words(who)) for who in found]
     return render_template(
         "numbers.html",

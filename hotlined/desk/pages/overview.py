@@ -27,7 +27,7 @@ def show() -> str:
     report = line_report()
     seen = _seen(report)
     if seen.contacts:
-        looked_through("the last contacts")
+        looked_through("last_contacts")
     words = [*at_a_glance(report, seen.came)]
     return render_template(
         "overview.html",
