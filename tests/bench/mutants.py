@@ -24,7 +24,7 @@ TESTS = {
     "recognition.py": ("test_recognition.py", "test_policy.py", "alerts/test_words_met.py"),
     "gsm/responses.py": ("gsm/test_responses.py", "doctor/test_doctor.py", "gsm/test_habits.py", "gsm/test_answers.py"),
     "store/answers/windows.py": ("store/test_counting.py", "store/test_rules.py", "cli/test_cli_limits.py"),
-    "store/answers/queue.py": ("store/test_store.py", "store/test_asked_again.py", "store/test_explored.py"),
+    "store/answers/queue.py": ("store/test_store.py", "store/test_asked_again.py", "daemon/test_sending_played.py"),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
 }
