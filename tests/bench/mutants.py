@@ -28,7 +28,7 @@ TESTS = {
         "store/test_rules.py",
         "store/test_store.py",
         "store/test_asked_again.py",
-        "store/test_explored.py",
+        "daemon/test_sending_played.py",
     ),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),

@@ -231,9 +231,9 @@ def test_end_of_an_outage_resets_tries_and_pauses(db: Database) -> None:
     wrote(db, 0.0, *(person(number) for number in range(4)))
     for moment in (0.0, 0.0, 0.0, 60.0):
         refuse(db, begun(db, moment), at(moment), 42)
-    assert pauses(db) == [(1, 60.0), (1, 60.0), (1, 60.0), (1, 120.0)]
+    assert pauses(db) == [(1, 120.0), (1, 60.0), (1, 60.0), (1, 60.0)]
     take(db, begun(db, 61.0), at(61.0))
-    assert pauses(db) == [(0, 60.0), (0, 60.0), (0, 61.0)]
+    assert pauses(db) == [(0, 61.0), (0, 60.0), (0, 60.0)]
 
 
 def test_end_of_a_country_outage_resets_tries_and_pauses(db: Database) -> None:
