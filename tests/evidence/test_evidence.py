@@ -48,7 +48,7 @@ def threatened(line: Filled) -> Filled:
     line.judge(line.newest())
     line.text("Bonjour", sender=LEA)
     line.call(KEVIN)
-    line.run("tag", "2", "threat")
+    decisions.tag(line.db, 2, "threat", "anna", line.now())
     return line
 
 
@@ -204,11 +204,10 @@ def test_page_is_in_the_language_of_the_line(threatened: Filled, language: Langu
 
 
 def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
-    """No purge can come between; an earlier keeper stays named.
+    """No purge can come between; who tagged the threat stays named.
 
     The evidence is an event.
     """
-    decisions.keep(threatened.db, 2, "anna", threatened.now())
     taken(threatened)
     kept = threatened.db.all("SELECT id, kept_by FROM contacts WHERE kept_at IS NOT NULL ORDER BY id")
     events = threatened.db.all("SELECT kind, number, who, contact_id FROM events WHERE kind IN ('keep', 'evidence')")
@@ -252,14 +251,14 @@ def test_number_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> Non
 
 @pytest.mark.parametrize("number", ["+33699999999", "nobody", "withheld", "masqué", "12"])
 def test_number_without_contacts_makes_no_zip(threatened: Filled, number: str) -> None:
-    """No contact is kept, and a sentence names the reason."""
+    """No other contact is kept, and a sentence names the reason."""
     done = threatened.run("evidence", number)
 
     assert done.exit_code in (1, 2)
     assert done.stdout_bytes == b""
     wanted = "Nobody can tell who withholds" if number in {"withheld", "masqué"} else "Nothing is stored about"
     assert wanted in done.output
-    assert threatened.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
+    assert [contact["id"] for contact in threatened.log("--kept")] == [2]
 
 
 def test_page_explains_missing_data(line: Filled) -> None:
@@ -293,10 +292,10 @@ def page_of(line: Filled, number: str) -> str:
 
 
 def test_evidence_refuses_to_write_to_a_terminal(threatened: Filled, capfd: pytest.CaptureFixture[str]) -> None:
-    """The error says which command to type, and no contact is kept."""
+    """The error says which command to type, and no other contact is kept."""
     assert threatened.on_a_terminal(200, "evidence", "0470 12 34 56") == []
     assert "evidence '0470 12 34 56' > threat.zip`" in capfd.readouterr().err
-    assert threatened.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
+    assert [contact["id"] for contact in threatened.log("--kept")] == [2]
 
 
 # ---- layout
