@@ -24,7 +24,7 @@ def of(key: bytes, name: str) -> str:
     """Return the pseudonym of a name: the first 48 bits of its HMAC-SHA256; a pseudonym is returned unchanged."""
     if is_one(name):
         return name
-    import hmac  # noqa: PLC0415  it loads OpenSSL (4 MiB), which a line without pseudonyms does not need
+    import hmac  # noqa: PLC0415  it loads OpenSSL (4 MiB): commands without pseudonyms do without
 
     return NOBODY + hmac.digest(key, name.encode(errors="surrogatepass"), "sha256").hex()[:_DIGITS]
 
