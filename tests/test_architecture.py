@@ -86,13 +86,11 @@ FLOORS = {
         "evidence",
         "agekey",
         "sealing",
-        "simulation",
         "desk",
         "fleet",
     },
     "__main__": {"cli"},
     "alerts": {"documents", "config", "reports", "statistics", "store", "policy", "gsm.alphabet", "words"},
-    "simulation": {"documents", "store", "config", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "words"},
     "statistics": {"documents", "store", "config", "policy", "words"},
     "sealing": {"agekey", "config", "pseudonym", "store", "words"},
     "evidence": {"documents", "pseudonym", "store", "words"},
@@ -522,7 +520,7 @@ PLACES = {
     "os.fork": {"control/server.py"},
     "datetime.now": {"clock.py"},
     "datetime.fromisoformat": {"clock.py", "reports/typed.py"},
-    "db.connection.execute": {"store/people/erasing.py", "store/reading/simulation.py"},
+    "db.connection.execute": {"store/people/erasing.py"},
     "sqlite3.connect": {"migrations.py", "store/file/opening.py", "store/people/backup.py"},
 }
 """Calls that have one way, and the modules that may make them; the simulator is another program."""

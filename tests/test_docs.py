@@ -65,7 +65,7 @@ EXIT_CODES = (
     | dict.fromkeys(("fleet hub init", "fleet hub invite", "fleet hub remove", "fleet hub lift"), 69)
 )
 # commands that would take half a minute, or not end, run shorter, or show their help; their own tests run them whole
-SHORTER = {"demo": ["--help"], "web": ["--help"], "simulate": ["--messages", "20"]}
+SHORTER = {"demo": ["--help"], "web": ["--help"]}
 
 
 def commands(group: click.Group = main, path: str = "") -> Iterator[tuple[str, click.Command]]:

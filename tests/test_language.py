@@ -331,14 +331,12 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("config", "chek"), "Vouliez-vous dire check ?", "Bedoelt u check?"),
     (("aide",), "Vouliez-vous dire help ?", "Bedoelt u help?"),
     (("help", "log", "what"), "n’a pas de sous-commandes", "heeft geen subcommando’s"),
-    (("simulate", "--foo"), "L’option '--foo' n’existe pas", "Er is geen optie"),
-    (("simulate", "--mesages", "1"), "Vouliez-vous dire", "Bedoelt u"),
-    (("simulate", "--messages"), "Il manque une valeur après '--messages'.", "Achter '--messages' ontbreekt"),
-    (("simulate", "--json=1"), "L’option '--json' ne prend pas", "De optie '--json' aanvaardt geen"),
-    (("simulate", "--messages", "x"), "'x' n’est pas un nombre entier.", "'x' is geen geheel getal."),
-    (("simulate", "--hours", "0"), "0 n’est pas dans l’intervalle", "0 valt niet binnen"),
-    (("simulate", "--new", "120%"), "n’est pas un pourcentage de 0% à 100%.", "is geen percentage van 0% tot"),
-    (("simulate", "--csv", "none.csv"), "Le fichier 'none.csv' n’existe pas.", "Het bestand 'none.csv' bestaat niet."),
+    (("log", "--foo"), "L’option '--foo' n’existe pas", "Er is geen optie"),
+    (("log", "--sinc", "1d"), "Vouliez-vous dire", "Bedoelt u"),
+    (("log", "--since"), "Il manque une valeur après '--since'.", "Achter '--since' ontbreekt"),
+    (("log", "--json=1"), "L’option '--json' ne prend pas", "De optie '--json' aanvaardt geen"),
+    (("log", "-n", "x"), "'x' n’est pas un nombre entier.", "'x' is geen geheel getal."),
+    (("log", "-n", "-1"), "-1 n’est pas dans l’intervalle", "-1 valt niet binnen"),
     (("log", "--kind", "x"), "'x' n’est pas parmi 'text'", "'x' is geen van 'text'"),
     (("log", "--json", "--csv"), "--json et --csv s’excluent.", "--json en --csv gaan niet samen."),
     (("show",), "Donnez un ID, un numéro ou --number.", "Geef een ID, een nummer of --number."),
@@ -447,7 +445,7 @@ def test_problems_of_a_configuration_have_no_english_left(language: Language, te
         (None, {"LANG": "C"}, Language.ENGLISH),
     ],
 )
-@pytest.mark.parametrize("command", ["config check", "simulate", "text check", "log", "run"])
+@pytest.mark.parametrize("command", ["config check", "limits", "text check", "log", "run"])
 def test_a_broken_configuration_is_reported_in_its_language(
     tmp_path: Path, octets: bytes | None, environ: Mapping[str, str], language: Language, command: str
 ) -> None:

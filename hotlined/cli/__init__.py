@@ -65,7 +65,6 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
     },
     N_("Money"): {
         "limits": Listed("hotlined.cli.limits:limits", N_("what can still be spent")),
-        "simulate": Listed("hotlined.cli.simulate:simulate", N_("what a flood would cost")),
         "sim": Listed("hotlined.cli.sim:sim", N_("balance, topup, adopt")),
     },
     N_("Setting up"): {

@@ -21,8 +21,8 @@ import click
 from hotlined.cli.output import json_line
 from hotlined.gsm.address import identify
 from hotlined.store.answers import contacts
+from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.reading import log
-from hotlined.store.reading.simulation import open_to_throw_away
 
 CORPUS = Path(__file__).parents[1] / "data" / "pdus.jsonl"
 LISTING = 50  # entries: a SIM with room for many
@@ -117,7 +117,8 @@ def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = 
     `report` is called now and then with the number recorded so far.
     """
     began, before = time.monotonic(), _peak_mib()
-    with open_to_throw_away(folder / "fuzz.db") as db:
+    with open_for_daemon(folder / "fuzz.db") as db:
+        db.connection.execute("PRAGMA synchronous = OFF")
         source = contacts.Source("fr", "206012345678901", "SM", partial(identify, country="BE"))
         feed, problems, octets = islice(mutants(seed), count), 0, 0
         for number in range(0, count, LISTING):

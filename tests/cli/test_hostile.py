@@ -82,7 +82,7 @@ One with a placeholder runs once for each text.
 """
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "pause", "resume", "requeue", "cancel",
-    "send", "sim", "selftest", "review", "purge", "forget", "simulate", "config", "text",
+    "send", "sim", "selftest", "review", "purge", "forget", "config", "text",
     "completion", "help", "web", "metrics", "fleet",
 }  # fmt: skip
 """Commands that print no received text, or have tests of their own: `sim balance`, `review`, completion, `web`."""

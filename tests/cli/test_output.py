@@ -224,7 +224,7 @@ def test_a_missing_database_conforms(filled: Filled) -> None:
 def test_a_running_daemon_conforms(line: Line) -> None:
     """It has a modem and a text by hand.
 
-    Doctor and the simulation of a flood are tried, too.
+    Doctor is tried, too.
     """
     line.start()
     line.wait_state("ready")
@@ -233,7 +233,6 @@ def test_a_running_daemon_conforms(line: Line) -> None:
         ("status", ("status",)),
         ("log_by_hand", ("log", "--by-hand")),
         ("doctor", ("doctor",)),
-        ("simulate", ("simulate", "--messages", "50")),
         ("show_number", ("show", KEVIN)),
         ("show_by_hand", ("show", "h1")),
         ("export", ("export", KEVIN)),

@@ -296,22 +296,12 @@ def test_commands_without_a_daemon_say_that_nobody_is_answered(tmp_path: Path) -
     assert {window["new_in_seconds"] for window in limits["windows"].values()} == {None}
     outlook = json.loads(line.run("show", KEVIN, "--json").stdout)["next"]
     assert (outlook["answer"], outlook["reason"], outlook["in_seconds"]) == (False, "no_answer_text", None)
-    flood = json.loads(line.run("simulate", "--messages", "20", "--json").stdout)
-    assert flood["fates"]["suppressed"] == {"no_answer_text": 20}
-    assert flood["segments"] == 0
     first = json.loads(line.run("doctor", "--json").stdout.splitlines()[0])
     assert (first["check"], first["verdict"]) == ("answer", "fail")
     assert "nobody is answered" in first["seen"]
     (tmp_path / "main.txt").write_text(ONE)
     first = json.loads(line.run("doctor", "--json").stdout.splitlines()[0])
     assert (first["check"], first["verdict"]) == ("answer", "ok")
-
-
-def test_a_flood_is_simulated_from_a_country_with_a_text(tmp_path: Path) -> None:
-    """The worst case is that some numbers are answered."""
-    line = configured(tmp_path, "", answer={"by_country": {"NL": THREE}}, numbers={"answer_countries": ["BE", "NL"]})
-    flood = json.loads(line.run("simulate", "--messages", "5", "--numbers", "1", "--new", "100%", "--json").stdout)
-    assert flood["segments"] == 5
 
 
 # ---- the daemon

@@ -25,7 +25,6 @@ from hotlined.reports.limits import LimitsReport
 from hotlined.reports.number import ShownNumber
 from hotlined.reports.status import LineStatus
 from hotlined.reports.text import CheckedText
-from hotlined.simulation.sums import FloodReport
 from hotlined.statistics.document import Stats
 from hotlined.store.answers.correspondents import Correspondent
 from hotlined.store.people.export import Export
@@ -45,7 +44,6 @@ DOCUMENTS: dict[str, type] = {
     "doctor": Checked,
     "text_check": CheckedText,
     "export": Export,
-    "simulate": FloodReport,
 }
 """The document of each command, by the name of its definition."""
 _SIMPLE: dict[Any, dict[str, Any]] = {

@@ -250,7 +250,7 @@ def test_outcomes_are_words_not_signs(line: Filled) -> None:
         assert re.findall(r"(?<!\S)[✓…?!-](?!\S)", shown) == []
 
 
-@pytest.mark.parametrize("arguments", ["limits", "config check", "text check", "simulate --messages 20", "status"])
+@pytest.mark.parametrize("arguments", ["limits", "config check", "text check", "status"])
 def test_no_output_without_a_price_names_money(line: Filled, arguments: str) -> None:
     """An amount without a configured price would be a guess."""
     shown = said(line, *arguments.split()).replace(str(line.folder), "")

@@ -495,8 +495,6 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("config", "show"),
     ("text", "check"),
     ("text", "check", "★ l’été 😀" * 50),
-    ("simulate", "--messages", "40", "--numbers", "4", "--hours", "40"),
-    ("simulate", "--messages", "40", "--numbers", "10", "--hours", "400"),
     ("web", "user", "list"),
     ("doctor",),
     ("db", "check"),
