@@ -74,8 +74,6 @@ KNOWN: dict[str, str] = {
     # reports
     "reports-in-sr": "SR is not read, because the notification names SM",
     # sending
-    "cms-38-but-left": "38 is taken for a proof that nothing has left: the answer leaves again",
-    "cms-38-after-timer": "the same",
     "sm-old-texts": "texts of 2013, read then, are answered while the clock is not synchronised",
     # the port and the SIM
     "numeric-v0": "result codes as numbers are not understood, and ATV1 is not tried",
