@@ -47,6 +47,9 @@ def sim(scene: Scene) -> Finding:
     if probe.sim is SimState.PIN and probe.tries != 1:
         cure = _("Set `modem.pin_file`: the daemon tries each value once; or switch the PIN off with a phone.")
         return warn(state, cure)
+    if probe.sim is SimState.LOCKED:
+        locked = MODEM[ModemState.SIM_LOCKED]
+        return fail(f"{locked.title} ({state})", locked.cure)
     return fail(state, _(_SIM_CURES.get(probe.sim, _SEE)))
 
 

@@ -151,6 +151,17 @@ def test_a_daemon_with_a_locked_sim_is_reported(line: Line) -> None:
     assert "modem.pin" in found["SIM"]["cure"]
 
 
+def test_a_stick_that_is_locked_to_an_operator_is_named(line: Line) -> None:
+    """The SIM's row says that the stick is locked, and what cures it."""
+    line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="PH-NET PIN")
+    line.configure()
+    _, found = examined("--config", str(line.config), cwd=line.folder)
+
+    assert found["SIM"]["verdict"] == FAIL
+    assert "locked to another operator (PH-NET PIN)" in found["SIM"]["seen"]
+    assert "unlocked" in found["SIM"]["cure"]
+
+
 def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
     """The configuration fails before any SIM asks for the PIN."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")

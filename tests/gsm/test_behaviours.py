@@ -78,8 +78,6 @@ KNOWN: dict[str, str] = {
     # the port and the SIM
     "numeric-v0": "result codes as numbers are not understood, and ATV1 is not tried",
     "quiet-q1": "a modem that says no result codes is not asked to: ATQ0 is not tried",
-    "sim-lock": "a stick that is locked to another operator is reset, hour after hour",
-    "sim-lock-cme": "the same",
 }
 """The rows that break their promise today, and how."""
 
