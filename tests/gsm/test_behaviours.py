@@ -73,9 +73,6 @@ KNOWN: dict[str, str] = {
     "deaf-until-radio": "the same",
     # sending
     "sm-old-texts": "texts of 2013, read then, are answered while the clock is not synchronised",
-    # the port and the SIM
-    "numeric-v0": "result codes as numbers are not understood, and ATV1 is not tried",
-    "quiet-q1": "a modem that says no result codes is not asked to: ATQ0 is not tried",
 }
 """The rows that break their promise today, and how."""
 
