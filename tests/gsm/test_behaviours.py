@@ -71,8 +71,6 @@ KNOWN: dict[str, str] = {
     # what arrives is not announced, or what is announced does not arrive
     "deaf-until-it-sends": "nothing comes, and a silence of reception is no trouble and has no remedy",
     "deaf-until-radio": "the same",
-    # sending
-    "sm-old-texts": "texts of 2013, read then, are answered while the clock is not synchronised",
 }
 """The rows that break their promise today, and how."""
 
