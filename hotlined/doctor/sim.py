@@ -152,7 +152,12 @@ def texts(scene: Scene) -> Finding:
         return unknown(probe.why_not or _("the SIM is not ready"))
     if probe.refused >= {*TEXTS}:
         name, questions = probe.model or _("the modem"), ", ".join(f"`{question}`" for question in TEXTS)
-        seen = _("{model} knows no texts: it refuses {questions}", model=name, questions=questions)
+        seen = _(
+            "{model} knows no texts: it refuses {questions}; or it has only just been switched on: ask again in two"
+            " minutes",
+            model=name,
+            questions=questions,
+        )
         return fail(seen, MODEM[ModemState.NO_TEXTS].cure)
     if INDICATIONS in probe.refused:
         return ok(_("the modem knows texts; it may not announce them, so they are found at every poll"))

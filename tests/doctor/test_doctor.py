@@ -456,7 +456,7 @@ def test_busy_storages_are_reported_as_busy(talk: Any, tmp_path: Path) -> None:
     ("refused", "verdict"), [(("AT+CMGF=?", "AT+CSMS?"), FAIL), (("AT+CMGF=?",), OK), (("AT+CNMI=?",), OK), ((), OK)]
 )
 def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health, talk: Any, tmp_path: Path) -> None:
-    """A data-only variant refuses both questions; its model is named."""
+    """A data-only variant refuses both questions, as one does at its start; its model is named."""
     answers = {"AT+CMGF=?": "+CMGF: (0,1)", "AT+CSMS?": "+CSMS: 0,1,1,1", "AT+CNMI=?": "+CNMI: (0-2)"}
     talker = talk({"AT+CGMM": "A7670E-LNXY-UBL"} | answers | dict.fromkeys(refused, Refused("ERROR")))
     found = sim_checks.texts(scene(tmp_path, modem={"port": talker.port}))
@@ -465,6 +465,7 @@ def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health,
     assert {*answers} <= {*talker.asked}
     if verdict is FAIL:
         assert found.seen.startswith("A7670E-LNXY-UBL knows no texts")
+        assert "only just been switched on" in found.seen
         assert found.cure
 
 
