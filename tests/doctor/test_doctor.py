@@ -361,6 +361,20 @@ def test_forwarding_is_put_in_words(
     assert all(command.endswith(",2") for command in talker.asked if "CCFC" in command)
 
 
+@pytest.mark.parametrize(("port", "verdict"), [("usbmodem", WARN), ("uart1", WARN), ("usbat", OK), ("all", OK)])
+def test_calls_that_are_announced_at_another_port_are_a_warning(
+    port: str, verdict: Health, talk: Any, tmp_path: Path
+) -> None:
+    """The cure is the command that sets the port; another make is not asked."""
+    quectel = {"AT+CGMI": "Quectel", "AT+CGMM": "EC25", 'AT+QURCCFG="urcport"': f'+QURCCFG: "urcport","{port}"'}
+    found = call_checks.forwarding(scene(tmp_path, modem={"port": talk(NOT_FORWARDED | quectel).port}))
+    other = talk(NOT_FORWARDED)
+
+    assert (found.verdict, "QURCCFG" in found.cure) == (verdict, verdict is WARN)
+    assert call_checks.forwarding(scene(tmp_path / "other", modem={"port": other.port})).verdict is OK
+    assert not any("QURCCFG" in command for command in other.asked)
+
+
 def test_a_silent_network_leaves_forwarding_unknown(talk: Any, tmp_path: Path) -> None:
     """A network that does not answer may still forward."""
     machine = scene(tmp_path, modem={"port": talk({}).port})
