@@ -272,6 +272,14 @@ def test_modem_that_hangs_is_initialised_again(line: Line) -> None:
     line.wait_state("ready")
 
 
+def test_status_is_there_before_the_first_connection(line: Line) -> None:
+    """A port that hangs is asked for long, and meanwhile `status` says that the daemon runs."""
+    line.sim.do("fault", kind="hang")
+    line.start({"dialogue": {"probe": 3600.0}})
+    line.wait_state("starting")
+    assert "not_running" not in line.cli("status", "--json", check=False)
+
+
 def test_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
     """The modem is out of step between two commands."""
     line.sim.do("fault", kind="garbage", octets="OK", command="+COPS", count=2)
