@@ -283,6 +283,8 @@ LINE = (
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,
       synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
+      -- the latest calendar time that could be trusted, in seconds since 1970
+      known_time REAL NOT NULL DEFAULT 0,
       -- the calendar time at which the limit clock was 0, in seconds since 1970: due times are shown as dates with it
       limit_epoch REAL NOT NULL DEFAULT 0,
       -- the first pause since the last resume; and whether the pause came with a restored backup

@@ -24,6 +24,8 @@ class ModemState(StrEnum):
     PIN_REQUIRED = "pin_required"
     PIN_REFUSED = "pin_refused"
     PUK_REQUIRED = "puk_required"
+    SIM_LOCKED = "sim_locked"
+    """The modem is locked to an operator, and this SIM is of another one."""
     SIM_CHANGED = "sim_changed"
     NO_SERVICE_CENTRE = "no_service_centre"
     NO_TEXTS = "no_texts"

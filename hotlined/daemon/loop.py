@@ -315,6 +315,7 @@ class Daemon:
             self.receiver.scan_soon()  # only a scan shows whether the step helped
         # after the ladder: its step may have closed the port, and set the time at which it is opened again
         if self.connection.modem is None and self.connection.retry.is_due():
+            self.status.write()  # before a port that may hang
             self._connect()
         try:
             if self.connection.modem and not self.connection.ladder.pending:

@@ -179,6 +179,7 @@ PROFILES = (
             "UNDER_VOLTAGE POWER DOWN": Meaning.UNDERVOLTAGE,
         },
         iccid=(Query("AT+QCCID", "+QCCID:"), Query("AT+QCCID"), *STANDARD_ICCID),
+        cnmi=("2,1,0,1,0", *STANDARD_CNMI),  # EC25 and EG25 store a report in SR, but announce it in SM
     ),
     Profile(  # AirPrime EM74xx/MC74xx AT Command Reference 41111748; AT+CFUN=1 resets nothing there
         "sierra",

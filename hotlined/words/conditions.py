@@ -101,6 +101,12 @@ MODEM: dict[str, Condition] = {
         N_("Put it into a phone and enter the PUK that came with it; nothing is tried from here."),
         waits_for_a_person=True,
     ),
+    ModemState.SIM_LOCKED: Condition(
+        N_("the stick is locked to another operator"),
+        N_("The stick is locked to another operator."),
+        N_("Have it unlocked, or take another one."),
+        waits_for_a_person=True,
+    ),
     ModemState.SIM_CHANGED: Condition(
         N_("another stick or SIM is in"),
         N_("Another stick or SIM is in: nobody is answered."),
@@ -124,7 +130,7 @@ MODEM: dict[str, Condition] = {
 
 SIM_STATES: frozenset[str] = frozenset({
     ModemState.SIM_ABSENT, ModemState.PIN_REQUIRED, ModemState.PIN_REFUSED, ModemState.PUK_REQUIRED,
-    ModemState.SIM_CHANGED,
+    ModemState.SIM_LOCKED, ModemState.SIM_CHANGED,
 })  # fmt: skip
 """The states of `MODEM` that are about the SIM."""
 

@@ -5,7 +5,7 @@ pauses, so that a test neither waits for them nor races them.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -407,7 +407,8 @@ def test_start_cancels_stale_answers_before_judging(line: Line) -> None:
     (calendar / "days").write_text("0")
     begin(line, timing={"calendar": str(calendar)})
     line.cli("pause")
-    line.sim.do("deliver", from_=person(1), text="t'es où ?", scts="2020-01-01T00:00:00+00:00")
+    sent = datetime.now(UTC) - timedelta(hours=25)
+    line.sim.do("deliver", from_=person(1), text="t'es où ?", scts=sent.isoformat())
     judged(line, 1)
     assert fate(line, person(1)) == ("queued", None)
     line.stop()

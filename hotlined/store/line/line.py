@@ -46,7 +46,7 @@ WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
 
 def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
     """Return the last anchor of the limit clock, None without one, and the calendar's time when the clock was 0."""
-    row = connection.execute("SELECT limit_time, boot_id, boottime, limit_epoch FROM line_state").fetchone()
+    row = connection.execute("SELECT limit_time, boot_id, boottime, known_time, limit_epoch FROM line_state").fetchone()
     if row is None:  # a person deleted the row: `db check` reports it, and commands can still read the rest
         return None, 0.0
     *anchor, epoch = row
@@ -63,10 +63,12 @@ def save_limit_clock(db: Database, now: Now) -> None:
     if calendar_moved(db, now):
         db.limit_epoch = now.utc.timestamp() - now.limit
     db.execute(
-        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, limit_epoch = ?, synchronised = ?",
+        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, known_time = ?, limit_epoch = ?,"
+        " synchronised = ?",
         anchor.limit_time,
         anchor.boot_id,
         anchor.boottime,
+        anchor.known_time,
         db.limit_epoch,
         now.synchronised,
     )
