@@ -4,7 +4,9 @@ The rows are data, and were written before the driver knew of them: `tests/data/
 breaks its promise today; who mends that takes it out.
 """
 
+import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +15,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from behaving import DATA, PACE, Behaviour, Entry, Modem, behaviours
+from behaving import DATA, OWN, PACE, Behaviour, Entry, Modem, behaviours
 from conftest import PATIENCE_SECONDS, Line, wait_until
+from store_steps import make_empty
+
+from hotlined.clock import boot_id, boottime
 
 WAITS: dict[str, Any] = {
     "dialogue": {
@@ -54,6 +59,8 @@ WAITS: dict[str, Any] = {
     "clip": 1.0,
     "ring_gap": 20 * PACE,
     "last_ring": 3 * PACE,
+    "selftest_look": 0.2,
+    "selftest_late": 60 * PACE,
 }
 """The daemon's waits: where a row has seconds, they pass at its pace; the others leave a busy machine its time."""
 CHANCE_SECONDS = 1.5
@@ -69,8 +76,6 @@ KNOWN: dict[str, str] = {
     # a text comes into a storage without room, or where nobody looks
     # a deletion is believed
     # what arrives is not announced, or what is announced does not arrive
-    "deaf-until-it-sends": "nothing comes, and a silence of reception is no trouble and has no remedy",
-    "deaf-until-radio": "the same",
     # reports
     "reports-in-sr": "SR is not read, because the notification names SM",
     # sending
@@ -186,6 +191,18 @@ def broken_for(stage: Stage, seconds: float) -> list[str]:
     return faults
 
 
+def make_quiet(line: Line, seconds: float) -> None:
+    """Give a line a database that has been in use for so long without a text, and on whose number a text came back."""
+    make_empty(line.database)
+    values = (seconds, boot_id(), boottime(), *((OWN, "2026-11-24T12:00:00.000Z") if seconds else (None, None)))
+    with contextlib.closing(sqlite3.connect(line.database)) as db, db:
+        db.execute(
+            "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?,"
+            " selftest_number = ?, selftest_back_at = ?",
+            values,
+        )
+
+
 @pytest.mark.parametrize("row", behaviours(), ids=lambda row: row.name)
 def test_what_a_modem_does_is_survived(tmp_path: Path, row: Behaviour) -> None:
     """Each text is recorded and answered once, or `status` says that it is not."""
@@ -193,7 +210,8 @@ def test_what_a_modem_does_is_survived(tmp_path: Path, row: Behaviour) -> None:
         peer: Any = SimpleNamespace(port=modem.port, client=None)
         (tmp_path / "days").write_text("0")
         with Line(tmp_path, peer) as line:
-            line.configure(modem=row.modem)
+            line.configure(modem=row.modem, line_number=OWN if row.quiet else None)
+            make_quiet(line, row.quiet)
             line.start(WAITS | {"calendar": str(tmp_path)})
             stage = Stage(row, modem, line, set())
             wait_until(lambda: line.status()["modem"]["state"], "the daemon")
