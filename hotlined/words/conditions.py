@@ -281,6 +281,11 @@ SELFTEST_LOST = Condition(
     N_("The line texted itself at {at}, and that did not come back: maybe it receives nothing."),
     N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
 )
+NUMBER_UNSURE = Condition(
+    N_("the line does not know whether it receives"),
+    N_("The line texted itself at {at}, and that did not come back; none ever did. Is {number} its number?"),
+    N_("Correct line_number in the configuration, if it is not; then `hotlined selftest`."),
+)
 
 CREDIT_LOW = Condition(
     N_("the balance is low"),

@@ -33,6 +33,7 @@ TESTS = {
     ),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
+    "store/line/reception.py": ("daemon/test_texting_itself.py", "reports/test_selftest.py"),
     "daemon/judging.py": ("daemon/test_sending_played.py",),
     "daemon/requesting.py": ("daemon/test_sending_played.py",),
     "daemon/sending.py": ("daemon/test_sending_played.py",),
@@ -195,6 +196,13 @@ MUTANTS = (
     ),
     *_of("store/answers/queue.py", ("now.newest - max_age", "now.known - 2 * max_age")),
     *_of("store/answers/queue.py", ("(a.due_limit <= ? OR a.refusals > 0)", "(a.due_limit <= ? OR 1)")),
+    *_of(
+        "store/line/reception.py",
+        ("if test.lost_at is None or test.back_at is None:", "if test.lost_at is None:"),
+        ("timing.selftest_again, every.total_seconds())", "timing.selftest_again, timing.selftest_again)"),
+        ("        SelftestObstacle.NO_ANSWER: not has_text,\n", ""),
+        ("    if full:\n        yield SelftestObstacle.FULL\n", ""),
+    ),
     *_of("daemon/judging.py", ("uniform(shortest.total_seconds(),", "uniform(0.0,")),
     *_of("daemon/requesting.py", ("Reason.PER_NUMBER, Reason.COOLDOWN}", "Reason.COOLDOWN, Reason.OPTED_OUT}")),
     *_of(
