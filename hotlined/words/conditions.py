@@ -306,6 +306,7 @@ STORAGE_UNREAD = Condition(
         " another stick."
     ),
 )
+_HIDDEN = N_("The modem counts texts in {storage} that it does not show ({count}): they are not seen.")
 _STORAGE_OF_SIM_CURE = N_(
     "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."
 )
@@ -456,10 +457,11 @@ def modem_in_words(state: str, cause: CodedCause | None) -> tuple[str, str]:
     return (cause and cause.words) or known.words, (cause and cause.cure) or cure
 
 
-def unread_in_words(storage: str, answer: str) -> tuple[str, str]:
-    """Return the sentence and the cure for a storage that cannot be read."""
+def unread_in_words(storage: str, answer: str, count: str) -> tuple[str, str]:
+    """Return the sentence and the cure for a storage that cannot be read, or of which so many texts are not shown."""
     cure = _(_STORAGE_OF_SIM_CURE) if storage in _OF_SIM else STORAGE_UNREAD.cure
-    return STORAGE_UNREAD.words.format(storage=storage, answer=answer), cure
+    words = _(_HIDDEN) if count else STORAGE_UNREAD.words
+    return words.format(storage=storage, answer=answer, count=count), cure
 
 
 def full_in_words(storage: str, places: str) -> tuple[str, str]:

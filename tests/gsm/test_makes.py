@@ -548,7 +548,7 @@ def test_a_storage_without_listing_is_read_index_by_index(open_line: Open, make:
             found.append(modem.storages.read_next_slot("SM"))
 
         assert [(entry.index, entry.status < 2) for entry in found if entry] == [(first, True), (first + 2, True)]
-        assert dict(modem.storages.unread) == {"SM": "1 counted, not shown"}
+        assert dict(modem.storages.hidden) == {"SM": 1}
 
 
 def test_a_storage_that_hangs_when_listed_is_served(open_line: Open) -> None:
