@@ -139,6 +139,9 @@ def test_wal_beside_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
 def test_running_daemon_stops_writing_at_damage(stopped: Line) -> None:
     """SQLite reports it; the line goes on with a good database."""
     line = stopped
+    line.start()
+    line.wait_state("ready")
+    assert line.stop() == 0
     good = line.database.read_bytes()
     line.start()
     line.wait_state("ready")
