@@ -22,6 +22,10 @@ the transaction* of each row that limits read (`line.save_limit_clock`), neither
 hourly, for cooldowns, and every five minutes while an answer or a trial is due soon: otherwise a machine that loses its
 power every half hour would begin again from the same anchor each time, and the answer would never be due. Within one
 process a reading is never smaller than an earlier one, whatever the kernel says.
+
+The anchor also holds the latest calendar time that could be trusted. Together with the date of this version it says how
+late it is at least, so that a text of years ago is seen to be old even while the calendar cannot be trusted. No service
+centre's time stamp is used for this: one that is forged or wrong would make all later texts look old.
 """
 
 import contextlib
@@ -31,6 +35,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from hotlined import RELEASED
 
 _STA_UNSYNC = 0x0040  # linux/timex.h
 _TIMEX_STATUS_OFFSET = 4 * ctypes.sizeof(ctypes.c_long) + ctypes.sizeof(ctypes.c_long)
@@ -46,6 +52,8 @@ class Anchor(NamedTuple):
     limit_time: float
     boot_id: str
     boottime: float
+    known_time: float = 0.0
+    """The latest calendar time that could be trusted, in seconds since 1970."""
 
 
 class Now(NamedTuple):
@@ -54,6 +62,13 @@ class Now(NamedTuple):
     utc: datetime
     limit: float
     synchronised: bool
+    known: datetime = datetime.fromtimestamp(0, UTC)
+    """A moment that has passed, whatever the calendar says."""
+
+    @property
+    def newest(self) -> datetime:
+        """The newest moment that is known to have passed: now, if the calendar can be trusted."""
+        return self.utc if self.synchronised else self.known
 
     @property
     def rfc3339(self) -> str:
@@ -73,15 +88,19 @@ class LimitClock:
         else:
             self._offset = anchor.limit_time
         self._latest = anchor.limit_time
+        released = datetime.fromisoformat(RELEASED).replace(tzinfo=UTC)
+        self._known = max(released, datetime.fromtimestamp(anchor.known_time, UTC))
 
     def anchor(self, limit_time: float) -> Anchor:
         """Return the anchor for a reading; once it is committed, a later start goes on from that reading."""
-        return Anchor(limit_time, self.boot_id, limit_time - self._offset)
+        return Anchor(limit_time, self.boot_id, limit_time - self._offset, self._known.timestamp())
 
     def now(self) -> Now:
         """Read all clocks at once."""
         self._latest = max(self._latest, boottime() + self._offset)
-        return Now(datetime.now(UTC), self._latest, synchronised())
+        now = Now(datetime.now(UTC), self._latest, synchronised(), self._known)
+        self._known = now.newest
+        return now
 
 
 def here() -> datetime:
@@ -133,10 +152,8 @@ def parse_rfc3339(text: str) -> datetime:
 def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
     """Return the age of a contact: since it arrived, or since its `scts`, if that is longer.
 
-    The `scts`, the service centre's time stamp, counts only while the calendar can be trusted; `arrived_limit` is in
-    seconds of the limit clock.
+    The time since the `scts`, the service centre's time stamp, is counted to the newest moment that is known;
+    `arrived_limit` is in seconds of the limit clock.
     """
     since_arrival = timedelta(seconds=max(0.0, now.limit - arrived_limit))
-    if not now.synchronised or scts is None:
-        return since_arrival
-    return max(since_arrival, now.utc - scts)
+    return since_arrival if scts is None else max(since_arrival, now.newest - scts)

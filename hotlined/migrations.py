@@ -283,6 +283,8 @@ LINE = (
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,
       synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
+      -- the latest calendar time that could be trusted, in seconds since 1970
+      known_time REAL NOT NULL DEFAULT 0,
       -- the calendar time at which the limit clock was 0, in seconds since 1970: due times are shown as dates with it
       limit_epoch REAL NOT NULL DEFAULT 0,
       -- the first pause since the last resume; and whether the pause came with a restored backup
@@ -298,6 +300,17 @@ LINE = (
       imsi TEXT,
       own_number TEXT,
       sim_changed_at TEXT,
+      -- the texts of the line to itself, on this SIM: their number; when the last one was asked for, on both clocks, by
+      -- which request, and when it left; how many there were since the last text; when it was found that the first of
+      -- these did not come back; and when one came back last
+      selftest_number TEXT,
+      selftest_at TEXT,
+      selftest_at_limit REAL NOT NULL DEFAULT 0,
+      selftest_request_id INTEGER,
+      selftest_left_limit REAL,
+      selftest_tries INTEGER NOT NULL DEFAULT 0 CHECK (selftest_tries BETWEEN 0 AND 3),
+      selftest_lost_at TEXT,
+      selftest_back_at TEXT,
       -- when the modem became ready; NULL while it is not; a daemon that starts records it anew
       ready_limit REAL,
       unwell_limit REAL,

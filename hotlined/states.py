@@ -24,6 +24,8 @@ class ModemState(StrEnum):
     PIN_REQUIRED = "pin_required"
     PIN_REFUSED = "pin_refused"
     PUK_REQUIRED = "puk_required"
+    SIM_LOCKED = "sim_locked"
+    """The modem is locked to an operator, and this SIM is of another one."""
     SIM_CHANGED = "sim_changed"
     NO_SERVICE_CENTRE = "no_service_centre"
     NO_TEXTS = "no_texts"
@@ -50,6 +52,8 @@ class ModemTrouble(StrEnum):
     NO_SIM = "no_sim"
     UNREGISTERED = "unregistered"
     NOT_LEAVING = "not_leaving"
+    NOT_ARRIVING = "not_arriving"
+    """A text to the line itself did not come back."""
 
 
 class DatabaseState(StrEnum):
@@ -117,6 +121,10 @@ class SelftestObstacle(StrEnum):
     """The obstacles that keep the line from texting itself; `words.selftest.OBSTACLES` has each in words."""
 
     NO_NUMBER = "no_number"
+    NEVER_BACK = "never_back"
+    """None ever came back on this SIM, and nobody wrote its number into the configuration."""
+    NO_ANSWER = "no_answer"
+    """The line has no text for its answer yet."""
     NOT_RUNNING = "not_running"
     MODEM_NOT_READY = "modem_not_ready"
     SHADOW = "shadow"
@@ -267,6 +275,8 @@ class TroubleCode(StrEnum):
     SIM_ENDS = "sim_ends"
     SIM_ENDED = "sim_ended"
     SELFTEST_LOST = "selftest_lost"
+    NUMBER_UNSURE = "number_unsure"
+    """A text to the line itself did not come back, and none ever did: its number may be wrong."""
     SILENCE = "silence"
     SIM_COUNTRY = "sim_country"
     """The SIM is of a country that the line does not answer."""

@@ -125,8 +125,19 @@ class Timing(NamedTuple):
     unregistered_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
     not_leaving_grace: float = 0.0
     not_leaving_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
+    not_arriving_grace: float = 0.0
+    not_arriving_pauses: tuple[float, ...] = (0.0,)
+    """The waits between these rungs are those of the self-tests, which last longer than the daemon may run."""
     ladder_rest: float = 3600.0
     """Between two rounds of rungs if none has helped."""
+
+    # the line's texts to itself, on the limit clock
+    selftest_look: float = 60.0
+    """Between two looks whether one is due, lost, or back."""
+    selftest_late: float = 900.0
+    """One that is not back after this time with a ready modem is lost."""
+    selftest_again: float = 86_400.0
+    """Before the third one of a silence, and before one that did not leave is tried again."""
 
     # receiving
     list_pauses: tuple[float, ...] = (0.0, 0.0, 30.0, 120.0, 600.0)

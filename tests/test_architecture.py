@@ -853,7 +853,7 @@ DAEMON = (
         "sending",
         "judging",
     ),
-    *("reloading", "requesting", "status", "opening", "loop", "__init__"),
+    *("reloading", "requesting", "selftest", "status", "opening", "loop", "__init__"),
 )
 CONFIG = (
     *("problems", "values", "keys", "syntax", "reading", "judging", "answer_file", "loading", "runtime"),

@@ -27,7 +27,6 @@ class Note:
 
     `pinged` is the time of the last ping, in seconds since boot. `trouble` is the state of a database that could not
     record its own alert; the alert had the text `words`, was made at `at`, and was sent to the channels in `taken`.
-    `obstacle` is the SelftestObstacle that was last complained about.
     """
 
     file: IO[str]
@@ -36,7 +35,6 @@ class Note:
     words: str = ""
     at: str = ""
     taken: list[str] = field(default_factory=list)
-    obstacle: str = ""
 
     def save(self) -> None:
         """Write the note; raises OSError if the runtime directory is full."""
@@ -46,7 +44,6 @@ class Note:
             "words": self.words,
             "at": self.at,
             "taken": self.taken,
-            "obstacle": self.obstacle,
         }
         self.file.seek(0)
         self.file.truncate()

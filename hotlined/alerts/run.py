@@ -23,7 +23,7 @@ from hotlined.clock import Now
 from hotlined.config import Config, Mode
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
-from hotlined.reports import sealed, selftest, sim_life
+from hotlined.reports import sealed, sim_life
 from hotlined.reports.fleet import LEVELS, Fleet
 from hotlined.reports.line import LineReport, Stored
 from hotlined.states import (
@@ -38,13 +38,12 @@ from hotlined.store.answers import words_met
 from hotlined.store.answers.breakers import country_outages
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
-from hotlined.store.line import alerting, events, reception
+from hotlined.store.line import alerting, events
 from hotlined.store.line.alerting import Alert, AlertProgress, Draft
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.words import conditions
 from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
-from hotlined.words.selftest import LEFT_OUT, OBSTACLES, TEXTS_ITSELF
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # the shortest time between two pings
@@ -181,7 +180,7 @@ class Run:
             hub=_maybe_hub(report.stored.fleet) if report.stored and report.stored.fleet else None,
             asked=len(report.stored.fleet.asked) if report.stored and report.stored.fleet else 0,
             silence=report.stored.silence if report.stored else None,
-            selftest_lost=selftest.is_lost(selftest.last(self.config, db), now),
+            selftest_lost=_maybe_selftest_lost(report.stored) if report.stored else None,
             reception=_maybe_reception(report, now),
             text_lost=_maybe_text_lost(report.stored) if report.stored else None,
         )
@@ -189,7 +188,6 @@ class Run:
     def _record_and_deliver(self, note: Note) -> None:
         """Record the alerts that are due, and send each channel those that it has not taken yet."""
         with open_beside_daemon(self.config.database) as db:
-            self._text_itself(db, note)
             keys = [channel.key for channel in self.channels]
             state = self._record_due(db, keys)
             self._deliver_untaken(db, state)
@@ -237,21 +235,6 @@ class Run:
             if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
                 alerting.move(db, reached)
         return state
-
-    def _text_itself(self, db: Database, note: Note) -> None:
-        """If a self-test is due, ask the daemon to send a text to the line's own number; complain once if it cannot."""
-        every, own, now = self.config.alerts.selftest, selftest.own(self.config, db), db.now()
-        if every is None or not selftest.is_due(selftest.last(self.config, db), every, now):
-            return
-        obstacle = self.report.selftest_obstacle
-        if obstacle is None and own:
-            reception.ask_selftest(db, own, selftest.text(), texting.WHO, now)
-            self.say(_(TEXTS_ITSELF))
-        elif obstacle and obstacle != note.obstacle:
-            self.complain(_(LEFT_OUT, obstacle=OBSTACLES[obstacle]))
-        if note.obstacle != (obstacle or ""):
-            note.obstacle = obstacle or ""
-            note.save()
 
     def _deliver_untaken(self, db: Database, state: LineState) -> None:
         self._deliver(db, lambda channel: alerting.untaken(db, channel.key, db.now()), state, is_test=False)
@@ -373,6 +356,12 @@ def _maybe_hub(found: Fleet) -> Judged | None:
         known = conditions.FLEET[worst.code]
         return Judged(1 + LEVELS.index(worst.code), {"title": known.title, "cure": known.cure})
     return Judged(0, {}) if found.heard and found.heard.reachable else None
+
+
+def _maybe_selftest_lost(stored: Stored) -> bool | None:
+    """Tell whether a text of the line to itself is lost; None if none ever came back: then its number may be wrong."""
+    test = stored.selftest
+    return test.lost_at is not None if test and test.back_at else None
 
 
 def _maybe_text_lost(stored: Stored) -> Judged | None:

@@ -37,8 +37,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     reach_somebody = alerts_reach_somebody(config)
     if settings.broken and not reach_somebody and any(key.startswith("alerts.") for key in settings.unknown):
         raise ConfigError(_("{problem}, and where alerts go cannot be read from it.", problem=settings.broken.message))
-    # a self-test is asked for by such a run, too: `status` shows the result
-    if not reach_somebody and config.alerts.ping is None and config.alerts.selftest is None:
+    if not reach_somebody and config.alerts.ping is None:
         print_wrapped(_("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping."))
         return
     # a timer runs this every five minutes: where nothing can go anywhere it ends before these imports

@@ -64,6 +64,8 @@ def show(settings: Settings) -> None:
 
 
 def _costs(chosen: Config) -> Iterator[str]:
-    """Yield the cost of the line's self-tests, if it makes any."""
+    """Yield the cost of the line's self-tests, if it makes any, and what it needs before the first."""
     if every := chosen.alerts.selftest:
         yield cost_in_words(every, chosen.limits)
+        if chosen.line_number is None:
+            yield as_typed(_("It does so by itself once `hotlined selftest` came back, or with line_number."))

@@ -27,6 +27,7 @@ from hotlined.reports.typed import AnswerMeant, TimeRange
 from hotlined.reports.typed import e164 as read_number
 from hotlined.store.answers import answers
 from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.reception import selftest_text
 from hotlined.store.line.requests import RequestVerb
 from hotlined.words.requests import fate_in_words
 
@@ -235,7 +236,7 @@ def selftest(settings: Settings) -> None:
         own = selftests.own(config, db)
         if own is None:
             raise RefusedError(_("The SIM does not know its own number."), _("Set line_number in the configuration."))
-        text = selftests.text()
+        text = selftest_text()
         result = asked(config, settings.who, RequestVerb.SEND, number=own, text=text)
         fate = fate_in_words(_("The text to {recipient}", recipient=own), result)
         print_wrapped(f"{fate} {selftests.awaited()}")

@@ -18,7 +18,7 @@ from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, r
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.reports.status import document
 from hotlined.reports.trouble import Trouble
-from hotlined.states import SmsService
+from hotlined.states import SelftestObstacle, SmsService
 from hotlined.store.line.line import TopUp
 from hotlined.store.reading.review import Waiting
 from hotlined.words.amounts import sentence
@@ -119,13 +119,12 @@ def _topped_up(top_up: TopUp, valid_until: str | None) -> str:
 
 def _selftest(report: LineReport) -> str | None:
     """Return the result of the last self-test; if the next one is due and cannot be made, also why."""
-    every, stored = report.config.alerts.selftest, report.stored
-    if every is None or stored is None:
+    stored = report.stored
+    if report.config.alerts.selftest is None or stored is None:
         return None
-    last = selftest.in_words(stored.selftest, stored.at)
-    obstacle = report.selftest_obstacle
-    if obstacle and selftest.is_due(stored.selftest, every, stored.at):
-        return _(DUE, last=last, obstacle=OBSTACLES[obstacle])
+    last, obstacle = selftest.in_words(stored.selftest), report.selftest_obstacle
+    if obstacle and (stored.selftest_is_due or obstacle in (SelftestObstacle.NO_NUMBER, SelftestObstacle.NEVER_BACK)):
+        return as_typed(_(DUE, last=last, obstacle=OBSTACLES[obstacle]))
     return last
 
 

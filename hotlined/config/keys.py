@@ -361,8 +361,13 @@ KEYS = {
         Key("alerts.ping", _WEB, None, N_("asked hourly while all is well"), Shape.MAYBE, secret=True),
         Key("alerts.digest", _choice(Digest), None, N_("daily or weekly: figures and health in a mail"), Shape.MAYBE),
         Key("alerts.words", _MET, (), N_("words or phrases in a text that are an alert"), Shape.LIST),
-        # 90 days at most: the text that comes back is recognised by the line's own number, which becomes a pseudonym
-        Key("alerts.selftest", _duration("1h", "90d"), None, N_("the line texts itself so often"), Shape.MAYBE),
+        Key(
+            "alerts.selftest",
+            _duration("1h", "90d"),
+            7 * _D,
+            N_("so long without any text, and it texts itself"),
+            Shape.MAYBE,
+        ),
         Key("backup.folder", _PATH, None, N_("where sealed backups go"), Shape.MAYBE),
         Key("backup.recipients", _RECIPIENT, (), N_("who can open them"), Shape.LIST),
         Key("backup.keep", _whole(1, 999), 10, N_("how many of the newest are kept there")),

@@ -198,7 +198,7 @@ class AlertsConfig:
     """The destinations of alerts: Apprise URLs, a file of them, a number in E.164; and other choices about alerts.
 
     `ping` is a URL that is fetched while all is well. `words` are words and phrases; a text that has one of them raises
-    an alert. `selftest` is the pause between two texts of the line to itself.
+    an alert. `selftest` is the time without any text after which the line texts itself.
     """
 
     urls: tuple[str, ...] = field(repr=False)

@@ -32,6 +32,7 @@ from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
 from hotlined.daemon.reloading import keep, load_again, log_answer
 from hotlined.daemon.requesting import Requests
+from hotlined.daemon.selftest import SelfTests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import StatusWriter, require_no_other
@@ -104,6 +105,7 @@ class Daemon:
         self.sender = Sender(self.line, self.connection, self.balance)
         self.judge = Judge(self.line, self.sender, self.balance)
         self.requests = Requests(self.line, self.connection, self.sender, self.balance)
+        self.selftests = SelfTests(self.line, self.connection, self.requests)
         self.status = StatusWriter(self.line, self.connection, self.receiver, self.balance, self.outages)
         self.mark = MarkWriter(self.line)
         self._watch = FolderWatch(db.path.parent)
@@ -315,6 +317,7 @@ class Daemon:
             self.receiver.scan_soon()  # only a scan shows whether the step helped
         # after the ladder: its step may have closed the port, and set the time at which it is opened again
         if self.connection.modem is None and self.connection.retry.is_due():
+            self.status.write()  # before a port that may hang
             self._connect()
         try:
             if self.connection.modem and not self.connection.ladder.pending:
@@ -324,6 +327,7 @@ class Daemon:
                 self._judge()
                 self.sender.hold_without_modem()  # after judging: answers that were queued just now are held, too
             self._serve_requests()
+            self.selftests.look()
             self._housekeep()
 
     def _housekeep(self) -> None:

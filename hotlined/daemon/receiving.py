@@ -357,9 +357,7 @@ class Receiver:
         self._announced -= absent
         self._not_there |= absent
         if len(self._not_there) >= LOST_AFTER:
-            self._note_complaint(
-                EventKind.TEXT_LOST, f"{len(self._not_there)} announced in {listing.storage}, none there"
-            )
+            self._note_complaint(EventKind.TEXT_LOST, f'{len(self._not_there)} × +CMTI: "{listing.storage}"')
             self._not_there.clear()
 
     def _delete_if_still_there(

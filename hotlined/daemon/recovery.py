@@ -59,6 +59,7 @@ IN_LOG: Mapping[ModemTrouble, str] = {
     ModemTrouble.NO_SIM: "it sees no SIM",
     ModemTrouble.UNREGISTERED: "it is not registered",
     ModemTrouble.NOT_LEAVING: "it is registered, but nothing leaves",
+    ModemTrouble.NOT_ARRIVING: "it is registered, but a text to itself did not come back",
 }
 """The trouble that a rung is against, in words for the log, which is always in English."""
 
@@ -74,6 +75,9 @@ def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
         ModemTrouble.NO_SIM: Remedy(timing.no_sim_grace, reset, timing.no_sim_pauses),
         ModemTrouble.UNREGISTERED: Remedy(timing.unregistered_grace, radio, timing.unregistered_pauses),
         ModemTrouble.NOT_LEAVING: Remedy(timing.not_leaving_grace, radio, timing.not_leaving_pauses),
+        ModemTrouble.NOT_ARRIVING: Remedy(
+            timing.not_arriving_grace, (Rung.RADIO, Rung.RESET), timing.not_arriving_pauses
+        ),
     }
 
 

@@ -261,6 +261,7 @@ _SIM_STATES = {
     SimState.ABSENT: ModemState.SIM_ABSENT,
     SimState.PIN: ModemState.PIN_REQUIRED,
     SimState.PUK: ModemState.PUK_REQUIRED,
+    SimState.LOCKED: ModemState.SIM_LOCKED,
 }
 
 

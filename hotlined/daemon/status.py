@@ -192,6 +192,8 @@ class StatusWriter:
             return
         for name, answer in modem.storages.unread.items():
             yield DaemonTrouble(TroubleCode.STORAGE_UNREAD, values={"storage": name, "answer": answer})
+        for name, count in modem.storages.hidden.items():
+            yield DaemonTrouble(TroubleCode.STORAGE_UNREAD, values={"storage": name, "count": count})
         if full := modem.storages.full:
             yield DaemonTrouble(TroubleCode.STORAGE_FULL, values={"storage": full.name, "places": full.total})
         if self._connection.network.denies_circuits:

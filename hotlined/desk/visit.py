@@ -34,7 +34,7 @@ class Desk:
     """The problem of the configuration file, if the desk uses the configuration in force instead."""
     notices: Notices = field(default_factory=Notices)
     looks: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
-    """Who looked at what within the present hour."""
+    """The people and what they looked at, by the hour."""
 
 
 def desk() -> Desk:

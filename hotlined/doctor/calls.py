@@ -37,7 +37,10 @@ _RACE = N_("whether `modem.ring_for` ({ring_for}) is over before that, a call sh
 
 
 def forwarding(scene: Scene) -> Finding:
-    """Check that calls ring here; for each forwarding, say what becomes of a call."""
+    """Check that calls ring here, at the port that is read; for each forwarding, say what becomes of a call."""
+    if scene.probe.announces_at:
+        seen = _("the modem announces calls at its port {port}, where nobody hears them", port=scene.probe.announces_at)
+        return warn(seen, _("""Set it, in a terminal on the port: `AT+QURCCFG="urcport","usbat"`."""))
     active = scene.probe.forwarding
     if active is None:
         return unknown(scene.probe.why_not or _("the network does not say"))

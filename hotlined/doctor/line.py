@@ -9,15 +9,24 @@ from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, _, in_row, ngettext
-from hotlined.reports import sealed
+from hotlined.reports import sealed, selftest
 from hotlined.reports.line import WINDOW_CODES
-from hotlined.states import DatabaseState, ModemState, SealFailure, SendingState, TroubleCode, database_trouble
+from hotlined.states import (
+    DatabaseState,
+    ModemState,
+    SealFailure,
+    SelftestObstacle,
+    SendingState,
+    TroubleCode,
+    database_trouble,
+)
 from hotlined.store.answers import correspondents
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import CHECK_SECONDS, open_beside_daemon, require_own
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.amounts import in_segments
 from hotlined.words.conditions import SEAL_FAILURES, WINDOW_FULL, spent_in_words
+from hotlined.words.selftest import OBSTACLES
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
 _NAMES_SHOWN = 5
@@ -25,6 +34,7 @@ _ANSWER = (TroubleCode.NO_ANSWER_TEXT, TroubleCode.ANSWER_REFUSED, TroubleCode.A
 _CHECKED_APART = (
     *(*_ANSWER, *WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD),
     *(TroubleCode.STORAGE_UNREAD, TroubleCode.STORAGE_FULL, TroubleCode.VOLTE_ONLY),
+    *(TroubleCode.SELFTEST_LOST, TroubleCode.NUMBER_UNSURE),
 )
 _CHOSEN = {TroubleCode.SHADOW: N_("shadow mode"), SendingState.PAUSED: N_("paused")}
 
@@ -106,6 +116,22 @@ def backup(scene: Scene) -> Finding:
     if trouble := scene.report.maybe(TroubleCode.BACKUP_OLD):
         return warn(trouble.words.rstrip("."), trouble.cure)
     return ok(sealed.in_words(scene.config, scene.report.stored.sealed) or "")
+
+
+def reception(scene: Scene) -> Finding:
+    """Check that the line would notice if it received nothing, and that its last text to itself was not lost."""
+    if scene.config is None or scene.report is None:
+        return unknown(_(NO_CONFIGURATION))
+    if (every := scene.config.alerts.selftest) is None:
+        return warn(_("nobody notices if nothing arrives"), _("Set alerts.selftest, such as 7d."))
+    if lost := scene.report.maybe(TroubleCode.SELFTEST_LOST) or scene.report.maybe(TroubleCode.NUMBER_UNSURE):
+        return (fail if lost in scene.report.grave else warn)(lost.words.rstrip("."), lost.cure)
+    if scene.report.stored is None:
+        return unknown(_("the database cannot be read"))
+    cost = selftest.cost_in_words(every, scene.config.limits)
+    if (obstacle := scene.report.selftest_obstacle) in (SelftestObstacle.NO_NUMBER, SelftestObstacle.NEVER_BACK):
+        return warn(OBSTACLES[obstacle], cost)
+    return ok(cost.rstrip("."))
 
 
 def mms(scene: Scene) -> Finding:

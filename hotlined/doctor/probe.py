@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from hotlined.errors import ModemError, ModemRefusedError, PortError
+from hotlined.gsm import uart
 from hotlined.gsm.modem import TEXTS, Modem
 from hotlined.gsm.port import Port
 from hotlined.gsm.responses import (
@@ -37,6 +38,10 @@ FORWARDING = {reason: f"AT+CCFC={reason:d},2" for reason in ForwardingReason}
 """The command that asks the network about each reason; mode 2 only asks (27.007 7.11)."""
 
 
+URC_PORT = '"urcport"'  # Quectel EC2x&EG9x&EM05 AT Commands Manual, AT+QURCCFG
+HEARD = ("", "usbat", "all")
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """The answers of the modem itself; `why_not` is the reason if it was not asked."""
@@ -59,6 +64,8 @@ class Probe:
     unknown: tuple[str, ...] = ()
     """Storages that the modem offers but does not have."""
     why_no_storage: str = ""
+    announces_at: str = ""
+    """The port at which a Quectel modem on USB announces calls, if that is not the one for commands."""
     forwarding: tuple[Forwarding, ...] | None = None
     """The active forwardings of calls; None if the network was not asked or did not say."""
 
@@ -109,6 +116,7 @@ def _answers(modem: Modem) -> Probe:
         storages=modem.storages.uses,
         unread=tuple(modem.storages.unread),
         unknown=tuple(modem.storages.unknown),
+        announces_at=_other_port(modem),
         why_no_storage=why_no_storage,
         forwarding=_maybe_forwarding(modem) if network.registration in REGISTERED else None,
     )
@@ -117,6 +125,14 @@ def _answers(modem: Modem) -> Probe:
 def _maybe_tries(modem: Modem, command: str, prefix: str, pattern: str) -> int | None:
     match = re.match(pattern, modem.exchange.ask(command, prefix))
     return int(match[1]) if match else None
+
+
+def _other_port(modem: Modem) -> str:
+    """Return the port at which the modem announces calls, if that is known to be another than the one for commands."""
+    if modem.profile.name != "quectel" or uart.is_uart(modem.port.name):
+        return ""
+    port = modem.exchange.ask(f"AT+QURCCFG={URC_PORT}", "+QURCCFG:").removeprefix(f"{URC_PORT},").strip('"')
+    return "" if port in HEARD else port
 
 
 def _maybe_forwarding(modem: Modem) -> tuple[Forwarding, ...] | None:

@@ -47,6 +47,9 @@ def sim(scene: Scene) -> Finding:
     if probe.sim is SimState.PIN and probe.tries != 1:
         cure = _("Set `modem.pin_file`: the daemon tries each value once; or switch the PIN off with a phone.")
         return warn(state, cure)
+    if probe.sim is SimState.LOCKED:
+        locked = MODEM[ModemState.SIM_LOCKED]
+        return fail(f"{locked.title} ({state})", locked.cure)
     return fail(state, _(_SIM_CURES.get(probe.sim, _SEE)))
 
 
@@ -149,7 +152,12 @@ def texts(scene: Scene) -> Finding:
         return unknown(probe.why_not or _("the SIM is not ready"))
     if probe.refused >= {*TEXTS}:
         name, questions = probe.model or _("the modem"), ", ".join(f"`{question}`" for question in TEXTS)
-        seen = _("{model} knows no texts: it refuses {questions}", model=name, questions=questions)
+        seen = _(
+            "{model} knows no texts: it refuses {questions}; or it has only just been switched on: ask again in two"
+            " minutes",
+            model=name,
+            questions=questions,
+        )
         return fail(seen, MODEM[ModemState.NO_TEXTS].cure)
     if INDICATIONS in probe.refused:
         return ok(_("the modem knows texts; it may not announce them, so they are found at every poll"))

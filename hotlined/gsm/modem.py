@@ -94,7 +94,12 @@ class Modem:
 
     def begin(self, tries: int = len(PROBES)) -> None:
         """Bring the modem into step from any state, without echo and with numeric errors: then its SIM can be asked."""
-        self.exchange.resynchronise(tries)
+        try:
+            self.exchange.resynchronise(tries)
+        except ModemSilentError:
+            # another program may have left it without result codes, or with numbers for them (V.250 6.2.5, 6.2.6)
+            self.exchange.write(b"\rATQ0V1\r")
+            self.exchange.resynchronise(1)
         for _time in range(2):
             self.exchange.run("ATE0")  # the first echo may be garbled; a modem that goes on echoing is usable, too
         self.exchange.run("AT+CMEE=1")

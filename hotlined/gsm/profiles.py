@@ -179,11 +179,12 @@ PROFILES = (
             "UNDER_VOLTAGE POWER DOWN": Meaning.UNDERVOLTAGE,
         },
         iccid=(Query("AT+QCCID", "+QCCID:"), Query("AT+QCCID"), *STANDARD_ICCID),
+        cnmi=("2,1,0,1,0", *STANDARD_CNMI),  # EC25 and EG25 store a report in SR, but announce it in SM
     ),
     Profile(  # AirPrime EM74xx/MC74xx AT Command Reference 41111748; AT+CFUN=1 resets nothing there
         "sierra",
         _is("sierra wireless"),
-        _is(r"[EM]C\d{4}|EM\d{4}|AC\d{3}|USB 3\d\d|AirCard"),
+        _is(r"[EMR]C\d{4}|EM\d{4}|AC\d{3}|USB 3\d\d|AirCard"),
         reset=("AT!RESET", "AT+CFUN=1,1"),
     ),
     Profile(  # Wavecom AT Commands Interface Guide WM_DEV_OAT_UGD_049, 7.1

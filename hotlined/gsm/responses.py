@@ -28,6 +28,8 @@ class SimState(StrEnum):
     READY = "READY"
     PIN = "SIM PIN"
     PUK = "SIM PUK"
+    LOCKED = "locked"
+    """The modem accepts only the SIMs of one operator, or only one SIM, and this one is another."""
     ABSENT = "absent"
     BUSY = "busy"
     OTHER = "other"
@@ -243,14 +245,15 @@ _SIM_CAUSES: dict[int | None, SimState] = {
     15: SimState.ABSENT,
     11: SimState.PIN,
     12: SimState.PUK,
-}
+} | dict.fromkeys((*range(5, 8), *range(40, 48)), SimState.LOCKED)
+_LOCK = "PH-"  # 27.007 8.3: PH-SIM, PH-FSIM, PH-NET and four more, each with its PIN and PUK
 
 
 def sim_state(final: Final, lines: Sequence[Information]) -> tuple[SimState, str]:
     """Return the state of the SIM by the response to AT+CPIN?, and the modem's own words for it."""
     if final.ok and lines:
         said = lines[0].text.removeprefix("+CPIN:").strip(' "')
-        return _SIM_WORDS.get(said, SimState.OTHER), said
+        return SimState.LOCKED if said.startswith(_LOCK) else _SIM_WORDS.get(said, SimState.OTHER), said
     return SimState.BUSY if is_busy(final) else _SIM_CAUSES.get(final.cme, SimState.OTHER), final.text
 
 

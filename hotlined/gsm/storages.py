@@ -2,7 +2,7 @@
 
 A storage is a numbered list of texts, on the SIM (SM) or in the modem (ME). It has three witnesses: the modem's count
 of it (+CPMS), its listing (+CMGL) and its slots (+CMGR). The largest is believed: where a listing shows less than the
-modem counts, or is refused, the slots are read, and `unread` says what is not found there either. Texts are directed
+modem counts, or is refused, the slots are read, and `hidden` says what is not found there either. Texts are directed
 into a storage with room. This module has the commands about storages (27.005 3.2.2, 3.4) and no others. `modem` hands
 in two checks: that the modem has not restarted, and that its SIM is the same. The caller decides when to scan.
 """
@@ -119,23 +119,23 @@ class Storages:
 
     @property
     def unread(self) -> Mapping[str, str]:
-        """Storages that may have unread texts, with the modem's answer or the number that it counts and does not show.
+        """Storages that may have texts and cannot be selected, with the modem's answer.
 
         A storage that was only offered is left out if the modem's answer means that it does not know it.
         """
-        hidden = {
-            name: f"{shortfall.missing} counted, not shown"
-            for name, shortfall in self._shortfalls.items()
-            if shortfall.missing and not shortfall.left and not shortfall.is_harmless
-        }
-        return self._unselected | hidden
-
-    @property
-    def _unselected(self) -> dict[str, str]:
         return {
             name: final.text
             for name, final in self._refused.items()
             if name in self._named or not responses.is_unsupported(final)
+        }
+
+    @property
+    def hidden(self) -> Mapping[str, int]:
+        """How many texts the modem counts in a storage and shows nowhere, unless others have been read meanwhile."""
+        return {
+            name: shortfall.missing
+            for name, shortfall in self._shortfalls.items()
+            if shortfall.missing and not shortfall.left and not shortfall.is_harmless
         }
 
     @property
@@ -147,7 +147,7 @@ class Storages:
     @property
     def unknown(self) -> Mapping[str, str]:
         """Storages that the modem offers and then does not know, with its answer: no text was ever seen in them."""
-        return {name: final.text for name, final in self._refused.items() if name not in self._unselected}
+        return {name: final.text for name, final in self._refused.items() if name not in self.unread}
 
     @property
     def scan_order(self) -> tuple[str, ...]:
@@ -286,7 +286,7 @@ class Storages:
 
     def retry_refused(self) -> None:
         """Select each storage that was named since, and each that was refused and may have texts."""
-        self._take_in({*self._pending, *self._unselected})
+        self._take_in({*self._pending, *self.unread})
 
     def retry_unknown(self) -> None:
         """Select each storage that the modem offers and did not know before."""

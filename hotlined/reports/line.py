@@ -49,6 +49,7 @@ from hotlined.store.line.line import (
     FREE,
     Credit,
     Sealed,
+    SelfTest,
     Sending,
     TopUp,
     credit_of,
@@ -58,7 +59,7 @@ from hotlined.store.line.line import (
     recorded_holds,
     sealed_of,
 )
-from hotlined.store.line.reception import LostText, SelfTest, maybe_lost_text
+from hotlined.store.line.reception import LostText, maybe_lost_text, selftest_obstacles
 from hotlined.store.reading import forecast, review
 from hotlined.store.reading.review import Waiting
 from hotlined.words import conditions
@@ -86,6 +87,7 @@ HARMLESS = frozenset(
         TroubleCode.SIM_COUNTRY,
         TroubleCode.ALERTS_NOWHERE,
         TroubleCode.VOLTE_ONLY,
+        TroubleCode.NUMBER_UNSURE,
         TroubleCode.READER,
     }
 )
@@ -148,11 +150,11 @@ class Stored:
     """The level of the SIM's end, as in `sim_life.level`; None if the clock is not synchronised."""
     sealed: Sealed
     """The last sealed backup."""
-    own_number: str | None
     sim_country: str | None
     """The country of the SIM; None if it is not known."""
     selftest: SelfTest | None
-    """The last text that the line sent to itself on its own."""
+    """The texts of the line to itself; None if it makes none, or does not know its number."""
+    selftest_is_due: bool
     silence: Silence | None
     """The time without a contact; None if the modem is not ready, and before the first contact."""
     text_lost: LostText | None
@@ -208,13 +210,15 @@ class LineReport:
         if stored is None:
             return SelftestObstacle.NOT_RUNNING
         return next(
-            selftest.obstacles(
+            selftest_obstacles(
+                stored.selftest,
+                is_number_set=self.config.line_number is not None,
+                has_text=bool(self.config.answer.steps),
                 alive=self.alive,
                 modem_is_ready=self.daemon.modem.state == ModemState.READY,
                 shadow=self.mode == Mode.SHADOW,
                 holds=stored.holds,
                 full=any(budget.is_spent for budget in stored.budgets.values()),
-                knows_itself=stored.own_number is not None,
             ),
             None,
         )
@@ -373,9 +377,9 @@ def _stored(
                     top_up=top_up,
                     life=sim_life.level(end, valid_for, now),
                     sealed=sealed_of(db, now),
-                    own_number=selftest.own(config, db),
                     sim_country=sim_country.of_sim(config, db),
                     selftest=selftest.last(config, db),
+                    selftest_is_due=selftest.is_due(config, db, now),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
                     text_lost=maybe_lost_text(db),
                     fleet=maybe_fleet(db, config),
@@ -460,10 +464,8 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         since = stored.credit.valid_until if ended else None
         code = TroubleCode.SIM_ENDED if ended else TroubleCode.SIM_ENDS
         yield Trouble(code, known.words, known.cure, since)
-    if stored and stored.selftest and selftest.is_lost(stored.selftest, stored.at):
-        known = conditions.SELFTEST_LOST
-        words = known.words.format(at=moment(stored.selftest.at))
-        yield Trouble(TroubleCode.SELFTEST_LOST, words, known.cure, stored.selftest.at)
+    if stored and stored.selftest:
+        yield from _selftest_trouble(stored.selftest)
     if stored and stored.text_lost and stored.text_lost.is_recent(stored.at):
         lost, known = stored.text_lost, conditions.TEXT_LOST
         yield Trouble(TroubleCode.TEXT_LOST, known.words.format(at=moment(lost.at)), known.cure, lost.at)
@@ -477,6 +479,15 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         cure = conditions.SHADOW.cure.format(config=config.path)
         since = stored.shadow_since if stored else None
         yield Trouble(TroubleCode.SHADOW, conditions.SHADOW.words, cure, since)
+
+
+def _selftest_trouble(test: SelfTest) -> Iterator[Trouble]:
+    """Yield that a text of the line to itself did not come back; a note if none ever did."""
+    if test.lost_at and test.at:
+        code = TroubleCode.SELFTEST_LOST if test.back_at else TroubleCode.NUMBER_UNSURE
+        known = conditions.SELFTEST_LOST if test.back_at else conditions.NUMBER_UNSURE
+        words = known.words.format(at=moment(test.at), number=test.number)
+        yield Trouble(code, words, known.cure, test.lost_at)
 
 
 def _hold_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:

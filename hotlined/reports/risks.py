@@ -88,6 +88,8 @@ def _of_alerts(config: Config) -> Iterator[str]:
         yield f"{known.words} {known.cure.format(name=config.name)}"
     if alerts.digest is not None and not alerts.urls and alerts.urls_file is None:
         yield _("alerts.digest: no alerts.urls and no alerts.urls_file: only systemd's credential says where it goes.")
+    if alerts.selftest is None:
+        yield _("alerts.selftest is null: nobody notices a line that receives nothing.")
     if is_missing(alerts.urls_file):
         yield _("alerts.urls_file: there is no {path}, so alerts do not go where it says.", path=alerts.urls_file)
 

@@ -71,8 +71,8 @@ def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
             words, cure = _NOT_READ_AGAIN
             return _(words), _(cure)
         case TroubleCode.STORAGE_UNREAD:
-            storage, answer = (str(trouble.values.get(name, "…")) for name in ("storage", "answer"))
-            return conditions.unread_in_words(storage, answer)
+            storage, answer, count = (str(trouble.values.get(name, "")) for name in ("storage", "answer", "count"))
+            return conditions.unread_in_words(storage, answer, count)
         case TroubleCode.STORAGE_FULL:
             storage, places = (str(trouble.values.get(name, "…")) for name in ("storage", "places"))
             return conditions.full_in_words(storage, places)

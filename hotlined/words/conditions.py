@@ -101,6 +101,12 @@ MODEM: dict[str, Condition] = {
         N_("Put it into a phone and enter the PUK that came with it; nothing is tried from here."),
         waits_for_a_person=True,
     ),
+    ModemState.SIM_LOCKED: Condition(
+        N_("the stick is locked to another operator"),
+        N_("The stick is locked to another operator."),
+        N_("Have it unlocked, or take another one."),
+        waits_for_a_person=True,
+    ),
     ModemState.SIM_CHANGED: Condition(
         N_("another stick or SIM is in"),
         N_("Another stick or SIM is in: nobody is answered."),
@@ -124,7 +130,7 @@ MODEM: dict[str, Condition] = {
 
 SIM_STATES: frozenset[str] = frozenset({
     ModemState.SIM_ABSENT, ModemState.PIN_REQUIRED, ModemState.PIN_REFUSED, ModemState.PUK_REQUIRED,
-    ModemState.SIM_CHANGED,
+    ModemState.SIM_LOCKED, ModemState.SIM_CHANGED,
 })  # fmt: skip
 """The states of `MODEM` that are about the SIM."""
 
@@ -275,6 +281,11 @@ SELFTEST_LOST = Condition(
     N_("The line texted itself at {at}, and that did not come back: maybe it receives nothing."),
     N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
 )
+NUMBER_UNSURE = Condition(
+    N_("the line does not know whether it receives"),
+    N_("The line texted itself at {at}, and that did not come back; none ever did. Is {number} its number?"),
+    N_("Correct line_number in the configuration, if it is not; then `hotlined selftest`."),
+)
 
 CREDIT_LOW = Condition(
     N_("the balance is low"),
@@ -295,6 +306,7 @@ STORAGE_UNREAD = Condition(
         " another stick."
     ),
 )
+_HIDDEN = N_("The modem counts texts in {storage} that it does not show ({count}): they are not seen.")
 _STORAGE_OF_SIM_CURE = N_(
     "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."
 )
@@ -445,10 +457,11 @@ def modem_in_words(state: str, cause: CodedCause | None) -> tuple[str, str]:
     return (cause and cause.words) or known.words, (cause and cause.cure) or cure
 
 
-def unread_in_words(storage: str, answer: str) -> tuple[str, str]:
-    """Return the sentence and the cure for a storage that cannot be read."""
+def unread_in_words(storage: str, answer: str, count: str) -> tuple[str, str]:
+    """Return the sentence and the cure for a storage that cannot be read, or of which so many texts are not shown."""
     cure = _(_STORAGE_OF_SIM_CURE) if storage in _OF_SIM else STORAGE_UNREAD.cure
-    return STORAGE_UNREAD.words.format(storage=storage, answer=answer), cure
+    words = _(_HIDDEN) if count else STORAGE_UNREAD.words
+    return words.format(storage=storage, answer=answer, count=count), cure
 
 
 def full_in_words(storage: str, places: str) -> tuple[str, str]:

@@ -8,6 +8,10 @@ from hotlined.words.conditions import HOLDS
 OBSTACLES = Phrases(
     {
         SelftestObstacle.NO_NUMBER: N_("the line does not know its own number: set line_number"),
+        SelftestObstacle.NEVER_BACK: N_(
+            "no text to itself came back on this SIM yet: `hotlined selftest`, or set line_number"
+        ),
+        SelftestObstacle.NO_ANSWER: N_("its answer has no text"),
         SelftestObstacle.NOT_RUNNING: conditions.NOT_RUNNING.title_message,
         SelftestObstacle.MODEM_NOT_READY: N_("the modem is not ready"),
         SelftestObstacle.SHADOW: N_("shadow mode transmits nothing"),
@@ -24,7 +28,6 @@ NONE_YET = N_("none yet")
 BACK = N_("came back, sent {at}")
 LOST = N_("did not come back, sent {at}")
 ON_ITS_WAY = N_("on its way, sent {at}")
-NOT_SENT = N_("could not be sent {at}, is tried again")
-DUE = N_("{last}; the next one is due, but {obstacle}")
-TEXTS_ITSELF = N_("The line texts itself.")
-LEFT_OUT = N_("The line cannot text itself (alerts.selftest): {obstacle}.")
+NOT_SENT = N_("not sent yet, asked for {at}")
+OTHERS_CAME = N_("sent {at}; a text from somebody else came since")
+DUE = N_("{last}; no next one: {obstacle}")

@@ -44,6 +44,7 @@ MODEM_STATES: Phrases[str] = Phrases(
         ModemState.PIN_REQUIRED: N_("pin required"),
         ModemState.PIN_REFUSED: N_("pin refused"),
         ModemState.PUK_REQUIRED: N_("puk required"),
+        ModemState.SIM_LOCKED: N_("sim locked"),
         ModemState.SIM_CHANGED: N_("sim changed"),
         ModemState.NO_SERVICE_CENTRE: N_("no service centre"),
         ModemState.NO_TEXTS: N_("no texts"),

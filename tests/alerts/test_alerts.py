@@ -49,7 +49,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES, LackingRight
 from hotlined.store.line import events, requests
 from hotlined.store.line.alerting import Alert, AlertProgress
-from hotlined.store.line.line import commit_own_number, mark_copied, save_limit_clock
+from hotlined.store.line.line import mark_copied, save_limit_clock
 from hotlined.store.people import backup
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
@@ -850,7 +850,6 @@ def test_the_note_keeps_the_words_of_an_alert(quiet: Callable[..., Quiet]) -> No
     line = quiet()
     words = "The daemon cannot use its database: the disk is full. Make room."
     note = {"pinged": None, "trouble": "full", "words": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
-    note |= {"obstacle": ""}
     (line.folder / "run" / "main" / "alerts.json").write_text(json.dumps(note))
     line.alerts()
     row = line.db.one("SELECT text, at FROM alerts WHERE condition = 'database' AND level = 1")
@@ -859,24 +858,6 @@ def test_the_note_keeps_the_words_of_an_alert(quiet: Callable[..., Quiet]) -> No
     assert row is not None
     assert tuple(row) == (words, note["at"])
     assert again.keys() == note.keys()
-
-
-@pytest.mark.parametrize("before", [None, "not_running"])
-def test_the_obstacle_of_the_selftest_is_kept_as_a_code(quiet: Callable[..., Quiet], before: str | None) -> None:
-    """It is printed once, even if its language changes."""
-    line = quiet(selftest="7d")
-    note = line.folder / "run" / "main" / "alerts.json"
-    decisions.pause(line.db, "anna", line.db.now())
-    commit_own_number(line.db, ADMIN)
-    kept = json.loads(note.read_text()) | {"pinged": 12.5}
-    note.write_text(json.dumps(kept if before is None else kept | {"obstacle": before}))
-    said = [line.alerts()[1]]
-    after = json.loads(note.read_text())
-    line.config.write_text(json.dumps(line.settings | {"language": "fr"}))
-    said.append(line.alerts()[1])
-
-    assert said == ["The line cannot text itself (alerts.selftest): the line is paused.\n", ""]
-    assert (after["obstacle"], after["pinged"]) == ("paused", 12.5)
 
 
 def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:

@@ -20,6 +20,7 @@ import click
 ROOT = Path(__file__).parents[2]
 TESTS = {
     "policy.py": ("test_policy.py", "store/test_rules.py", "store/test_store.py", "store/test_money.py"),
+    "clock.py": ("store/test_store.py", "store/test_money.py"),
     "breaker.py": ("test_breaker.py", "daemon/test_outages.py", "store/test_rules.py", "store/test_money.py"),
     "recognition.py": ("test_recognition.py", "test_policy.py", "alerts/test_words_met.py"),
     "gsm/responses.py": ("gsm/test_responses.py", "doctor/test_doctor.py", "gsm/test_habits.py", "gsm/test_answers.py"),
@@ -32,6 +33,7 @@ TESTS = {
     ),
     "store/answers/gate.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
+    "store/line/reception.py": ("daemon/test_texting_itself.py", "reports/test_selftest.py"),
     "daemon/judging.py": ("daemon/test_sending_played.py",),
     "daemon/requesting.py": ("daemon/test_sending_played.py",),
     "daemon/sending.py": ("daemon/test_sending_played.py",),
@@ -94,6 +96,11 @@ MUTANTS = (
         ("self.counted + self.others_left", "self.counted + 1"),
         ("not {number, history.other}", "not {number}"),
         ("AtFault.RECIPIENT:\n        return Fate.FAILED", "AtFault.RECIPIENT:\n        return Fate.RETRY"),
+    ),
+    *_of(
+        "clock.py",
+        ("max(since_arrival, now.newest - scts)", "since_arrival"),
+        ("self._known = now.newest", "self._known = now.utc"),
     ),
     *_of(
         "breaker.py",
@@ -187,7 +194,15 @@ MUTANTS = (
         ("    if later or erased:\n", "    if erased:\n"),
         ("digits >= 7", "digits >= 1"),
     ),
+    *_of("store/answers/queue.py", ("now.newest - max_age", "now.known - 2 * max_age")),
     *_of("store/answers/queue.py", ("(a.due_limit <= ? OR a.refusals > 0)", "(a.due_limit <= ? OR 1)")),
+    *_of(
+        "store/line/reception.py",
+        ("if test.lost_at is None or test.back_at is None:", "if test.lost_at is None:"),
+        ("timing.selftest_again, every.total_seconds())", "timing.selftest_again, timing.selftest_again)"),
+        ("        SelftestObstacle.NO_ANSWER: not has_text,\n", ""),
+        ("    if full:\n        yield SelftestObstacle.FULL\n", ""),
+    ),
     *_of("daemon/judging.py", ("uniform(shortest.total_seconds(),", "uniform(0.0,")),
     *_of("daemon/requesting.py", ("Reason.PER_NUMBER, Reason.COOLDOWN}", "Reason.COOLDOWN, Reason.OPTED_OUT}")),
     *_of(

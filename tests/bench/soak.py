@@ -361,6 +361,7 @@ class Soak:
             lambda: (
                 self.is_empty()
                 and not self.line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL")
+                and not self.line.count(UNCONFIRMED)
                 and not self.line.count(OPEN)
                 and (len(self.ledger.left) > left or not self.line.count(DUE))
             ),
@@ -370,6 +371,7 @@ class Soak:
         self.stop()
 
 
+UNCONFIRMED = "SELECT count(*) FROM segments WHERE deleted_at IS NULL AND kind != 'status_report'"
 SUBMITTING = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
 OPEN = "SELECT count(*) FROM answers WHERE state = 'sending'"
 DUE = "SELECT count(*) FROM log WHERE answer_waiting_for IN ('due', 'send_interval', 'network', 'retry')"
@@ -687,11 +689,8 @@ def _once(soak: Soak) -> Iterator[str]:
     ):
         if (found := soak.line.count(sql)) != wanted:
             yield f"{found} {what}, not {wanted}"
-    for (pdu,) in soak.line.rows("SELECT pdu FROM segments WHERE deleted_at IS NULL"):
-        if _is_report(pdu) and lying:
-            lying -= 1
-        else:
-            yield f"recorded, and its deletion never confirmed: {pdu}"
+    if soak.line.count(UNCONFIRMED):  # of a report from right before the stop the next start confirms it
+        yield "a text is recorded, and its deletion never confirmed"
 
 
 def _is_report(pdu: str) -> bool:

@@ -103,7 +103,7 @@ SPOILT: dict[str, Callable[[soak.Soak], object]] = {
     "calls from": sql("DELETE FROM contacts WHERE kind = 'call'"),
     "recorded 0 times": sql("DELETE FROM segments"),  # one may be a report from right before the end of the daemon
     "recorded 1 times": lambda spoilt: spoilt.ledger.handed_over.update([next(iter(spoilt.queued))]),
-    "its deletion never confirmed": sql("UPDATE segments SET deleted_at = NULL WHERE id = 1"),
+    "its deletion never confirmed": sql("UPDATE segments SET deleted_at = NULL WHERE kind = 'deliver'"),
     "repeats, not": sql("UPDATE contacts SET repeats = repeats + 1 WHERE id = 1"),
     "left 2 times": lambda spoilt: spoilt.ledger.left.append(spoilt.ledger.left[0]),
     "were not counted": sql("UPDATE answer_segments SET state = 'cancelled'"),

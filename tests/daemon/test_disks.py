@@ -53,7 +53,7 @@ def hold(line: Line, state: str) -> None:
     told = json.loads(line.cli("status", "--json", check=False))
     assert (told["alive"], told["database_state"]) == (True, state)
     shown = line.cli("status", check=False)
-    assert re.search(r"^trouble .*(Make room|Stop the daemon|End what)", shown, re.MULTILINE), shown
+    assert re.search(r"^trouble .*(Make room|End what|.* Put back the last copy)", shown, re.MULTILINE), shown
     assert used(line) == 1
     assert line.submitted() == []
     assert line.daemon
@@ -139,6 +139,9 @@ def test_wal_beside_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
 def test_running_daemon_stops_writing_at_damage(stopped: Line) -> None:
     """SQLite reports it; the line goes on with a good database."""
     line = stopped
+    line.start()
+    line.wait_state("ready")
+    assert line.stop() == 0
     good = line.database.read_bytes()
     line.start()
     line.wait_state("ready")
@@ -220,7 +223,7 @@ def test_run_once_does_not_wait_for_a_damaged_database(stopped: Line) -> None:
     command = ["-m", "hotlined", "--config", str(stopped.config), "run", "--once"]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, cwd=stopped.folder)
 
-    assert (done.returncode, "Hint: Stop the daemon" in done.stderr) == (1, True)
+    assert (done.returncode, "Hint: Put back the last copy" in done.stderr) == (1, True)
 
 
 def test_systemd_sees_why_the_daemon_waits(stopped: Line) -> None:
@@ -335,7 +338,8 @@ def test_daemon_waits_on_a_disk_without_inodes(line: Line, small: Path) -> None:
     assert line.stop() == 0
     for ending in ("-wal", "-shm"):  # as after a restore
         line.database.with_name(line.database.name + ending).unlink()
-    subprocess.run(["mount", "-n", "-o", f"remount,nr_inodes={len(list(small.iterdir())) + 1}", small], check=True)
+    inodes = len(list(small.rglob("*"))) + 1
+    subprocess.run(["mount", "-n", "-o", f"remount,nr_inodes={inodes}", small], check=True)
     line.start()
     hold(line, "full")
     subprocess.run(["mount", "-n", "-o", "remount,nr_inodes=1000", small], check=True)

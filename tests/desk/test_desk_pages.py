@@ -30,7 +30,7 @@ from hotlined.desk.who import Visitor
 from hotlined.gsm.address import mask
 from hotlined.states import ModemState
 from hotlined.store.answers import decisions, words_met
-from hotlined.store.line.reception import ask_selftest
+from hotlined.store.line.line import SelfTest, commit_selftest
 from hotlined.store.reading import review
 from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import moment
@@ -124,17 +124,13 @@ def test_the_overview_counts_untagged_reactions(busy: tuple[Filled, Browser]) ->
 
 def test_a_lost_selftest_is_shown_with_its_cure(tmp_path: Path) -> None:
     """The overview has it among the troubles."""
-    line = Filled(tmp_path, line_number="+32460209399", alerts={"selftest": "7d"})
+    line = Filled(tmp_path, line_number="+32460209399")
     with line.db, Desk(line.config) as desk:
         fill(line)
-        ask_selftest(line.db, "+32460209399", "hotlined selftest", "hotlined alerts", line.now())
-        line.db.connection.execute(
-            "UPDATE requests SET state = 'done', answer_id = (SELECT min(answer_id) FROM attempts)"
-        )
-        line.db.connection.execute("UPDATE answer_segments SET submitted_limit = (SELECT limit_time FROM line_state)")
         browser = desk.browser()
         assert "texted itself" not in browser.get("/").words
-        line.db.connection.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 7200")
+        at = line.now().rfc3339
+        commit_selftest(line.db, SelfTest("+32460209399", at=at, left_limit=0.0, tries=1, lost_at=at, back_at=at))
         words = browser.get("/").words
 
     assert "What is wrong" in words

@@ -151,6 +151,17 @@ def test_a_daemon_with_a_locked_sim_is_reported(line: Line) -> None:
     assert "modem.pin" in found["SIM"]["cure"]
 
 
+def test_a_stick_that_is_locked_to_an_operator_is_named(line: Line) -> None:
+    """The SIM's row says that the stick is locked, and what cures it."""
+    line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="PH-NET PIN")
+    line.configure()
+    _, found = examined("--config", str(line.config), cwd=line.folder)
+
+    assert found["SIM"]["verdict"] == FAIL
+    assert "locked to another operator (PH-NET PIN)" in found["SIM"]["seen"]
+    assert "unlocked" in found["SIM"]["cure"]
+
+
 def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
     """The configuration fails before any SIM asks for the PIN."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
@@ -350,6 +361,20 @@ def test_forwarding_is_put_in_words(
     assert all(command.endswith(",2") for command in talker.asked if "CCFC" in command)
 
 
+@pytest.mark.parametrize(("port", "verdict"), [("usbmodem", WARN), ("uart1", WARN), ("usbat", OK), ("all", OK)])
+def test_calls_that_are_announced_at_another_port_are_a_warning(
+    port: str, verdict: Health, talk: Any, tmp_path: Path
+) -> None:
+    """The cure is the command that sets the port; another make is not asked."""
+    quectel = {"AT+CGMI": "Quectel", "AT+CGMM": "EC25", 'AT+QURCCFG="urcport"': f'+QURCCFG: "urcport","{port}"'}
+    found = call_checks.forwarding(scene(tmp_path, modem={"port": talk(NOT_FORWARDED | quectel).port}))
+    other = talk(NOT_FORWARDED)
+
+    assert (found.verdict, "QURCCFG" in found.cure) == (verdict, verdict is WARN)
+    assert call_checks.forwarding(scene(tmp_path / "other", modem={"port": other.port})).verdict is OK
+    assert not any("QURCCFG" in command for command in other.asked)
+
+
 def test_a_silent_network_leaves_forwarding_unknown(talk: Any, tmp_path: Path) -> None:
     """A network that does not answer may still forward."""
     machine = scene(tmp_path, modem={"port": talk({}).port})
@@ -445,7 +470,7 @@ def test_busy_storages_are_reported_as_busy(talk: Any, tmp_path: Path) -> None:
     ("refused", "verdict"), [(("AT+CMGF=?", "AT+CSMS?"), FAIL), (("AT+CMGF=?",), OK), (("AT+CNMI=?",), OK), ((), OK)]
 )
 def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health, talk: Any, tmp_path: Path) -> None:
-    """A data-only variant refuses both questions; its model is named."""
+    """A data-only variant refuses both questions, as one does at its start; its model is named."""
     answers = {"AT+CMGF=?": "+CMGF: (0,1)", "AT+CSMS?": "+CSMS: 0,1,1,1", "AT+CNMI=?": "+CNMI: (0-2)"}
     talker = talk({"AT+CGMM": "A7670E-LNXY-UBL"} | answers | dict.fromkeys(refused, Refused("ERROR")))
     found = sim_checks.texts(scene(tmp_path, modem={"port": talker.port}))
@@ -454,6 +479,7 @@ def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health,
     assert {*answers} <= {*talker.asked}
     if verdict is FAIL:
         assert found.seen.startswith("A7670E-LNXY-UBL knows no texts")
+        assert "only just been switched on" in found.seen
         assert found.cure
 
 

@@ -428,9 +428,9 @@ FOUND = {
     "huawei-e1752": ("huawei", ["SM", "ME"], 6),
     "huawei-e3372-325": ("generic", ["SM", "ME"], 2),
     "huawei-k3715": ("huawei", ["SM", "ME"], 6),
-    "nokia-n79": ("generic", ["SM"], 7),
+    "nokia-n79": ("generic", ["SM", "ME"], 7),
     "qualcomm-m6280": ("qualcomm", ["SM", "ME"], 6),
-    "wavecom-900e-1800": ("wavecom", ["SM"], 6),
+    "wavecom-900e-1800": ("wavecom", ["SM", "ME"], 6),
     "zte-k3565-z": ("zte", ["SM", "ME"], 7),
 }
 """The expected result of each recording: make, storages, and how many of the driver's questions it answers."""

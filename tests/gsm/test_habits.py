@@ -9,8 +9,8 @@ from hotlined.errors import ModemRefusedError
 from hotlined.gsm.profiles import STANDARD_CNMI
 from hotlined.gsm.responses import REGISTERED, Registration, SimState
 
-PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
-OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
+PDU = "07912374151616F6040B912374103254F600009621133295950005E8329BFD06"
+OTHER_PDU = "07912374151616F6040B912374103255F600009621133295950005E8329BFD06"
 MSM_REFUSES = [f"+CNMI={form}" for form in STANDARD_CNMI if form.startswith("2")]
 
 
@@ -372,13 +372,14 @@ def test_a_delayed_answer_without_network_causes_no_reset(open_line: Open, regis
         ("SIM REMOVED", SimState.ABSENT),
         ("SIM PUK", SimState.PUK),
         ("NOT READY", SimState.OTHER),
-        ("PH-NET PIN", SimState.OTHER),
+        ("PH-NET PIN", SimState.LOCKED),
+        ("PH-SP PUK", SimState.LOCKED),
     ],
 )
 def test_the_state_of_the_sim_is_understood(open_line: Open, words: str, state: SimState) -> None:
     """Quotes change nothing, and PIN2 locks nothing that is used.
 
-    A SIM that is not inserted is absent.
+    A SIM that is not inserted is absent; words that begin with PH- are about a lock of the modem.
     """
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new=words)
@@ -389,12 +390,12 @@ def test_the_state_of_the_sim_is_understood(open_line: Open, words: str, state: 
 def test_an_unknown_state_of_the_sim_is_logged(open_line: Open) -> None:
     """The log has it once, in the modem's words."""
     line = open_line()
-    line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="PH-NET PIN")
+    line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="NOT READY")
     line.start()
     line.wait_for("+CPIN", 3)
-    wait_until(lambda: "PH-NET PIN" in line.trouble())
+    wait_until(lambda: "NOT READY" in line.trouble())
 
-    assert line.log_path.read_text().count("PH-NET PIN") == 1
+    assert line.log_path.read_text().count("NOT READY") == 1
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ POSTED = {
 """The models of tests/data/answers.jsonl that each simulated make is made of."""
 LONG = "Coucou, c'est encore moi. " * 12
 TWO_SEGMENTS = ANSWER + " Ce numéro est une hotline." * 7
-PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
-OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
+PDU = "07912374151616F6040B912374103254F600009621133295950005E8329BFD06"
+OTHER_PDU = "07912374151616F6040B912374103255F600009621133295950005E8329BFD06"
 ANSWERS = "SELECT state FROM answers ORDER BY id"
 
 
@@ -548,7 +548,7 @@ def test_a_storage_without_listing_is_read_index_by_index(open_line: Open, make:
             found.append(modem.storages.read_next_slot("SM"))
 
         assert [(entry.index, entry.status < 2) for entry in found if entry] == [(first, True), (first + 2, True)]
-        assert dict(modem.storages.unread) == {"SM": "1 counted, not shown"}
+        assert dict(modem.storages.hidden) == {"SM": 1}
 
 
 def test_a_storage_that_hangs_when_listed_is_served(open_line: Open) -> None:

@@ -9,7 +9,7 @@ from conftest import Line, Open, wait_until
 
 from hotlined.states import TroubleCode
 
-PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
+PDU = "07912374151616F6040B912374103254F600009621133295950005E8329BFD06"
 DRAFT = "0011000B912374103254F60000AA05E8329BFD06"
 SOON = {"delete_pauses": [0.2], "dialogue": {"slots_again": 1.0}}
 
@@ -140,7 +140,7 @@ def test_texts_that_are_shown_nowhere_are_a_trouble(open_line: Open) -> None:
     line.wait_more("+CPMS", 3)
 
     assert line.sim.do("counters")["counters"]["+CMGR"] <= 11
-    assert "2 counted, not shown" in line.trouble()
+    assert "does not show (2)" in line.trouble()
     assert line.run("status").exit_code == 69
     assert line.status()["modem"]["steps"] == 0
     assert line.sim.do("state")["events"]["reset"] == 1  # by the test's own start

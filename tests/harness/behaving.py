@@ -32,6 +32,8 @@ CENTRE = "07912374151616F0"
 RESETS = re.compile(r"AT(\+CFUN=1,1|\+CFUN=6|\+CRESET|\^RESET|!RESET)")
 SENT, UNSENT = 3, 2
 """Stored by the owner of a SIM (27.005 3.1)."""
+OWN = "+32475000000"
+"""The number of a line that knows it. What it texts to itself does not come back."""
 
 USUAL: Mapping[str, Sequence[str]] = {
     "AT": ("OK",),
@@ -81,6 +83,7 @@ class Behaviour:
     line: Mapping[str, Any] = field(default_factory=dict)
     chatter: Sequence[Sequence[Any]] = ()
     holds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    quiet: float = 0
     before: int = 1
     steps: Sequence[Mapping[str, Any]] = ({"texts": 2},)
     modem: Mapping[str, Any] = field(default_factory=dict)
@@ -174,7 +177,7 @@ def recipient(pdu: str) -> str:
 
 
 class Modem:
-    """The modem of one row, and its network: `left` counts the texts that left, by recipient."""
+    """The modem of one row, and its network: `left` counts the texts that left for others, by recipient."""
 
     def __init__(self, row: Behaviour) -> None:
         self.row = row
@@ -563,7 +566,7 @@ class Modem:
         with self._lock:
             self.reference += 1
             if how.get("leaves", True):
-                self.left[recipient(pdu)] += 1
+                self.left.update({recipient(pdu)} - {OWN})
                 self.happened.add("sent")
             if "raw" in how:
                 self._write(how["raw"].format(reference=self.reference))

@@ -103,6 +103,8 @@ class Received(Fact):
     sender: str | None = None
     delay: float = 0
     """Seconds until its answer is due."""
+    old: float = 0
+    """Seconds from the centre's time stamp to the newest moment that was known when it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,7 +421,7 @@ def stale(facts: History) -> Iterator[str]:
     begun: set[tuple[int, int]] = set()
     for fact, limits in _configured(facts):
         if isinstance(fact, Received) and not fact.delivered_again:
-            arrived.setdefault(fact.contact, fact.at)
+            arrived.setdefault(fact.contact, fact.at - fact.old)
         if not isinstance(fact, Submitted):
             continue
         age = fact.at - arrived.get(fact.contact, fact.at)

@@ -267,11 +267,13 @@ def test_country_has_to_be_answered_at_the_beginning() -> None:
 
 
 def test_answer_begins_before_its_contact_is_too_old() -> None:
-    """A requeued one is exempt."""
+    """A requeued one is exempt, and a contact may be old when it comes."""
     facts = [Configured(at=0, max_age=HOUR), came(1), came(2, number=HIS)]
     again = [Requeued(at=9, answer=2), sent(2, DAY, HIS, attempt=2, by="requeue")]
     assert not found(*facts, sent(1, HOUR, total=2), sent(1, HOUR + 3, sequence=2, total=2), *again)
     assert found(*facts, sent(1, HOUR + 1)) == {"stale"}
+    assert not found(*facts[:1], came(1, old=HOUR), sent(1, 0))
+    assert found(*facts[:1], came(1, old=HOUR), sent(1, 1)) == {"stale"}
 
 
 # ---- once, in order, asked for

@@ -278,7 +278,7 @@ RUN: dict[str, tuple[set[str], set[str]]] = {
         {"/run/hotlined-fleet/%", "/run/hotlined-control", "/run/postgresql", *RESOLVERS},
     ),
 }
-"""What each service has of /run: what it writes, and what it reads or asks at; % is the line."""
+"""The part of /run that each service has: what it writes, and what it reads or asks at; % is the line."""
 
 
 def test_security_names_every_unit_with_its_user_and_network() -> None:

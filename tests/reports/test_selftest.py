@@ -2,8 +2,6 @@
 
 import json
 import random
-import re
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SPENT, Line, wait_until
 from filled import KEVIN, Filled
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,62 +19,18 @@ from hotlined.clock import Now
 from hotlined.doctor import line as line_checks
 from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
-from hotlined.reports import selftest
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
-from hotlined.store.line.line import Sending, commit_own_number
-from hotlined.store.line.reception import SelfTest, ask_selftest, maybe_selftest
+from hotlined.store.line.line import SelfTest, Sending, bind_sim, commit_selftest, selftest_of
+from hotlined.store.line.reception import maybe_back_at, selftest_obstacles
 from hotlined.words import selftest as words
 
-OWN = "+32460209399"
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+OWN, AT = "+32460209399", "2026-11-24T12:00:00.000Z"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 
 
-def sent(*, pending: bool = False, left: bool = True, back: bool = False, left_limit: float = 0.0) -> SelfTest:
-    """Return a self-test requested at 0 on the limit clock."""
-    return SelfTest("2026-11-24T12:00:00.000Z", 0.0, pending, left, left_limit, back)
-
-
-# ---- when the self-test is due
-
-
-@pytest.mark.parametrize(
-    ("last", "seconds", "expected"),
-    [
-        (None, 0, True),
-        (sent(back=True), 604_799, False),
-        (sent(back=True), 604_800, True),
-        (sent(), 604_799, False),
-        (sent(pending=True, left=False), 999_999, False),
-        (sent(left=False), 3599, False),
-        (sent(left=False), 3600, True),
-    ],
-)
-def test_a_selftest_is_due_once_in_its_time(last: SelfTest | None, seconds: float, expected: bool) -> None:
-    """One that did not leave is due earlier, after an hour."""
-    assert selftest.is_due(last, WEEK, at(seconds)) == expected
-
-
-@pytest.mark.parametrize(
-    ("last", "seconds", "expected"),
-    [
-        (None, 0, None),
-        (sent(), 899, None),
-        (sent(), 900, True),
-        (sent(left_limit=600), 1499, None),
-        (sent(left_limit=600), 1500, True),
-        (sent(back=True), 901, False),
-        (sent(back=True), 1, False),
-        (sent(pending=True, left=False), 9999, None),
-        (sent(left=False), 9999, None),
-    ],
-)
-def test_a_selftest_is_lost_after_a_quarter_of_an_hour(
-    last: SelfTest | None, seconds: float, expected: bool | None
-) -> None:
-    """The time runs from its leaving; an unsent one says nothing."""
-    assert selftest.is_lost(last, at(seconds)) is expected
+# ---- the text to itself
 
 
 def test_each_loss_is_sent_once_and_its_end_once() -> None:
@@ -100,182 +53,94 @@ def test_each_loss_is_sent_once_and_its_end_once() -> None:
         ({"holds": (Sending.kept_back(HoldReason.OUTAGE, None),)}, SelftestObstacle.OUTAGE),
         ({"holds": (Sending.kept_back(HoldReason.KEY_LOST, None),)}, SelftestObstacle.HELD),
         ({"full": True}, SelftestObstacle.FULL),
-        ({"knows_itself": False}, SelftestObstacle.NO_NUMBER),
+        ({"has_text": False}, SelftestObstacle.NO_ANSWER),
+        ({"is_number_set": False}, SelftestObstacle.NEVER_BACK),
+        ({"is_number_set": False, "test": SelfTest(OWN, back_at=AT)}, None),
+        ({"test": None}, SelftestObstacle.NO_NUMBER),
     ],
 )
 def test_each_obstacle_of_the_selftest_has_a_name(more: dict[str, Any], expected: SelftestObstacle | None) -> None:
     """Examples are shadow mode, a pause and a full window."""
-    usual: dict[str, Any] = {"alive": True, "modem_is_ready": True, "shadow": False, "holds": (), "full": False}
+    usual: dict[str, Any] = {"test": SelfTest(OWN), "is_number_set": True, "has_text": True, "alive": True}
+    usual |= {"modem_is_ready": True, "shadow": False, "holds": (), "full": False}
 
-    assert next(selftest.obstacles(**usual | {"knows_itself": True} | more), None) == expected
+    assert next(selftest_obstacles(**usual | more), None) == expected
     assert words.OBSTACLES.keys() == {*SelftestObstacle}
 
 
-def test_a_text_of_another_number_is_not_a_selftest(tmp_path: Path) -> None:
-    """Only a text from the own number is the test's return.
-
-    The last test of another SIM does not count.
-    """
+def test_only_the_own_number_proves_that_a_selftest_comes_back(tmp_path: Path) -> None:
+    """A text of another number, or on another SIM, does not."""
     line = Filled(tmp_path)
     with closing(line.db):
-        commit_own_number(line.db, OWN)
-        line.text("hotlined selftest 0000", sender=OWN)
-        ask_selftest(line.db, OWN, selftest.text(), "hotlined alerts", line.now())
         line.text(sender=KEVIN)
-        test = maybe_selftest(line.db, OWN)
-        assert test
-        assert (test.is_pending, test.left, test.back) == (True, False, False)
-        assert maybe_selftest(line.db, KEVIN) is None
         line.text("hotlined selftest 1234", sender=OWN)
-        test = maybe_selftest(line.db, OWN)
-        assert test
-        assert test.back
+        assert maybe_back_at(line.db, OWN) is None
+        (imsi,) = line.db.the("SELECT max(imsi) FROM segments")
+        with line.db.transaction():
+            bind_sim(line.db, "861111111111111", imsi)
+        assert maybe_back_at(line.db, OWN)
+        assert maybe_back_at(line.db, "+32499999999") is None
+
+
+def test_another_sim_has_no_selftests(tmp_path: Path) -> None:
+    """Knowledge of a number holds for the SIM on which it was found."""
+    line = Filled(tmp_path)
+    test = SelfTest(OWN, at=AT, tries=2, back_at=AT)
+    with closing(line.db):
+        for imsi, expected in (("206011111111111", test), ("206012222222222", SelfTest(OWN))):
+            with line.db.transaction():
+                bind_sim(line.db, "861111111111111", imsi)
+            if expected is test:
+                commit_selftest(line.db, test)
+            assert selftest_of(line.db, OWN) == expected
 
 
 @pytest.mark.parametrize(
     ("every", "cost"),
-    [("7d", "52 times a year: 52 segments (2.60 EUR)."), ("90d", "4 times a year: 4 segments (0.20 EUR).")],
+    [
+        ("7d", "at most 156 segments (7.80 EUR) a year."),
+        ("90d", "at most 12 segments (0.60 EUR) a year."),
+    ],
 )
 def test_config_check_names_the_cost_of_selftests(tmp_path: Path, every: str, cost: str) -> None:
-    """The price of a year is beside the highest possible spending."""
+    """The price of a year is beside the highest possible spending, with what the first one needs."""
     line = Filled(tmp_path, alerts={"selftest": every}, limits={"price_per_segment": 0.05})
     with closing(line.db):
         output = " ".join(line.run("config", "check").output.split())
 
-    assert f"alerts.selftest makes the line text itself {cost}" in output
+    assert f"without any text the line texts itself: {cost}" in output
+    assert output.count("selftest` came back, or with line_number.") == 1
 
 
-# ---- the whole path
+def test_config_check_and_doctor_warn_that_reception_is_not_watched(tmp_path: Path) -> None:
+    """Nobody notices a deaf line then."""
+    line = Filled(tmp_path, alerts={"selftest": None})
+    with closing(line.db):
+        output = " ".join(line.run("config", "check").output.split())
+        found = line_checks.reception(Scene(configuration.load(line.config)))
+
+    assert "Careful: alerts.selftest is null: nobody notices a line that receives nothing." in output
+    assert (found.verdict, found.seen) == (Health.WARN, "nobody notices if nothing arrives")
 
 
-def alert(line: Line) -> tuple[int, str]:
-    """Run the command; return its exit code and its output."""
-    done = line.run("alerts")
-    return done.exit_code, " ".join(done.output.split())
-
-
-def later(line: Line, seconds: float) -> None:
-    """Make all sent and requested texts older."""
-    with closing(sqlite3.connect(line.database)) as db, db:
-        db.execute("UPDATE requests SET created_limit = created_limit - ?", (seconds,))
-        db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - ?", (seconds,))
-
-
-def conditions_sent(line: Line) -> list[tuple[str, int]]:
-    """Return the alerts about the line's self-tests."""
-    return line.rows("SELECT condition, level FROM alerts WHERE condition = 'selftest' ORDER BY id")
-
-
-def trouble(line: Line) -> list[str]:
-    """Return the codes of the troubles."""
-    return [each["code"] for each in json.loads(line.cli("status", "--json", check=False))["trouble"]]
-
-
-def test_a_selftest_that_comes_back_proves_the_line(line: Line) -> None:
-    """It costs a segment, is not answered, nor repeated after a restart."""
-    line.configure(alerts={"selftest": "7d"})
-    line.start()
-    line.wait_state("ready")
-    assert alert(line) == (0, "The line texts itself.")
-    (sent,) = wait_until(line.submitted)
-    assert sent["recipient"] == OWN
-    assert line.count(SPENT) == 1
-    assert "on its way" in line.cli("status")
-    line.sim.do("deliver", from_=OWN, text=sent["text"])
-    wait_until(lambda: line.rows("SELECT reason FROM contacts") == [("own_number",)])
-    later(line, 901)
-    assert alert(line) == (0, "")
-    line.stop()
-    line.start()
-    line.wait_state("ready")
-    assert alert(line) == (0, "")
-
-    assert len(line.submitted()) == 1
-    assert (conditions_sent(line), trouble(line)) == ([], [])
-    assert re.search(r"^self-test +came back, sent ", line.cli("status"), re.MULTILINE)
-    later(line, 7 * 86_400)
-    assert alert(line) == (0, "The line texts itself.")
-    wait_until(lambda: len(line.submitted()) == 2)
-
-
-def test_a_selftest_that_the_network_loses_is_sent_as_an_alert(line: Line) -> None:
-    """The alert comes once; the text's late return ends it."""
-    line.configure(alerts={"selftest": "7d"})
-    line.start()
-    line.wait_state("ready")
-    alert(line)
-    (sent,) = wait_until(line.submitted)
-    wait_until(lambda: line.rows("SELECT state FROM requests") == [("done",)])
-    later(line, 890)
-    alert(line)
-    assert conditions_sent(line) == []
-    later(line, 10)
-    for _ in range(2):
-        alert(line)
-    assert conditions_sent(line) == [("selftest", 1)]
-    assert trouble(line) == ["selftest_lost"]
-    assert line.run("status").exit_code == 69
-    assert len(line.submitted()) == 1
-
-    line.sim.do("deliver", from_=OWN, text=sent["text"])
-    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL"))
-    for _ in range(2):
-        alert(line)
-    assert conditions_sent(line) == [("selftest", 1), ("selftest", 0)]
-    assert trouble(line) == []
-
-
-def test_a_selftest_held_back_is_reported_once(line: Line) -> None:
-    """`status` reports it always; it is sent once nothing holds it."""
-    line.configure(alerts={"selftest": "1d"})
-    line.start()
-    line.wait_state("ready")
-    line.cli("pause")
-    assert alert(line) == (0, words.LEFT_OUT.format(obstacle=words.OBSTACLES[SelftestObstacle.PAUSED]))
-    assert alert(line) == (0, "")
-    assert "none yet; the next one is due, but the line is paused" in " ".join(line.cli("status", check=False).split())
-    line.cli("resume")
-    line.reload(limits={"segments": {"hour": 0}})
-    assert alert(line) == (0, words.LEFT_OUT.format(obstacle=words.OBSTACLES[SelftestObstacle.FULL]))
-    line.reload(limits={"segments": {"hour": 9}})
-    assert line.count("SELECT count(*) FROM requests") == 0
-    assert alert(line) == (0, "The line texts itself.")
-
-    wait_until(line.submitted)
-
-
-def test_a_refused_selftest_is_tried_again_an_hour_later(line: Line) -> None:
-    """A refusal says nothing about reception, and costs nothing."""
-    line.configure(alerts={"selftest": "7d"})
-    line.start()
-    line.wait_state("ready")
-    with closing(sqlite3.connect(line.database)) as db, db:
-        db.execute("UPDATE line_state SET own_number = ?", (OWN,))
-        db.execute("INSERT INTO numbers (number, blocked_by, blocked_at) VALUES (?, 'anna', '2026')", (OWN,))
-    assert alert(line) == (0, "The line texts itself.")
-    wait_until(lambda: line.rows("SELECT state FROM requests") == [("refused",)])
-    later(line, 3000)  # this test itself takes less than the rest of the hour
-    assert alert(line) == (0, "")
-    assert conditions_sent(line) == []
-    later(line, 600)
-    assert alert(line) == (0, "The line texts itself.")
-
-    assert line.submitted() == []
-
-
-def test_an_unconfirmed_selftest_is_not_sent_again(line: Line) -> None:
-    """It counts as sent, and is lost without its return."""
-    line.configure(alerts={"selftest": "7d"})
-    line.start()
-    line.wait_state("ready")
-    line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
-    alert(line)
-    wait_until(lambda: line.rows("SELECT state FROM requests") == [("refused",)])
-    later(line, 3600)
-    alert(line)
-
-    assert len(line.submitted()) == 1
-    assert conditions_sent(line) == [("selftest", 1)]
+@pytest.mark.parametrize(
+    ("number", "known", "expected"),
+    [
+        (None, {}, Health.WARN),
+        (OWN, {}, Health.OK),
+        (OWN, {"lost_at": AT}, Health.WARN),
+        (OWN, {"lost_at": AT, "back_at": AT}, Health.FAIL),
+    ],
+)
+def test_doctor_says_whether_reception_is_watched(
+    tmp_path: Path, number: str | None, known: dict[str, Any], expected: Health
+) -> None:
+    """A loss fails if one came back before."""
+    line = Filled(tmp_path, line_number=number)
+    line.daemon_runs(modem=ModemState.READY)
+    with closing(line.db):
+        commit_selftest(line.db, SelfTest(OWN, at=AT, left_limit=0.0, tries=1, **known))
+        assert line_checks.reception(Scene(configuration.load(line.config))).verdict is expected
 
 
 # ---- silence

@@ -76,6 +76,7 @@ class Machine:
     powered: int = 0
     calendar: datetime = START
     synchronised: bool = False
+    known: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     def run(self, seconds: int) -> None:
         """Let time pass with the power on."""
@@ -272,7 +273,11 @@ class Hotline(RuleBasedStateMachine):
         """Note the contact that was recorded last, and the delay of its answer."""
         contact = self.name("contacts", self.db.value("SELECT max(id) FROM contacts"))
         self.delays[contact] = delay
-        self.tell(oracle.Received, contact=contact, number=number, text=text, kind=kind, delay=delay)
+        # the service centre has the machine's calendar, which may have been set back; 1970 is read as 2070
+        sent = self.machine.calendar
+        dated = kind == "text" and sent.year >= 1990
+        old = max(0.0, (self.now().newest - sent).total_seconds()) if dated else 0.0
+        self.tell(oracle.Received, contact=contact, number=number, text=text, kind=kind, delay=delay, old=old)
 
     def tell_submission(self, begun: gate.Begun, number: str, fate: Fate) -> None:
         """Note a segment that the modem was given, and its fate."""
@@ -299,7 +304,10 @@ class Hotline(RuleBasedStateMachine):
 
     def now(self) -> Now:
         """Read the clocks: the limit clock is the real one."""
-        return self.db.now()._replace(utc=self.machine.calendar, synchronised=self.machine.synchronised)
+        played = self.machine
+        now = self.db.now()._replace(utc=played.calendar, synchronised=played.synchronised, known=played.known)
+        played.known = now.newest
+        return now
 
     def in_force(self) -> policy.Rules:
         """Return the configured rules."""

@@ -17,7 +17,7 @@ from store_steps import PLAN, RULES, SOURCE, begin_next, listing, lose, make_emp
 from store_steps import begin as begin_answer
 from store_steps import judge as judge_contact
 
-from hotlined import migrations, policy, pseudonym
+from hotlined import RELEASED, migrations, policy, pseudonym
 from hotlined.clock import Now
 from hotlined.database_files import PINS, beside
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
@@ -705,6 +705,19 @@ def test_gate_cancels_a_stale_answer(db: Database) -> None:
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "stale")
 
 
+@pytest.mark.parametrize("read_at", [0, 1])
+def test_text_older_than_the_newest_known_moment_is_stale(db: Database, read_at: int) -> None:
+    """An unsynchronised calendar does not make it fresh, at its verdict or while its answer waits."""
+    scan(db, *text())
+    known = [at(db, read_at)._replace(known=SENT + RULES.max_age + timedelta(seconds=more)) for more in (0, 1)]
+    if read_at:
+        assert judge_contact(db, 1, known[1], RULES).reason is policy.Reason.STALE
+        return
+    assert judge_contact(db, 1, known[0], RULES).reason is policy.Reason.FIRST_CONTACT
+    assert queue.sweep(db, RULES.max_age, known[0], by_calendar=True) == 0
+    assert queue.sweep(db, RULES.max_age, known[1], by_calendar=True) == 1
+
+
 def test_sweep_cancels_stale_answers(db: Database) -> None:
     """The number's next text is answered."""
     queue_one(db)
@@ -1100,6 +1113,22 @@ def test_limit_clock_goes_on_after_a_restart(db: Database) -> None:
         again.connection.execute("UPDATE line_state SET boot_id = 'another', limit_time = 1e9")
     with open_for_daemon(db.path) as later:
         assert later.now().limit >= 1e9
+
+
+def test_newest_known_moment_outlives_a_restart(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the last moment at which the calendar could be trusted, or the date of this version if that is later."""
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    released = db.now().newest
+    assert released == datetime.fromisoformat(RELEASED).replace(tzinfo=UTC)
+
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    now = db.now()
+    with db.transaction():
+        save_limit_clock(db, now)
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    db.close()
+    with open_for_daemon(db.path) as again:
+        assert abs(again.now().newest - max(now.utc, released)) < timedelta(milliseconds=1)
 
 
 def test_request_that_is_not_begun_in_time_expires(db: Database) -> None:

@@ -328,8 +328,8 @@ def test_totals_stay_after_an_erasure(line: Filled) -> None:
     contact_id = line.text()
     assert total(line, "contacts", "verdict") == {}
     line.judge(contact_id)
-    line.judge(line.call())
     line.send()
+    line.judge(line.call())
     counted = total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name")
     assert counted == ({"call": 1, "text": 1}, {"queued": 2, "sending": 1, "sent": 1}, {"segments": 2})
     assert erasing.forget(line.db, KEVIN, "pi", line.now(), opts_out=lambda _: False)

@@ -202,7 +202,7 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
     """Commit the end of queued answers that are older than `max_age`, whatever held them back; return their number.
 
     Their age by the limit clock leaves out the time without power. With `by_calendar` the age is also computed from the
-    service centre's time stamps, which have no such gap; that reads the whole queue.
+    service centre's time stamps to the newest moment that is known, without such a gap; that reads the whole queue.
     """
     if not _stale(db, max_age, now, 1, by_calendar=by_calendar):
         return 0
@@ -221,7 +221,7 @@ def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar
         now.limit - max_age.total_seconds(),
         most,
     )
-    if by_calendar and now.synchronised and not rows:
+    if by_calendar and not rows:
         # julianday(): scts has the offset from UTC of the service centre, so the two times cannot be compared as texts.
         # If no time can be trusted, the left side is NULL, and the answer is never too old by the calendar. An answer
         # that a person asked for again (asked_by) ages from that moment, by age_limit alone: by the time of its contact
@@ -230,7 +230,7 @@ def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar
             f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{AnswerState.QUEUED}'"
             " AND a.asked_by IS NULL"
             " AND julianday(coalesce(c.scts, iif(c.synchronised, c.received_at, NULL))) < julianday(?) LIMIT ?",
-            rfc3339(now.utc - max_age),
+            rfc3339(now.newest - max_age),
             most,
         )
     return [row["id"] for row in rows]

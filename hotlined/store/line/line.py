@@ -1,9 +1,10 @@
 """The state of the line: one row, which no other module of the store reads or writes.
 
-The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit and its last
-top-up; when the modem became ready, and when another SIM came in; the pause, the reasons that answers wait for, and the
-breaker; the beginning of a flood and of shadow mode; whether the database was just restored from a backup; the last
-sealed backup; the digest of the pseudonyms' key; whether a rebuild is due; and the progress of alerts. The table
+The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit, its last top-up
+and its texts to itself; when the modem became ready, and when another SIM came in; the pause, the reasons that answers
+wait for, and the breaker; the beginning of a flood and of shadow mode; whether the database was just restored from a
+backup; the last sealed backup; the digest of the pseudonyms' key; whether a rebuild is due; and the progress of alerts.
+The table
 `events` records these changes for people; nothing in the row is read back from it.
 """
 
@@ -46,7 +47,7 @@ WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
 
 def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
     """Return the last anchor of the limit clock, None without one, and the calendar's time when the clock was 0."""
-    row = connection.execute("SELECT limit_time, boot_id, boottime, limit_epoch FROM line_state").fetchone()
+    row = connection.execute("SELECT limit_time, boot_id, boottime, known_time, limit_epoch FROM line_state").fetchone()
     if row is None:  # a person deleted the row: `db check` reports it, and commands can still read the rest
         return None, 0.0
     *anchor, epoch = row
@@ -63,10 +64,12 @@ def save_limit_clock(db: Database, now: Now) -> None:
     if calendar_moved(db, now):
         db.limit_epoch = now.utc.timestamp() - now.limit
     db.execute(
-        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, limit_epoch = ?, synchronised = ?",
+        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, known_time = ?, limit_epoch = ?,"
+        " synchronised = ?",
         anchor.limit_time,
         anchor.boot_id,
         anchor.boottime,
+        anchor.known_time,
         db.limit_epoch,
         now.synchronised,
     )
@@ -108,14 +111,15 @@ def bound_sim(db: Database) -> tuple[str, str] | None:
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
     """Record the stick and the SIM that the line answers with from now on, inside the transaction that is open.
 
-    Nothing is known yet of another SIM: its number, its balance, its top-ups, the countries that it cannot text.
+    Nothing is known yet of another SIM: its number, its balance, its top-ups, the countries that it cannot text, and
+    whether a text to itself comes back.
     """
     before = bound_sim(db)
     if before and before[1] not in ("", imsi):
         db.execute(
             "UPDATE line_state SET own_number = NULL, balance = NULL, balance_at = NULL, balance_before = NULL,"
             " topped_up_at = NULL, topped_up_by = NULL, topped_up_from = NULL, topped_up_to = NULL,"
-            " topped_up_boot = NULL, topped_up_limit = NULL"
+            " topped_up_boot = NULL, topped_up_limit = NULL, selftest_number = NULL"
         )
         db.execute("DELETE FROM country_outages")
     db.execute("UPDATE line_state SET imei = ?, imsi = ?, sim_changed_at = NULL", imei, imsi)
@@ -245,6 +249,47 @@ def commit_top_up_date(db: Database, now: Now) -> None:
         at = rfc3339(now.utc - timedelta(seconds=max(0.0, now.limit - row["topped_up_limit"])))
         with db.transaction():
             db.execute("UPDATE line_state SET topped_up_at = ?, topped_up_boot = NULL", at)
+
+
+# ---- its texts to itself
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """The texts of the line to one number, its own: `at` is when it asked for the last one, `at_limit` the same moment.
+
+    `left_limit` is when the last one left or may have left; None if it did not. `tries` counts those since the last
+    text that came. `lost_at` is when it was found that the first of these had not come back; None if it is not lost.
+    `back_at` is when one came back last; None if none ever did, on this SIM and this number.
+    """
+
+    number: str
+    at: str | None = None
+    at_limit: float = 0.0
+    request_id: int | None = None
+    left_limit: float | None = None
+    tries: int = 0
+    lost_at: str | None = None
+    back_at: str | None = None
+
+
+_SELFTEST = {field.name: f"selftest_{field.name}" for field in fields(SelfTest)}
+"""The column of `line_state` for each field of `SelfTest`."""
+
+
+def selftest_of(db: Database, number: str) -> SelfTest:
+    """Return the texts of the line to itself; what is recorded of another number does not count."""
+    row = db.the(f"SELECT {', '.join(_SELFTEST.values())} FROM line_state")
+    if row["selftest_number"] != number:
+        return SelfTest(number)
+    return SelfTest(**{name: row[column] for name, column in _SELFTEST.items()})
+
+
+def commit_selftest(db: Database, test: SelfTest) -> None:
+    """Commit what is known of the texts of the line to itself."""
+    columns = ", ".join(f"{column} = :{name}" for name, column in _SELFTEST.items())
+    with db.transaction():
+        db.execute(f"UPDATE line_state SET {columns}", **asdict(test))
 
 
 # ---- the pause

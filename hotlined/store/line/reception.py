@@ -1,37 +1,32 @@
-"""Signs that the line receives: its self-tests and whether they came back, the last contact, hours with contacts.
+"""Signs that the line receives: the last text, its texts to itself and whether they came back, hours with contacts.
 
-A self-test is a text that the line sends to its own number by itself. Its only record is a request that has `selftest`
-among its arguments.
+A text to itself is a request like that of a person. `line.SelfTest` has the state; what follows from it is here, for
+the daemon and for reports.
 """
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.policy import Reason
-from hotlined.states import MAY_HAVE_LEFT, EventKind, RequestState
-from hotlined.store.line import pseudonyms, requests
+from hotlined.states import (
+    MAY_HAVE_LEFT,
+    EventKind,
+    HoldReason,
+    RequestState,
+    SegmentKind,
+    SelftestObstacle,
+    SendingState,
+)
+from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.requests import RequestVerb
+from hotlined.store.line.line import SelfTest, Sending, bound_sim
+from hotlined.timing import Timing
 
 LOST_TEXT_SECONDS = 86_400.0
 """A lost text counts as trouble for a day."""
-
-
-@dataclass(frozen=True, slots=True)
-class SelfTest:
-    """The last text that the line sent to itself: when it was requested, whether it left, and whether it came back.
-
-    `left` is true if it left or may have left, at `left_limit` on the limit clock; `back` if a text from the line's own
-    number has come since the request.
-    """
-
-    at: str
-    at_limit: float
-    is_pending: bool
-    left: bool
-    left_limit: float
-    back: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +47,106 @@ def maybe_lost_text(db: Database) -> LostText | None:
     return LostText(row["at"], row["at_limit"]) if row else None
 
 
-def ask_selftest(db: Database, own: str, text: str, who: str, now: Now) -> None:
-    """Commit a request that the daemon texts the line's own number."""
-    requests.ask(db, RequestVerb.SEND, {"number": own, "text": text, "selftest": "yes"}, who, now)
+def last_text_limit(db: Database) -> float:
+    """Return when the last text of any kind came, on the limit clock; 0 before the first."""
+    kind = SegmentKind.STATUS_REPORT
+    row = db.one("SELECT received_limit FROM segments WHERE kind <> ? ORDER BY id DESC LIMIT 1", kind)
+    return float(row["received_limit"]) if row else 0.0
 
 
-def maybe_selftest(db: Database, own: str) -> SelfTest | None:
-    """Return the last self-test of the number that the line has now; None before the first."""
-    names = pseudonyms.names(db, own)
-    row = db.one(
-        "SELECT r.created_at, r.created_limit, r.state,"
-        " (SELECT max(coalesce(s.submitted_limit, t.begun_limit)) FROM attempts t JOIN answer_segments s"
-        f" ON s.attempt_id = t.id WHERE t.answer_id = r.answer_id AND s.state IN {MAY_HAVE_LEFT}) AS left_limit"
-        f" FROM requests r WHERE r.verb = '{RequestVerb.SEND}' AND json_extract(r.arguments, '$.selftest') IS NOT NULL"
-        " AND json_extract(r.arguments, '$.number') IN (?, ?) ORDER BY r.id DESC LIMIT 1",
-        *names,
-    )
-    if row is None:
+# ---- texts to itself
+
+MOST_TRIES = 3
+"""The most texts to itself before the next wait for a text: one, and one after each rung of the ladder."""
+
+
+def selftest_text() -> str:
+    """Return the text of a self-test; each is different, so that it can be recognised when it comes back."""
+    return " ".join(("hotlined", "selftest", os.urandom(4).hex()))
+
+
+def selftest_due_limit(test: SelfTest, heard_limit: float, every: timedelta, timing: Timing) -> float | None:
+    """Return when the next text to itself is due, on the limit clock; None as long as the last one says otherwise.
+
+    `heard_limit` is when the last text came. One that did not leave is tried again. One that may still come back is
+    waited for, and so is a person if none ever came back. A lost one is followed by others, with a rung before each.
+    """
+    if not test.tries:
+        return heard_limit + every.total_seconds()
+    if test.left_limit is None:
+        return test.at_limit + timing.selftest_again
+    if test.lost_at is None or test.back_at is None:
         return None
-    back = db.one(
-        "SELECT 1 FROM contacts WHERE originator IN (?, ?) AND received_limit >= ? LIMIT 1",
-        *names,
-        row["created_limit"],
+    pauses = (timing.selftest_late, timing.selftest_again, every.total_seconds())
+    return test.left_limit + pauses[test.tries - 1]
+
+
+def maybe_back_at(db: Database, number: str) -> str | None:
+    """Return when the last text from the line's own number came on the SIM of the line; None if none came."""
+    sim = bound_sim(db)
+    row = db.one(
+        "SELECT s.received_at FROM contacts c JOIN segments s ON s.contact_id = c.id"
+        " WHERE c.originator IN (?, ?) AND s.imsi = ? ORDER BY c.id DESC LIMIT 1",
+        *pseudonyms.names(db, number),
+        sim and sim[1],
     )
-    return SelfTest(
-        row["created_at"],
-        row["created_limit"],
-        RequestState(row["state"]).is_pending,
-        row["left_limit"] is not None,
-        row["left_limit"] or row["created_limit"],
-        back is not None,
+    return row["received_at"] if row else None
+
+
+def is_selftest_pending(db: Database, test: SelfTest) -> bool:
+    """Tell whether the last text to itself still waits to be sent."""
+    row = db.one("SELECT state FROM requests WHERE id = ?", test.request_id)
+    return row is not None and RequestState(row["state"]).is_pending
+
+
+def maybe_left_limit(db: Database, test: SelfTest) -> float | None:
+    """Return when the last text to itself left or may have left, on the limit clock; None if it did not."""
+    left: float | None = db.value(
+        "SELECT max(coalesce(s.submitted_limit, t.begun_limit)) FROM requests r"
+        " JOIN attempts t ON t.answer_id = r.answer_id JOIN answer_segments s ON s.attempt_id = t.id"
+        f" WHERE r.id = ? AND s.state IN {MAY_HAVE_LEFT}",
+        test.request_id,
     )
+    return left
+
+
+def selftest_obstacles(
+    test: SelfTest | None,
+    *,
+    is_number_set: bool,
+    has_text: bool,
+    alive: bool,
+    modem_is_ready: bool,
+    shadow: bool,
+    holds: tuple[Sending, ...],
+    full: bool,
+) -> Iterator[SelftestObstacle]:
+    """Yield why the line cannot text itself now; nothing if it can. `test` is None if it does not know its number."""
+    found = {
+        SelftestObstacle.NO_NUMBER: test is None,
+        SelftestObstacle.NEVER_BACK: test is not None and test.back_at is None and not is_number_set,
+        SelftestObstacle.NO_ANSWER: not has_text,
+        SelftestObstacle.NOT_RUNNING: not alive,
+        SelftestObstacle.MODEM_NOT_READY: alive and not modem_is_ready,
+        SelftestObstacle.SHADOW: shadow,
+    }
+    yield from (obstacle for obstacle, is_there in found.items() if is_there)
+    for hold in holds:
+        if hold.state is SendingState.PAUSED:
+            yield SelftestObstacle.PAUSED
+        else:
+            yield _HOLDS.get(hold.reason, SelftestObstacle.HELD)
+    if full:
+        yield SelftestObstacle.FULL
+
+
+_HOLDS: dict[HoldReason | None, SelftestObstacle] = {
+    HoldReason.CREDIT: SelftestObstacle.CREDIT,
+    HoldReason.OUTAGE: SelftestObstacle.OUTAGE,
+}
+
+
+# ---- contacts
 
 
 @dataclass(frozen=True, slots=True)
