@@ -1,4 +1,4 @@
-"""Who is answered in a crowd, how late, and what that spends, as a table: `scripts/run crowds`.
+"""The answers in a crowd, how late they are and what they spend, as a table: `scripts/run crowds`.
 
 Each row is a flood in virtual time, through the real policy and the real store, in a temporary database. Only the
 clock, the modem (it takes every segment at once) and the flood are simulated: texts spread evenly over the hours, a

@@ -385,7 +385,7 @@ def test_a_second_text_gets_the_lesson_and_a_third_nothing(line: Line, recipe: d
 
 
 def test_a_cooldown_of_nothing_is_a_risk(tmp_path: Path, recipe: dict[str, Any]) -> None:
-    """Whoever writes back gets two answers."""
+    """A number that writes back gets two answers."""
     line = Filled(tmp_path, **recipe)
     assert "limits.cooldown has a 0s: who writes back" in line.run("config", "check").output
     line.db.close()
