@@ -92,7 +92,8 @@ def test_silent_modem_gets_every_rung_within_two_minutes() -> None:
     assert all(second - first >= 3600 for first, second in itertools.pairwise(later))
 
 
-@pytest.mark.parametrize("trouble", list(ModemTrouble))
+# of texts that do not arrive each lost self-test asks for one rung, and nothing climbs by itself
+@pytest.mark.parametrize("trouble", sorted({*ModemTrouble} - {ModemTrouble.NOT_ARRIVING}))
 def test_ladder_goes_on_for_ever_with_growing_pauses(trouble: ModemTrouble) -> None:
     """The modem is disturbed about hourly after six hours."""
     clock = Clock()
