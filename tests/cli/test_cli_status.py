@@ -247,7 +247,7 @@ def test_a_damaged_database_has_its_cure(line: Filled) -> None:
         path.unlink()
 
     assert status(line)[0]["database_state"] == "damaged"
-    assert f"trouble        {line.database} cannot be used: it is damaged, or no database. Stop the" in (
+    assert f"trouble        {line.database} cannot be used: it is damaged, or no database. Put back the" in (
         line.run("status").stdout
     )
 
@@ -426,9 +426,10 @@ def test_each_hold_is_a_trouble(line: Filled, state: str, code: str, sending: st
 def test_each_hold_has_its_words(line: Filled) -> None:
     """Holds of the line's row keep answers back as the table says."""
     found = set()
-    for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), (0, 1), Cause):
+    maybe = ("NULL", "'x'")
+    for lost, denied, by, restored, cause in itertools.product(maybe, (0, 1), maybe, (0, 1), Cause):
         change(line, f"key_lost_at = {lost}, key_denied = {denied}, paused_at = 'x', pause_restored = {restored}")
-        change(line, f"breaker_cause = '{cause}'")
+        change(line, f"breaker_cause = '{cause}', paused_by = {by}")
         found |= {(hold.state, hold.reason) for hold in recorded_holds(line.db, sim_changed=True)}
 
     assert found == {(state, reason) for reason, state in KEPT_BACK.items()}

@@ -180,11 +180,14 @@ def test_a_volunteer_works_through_a_day(visit: Visit, kind: str) -> None:
             press(word.capitalize())
         else:
             page.keyboard.press(word[0])
+        if word == "threat":  # its own page says what to do
+            page.wait_for_url(f"**/contact/{number}?*")
+            press("Inbox", "link")
     page.get_by_text("is kept, however old it becomes.").wait_for()
     kept = page.get_by_role("button", name="Kept")
     kept.tap(force=True) if is_phone else page.keyboard.press("k")  # a second press does no harm
     assert tags(line) == dict(zip(reversed(REACTIONS), ([word] for word in TO_TAG), strict=False))
-    assert line.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 1
+    assert line.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 2  # and the threat
 
     press("Now", "link")
     for does, then in (("Pause", "Resume"), ("Resume", "Pause")):
@@ -246,6 +249,8 @@ def test_a_volunteer_sorts_an_evening(windows: Windows, tmp_path: Path) -> None:
         tap("Keep")
         page.get_by_text("is kept, however old it becomes.").wait_for()
         tap("Threat")
+        page.wait_for_url(f"**/contact/{threat}?*")
+        tap("Inbox", "link")
         for contact in queue[21:]:
             reaches(contact)
             tap("Apology")
@@ -254,7 +259,7 @@ def test_a_volunteer_sorts_an_evening(windows: Windows, tmp_path: Path) -> None:
             page.wait_for_load_state()
             tap("Other")
         page.get_by_text("Every reaction has its tag.").wait_for()
-        assert taps == 1 + 40 + 2 + 6
+        assert taps == 1 + 40 + 3 + 6
         assert tags(line)[queue[20]] == ["insult"]
         assert tags(line)[threat] == ["threat"]
         assert [*tags(line).values()].count(["apology"]) == 39
