@@ -192,16 +192,16 @@ class Daemon:
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)
         self._note_lost_key(now)
-        self._have_key(now)
+        self._make_key()
         if interrupted := fates.recover(self.db, now, self.timing.trial_after):
             log.warning("%d segments were being submitted when the daemon stopped last: unconfirmed", interrupted)
         self._begun = True
 
-    def _have_key(self, now: Now) -> None:
+    def _make_key(self) -> None:
         """Make the key of the pseudonyms, so that it shows later that there was a database; erasures try again."""
         if not pseudonyms.is_lost(self.db):
             try:
-                pseudonyms.have_key(self.db, now)
+                pseudonyms.make_key(self.db)
             except StoreError as error:
                 log.warning("the key of the pseudonyms: %s", error)
 

@@ -716,20 +716,20 @@ def test_database_made_anew_beside_its_old_key_begins_paused(line: Line) -> None
     assert (line.folder / "keys/hotlined.db.key").read_bytes() == key
 
 
-def test_start_after_a_crash_beside_the_first_key_goes_on(line: Line) -> None:
-    """The key was written, and the daemon killed before the database knew of it."""
+def test_line_goes_on_beside_the_key_of_its_first_start(line: Line) -> None:
+    """The key is bound to the database with the first pseudonym, and is the one that was made then."""
     line.start()
     line.wait_state("ready")
     line.stop()
-    with closing(sqlite3.connect(line.folder / "hotlined.db")) as db, db:
-        db.execute("UPDATE line_state SET key_digest = NULL")
+    key = (line.folder / "keys/hotlined.db.key").read_bytes()
     line.start()
     line.wait_state("ready")
     line.sim.do("deliver", from_=KEVIN, text="Un")
     wait_until(line.settled)
 
     assert len(line.submitted()) == 1
-    key = (line.folder / "keys/hotlined.db.key").read_bytes()
+    assert line.rows("SELECT key_digest FROM line_state") == [(None,)]
+    line.cli("forget", KEVIN, "--yes")
     assert line.rows("SELECT key_digest FROM line_state") == [(pseudonym.digest(key),)]
 
 

@@ -140,6 +140,17 @@ def adopt_key(db: Database) -> bytes:
 
     A file that this user may not read is left alone: it may be the right key. Raises StoreError.
     """
+    key = make_key(db)
+    line.bind_key(db, pseudonym.digest(key))
+    db.keys[KEY] = key
+    return key
+
+
+def make_key(db: Database) -> bytes:
+    """Return the key that is beside the database, or make one: it shows later that there was a database.
+
+    It is bound to the database with the first pseudonym: a line without any need not load OpenSSL. Raises StoreError.
+    """
     try:
         key = pseudonym.maybe_key(db.key_path)
         if key is None:
@@ -150,8 +161,6 @@ def adopt_key(db: Database) -> bytes:
             _("{subject} cannot be used: {reason}.", subject=db.key_path, reason=reason_of(error)),
             _("Its owner decides this: run it as the line's own user, with sudo where it is a service."),
         ) from error
-    line.bind_key(db, pseudonym.digest(key))
-    db.keys[KEY] = key
     return key
 
 
