@@ -140,10 +140,9 @@ def test_scan_lists_each_of_two_storages_once(open_line: Open) -> None:
     line.start()
     line.wait_state("ready")
     before = commands(line)
-    lay(line, "SM", *(["Salut"] * 4))
+    lay(line, "SM", *(["Salut"] * 5))
     lay(line, "ME", *(["Coucou"] * 15))
     line.sim.do("say", line='+CMTI: "ME",1')
-    line.sim.do("deliver", from_="+32470999999", text="the one that is announced")
     wait_until(lambda: received(line, 20))
 
     assert commands(line) - before == {"+CPMS": 1, "+CMGL": 2, "+CMGD": 20, "+CIMI": 20, "+CMGS": 20}
