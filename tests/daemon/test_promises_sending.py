@@ -256,7 +256,9 @@ def test_second_ambiguous_refusal_fails_while_others_leave(line: Line, cms: int)
     """The cause may be about the recipient or the line."""
     begin(line, timing={"retry_after": [3] * 5})
     refuse(line, cms, recipient=person(0))
-    deliver(line, 0, 1)
+    deliver(line, 0)
+    wait_until(lambda: fate(line, person(0)) == ("queued", f"cms_{cms}"), "the first refusal")
+    deliver(line, 1)
     wait_until(lambda: fate(line, person(1))[0] == "sent")
     wait_until(lambda: fate(line, person(0)) == ("failed", f"cms_{cms}"), "the failure")
 
@@ -336,17 +338,20 @@ def test_requeued_answer_to_a_known_number_waits_for_the_reserve(line: Line) -> 
     assert hour["known_in_seconds"] > 0
 
 
-def test_long_answer_is_not_overtaken_within_its_share(line: Line) -> None:
-    """It waits for two segments; a later answer needs only one."""
+def test_short_answer_does_not_overtake_a_newer_long_one(line: Line) -> None:
+    """The head of its share waits for two segments; itself it needs only one."""
     limits = {"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 8}, "reserve_for_new": "50%"}
     line.configure(answer={"text": None, "texts": ["Un.", LONG, "Trois."]}, limits=limits)
     begin(line)
     say(line, 1, "a", "b", "c")  # 1 segment as a new number, then 2 and 1 of the 4 for known numbers
     say(line, 2, "d")
-    deliver(line, 2, text="e")  # two segments, and there is room for one
-    wait_until(lambda: waits(line) == {"reserve": 1})
-    deliver(line, 1, text="f")  # one segment
+    line.cli("pause")
+    deliver(line, 1, text="e")  # one segment
+    contact(line, "e")
+    deliver(line, 2, text="f")  # two segments, and there is room for one
     contact(line, "f")
+    line.cli("resume")
+    wait_until(lambda: waits(line) == {"reserve": 2})
     say(line, 3, "g")
     look(line)
 
