@@ -86,7 +86,7 @@ class Machine:
         program = folder / "hotlined"
         where = ":".join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
         python = Path("/mnt/bin") / Path(sys.executable).resolve().name  # root's own Python may be closed to others
-        program.write_text(f'#!/bin/sh\nPYTHONPATH={where} exec {python} -m hotlined "$@"\n')
+        program.write_text(f'#!/bin/sh\nPYTHONPATH="{where}" exec {python} -m hotlined "$@"\n')
         program.chmod(0o755)
         (folder / "driver.py").write_text(DRIVER)
         (folder / "key").write_text(IDENTITY)

@@ -775,7 +775,7 @@ def test_failed_restore_changes_nothing(filled: Filled, spoiled: str, code: int,
         identity = IDENTITY.replace("GDHE", "GDHK")
     changes = {
         "cut": octets[:-5000],
-        "one octet": octets[:-9] + b"\0" + octets[-8:],
+        "one octet": octets[:-9] + bytes([octets[-9] ^ 1]) + octets[-8:],
         "no backup": b"hello",
         "empty": b"",
         "more behind": octets + b"hello",
