@@ -41,7 +41,7 @@ from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
 from hotlined.store.line import alerting, events
 from hotlined.store.line.alerting import Alert, AlertProgress, Draft
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import maybe_shadow, pause_began, recorded_holds
+from hotlined.store.line.line import maybe_shadow, row_of
 from hotlined.words import conditions
 from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
 from hotlined.words.times import moment
@@ -153,7 +153,7 @@ class Run:
         budgets = report.stored.budgets if report.stored else {}
         # read from the database: a report that was made without it shows neither pause nor shadow mode, and the alerts
         # about both would end
-        pause = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
+        pause = next((hold for hold in row_of(db).holds() if hold.state is SendingState.PAUSED), None)
         shadow = maybe_shadow(db) if report.mode == Mode.SHADOW else None
         return LineState(
             name=self.config.name,
@@ -163,7 +163,7 @@ class Run:
             currency=self.config.limits.currency,
             disk=(disk.free, disk.total),
             pause=Chosen(
-                pause_began(db),
+                row_of(db).paused_limit or 0.0,
                 _when(pause.since),
                 pause.by or "somebody",
                 reason=pause.reason,

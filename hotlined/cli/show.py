@@ -24,7 +24,7 @@ from hotlined.reports.number import document, report_number
 from hotlined.reports.number import facts as number_facts
 from hotlined.reports.typed import answer_meant, is_id
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.line import FREE, sending_of
+from hotlined.store.line.line import FREE, row_of
 from hotlined.store.reading import log
 
 
@@ -72,7 +72,7 @@ def show(settings: Settings, /, id_or_number: str | None, number: str | None, li
 
 def _show_contact(config: Config, contact_id: int, *, as_json: bool) -> None:
     with open_beside_daemon(config.database) as db:
-        found, sending = log.maybe_contact(db, contact_id), sending_now(config, sending_of(db))
+        found, sending = log.maybe_contact(db, contact_id), sending_now(config, row_of(db).sending())
         contact = shown(db, config, found) if found else None
     if contact is None:
         raise HotlinedError(
@@ -91,7 +91,7 @@ def _show_contact(config: Config, contact_id: int, *, as_json: bool) -> None:
 
 def _show_text_by_hand(config: Config, answer_id: int, *, as_json: bool) -> None:
     with open_beside_daemon(config.database) as db:
-        text, sending = log.maybe_text_by_hand(db, answer_id), sending_now(config, sending_of(db))
+        text, sending = log.maybe_text_by_hand(db, answer_id), sending_now(config, row_of(db).sending())
     if text is None:
         raise no_text_by_hand(answer_id)
     if as_json:

@@ -14,7 +14,7 @@ from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder
 from hotlined.states import ModemTrouble
 from hotlined.store.answers import breakers
-from hotlined.store.line.line import breaker_of
+from hotlined.store.line.line import row_of
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class BreakerWatch:
     def __init__(self, line: Line, balance: Balance) -> None:
         self._line = line
         self._balance = balance
-        self._cause = breaker_of(line.db).cause
+        self._cause = row_of(line.db).breaker.cause
         self._unregistered_since: float | None = None
 
     def announce_changes(self, state: Breaker, ladder: Ladder) -> None:

@@ -21,12 +21,11 @@ from hotlined.store.answers import breakers
 from hotlined.store.line import events
 from hotlined.store.line.line import (
     TopUp,
-    balance_before,
-    breaker_of,
     commit_balance,
     commit_balance_before,
     commit_top_up_date,
     note_top_up,
+    row_of,
 )
 
 log = logging.getLogger(__name__)
@@ -137,7 +136,7 @@ class Balance:
     def _note_top_up(self, balance: Decimal, now: Now) -> None:
         """Record a top-up if the balance is at least `LEAST_TOP_UP` higher than the one before."""
         db = self._line.db
-        before = balance_before(db)
+        before = row_of(db).balance_before
         if before is None or not is_top_up(maybe_amount(before), balance):
             commit_balance_before(db, str(balance))
             return
@@ -167,7 +166,7 @@ class Balance:
         db, timing = self._line.db, self._line.timing
         price = self._line.config.limits.price_per_segment
         pays = balance > 0 if price is None else balance >= price
-        cause = breaker_of(db).cause
+        cause = row_of(db).breaker.cause
         if not pays and cause is not breaker.Cause.CREDIT:
             with db.transaction():
                 opening = breaker.Opening(breaker.Cause.CREDIT, db.now().limit)

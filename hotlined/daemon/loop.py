@@ -47,7 +47,7 @@ from hotlined.states import EventKind, ModemState, NoModemState, modem_event
 from hotlined.store.answers import contacts, decisions, fates
 from hotlined.store.line import events, pseudonyms, requests
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import breaker_of, calendar_moved, note_ready, save_limit_clock
+from hotlined.store.line.line import calendar_moved, note_ready, row_of, save_limit_clock
 from hotlined.store.people import backup
 from hotlined.timing import USUAL, Interval, Timing
 from hotlined.words.conditions import modem_in_words
@@ -349,7 +349,7 @@ class Daemon:
         """Tell whether to save the limit clock: hourly, and more often with an open breaker or an answer due soon."""
         due = self.sender.waiting().due
         is_soon = due is not None and due - now.limit <= self.timing.anchor
-        return self._anchor.is_due() or is_soon or breaker_of(self.db).is_open
+        return self._anchor.is_due() or is_soon or row_of(self.db).breaker.is_open
 
     def _connect(self) -> None:
         self.receiver.start_anew()

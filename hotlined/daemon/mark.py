@@ -14,7 +14,7 @@ from hotlined.exchange import Mark, RunFiles
 from hotlined.states import MemberState, ModemState, SendingState
 from hotlined.status import DaemonStatus
 from hotlined.store import fleet
-from hotlined.store.line.line import sending_of
+from hotlined.store.line.line import row_of
 from hotlined.store.reading import totals
 from hotlined.timing import Interval
 
@@ -79,7 +79,7 @@ class MarkWriter:
     def _state(self, status: DaemonStatus | None) -> MemberState:
         if self._line.shadow:
             return MemberState.SHADOW
-        sending = sending_of(self._line.db, sim_changed=status.sim_changed if status else None).state
+        sending = row_of(self._line.db).sending(sim_changed=status.sim_changed if status else None).state
         if sending is SendingState.PAUSED:
             return MemberState.PAUSED
         is_ready = status is not None and status.modem.state == ModemState.READY

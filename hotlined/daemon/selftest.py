@@ -17,14 +17,7 @@ from hotlined.policy import WINDOW_SECONDS
 from hotlined.states import ModemState, ModemTrouble
 from hotlined.store.answers import windows
 from hotlined.store.line import reception, requests
-from hotlined.store.line.line import (
-    SelfTest,
-    commit_selftest,
-    maybe_ready_since,
-    own_number,
-    recorded_holds,
-    selftest_of,
-)
+from hotlined.store.line.line import SelfTest, commit_selftest, row_of
 from hotlined.store.line.requests import RequestVerb
 from hotlined.timing import Interval
 
@@ -48,10 +41,10 @@ class SelfTests:
     def look(self) -> None:
         """Note what became of the last text to itself; send the next one, or choose a rung before it, if it is due."""
         config, db = self._line.config, self._line.db
-        if not self._look.is_due() or (number := config.line_number or own_number(db)) is None:
+        if not self._look.is_due() or (number := config.line_number or row_of(db).own_number) is None:
             return
         self._look.restart()
-        now, before, heard_limit = db.now(), selftest_of(db, number), reception.last_text_limit(db)
+        now, before, heard_limit = db.now(), row_of(db).selftest(number), reception.last_text_limit(db)
         test = self._follow(before, heard_limit, now)
         if test != before:
             commit_selftest(db, test)
@@ -75,7 +68,7 @@ class SelfTests:
             return replace(test, tries=0, lost_at=None)
         if test.tries and test.left_limit is None:
             test = replace(test, left_limit=reception.maybe_left_limit(db, test))
-        ready_limit = maybe_ready_since(db)
+        ready_limit = row_of(db).ready_limit
         if test.left_limit is None or test.lost_at or not test.tries or ready_limit is None:
             return test
         if now.limit - max(test.left_limit, ready_limit) < self._line.timing.selftest_late:
@@ -94,7 +87,7 @@ class SelfTests:
             alive=True,
             modem_is_ready=connection.state is ModemState.READY,
             shadow=line.shadow,
-            holds=tuple(recorded_holds(line.db, sim_changed=bool(connection.mismatch))),
+            holds=tuple(row_of(line.db).holds(sim_changed=bool(connection.mismatch))),
             full=any(spent[name].total >= getattr(limits, name) for name in WINDOW_SECONDS),
         )
         return next(obstacles, None) is not None

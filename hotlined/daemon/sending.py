@@ -27,12 +27,11 @@ from hotlined.policy import AttemptCause, Reason, Share, WaitingFor
 from hotlined.store.answers import answers, breakers, decisions, fates, gate, queue
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import (
-    Standing,
+    LineRow,
     commit_half_sent_wait,
     commit_share_wait,
     commit_wait,
-    own_number,
-    standing_of,
+    row_of,
 )
 
 log = logging.getLogger(__name__)
@@ -128,7 +127,7 @@ class Sender:
             return
         self.breaker_watch.forget_registration()  # the port may come back without a network having come back
         if not self.is_idle():
-            self._note_and_apply_hold(standing_of(self.line.db))
+            self._note_and_apply_hold(row_of(self.line.db))
 
     def begin_next(self, modem: Modem) -> gate.Begun | None:
         """Ask the gate about the answers whose turn it is; return the next segment of the first one that passes.
@@ -142,27 +141,27 @@ class Sender:
             return None
         if time.monotonic() < self.next_segment_at or not modem.in_step:
             return None
-        standing = standing_of(db)
-        if self._note_and_apply_hold(standing):
+        row = row_of(db)
+        if self._note_and_apply_hold(row):
             return None
-        self.breaker_watch.announce_changes(standing.breaker, self.connection.ladder)
-        for turn in self._turns(standing, now):
+        self.breaker_watch.announce_changes(row.breaker, self.connection.ladder)
+        for turn in self._turns(row, now):
             if time.monotonic() < self._asked_again_at.get((turn.share, turn.trial), 0.0):
                 self._all_wait = True
                 continue
-            result = self._take_turn(turn, standing, now)
+            result = self._take_turn(turn, row, now)
             if not isinstance(result, policy.Wait):
                 return result if isinstance(result, gate.Begun) else None
         return None
 
-    def _take_turn(self, turn: queue.Turn, standing: Standing, now: Now) -> gate.TurnResult:
+    def _take_turn(self, turn: queue.Turn, row: LineRow, now: Now) -> gate.TurnResult:
         """Ask the gate about an answer, note what follows from the result, and return it."""
         db = self.line.db
         try:
             result = gate.begin(
                 db,
                 turn.answer_id,
-                self._rules(standing.own_number),
+                self._rules(row.own_number),
                 now,
                 compose=self.compose,
                 encode=self._encode,
@@ -181,11 +180,11 @@ class Sender:
             if turn.share:
                 self._asked_again_at[turn.share, turn.trial] = time.monotonic() + SHARE_PAUSE_SECONDS
                 if result.waiting_for in policy.FULL_WINDOWS:
-                    self._note_share_wait(turn.share, result.waiting_for, standing)
+                    self._note_share_wait(turn.share, result.waiting_for, row)
             return result
         self.forget_marks()
         if turn.share:
-            self._note_share_wait(turn.share, None, standing)
+            self._note_share_wait(turn.share, None, row)
         if isinstance(result, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, result.reason)
         else:
@@ -198,19 +197,19 @@ class Sender:
         """Begin the interval between two segments."""
         self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
 
-    def _note_share_wait(self, share: Share, waiting_for: WaitingFor | None, standing: Standing) -> None:
+    def _note_share_wait(self, share: Share, waiting_for: WaitingFor | None, row: LineRow) -> None:
         """Commit what the answers of a share wait for, if that has changed."""
-        if standing.share_waits.get(share) != waiting_for:
+        if row.share_waits.get(share) != waiting_for:
             commit_share_wait(self.line.db, share, waiting_for)
 
-    def _turns(self, standing: Standing, now: Now) -> list[queue.Turn]:
+    def _turns(self, row: LineRow, now: Now) -> list[queue.Turn]:
         """Return the answers to ask the gate about, in order.
 
         In shadow mode, and while the key of the pseudonyms is lost, the rest of a half-sent answer may not leave: such
         answers are queued again first.
         """
         db, shadow = self.line.db, self.line.shadow
-        if standing.half_sent_wait != (half_sent_wait := WaitingFor.HELD if shadow else None):
+        if row.hold_half != (half_sent_wait := WaitingFor.HELD if shadow else None):
             commit_half_sent_wait(db, half_sent_wait)
         turns = queue.due(db, now, shadow=shadow, timing=self.line.timing)
         if any(turn.share is None for turn in turns) and (shadow or pseudonyms.is_lost(db)):
@@ -218,12 +217,12 @@ class Sender:
             turns = queue.due(db, now, shadow=shadow, timing=self.line.timing)
         return turns
 
-    def _note_and_apply_hold(self, standing: Standing) -> bool:
+    def _note_and_apply_hold(self, row: LineRow) -> bool:
         """Commit what holds all answers back; if something does, queue half-sent answers again, and return True."""
         waiting_for = self._maybe_wait()
-        if standing.wait != waiting_for:
+        if row.hold != waiting_for:
             commit_wait(self.line.db, waiting_for)
-        self._all_wait = waiting_for is not None or standing.is_paused
+        self._all_wait = waiting_for is not None or row.is_paused
         if self._all_wait:
             queue.requeue_half_sent(self.line.db)
         return self._all_wait
@@ -237,7 +236,7 @@ class Sender:
 
     def rules(self) -> policy.Rules:
         """Return the rules of the configuration, with the SIM's own number and the line's earlier texts."""
-        return self._rules(own_number(self.line.db))
+        return self._rules(row_of(self.line.db).own_number)
 
     def _rules(self, own: str | None) -> policy.Rules:
         if self._texts is None:

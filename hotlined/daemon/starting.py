@@ -38,7 +38,7 @@ from hotlined.gsm.port import Port, maybe_shared
 from hotlined.gsm.responses import Identification, SimState
 from hotlined.states import ModemState, ModemTrouble
 from hotlined.store.line import pins
-from hotlined.store.line.line import bind_sim, bound_sim
+from hotlined.store.line.line import bind_sim, row_of
 from hotlined.words.conditions import MODEM
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Starter:
             return self._take(self._try(configured, len(PROBES)))
         machine = self.line.machine
         names = [candidate.port for candidate in finding.candidates(machine.sysfs, machine.dev)]
-        bound, others = bound_sim(self.line.db), configuration.other_lines(self.line.config.path)
+        bound, others = row_of(self.line.db).sim, configuration.other_lines(self.line.config.path)
         if names and others and bound is None:
             raise _no_own_stick(machine, others)
         first: str | None = None
@@ -232,7 +232,7 @@ class Starter:
 
     def is_own_stick(self, modem: Modem) -> bool:
         """Tell whether the line was served by this stick before."""
-        bound = bound_sim(self.line.db)
+        bound = row_of(self.line.db).sim
         return bound is not None and bound[0] == modem.imei() != ""
 
     def recognise(self, identification: Identification) -> Mismatch:
@@ -242,7 +242,7 @@ class Starter:
         a person named the port; ModemError if the SIM no longer reports its IMSI.
         """
         db, imei, imsi = self.line.db, identification.imei, identification.imsi
-        bound = bound_sim(db) or ("", "")
+        bound = row_of(db).sim or ("", "")
         if bound[1] and not imsi:
             raise ModemError(CauseCode.SIM_UNNAMED_NOW)
         pairs = {Part.STICK: (bound[0], imei), Part.SIM: (bound[1], imsi)}

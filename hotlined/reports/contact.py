@@ -31,7 +31,7 @@ from hotlined.reports.text import place_in_words
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store.fleet import history_of
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import FREE, Sending, sending_of
+from hotlined.store.line.line import FREE, Sending, row_of
 from hotlined.store.reading import log as contact_log
 from hotlined.words.amounts import in_segments
 from hotlined.words.columns import inner
@@ -117,7 +117,9 @@ def rows_for_people(
     for row in rows:
         contact = contact_log.entry(row)
         waits = contact.answer and contact.answer.waiting_for
-        sending = sending_now(config, known or sending_of(db)) if waits else FREE  # only a waiting answer needs it
+        sending = (
+            sending_now(config, known or row_of(db).sending()) if waits else FREE
+        )  # only a waiting answer needs it
         yield extended(
             ListedContact,
             contact,
@@ -129,7 +131,7 @@ def rows_for_people(
 
 def texts_for_people(db: Database, config: Config, rows: Iterable[Row]) -> Iterator[ListedTextByHand]:
     """Yield texts by hand, with their outcome in words."""
-    sending = sending_now(config, sending_of(db))
+    sending = sending_now(config, row_of(db).sending())
     for row in rows:
         text = contact_log.by_hand_entry(row)
         yield extended(ListedTextByHand, text, outcome=answer_in_words(text.answer, sending.state))

@@ -23,7 +23,7 @@ from hotlined.store.answers.decisions import THREAT
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.fleet import history_of
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import Sending, TopUp, recorded_holds
+from hotlined.store.line.line import Sending, TopUp, row_of
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import log
 from hotlined.words.amounts import sentence, wait_in_words
@@ -163,7 +163,7 @@ def _history(config: Config, number: str) -> History:
 def pause_before(config: Config) -> Sending | None:
     """Return the pause of the line; None if it is not paused."""
     with open_beside_daemon(config.database) as db:
-        return next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
+        return next((hold for hold in row_of(db).holds() if hold.state is SendingState.PAUSED), None)
 
 
 def paused(config: Config, before: Sending | None) -> str:
@@ -191,7 +191,7 @@ def _paused(before: Sending | None) -> str:
 def is_ended_by_resume(config: Config) -> bool:
     """Tell whether `resume` has something to end: a pause, or the loss of the pseudonyms' key."""
     with open_beside_daemon(config.database) as db:
-        return any(hold.state is SendingState.PAUSED or hold.reason in _LOST_KEYS for hold in recorded_holds(db))
+        return any(hold.state is SendingState.PAUSED or hold.reason in _LOST_KEYS for hold in row_of(db).holds())
 
 
 def resumed(config: Config, *, was: bool, another_key: bool) -> str:

@@ -45,20 +45,7 @@ from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import (
-    FREE,
-    Credit,
-    Sealed,
-    SelfTest,
-    Sending,
-    TopUp,
-    credit_of,
-    maybe_paused_by,
-    maybe_shadow,
-    maybe_top_up,
-    recorded_holds,
-    sealed_of,
-)
+from hotlined.store.line.line import FREE, Credit, LineRow, Sealed, SelfTest, Sending, TopUp, maybe_shadow, row_of
 from hotlined.store.line.reception import LostText, maybe_lost_text, selftest_obstacles
 from hotlined.store.reading import forecast, review
 from hotlined.store.reading.review import Waiting
@@ -129,6 +116,7 @@ class Budget:
 class Stored:
     """The part of a report that comes from the database."""
 
+    is_paused: bool
     paused_by: str | None
     """None if the line is not paused."""
     sending: Sending
@@ -336,11 +324,11 @@ def sending_now(config: Config, sending: Sending) -> Sending:
 def holds_of(db: Database, config: Config) -> tuple[Sending, ...]:
     """Return everything that keeps answers back, by the database and, if a daemon lives, by what it says."""
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
-    return _holds(db, daemon, alive=daemon.is_alive())
+    return _holds(row_of(db), daemon, alive=daemon.is_alive())
 
 
-def _holds(db: Database, daemon: DaemonStatus, *, alive: bool) -> tuple[Sending, ...]:
-    return tuple(recorded_holds(db, sim_changed=daemon.sim_changed if alive else None))
+def _holds(row: LineRow, daemon: DaemonStatus, *, alive: bool) -> tuple[Sending, ...]:
+    return tuple(row.holds(sim_changed=daemon.sim_changed if alive else None))
 
 
 def _stored(
@@ -352,13 +340,15 @@ def _stored(
         with open_beside_daemon(config.database) as db:
             now = db.now()
             spent = windows.spent(db, now, shadow=shadow)
-            holds = _holds(db, daemon, alive=alive)
+            row = row_of(db)
+            credit, valid_for = row.credit, config.credit.valid_for
+            holds = _holds(row, daemon, alive=alive)
             first = holds[0] if holds else FREE
-            credit, top_up, valid_for = credit_of(db), maybe_top_up(db), config.credit.valid_for
-            end = sim_life.valid_until(top_up, valid_for)
+            end = sim_life.valid_until(row.top_up, valid_for)
             return (
                 Stored(
-                    paused_by=maybe_paused_by(db),
+                    is_paused=row.is_paused,
+                    paused_by=row.paused_by,
                     sending=first,
                     holds=holds,
                     queue=forecast.counted(db, now.limit),
@@ -374,9 +364,9 @@ def _stored(
                         asked_at=credit.asked_at and (daemon.balance_asked_at or credit.asked_at),
                         valid_until=end,
                     ),
-                    top_up=top_up,
+                    top_up=row.top_up,
                     life=sim_life.level(end, valid_for, now),
-                    sealed=sealed_of(db, now),
+                    sealed=row.sealed(now),
                     sim_country=sim_country.of_sim(config, db),
                     selftest=selftest.last(config, db),
                     selftest_is_due=selftest.is_due(config, db, now),

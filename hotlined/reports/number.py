@@ -33,7 +33,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.fleet import Elsewhere, history_of
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import FREE, Sending, is_paused
+from hotlined.store.line.line import FREE, Sending, row_of
 from hotlined.store.reading import log
 from hotlined.store.reading.forecast import Ahead
 from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, room_in_words
@@ -143,7 +143,7 @@ def document(db: Database, config: Config, report: NumberReport, rows: Iterable[
         country=report.identity.country,
         line_type=report.identity.line_type,
         next=report.outlook,
-        paused=is_paused(db),
+        paused=row_of(db).is_paused,
         history=tuple(entry(db, config, row) for row in rows),
         by_hand=tuple(map(log.by_hand_entry, log.texts_by_hand(db, 0, report.originator))),
         elsewhere=report.elsewhere,

@@ -4,9 +4,11 @@ from hotlined.config import Config
 from hotlined.policy import Rules
 from hotlined.store.answers import answers
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import own_number
+from hotlined.store.line.line import row_of
 
 
 def rules_of(db: Database, config: Config, *, sim_changed: bool = False) -> Rules:
     """Return the rules from a configuration, the line's own number and the texts of its recent answers."""
-    return config.rules(own_number(db), sim_changed=sim_changed, earlier_texts=answers.recent_texts(db, db.now()))
+    return config.rules(
+        row_of(db).own_number, sim_changed=sim_changed, earlier_texts=answers.recent_texts(db, db.now())
+    )

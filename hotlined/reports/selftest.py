@@ -10,7 +10,7 @@ from hotlined.language import _, in_digits
 from hotlined.policy import Limits
 from hotlined.store.answers import contacts
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import SelfTest, own_number, selftest_of
+from hotlined.store.line.line import SelfTest, row_of
 from hotlined.store.line.reception import MOST_TRIES, last_text_limit, selftest_due_limit
 from hotlined.timing import USUAL
 from hotlined.words import selftest as words
@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.2
 
 def own(config: Config, db: Database) -> str | None:
     """Return the line's own number; None if neither the configuration nor the SIM has it."""
-    return config.line_number or own_number(db)
+    return config.line_number or row_of(db).own_number
 
 
 def awaited() -> str:
@@ -47,7 +47,7 @@ def wait_until_back(db: Database, text: str) -> None:
 def last(config: Config, db: Database) -> SelfTest | None:
     """Return what is known of the texts of the line to itself; None if it makes none, or does not know its number."""
     number = own(config, db)
-    return selftest_of(db, number) if config.alerts.selftest and number else None
+    return row_of(db).selftest(number) if config.alerts.selftest and number else None
 
 
 def is_due(config: Config, db: Database, now: Now) -> bool:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from hotlined.clock import Now
 from hotlined.store.line import reception
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import maybe_ready_since
+from hotlined.store.line.line import row_of
 from hotlined.words.amounts import lasting
 from hotlined.words.conditions import SILENCE
 
@@ -79,7 +79,7 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
     if last is None:
         return None
     length = timedelta(seconds=max(0.0, now.limit - last.limit))
-    ready_since = maybe_ready_since(db)
+    ready_since = row_of(db).ready_limit
     heard = min(length, timedelta(seconds=0.0 if ready_since is None else max(0.0, now.limit - ready_since)))
     usual = None
     if length >= LEAST and now.synchronised:

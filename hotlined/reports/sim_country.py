@@ -11,7 +11,7 @@ from hotlined.errors import StoreError
 from hotlined.reports import selftest
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import bound_sim
+from hotlined.store.line.line import row_of
 from hotlined.words.conditions import sim_country_in_words
 
 # calling codes of ITU-T E.164, mobile country codes of ITU-T E.212 (its list of 15 December 2018)
@@ -36,7 +36,7 @@ _COUNTRIES = {
 def of_sim(config: Config, db: Database | None) -> str | None:
     """Return the country of the line's own number, else of its SIM's IMSI; None if that is not known."""
     number = selftest.own(config, db) if db else config.line_number
-    sim = bound_sim(db) if db else None
+    sim = row_of(db).sim if db else None
     known = (_maybe_country(told) for told in (number, sim and sim[1]) if told)
     return next(filter(None, known), None)
 

@@ -109,7 +109,7 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         config=os.fspath(config.path),
         database=os.fspath(config.database),
         mode=report.mode,
-        paused=stored.paused_by is not None if stored else None,
+        paused=stored.is_paused if stored else None,
         paused_by=stored.paused_by if stored else None,
         since=daemon.since,
         last_scan_at=daemon.last_scan_at,

@@ -30,7 +30,7 @@ from hotlined.policy import AttemptCause
 from hotlined.store.answers import answers, contacts, fates, gate, queue
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import breaker_of
+from hotlined.store.line.line import row_of
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 BEFORE = 10 * 86400.0  # of the limit clock: windows look back
@@ -170,7 +170,7 @@ class Player:
     def run_until(self, end: float) -> None:
         """Let answers out, as the daemon does, until a moment."""
         while self.at < end:
-            before = breaker_of(self.db).is_open
+            before = row_of(self.db).breaker.is_open
             step = SEGMENT_SECONDS if self.send() else self.pause()
             step = max(1.0, min(step, end - self.at))
             self.open_seconds += step * before

@@ -29,7 +29,7 @@ from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
 from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
-from hotlined.store.line.line import commit_balance, recorded_holds
+from hotlined.store.line.line import commit_balance, row_of
 from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 
@@ -430,7 +430,7 @@ def test_each_hold_has_its_words(line: Filled) -> None:
     for lost, denied, by, restored, cause in itertools.product(maybe, (0, 1), maybe, (0, 1), Cause):
         change(line, f"key_lost_at = {lost}, key_denied = {denied}, paused_at = 'x', pause_restored = {restored}")
         change(line, f"breaker_cause = '{cause}', paused_by = {by}")
-        found |= {(hold.state, hold.reason) for hold in recorded_holds(line.db, sim_changed=True)}
+        found |= {(hold.state, hold.reason) for hold in row_of(line.db).holds(sim_changed=True)}
 
     assert found == {(state, reason) for reason, state in KEPT_BACK.items()}
     assert {state for state, _ in found} == {*SendingState} - {SendingState.FREE, SendingState.NO_DAEMON}

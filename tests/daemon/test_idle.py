@@ -19,7 +19,7 @@ from hotlined.daemon.starting import Starter
 from hotlined.daemon.watch import FolderWatch
 from hotlined.states import ModemState
 from hotlined.store.answers import decisions
-from hotlined.store.line.line import maybe_ready_since
+from hotlined.store.line.line import row_of
 
 
 class Answering(NamedTuple):
@@ -187,7 +187,7 @@ def test_refused_write_of_a_state_is_repeated_once(sides: tuple[Filled, Answerin
         connection.announce_state()
 
     assert [row["at_limit"] for row in filled.db.all(recorded)] == [connection.since.limit]
-    assert maybe_ready_since(filled.db) == connection.since.limit
+    assert row_of(filled.db).ready_limit == connection.since.limit
 
 
 def test_second_text_compiles_no_sql_statement(tmp_path: Path) -> None:

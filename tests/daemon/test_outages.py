@@ -27,7 +27,7 @@ from hotlined.states import ByHand
 from hotlined.store.answers import answers, breakers, contacts, fates, gate, queue
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import bind_sim, breaker_of
+from hotlined.store.line.line import bind_sim, row_of
 from hotlined.store.people import erasing
 from hotlined.timing import USUAL
 
@@ -131,10 +131,10 @@ def waiting_for(db: Database, number: str) -> str | None:
 def country_out(db: Database) -> list[str]:
     """Open the line's breaker with three Germans, answer a Belgian, and return the countries that wait."""
     lost(db, 0.0, *(f"{DE[:-1]}{number}" for number in (1, 2, 3)))
-    assert breaker_of(db).is_open
+    assert row_of(db).breaker.is_open
     wrote(db, 1.0, person(1))
     take(db, begun(db, 1.0), at(1.0))
-    assert not breaker_of(db).is_open
+    assert not row_of(db).breaker.is_open
     return [each.country for each in breakers.country_outages(db)]
 
 
@@ -165,7 +165,7 @@ def test_failures_in_a_country_outage_do_not_count_for_the_line(db: Database, re
     assert segment.recipient == person(9)
     store_steps.lose(db, segment, at(seconds))
 
-    assert not breaker_of(db).is_open
+    assert not row_of(db).breaker.is_open
 
 
 def test_refused_trials_in_a_country_outage_fail_no_answer(db: Database) -> None:
@@ -254,7 +254,7 @@ def test_erasing_people_does_not_end_a_country_outage(db: Database) -> None:
     wrote(db, 0.0, *numbers)
     for _ in numbers:
         refuse(db, begun(db, 0.0), at(0.0), 10)
-    assert breaker_of(db).is_open
+    assert row_of(db).breaker.is_open
     for number in numbers:
         assert erasing.forget(db, number, "pi", at(1.0), opts_out=lambda _: False)
     wrote(db, 2.0, person(1))
@@ -333,10 +333,10 @@ def test_country_with_an_accepted_answer_gets_no_outage(db: Database) -> None:
     take(db, begun(db, 1.0), at(1.0))
     for seconds, each in enumerate((numbers[1:3], numbers[3:5]), 2):
         lost(db, float(seconds), *each)
-        if not breaker_of(db).is_open:
+        if not row_of(db).breaker.is_open:
             wrote(db, float(seconds), f"{DE[:-1]}{seconds}")
             take(db, begun(db, float(seconds)), at(float(seconds)))
-    assert breaker_of(db).is_open
+    assert row_of(db).breaker.is_open
     wrote(db, 4.0, f"{DE[:-1]}9")
     take(db, begun(db, 4.0), at(4.0))
 
@@ -360,9 +360,9 @@ def test_three_refusals_in_a_row_cause_a_balance_query(db: Database) -> None:
     """The line goes on, but its credit may be low."""
     balance = Balance(SimpleNamespace(db=db))  # type: ignore[arg-type]
     watch = BreakerWatch(SimpleNamespace(db=db, timing=USUAL), balance)  # type: ignore[arg-type]
-    watch.report(breakers.BreakerUpdate(None, breaker_of(db)), Ladder())
+    watch.report(breakers.BreakerUpdate(None, row_of(db).breaker), Ladder())
     assert not balance._has_reason
-    watch.report(breakers.BreakerUpdate(breaker.Change.ROW_DECLINED, breaker_of(db)), Ladder())
+    watch.report(breakers.BreakerUpdate(breaker.Change.ROW_DECLINED, row_of(db).breaker), Ladder())
 
     assert balance._has_reason
 
@@ -393,7 +393,7 @@ def test_refusals_without_a_subscription_are_about_credit(db: Database, cms: int
     for _ in range(3):
         refuse(db, begun(db, 0.0), at(0.0), cms)
 
-    assert breaker_of(db).cause is (breaker.Cause.OUTAGE if cms == 1 else breaker.Cause.CREDIT)
+    assert row_of(db).breaker.cause is (breaker.Cause.OUTAGE if cms == 1 else breaker.Cause.CREDIT)
 
 
 def test_failed_texts_by_hand_do_not_open_the_breaker(db: Database) -> None:
@@ -405,7 +405,7 @@ def test_failed_texts_by_hand_do_not_open_the_breaker(db: Database) -> None:
             )
         refuse(db, begun(db, 0.0), at(0.0), 42)
 
-    assert not breaker_of(db).is_open
+    assert not row_of(db).breaker.is_open
 
 
 def test_rest_of_an_answer_waits_when_the_breaker_opens(db: Database) -> None:
@@ -445,12 +445,12 @@ def test_shadow_mode_uses_up_no_trial(db: Database) -> None:
     lost(db, 0.0, *(person(number) for number in (5, 6, 7)))
     wrote(db, 1.0, person(4))
     assert tried(db, 60.0) == [person(4)]
-    before = breaker_of(db)
+    before = row_of(db).breaker
     for turn in queue.due(db, at(60.0), shadow=True):
         store_steps.begin(db, turn.answer_id, at(60.0), outages.TEXT, outages.RULES, shadow=True, trial=turn.trial)
 
     assert db.value("SELECT state FROM answers WHERE recipient = ?", person(4)) == "shadowed"
-    assert breaker_of(db) == before
+    assert row_of(db).breaker == before
 
 
 def test_withdrawn_trial_is_not_used_up(db: Database) -> None:
@@ -461,7 +461,7 @@ def test_withdrawn_trial_is_not_used_up(db: Database) -> None:
     lost(db, -100.0, *(person(number) for number in (5, 6, 7)))
     wrote(db, -99.0, person(4))
     fates.withdraw_segment(db, begun(db, -40.0), at(-40.0))
-    assert (breaker_of(db).rounds, tried(db, -39.0)) == (0, [person(4)])
+    assert (row_of(db).breaker.rounds, tried(db, -39.0)) == (0, [person(4)])
     take(db, begun(db, -39.0), at(-39.0))
     country_out(db)
     wrote(db, 2.0, DE)

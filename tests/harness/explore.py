@@ -47,7 +47,7 @@ from hotlined.store.file import integrity
 from hotlined.store.file.opening import opened
 from hotlined.store.line import history, pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import breaker_of, set_breaker
+from hotlined.store.line.line import row_of, set_breaker
 from hotlined.store.people import purging
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -387,7 +387,7 @@ class Explorer:
             (self.name(row["number"]), row["blocked_at"] is not None, row["opted_out_at"] is not None)
             for row in self.db.all("SELECT * FROM numbers ORDER BY number")
         ]
-        state = breaker_of(self.db)
+        state = row_of(self.db).breaker
         rows.append(
             (
                 *(state.cause, state.rounds, state.refused, max(0.0, state.due - now), age(state.last_trial)),

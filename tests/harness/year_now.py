@@ -27,7 +27,7 @@ from hotlined.store.answers import answers, contacts, decisions, queue
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import breaker_of, is_paused, save_limit_clock
+from hotlined.store.line.line import row_of, save_limit_clock
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import erasing, purging
 from hotlined.timing import Interval
@@ -295,8 +295,8 @@ class Line:
         sender = self.daemon.sender
         if sender.has_due_answer():
             moments.append(max(sender.next_segment_at, at + 1))
-        elif not is_paused(self.db) and queue.due(self.db, self.db.now()):
-            state = breaker_of(self.db)
+        elif not row_of(self.db).is_paused and queue.due(self.db, self.db.now()):
+            state = row_of(self.db).breaker
             if state.is_open and not (sender._all_wait and state.lets_try(now)):
                 moments.append(max(state.due - now + at, sender.next_segment_at, at + 1))
             moments += [

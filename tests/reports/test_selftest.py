@@ -21,7 +21,7 @@ from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
-from hotlined.store.line.line import SelfTest, Sending, bind_sim, commit_selftest, selftest_of
+from hotlined.store.line.line import SelfTest, Sending, bind_sim, commit_selftest, row_of
 from hotlined.store.line.reception import maybe_back_at, selftest_obstacles
 from hotlined.words import selftest as words
 
@@ -92,7 +92,7 @@ def test_another_sim_has_no_selftests(tmp_path: Path) -> None:
                 bind_sim(line.db, "861111111111111", imsi)
             if expected is test:
                 commit_selftest(line.db, test)
-            assert selftest_of(line.db, OWN) == expected
+            assert row_of(line.db).selftest(OWN) == expected
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,12 @@ from hotlined.reports.line import LineReport, report_line
 from hotlined.store.answers.decisions import top_up
 from hotlined.store.line.line import (
     TopUp,
-    balance_before,
     bind_sim,
-    breaker_of,
     commit_balance,
     commit_balance_before,
     commit_top_up_date,
-    credit_of,
-    maybe_top_up,
     note_top_up,
+    row_of,
 )
 
 YEAR = timedelta(days=365)
@@ -103,7 +100,7 @@ def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str
 
     assert result.exit_code == 2
     assert words in result.output
-    assert maybe_top_up(line_of.db) is None
+    assert row_of(line_of.db).top_up is None
 
 
 def test_a_top_up_says_when_the_next_answer_is_tried(line_of: Filled) -> None:
@@ -129,19 +126,19 @@ def test_a_day_at_the_ends_of_the_calendar_is_refused(line_of: Filled, at: str) 
     with pytest.raises(RefusedError):
         top_up(line_of.db, at, "anna", before_the_clock_is_set)
 
-    assert maybe_top_up(line_of.db) is None
+    assert row_of(line_of.db).top_up is None
     assert told(line_of)["credit"]["valid_until"] is None
 
 
 def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:
     """A closed breaker gets none, then or later."""
     line_of.run("sim", "topup")
-    assert not breaker_of(line_of.db).trial_requested
+    assert not row_of(line_of.db).breaker.trial_requested
     with line_of.db.transaction():
         line_of.db.execute("UPDATE line_state SET breaker_cause = 'credit', breaker_due = 1e9")
     line_of.run("sim", "topup")
 
-    assert breaker_of(line_of.db).trial_requested
+    assert row_of(line_of.db).breaker.trial_requested
 
 
 # ---- its end
@@ -249,13 +246,13 @@ def test_another_sim_has_no_top_up_yet(line_of: Filled) -> None:
     commit_balance(line_of.db, "3.20", line_of.now(), low=True)
     with line_of.db.transaction():
         bind_sim(line_of.db, "another stick", "206011111111111")
-    assert credit_of(line_of.db).balance == 3.2
+    assert row_of(line_of.db).credit.balance == 3.2
     with line_of.db.transaction():
         bind_sim(line_of.db, "another stick", "206012222222222")
 
     assert set(told(line_of)["credit"].values()) == {None}
-    assert balance_before(line_of.db) is None
-    assert maybe_top_up(line_of.db) is None
+    assert row_of(line_of.db).balance_before is None
+    assert row_of(line_of.db).top_up is None
     assert codes(line_of) == []
 
 
@@ -266,15 +263,15 @@ def test_a_date_from_a_wrong_clock_is_corrected(line_of: Filled) -> None:
     with db.transaction():
         note_top_up(db, TopUp(early.rfc3339, by="anna"), early, dated=False)
     commit_top_up_date(db, Now(utc, 3700.0, synchronised=True))
-    assert credit_of(db).topped_up_at == "2026-11-26T11:00:00.000Z"
+    assert row_of(db).credit.topped_up_at == "2026-11-26T11:00:00.000Z"
     commit_top_up_date(db, Now(utc, 9999.0, synchronised=True))
-    assert credit_of(db).topped_up_at == "2026-11-26T11:00:00.000Z"
+    assert row_of(db).credit.topped_up_at == "2026-11-26T11:00:00.000Z"
 
     with db.transaction():
         note_top_up(db, TopUp(early.rfc3339, by="anna"), early, dated=False)
         db.execute("UPDATE line_state SET topped_up_boot = ?", boot_id()[::-1])
     commit_top_up_date(db, Now(utc, 3700.0, synchronised=True))
-    assert credit_of(db).topped_up_at == early.rfc3339
+    assert row_of(db).credit.topped_up_at == early.rfc3339
 
 
 # ---- top-ups recognised by the balance

@@ -627,7 +627,7 @@ def test_restored_line_answers_nobody_twice(filled: Filled) -> None:
     new_card(filled)
     restored(filled, path)
     with open_for_daemon(filled.database) as db:
-        assert line_row.maybe_copied_at(db) == made_at
+        assert line_row.row_of(db).copied_at == made_at
         assert backup.quarantine_restored(db, filled.now()) == made_at
         assert [row["state"] for row in db.all("SELECT state FROM answers ORDER BY id")] == ["sent", "unconfirmed"]
         assert [row["reason"] for row in db.all("SELECT reason FROM contacts WHERE id = 3")] == ["restored"]

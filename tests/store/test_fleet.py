@@ -259,7 +259,7 @@ def test_line_without_the_fleets_key_sends_nothing(hub: PlainHub, fr: Line, nl: 
     nl.db.keys.clear()
 
     assert decisions.commit_key_lack(nl.db, nl.now())
-    assert line_state.key_lack(nl.db) is HoldReason.KEY_LOST
+    assert line_state.row_of(nl.db).key_lack is HoldReason.KEY_LOST
     assert begin_next(nl.db, nl.now(), plan("Non.")) == policy.Wait(policy.WaitingFor.HELD)
     with pytest.raises(StoreError, match=r"hotlined\.db\.fleet is missing"):
         nl.question()
@@ -269,7 +269,7 @@ def test_line_without_the_fleets_key_sends_nothing(hub: PlainHub, fr: Line, nl: 
     assert nl.text(LEA).answer is True  # the gate holds it
     away.rename(beside(nl.db.path, FLEET))
     assert not decisions.commit_key_lack(nl.db, nl.now())
-    assert line_state.key_lack(nl.db) is None
+    assert line_state.row_of(nl.db).key_lack is None
     assert begin_next(nl.db, nl.now(), plan("Non.")) == policy.Cancel(Reason.OPTED_OUT)
     meet(hub, nl, fr)
     assert fr.text(KEVIN).reason is Reason.BLOCKED

@@ -36,7 +36,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import events, requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
-from hotlined.store.line.line import needs_rebuild
+from hotlined.store.line.line import row_of
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import erasing, export, purging, stored
 from hotlined.store.reading.log import maybe_contact
@@ -307,7 +307,7 @@ def test_erasure_during_a_rebuild_causes_another_rebuild(line_of: Filled, monkey
     line_of.db.connection.set_trace_callback(said.append)
 
     assert erasing.rebuild(line_of.db)
-    assert (said.count("VACUUM"), needs_rebuild(line_of.db)) == (3, False)
+    assert (said.count("VACUUM"), row_of(line_of.db).needs_rebuild) == (3, False)
 
 
 def test_rebuild_gives_up_when_erasures_never_pause(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,10 +323,10 @@ def test_rebuild_gives_up_when_erasures_never_pause(line_of: Filled, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(erasing, "_checkpoint", meanwhile)
         assert line_of.run("forget", KEVIN, "--yes").exit_code == 69
-    assert needs_rebuild(line_of.db)
+    assert row_of(line_of.db).needs_rebuild
 
     assert erasing.rebuild(line_of.db)
-    assert not needs_rebuild(line_of.db)
+    assert not row_of(line_of.db).needs_rebuild
 
 
 def forgotten(db: Database, name: str, now: Now) -> stored.StoredCounts | None:
@@ -1237,7 +1237,7 @@ def test_erasure_killed_at_any_statement_leaves_no_half_contact(line_of: Filled,
             )
             assert halves == []
             erased = db.one("SELECT 2 - count(text) AS contacts FROM contacts")["contacts"]  # type: ignore[index]
-            assert needs_rebuild(db) == (path in left and erased > 0)
+            assert row_of(db).needs_rebuild == (path in left and erased > 0)
             erase(db, act, now)
         assert traces(path, forms(KEVIN, TEXT) if act == "purge" else forms(KEVIN)) == []
     assert statements > 20

@@ -101,7 +101,7 @@ def test_trial_waits_for_the_delay_of_its_answer(db: Database) -> None:
     for second, number in enumerate((HERS, HIS, THEIRS), 1):
         wrote(db, number, second)
         lose(db, goes(db, second), at(second))
-    assert line.breaker_of(db).lets_try(1799.0)
+    assert line.row_of(db).breaker.lets_try(1799.0)
 
     assert queue.due(db, at(1799.0)) == []
     assert queue.due(db, at(1800.0))[0].trial
@@ -513,14 +513,14 @@ def test_late_proof_closes_the_breaker_but_not_a_country(db: Database, late: str
         wrote(db, number, 10.0 * nth, rules)
         begun.append(goes(db, 10.0 * nth + 1, rules))
         lose(db, begun[-1], at(10.0 * nth + 2))
-    assert line.breaker_of(db).is_open
+    assert line.row_of(db).breaker.is_open
 
     if late == "result":
         fates.settle_late(db, begun[1].segment_id, 7, rules, at(40))
     else:
         report(db, 40, number=HERS)
 
-    assert not line.breaker_of(db).is_open
+    assert not line.row_of(db).breaker.is_open
     assert [row["country"] for row in db.all("SELECT country FROM country_outages")] == ["FR"]
 
 

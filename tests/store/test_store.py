@@ -32,17 +32,13 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
 from hotlined.store.line.line import (
     Sending,
-    breaker_of,
     commit_share_wait,
     commit_wait,
-    flood_began,
-    is_paused,
-    maybe_ready_since,
     note_flood,
     note_pause,
     note_ready,
+    row_of,
     save_limit_clock,
-    sending_of,
 )
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import backup
@@ -89,6 +85,19 @@ def contact(db: Database, contact_id: int = 1) -> dict[str, Any]:
 
 
 # ---- the same text
+
+
+def test_line_without_its_row_reads_as_a_new_one(db: Database) -> None:
+    """All columns are read, with the values of a line that has just been made."""
+    columns = {row["name"] for row in db.all("SELECT name FROM pragma_table_info('line_state')")}
+    with db.transaction():
+        db.execute("DELETE FROM line_state")
+    without = row_of(db)
+    with db.transaction():
+        db.execute("INSERT INTO line_state (id) VALUES (1)")
+
+    assert without == row_of(db)
+    assert columns == {"id", *without._fields}
 
 
 def test_undeleted_text_listed_again_is_the_same_text(db: Database) -> None:
@@ -934,10 +943,10 @@ def test_transaction_that_fails_in_a_shared_commit_leaves_the_others(db: Databas
                 raise ZeroDivisionError
             with db.transaction():
                 note_ready(db, 2.0)
-            assert not is_paused(reader)
-        assert is_paused(reader)
-        assert flood_began(reader) is None
-        assert maybe_ready_since(reader) == 2.0
+            assert not row_of(reader).is_paused
+        assert row_of(reader).is_paused
+        assert row_of(reader).flood_limit is None
+        assert row_of(reader).ready_limit == 2.0
 
 
 def test_error_in_a_shared_commit_rolls_all_of_it_back(db: Database) -> None:
@@ -946,11 +955,11 @@ def test_error_in_a_shared_commit_rolls_all_of_it_back(db: Database) -> None:
         with db.transaction():
             note_pause(db, "pi", at(db, 0))
         raise ZeroDivisionError
-    assert not is_paused(db)
+    assert not row_of(db).is_paused
 
     with db.transaction():
         note_pause(db, "pi", at(db, 0))
-    assert is_paused(db)
+    assert row_of(db).is_paused
 
 
 def test_queries_of_the_loop_use_indexes(db: Database) -> None:
@@ -1212,7 +1221,7 @@ def test_breaker_opens_when_submitting_restarts_the_machine(db: Database, same_b
             db.connection.execute("UPDATE attempts SET boot_id = 'another'")
         fates.recover(db, at(db, number))
 
-    assert breaker_of(db).is_open is is_open
+    assert row_of(db).breaker.is_open is is_open
     assert {row["state"] for row in db.all("SELECT state FROM answers")} == {"unconfirmed"}
 
 
@@ -1222,11 +1231,11 @@ def test_restart_neither_closes_the_breaker_nor_moves_its_trial(db: Database) ->
         scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=0)
         judge(db, number + 1)
         lose(db, begun(db), at(db, 0))
-    before = breaker_of(db)
+    before = row_of(db).breaker
     fates.recover(db, at(db, 30))
 
     assert before.is_open
-    assert breaker_of(db) == before
+    assert row_of(db).breaker == before
     assert not before.lets_try(59.0)
     assert before.lets_try(60.0)
 
@@ -1337,11 +1346,11 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
         scan(db, *text(f"perdu {number}", f"+3247900000{number}"), seconds=0)
         contact_id = contacts.unjudged(db, at(db, 0))[0].contact_id
         judge(db, contact_id)
-        if breaker_of(db).is_open:
+        if row_of(db).breaker.is_open:
             return
         segment = segment_of(begin_next(db, at(db, 0), rules=RULES._replace(limits=limits or RULES.limits)))
         lose(db, segment, at(db, 0))
-    assert breaker_of(db).is_open
+    assert row_of(db).breaker.is_open
 
 
 def candidates(db: Database, seconds: float) -> list[str]:
@@ -1425,12 +1434,12 @@ def test_second_pause_keeps_person_and_time_of_the_first(db: Database) -> None:
     """The events name both people; `resume` ends both pauses."""
     decisions.pause(db, "anna", at(db, 0))
     decisions.pause(db, "marie", at(db, 3600))
-    first = sending_of(db)
+    first = row_of(db).sending()
     decisions.resume(db, "anna", at(db, 3700))
     decisions.pause(db, "marie", at(db, 7200))
 
     assert first == Sending("paused", "person", at(db, 0).rfc3339, "anna")
-    assert sending_of(db) == Sending("paused", "person", at(db, 7200).rfc3339, "marie")
+    assert row_of(db).sending() == Sending("paused", "person", at(db, 7200).rfc3339, "marie")
     said = [row["who"] for row in db.all("SELECT who FROM events WHERE kind = 'pause' ORDER BY id")]
     assert said == ["anna", "marie", "marie"]
 
@@ -1447,9 +1456,9 @@ def test_trial_refused_for_its_recipient_is_not_used_up(db: Database, half: bool
         segment = begun(db, 60)
     refuse(db, segment, at(db, 60), 27)
 
-    assert breaker_of(db).is_open
-    assert breaker_of(db).lets_try(61.0) is not half
-    assert not half or breaker_of(db).lets_try(60.0 + 300.0)
+    assert row_of(db).breaker.is_open
+    assert row_of(db).breaker.lets_try(61.0) is not half
+    assert not half or row_of(db).breaker.lets_try(60.0 + 300.0)
 
 
 def test_texts_by_hand_to_wrong_numbers_do_not_open_the_breaker(db: Database) -> None:
@@ -1462,7 +1471,7 @@ def test_texts_by_hand_to_wrong_numbers_do_not_open_the_breaker(db: Database) ->
         assert isinstance(queued_id, int)
         refuse(db, begun(db, number), at(db, number), 1)
 
-    assert not breaker_of(db).is_open
+    assert not row_of(db).breaker.is_open
 
 
 def test_text_by_hand_counts_earlier_ones_that_wait(db: Database) -> None:
@@ -1488,7 +1497,7 @@ def test_half_sent_answers_lost_after_closing_reopen_the_breaker(db: Database) -
         queued(db, number)
         take(db, begun(db), at(db, 0))
         refuse(db, begun(db, 1), at(db, 1), 42)
-        if breaker_of(db).is_open:
+        if row_of(db).breaker.is_open:
             with db.transaction():
                 breakers.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
     with db.transaction():
@@ -1496,7 +1505,7 @@ def test_half_sent_answers_lost_after_closing_reopen_the_breaker(db: Database) -
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 
-    assert breaker_of(db).is_open
+    assert row_of(db).breaker.is_open
 
 
 def test_cancelled_requeue_is_unconfirmed_as_before(db: Database) -> None:

@@ -16,7 +16,7 @@ from hotlined.reports import typed
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.line import sending_now
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import sending_of
+from hotlined.store.line.line import row_of
 from hotlined.store.reading import log, review
 from hotlined.words.tags import TAG_KEYS
 
@@ -55,7 +55,7 @@ def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
     if contact.originator is None:
         return ()
     where = log.Filter(originator=contact.originator, before=contact.id)
-    sending = sending_now(line(), sending_of(db))
+    sending = sending_now(line(), row_of(db).sending())
     rows = rows_for_people(db, line(), log.rows(db, where, _BEFORE), sending)
     answered = [each for each in rows if each.answer and each.answer.sent_at]
     return [item for item in items_of(db, answered[-1:], sending) if item.side is not Side.BETWEEN]

@@ -31,7 +31,7 @@ from hotlined.states import REPEATABLE, AnswerState, EventKind
 from hotlined.store.answers import decisions
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import Sending, sending_of
+from hotlined.store.line.line import Sending, row_of
 from hotlined.store.reading import log
 from hotlined.words.reasons import answer_in_words
 from hotlined.words.tags import TAG_KEYS
@@ -152,7 +152,7 @@ def contact(contact_id: int) -> str:
         whole = log.maybe_contact(db, contact_id)
         if whole is None:
             raise NotFound(no_contact(contact_id).message)
-        sending = sending_now(line(), sending_of(db))
+        sending = sending_now(line(), row_of(db).sending())
         found = shown(db, line(), whole)
         tags = decisions.tags_in_use(db)
         page = _page(db, found.originator, sending, contact_id)
@@ -209,7 +209,7 @@ def by_number() -> str:
 def _person(name: str) -> str:
     before = typed.contact_id(request.args["before"]) if request.args.get("before") else None
     with reading() as db:
-        sending = sending_now(line(), sending_of(db))
+        sending = sending_now(line(), row_of(db).sending())
         page = _page(db, name, sending, before - 1 if before else 0)
     assert page.report
     looked_up(page.report.originator)

@@ -16,7 +16,7 @@ from hotlined.clock import Now
 from hotlined.states import EventKind
 from hotlined.store.line import events, line
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import breaker_of, set_breaker
+from hotlined.store.line.line import row_of, set_breaker
 
 _ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
 _NOT_TAKEN = states.listed(breaker.NOT_TAKEN)
@@ -50,7 +50,7 @@ def report_outcome(
     certainly_not_sent: bool,
 ) -> BreakerUpdate:
     """Report to the breakers how an attempt ended, inside the transaction that is open."""
-    state = breaker_of(db)
+    state = row_of(db).breaker
     attempt = db.the(
         f"SELECT trial, recipient_country AS country, {IS_OUT.format('recipient_country')} AS is_out FROM attempts"
         " WHERE id = ?",
@@ -154,7 +154,7 @@ class Declined(NamedTuple):
 
 def maybe_declined(db: Database, now: Now) -> Declined | None:
     """Return when the network began to refuse answers in a row while some wait for another try; None if it does not."""
-    state = breaker_of(db)
+    state = row_of(db).breaker
     if state.is_open or not is_taken_lately(db, now):
         return None
     waits = f"SELECT 1 FROM answers a WHERE state = '{states.AnswerState.QUEUED}' AND refusals > 0"
@@ -195,7 +195,7 @@ def open_breaker(
 
     If it is open already, its trials go on as they were; only an outage may turn out to be about credit.
     """
-    before = breaker_of(db)
+    before = row_of(db).breaker
     if before.cause in (opening.cause, breaker.Cause.CREDIT):
         return before
     if before.is_open:
@@ -215,9 +215,9 @@ _EVENTS = {
 
 def make_trial_due(db: Database, now: Now, gap: float) -> None:
     """Commit that something may have ended the outage: an answer may be tried now, or soon."""
-    if breaker_of(db).is_open:
+    if row_of(db).breaker.is_open:
         with db.transaction():
-            set_breaker(db, breaker.trial_made_due(breaker_of(db), now.limit, gap))
+            set_breaker(db, breaker.trial_made_due(row_of(db).breaker, now.limit, gap))
 
 
 def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[float]) -> Breaker:
@@ -227,7 +227,7 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
     whose answers have all failed since then still waits, by itself.
     """
     latest = db.value("SELECT max(id) FROM attempts")
-    before = breaker_of(db)
+    before = row_of(db).breaker
     state = Breaker(closed_at_attempt=latest or 0, closed_limit=now.limit)
     set_breaker(db, state)
     for began, ended in _EVENTS.values():  # both, where an outage turned out to be about credit
@@ -394,7 +394,7 @@ def _end_country(db: Database, country: str, now: Now) -> None:
 
 def begin_trial(db: Database, attempt_id: int, now: Now, pauses: Sequence[float]) -> None:
     """Record that an attempt is a trial: the line's while the line's breaker is open, else its country's."""
-    state = breaker_of(db)
+    state = row_of(db).breaker
     country = db.value("SELECT recipient_country FROM attempts WHERE id = ?", attempt_id)
     if state.is_open:
         trial = TrialOf.LINE
@@ -409,7 +409,7 @@ def withdraw_trial(db: Database, attempt_id: int, now: Now) -> None:
     """Record that an attempt never reached the modem: if it was a trial, another one may begin at once."""
     attempt = db.the("SELECT trial, recipient_country AS country FROM attempts WHERE id = ?", attempt_id)
     if attempt["trial"] == TrialOf.LINE:
-        set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
+        set_breaker(db, breaker.trial_withdrawn(row_of(db).breaker, now.limit))
     elif attempt["trial"] == TrialOf.COUNTRY and (outage := _countries(db).get(attempt["country"])):
         _set_country(db, attempt["country"], breaker.trial_withdrawn(outage, now.limit))
 

@@ -21,7 +21,7 @@ from hotlined.states import ContactKind, EventKind, PduProblem, SegmentKind
 from hotlined.store.answers import fates, words_met
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import flood_began, note_flood, save_limit_clock
+from hotlined.store.line.line import note_flood, row_of, save_limit_clock
 
 BATCH = 50  # entries or verdicts in one commit: limits how long a flood keeps other processes from writing
 INCOMPLETE_AFTER_SECONDS = 30.0  # this long after its first segment a contact is judged without the missing ones
@@ -231,7 +231,7 @@ def watch_flood(db: Database, now: Now) -> EventKind | None:
     not lose it.
     """
     recent = _contacts_since(db, now.limit - FLOOD_SECONDS)
-    began = flood_began(db)
+    began = row_of(db).flood_limit
     if began is None:
         if recent < FLOOD_CONTACTS:
             return None

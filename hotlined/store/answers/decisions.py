@@ -141,7 +141,7 @@ def commit_key_lack(db: Database, now: Now) -> bool:
     this time all go into the share of new numbers; after each change the queued answers are put into shares anew.
     """
     lack = pseudonyms.maybe_lack(db)
-    if lack == line.key_lack(db):
+    if lack == line.row_of(db).key_lack:
         return False
     with db.transaction():
         line.note_key_lack(db, lack, pseudonyms.lacking_file(db).name, now)

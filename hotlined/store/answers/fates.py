@@ -22,7 +22,7 @@ from hotlined.store.answers.gate import Begun
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_rest, move_segment
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import breaker_of, forget_waits
+from hotlined.store.line.line import forget_waits, row_of
 from hotlined.timing import USUAL, pause_after
 
 REPORT_WITHIN = timedelta(days=8)
@@ -90,7 +90,7 @@ def _end_attempt(
 ) -> BreakerUpdate:
     """Record how an attempt ended and report it to the breaker; without an outcome the attempt goes on."""
     if outcome is None:
-        return BreakerUpdate(None, breaker_of(db))
+        return BreakerUpdate(None, row_of(db).breaker)
     lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
     return breakers.report_outcome(db, attempt_id, outcome, now, tuple(pauses), certainly_not_sent=certainly_not_sent)
 

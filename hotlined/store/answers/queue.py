@@ -126,7 +126,7 @@ def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     These are the first answers of each country and share, of the country with the best chance first. If the gate has
     no room for one, it is asked about the next.
     """
-    state = line.breaker_of(db)
+    state = line.row_of(db).breaker
     if not state.is_open:
         for country, outage in breakers.countries_due(db, now, timing.trial_after):
             if turns := _candidates(db, country, breakers.in_round(db, outage, now, country), now):

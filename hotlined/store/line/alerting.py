@@ -72,14 +72,14 @@ class TextFate:
 
 def progress(db: Database) -> AlertProgress:
     """Return the progress of alerts."""
-    event_id, unwell_limit = line.alerts_reached(db)
+    row = line.row_of(db)
     latest = db.all(
         "SELECT condition, level, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
     )
     return AlertProgress(
         {each["condition"]: each["level"] for each in latest},
-        event_id,
-        unwell_limit,
+        row.alerts_event,
+        row.unwell_limit,
         {each["condition"]: each["at_limit"] for each in latest},
     )
 

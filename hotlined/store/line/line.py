@@ -1,11 +1,10 @@
-"""The state of the line: one row, which no other module of the store reads or writes.
+"""The state of the line: one row, which no other module of the store reads or writes; it is read whole (`row_of`).
 
 The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit, its last top-up
 and its texts to itself; when the modem became ready, and when another SIM came in; the pause, the reasons that answers
 wait for, and the breaker; the beginning of a flood and of shadow mode; whether the database was just restored from a
 backup; the last sealed backup; the digest of the pseudonyms' key; whether a rebuild is due; and the progress of alerts.
-The table
-`events` records these changes for people; nothing in the row is read back from it.
+The table `events` records these changes for people; nothing in the row is read back from it.
 """
 
 import sqlite3
@@ -42,16 +41,268 @@ WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
 """A query that returns a row if the table has more or fewer than the one row that it must have."""
 
 
+# ---- reading
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """The SIM's credit as far as it is known: the last balance from the network, its time, and the last top-up.
+
+    The validity of the SIM after a top-up is in the configuration.
+    """
+
+    balance: float | None = None
+    asked_at: Time | None = None
+    topped_up_at: Time | None = None
+    valid_until: Time | None = None
+
+
+class TopUp(NamedTuple):
+    """The last top-up of the SIM: a person reported it (`by`), or the daemon inferred it from a balance that rose."""
+
+    at: str
+    by: str | None = None
+    rose_from: str | None = None
+    rose_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """The texts of the line to one number, its own: `at` is when it asked for the last one, `at_limit` the same moment.
+
+    `left_limit` is when the last one left or may have left; None if it did not. `tries` counts those since the last
+    text that came. `lost_at` is when it was found that the first of these had not come back; None if it is not lost.
+    `back_at` is when one came back last; None if none ever did, on this SIM and this number.
+    """
+
+    number: str
+    at: str | None = None
+    at_limit: float = 0.0
+    request_id: int | None = None
+    left_limit: float | None = None
+    tries: int = 0
+    lost_at: str | None = None
+    back_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The state of sending: free, paused (by a person), held (`resume` does not end it), trial (the breaker is open).
+
+    The reason of a pause is `person`, `restored` if the pause came back with a backup, or `made_anew`. `since` is null
+    if the time is not known.
+    """
+
+    state: SendingState
+    reason: HoldReason | None = None
+    since: Time | None = None
+    by: str | None = None
+
+    @classmethod
+    def kept_back(cls, reason: HoldReason, since: str | None, by: str | None = None) -> Self:
+        """Return the state of sending that belongs to a reason."""
+        return cls(KEPT_BACK[reason], reason, since, by)
+
+
+FREE = Sending(SendingState.FREE)
+
+
+class Sealed(NamedTuple):
+    """The last sealed backup: its time, its age in seconds on the limit clock, its name; and why a later one failed.
+
+    `at` is None if there is none yet; `failure` is None if the latest attempt succeeded.
+    """
+
+    at: str | None = None
+    age_seconds: float | None = None
+    name: str | None = None
+    failure: SealFailure | None = None
+    failed_at: str | None = None
+
+
+class LineRow(NamedTuple):
+    """The row, read whole at one moment; its fields are the table's columns, and the methods say what they mean.
+
+    Without a row (a person deleted it: `db check` reports that) it is a new line's, so commands can read the rest.
+    """
+
+    limit_time: float = 0.0
+    boot_id: str = ""
+    boottime: float = 0.0
+    synchronised: int = 0
+    known_time: float = 0.0
+    limit_epoch: float = 0.0
+    paused_at: str | None = None
+    paused_by: str | None = None
+    paused_limit: float | None = None
+    pause_restored: int = 0
+    shadow_at: str | None = None
+    shadow_limit: float | None = None
+    flood_limit: float | None = None
+    """When the present flood was noticed, on the limit clock; None without a flood."""
+    imei: str | None = None
+    imsi: str | None = None
+    own_number: str | None = None
+    """The number that the SIM last reported as its own, in E.164."""
+    sim_changed_at: str | None = None
+    selftest_number: str | None = None
+    selftest_at: str | None = None
+    selftest_at_limit: float = 0.0
+    selftest_request_id: int | None = None
+    selftest_left_limit: float | None = None
+    selftest_tries: int = 0
+    selftest_lost_at: str | None = None
+    selftest_back_at: str | None = None
+    ready_limit: float | None = None
+    """When the modem became ready, on the limit clock; None if it is not known to be ready."""
+    unwell_limit: float | None = None
+    hold: str | None = None
+    hold_half: str | None = None
+    hold_new: str | None = None
+    hold_known: str | None = None
+    breaker_cause: str | None = None
+    breaker_since: str | None = None
+    breaker_failed_from: float = 0.0
+    breaker_rounds: int = 0
+    breaker_refused: int = 0
+    breaker_due: float = 0.0
+    breaker_last_trial: float | None = None
+    breaker_trial_requested: int = 0
+    breaker_closed_at_attempt: int = 0
+    breaker_closed_limit: float = -1e9
+    balance: str | None = None
+    balance_low: int = 0
+    balance_at: str | None = None
+    balance_before: str | None = None
+    topped_up_at: str | None = None
+    topped_up_by: str | None = None
+    topped_up_from: str | None = None
+    topped_up_to: str | None = None
+    topped_up_boot: str | None = None
+    topped_up_limit: float | None = None
+    key_digest: str | None = None
+    key_lost_at: str | None = None
+    key_denied: int = 0
+    erasures: int = 0
+    erasures_rebuilt: int = 0
+    copied_at: str | None = None
+    """When this database was copied from the one in use; None unless it is such a copy."""
+    sealed_at: str | None = None
+    sealed_limit: float | None = None
+    sealed_as: str | None = None
+    seal_failure: str | None = None
+    seal_failed_at: str | None = None
+    alerts_event: int | None = None
+    """The last event that alerts have read."""
+
+    @property
+    def sim(self) -> tuple[str, str] | None:
+        """The stick's IMEI and the SIM's IMSI that the line is bound to; None before the first."""
+        return None if self.imsi is None else (self.imei or "", self.imsi)
+
+    @property
+    def credit(self) -> Credit:
+        """The recorded credit; a balance is recorded only when it changes."""
+        with suppress(ValueError):  # a person edited the database and wrote something else
+            if self.balance is not None:
+                return Credit(float(self.balance), self.balance_at, self.topped_up_at)
+        return Credit(topped_up_at=self.topped_up_at)
+
+    @property
+    def top_up(self) -> TopUp | None:
+        """The last known top-up of the SIM; None if none is known."""
+        if self.topped_up_at is None:
+            return None
+        return TopUp(self.topped_up_at, self.topped_up_by, self.topped_up_from, self.topped_up_to)
+
+    def selftest(self, number: str) -> SelfTest:
+        """Return the texts of the line to itself; what is recorded of another number does not count."""
+        if self.selftest_number != number:
+            return SelfTest(number)
+        return SelfTest(**{name: getattr(self, column) for name, column in _SELFTEST.items()})
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the line is paused."""
+        return self.paused_at is not None
+
+    def holds(self, *, sim_changed: bool | None = None) -> Iterator[Sending]:
+        """Yield all that keeps answers back; first the holds that a resume or a trial does not end.
+
+        `sim_changed` is the running daemon's report on whether another stick or SIM is in; None without a daemon: then
+        its last record counts.
+        """
+        if self.key_lack:
+            yield Sending.kept_back(self.key_lack, self.key_lost_at)
+        if self.sim_changed_at is not None if sim_changed is None else sim_changed:
+            yield Sending.kept_back(HoldReason.SIM_CHANGED, self.sim_changed_at)
+        if self.paused_at:
+            reason = HoldReason.RESTORED if self.pause_restored else HoldReason.PERSON
+            reason = HoldReason.MADE_ANEW if self.paused_by is None else reason
+            yield Sending.kept_back(reason, self.paused_at, self.paused_by)
+        if self.breaker_cause:
+            yield Sending.kept_back(HoldReason(self.breaker_cause), self.breaker_since)
+
+    def sending(self, *, sim_changed: bool | None = None) -> Sending:
+        """Return the state of sending: free, or the first of `holds`."""
+        return next(self.holds(sim_changed=sim_changed), FREE)
+
+    @property
+    def share_waits(self) -> dict[Share, str | None]:
+        """The waits of answers to new numbers, and to numbers that were answered before."""
+        return {Share.NEW: self.hold_new, Share.KNOWN: self.hold_known}
+
+    @property
+    def breaker(self) -> Breaker:
+        """The line's breaker."""
+        values = {name: getattr(self, column) for name, column in _BREAKER.items()}
+        cause = breaker.Cause(self.breaker_cause) if self.breaker_cause else None
+        return Breaker(**values | {"cause": cause, "trial_requested": bool(self.breaker_trial_requested)})
+
+    def sealed(self, now: Now) -> Sealed:
+        """Return the record of the last sealed backup."""
+        age = None if self.sealed_limit is None else max(0.0, now.limit - self.sealed_limit)
+        failure = SealFailure(self.seal_failure) if self.seal_failure else None
+        return Sealed(self.sealed_at, age, self.sealed_as, failure, self.seal_failed_at)
+
+    @property
+    def key_lack(self) -> HoldReason | None:
+        """The reason why the key could not be used at the last look; None if it could."""
+        if self.key_lost_at is None:
+            return None
+        return HoldReason.KEY_DENIED if self.key_denied else HoldReason.KEY_LOST
+
+    @property
+    def needs_rebuild(self) -> bool:
+        """Whether there was an erasure since the file was last rewritten."""
+        return self.erasures > self.erasures_rebuilt
+
+
+def row_of(db: Database) -> LineRow:
+    """Return the line's row as it is now."""
+    return _read(db.connection)
+
+
+def _read(connection: sqlite3.Connection) -> LineRow:
+    row = connection.execute(_ROW).fetchone()
+    return LineRow(*row) if row else LineRow()
+
+
+_ROW = f"SELECT {', '.join(LineRow._fields)} FROM line_state"
+_BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)}
+"""The column of `line_state` for each field of `Breaker`."""
+_SELFTEST = {field.name: f"selftest_{field.name}" for field in fields(SelfTest)}
+"""The column of `line_state` for each field of `SelfTest`."""
+
+
 # ---- the limit clock
 
 
 def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
     """Return the last anchor of the limit clock, None without one, and the calendar's time when the clock was 0."""
-    row = connection.execute("SELECT limit_time, boot_id, boottime, known_time, limit_epoch FROM line_state").fetchone()
-    if row is None:  # a person deleted the row: `db check` reports it, and commands can still read the rest
-        return None, 0.0
-    *anchor, epoch = row
-    return Anchor(*anchor) if row["boot_id"] else None, float(epoch)
+    state = _read(connection)
+    anchor = Anchor(state.limit_time, state.boot_id, state.boottime, state.known_time) if state.boot_id else None
+    return anchor, state.limit_epoch
 
 
 def save_limit_clock(db: Database, now: Now) -> None:
@@ -82,8 +333,7 @@ def calendar_moved(db: Database, now: Now) -> bool:
 
 def calendar_time(db: Database, limit: float) -> str:
     """Return the calendar's time at a reading of the limit clock, in RFC 3339."""
-    epoch: float = db.value("SELECT limit_epoch FROM line_state")
-    return rfc3339(datetime.fromtimestamp(epoch + limit, UTC))
+    return rfc3339(datetime.fromtimestamp(row_of(db).limit_epoch + limit, UTC))
 
 
 # ---- the SIM
@@ -91,21 +341,9 @@ def calendar_time(db: Database, limit: float) -> str:
 
 def commit_own_number(db: Database, number: str) -> None:
     """Commit the number that the SIM reports as its own, if it differs from the one before."""
-    if own_number(db) != number:
+    if row_of(db).own_number != number:
         with db.transaction():
             db.execute("UPDATE line_state SET own_number = ?", number)
-
-
-def own_number(db: Database) -> str | None:
-    """Return the number that the SIM last reported as its own, in E.164."""
-    row = db.one("SELECT own_number FROM line_state")
-    return row["own_number"] if row else None
-
-
-def bound_sim(db: Database) -> tuple[str, str] | None:
-    """Return the stick's IMEI and the SIM's IMSI that the line is bound to; None before the first."""
-    row = db.one("SELECT imei, imsi FROM line_state WHERE imsi IS NOT NULL")
-    return (row["imei"], row["imsi"]) if row else None
 
 
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
@@ -114,8 +352,7 @@ def bind_sim(db: Database, imei: str, imsi: str) -> None:
     Nothing is known yet of another SIM: its number, its balance, its top-ups, the countries that it cannot text, and
     whether a text to itself comes back.
     """
-    before = bound_sim(db)
-    if before and before[1] not in ("", imsi):
+    if row_of(db).imsi not in (None, "", imsi):
         db.execute(
             "UPDATE line_state SET own_number = NULL, balance = NULL, balance_at = NULL, balance_before = NULL,"
             " topped_up_at = NULL, topped_up_by = NULL, topped_up_from = NULL, topped_up_to = NULL,"
@@ -127,14 +364,9 @@ def bind_sim(db: Database, imei: str, imsi: str) -> None:
 
 def commit_sim_changed(db: Database, now: Now, *, changed: bool) -> None:
     """Commit that another stick or SIM than the line's is in, or no longer is, unless that is recorded already."""
-    if (_sim_changed_at(db) is not None) != changed:
+    if (row_of(db).sim_changed_at is not None) != changed:
         with db.transaction():
             db.execute("UPDATE line_state SET sim_changed_at = ?", now.rfc3339 if changed else None)
-
-
-def _sim_changed_at(db: Database) -> str | None:
-    at: str | None = db.value("SELECT sim_changed_at FROM line_state")
-    return at
 
 
 def note_ready(db: Database, since: float | None) -> None:
@@ -142,29 +374,10 @@ def note_ready(db: Database, since: float | None) -> None:
     db.execute("UPDATE line_state SET ready_limit = ?", since)
 
 
-def maybe_ready_since(db: Database) -> float | None:
-    """Return when the modem became ready, on the limit clock; None if it is not known to be ready."""
-    since: float | None = db.value("SELECT ready_limit FROM line_state")
-    return since
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """The SIM's credit as far as it is known: the last balance from the network, its time, and the last top-up.
-
-    The validity of the SIM after a top-up is in the configuration.
-    """
-
-    balance: float | None = None
-    asked_at: Time | None = None
-    topped_up_at: Time | None = None
-    valid_until: Time | None = None
-
-
 def commit_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
     """Commit the balance that the network reported, if its value is new, or if it begins or ceases to be low."""
-    row = db.the("SELECT balance, balance_low FROM line_state")
-    if tuple(row) != (balance, int(low)):
+    state = row_of(db)
+    if (state.balance, bool(state.balance_low)) != (balance, low):
         with db.transaction():
             db.execute("UPDATE line_state SET balance = ?, balance_low = ?, balance_at = ?", balance, low, now.rfc3339)
             events.record(db, now, EventKind.BALANCE_LOW if low else EventKind.BALANCE, detail={"balance": balance})
@@ -175,46 +388,12 @@ def forget_balance(db: Database) -> None:
     db.execute("UPDATE line_state SET balance = NULL, balance_low = 0, balance_at = NULL")
 
 
-def credit_of(db: Database) -> Credit:
-    """Return the recorded credit; a balance is recorded only when it changes."""
-    row = db.one("SELECT balance, balance_at, topped_up_at FROM line_state")
-    if row is None:
-        return Credit()
-    if row["balance"] is not None:
-        with suppress(ValueError):  # a person edited the database and wrote something else
-            return Credit(float(row["balance"]), row["balance_at"], row["topped_up_at"])
-    return Credit(topped_up_at=row["topped_up_at"])
-
-
 # ---- the SIM's life
-
-
-class TopUp(NamedTuple):
-    """The last top-up of the SIM: a person reported it (`by`), or the daemon inferred it from a balance that rose."""
-
-    at: str
-    by: str | None = None
-    rose_from: str | None = None
-    rose_to: str | None = None
-
-
-def maybe_top_up(db: Database) -> TopUp | None:
-    """Return the last known top-up of the SIM; None if none is known."""
-    row = db.one(
-        "SELECT topped_up_at, topped_up_by, topped_up_from, topped_up_to FROM line_state WHERE topped_up_at IS NOT NULL"
-    )
-    return TopUp(*row) if row else None
-
-
-def balance_before(db: Database) -> str | None:
-    """Return the balance that the next one is compared with; None if there is none to compare with."""
-    before: str | None = db.value("SELECT balance_before FROM line_state")
-    return before
 
 
 def commit_balance_before(db: Database, balance: str) -> None:
     """Commit the balance that the next one is compared with, if it is a new value."""
-    if balance_before(db) != balance:
+    if row_of(db).balance_before != balance:
         with db.transaction():
             db.execute("UPDATE line_state SET balance_before = ?", balance)
 
@@ -244,45 +423,14 @@ def commit_top_up_date(db: Database, now: Now) -> None:
     It is counted back on the limit clock, which only works within one boot: after a reboot nobody knows how long the
     machine was off, and the date stays as it is.
     """
-    row = db.the("SELECT topped_up_boot, topped_up_limit FROM line_state")
-    if row["topped_up_boot"] == boot_id():
-        at = rfc3339(now.utc - timedelta(seconds=max(0.0, now.limit - row["topped_up_limit"])))
+    state = row_of(db)
+    if state.topped_up_boot == boot_id() and state.topped_up_limit is not None:
+        at = rfc3339(now.utc - timedelta(seconds=max(0.0, now.limit - state.topped_up_limit)))
         with db.transaction():
             db.execute("UPDATE line_state SET topped_up_at = ?, topped_up_boot = NULL", at)
 
 
 # ---- its texts to itself
-
-
-@dataclass(frozen=True, slots=True)
-class SelfTest:
-    """The texts of the line to one number, its own: `at` is when it asked for the last one, `at_limit` the same moment.
-
-    `left_limit` is when the last one left or may have left; None if it did not. `tries` counts those since the last
-    text that came. `lost_at` is when it was found that the first of these had not come back; None if it is not lost.
-    `back_at` is when one came back last; None if none ever did, on this SIM and this number.
-    """
-
-    number: str
-    at: str | None = None
-    at_limit: float = 0.0
-    request_id: int | None = None
-    left_limit: float | None = None
-    tries: int = 0
-    lost_at: str | None = None
-    back_at: str | None = None
-
-
-_SELFTEST = {field.name: f"selftest_{field.name}" for field in fields(SelfTest)}
-"""The column of `line_state` for each field of `SelfTest`."""
-
-
-def selftest_of(db: Database, number: str) -> SelfTest:
-    """Return the texts of the line to itself; what is recorded of another number does not count."""
-    row = db.the(f"SELECT {', '.join(_SELFTEST.values())} FROM line_state")
-    if row["selftest_number"] != number:
-        return SelfTest(number)
-    return SelfTest(**{name: row[column] for name, column in _SELFTEST.items()})
 
 
 def commit_selftest(db: Database, test: SelfTest) -> None:
@@ -293,13 +441,6 @@ def commit_selftest(db: Database, test: SelfTest) -> None:
 
 
 # ---- the pause
-
-
-class Pause(NamedTuple):
-    """A pause: nothing is sent since `at`. `by` is None for that of a database that was made anew."""
-
-    at: str
-    by: str | None
 
 
 def note_pause(db: Database, who: str | None, now: Now) -> None:
@@ -324,75 +465,7 @@ def end_pause(db: Database) -> None:
     )
 
 
-def is_paused(db: Database) -> bool:
-    """Tell whether the line is paused."""
-    return maybe_paused_by(db) is not None
-
-
-def maybe_paused_by(db: Database) -> str | None:
-    """Return the name of the person who paused the line; None while it is not paused."""
-    # a pause without a name is a pause, too: NULL would read as no pause
-    row = db.one("SELECT coalesce(paused_by, '') AS paused_by FROM line_state WHERE paused_at IS NOT NULL")
-    return row["paused_by"] if row else None
-
-
-def pause_began(db: Database) -> float:
-    """Return when the pause began, on the limit clock; 0 if that is not known."""
-    return float(db.value("SELECT coalesce(paused_limit, 0.0) FROM line_state"))
-
-
-# ---- what holds answers back
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """The state of sending: free, paused (by a person), held (`resume` does not end it), trial (the breaker is open).
-
-    The reason of a pause is `person`, `restored` if the pause came back with a backup, or `made_anew`. `since` is null
-    if the time is not known.
-    """
-
-    state: SendingState
-    reason: HoldReason | None = None
-    since: Time | None = None
-    by: str | None = None
-
-    @classmethod
-    def kept_back(cls, reason: HoldReason, since: str | None, by: str | None = None) -> Self:
-        """Return the state of sending that belongs to a reason."""
-        return cls(KEPT_BACK[reason], reason, since, by)
-
-
-FREE = Sending(SendingState.FREE)
-
-
-def sending_of(db: Database, *, sim_changed: bool | None = None) -> Sending:
-    """Return the state of sending: free, or the first of `recorded_holds`."""
-    return next(recorded_holds(db, sim_changed=sim_changed), FREE)
-
-
-def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator[Sending]:
-    """Yield all that keeps answers back; first the holds that a resume or a trial does not end.
-
-    `sim_changed` is the running daemon's report on whether another stick or SIM is in; None without a daemon: then its
-    last record counts.
-    """
-    row = db.the(
-        "SELECT sim_changed_at, key_lost_at, paused_at, paused_by, pause_restored, breaker_cause, breaker_since"
-        " FROM line_state"
-    )
-    if reason := key_lack(db):
-        yield Sending.kept_back(reason, row["key_lost_at"])
-    if sim_changed is None:
-        sim_changed = row["sim_changed_at"] is not None
-    if sim_changed:
-        yield Sending.kept_back(HoldReason.SIM_CHANGED, row["sim_changed_at"])
-    if row["paused_at"]:
-        reason = HoldReason.RESTORED if row["pause_restored"] else HoldReason.PERSON
-        reason = HoldReason.MADE_ANEW if row["paused_by"] is None else reason
-        yield Sending.kept_back(reason, row["paused_at"], row["paused_by"])
-    if row["breaker_cause"]:
-        yield Sending.kept_back(HoldReason(row["breaker_cause"]), row["breaker_since"])
+# ---- what answers wait for
 
 
 def commit_wait(db: Database, waiting_for: WaitingFor | None) -> None:
@@ -413,8 +486,7 @@ def commit_share_wait(db: Database, share: Share, waiting_for: WaitingFor | None
 
 def _commit_wait(db: Database, column: str, waiting_for: WaitingFor | None) -> None:
     """Commit only a change: every pass finds the same reason again, and each write wears the card."""
-    row = db.one(f"SELECT {column} FROM line_state")
-    if row is not None and row[column] != waiting_for:
+    if getattr(row_of(db), column) != waiting_for:
         with db.transaction():
             db.execute(f"UPDATE line_state SET {column} = ?", waiting_for)
 
@@ -424,27 +496,7 @@ def forget_waits(db: Database) -> None:
     db.execute("UPDATE line_state SET hold = NULL, hold_half = NULL, hold_new = NULL, hold_known = NULL")
 
 
-def share_waits(db: Database) -> dict[Share, str | None]:
-    """Return what answers to new numbers wait for, and answers to numbers that were answered before."""
-    row = db.the("SELECT hold_new, hold_known FROM line_state")
-    return {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
-
-
 # ---- the breaker
-
-_BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)}
-"""The column of `line_state` for each field of `Breaker`."""
-
-
-def breaker_of(db: Database) -> Breaker:
-    """Return the line's breaker."""
-    return _breaker_in(db.the(f"SELECT {', '.join(_BREAKER.values())} FROM line_state"))
-
-
-def _breaker_in(row: sqlite3.Row) -> Breaker:
-    values = {name: row[column] for name, column in _BREAKER.items()}
-    cause = breaker.Cause(values["cause"]) if values["cause"] else None
-    return Breaker(**{**values, "cause": cause, "trial_requested": bool(values["trial_requested"])})
 
 
 def set_breaker(db: Database, state: Breaker) -> None:
@@ -458,38 +510,7 @@ def note_trial_request(db: Database) -> None:
     db.execute("UPDATE line_state SET breaker_trial_requested = 1 WHERE breaker_cause IS NOT NULL")
 
 
-# ---- all that a pass asks
-
-
-class Standing(NamedTuple):
-    """The values of the line's row that a pass of the daemon needs, read at one moment, for that pass alone.
-
-    `wait` is the recorded reason that all answers wait for, `half_sent_wait` the one that half-sent answers wait for.
-    """
-
-    own_number: str | None
-    is_paused: bool
-    wait: str | None
-    half_sent_wait: str | None
-    share_waits: dict[Share, str | None]
-    breaker: Breaker
-
-
-def standing_of(db: Database) -> Standing:
-    """Return the values of the line's row for one pass of the daemon."""
-    row = db.the("SELECT * FROM line_state")
-    shares = {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
-    paused = row["paused_at"] is not None
-    return Standing(row["own_number"], paused, row["hold"], row["hold_half"], shares, _breaker_in(row))
-
-
 # ---- floods, shadow mode, a backup that was restored
-
-
-def flood_began(db: Database) -> float | None:
-    """Return when the present flood was noticed, on the limit clock; None without a flood."""
-    began: float | None = db.value("SELECT flood_limit FROM line_state")
-    return began
 
 
 def note_flood(db: Database, began: float | None) -> None:
@@ -522,51 +543,21 @@ def mark_copied(connection: sqlite3.Connection, at: str) -> None:
     connection.execute("UPDATE line_state SET copied_at = ?", (at,))
 
 
-def maybe_copied_at(db: Database) -> str | None:
-    """Return when this database was copied from the one in use; None unless it is such a copy."""
-    return copied_at_of(db.connection)
-
-
 def copied_at_of(connection: sqlite3.Connection) -> str | None:
-    """Return when a database was copied, as `maybe_copied_at`, on a connection that was not opened as a line's."""
+    """Return when a database was copied, None unless it is a copy, on a connection that was not opened as a line's."""
     row = connection.execute("SELECT copied_at FROM line_state").fetchone()
     return row[0] if row else None
 
 
-def note_restored(db: Database) -> Pause | None:
-    """Record that a copy is the database in use from now on, inside the open transaction; return its pause, if any.
+def note_restored(db: Database) -> None:
+    """Record that a copy is the database in use from now on, inside the open transaction.
 
     The pause of the copy holds again, although no person decided that now: it is marked as restored.
     """
     db.execute("UPDATE line_state SET copied_at = NULL, pause_restored = paused_at IS NOT NULL")
-    row = db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL")
-    return Pause(row["paused_at"], row["paused_by"]) if row else None
 
 
 # ---- sealed backups
-
-
-class Sealed(NamedTuple):
-    """The last sealed backup: its time, its age in seconds on the limit clock, its name; and why a later one failed.
-
-    `at` is None if there is none yet; `failure` is None if the latest attempt succeeded.
-    """
-
-    at: str | None = None
-    age_seconds: float | None = None
-    name: str | None = None
-    failure: SealFailure | None = None
-    failed_at: str | None = None
-
-
-def sealed_of(db: Database, now: Now) -> Sealed:
-    """Return the record of the last sealed backup."""
-    row = db.one("SELECT sealed_at, sealed_limit, sealed_as, seal_failure, seal_failed_at FROM line_state")
-    if row is None:
-        return Sealed()
-    age = None if row["sealed_limit"] is None else max(0.0, now.limit - row["sealed_limit"])
-    failure = SealFailure(row["seal_failure"]) if row["seal_failure"] else None
-    return Sealed(row["sealed_at"], age, row["sealed_as"], failure, row["seal_failed_at"])
 
 
 def commit_sealed(db: Database, name: str, began: Now) -> None:
@@ -583,7 +574,7 @@ def commit_sealed(db: Database, name: str, began: Now) -> None:
 
 def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
     """Commit why a sealed backup failed, if the reason is new: it recurs every few hours, and writes wear the card."""
-    if db.value("SELECT seal_failure FROM line_state") != failure:
+    if row_of(db).seal_failure != failure:
         with db.transaction():
             db.execute("UPDATE line_state SET seal_failure = ?, seal_failed_at = ?", failure, now.rfc3339)
 
@@ -621,14 +612,6 @@ def note_key_lack(db: Database, lack: HoldReason | None, file: str, now: Now) ->
 _KEY_EVENTS = {HoldReason.KEY_LOST: EventKind.KEY_LOST, HoldReason.KEY_DENIED: EventKind.KEY_DENIED}
 
 
-def key_lack(db: Database) -> HoldReason | None:
-    """Return why the key could not be used at the last look; None if it could."""
-    row = db.one("SELECT key_denied FROM line_state WHERE key_lost_at IS NOT NULL")
-    if row is None:
-        return None
-    return HoldReason.KEY_DENIED if row["key_denied"] else HoldReason.KEY_LOST
-
-
 # ---- erasure and alerts
 
 
@@ -637,25 +620,9 @@ def request_rebuild(db: Database) -> None:
     db.execute("UPDATE line_state SET erasures = erasures + 1")
 
 
-def needs_rebuild(db: Database) -> bool:
-    """Tell whether there was an erasure since the file was last rewritten."""
-    return db.one("SELECT 1 FROM line_state WHERE erasures > erasures_rebuilt") is not None
-
-
-def erasures(db: Database) -> int:
-    """Return the number of erasures whose data the file may have contained."""
-    return int(db.value("SELECT erasures FROM line_state"))
-
-
 def note_rebuilt(db: Database, erasures: int) -> None:
     """Record that the file was rewritten after this number of erasures; it may still contain data of later ones."""
     db.execute("UPDATE line_state SET erasures_rebuilt = max(erasures_rebuilt, ?)", erasures)
-
-
-def alerts_reached(db: Database) -> tuple[int | None, float | None]:
-    """Return the last event that alerts have read, and when the line stopped working (limit time); or None each."""
-    row = db.the("SELECT alerts_event, unwell_limit FROM line_state")
-    return row["alerts_event"], row["unwell_limit"]
 
 
 def note_alerts_reached(db: Database, event_id: int | None, unwell_limit: float | None) -> None:

@@ -126,7 +126,7 @@ def pause_beside_old_key(db: Database, now: Now) -> None:
 def require_key(db: Database, now: Now) -> None:
     """Raise StoreError, and record it, if there are pseudonyms whose key is lost."""
     if lack := maybe_lack(db):
-        if lack != line.key_lack(db):
+        if lack != line.row_of(db).key_lack:
             with db.transaction():
                 line.note_key_lack(db, lack, lacking_file(db).name, now)
         raise StoreError(

@@ -22,7 +22,7 @@ from hotlined.states import (
 )
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import SelfTest, Sending, bound_sim
+from hotlined.store.line.line import SelfTest, Sending, row_of
 from hotlined.timing import Timing
 
 LOST_TEXT_SECONDS = 86_400.0
@@ -83,7 +83,7 @@ def selftest_due_limit(test: SelfTest, heard_limit: float, every: timedelta, tim
 
 def maybe_back_at(db: Database, number: str) -> str | None:
     """Return when the last text from the line's own number came on the SIM of the line; None if none came."""
-    sim = bound_sim(db)
+    sim = row_of(db).sim
     row = db.one(
         "SELECT s.received_at FROM contacts c JOIN segments s ON s.contact_id = c.id"
         " WHERE c.originator IN (?, ?) AND s.imsi = ? ORDER BY c.id DESC LIMIT 1",

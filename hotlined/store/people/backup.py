@@ -296,8 +296,8 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
     Contacts without a verdict are not answered, and open requests expire. A pause in it holds again; as nobody may
     expect that, it is an event of its own.
     """
-    copied_at = line.maybe_copied_at(db)
-    if copied_at is None:
+    row = line.row_of(db)
+    if row.copied_at is None:
         return None
     with db.transaction():
         waited = [row["id"] for row in db.all(f"SELECT id FROM answers WHERE state IN {states.listed(states.OPEN)}")]
@@ -314,10 +314,12 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
             now.rfc3339,
         )
         line.save_limit_clock(db, now)
-        events.record(db, now, EventKind.RESTORED, detail={"copied_at": copied_at, "answers": len(waited)})
-        if pause := line.note_restored(db):
-            events.record(db, now, EventKind.PAUSE_RESTORED, detail={"paused_at": pause.at, "paused_by": pause.by})
-    return copied_at
+        events.record(db, now, EventKind.RESTORED, detail={"copied_at": row.copied_at, "answers": len(waited)})
+        line.note_restored(db)
+        if row.is_paused:
+            detail = {"paused_at": row.paused_at, "paused_by": row.paused_by}
+            events.record(db, now, EventKind.PAUSE_RESTORED, detail=detail)
+    return row.copied_at
 
 
 @contextlib.contextmanager

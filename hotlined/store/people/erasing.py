@@ -210,10 +210,10 @@ def rebuild(db: Database) -> bool:
     wait with writing; a reader whose transaction stays open keeps a copy. If nothing was erased since the last time,
     this does nothing.
     """
-    if not line.needs_rebuild(db):
+    if not line.row_of(db).needs_rebuild:
         return True
     for _time in range(MOST_REBUILDS):
-        before = line.erasures(db)
+        before = line.row_of(db).erasures
         db.connection.execute("VACUUM")
         deadline = time.monotonic() + CHECKPOINT_SECONDS
         while not (done := _checkpoint(db)) and time.monotonic() < deadline:
@@ -223,7 +223,7 @@ def rebuild(db: Database) -> bool:
         with db.transaction():
             line.note_rebuilt(db, before)
             # the file may still have what another process erased meanwhile
-            again = line.needs_rebuild(db)
+            again = line.row_of(db).needs_rebuild
         if not again:
             return True
     return False

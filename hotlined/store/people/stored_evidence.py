@@ -21,7 +21,7 @@ from hotlined.forms import Time, extended
 from hotlined.gsm import tpdu
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import bound_sim, own_number
+from hotlined.store.line.line import row_of
 from hotlined.store.reading import log
 
 _NAMED = "IN (SELECT value FROM json_each(:names))"
@@ -120,10 +120,10 @@ def _all_of(db: Database, name: str, names: dict[str, str]) -> StoredEvidence:
         f" FROM numbers WHERE number {_NAMED}",
         **names,
     )
-    sim = bound_sim(db)
+    sim = row_of(db).sim
     return StoredEvidence(
         number=name,
-        line=EvidenceLine(own_number(db), sim[0] if sim else None, sim[1] if sim else None),
+        line=EvidenceLine(row_of(db).own_number, sim[0] if sim else None, sim[1] if sim else None),
         decided=RefusedSince(**decided),
         contacts=tuple(_contact(db, row) for row in rows),
         by_hand=tuple(map(log.by_hand_entry, log.texts_by_hand(db, 0, name))),

@@ -22,7 +22,7 @@ from hotlined.states import OPEN, AnswerState, SegmentState, SendingState, liste
 from hotlined.store.answers import breakers
 from hotlined.store.answers.windows import Occupancy, occupancy
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import FREE, Sending, breaker_of, calendar_time, share_waits
+from hotlined.store.line.line import FREE, Sending, calendar_time, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +243,13 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
         due = max(due, db.value("SELECT min(due) FROM country_outages"))
     if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):
         return None
-    return calendar_time(db, max(due, breaker_of(db).due) if held.state is SendingState.TRIAL else due)
+    return calendar_time(db, max(due, row_of(db).breaker.due) if held.state is SendingState.TRIAL else due)
 
 
 def full_windows(db: Database, now: float) -> set[str]:
     """Return the full windows, as the daemon recorded them for each share that has an answer due at `now`."""
     due = f"SELECT 1 FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
-    waits = {waiting_for for share, waiting_for in share_waits(db).items() if waiting_for and db.one(due, share, now)}
+    waits = {
+        waiting_for for share, waiting_for in row_of(db).share_waits.items() if waiting_for and db.one(due, share, now)
+    }
     return {window for window, waits_for in BUDGETS.items() if waits_for in waits}
