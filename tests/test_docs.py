@@ -675,33 +675,6 @@ def test_pages_named_by_the_program_exist() -> None:
     assert not [word for word in named if not (ROOT / word).exists()]
 
 
-GONE = (
-    r"scripts/(?:install|lines|hashes|licences|sbom|manpages|requirements)\b",
-    r"/opt/hotlined|/usr/lib/hotlined",
-    r"(?<![\w-])hotlined\.service",
-    r"(?:systemctl [a-z-]+(?: --[a-z]+)*|journalctl -u|systemctl edit) hotlined(?![\w@*-])",
-    r"hotlined-setup --(?!dry-run|help)",
-    r"/etc/hotlined/(?:config\.yaml|pin\b|urls\b)",
-    r"/var/lib/hotlined/",
-    r"(?:sudo -u|-aG|adduser \S+) hotlined(?![\w-])",
-    r"pip install '|hotlined\[",
-    r"man hotlined[.-](?!setup)",
-    r"(?:pin|urls|sysusers-line|tmpfiles-line)\.conf",
-)
-"""Names from before the single package, which no text may advise any more."""
-
-
-def test_nothing_names_former_commands_and_files() -> None:
-    """Pages, units, scripts and sentences name no missing unit, either."""
-    folders = [*(ROOT / "systemd").rglob("*"), *(ROOT / "debian").rglob("*"), *(ROOT / "scripts").iterdir()]
-    files = [path for path in folders if path.is_file() and path.name not in ("card", "lab")]
-    texts = TEXTS | {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in (*SOURCES, *files)}
-    texts["config.yaml"] = (ROOT / "config.yaml").read_text("utf-8")
-
-    found = [(name, match[0]) for name, text in texts.items() for gone in GONE for match in re.finditer(gone, text)]
-    assert found == []
-
-
 def setup_verbs() -> set[str]:
     """Return the verbs of `hotlined-setup`."""
     program = (ROOT / "debian/hotlined-setup").read_text("utf-8")
