@@ -29,7 +29,6 @@ from reference import PAGES as REFERENCE
 from reference import made
 
 from hotlined import errors
-from hotlined.causes import CauseCode
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS
 from hotlined.config import KEYS, parse
@@ -561,20 +560,6 @@ def test_the_volunteers_page_has_every_page_and_button() -> None:
     assert [row[0].strip("« »") for row in table(page, "page")] == titles
     assert "Garder" in named
     assert [words for words in named if re.sub(r"\d+", "{id}", words).casefold() not in sentences] == []
-
-
-def test_the_page_of_faults_has_the_words_of_status() -> None:
-    """A French line prints each; an ellipsis stands for values."""
-    known = [each for each in vars(conditions).values() if isinstance(each, Condition)]
-    for conditions_of in (conditions.MODEM, conditions.HOLDS):
-        known += conditions_of.values()
-    with speaking(Language.FRENCH):
-        said = {each.words for each in known} | {unfilled(cause.words_message) for cause in CauseCode}
-    sentences = {re.sub(r"\{\w+\}", "…", words).replace(NO_BREAK, " ") for words in said}
-
-    rows = table(TEXTS["docs/fr/pannes.md"], "ce que dit la ligne")
-    assert len(rows) > 10
-    assert [row[0] for row in rows if row[0] not in sentences] == []
 
 
 @needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
