@@ -29,7 +29,6 @@ from reference import PAGES as REFERENCE
 from reference import made
 
 from hotlined import errors
-from hotlined.causes import CauseCode
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS
 from hotlined.config import KEYS, parse
@@ -563,20 +562,6 @@ def test_the_volunteers_page_has_every_page_and_button() -> None:
     assert [words for words in named if re.sub(r"\d+", "{id}", words).casefold() not in sentences] == []
 
 
-def test_the_page_of_faults_has_the_words_of_status() -> None:
-    """A French line prints each; an ellipsis stands for values."""
-    known = [each for each in vars(conditions).values() if isinstance(each, Condition)]
-    for conditions_of in (conditions.MODEM, conditions.HOLDS):
-        known += conditions_of.values()
-    with speaking(Language.FRENCH):
-        said = {each.words for each in known} | {unfilled(cause.words_message) for cause in CauseCode}
-    sentences = {re.sub(r"\{\w+\}", "…", words).replace(NO_BREAK, " ") for words in said}
-
-    rows = table(TEXTS["docs/fr/pannes.md"], "ce que dit la ligne")
-    assert len(rows) > 10
-    assert [row[0] for row in rows if row[0] not in sentences] == []
-
-
 @needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
 def test_the_commands_about_a_threat_run(tmp_path: Path) -> None:
     """The documented ones keep, tag, and make a ZIP.
@@ -673,33 +658,6 @@ def test_pages_named_by_the_program_exist() -> None:
 
     assert "docs/backup.md" in named
     assert not [word for word in named if not (ROOT / word).exists()]
-
-
-GONE = (
-    r"scripts/(?:install|lines|hashes|licences|sbom|manpages|requirements)\b",
-    r"/opt/hotlined|/usr/lib/hotlined",
-    r"(?<![\w-])hotlined\.service",
-    r"(?:systemctl [a-z-]+(?: --[a-z]+)*|journalctl -u|systemctl edit) hotlined(?![\w@*-])",
-    r"hotlined-setup --(?!dry-run|help)",
-    r"/etc/hotlined/(?:config\.yaml|pin\b|urls\b)",
-    r"/var/lib/hotlined/",
-    r"(?:sudo -u|-aG|adduser \S+) hotlined(?![\w-])",
-    r"pip install '|hotlined\[",
-    r"man hotlined[.-](?!setup)",
-    r"(?:pin|urls|sysusers-line|tmpfiles-line)\.conf",
-)
-"""Names from before the single package, which no text may advise any more."""
-
-
-def test_nothing_names_former_commands_and_files() -> None:
-    """Pages, units, scripts and sentences name no missing unit, either."""
-    folders = [*(ROOT / "systemd").rglob("*"), *(ROOT / "debian").rglob("*"), *(ROOT / "scripts").iterdir()]
-    files = [path for path in folders if path.is_file() and path.name not in ("card", "lab")]
-    texts = TEXTS | {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in (*SOURCES, *files)}
-    texts["config.yaml"] = (ROOT / "config.yaml").read_text("utf-8")
-
-    found = [(name, match[0]) for name, text in texts.items() for gone in GONE for match in re.finditer(gone, text)]
-    assert found == []
 
 
 def setup_verbs() -> set[str]:

@@ -5,62 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import extent
 import pytest
-from needs import PACKAGES, needs
+from needs import FORBIDDEN, PACKAGES, needs
+from skips import left_out, pytest_runtest_makereport
 
 ROOT = Path(__file__).parent.parent
-RED = '''"""Red."""
-
-
-def test_red() -> None:
-    """Nothing is so."""
-    assert not __name__
-'''
-STARTING = '''"""A program of ours is started."""
-
-import subprocess
-import sys
-
-
-def test_started() -> None:
-    """It says its version."""
-    assert not subprocess.call([sys.executable, "-m", "hotlined", "--version"])
-'''
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Give a copy of this checkout with this environment."""
-    if not (ROOT / ".venv/bin/ruff").exists():
-        pytest.skip("scripts/test")
-    folder = tmp_path / "hotlined"
-    shutil.copytree(
-        ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", ".coverage*", ".hypothesis", "build", "dist")
-    )
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    (folder / "scripts/environment").write_text("")  # a ready environment
-    return folder
-
-
-@pytest.mark.timeout(900)
-def test_scripts_test_runs_the_named_files(checkout: Path) -> None:
-    """Passing tests end `scripts/test FILE` with 0, others with 1."""
-    (checkout / "tests/test_red.py").write_text(RED)
-
-    for name, code in (("test_timing", 0), ("test_red", 1)):
-        done = subprocess.run(
-            [checkout / "scripts/test", "-n", "0", f"tests/{name}.py"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "1 failed" in done.stdout or "passed" in done.stdout
-
-
 WHERE = """#!/bin/sh
 echo "${HOTLINED_WHOLE:-0}" "$@"
 """
@@ -123,34 +76,6 @@ def test_an_environment_that_cannot_be_made_has_the_words_of_its_tool(tmp_path: 
     assert done.stderr.splitlines()[1:] == ["No network.", "The environment could not be made."]
 
 
-@pytest.mark.timeout(900)
-def test_coverage_lists_the_worst_files_last(checkout: Path) -> None:
-    """Code in started programs counts; below 90 % it ends with 2.
-
-    It does so whatever test fails.
-    """
-    (checkout / "tests/test_red.py").write_text(RED)
-    (checkout / "tests/test_starting.py").write_text(STARTING)
-
-    done = subprocess.run(
-        [checkout / "scripts/coverage", "tests/test_red.py", "tests/test_starting.py"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(checkout)},
-    )
-
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "1 failed, 1 passed" in done.stdout
-    missed = {
-        name: int(lines) for name, lines in re.findall(r"^(hotlined/\S+) +\d+ +(\d+) ", done.stdout, re.MULTILINE)
-    }
-    assert list(missed.values()) == sorted(missed.values())
-    assert "hotlined/simulator/commands.py" in missed
-    assert missed["hotlined/__main__.py"] == 0  # all of it ran
-    assert "\nTOTAL " in done.stdout
-
-
 def test_each_named_program_exists(tmp_path: Path) -> None:
     """`scripts/run NAME` passes arguments; unknown names end with 2.
 
@@ -177,81 +102,35 @@ def test_each_named_program_exists(tmp_path: Path) -> None:
         assert "crash-matrix" in done.stderr
 
 
-SKIPPED = """
-import pytest
-from needs import forbidden, needs, needs_allowance, needs_root
-
-@pytest.mark.skipif(True, reason="sudo apt install fish zsh")
-def test_mark():
-    pass
-
-@pytest.fixture
-def place():
-    pytest.skip("sudo apt install zsh")
-
-def test_fixture(place):
-    pass
-
-def test_root():
-    pytest.skip("sudo scripts/test")
-
-@needs_allowance(False, "nobody may mount")
-def test_mount():
-    pass
-
-@pytest.mark.xfail(reason="an expected failure is no skipped test")
-def test_known():
-    assert False
-
-@needs()
-def test_green():
-    pass
-"""
-LAST = (
-    "Left out: 4 tests: 2 that `sudo apt install fish zsh` brings; 1 that `sudo scripts/test` brings; "
-    "the system forbids it: nobody may mount (1). Of each sweep a sample was taken: `scripts/test --whole` takes all."
-)
-
-
-def skipping(
-    folder: Path, tests: str = SKIPPED, named: Sequence[str] = (), **more: str
-) -> subprocess.CompletedProcess[str]:
-    """Run tests that are skipped: all, or those in the named files."""
-    (folder / "test_skipped.py").write_text(tests)
-    (folder / "pytest.ini").write_text("[pytest]\ntestpaths = .\n")
-    (folder / "conftest.py").write_text("from skips import pytest_runtest_makereport, pytest_unconfigure\n")
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests/harness"), **more}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", *named]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
-
-
-def test_the_last_line_counts_the_skipped_tests(tmp_path: Path) -> None:
+def test_the_last_line_counts_the_skipped_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line has the command that runs them, too."""
-    done = skipping(tmp_path)
+    monkeypatch.setattr(extent, "WHOLE", False)
+    reasons = ["sudo apt install fish zsh", "sudo scripts/test", "sudo apt install zsh", f"{FORBIDDEN}nobody may mount"]
+    last = (
+        "Left out: 4 tests: 2 that `sudo apt install fish zsh` brings; 1 that `sudo scripts/test` brings; the system "
+        "forbids it: nobody may mount (1). Of each sweep a sample was taken: `scripts/test --whole` takes all."
+    )
 
-    assert done.returncode == 0
-    assert "1 passed, 4 skipped, 1 xfailed" in done.stdout
-    assert done.stdout.splitlines()[-1] == LAST
-    assert skipping(tmp_path, HOTLINED_WHOLE="1").stdout.splitlines()[-1] == LAST.partition(" Of each")[0]
-    named = skipping(tmp_path, named=["test_skipped.py"]).stdout.splitlines()[-1]
-    assert named == LAST.replace("Left out: ", "Left out: all that were not named, and of those ")
-
-
-def test_the_last_line_is_there_when_every_test_is_skipped(tmp_path: Path) -> None:
-    """A run in which nothing passes says what brings its tests."""
-    done = skipping(tmp_path, 'import pytest\n\ndef test_root():\n    pytest.skip("sudo scripts/test")\n')
-
-    assert done.stdout.splitlines()[-1].startswith("Left out: 1 test: 1 that `sudo scripts/test` brings. ")
+    assert left_out(reasons) == last
+    assert left_out(reasons, named=True) == last.replace(": ", ": all that were not named, and of those ", 1)
+    monkeypatch.setattr(extent, "WHOLE", True)
+    assert left_out(reasons) == last.partition(" Of each")[0]
 
 
-def test_a_skipped_test_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reason", "outcome"), [("sudo scripts/test", "failed"), (f"{FORBIDDEN}nobody may mount", "skipped")]
+)
+def test_a_skipped_test_fails_in_ci_with_its_reason(reason: str, outcome: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """HOTLINED_NO_SKIPS allows only skips that the system forces."""
-    strict = skipping(tmp_path, HOTLINED_NO_SKIPS="yes")
+    monkeypatch.setenv("HOTLINED_NO_SKIPS", "yes")
+    report = pytest.TestReport("x", ("x", 0, "x"), {}, "skipped", ("x", 0, f"Skipped: {reason}"), "call")
+    hook = pytest_runtest_makereport()
+    next(hook)
+    with pytest.raises(StopIteration):
+        hook.send(SimpleNamespace(get_result=lambda: report))
 
-    assert strict.returncode == 1
-    assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors" in strict.stdout
-    brought = {"sudo apt install fish zsh", "sudo apt install zsh", "sudo scripts/test"}
-    assert brought == set(re.findall(r"NO_SKIPS\): (.*)", strict.stdout))
+    assert report.outcome == outcome
+    assert reason in str(report.longrepr)
 
 
 @needs("git")
