@@ -1,15 +1,15 @@
 """The time without a contact, and whether it is much longer than usual.
 
-A pause is the time from one hour with a contact to the next such hour. The pauses of the last four weeks are added up,
-from the shortest: the usual pause is the one at which the sum reaches nine tenths of the time. So nights and weekends
-count, and a flood, with its many contacts in little time, changes nothing.
+A pause is the time from one hour with a contact to the next such hour, by the limit clock. The pauses of the last four
+weeks are added up, from the shortest: the usual pause is the one at which the sum reaches nine tenths of the time. So
+nights and weekends count, and a flood, with its many contacts in little time, changes nothing.
 
 Known to be wrong: a line that is young, or contacted less than about once a day, is never found to be too quiet.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 from hotlined.clock import Now
@@ -44,7 +44,7 @@ class Silence:
     last_at: str
 
 
-def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
+def maybe_usual(hours: Sequence[timedelta]) -> timedelta | None:
     """Return the usual pause between contacts, from the hours with a contact in order; None if there are too few."""
     if len(hours) < HOURS_LEAST or hours[-1] - hours[0] < SPAN_LEAST:
         return None
@@ -72,8 +72,7 @@ def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at
 def maybe_silence(db: Database, now: Now) -> Silence | None:
     """Return the time without a contact; None before the first contact.
 
-    The usual pause is computed only after a day without a contact, and needs a synchronised clock, because it is
-    counted in hours of the calendar. The time since the last contact is by the limit clock.
+    The usual pause is computed only after a day without a contact.
     """
     last = reception.maybe_last_contact(db)
     if last is None:
@@ -81,9 +80,7 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
     length = timedelta(seconds=max(0.0, now.limit - last.limit))
     ready_since = row_of(db).ready_limit
     heard = min(length, timedelta(seconds=0.0 if ready_since is None else max(0.0, now.limit - ready_since)))
-    usual = None
-    if length >= LEAST and now.synchronised:
-        usual = maybe_usual(reception.hours_with_contacts(db, now, PERIOD))
+    usual = maybe_usual(reception.hours_with_contacts(db, now, PERIOD)) if length >= LEAST else None
     return judged(length, heard, usual, last.at)
 
 

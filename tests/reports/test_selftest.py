@@ -3,7 +3,8 @@
 import json
 import random
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from hotlined.words import selftest as words
 
 OWN, AT = "+32460209399", "2026-11-24T12:00:00.000Z"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 # ---- the text to itself
@@ -146,14 +146,9 @@ def test_doctor_says_whether_reception_is_watched(
 # ---- silence
 
 
-def hours_of(days: int, opens: int, closes: int, workdays: int = 7, each: int = 1) -> list[datetime]:
+def hours_of(days: int, opens: int, closes: int, workdays: int = 7, each: int = 1) -> list[timedelta]:
     """Return the hours with a contact, for a line that is contacted every `each` hours of its day."""
-    return [
-        MONDAY + day * DAY + hour * HOUR
-        for day in range(days)
-        if day % 7 < workdays
-        for hour in range(opens, closes, each)
-    ]
+    return [day * DAY + hour * HOUR for day in range(days) if day % 7 < workdays for hour in range(opens, closes, each)]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +165,7 @@ def hours_of(days: int, opens: int, closes: int, workdays: int = 7, each: int = 
     ],
     ids=["always", "days", "three a day", "workdays", "too few", "once a day", "young", "never"],
 )
-def test_nights_and_weekends_are_usual(hours: list[datetime], usual: timedelta | None) -> None:
+def test_nights_and_weekends_are_usual(hours: list[timedelta], usual: timedelta | None) -> None:
     """Nine tenths of the time are within the usual pause.
 
     A young or quiet line has no usual pause.
@@ -182,12 +177,12 @@ def test_nights_and_weekends_are_usual(hours: list[datetime], usual: timedelta |
 def test_a_line_with_random_contacts_is_never_quiet(seed: int, mean_hours: int) -> None:
     """No pause is ten times the usual one, however rare contacts are."""
     drawn = random.Random(seed)
-    moments, moment = [], MONDAY
-    while moment < MONDAY + 56 * DAY:
+    moments, moment = [], timedelta(0)
+    while moment < 56 * DAY:
         moment += timedelta(hours=drawn.expovariate(1 / mean_hours))
         moments.append(moment)
-    hours = sorted({each.replace(minute=0, second=0, microsecond=0) for each in moments})
-    learned = [hour for hour in hours if hour < MONDAY + 28 * DAY]
+    hours = sorted({each // HOUR * HOUR for each in moments})
+    learned = [hour for hour in hours if hour < 28 * DAY]
     usual = maybe_usual(learned)
     longest = max(after - before for before, after in pairwise(moments))
 
@@ -230,64 +225,84 @@ def quiet_for(line: Filled, length: timedelta, *, synchronised: bool = True) -> 
     return maybe_silence(line.db, Now(utc, row["received_limit"] + length.total_seconds(), synchronised))
 
 
-def come_each_ten_hours(line: Filled, until: datetime) -> None:
+def come(line: Filled, count: int, since: timedelta, until: timedelta, reason: str = "cooldown") -> None:
+    """Let the line be contacted this often, evenly between two times of the limit clock, and last at the later one."""
+    line.db.connection.execute(
+        "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
+        " INSERT INTO contacts (line, kind, originator, line_type, segments_received, segments_total, received_at,"
+        " received_limit, verdict, reason) SELECT 'fr', 'text', :number, 'mobile', 1, 1, '2026-11-24T22:00:00.000Z',"
+        " :since + (:until - :since) * i / :count, 'suppress', :reason FROM n",
+        {
+            "count": count,
+            "number": KEVIN,
+            "since": since.total_seconds(),
+            "until": until.total_seconds(),
+            "reason": reason,
+        },
+    )
+
+
+def come_each_ten_hours(line: Filled, until: timedelta) -> None:
     """Let the line be contacted every ten hours, and text itself between."""
-    for reason, early in (("first_contact", 0), ("own_number", 5)):
-        for number in range(HOURS_LEAST, 0, -1):
-            hour = (until - (10 * number + early) * HOUR).strftime("%Y-%m-%dT%H:00:00.000Z")
-            line.db.connection.execute(
-                "INSERT INTO totals (hour, name, kind, verdict, reason, total)"
-                " VALUES (?, 'contacts', 'text', 'suppress', ?, 1)",
-                (hour, reason),
-            )
+    for reason, early in (("own_number", 5 * HOUR), ("cooldown", 0 * HOUR)):
+        come(line, HOURS_LEAST, until - HOURS_LEAST * 10 * HOUR - early, until - early, reason)
 
 
-def test_the_silence_of_a_line_is_from_its_database(tmp_path: Path) -> None:
-    """The totals give hours; the modem must have been ready all along."""
+def test_the_silence_of_a_line_is_from_its_contacts(tmp_path: Path) -> None:
+    """The limit clock gives their hours, whatever the calendar says; the modem must have been ready all along."""
     line = Filled(tmp_path)
     with closing(line.db):
         assert maybe_silence(line.db, line.now()) is None
-        contact = line.text()
-        line.judge(contact)
+        line.text()
         last = line.db.value("SELECT received_at FROM contacts")
-        ends = datetime.fromisoformat(last)
         assert quiet_for(line, HOUR) == Silence(HOUR, None, is_long=False, last_at=last)
         line.db.connection.execute("UPDATE line_state SET ready_limit = 0")
-        come_each_ten_hours(line, ends)
-        # the contact itself came at 22:00 by an unsynchronised clock, and is in no hour
+        come_each_ten_hours(line, 13 * DAY)
         found = quiet_for(line, 4 * DAY)
         assert found
         assert (found.usual, found.is_long) == (10 * HOUR, False)
-        found = quiet_for(line, 100 * HOUR)
-        assert found
-        assert found.is_long
-        unsynchronised = quiet_for(line, 100 * HOUR, synchronised=False)
-        assert unsynchronised
-        assert unsynchronised.is_long is None
-        with line.db.transaction():
-            line.db.execute("UPDATE line_state SET ready_limit = (SELECT max(received_limit) + 3600 FROM contacts)")
-        away = quiet_for(line, 100 * HOUR)
-        assert away
-        assert away.is_long is None
-        line.db.connection.execute("UPDATE line_state SET ready_limit = NULL")
-        unknown = quiet_for(line, 100 * HOUR)
-        assert unknown
-        assert unknown.is_long is None
+        for synchronised in (True, False):
+            found = quiet_for(line, 100 * HOUR, synchronised=synchronised)
+            assert found
+            assert found.is_long
+        for ready in ((13 * DAY + HOUR).total_seconds(), None):
+            line.db.connection.execute("UPDATE line_state SET ready_limit = ?", (ready,))
+            away = quiet_for(line, 100 * HOUR)
+            assert away
+            assert away.is_long is None
 
 
-def test_a_long_silence_is_in_status_and_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_silence_after_a_flood_costs_what_any_silence_costs(tmp_path: Path) -> None:
+    """Ten times as many contacts in each hour make SQLite take at most twice as many steps."""
+    line = Filled(tmp_path)
+    steps = []
+    with closing(line.db):
+        for count in (2_000, 18_000):
+            come(line, count, DAY, 29 * DAY)
+            found = []
+            line.db.connection.set_progress_handler(partial(found.append, None), 1)
+            silence = quiet_for(line, DAY)
+            line.db.connection.set_progress_handler(None, 0)
+            assert silence
+            assert silence.usual == HOUR
+            steps.append(len(found))
+
+    assert 0 < steps[1] <= 2 * steps[0]
+
+
+def test_a_long_silence_is_in_status_and_doctor(tmp_path: Path) -> None:
     """It may be chance, so `status` ends with 0."""
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     told = "No contact for 5 days; usually one comes within 10 hours. `hotlined"
     line = Filled(tmp_path)
     line.daemon_runs(modem=ModemState.READY)
     with closing(line.db):
         line.text()
-        now, began = line.db.now(), 5 * DAY.total_seconds()
-        come_each_ten_hours(line, now.utc - 5 * DAY)
-        line.db.connection.execute("UPDATE line_state SET ready_limit = ?", (now.limit - 2 * began,))
-        for ago, expected in ((HOUR.total_seconds(), 0), (began, 1)):
-            line.db.connection.execute("UPDATE contacts SET received_limit = ?", (now.limit - ago,))
+        line.db.connection.execute(
+            "UPDATE line_state SET limit_time = ?, ready_limit = 0", ((40 * DAY).total_seconds(),)
+        )
+        for ago, expected in ((HOUR, 0), (5 * DAY, 1)):
+            line.db.connection.execute("DELETE FROM contacts")
+            come_each_ten_hours(line, 40 * DAY - ago)
             status = line.run("status")
             assert (status.stdout.count(told.partition(" `")[0]), status.exit_code) == (expected, 0)
         codes = {one["code"] for one in json.loads(line.run("status", "--json").stdout)["trouble"]}

@@ -7,9 +7,9 @@ the daemon and for reports.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from hotlined.clock import Now, parse_rfc3339, rfc3339
+from hotlined.clock import Now
 from hotlined.policy import Reason
 from hotlined.states import (
     MAY_HAVE_LEFT,
@@ -163,15 +163,21 @@ def maybe_last_contact(db: Database) -> LastContact | None:
     return LastContact(*row) if row else None
 
 
-def hours_with_contacts(db: Database, now: Now, length: timedelta) -> list[datetime]:
-    """Return the UTC hours since `length` ago that had a contact, in order; the line's own texts do not count.
+def hours_with_contacts(db: Database, now: Now, length: timedelta) -> list[timedelta]:
+    """Return the hours of the limit clock since `length` ago that had a contact; the line's own texts do not count.
 
-    They are read from the hourly totals: a flood adds rows to the contacts, but not to the hours.
+    From each hour it looks by the index for the next one: the contacts of a flood are passed over.
     """
-    rows = db.all(
-        "SELECT DISTINCT hour FROM totals WHERE name = 'contacts' AND total > 0 AND reason <> ? AND hour >= ?"
-        " ORDER BY hour",
-        Reason.OWN_NUMBER,
-        rfc3339(now.utc - length),
-    )
-    return [parse_rfc3339(row["hour"]) for row in rows]
+    first = (now.limit - length.total_seconds()) // 3600
+    return [timedelta(hours=hour) for (hour,) in db.rows(_HOURS, int(first), Reason.OWN_NUMBER)]
+
+
+_HOURS = """
+WITH RECURSIVE hours (hour) AS (
+  VALUES (?)
+  UNION ALL
+  SELECT (SELECT CAST(received_limit / 3600 AS INTEGER) FROM contacts
+    WHERE received_limit >= (hour + 1) * 3600 AND reason IS NOT ? ORDER BY received_limit LIMIT 1)
+  FROM hours WHERE hour IS NOT NULL
+) SELECT hour FROM hours WHERE hour IS NOT NULL LIMIT -1 OFFSET 1
+"""
