@@ -174,7 +174,7 @@ class Contact(NamedTuple):
 class History(NamedTuple):
     """The history of one number; `answers` are those that count for limits, without the one that is being decided.
 
-    `store.fleet.history_of` fills all but `same_texts`. Only `answers.judge` adds that one: `reports.number` and
+    `store.line.history.history_of` fills all but `same_texts`. Only `answers.judge` adds that one: `reports.number` and
     `daemon.requesting` judge without it, because no text came.
     """
 

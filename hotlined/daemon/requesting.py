@@ -20,8 +20,8 @@ from hotlined.gsm import address, alphabet
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import ContactKind, ModemState, Refusal
 from hotlined.store.answers import answers
-from hotlined.store.fleet import history_of
 from hotlined.store.line import requests
+from hotlined.store.line.history import history_of
 from hotlined.store.line.requests import Request, RequestVerb
 
 log = logging.getLogger(__name__)

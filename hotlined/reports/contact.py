@@ -29,8 +29,8 @@ from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
 from hotlined.reports.text import place_in_words
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
-from hotlined.store.fleet import history_of
 from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
 from hotlined.store.line.line import FREE, Sending, row_of
 from hotlined.store.reading import log as contact_log
 from hotlined.words.amounts import in_segments

@@ -21,8 +21,8 @@ from hotlined.store.answers import answers
 from hotlined.store.answers.answers import PerhapsSent
 from hotlined.store.answers.decisions import THREAT
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.fleet import history_of
 from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
 from hotlined.store.line.line import Sending, TopUp, row_of
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import log

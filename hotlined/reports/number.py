@@ -30,9 +30,10 @@ from hotlined.store import fleet
 from hotlined.store.answers import correspondents
 from hotlined.store.answers.correspondents import Correspondent, Order
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.fleet import Elsewhere, history_of
+from hotlined.store.fleet import Elsewhere
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
 from hotlined.store.line.line import FREE, Sending, row_of
 from hotlined.store.reading import log
 from hotlined.store.reading.forecast import Ahead

@@ -169,8 +169,6 @@ def touch(db: Database, name: str) -> None:
         return
     met = person(db, name)
     if met is None:
-        if not pseudonym.is_one(name):  # the fleet's key is lost: once it is back all rows are sent anew
-            db.execute("UPDATE fleet SET anew = 1")
         return
     own = pseudonyms.names(db, name)[1] if name != met else ""
     before = db.one("SELECT own FROM fleet_said WHERE person = ?", met)
@@ -198,7 +196,7 @@ def meet(db: Database, name: str) -> None:
     met = person(db, name)
     if met is None or db.one("SELECT 1 FROM fleet_said WHERE person = ? AND own IS NOT NULL", met):
         return
-    found = history.history_of(db, name, shadow=False)
+    found = history.own_of(db, name, shadow=False)
     if found.answers or found.blocked or found.opted_out:
         touch(db, name)
 
@@ -271,7 +269,7 @@ def _renew(db: Database) -> None:
 def _answered(db: Database, met: str) -> History:
     """Return this line's own history of a person, without other lines."""
     row = db.the("SELECT coalesce(number, own) AS name FROM fleet_said WHERE person = ?", met)
-    return history.history_of(db, row["name"], shadow=False)
+    return history.own_of(db, row["name"], shadow=False)
 
 
 # ---- the rows that hold here
@@ -324,12 +322,9 @@ def _heard(db: Database, member: Member, met: str) -> list[sqlite3.Row]:
     return [row for row in rows if row["opted_out_at"] or row["blocked_at"] or row["answers"]]
 
 
-def history_of(
-    db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
-) -> History:
-    """Return the history of a number for the limits, as `history.history_of` does, together with other lines' rows."""
-    known = history.history_of(db, number, shadow=shadow, without=without, other=other)
-    met = person(db, number) if number else None
+def with_others(db: Database, known: History, number: str, other: str | None) -> History:
+    """Return the history of a number for the limits together with other lines' rows."""
+    met = person(db, number)
     member = maybe_member(db) if met else None
     if met is None or member is None:
         return known
@@ -358,12 +353,6 @@ def history_of(
 def _others(member: Member, lines: Sequence[str], *, is_own: bool = False) -> tuple[str, ...]:
     """Return the lines whose rows cause a refusal; none if this line's own decision does."""
     return () if is_own or member.line in lines else tuple(dict.fromkeys(lines))
-
-
-def lines_of(history: History, reason: Reason) -> str | None:
-    """Return the same lines in the form of a contact's row; None if there are none."""
-    lines = history.elsewhere.get(reason)
-    return json.dumps(lines) if lines else None
 
 
 # ---- requests for erasure

@@ -17,13 +17,11 @@ from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind, SegmentState
-from hotlined.store import fleet
 from hotlined.store.answers import decisions, gate, lifecycle
 from hotlined.store.answers.correspondents import identity_of
-from hotlined.store.fleet import history_of
-from hotlined.store.line import events, line
+from hotlined.store.line import events, line, seam
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import may_have_left
+from hotlined.store.line.history import history_of, lines_of, may_have_left
 
 LATEST_TEXTS = 20
 """A new text is compared with at most this many earlier texts of its originator."""
@@ -46,7 +44,7 @@ def judge(
             return policy.Verdict(answer=False, reason=Reason.PERSON)
         identity = identity_of(row, row["originator"])
         text = recognition.fold(row["text"] or "")
-        if identity.originator is not None:
+        if identity.originator is not None and (fleet := seam.maybe_fleet(db)):
             fleet.meet(db, identity.originator)
         history = history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
         if history.answers and text:
@@ -58,7 +56,7 @@ def judge(
             "UPDATE contacts SET verdict = ?, reason = ?, elsewhere = ? WHERE id = ?",
             ContactVerdict.ANSWER if verdict.answer else ContactVerdict.SUPPRESS,
             verdict.reason,
-            fleet.lines_of(history, verdict.reason),
+            lines_of(history, verdict.reason),
             contact_id,
         )
         if identity.originator is not None:

@@ -11,9 +11,8 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import EventKind
-from hotlined.store import fleet
 from hotlined.store.answers import lifecycle
-from hotlined.store.line import events, line, pseudonyms
+from hotlined.store.line import events, line, pseudonyms, seam
 from hotlined.store.line.database import Database
 
 _TOLD_SECONDS = 3600.0
@@ -144,6 +143,8 @@ def commit_key_lack(db: Database, now: Now) -> bool:
     if lack == line.row_of(db).key_lack:
         return False
     with db.transaction():
+        if not lack:  # what was decided meanwhile is not noted for the fleet
+            db.execute("UPDATE fleet SET anew = 1")
         line.note_key_lack(db, lack, pseudonyms.lacking_file(db).name, now)
         lifecycle.refile(db)
     return lack is not None
@@ -152,7 +153,9 @@ def commit_key_lack(db: Database, now: Now) -> bool:
 def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
     """Take back a decision about a number; return whether there was one. Without one nothing is recorded."""
     decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {columns[0]} IS NOT NULL"
-    if not fleet.lift(db, number, columns[0]) and not db.one(decided, *pseudonyms.names(db, number)):
+    fleet = seam.maybe_fleet(db)
+    lifted = fleet.lift(db, number, columns[0]) if fleet else False
+    if not lifted and not db.one(decided, *pseudonyms.names(db, number)):
         return False
     _change(db, ", ".join(f"{column} = NULL" for column in columns), (), number, now)
     events.record(db, now, kind, who=who, number=number)
@@ -174,7 +177,8 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, now
         now.limit,
         *names,
     )
-    fleet.touch(db, number)
+    if fleet := seam.maybe_fleet(db):
+        fleet.touch(db, number)
 
 
 def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:

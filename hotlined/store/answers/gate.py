@@ -16,14 +16,12 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
-from hotlined.store import fleet
 from hotlined.store.answers import breakers, lifecycle, windows
 from hotlined.store.answers.correspondents import country_in, identity_of
 from hotlined.store.answers.lifecycle import move, move_segment
-from hotlined.store.fleet import history_of
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import ANY_MAY_HAVE_LEFT
+from hotlined.store.line.history import ANY_MAY_HAVE_LEFT, history_of, lines_of
 from hotlined.store.line.line import BREAKER_IS_OPEN, IS_PAUSED, save_limit_clock
 from hotlined.timing import USUAL
 
@@ -150,7 +148,7 @@ def begin(
             return _let_out(db, asked, verdict, encode, pauses)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
-            lines = fleet.lines_of(history, verdict.reason)
+            lines = lines_of(history, verdict.reason)
             db.execute("UPDATE contacts SET elsewhere = ? WHERE id = ?", lines, row["contact_id"])
         elif row["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # it was stopped between two segments
