@@ -26,6 +26,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
 from hotlined.store.answers import answers, breakers, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line import pins, requests
 from hotlined.store.line.database import Database
@@ -128,6 +129,19 @@ def test_text_delivered_again_after_its_deletion_is_a_repeat(db: Database) -> No
 
     assert count(db, "contacts") == 1
     assert contact(db)["repeats"] == 1
+
+
+def test_text_that_the_modem_stored_twice_is_no_repeat(db: Database) -> None:
+    """The other storage is listed once the first entry is gone: its entry is the same text, and is deleted, too."""
+    (pdu,) = text()
+    (kept,) = scan(db, pdu)
+    contacts.confirm_deleted(db, [kept.segment_id], at(db, 1))
+    elsewhere = contacts.record_listing(db, SOURCE._replace(storage="ME"), listing(pdu), at(db, 2), complete=True)
+
+    assert [again.segment_id for again in elsewhere] == [kept.segment_id]
+    assert (count(db, "segments"), contact(db)["repeats"]) == (1, 0)
+    assert db.one("SELECT 1 FROM segments WHERE storage = 'ME' AND deleted_at IS NULL")
+    assert not list(integrity.contradictions(db.connection, lambda _, __: None))
 
 
 def test_two_equal_entries_are_a_text_and_its_repeat(db: Database) -> None:

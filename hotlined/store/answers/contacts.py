@@ -3,7 +3,7 @@
 An entry is deleted from the SIM only after it is recorded. To recognise the same text, the entries of a listing are
 matched, as multisets of (IMSI, PDU), with the rows whose deletion is not confirmed. An entry with a row is the same
 text read again; an entry without a row is new; a row without an entry has been deleted. If the same PDU comes again
-after that, the network has delivered it again: it is a repeat of its contact.
+after that in the same storage, the network has delivered it again: it is a repeat of its contact.
 """
 
 import itertools
@@ -140,10 +140,10 @@ def _take_row(db: Database, rows: dict[str | None, list[_Row]], pdu: str) -> _Ro
 
 
 def _move(db: Database, source: Source, moved: Iterable[Recorded]) -> None:
-    """Record that known segments are now at another place."""
+    """Record that known segments are now at another place, and are to be deleted there."""
     for recorded in moved:
         db.execute(
-            "UPDATE segments SET storage = ?, storage_index = ? WHERE id = ?",
+            "UPDATE segments SET storage = ?, storage_index = ?, deleted_at = NULL WHERE id = ?",
             source.storage,
             recorded.index,
             recorded.segment_id,
@@ -277,14 +277,16 @@ def unjudged(db: Database, now: Now) -> list[Unjudged]:
 def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
     """Write a new entry as a segment of the contact or the answer that it belongs to, and return the segment's id.
 
-    If this SIM has received the same PDU before, the entry is a repeat, of that contact or of the report on an answer.
+    If this SIM has received the same PDU before, the entry is a repeat, of that contact or of the report on an answer;
+    in another storage than before it is the same text, which some modems store twice: its segment is there again.
     A part of a message goes into `came`, under its contact; later `_join` writes the text of all parts.
     """
     # A row of a forgotten person keeps its PDU's pseudonym, but has no contact. If it were found here, a text that
     # comes again after `forget` would be a repeat without a contact, and would never be answered. A report never has a
     # contact.
     earlier = db.one(
-        f"SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu IN {pseudonyms.both(':pdu')}"
+        "SELECT contact_id, answer_segment_id, sequence, id, storage FROM segments"
+        f" WHERE pdu IN {pseudonyms.both(':pdu')}"
         f" AND imsi = :imsi AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
         pdu=entry.pdu,
         imsi=source.imsi,
@@ -292,8 +294,11 @@ def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: d
     contact_id = answer_segment_id = sequence = None
     problem = entry.problem
     message = entry.message
+    if earlier and source.storage and entry.index is not None and earlier["storage"] not in (None, source.storage):
+        _move(db, source, [Recorded(earlier["id"], entry.index)])
+        return int(earlier["id"])
     if earlier:
-        contact_id, answer_segment_id, sequence = earlier
+        contact_id, answer_segment_id, sequence, *_ = earlier
         db.execute("UPDATE contacts SET repeats = repeats + 1 WHERE id = ?", contact_id)
     elif isinstance(message, tpdu.StatusReport):
         answer_segment_id, problem = _apply(db, message, now)
