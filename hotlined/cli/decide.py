@@ -5,6 +5,7 @@ running daemon, because only it uses the modem; they wait for its result.
 """
 
 import shlex
+import sys
 
 import click
 
@@ -26,6 +27,7 @@ from hotlined.reports.number import whom
 from hotlined.reports.typed import AnswerMeant, TimeRange
 from hotlined.reports.typed import e164 as read_number
 from hotlined.store.answers import answers
+from hotlined.store.answers.decisions import Resumed
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.reception import selftest_text
 from hotlined.store.line.requests import RequestVerb
@@ -95,9 +97,12 @@ def pause(settings: Settings) -> None:
 
 
 @click.command(cls=TranslatedCommand)
+@click.option("--cancel", "drops", is_flag=True, help="Cancel the answers that wait, instead of sending them.")
 @pass_settings
-def resume(settings: Settings) -> None:
+def resume(settings: Settings, drops: bool) -> None:
     """Send again after `pause`, or after the loss of the key of the pseudonyms.
+
+    The command first says how many answers go out, and since when they wait. On a terminal it asks.
 
     If that key is lost, the line goes on with a new key: a number that is stored as a pseudonym then counts as new.
 
@@ -106,8 +111,13 @@ def resume(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     was = decided.is_ended_by_resume(config)
-    another_key = decided_now(config, settings.who, "resume")
-    print_wrapped(decided.resumed(config, was=was, another_key=another_key))
+    if not drops and (leaving := decided.leaving(config)):
+        drop = _("`hotlined resume --cancel` drops them.")
+        print_wrapped(as_typed(f"{leaving} {drop}"))
+        if sys.stdin.isatty():
+            confirm(_("Let answers go out again?"), drop)
+    done = Resumed(**decided_now(config, settings.who, "resume", drops=drops))
+    print_wrapped(decided.resumed(config, done, was=was))
 
 
 @click.command(cls=TranslatedCommand)

@@ -92,6 +92,12 @@ def _lift_opt_out(decision: Decision) -> bool:
     return decisions.lift_opt_out(decision.db, _whom(decision), decision.who, decision.now)
 
 
+def _resume(decision: Decision) -> dict[str, object]:
+    """Return what `decisions.Resumed` has."""
+    drops = decision.arguments["drops"]
+    return decisions.resume(decision.db, decision.who, decision.now, drops=drops)._asdict()
+
+
 def _forget(decision: Decision) -> dict[str, object] | None:
     """Return the counts of erased data, and whether no file has a copy of it; None while an answer is being sent."""
     erased = erasing.forget(
@@ -172,7 +178,7 @@ VERBS: Mapping[str, Verb] = {
     "unblock": Verb(_unblock, _WHOM),
     "lift_opt_out": Verb(_lift_opt_out, _WHOM),
     "pause": Verb(lambda decision: decisions.pause(decision.db, decision.who, decision.now), {}),
-    "resume": Verb(lambda decision: decisions.resume(decision.db, decision.who, decision.now), {}),
+    "resume": Verb(_resume, {"drops": is_flag}),
     "topup": Verb(
         lambda decision: decisions.top_up(decision.db, decision.arguments["at"], decision.who, decision.now),
         {"at": is_moment_or_now},

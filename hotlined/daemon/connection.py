@@ -40,7 +40,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, Network, Registration
 from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
-from hotlined.store.answers import answers, breakers
+from hotlined.store.answers import breakers, lifecycle
 from hotlined.store.line import events
 from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
 from hotlined.timing import Backoff, Interval, RateLimit
@@ -196,7 +196,7 @@ class Connection:
             bind_sim(db, identification.imei, identification.imsi)
             events.record(db, db.now(), EventKind.SIM_ADOPTED, who=who)
             if is_another_sim:
-                answers.cancel_all(db, Reason.SIM_CHANGED)
+                lifecycle.end_all(db, Reason.SIM_CHANGED)
         # the other SIM or stick may have ended the outage: the breaker need not wait for its next round
         breakers.make_trial_due(db, db.now(), self.line.timing.trial_gap)
         self.mismatch = ()

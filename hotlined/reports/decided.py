@@ -19,13 +19,13 @@ from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store import fleet
 from hotlined.store.answers import answers
 from hotlined.store.answers.answers import PerhapsSent
-from hotlined.store.answers.decisions import THREAT
+from hotlined.store.answers.decisions import THREAT, Resumed
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
 from hotlined.store.line.line import Sending, TopUp, row_of
 from hotlined.store.line.requests import RequestProgress
-from hotlined.store.reading import log
+from hotlined.store.reading import forecast, log
 from hotlined.words.amounts import sentence, wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
 from hotlined.words.requests import fate_in_words, refusal_in_words
@@ -194,7 +194,23 @@ def is_ended_by_resume(config: Config) -> bool:
         return any(hold.state is SendingState.PAUSED or hold.reason in _LOST_KEYS for hold in row_of(db).holds())
 
 
-def resumed(config: Config, *, was: bool, another_key: bool) -> str:
+def leaving(config: Config) -> str:
+    """Return how many answers leave at a `resume`, and since when they wait; empty if none does."""
+    if not is_ended_by_resume(config):
+        return ""
+    with open_beside_daemon(config.database) as db:
+        found = forecast.leaving(db, config.answer.max_age, db.now())
+    if found.since is None:
+        return ""
+    return ngettext(
+        "{number} answer waits, since {moment}: it goes out.",
+        "{number} answers wait, the first since {moment}: they go out.",
+        found.answers,
+        moment=moment(found.since),
+    )
+
+
+def resumed(config: Config, done: Resumed, *, was: bool) -> str:
     """Return the result of `resume` in a sentence; `was` says whether there was something to end."""
     if not was:
         effect = _("It was not paused.")
@@ -202,7 +218,12 @@ def resumed(config: Config, *, was: bool, another_key: bool) -> str:
         effect = _("Answers go out again.")
     else:
         effect = f"{NOT_RUNNING.words} {_when_started()}"
-    note = _("Another key is in use: numbers that were stored as pseudonyms count as new.") if another_key else ""
+    if done.dropped:
+        dropped = ngettext(
+            "{number} answer that waited is cancelled.", "{number} answers that waited are cancelled.", done.dropped
+        )
+        effect = f"{dropped} {effect}"
+    note = _("Another key is in use: numbers that were stored as pseudonyms count as new.") if done.another_key else ""
     return f"{effect} {note}".rstrip()
 
 

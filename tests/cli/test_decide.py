@@ -21,7 +21,9 @@ from hotlined import config as configuration
 from hotlined.policy import Reason, WaitingFor
 from hotlined.reports import decided
 from hotlined.states import Refusal
+from hotlined.store.line.line import is_paused
 from hotlined.words.requests import REFUSALS, refusal_in_words, result_in_words
+from hotlined.words.times import moment
 
 NUMBER = "+32470123456"
 
@@ -322,12 +324,86 @@ def test_pause_holds_and_resume_lets_go(line: Line) -> None:
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: line.rows(ANSWERS) == [("queued", None, "paused")])
     assert line.submitted() == []
-    assert line.cli("resume") == "Answers go out again.\n"
+    said = line.cli("resume")
+    assert re.match(r"1 answer waits, since [^:]+ [0-9:]+: it goes out\. .*\nAnswers go out again\.\n", said)
     wait_until(lambda: line.rows(ANSWERS) == [("sent", None, None)])
     assert line.cli("resume") == "It was not paused.\n"
     line.cli("pause")
     line.stop()
     assert line.cli("resume") == "The daemon does not run. Answers go out again when you start it.\n"
+
+
+@pytest.mark.parametrize(("typed", "goes"), [("oui", True), ("non", False)])
+def test_resume_says_how_many_wait_since_when_and_asks(tmp_path: Path, typed: str, *, goes: bool) -> None:
+    """Any answer but yes leaves the pause, on a terminal; what is too old to leave is not counted."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        for sender in (NUMBER, "+32470123457", LEA):
+            filled.judge(filled.text(sender=sender))
+        with filled.db.transaction():
+            filled.db.execute("UPDATE answers SET age_limit = age_limit - 90000 WHERE id = 1")
+        since = moment(filled.db.value("SELECT queued_at FROM answers WHERE id = 2"))
+        filled.run("pause")
+        ours, theirs = pty.openpty()
+        os.write(ours, f"{typed}\n".encode())
+        command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "resume"]
+        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False)
+        os.close(ours)
+        os.close(theirs)
+
+        shown = " ".join(done.stdout.split())
+        assert shown.startswith(f"2 answers wait, the first since {since}: they go out. ")
+        assert f"`hotlined --config {filled.config} resume --cancel` drops them." in shown
+        assert "Let answers go out again? [y/N]" in shown
+        assert is_paused(filled.db) is not goes
+        assert [row["answer"]["state"] for row in filled.log()] == ["queued"] * 3
+
+
+def test_an_answer_that_was_asked_for_again_waits_since_then(tmp_path: Path) -> None:
+    """The figures before `resume` do not name the time at which it was first queued."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        contact = filled.judge(filled.text())
+        assert contact.answer
+        filled.send([None])
+        filled.run("pause")
+        filled.run("requeue", "1")
+        again = filled.db.value("SELECT at FROM events WHERE kind = 'requeue'")
+
+        assert filled.run("resume").stdout.startswith(f"1 answer waits, since {moment(again)}: it goes out.")
+
+
+def test_resume_can_drop_what_waits(tmp_path: Path) -> None:
+    """Each answer ends as if this person had cancelled it; what was received can be answered again."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        for sender in (NUMBER, LEA):
+            filled.judge(filled.text(sender=sender))
+        filled.run("pause")
+        done = filled.run("resume", "--cancel")
+
+        assert done.stdout == (
+            "2 answers that waited are cancelled. The daemon does not run. Answers go out again when you start it.\n"
+        )
+        assert [(row["answer"]["state"], row["answer"]["reason"]) for row in filled.log()] == [
+            ("cancelled", "person")
+        ] * 2
+        assert [row["contact_id"] for row in filled.db.all("SELECT contact_id FROM events WHERE kind = 'cancel'")] == [
+            1,
+            2,
+        ]
+        assert not is_paused(filled.db)
+        assert filled.judge(filled.text()).reason is Reason.FIRST_CONTACT
+
+
+def test_a_line_that_is_not_paused_drops_nothing(tmp_path: Path) -> None:
+    """Its answers only wait for their time; `resume --cancel` says that there was no pause."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text())
+
+        assert filled.run("resume", "--cancel").stdout == "It was not paused.\n"
+        assert [row["answer"]["state"] for row in filled.log()] == ["queued"]
 
 
 def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> None:

@@ -310,7 +310,7 @@ from pathlib import Path
 from hotlined import config
 from hotlined.control.client import decide
 decide(config.load(Path(sys.argv[1])), "ada (proxy)", "pause")
-decide(config.load(Path(sys.argv[1])), "ada (proxy)", "resume")
+decide(config.load(Path(sys.argv[1])), "ada (proxy)", "resume", drops=False)
 """
     for person, name in ((DESK, "ada (proxy)"), (MEMBER, "anna")):
         done = person.call(decide, str(doors.config))

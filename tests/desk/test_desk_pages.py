@@ -765,6 +765,19 @@ def test_every_act_asks_and_is_recorded_with_the_persons_name(busy: tuple[Filled
         browser.act("/act/resume")
 
 
+def test_button_that_resumes_asks_with_the_figures_of_the_command(busy: tuple[Filled, Browser]) -> None:
+    """How many answers go out, and since when they wait; a line that is not paused has no such figures."""
+    line, browser = busy
+    assert "wait" not in browser.get("/act/resume").words
+    browser.act("/act/pause")
+    asked = re.search(
+        r"\d+ answers wait, the first since [^:]+ [0-9:]+: they go out\.", browser.get("/act/resume").words
+    )
+
+    assert asked
+    assert line.run("resume").stdout.startswith(asked[0])
+
+
 def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
     """The contact's page shows the new tag or keeping at once."""
     line, browser = busy

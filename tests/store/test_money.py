@@ -40,7 +40,7 @@ from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, lifecycle, queue
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line.line import save_limit_clock
@@ -729,7 +729,7 @@ class Hotline(RuleBasedStateMachine):
     def adopt(self) -> None:
         """Serve the line with another SIM: answers queued for the one before are cancelled."""
         with self.db.transaction():
-            answers.cancel_all(self.db, policy.Reason.SIM_CHANGED)
+            lifecycle.end_all(self.db, policy.Reason.SIM_CHANGED)
         self.tell(oracle.Hoped)
         self.source = self.source._replace(imsi=f"20601{self.serial:010}")
         self.texts = []

@@ -772,8 +772,8 @@ def test_first_resume_after_a_key_is_lost_is_refused(line_of: Filled, key: bytes
     assert not decisions.commit_key_lack(line_of.db, line_of.now())
     assert history_of(line_of.db, KEVIN, shadow=False) == policy.History(hidden=True)
 
-    assert decisions.resume(line_of.db, "pi", line_of.now())
-    assert not decisions.resume(line_of.db, "pi", line_of.now())
+    assert decisions.resume(line_of.db, "pi", line_of.now()).another_key
+    assert not decisions.resume(line_of.db, "pi", line_of.now()).another_key
 
 
 def test_decisions_without_the_key_add_to_earlier_ones(line_of: Filled) -> None:

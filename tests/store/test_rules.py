@@ -15,7 +15,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, lifecycle, queue, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line import history, line, pseudonyms
@@ -553,7 +553,7 @@ def test_another_sim_ends_queued_answers(db: Database) -> None:
     take(db, goes(db, 1, planned=TWO), at(1))
     wrote(db, HERS, 2)
     with db.transaction():
-        answers.cancel_all(db, policy.Reason.SIM_CHANGED)
+        lifecycle.end_all(db, policy.Reason.SIM_CHANGED)
 
     assert [state(db, contact) for contact in (1, 2)] == [("failed", "sim_changed"), ("cancelled", "sim_changed")]
 

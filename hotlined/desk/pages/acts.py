@@ -24,7 +24,7 @@ from hotlined.reports import typed
 from hotlined.reports.answer import require_text
 from hotlined.reports.number import whom
 from hotlined.reports.review import maybe_nearly, nearly_in_words, tag_meant
-from hotlined.store.answers.decisions import THREAT
+from hotlined.store.answers.decisions import THREAT, Resumed
 from hotlined.store.reading import log
 from hotlined.words.tags import tag_in_words
 
@@ -38,8 +38,8 @@ class Act:
     """A decision: its verb at the control program, the role that it needs, and its arguments.
 
     `takes` reads each argument from a field of the form, and raises a HotlinedError for a wrong one. `question` is
-    the question before it, with the arguments in it. `carry_out` decides and returns the sentence about the result.
-    `undo` is the verb that takes it back at once.
+    the question before it, with the arguments in it, and `first` what the person should know before answering it.
+    `carry_out` decides and returns the sentence about the result. `undo` is the verb that takes it back at once.
     """
 
     verb: str
@@ -49,6 +49,7 @@ class Act:
     question: str
     carry_out: Callable[[Arguments], str | Notice]
     undo: str = ""
+    first: Callable[[], str] = str
 
     @property
     def page(self) -> Page:
@@ -60,7 +61,7 @@ class Act:
         arguments = {name: read(request.values.get(name, "")) for name, read in self.takes.items()}
         if request.method != "POST":
             meant = arguments | {"word": tag_in_words(arguments["word"])} if "word" in arguments else arguments
-            question = _(self.question, **meant)
+            question = f"{self.first()} {_(self.question, **meant)}".lstrip()
             shown = {"question": question, "contact": _maybe_contact(arguments), "back": _back(arguments)}
             return render_template("ask.html", act=self, arguments=arguments, **shown)
         is_of_inbox = request.form.get("then") == INBOX
@@ -139,7 +140,7 @@ def _pause(arguments: Arguments) -> str:
 def _resume(arguments: Arguments) -> str:
     del arguments
     was = in_words.is_ended_by_resume(line())
-    return in_words.resumed(line(), was=was, another_key=decided("resume"))
+    return in_words.resumed(line(), Resumed(**decided("resume", drops=False)), was=was)
 
 
 def _change(verb: str) -> Callable[[Arguments], str]:
@@ -212,7 +213,8 @@ def _evidence(arguments: Arguments) -> Notice:
 ACTS = (
     Act("pause", Role.ADMIN, N_("Pause"), {},
         N_("Send nothing until somebody resumes? Texts and calls are still recorded."), _pause),
-    Act("resume", Role.ADMIN, N_("Resume"), {}, N_("Let answers go out again?"), _resume),
+    Act("resume", Role.ADMIN, N_("Resume"), {}, N_("Let answers go out again?"), _resume,
+        first=lambda: in_words.leaving(line())),
     Act("block", Role.ADMIN, N_("Block"), _NUMBER,
         N_("Never answer {number} again, and cancel what waits for it?"), _block, undo="unblock"),
     Act("unblock", Role.ADMIN, N_("Unblock"), _NUMBER, N_("Treat {number} like any other again?"), _unblock),

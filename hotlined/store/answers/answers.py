@@ -317,12 +317,6 @@ def cancel_by_hand(db: Database, answer_id: int, who: str, now: Now) -> str | No
 _CANCELLED = f"SELECT id, recipient, state, {states.WAITS} AS waits FROM answers"
 
 
-def cancel_all(db: Database, reason: Reason) -> None:
-    """Cancel every answer that waits or is half sent, inside the transaction that is open."""
-    for row in db.all(f"SELECT id FROM answers WHERE {states.WAITS}"):
-        lifecycle.end(db, row["id"], reason)
-
-
 # ---- rows and values
 
 

@@ -5,6 +5,7 @@ A decision is a row that the gate reads, so it holds before the next send, wheth
 
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
@@ -65,12 +66,19 @@ def pause(db: Database, who: str, now: Now) -> None:
         events.record(db, now, EventKind.PAUSE, who=who)
 
 
-def resume(db: Database, who: str, now: Now) -> bool:
-    """Commit that answers go out again; return whether that gave up the pseudonyms because their key is lost.
+class Resumed(NamedTuple):
+    """The result of `resume`: whether another key of the pseudonyms is in use, and how many answers it dropped."""
 
-    If so, the key that is beside the database, or a new one, is used from then on. Raises RefusedError if the loss was
-    not on record yet, so that the person first learns what the decision is about and calls again; and if the lost key
-    is the fleet's. After a pause the breaker may try an answer.
+    another_key: bool
+    dropped: int
+
+
+def resume(db: Database, who: str, now: Now, *, drops: bool = False) -> Resumed:
+    """Commit that answers go out again; with `drops`, that those which the pause held back are cancelled.
+
+    If the pseudonyms' key is lost, the key that is beside the database, or a new one, is used from then on. Raises
+    RefusedError if the loss was not on record yet, so that the person first learns what the decision is about and calls
+    again; and if the lost key is the fleet's. After a pause the breaker may try an answer.
     """
     known = not commit_key_lack(db, now)
     if pseudonyms.is_fleet_key_lost(db):
@@ -92,12 +100,16 @@ def resume(db: Database, who: str, now: Now) -> bool:
         )
     lost = pseudonyms.is_lost(db)
     with db.transaction():
+        dropped = lifecycle.end_all(db, Reason.PERSON) if drops and (lost or line.is_paused(db)) else ()
+        for answer in dropped:
+            number = answer["recipient"] if answer["contact_id"] is None else None
+            events.record(db, now, EventKind.CANCEL, contact_id=answer["contact_id"], who=who, number=number)
         if lost:
             pseudonyms.adopt_key(db)
             events.record(db, now, EventKind.KEY_NEW, who=who)
         line.end_pause(db)
         events.record(db, now, EventKind.RESUME, who=who)
-    return lost
+    return Resumed(lost, len(dropped))
 
 
 def top_up(db: Database, at: str | None, who: str, now: Now) -> str:

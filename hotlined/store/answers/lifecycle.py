@@ -31,6 +31,7 @@ know that its number now counts as answered, and that other answers to that numb
 
 import json
 from collections.abc import Collection, Iterable
+from sqlite3 import Row
 from typing import Any
 
 from hotlined.breaker import Outcome
@@ -243,6 +244,14 @@ def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: boo
     for row in rows:
         end(db, row["id"], reason)
     return len(rows)
+
+
+def end_all(db: Database, reason: Reason) -> list[Row]:
+    """End every answer that waits or is half sent; return their rows as they were: contact and recipient."""
+    rows = db.all(f"SELECT id, contact_id, recipient FROM answers WHERE {WAITS}")
+    for row in rows:
+        end(db, row["id"], reason)
+    return rows
 
 
 # ---- the consequences: shares

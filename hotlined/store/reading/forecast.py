@@ -18,7 +18,7 @@ from typing import NamedTuple
 from hotlined import policy
 from hotlined.clock import Now
 from hotlined.policy import BUDGETS, WINDOW_SECONDS, Share
-from hotlined.states import OPEN, AnswerState, SegmentState, SendingState, listed
+from hotlined.states import OPEN, WAITS, AnswerState, EventKind, SegmentState, SendingState, listed
 from hotlined.store.answers import breakers
 from hotlined.store.answers.windows import Occupancy, occupancy
 from hotlined.store.line.database import Database
@@ -230,6 +230,28 @@ def waiting(db: Database) -> Counter[str]:
             )
         )
     return found
+
+
+class Leaving(NamedTuple):
+    """The answers that leave when the line is resumed: their number, and since when the first waits."""
+
+    answers: int
+    since: str | None
+
+
+def leaving(db: Database, max_age: timedelta, now: Now) -> Leaving:
+    """Return what leaves when the line is resumed; an answer that is older than `max_age` will be cancelled instead.
+
+    One that was asked for again waits since then.
+    """
+    return Leaving(*db.the(_LEAVING, now.limit - max_age.total_seconds()))
+
+
+_LEAVING = f"""
+SELECT count(*), min(coalesce((SELECT max(at) FROM events e WHERE e.contact_id = answers.contact_id
+  AND e.kind = '{EventKind.REQUEUE}'), queued_at))
+FROM answers WHERE {WAITS} AND age_limit >= ?
+"""
 
 
 def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
