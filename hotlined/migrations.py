@@ -278,11 +278,10 @@ LINE = (
     """
     CREATE TABLE line_state (
       id INTEGER PRIMARY KEY CHECK (id = 1),
-      -- the last anchor of the limit clock (see `hotlined.clock`), and whether the calendar could be trusted then
+      -- the last anchor of the limit clock (see `hotlined.clock`)
       limit_time REAL NOT NULL DEFAULT 0,
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,
-      synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
       -- the latest calendar time that could be trusted, in seconds since 1970
       known_time REAL NOT NULL DEFAULT 0,
       -- the calendar time at which the limit clock was 0, in seconds since 1970: due times are shown as dates with it
@@ -412,66 +411,6 @@ LINE = (
     """,
 )
 
-# Contacts that come while the clock is not synchronised have no hour. The triggers use ON CONFLICT and not INSERT OR …,
-# because the INSERT OR … that fires a trigger replaces the OR … inside it
-_COUNT = """
-      INSERT INTO totals (hour, name, kind, verdict, reason, total)
-        VALUES (iif(new.synchronised, substr(new.received_at, 1, 13) || ':00:00.000Z', ''), 'contacts',
-          new.kind, new.verdict, new.reason, 1)
-        ON CONFLICT DO UPDATE SET total = total + 1;"""
-# an answer's row has no time of its last change of state, so SQLite reads the same clock as the daemon
-_NOW_HOUR = "iif((SELECT synchronised FROM line_state), strftime('%Y-%m-%dT%H:00:00.000Z', 'now'), '')"
-_ENTER = f"""
-      INSERT INTO totals (hour, name, state, total) VALUES ({_NOW_HOUR}, 'answers', new.state, 1)
-        ON CONFLICT DO UPDATE SET total = total + 1;"""
-_LEFT = "('sent', 'delivered', 'undelivered')"
-_SEND = f"""
-      INSERT INTO totals (hour, name, total) VALUES ({_NOW_HOUR}, 'segments', 1)
-        ON CONFLICT DO UPDATE SET total = total + 1;"""
-
-TOTALS = (
-    # Counts of events, by UTC hour ('': while the clock was not synchronised) and by labels. `total` never falls:
-    # contacts by their verdict, entries of answers into a state, segments that the network took.
-    """
-    CREATE TABLE totals (
-      hour TEXT NOT NULL,
-      name TEXT NOT NULL CHECK (name IN ('contacts', 'answers', 'segments')),
-      kind TEXT NOT NULL DEFAULT '',
-      verdict TEXT NOT NULL DEFAULT '',
-      reason TEXT NOT NULL DEFAULT '',
-      state TEXT NOT NULL DEFAULT '',
-      total INTEGER NOT NULL CHECK (total >= 0),
-      PRIMARY KEY (hour, name, kind, verdict, reason, state)
-    ) STRICT, WITHOUT ROWID
-    """,
-    f"""
-    CREATE TRIGGER contacts_insert_judged AFTER INSERT ON contacts WHEN new.verdict IS NOT NULL BEGIN{_COUNT}
-    END
-    """,
-    f"""
-    CREATE TRIGGER contacts_judged AFTER UPDATE OF verdict ON contacts
-      WHEN old.verdict IS NULL AND new.verdict IS NOT NULL BEGIN{_COUNT}
-    END
-    """,
-    f"""
-    CREATE TRIGGER answers_insert AFTER INSERT ON answers BEGIN{_ENTER}
-    END
-    """,
-    f"""
-    CREATE TRIGGER answers_state AFTER UPDATE OF state ON answers WHEN old.state <> new.state BEGIN{_ENTER}
-    END
-    """,
-    f"""
-    CREATE TRIGGER answer_segments_insert AFTER INSERT ON answer_segments WHEN new.state IN {_LEFT} BEGIN{_SEND}
-    END
-    """,
-    f"""
-    CREATE TRIGGER answer_segments_state AFTER UPDATE OF state ON answer_segments
-      WHEN old.state NOT IN {_LEFT} AND new.state IN {_LEFT} BEGIN{_SEND}
-    END
-    """,
-)
-
 WORDS_MET = (
     # texts that had a word of alerts.words when they came in: the words, and whether an alert has named the text
     """
@@ -542,34 +481,6 @@ FLEET = (
     "CREATE INDEX fleet_heard_asked ON fleet_heard (person) WHERE asked IS NOT NULL AND asked IS NOT confirmed",
 )
 
-SUMS = (
-    # the totals of all hours added up, so that a program that asks every minute reads a few dozen rows, however old the
-    # line is. Triggers add each rise of a total; totals never fall.
-    """
-    CREATE TABLE sums (
-      name TEXT NOT NULL,
-      kind TEXT NOT NULL,
-      verdict TEXT NOT NULL,
-      reason TEXT NOT NULL,
-      state TEXT NOT NULL,
-      total INTEGER NOT NULL CHECK (total >= 0),
-      PRIMARY KEY (name, kind, verdict, reason, state)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TRIGGER totals_insert AFTER INSERT ON totals BEGIN
-      INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total)
-        ON CONFLICT DO UPDATE SET total = total + excluded.total;
-    END
-    """,
-    """
-    CREATE TRIGGER totals_rise AFTER UPDATE OF total ON totals WHEN new.total > old.total BEGIN
-      INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total - old.total)
-        ON CONFLICT DO UPDATE SET total = total + excluded.total;
-    END
-    """,
-)
-
 VIEWS = (
     _LOG.format(name="log", columns=_CONTACT, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
     # texts that people sent by hand: no contact asked for them
@@ -587,7 +498,7 @@ _RECORDS = """
     """
 _RECORD = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', ?, ?)"
 
-FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *FLEET, *VIEWS)
+FIRST = (*LINE, *WORDS_MET, *FLEET, *VIEWS)
 
 SCHEMA = (
     (f"first {zlib.crc32(''.join(FIRST).encode()):08x}", FIRST),

@@ -17,8 +17,8 @@ def metrics(settings: Settings, file: Path | None) -> None:
     """Print figures in Prometheus' text format, or write them to FILE, which must not exist yet.
 
     They contain no number, no text and no tag. Figures that are not known now are left out; hotlined_up is 0 if the
-    daemon does not live or cannot use its database. If the machine has a node exporter, a timer writes the figures for
-    its textfile collector each minute; docs/metrics.md lists them.
+    daemon does not live or cannot use its database. docs/metrics.md lists the figures, and has the line of cron that
+    writes them for a node exporter each minute.
 
     Example: hotlined metrics
     """

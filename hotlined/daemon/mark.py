@@ -15,7 +15,7 @@ from hotlined.states import MemberState, ModemState, SendingState
 from hotlined.status import DaemonStatus
 from hotlined.store import fleet
 from hotlined.store.line.line import row_of
-from hotlined.store.reading import totals
+from hotlined.store.line.reception import today
 from hotlined.timing import Interval
 
 log = logging.getLogger(__name__)
@@ -66,12 +66,12 @@ class MarkWriter:
 
     def _figures(self, status: DaemonStatus | None) -> dict[str, object]:
         db = self._line.db
-        today = db.now().utc.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-        counted = totals.today(db, rfc3339(today))
+        midnight = db.now().utc.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        contacts, answers = today(db, rfc3339(midnight))
         return {
             "state": self._state(status),
-            "contacts_today": counted.contacts,
-            "answers_today": counted.answers,
+            "contacts_today": contacts,
+            "answers_today": answers,
             "trouble": [each.code for each in status.trouble][:_MOST_TROUBLES] if status else [],
             "open": fleet.open_here(db),
         }

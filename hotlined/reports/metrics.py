@@ -1,7 +1,8 @@
 """The figures of a line in the text format of Prometheus; names, labels and meanings are promises to scripts.
 
-A figure that is not known now is left out: without a living daemon the figures of the modem, without a readable
-database all totals. Labels are words of tables and names of storages; they never contain a number, a text or a tag.
+All are gauges, and none is kept for them. One that is not known now is left out: without a living daemon those of the
+modem, without a readable database those of the queue. Labels are words of tables and names of storages; they never
+contain a number, a text or a tag.
 """
 
 import math
@@ -20,22 +21,21 @@ from hotlined.language import _
 from hotlined.policy import WaitingFor
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, Stored, report_line
-from hotlined.states import AnswerState, DatabaseState, EventKind, ModemState, SendingState
+from hotlined.states import DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.reading import figures, forecast, totals
+from hotlined.store.line.reception import LastContact, maybe_last_contact
+from hotlined.store.reading import figures, forecast
 
 FIGURES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "hotlined_up": ((), "1 while the daemon lives and can use its database, else 0."),
     "hotlined_build_info": (("version",), "1, for the version that runs."),
-    "hotlined_contacts_total": (("kind", "verdict", "reason"), "Contacts that were judged."),
-    "hotlined_answers_total": (("state",), "Entries of answers into a state."),
-    "hotlined_segments_sent_total": ((), "Segments that the network took."),
     "hotlined_answers_queued": (("waiting_for",), "Queued answers, by what holds them back now."),
     "hotlined_budget_used_segments": (("window",), "Segments spent in the last hour, day or month."),
     "hotlined_budget_limit_segments": (("window",), "The limit of a window; 0: none go out."),
     "hotlined_modem_state": (("state",), "1 for the state that the modem is in, 0 for the others."),
     "hotlined_sending_state": (("state",), "1 for how answers go out (free, trial, paused, held), 0 for the others."),
+    "hotlined_trouble": (("code",), "1 for each trouble of status --json; those that are over are left out."),
     "hotlined_signal_ratio": ((), "The signal from 0 to 1: rssi of +CSQ divided by 31; in LTE not RSRP."),
     "hotlined_storage_used": (("storage",), "Texts in a storage of the modem."),
     "hotlined_storage_slots": (("storage",), "Texts that a storage has room for."),
@@ -52,12 +52,11 @@ _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """The values that only these figures need from the database."""
+class Extra:
+    """The values that the report lacks: why answers wait, the last contact, and when a backup was put back."""
 
-    ever: totals.Ever
     waiting: Mapping[str, int]
-    last_contact_at: datetime | None
+    last: LastContact | None
     restored_at: datetime | None
 
 
@@ -74,7 +73,7 @@ class Family:
         if not samples:
             return
         yield f"# HELP {self.name} {FIGURES[self.name][1]}"
-        yield f"# TYPE {self.name} {'counter' if self.name.endswith('_total') else 'gauge'}"
+        yield f"# TYPE {self.name} gauge"
         for labels, value in samples:
             pairs = ",".join(f'{name}="{word.translate(_ESCAPED)}"' for name, word in {"line": line, **labels}.items())
             yield f"{self.name}{{{pairs}}} {value}"
@@ -88,25 +87,21 @@ def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...]
     if broken and "line" in unknown:
         raise ConfigError(_("{problem}, and the name of the line cannot be read from it.", problem=broken.message))
     report = report_line(config, broken)
-    counted = _maybe_counted(config) if report.stored else None
-    families = [*_of_daemon(report, is_readable=counted is not None)]
-    if report.stored and counted:
+    extra = _maybe_extra(config) if report.stored else None
+    families = [*_of_daemon(report, is_readable=extra is not None)]
+    if report.stored and extra:
         are_limits_known = not any(key.startswith(_LIMITS) for key in unknown)
-        families += [*_of_database(report.stored, are_limits_known=are_limits_known), *_of_totals(counted)]
+        families += _of_database(report.stored, extra, are_limits_known=are_limits_known)
     octets = _maybe_octets(config)
     families.append(_one("hotlined_database_bytes", octets))
     return "".join(f"{text}\n" for family in families for text in family.lines(config.line))
 
 
-def _maybe_counted(config: Config) -> Counted | None:
+def _maybe_extra(config: Config) -> Extra | None:
     try:
-        with open_beside_daemon(config.database) as db, db.snapshot():
-            return Counted(
-                totals.ever(db),
-                forecast.waiting(db),
-                figures.maybe_newest(db),
-                figures.maybe_last_event(db, EventKind.RESTORED),
-            )
+        with open_beside_daemon(config.database) as db:
+            restored_at = figures.maybe_last_event(db, EventKind.RESTORED)
+            return Extra(forecast.waiting(db), maybe_last_contact(db), restored_at)
     except (StoreError, sqlite3.Error):
         return None
 
@@ -122,12 +117,15 @@ def _maybe_octets(config: Config) -> int | None:
 
 
 def _of_daemon(report: LineReport, *, is_readable: bool) -> Iterator[Family]:
-    """Yield the figures of the daemon; if it is dead, only `hotlined_up`, the version and the last scan."""
+    """Yield the figures of the daemon; if it is dead, none of its modem."""
     alive, daemon = report.alive, report.daemon
     up = alive and is_readable and report.database_state == DatabaseState.OK
     yield _one("hotlined_up", int(up))
     version = (daemon.version if alive else None) or __version__
     yield Family("hotlined_build_info", [({"version": version}, 1)])
+    yield Family(
+        "hotlined_trouble", [({"code": code}, 1) for code in dict.fromkeys(one.code for one in report.trouble)]
+    )
     if alive:
         yield from _of_modem(daemon.modem)
     scanned = parse_rfc3339(daemon.last_scan_at) if daemon.last_scan_at else None
@@ -146,8 +144,8 @@ def _of_modem(modem: ModemStatus) -> Iterator[Family]:
         yield Family(f"hotlined_storage_{name}", list(zip(names, entries, strict=True)))
 
 
-def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
-    """Yield the state of the line: sending, windows, credit."""
+def _of_database(stored: Stored, extra: Extra, *, are_limits_known: bool) -> Iterator[Family]:
+    """Yield the state of the line: sending, queue, windows, credit."""
     states = [state for state in SendingState if state is not SendingState.NO_DAEMON]
     yield _state("hotlined_sending_state", states, stored.sending.state)
     for name in ("used", "limit"):
@@ -157,29 +155,12 @@ def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
                 [({"window": window}, getattr(budget, name)) for window, budget in stored.budgets.items()],
             )
     yield _one("hotlined_balance", stored.credit.balance)
-
-
-def _of_totals(counted: Counted) -> Iterator[Family]:
-    """Yield the totals since the database was made, and the answers that wait."""
-    ever = counted.ever
-    yield Family(
-        "hotlined_contacts_total",
-        [
-            ({"kind": kind, "verdict": verdict or "", "reason": reason or ""}, count)
-            for (kind, verdict, reason), count in sorted(ever.contacts.items())
-        ],
-    )
-    yield Family(
-        "hotlined_answers_total",
-        [({"state": state}, ever.answers[state]) for state in AnswerState],
-    )
-    yield _one("hotlined_segments_sent_total", ever.segments)
     yield Family(
         "hotlined_answers_queued",
-        [({"waiting_for": reason}, counted.waiting.get(reason, 0)) for reason in WaitingFor],
+        [({"waiting_for": reason}, extra.waiting.get(reason, 0)) for reason in WaitingFor],
     )
-    yield _when("hotlined_last_contact_timestamp_seconds", counted.last_contact_at)
-    yield _when("hotlined_restored_timestamp_seconds", counted.restored_at)
+    yield _when("hotlined_last_contact_timestamp_seconds", parse_rfc3339(extra.last.at) if extra.last else None)
+    yield _when("hotlined_restored_timestamp_seconds", extra.restored_at)
 
 
 def _one(name: str, value: float | None) -> Family:

@@ -21,7 +21,7 @@ from hotlined import config as configuration
 from hotlined.policy import Reason, WaitingFor
 from hotlined.reports import decided
 from hotlined.states import Refusal
-from hotlined.store.line.line import is_paused
+from hotlined.store.line.line import row_of
 from hotlined.words.requests import REFUSALS, refusal_in_words, result_in_words
 from hotlined.words.times import moment
 
@@ -355,7 +355,7 @@ def test_resume_says_how_many_wait_since_when_and_asks(tmp_path: Path, typed: st
         assert shown.startswith(f"2 answers wait, the first since {since}: they go out. ")
         assert f"`hotlined --config {filled.config} resume --cancel` drops them." in shown
         assert "Let answers go out again? [y/N]" in shown
-        assert is_paused(filled.db) is not goes
+        assert row_of(filled.db).is_paused is not goes
         assert [row["answer"]["state"] for row in filled.log()] == ["queued"] * 3
 
 
@@ -392,7 +392,7 @@ def test_resume_can_drop_what_waits(tmp_path: Path) -> None:
             1,
             2,
         ]
-        assert not is_paused(filled.db)
+        assert not row_of(filled.db).is_paused
         assert filled.judge(filled.text()).reason is Reason.FIRST_CONTACT
 
 

@@ -181,6 +181,9 @@ def test_daemon_writes_a_mark_for_each_decision(enter: Enter) -> None:
     writer, file = MarkWriter(Line(load(fr.config), fr.db)), place(fr).mark
     fr.judge(fr.text("Stop"))
     fr.judge(fr.text(sender=LEA))
+    later = "2999-01-01T00:00:00.000Z"
+    fr.db.connection.execute("UPDATE contacts SET received_at = ? WHERE originator = ?", (later, LEA))
+    fr.db.connection.execute("UPDATE answers SET sent_at = ? WHERE recipient = ?", (later, LEA))
 
     writer.write(DaemonStatus(trouble=(DaemonTrouble("sim_absent"),)))
     first = place(fr).maybe_mark()
@@ -194,11 +197,10 @@ def test_daemon_writes_a_mark_for_each_decision(enter: Enter) -> None:
     assert first
     assert second
     assert first.changed < second.changed
-    said = json.loads(first.figures)
-    assert said == {
+    assert json.loads(first.figures) == {
         "state": "not_answering",
-        "contacts_today": said["contacts_today"],
-        "answers_today": 0,
+        "contacts_today": 1,
+        "answers_today": 1,
         "trouble": ["sim_absent"],
         "open": {},
     }

@@ -783,7 +783,7 @@ def foreign_code() -> None:
     sh("hotlined", "status", cwd="/home/pi", env=os.environ | {"PYTHONPATH": str(NOTES)})
     for words in ("web", "restore --before", "copy lab", "remove nl --dry-run"):
         setup(*words.split())
-    for name in ("backup", "purge", "alerts", "power", "metrics"):
+    for name in ("backup", "purge", "alerts", "power"):
         sh("systemctl", "start", f"hotlined-{name}@main")
     install(bad, "--reinstall")
     until(ready)

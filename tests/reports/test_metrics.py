@@ -1,41 +1,37 @@
 """Figures for Prometheus, read by the parser of its own client."""
 
+import json
 import re
 import signal
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import extent
 import pytest
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
-from hypothesis import given, settings
+from needs import needs
 from prometheus_client.parser import text_string_to_metric_families
-from test_totals import LIVES, live
 
 from hotlined import __version__
 from hotlined.policy import WaitingFor
 from hotlined.reports.metrics import FIGURES
-from hotlined.states import AnswerState, ModemState, SendingState
+from hotlined.states import ModemState, SendingState
 from hotlined.store.answers import decisions
-from hotlined.store.people import erasing
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 NAMES = {
     "hotlined_up": set(),
     "hotlined_build_info": {"version"},
-    "hotlined_contacts_total": {"kind", "verdict", "reason"},
-    "hotlined_answers_total": {"state"},
-    "hotlined_segments_sent_total": set(),
     "hotlined_answers_queued": {"waiting_for"},
     "hotlined_budget_used_segments": {"window"},
     "hotlined_budget_limit_segments": {"window"},
     "hotlined_modem_state": {"state"},
     "hotlined_sending_state": {"state"},
+    "hotlined_trouble": {"code"},
     "hotlined_signal_ratio": set(),
     "hotlined_storage_used": {"storage"},
     "hotlined_storage_slots": {"storage"},
@@ -54,7 +50,7 @@ def read(text: str) -> Series:
     found: Series = {}
     for family in text_string_to_metric_families(text):
         assert family.documentation
-        assert family.type == ("counter" if f"{family.name}_total" in NAMES else "gauge")
+        assert family.type == "gauge"
         for sample in family.samples:
             labels = frozenset(sample.labels.items())
             assert sample.timestamp is None  # the collector refuses a timestamp
@@ -64,14 +60,13 @@ def read(text: str) -> Series:
     return found
 
 
-def of(series: Series, name: str, **labels: str) -> dict[Any, float]:
-    """Return the values of a name by its only label beside `line`, or by all labels if there are more."""
-    found = {}
-    for (each, pairs), value in series.items():
-        rest = {key: word for key, word in pairs if key != "line"}
-        if each == f"hotlined_{name}" and labels.items() <= rest.items():
-            found[next(iter(rest.values()), "") if len(rest) < 2 else frozenset(rest.items())] = value
-    return found
+def of(series: Series, name: str) -> dict[str, float]:
+    """Return the values of a name by its label beside `line`; by "" if it has none."""
+    return {
+        next((word for key, word in pairs if key != "line"), ""): value
+        for (each, pairs), value in series.items()
+        if each == f"hotlined_{name}"
+    }
 
 
 def one(series: Series, name: str) -> float | None:
@@ -95,8 +90,8 @@ def asked(line: Filled) -> Series:
 
 
 def test_every_promised_figure_is_there(line: Line) -> None:
-    """The values are those of `status` and `log`."""
-    line.configure(credit={"ussd": "*121#", "pattern": r"(\d+[.,]\d+)"}, answer={"delay": "0s"})
+    """The values are those of `status --json`."""
+    line.configure(credit={"ussd": "*121#", "pattern": r"(\d+[.,]\d+)", "alert_below": 10}, answer={"delay": "0s"})
     line.start()
     line.wait_state("ready")
     line.sim.do("deliver", from_=LEA, text="t'es où ?")
@@ -106,6 +101,7 @@ def test_every_promised_figure_is_there(line: Line) -> None:
         db.execute("UPDATE line_state SET balance = '7.5'")
         db.commit()
     series = read(line.cli("metrics"))
+    known = json.loads(line.cli("status", "--json"))
 
     assert {name for name, _ in series} == NAMES.keys()
     assert {name: set(labels) for name, (labels, _) in FIGURES.items()} == NAMES
@@ -115,13 +111,9 @@ def test_every_promised_figure_is_there(line: Line) -> None:
     assert of(series, "sending_state") == {
         state: float(state == "free") for state in SendingState if state != "no_daemon"
     }
-    contact = {"kind": "text", "verdict": "answer", "reason": "first_contact"}
-    assert of(series, "contacts_total") == {frozenset(contact.items()): 1}
-    entered = {"queued", "sending", "sent"}
-    assert of(series, "answers_total") == {state: float(state in entered) for state in AnswerState}
-    sent = line.count("SELECT count(*) FROM answer_segments WHERE state = 'sent'")
-    assert one(series, "segments_sent_total") == sent == of(series, "budget_used_segments")["hour"]
-    assert of(series, "budget_limit_segments") == {"hour": 60, "day": 300, "month": 3000}
+    assert of(series, "trouble") == {"credit_low": 1} == dict.fromkeys((one["code"] for one in known["trouble"]), 1)
+    for name in ("used", "limit"):
+        assert of(series, f"budget_{name}_segments") == {window: one[name] for window, one in known["budgets"].items()}
     assert of(series, "answers_queued") == dict.fromkeys(WaitingFor, 0)
     assert of(series, "storage_used").keys() == of(series, "storage_slots").keys() != set()
     assert 0 < (one(series, "signal_ratio") or 0) <= 1
@@ -145,7 +137,8 @@ def test_a_daemon_that_was_killed_is_down_at_once(line: Line) -> None:
     assert one(series, "up") == 0
     names = {name for name, _ in series}
     assert not names & {"hotlined_modem_state", "hotlined_signal_ratio", "hotlined_storage_used"}
-    assert names >= {"hotlined_answers_total", "hotlined_last_scan_timestamp_seconds", "hotlined_sending_state"}
+    assert names >= {"hotlined_answers_queued", "hotlined_last_scan_timestamp_seconds", "hotlined_sending_state"}
+    assert of(series, "trouble") == {"not_alive": 1}
 
 
 def test_figures_write_nothing_to_the_card(line: Line) -> None:
@@ -164,18 +157,14 @@ def test_figures_write_nothing_to_the_card(line: Line) -> None:
     assert files() == before
 
 
-def test_a_stopped_line_is_down_and_counted(filled: Filled) -> None:
-    """Totals, pause and waiting answers need no daemon."""
+def test_a_stopped_line_is_down_and_has_its_queue(filled: Filled) -> None:
+    """Pause and waiting answers need no daemon."""
     filled.judge(filled.text(sender=KEVIN), delay=3600)
     filled.judge(filled.text(sender=KEVIN))
     series = asked(filled)
 
     assert one(series, "up") == 0
     assert sum(of(series, "answers_queued").values()) == 1
-    assert {dict(key)["reason"]: count for key, count in of(series, "contacts_total").items()} == {
-        "first_contact": 1,
-        "pending": 1,
-    }
     decisions.pause(filled.db, "somebody", filled.now())
     series = asked(filled)
     assert of(series, "sending_state")["paused"] == 1
@@ -184,7 +173,7 @@ def test_a_stopped_line_is_down_and_counted(filled: Filled) -> None:
 
 @pytest.mark.parametrize("what", ["missing", "locked", "damaged"])
 def test_an_unreadable_database_is_down(filled: Filled, what: str) -> None:
-    """No total is invented; exit code 0 lets the file be renewed.
+    """No figure is invented; exit code 0 lets the file be renewed.
 
     This holds even beside a living daemon.
     """
@@ -207,25 +196,30 @@ def test_an_unreadable_database_is_down(filled: Filled, what: str) -> None:
     names = {name for name, _ in series}
     assert one(series, "up") == 0
     assert of(series, "modem_state")["ready"] == 1
-    assert names & {"hotlined_contacts_total", "hotlined_answers_total", "hotlined_budget_used_segments"} == set()
+    assert names & {"hotlined_answers_queued", "hotlined_balance", "hotlined_budget_used_segments"} == set()
+    assert of(series, "trouble") == {f"database_{what}": 1}
 
 
-@settings(deadline=None, max_examples=extent.examples(15, 100))
-@given(LIVES)
-def test_totals_never_fall(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, ...]]) -> None:
-    """No total decreases when contacts are erased, purged or renamed."""
-    line = Filled(tmp_path_factory.mktemp("line"))
-    with line.db:
-        live(line, steps[: len(steps) // 2])
-        before = asked(line)
-        live(line, steps[len(steps) // 2 :])
-        middle = asked(line)
-        for number in ("+32470000000", "+32470000001", "+32470000002"):
-            erasing.forget(line.db, number, "pi", line.now(), opts_out=lambda _: False)
-        after = asked(line)
-    for earlier, later in ((before, middle), (middle, after)):
-        totals = {key: value for key, value in earlier.items() if key[0].endswith("_total")}
-        assert all(later[key] >= value for key, value in totals.items())
+@needs("promtool")
+def test_promtool_finds_nothing_to_say_about_the_figures(filled: Filled) -> None:
+    """Their names, units and helps are as Prometheus wants them."""
+    done = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=filled.run("metrics").stdout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_a_trouble_of_two_countries_is_one_figure(filled: Filled) -> None:
+    """The collector would refuse the file for a sample that comes twice."""
+    row = "INSERT INTO country_outages (country, since, since_limit, due) VALUES (?, '2026-11-24T22:00:00.000Z', 0, 0)"
+    filled.db.connection.executemany(row, [("BE",), ("FR",)])
+
+    assert of(asked(filled), "trouble")["country_outage"] == 1
 
 
 def test_no_label_has_personal_data(filled: Filled) -> None:
@@ -237,7 +231,7 @@ def test_no_label_has_personal_data(filled: Filled) -> None:
     filled.send()
     said = filled.run("metrics").stdout
 
-    assert "hotlined_contacts_total" in said
+    assert "hotlined_answers_queued" in said
     for secret in (KEVIN[1:], LEA[1:], "guet", "bonjour", "menaces", "somebody", "Non, c"):
         assert secret not in said
     words = re.findall(r'="([^"]*)"', said)

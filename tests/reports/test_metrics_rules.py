@@ -12,7 +12,7 @@ import yaml
 from needs import needs
 from test_metrics import NAMES
 
-from hotlined.states import AnswerState, ModemState, SendingState
+from hotlined.states import ModemState, SendingState, TroubleCode
 
 pytestmark = needs("promtool")
 RULES = Path(__file__).parents[2] / "docs/prometheus/hotlined.rules.yml"
@@ -80,12 +80,9 @@ CASES: dict[str, tuple[dict[str, str], str, dict[str, str]]] = {
         },
     ),
     "HotlinedAnswersFail": (
-        {f'hotlined_answers_total{{{LINE},state="failed"}}': "0x30 0+1x30"},
+        {f'hotlined_trouble{{{LINE},code="answers_fail"}}': "_ _ _ _ _ 1x60"},
         "45m",
-        {
-            f'hotlined_answers_total{{{LINE},state="sent"}}': "0+9x60",
-            f'hotlined_answers_total{{{LINE},state="failed"}}': "9x60",
-        },
+        {f'hotlined_trouble{{{LINE},code="country_outage"}}': "1x60"},
     ),
     "HotlinedBalanceLow": (
         {f"hotlined_balance{{{LINE}}}": "4.5x60"},
@@ -165,10 +162,10 @@ def test_no_rule_fires_for_a_sound_line(fired: Fired) -> None:
 
 
 def test_rules_use_existing_figures() -> None:
-    """`hotlined metrics` writes each name and state of their expressions."""
-    states = {*ModemState, *SendingState, *AnswerState}
+    """`hotlined metrics` writes each name, state and code of their expressions."""
+    words = {*ModemState, *SendingState, *TroubleCode}
     for rule in ALERTS.values():
         names = set(re.findall(r"\bhotlined_\w+", rule["expr"]))
         assert names <= NAMES.keys()
-        words = "|".join(re.findall(r'state=~?"([^"]+)"', rule["expr"])).split("|")
-        assert set(filter(None, words)) <= states
+        used = "|".join(re.findall(r'(?:state|code)=~?"([^"]+)"', rule["expr"])).split("|")
+        assert set(filter(None, used)) <= words

@@ -136,10 +136,6 @@ BROKEN = [
     ("UPDATE answers SET reason = 'cms_38' WHERE id = 3", "has the cause of its latest attempt (3)"),
     ("UPDATE answers SET recipient = '+32470123456' WHERE state = 'queued'", "is in the share of its number (3)"),
     ("UPDATE line_state SET limit_time = 0", "has not reached (1, 2, 3)"),
-    ("UPDATE totals SET total = 0 WHERE name = 'contacts'", "a contact was counted when it was judged"),
-    ("UPDATE sums SET total = 9 WHERE name = 'segments'", "what the totals of all hours are (segments)"),
-    ("DELETE FROM totals WHERE state = 'queued'", "when it came into its state (queued)"),
-    ("DELETE FROM totals WHERE name = 'segments'", "a segment that left was counted"),
 ]
 """For each promise of the rows: a change that breaks it, and the words of the check."""
 
@@ -276,7 +272,7 @@ HOSTILE = {
     ),
     "a table more": ("later", ["CREATE TABLE later (x)"]),
     "a column more": ("contacts", ["ALTER TABLE contacts ADD COLUMN later TEXT"]),
-    "no trigger": ("totals_rise", ["DROP TRIGGER totals_rise"]),
+    "a table less": ("words_met", ["DROP TABLE words_met"]),
     "another view": ("log_by_hand", ["DROP VIEW log_by_hand", "CREATE VIEW log_by_hand AS SELECT * FROM answers"]),
 }
 """Statements of somebody else, and the name that is then not as hotlined makes it."""

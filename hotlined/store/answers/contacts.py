@@ -165,7 +165,7 @@ def _record_new(db: Database, source: Source, entries: Sequence[DecodedEntry], n
 def record(db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now) -> list[int]:
     """Commit new entries in one transaction and return the ids of their segments, in order."""
     with db.transaction():
-        save_limit_clock(db, now)  # first: the totals that a status report changes depend on whether the clock is right
+        save_limit_clock(db, now)
         came: dict[int, _Parts] = {}  # by contact, in the order of the entries
         segment_ids = [_insert(db, source, entry, now, came) for entry in entries]
         for contact_id, parts in came.items():

@@ -100,7 +100,7 @@ def resume(db: Database, who: str, now: Now, *, drops: bool = False) -> Resumed:
         )
     lost = pseudonyms.is_lost(db)
     with db.transaction():
-        dropped = lifecycle.end_all(db, Reason.PERSON) if drops and (lost or line.is_paused(db)) else ()
+        dropped = lifecycle.end_all(db, Reason.PERSON) if drops and (lost or line.row_of(db).is_paused) else ()
         for answer in dropped:
             number = answer["recipient"] if answer["contact_id"] is None else None
             events.record(db, now, EventKind.CANCEL, contact_id=answer["contact_id"], who=who, number=number)

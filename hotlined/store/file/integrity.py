@@ -29,30 +29,6 @@ _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.a
 # reasons of an answer that need not be the cause of an attempt; `restored` is only the reason of a verdict
 _NO_CAUSES = (AttemptCause.HALF, *(reason for reason in Reason if reason is not Reason.RESTORED))
 
-# `totals` are added and `sums` are subtracted: if the two agree, the result is 0 for each set of labels
-_SUMS = """
-SELECT name FROM (
-  SELECT name, kind, verdict, reason, state, total FROM totals WHERE total > 0
-  UNION ALL SELECT name, kind, verdict, reason, state, -total FROM sums
-) GROUP BY name, kind, verdict, reason, state HAVING sum(total) <> 0
-"""
-TOTALS = {
-    N_("a contact was counted when it was judged"): (
-        "SELECT count(*) FROM contacts WHERE verdict IS NOT NULL HAVING count(*) >"
-        " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'contacts')"
-    ),
-    N_("sums are what the totals of all hours are"): _SUMS,
-    N_("an answer was counted when it came into its state"): (
-        "SELECT state FROM answers a GROUP BY state HAVING count(*) >"
-        " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'answers' AND state = a.state)"
-    ),
-    N_("a segment that left was counted"): (
-        f"SELECT count(*) FROM answer_segments WHERE state IN {states.LEFT} HAVING count(*) >"
-        " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'segments')"
-    ),
-}
-"""Promises between the totals and the rows. Totals never fall, so they may be higher: people were forgotten."""
-
 PROMISES = {
     N_("the line's own state is there once"): line.WRONG_NUMBER_OF_ROWS,
     N_("a contact has as many segments as it counts"): (
@@ -125,7 +101,7 @@ PROMISES = {
     N_("nothing counts from a time that the limit clock has not reached"): (
         f"SELECT id FROM answer_segments WHERE submitted_limit > {line.LIMIT_TIME}"
     ),
-} | TOTALS
+}
 """Promises that the rows keep among each other, each with the query for the ids of rows that break it."""
 
 

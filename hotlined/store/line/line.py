@@ -309,20 +309,17 @@ def save_limit_clock(db: Database, now: Now) -> None:
     """Write an anchor of the limit clock, inside the transaction whose rows limits will read.
 
     The calendar's time when the limit clock was 0 is kept unless it is a second off, so that due times do not jitter.
-    The totals of answers need to know whether the calendar was synchronised at this moment.
     """
     anchor = db.clock.anchor(now.limit)
     if calendar_moved(db, now):
         db.limit_epoch = now.utc.timestamp() - now.limit
     db.execute(
-        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, known_time = ?, limit_epoch = ?,"
-        " synchronised = ?",
+        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, known_time = ?, limit_epoch = ?",
         anchor.limit_time,
         anchor.boot_id,
         anchor.boottime,
         anchor.known_time,
         db.limit_epoch,
-        now.synchronised,
     )
 
 

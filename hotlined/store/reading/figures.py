@@ -229,12 +229,6 @@ def extent(db: Database) -> Extent:
     return Extent(first, last)
 
 
-def maybe_newest(db: Database) -> datetime | None:
-    """Return the time of the last contact that is still in the database."""
-    row = db.one("SELECT received_at FROM contacts ORDER BY id DESC LIMIT 1")
-    return parse_rfc3339(row[0]) if row else None
-
-
 def maybe_last_event(db: Database, kind: EventKind) -> datetime | None:
     """Return the time of the last event of a kind."""
     row = db.one("SELECT at FROM events WHERE kind = ? ORDER BY id DESC LIMIT 1", kind)

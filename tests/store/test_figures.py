@@ -1,15 +1,10 @@
-"""Figures agree with the rows after any events, erasures and clock steps; totals never fall.
-
-They are compared with a count of all rows in Python.
-"""
+"""Figures agree with a count of all rows in Python after any events, erasures and clock steps."""
 
 import json
 import sqlite3
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -27,10 +22,9 @@ from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.statistics.periods import By
 from hotlined.statistics.periods import edges as edges_of
 from hotlined.store.answers.correspondents import Order, correspondents
-from hotlined.store.file import integrity
 from hotlined.store.line.database import Database
 from hotlined.store.people import erasing, purging
-from hotlined.store.reading import figures, totals
+from hotlined.store.reading import figures
 from hotlined.store.reading.figures import Slot
 
 EXAMPLES = extent.examples(40, 200)
@@ -215,12 +209,6 @@ def by_local_hour(slots: list[Slot]) -> Counter[tuple[str, bool]]:
     return +found
 
 
-def broken(db: Database) -> dict[str, list[Any]]:
-    """Return the promises of totals that rows break."""
-    found = {promise: [tuple(row) for row in db.all(query)] for promise, query in integrity.TOTALS.items()}
-    return {promise: rows for promise, rows in found.items() if rows}
-
-
 @given(steps=LIVES, zone=st.sampled_from(ZONES), ends=st.tuples(MOMENTS, MOMENTS), by=st.sampled_from(By))
 @settings(deadline=None, max_examples=EXAMPLES)
 def test_figures_agree_with_a_count_of_the_rows(
@@ -246,7 +234,6 @@ def test_figures_agree_with_a_count_of_the_rows(
             rows = rows_of(db, start, end)
             exact = [Slot(parse_rfc3339(row["received_at"]), int(row["kind"] == "text"), 1) for row in rows]
             assert by_local_hour(figures.slots(db, start, end)) == by_local_hour(exact)
-            assert broken(db) == {}
     time.tzset()
 
 
@@ -298,139 +285,13 @@ def test_clock_set_back_counts_no_number_twice(tmp_path: Path) -> None:
     assert listed == {Order.LAST: LEA, Order.CONTACTS: KEVIN, Order.FIRST: LEA}
 
 
-# ---- totals
+def test_figures_follow_a_late_change_of_kind(tmp_path: Path) -> None:
+    """Later segments may show another kind."""
+    line = Filled(tmp_path)
+    with line.db as db:
+        contact_id = line.text()
+        line.judge(contact_id)
+        db.connection.execute("UPDATE contacts SET kind = 'data' WHERE id = ?", (contact_id,))
+        tally, *_ = figures.tallies(db, [MONDAY, MONDAY + 800 * DAY])
 
-
-@pytest.fixture
-def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line whose clock is synchronised."""
-    filled = Filled(tmp_path)
-    earlier = filled.now
-    filled.now = lambda: earlier()._replace(synchronised=True)  # type: ignore[method-assign]
-    with filled.db:
-        yield filled
-
-
-def total(line: Filled, name: str, label: str = "state") -> dict[str, int]:
-    """Return the totals of a name by a label, summed over all hours."""
-    return dict(
-        line.db.connection.execute(
-            f"SELECT {label}, sum(total) FROM totals WHERE name = ? GROUP BY 1", (name,)
-        ).fetchall()
-    )
-
-
-def test_totals_stay_after_an_erasure(line: Filled) -> None:
-    """They count verdicts, states of answers, and segments that left.
-
-    A contact counts with its verdict, an answer with each state, a segment when the network accepted it.
-    """
-    contact_id = line.text()
-    assert total(line, "contacts", "verdict") == {}
-    line.judge(contact_id)
-    line.send()
-    line.judge(line.call())
-    counted = total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name")
-    assert counted == ({"call": 1, "text": 1}, {"queued": 2, "sending": 1, "sent": 1}, {"segments": 2})
-    assert erasing.forget(line.db, KEVIN, "pi", line.now(), opts_out=lambda _: False)
-
-    assert counted == (total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name"))
-    assert broken(line.db) == {}
-
-
-def test_totals_are_counted_by_the_hour_of_utc(line: Filled) -> None:
-    """Each row has an hour and labels, and nothing about people."""
-    line.judge(line.text())
-    line.judge(line.text("Encore", LEA))
-    rows = line.db.all("SELECT * FROM totals WHERE name = 'contacts'")
-
-    assert [tuple(row) for row in rows] == [
-        ("2026-11-24T22:00:00.000Z", "contacts", "text", "answer", "first_contact", "", 2)
-    ]
-
-
-def test_contacts_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path) -> None:
-    """They share a row of totals; figures use the stored date."""
-    filled = Filled(tmp_path)
-    with filled.db:
-        for hour in range(3):
-            row = {"synchronised": 0, "verdict": "suppress", "reason": "cooldown"}
-            contact(filled, MONDAY + hour * HOUR, **row)
-        totalled = filled.db.all("SELECT hour, total FROM totals WHERE name = 'contacts'")
-        tally, *_ = figures.tallies(filled.db, [MONDAY, MONDAY + 2 * HOUR])
-
-    assert [tuple(row) for row in totalled] == [("", 3)]
-    assert tally.counts.texts == 2
-
-
-def test_answers_at_an_unsynchronised_clock_have_no_hour(tmp_path: Path, line: Filled) -> None:
-    """The state saved with the limit clock decides.
-
-    It is saved at the latest when the gate lets the answer out.
-    """
-    folder = tmp_path / "other"
-    folder.mkdir()
-    other = Filled(folder)
-    with other.db:
-        for each in (line, other):
-            each.judge(each.text())
-            each.send()
-        sql = "SELECT name, state, hour = '' FROM totals WHERE name <> 'contacts' ORDER BY 1, 2"
-        timed, untimed = ([tuple(row) for row in each.db.all(sql)] for each in (line, other))
-    labels = [("answers", "queued"), ("answers", "sending"), ("answers", "sent"), ("segments", "")]
-
-    assert timed == [(*each, 0) for each in labels]
-    assert untimed == [(*each, 1) for each in labels]
-
-
-def test_late_change_of_kind_does_not_change_totals(line: Filled) -> None:
-    """Later segments may show another kind: only figures follow it."""
-    contact_id = line.text()
-    line.judge(contact_id)
-    line.db.connection.execute("UPDATE contacts SET kind = 'data' WHERE id = ?", (contact_id,))
-    tally, *_ = figures.tallies(line.db, [MONDAY, MONDAY + 800 * DAY])
-
-    assert total(line, "contacts", "kind") == {"text": 1}
     assert (tally.counts.texts, tally.counts.others) == (0, 1)
-
-
-def test_reading_counters_takes_the_same_steps_after_more_hours(line: Filled) -> None:
-    """SQLite's steps are counted after one and after 1,000 hours."""
-
-    def steps() -> int:
-        count = 0
-
-        def step() -> int:
-            nonlocal count
-            count += 1
-            return 0
-
-        line.db.connection.set_progress_handler(step, 1)
-        try:
-            totals.ever(line.db)
-        finally:
-            line.db.connection.set_progress_handler(None, 0)
-        return count
-
-    line.judge(line.text())
-    before = totals.ever(line.db), steps()
-    line.db.connection.executemany(
-        "INSERT INTO totals (hour, name, kind, verdict, reason, total)"
-        " SELECT ?, name, kind, verdict, reason, 1 FROM sums WHERE name = 'contacts'",
-        [(rfc3339(MONDAY + hour * HOUR),) for hour in range(1000)],
-    )
-    after = totals.ever(line.db), steps()
-
-    assert after[0].contacts.total() == before[0].contacts.total() + 1000
-    assert after[1] == before[1]
-
-
-def test_backup_has_the_totals_of_its_moment(line: Filled, tmp_path: Path) -> None:
-    """Later contacts are in none of them."""
-    line.judge(line.text())
-    (tmp_path / "copy.db").write_bytes(line.run("db", "backup", "-").stdout_bytes)
-    line.judge(line.text("Encore", LEA))
-    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
-        (counted,) = copy.execute("SELECT sum(total) FROM totals WHERE name = 'contacts'").fetchone()
-
-    assert (counted, total(line, "contacts", "name")) == (1, {"contacts": 2})
