@@ -43,6 +43,7 @@ from hotlined.store.line.line import (
 )
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import backup
+from hotlined.store.reading import forecast
 from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
@@ -875,6 +876,15 @@ def test_begun_answer_is_finished_at_any_age(db: Database) -> None:
     take(db, begun(db, 86399), at(db, 86399), 1)
 
     assert begun(db, 86401).sequence == 2
+
+
+def test_begun_answer_is_counted_among_those_that_leave_at_any_age(db: Database) -> None:
+    """The figures before `resume` leave out only what will be stale."""
+    queue_one(db)
+    assert forecast.leaving(db, RULES.max_age, at(db, 86500)).answers == 0
+    take(db, begun(db), at(db, 1), 1)
+
+    assert forecast.leaving(db, RULES.max_age, at(db, 86500)).answers == 1
 
 
 def test_overtaken_report_changes_nothing(db: Database) -> None:

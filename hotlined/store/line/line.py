@@ -129,7 +129,6 @@ class LineRow(NamedTuple):
     limit_time: float = 0.0
     boot_id: str = ""
     boottime: float = 0.0
-    synchronised: int = 0
     known_time: float = 0.0
     limit_epoch: float = 0.0
     paused_at: str | None = None

@@ -240,7 +240,7 @@ class Leaving(NamedTuple):
 
 
 def leaving(db: Database, max_age: timedelta, now: Now) -> Leaving:
-    """Return what leaves when the line is resumed; an answer that is older than `max_age` will be cancelled instead.
+    """Return what leaves when the line is resumed; one not begun that is older than `max_age` is cancelled instead.
 
     One that was asked for again waits since then.
     """
@@ -250,7 +250,7 @@ def leaving(db: Database, max_age: timedelta, now: Now) -> Leaving:
 _LEAVING = f"""
 SELECT count(*), min(coalesce((SELECT max(at) FROM events e WHERE e.contact_id = answers.contact_id
   AND e.kind = '{EventKind.REQUEUE}'), queued_at))
-FROM answers WHERE {WAITS} AND age_limit >= ?
+FROM answers WHERE {WAITS} AND (state <> '{AnswerState.QUEUED}' OR age_limit >= ?)
 """
 
 
