@@ -90,7 +90,7 @@ class DaemonStatus:
     balance_asked_at: str | None = None
     trouble: tuple[DaemonTrouble, ...] = ()
     in_force: str = ""
-    """The configuration in force, without secrets, as YAML: commands use it while the file is broken."""
+    """The configuration in force, without secrets, as YAML: commands go by it."""
     pass_boottime: float = float("-inf")
     """When the status was written, in seconds since boot."""
     alive_seconds: float = 180.0

@@ -35,8 +35,8 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     if dry_run and test:
         raise UsageError(_("--dry-run and --test exclude each other."))
     reach_somebody = alerts_reach_somebody(config)
-    if settings.broken and not reach_somebody and any(key.startswith("alerts.") for key in settings.unknown):
-        raise ConfigError(_("{problem}, and where alerts go cannot be read from it.", problem=settings.broken.message))
+    if config.broken and not reach_somebody:  # URLs of config.yaml are secrets, which no daemon tells
+        raise ConfigError(_("{problem}, and where alerts go cannot be read from it.", problem=config.broken.message))
     if not reach_somebody and config.alerts.ping is None:
         print_wrapped(_("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping."))
         return
@@ -45,7 +45,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     from hotlined.alerts.run import Run  # noqa: PLC0415
     from hotlined.reports.line import report_line  # noqa: PLC0415
 
-    report = report_line(config, settings.broken)
+    report = report_line(config)
     run = Run(config, find(config), report, say=print_wrapped, complain=partial(print_wrapped, err=True))
     if dry_run:
         run.rehearse()

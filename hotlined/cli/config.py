@@ -37,7 +37,7 @@ def check(settings: Settings) -> None:
 
     Example: hotlined --config config.yaml config check
     """
-    chosen = settings.config()
+    chosen = settings.written()
     if unusable := configuration.maybe_unusable_answer(chosen) or configuration.maybe_missing_pin_file(chosen):
         raise unusable
     print_wrapped(_("{path} is fine.", path=chosen.path))

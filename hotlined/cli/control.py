@@ -30,6 +30,7 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
     Example: hotlined control --socket /run/hotlined-control/main.sock
     """
     from hotlined.control.server import Server, refuse  # noqa: PLC0415  --help does not need the store
+    from hotlined.reports import in_force  # noqa: PLC0415  the same
 
     try:
         config = settings.config()
@@ -42,7 +43,7 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
         raise
     prepare(config.log_level)
     with listening(*paths) as doors:
-        Server(config.database, lambda: configuration.load(config.path)).serve(doors)
+        Server(config.database, lambda: in_force.read(config.path)).serve(doors)
 
 
 @click.command("alerts-sender", hidden=True, cls=TranslatedCommand)

@@ -30,7 +30,7 @@ def limits(settings: Settings, as_json: bool) -> None:
     Example: hotlined limits --json
     """
     config = settings.config()
-    report = report_limits(config, settings.unknown)
+    report = report_limits(config)
     if as_json:
         click.echo(json_line(report))
         return
@@ -38,9 +38,8 @@ def limits(settings: Settings, as_json: bool) -> None:
     for hold in report.held:
         print_wrapped(as_typed(" ".join(hold_in_words(hold.reason, hold.by))))
     print_wrapped(waits_in_words(report, config.answer.delay[0], here()))
-    if not report.unknown:
-        click.echo()
-        _print_worst(report, config.limits)
+    click.echo()
+    _print_worst(report, config.limits)
 
 
 def _print_windows(report: LimitsReport) -> None:
@@ -49,10 +48,10 @@ def _print_windows(report: LimitsReport) -> None:
             (
                 WINDOW_NAMES[name],
                 in_digits(window.used),
-                "?" if window.limit is None else in_digits(window.limit),
-                "?" if window.reserve is None else in_digits(window.reserve),
-                "?" if report.unknown else wait_in_words(window.new_in_seconds),
-                "?" if report.unknown else wait_in_words(window.known_in_seconds),
+                in_digits(window.limit),
+                in_digits(window.reserve),
+                wait_in_words(window.new_in_seconds),
+                wait_in_words(window.known_in_seconds),
             )
             for name, window in report.windows.items()
         ),

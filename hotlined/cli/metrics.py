@@ -24,4 +24,4 @@ def metrics(settings: Settings, file: Path | None) -> None:
     """
     config = settings.config()
     with output_to(file):
-        click.echo(report.write(config, settings.broken, settings.unknown), nl=False)
+        click.echo(report.write(config), nl=False)

@@ -27,7 +27,7 @@ def run(settings: Settings, once: bool) -> None:
     from hotlined.daemon import Daemon, serve  # noqa: PLC0415  --help needs neither modem nor store
     from hotlined.store.file.opening import open_for_daemon  # noqa: PLC0415  --help does not need it
 
-    config = settings.config()
+    config = settings.written()
     if missing := configuration.maybe_missing_pin_file(config):
         raise missing
     prepare(config.log_level)

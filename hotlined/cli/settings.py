@@ -1,26 +1,23 @@
 """The options before a command: which configuration it uses, and which person typed it.
 
-For the commands in WHILE_BROKEN, a configuration file that cannot be used is only a warning: they use the
-configuration in force.
+For the commands in WHILE_BROKEN, a configuration file that cannot be used is only a warning while a daemon lives.
 """
 
 import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hotlined import clock, language, person
+from hotlined import language, person
 from hotlined.errors import ConfigError, UsageError
 from hotlined.language import N_, _
 
 if TYPE_CHECKING:
     from hotlined.config import Config
-    from hotlined.reports.in_force import Broken
 
 SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotlined.cli.control:alerts_sender"}
 """The commands that only systemd starts; no help lists them."""
@@ -32,7 +29,8 @@ WHILE_BROKEN = {
     *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "db"),
     *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review"),
 }
-"""The commands that work while config.yaml is broken: a person may need them before the file is corrected."""
+"""The commands that go by a living daemon while config.yaml is broken: a person may need them before that is corrected.
+"""
 
 _WAITS = {
     "forget": N_("`forget` erases for good, so it waits until it is certain which database is meant; `block` works."),
@@ -56,32 +54,49 @@ class Settings:
     warn: Callable[[str], None] = _nobody
     """Takes a warning; drops it while a shell completes a line, where none can be shown."""
     path: Path | None = None
-    unknown: tuple[str, ...] = ()
-    """The keys that have only their default, because the file cannot be used and no daemon runs that knows them."""
-    broken: "Broken | None" = None
-    """The problem of the file, if the command uses the configuration in force instead."""
+    has_warned: bool = False
+    """Whether the warning about a broken file was given: once is enough."""
     who: str = field(default_factory=person.who)
     """The person who typed the command."""
 
     def config(self) -> "Config":
-        """Find and load the configuration; raises as `loaded`, and HotlinedError for root at a user's database."""
-        config = self.loaded()
-        person.require_no_root(config.database, config.name)
-        return config
+        """Return the configuration in force; raises as `written` does.
 
-    def loaded(self) -> "Config":
-        """Find and load the configuration; raises ConfigError and UsageError.
-
-        If the file cannot be used, the configuration in force comes from the daemon's files. Root must not believe
-        another user's files, so this raises HotlinedError for root.
+        If the file cannot be used, the commands in WHILE_BROKEN go by what a living daemon has. It is in the daemon's
+        files: root must not believe another user's, so this raises HotlinedError for root.
         """
-        loaded = self._loaded()
-        if _command() in JOURNALS or loaded.language is language.spoken():
-            return loaded
+        from hotlined.reports import in_force  # noqa: PLC0415  --help and --version do not need it
+
+        try:
+            return in_force.current(self.written())
+        except ConfigError as error:
+            if self.path is None or _command() not in WHILE_BROKEN | SERVICES.keys():
+                raise
+            running = in_force.of_daemon(self.path, error)
+            problem = _("Warning: {problem}; `hotlined config check` says which.", problem=error.message)
+        person.require_no_root(running.database, running.name)
+        if not self.has_warned:
+            self.has_warned = True
+            then = _(
+                "Until you correct it, the running daemon keeps the configuration that it has, and so does this"
+                " command."
+            )
+            self.warn(f"{problem} {then}")
+        return running
+
+    def written(self) -> "Config":
+        """Find the file and return what it says; raises ConfigError, UsageError, and HotlinedError for root.
+
+        Root must not work at another user's database.
+        """
         from hotlined import config  # noqa: PLC0415  --help and --version do not need it
 
-        language.speak(loaded.language)
-        return config.with_answer(loaded)  # again, so that problems of the answer's file are in that language
+        written = self._loaded()
+        if _command() not in JOURNALS and written.language is not language.spoken():
+            language.speak(written.language)
+            written = config.with_answer(written)  # again, so that problems of the answer's file are in that language
+        person.require_no_root(written.database, written.name)
+        return written
 
     def is_configured(self) -> bool:
         """Tell whether a configuration is named or found; raises UsageError if --line is not the name of a line."""
@@ -128,35 +143,12 @@ class Settings:
         try:
             return config.load(self.path)  # again, so that the error is in the line's language
         except ConfigError as error:
-            command = _command() or ""
-            if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
-                hint = " ".join(filter(None, (error.hint, _(_WAITS[command]) if command in _WAITS else None)))
-                raise ConfigError(error.message, error.problems, hint) from error
-            from hotlined.reports import in_force  # noqa: PLC0415  only for mistakes
-
-            named = config.salvage(self.path).config
-            for path in (named.runtime_dir / named.name, named.database):
-                person.require_no_root(path, named.name)
-            salvaged = in_force.look(self.path)
-            if salvaged is None:
-                raise
-            self.unknown = salvaged.unknown
-            if self.broken is None:
-                self.warn(
-                    _("Warning: {problem}; `hotlined config check` says which.", problem=error.message)
-                    + f" {salvaged.warning}"
-                )
-            self.broken = in_force.Broken(error.message, _changed_at(self.path))
-            return salvaged.config
+            waits = _WAITS.get(_command() or "") if error.problems else None
+            hint = " ".join(filter(None, (error.hint, _(waits) if waits else None)))
+            raise ConfigError(error.message, error.problems, hint) from error
 
 
 pass_settings = click.make_pass_decorator(Settings)
-
-
-def _changed_at(path: Path) -> str | None:
-    with contextlib.suppress(OSError):
-        return clock.rfc3339(datetime.fromtimestamp(path.stat().st_mtime, UTC))
-    return None
 
 
 def _command(context: click.Context | None = None) -> str | None:

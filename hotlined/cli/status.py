@@ -153,7 +153,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     Example: hotlined status --json
     """
     config = settings.config()
-    report, waiting = report_line(config, settings.broken), maybe_waiting(config)
+    report, waiting = report_line(config), maybe_waiting(config)
     if as_json:
         click.echo(json_line(document(report, waiting)))
     else:

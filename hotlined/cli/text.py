@@ -1,7 +1,6 @@
 """`hotlined text`: shows the cost of a text."""
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -9,8 +8,8 @@ from hotlined import config as configuration
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.config import AnswerConfig, Config
-from hotlined.errors import ConfigError, HotlinedError
+from hotlined.config import AnswerConfig
+from hotlined.errors import HotlinedError
 from hotlined.gsm.alphabet import Encoding
 from hotlined.language import _, in_digits, ngettext
 from hotlined.reports.answer import empty_in_words
@@ -36,14 +35,13 @@ def text() -> None:
 def check(ctx: click.Context, settings: Settings, text: str | None, as_json: bool) -> None:
     """Show what TEXT costs to send: encoding, segments, price, and which characters make it more expensive.
 
-    Without TEXT it checks the answer's file as it is now, and each of its variants; also while the configuration cannot
-    be used. With - it reads the text from the standard input: type the text with its apostrophes and quotes, which a
-    shell would remove, then Ctrl-D on a line of its own. The exit code is 1 if the text takes more than
-    answer.max_segments, 78 if the file is not text.
+    Without TEXT it checks the answer's file as it is now, and each of its variants. With - it reads the text from the
+    standard input: type the text with its apostrophes and quotes, which a shell would remove, then Ctrl-D on a line of
+    its own. The exit code is 1 if the text takes more than answer.max_segments, 78 if the file is not text.
 
     Example: hotlined text check 'Hé, arrêtez !'
     """
-    chosen = _terms(settings, text)
+    chosen = settings.written()
     answer = chosen.answer if text is None else _answer_of(_typed(text), chosen.answer)
     if answer.file and not answer.file.variants and (unusable := configuration.maybe_unusable_answer(chosen)):
         raise unusable
@@ -69,34 +67,6 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 def _answer_of(text: str, answer: AnswerConfig) -> AnswerConfig:
     """Return the answer with one typed text in the place of all others."""
     return answer._replace(text_file=None, file=None, steps=((text,),), by_country=())
-
-
-def _terms(settings: Settings, text: str | None) -> Config:
-    """Return the configuration, or the sound part of a broken one, because the mistake is often in the text itself.
-
-    Raises ConfigError if the configured answers are wanted (`text` is None) and cannot be read.
-    """
-    try:
-        return settings.config()
-    except ConfigError as error:
-        salvaged = _salvaged(settings)
-        if text is None and (salvaged is None or "answer.text" in salvaged.unknown):
-            raise
-        used = [key for key in _USED if salvaged is None or key in salvaged.unknown]
-        warning = _("Warning: {problem}; see `hotlined config check`.", problem=error.message)
-        defaults = _("Judged by the defaults of {keys}.", keys=", ".join(used)) if used else ""
-        print_wrapped(as_typed(f"{warning} {defaults}".rstrip()), err=True)
-        return salvaged.config if salvaged else configuration.parse('answer: {text: "-"}', Path("defaults"))
-
-
-_USED = ("answer.encoding", "answer.max_segments", "limits.price_per_segment", "limits.currency")
-
-
-def _salvaged(settings: Settings) -> configuration.Salvaged | None:
-    try:
-        return configuration.salvage(settings.path) if settings.path else None
-    except ConfigError:
-        return None
 
 
 def _typed(text: str) -> str:

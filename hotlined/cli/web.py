@@ -67,7 +67,7 @@ def _serve_sockets(settings: Settings) -> None:
     members, proxies = who.MembersDoor(config.database), who.ProxyDoor(config.web)
     doors = {each: proxies if each.getsockname().endswith(OF_PROXIES) else members for each in listeners}
     ending = serving.Ending.at_sigterm()
-    desk = app.make(config, key, settings.broken)
+    desk = app.make(config, key)
     serving.serve(desk, doors, ending, is_stale=_changes(config))
 
 
@@ -104,5 +104,5 @@ def _serve_port(settings: Settings, port: int) -> None:
         print_wrapped(_("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk."))
         click.echo(f"http://{_LOCAL}:{bound}/enter?token={door.token}")
         sys.stdout.flush()
-        desk = app.make(config, forms.key_in(None), settings.broken)
+        desk = app.make(config, forms.key_in(None))
         serving.serve(desk, {listener: door}, ending, idle_seconds=None)

@@ -1,21 +1,20 @@
 """Functions that find the configuration's file and read it: `load` returns a `Config` or raises all problems at once.
 
-`salvage` reads the sound part of a broken file. Both read the answer's file, too. If the answer's file cannot be used,
-they raise nothing: then nobody is answered, and `maybe_unusable_answer` says why.
+It reads the answer's file, too. If that cannot be used, it raises nothing: then nobody is answered, and
+`maybe_unusable_answer` says why.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hotlined.causes import CauseCode, CodedCause
 from hotlined.config import answer_file
 from hotlined.config.judging import RULES
-from hotlined.config.keys import KEYS, LINE_NAME, SECTIONS, Where, nearest_key
+from hotlined.config.keys import KEYS, LINE_NAME, Where
 from hotlined.config.problems import Problem, quoted, refuse
-from hotlined.config.reading import Stated, convert, walk
+from hotlined.config.reading import convert, walk
 from hotlined.config.syntax import compose
 from hotlined.config.values import (
     AlertsConfig,
@@ -65,19 +64,10 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
     )
 
 
-class _Read(NamedTuple):
-    """The value of every key, by default or as the file states it, and the problems of the file."""
-
-    values: dict[str, Any]
-    problems: list[Problem]
-
-
-def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
+def _read(root: "Node | None", path: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the value of every key, by default or as the file states it, and the problems of the file."""
     problems: list[Problem] = []
-    stated = Stated({}, {})
-    for root in roots:
-        each = walk(root, problems)
-        stated = Stated(each.lines | stated.lines, each.nodes | stated.nodes)
+    stated = walk(root, problems)
     values = {key.path: key.default for key in KEYS.values()}
     where = Where(path.absolute().parent, values["numbers.country"])
     # the country comes first, because national numbers are read with it
@@ -104,7 +94,7 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
         if wrong.isdisjoint(places):
             line = next((stated.lines[place] for place in places if place in stated.lines), 1)
             problems += (Problem(line, names[0], sentence) for sentence in judge(*map(values.get, names)))
-    return _Read(values, problems)
+    return values, problems
 
 
 def parse(text: str, path: Path) -> Config:
@@ -112,67 +102,10 @@ def parse(text: str, path: Path) -> Config:
 
     Raises ConfigError with every problem, in the order of their lines.
     """
-    read = _read([compose(text, path)], path)
-    if read.problems:
-        raise refuse(path, read.problems)
-    return _build(read.values, path)
-
-
-class Salvaged(NamedTuple):
-    """The sound part of a file that cannot be used.
-
-    `unknown` has the keys whose values in the file could not be read; `config` has the defaults of these keys. If the
-    answer's text is unknown, it is `NO_TEXT`. A text that can be read but breaks a rule, for example because it is too
-    long, is kept as it is in the file.
-    """
-
-    config: Config
-    unknown: tuple[str, ...]
-
-
-def salvage(path: Path) -> Salvaged:
-    """Read the sound part of a broken file; a caller must do nothing that depends on the unknown keys.
-
-    Raises ConfigError if the file cannot be read at all.
-    """
-    salvaged = salvage_text(_decoded(path), path)
-    return salvaged._replace(config=with_answer(salvaged.config))
-
-
-def _decoded(path: Path) -> str:
-    octets = _file_octets(path)[:LARGEST_FILE]
-    try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return octets.decode("latin-1")  # the most frequent other encoding, good enough for a broken file
-
-
-def salvage_text(text: str, path: Path) -> Salvaged:
-    """Read the sound part of the text of a broken file."""
-    roots, lost = _sound(text, path)
-    read = _read(roots, path)
-    meant = [
-        problem.key if problem.key in (*KEYS, *SECTIONS) else nearest_key(problem.key)[0] for problem in read.problems
-    ]
-    unknown = [
-        key
-        for key in KEYS
-        if any(key == place or key.startswith(f"{place}.") for place in (*meant, *lost)) or (lost == [""])
-    ]
-    values = {**read.values}
-    if values["answer.text"] is not None or values["answer.texts"]:
-        values["answer.text_file"] = None
-    elif values["answer.text_file"] is None:
-        values["answer.texts"] = ((NO_TEXT,),)
-    if values["answer.texts"] == ((NO_TEXT,),):
-        unknown = [key for key in KEYS if key in {*unknown, "answer.text"}]
-    elif "answer.text" in unknown:  # too long, or stated twice: the text itself is known
-        unknown.remove("answer.text")
-    return Salvaged(_build(values, path), tuple(unknown))
-
-
-NO_TEXT = "?"
-"""The placeholder for an answer that is not known."""
+    values, problems = _read(compose(text, path), path)
+    if problems:
+        raise refuse(path, problems)
+    return _build(values, path)
 
 
 def maybe_language(path: Path) -> Language | None:
@@ -180,36 +113,19 @@ def maybe_language(path: Path) -> Language | None:
 
     Raises ConfigError if the file cannot be read at all.
     """
-    roots, lost = _sound(_decoded(path), path)
-    key = KEYS["language"]
-    node = next((node for root in roots if (node := walk(root, []).nodes.get(key.path))), None)
-    if node is None:
-        return None if {"", key.path} & {*lost} else key.default
-    word = node.value if node.id == "scalar" else ""
-    return Language(word) if word in list(Language) else Language(meant) if (meant := key.kind.meant(word)) else None
+    word = maybe_stated(path, "language") or KEYS["language"].default
+    meant = word if word in list(Language) else KEYS["language"].kind.meant(word)
+    return Language(meant) if meant else None
 
 
-def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
-    """Parse a text whole, or section by section if it is not YAML; return the nodes, and the names of broken sections.
+def maybe_stated(path: Path, key: str) -> str | None:
+    """Return the value of a key of the first level, even if the file is no YAML; None if the file does not state it.
 
-    The names are [''] if nothing could be parsed.
+    Raises ConfigError if the file cannot be read at all.
     """
-    with suppress(ConfigError):
-        return [compose(text, path)], []
-    roots: list[Node | None] = []
-    lost: list[str] = []
-    pieces = re.split(r"^(?=[A-Za-z_])", text, flags=re.MULTILINE)
-    for piece in pieces:
-        try:
-            root = compose(piece, path)
-        except ConfigError:
-            found = re.match(r"[A-Za-z_.]+(?=\s*:)", piece)
-            lost.append(found[0] if found else "")
-        else:
-            if root is not None and root.id == "mapping":
-                roots.append(root)
-    known = [place if place in (*KEYS, *SECTIONS) else nearest_key(place)[0] for place in lost if place]
-    return roots, known if roots else [""]
+    text = _file_octets(path)[:LARGEST_FILE].decode("utf-8-sig", "replace")
+    found = re.search(rf"""(?m)(?:^|[{{,] *)["']?{key}["']? *: *["']?([^"',}}#\r\n]+)""", text)
+    return found[1].strip() if found else None
 
 
 def _file_octets(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Writes a configuration as YAML again: for people to read (`show`), and for commands while the file is broken."""
+"""Writes a configuration as YAML again: for people to read (`show`), and for the daemon's status (`in_force`)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -53,12 +53,11 @@ def differences(installed: Config, coming: Config) -> Iterator[tuple[str, str, s
 
 @lru_cache(maxsize=1)
 def in_force(config: Config) -> str:
-    """Return a daemon's configuration as YAML for `parse`: commands use it while the file is broken.
+    """Return a daemon's configuration as YAML for `parse`, without secrets: commands go by it.
 
-    It has the texts of the answer's file, or the path of that file if there are none. It has neither secrets nor the
-    destinations of alerts, because no decision needs them.
+    It has the texts of the answer's file, or the path of that file if there are none.
     """
-    keys = [key for key in KEYS.values() if not key.secret and not key.path.startswith("alerts.")]
+    keys = [key for key in KEYS.values() if not key.secret]
     return _yaml(config, [], keys, _texts(config.answer, resolved=True), lambda _key: "")
 
 

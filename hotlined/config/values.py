@@ -258,6 +258,13 @@ class FleetConfig(NamedTuple):
     share: tuple[Shared, ...]
 
 
+class Broken(NamedTuple):
+    """A configuration file that cannot be used: the problem, and since when (RFC 3339)."""
+
+    message: str
+    since: str | None
+
+
 class Config(NamedTuple):
     """The configuration in force, and the file it came from."""
 
@@ -281,6 +288,10 @@ class Config(NamedTuple):
     web: WebConfig
     fleet: FleetConfig
     path: Path
+    written: "Config | None" = None
+    """What the file says, if a living daemon has not read that; see `reports.in_force`."""
+    broken: Broken | None = None
+    """The problem of a file that cannot be used; then all of this is what a living daemon has."""
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ from hotlined.desk.visit import EXTENSION, Desk, desk, line, maybe_visitor
 from hotlined.desk.who import door_of
 from hotlined.errors import HotlinedError, StoreError
 from hotlined.language import N_, Phrases, _
-from hotlined.reports.in_force import Broken
+from hotlined.reports import in_force
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.amounts import sentence
 
@@ -65,11 +65,11 @@ _WORDS = Phrases(
 """The sentence of an error page, by its status, for errors that have none."""
 
 
-def make(config: Config, key: bytes, broken: Broken | None = None) -> Flask:
+def make(config: Config, key: bytes) -> Flask:
     """Return the desk of a line; forms stay valid as long as the key is the same."""
     app = Flask(__name__, static_folder=None)
     app.static_folder = "static"
-    app.extensions[EXTENSION] = Desk(config, key, broken)
+    app.extensions[EXTENSION] = Desk(config, key)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": showing.shown}
@@ -90,7 +90,8 @@ def make(config: Config, key: bytes, broken: Broken | None = None) -> Flask:
 
 def _require() -> Any:
     """Let a request pass if its Host, visitor, role and form are right; raises Forbidden or BadRequest otherwise."""
-    g.visitor = None
+    g.visitor, g.config = None, desk().config
+    g.config = in_force.current(g.config)
     forms.require_host(request, line().web.hosts)
     forms.require_visit(request)
     if request.endpoint == enter.NAME:

@@ -14,7 +14,6 @@ from hotlined.control.client import decide
 from hotlined.desk.notices import Notice, Notices
 from hotlined.desk.who import Visitor
 from hotlined.gsm.address import mask
-from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
@@ -29,9 +28,8 @@ class Desk:
     """A desk: the line that it serves, and the key of its forms' tokens."""
 
     config: Config
+    """What was in force when the desk began; `line` has what is now."""
     key: bytes = field(repr=False)
-    broken: Broken | None = None
-    """The problem of the configuration file, if the desk uses the configuration in force instead."""
     notices: Notices = field(default_factory=Notices)
     looks: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
     """The people and what they looked at, by the hour."""
@@ -44,14 +42,15 @@ def desk() -> Desk:
 
 
 def line() -> Config:
-    """Return the line's configuration."""
-    return desk().config
+    """Return the line's configuration that is in force for this request."""
+    found: Config = g.config
+    return found
 
 
 def line_report() -> LineReport:
     """Return the report of the line; within one request always the same one."""
     if "report" not in g:
-        g.report = report_line(line(), desk().broken)
+        g.report = report_line(line())
     report: LineReport = g.report
     return report
 

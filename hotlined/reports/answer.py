@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hotlined import config as configuration
-from hotlined import status as daemon_status
 from hotlined.config import AnswerConfig, Config
 from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.policy import Reason
-from hotlined.reports.in_force import maybe_running
 from hotlined.reports.trouble import Trouble
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus
@@ -21,16 +19,10 @@ from hotlined.words.requests import refusal_in_words
 from hotlined.words.sealing import service_of
 
 
-def in_force(config: Config, daemon: DaemonStatus, *, alive: bool) -> AnswerConfig:
-    """Return the answer that a living daemon has in force; without a living daemon, the answer of the configuration."""
-    running = maybe_running(config, daemon, alive=alive)
-    return running.answer if running else config.answer
-
-
 def troubles(config: Config, daemon: DaemonStatus, *, alive: bool) -> Iterator[Trouble]:
     """Yield the trouble that no answer has a text, or that the answer's file differs from what the daemon has read."""
-    config = configuration.with_answer(config)  # the desk's copy is old: read the answer's file now
-    obeyed, ours = in_force(config, daemon, alive=alive), config.answer
+    obeyed, config = config.answer, configuration.with_answer(config.written or config)  # the desk's copy may be old
+    ours = config.answer
     if not obeyed.steps and not (ours.file and ours.file.is_denied and not alive):
         yield _trouble(TroubleCode.NO_ANSWER_TEXT, config, _why_empty(ours), obeyed)
         return
@@ -77,10 +69,7 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
 
 def require_text(config: Config, contact_id: int) -> None:
     """Raise RefusedError if the line has no text with which a contact's answer could be sent again."""
-    config = configuration.with_answer(config)
-    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
-    obeyed = in_force(config, daemon, alive=daemon.is_alive())
-    if obeyed.steps:
+    if config.answer.steps:
         return
     from hotlined.store.reading import log  # noqa: PLC0415  `status` needs the troubles, and never shows a contact
 
@@ -90,6 +79,6 @@ def require_text(config: Config, contact_id: int) -> None:
         if answer is None or answer.state not in REPEATABLE or answer.encoding is not None:
             return
         country, _draw = log.chosen_by(db, answer.id)
-        if not obeyed.choices(0, country):
+        if not config.answer.choices(0, country):
             words, cure = refusal_in_words(Reason.NO_ANSWER_TEXT, None)
             raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)

@@ -4,12 +4,11 @@ Times are for one more text: answers that leave before its own is due take room 
 do not. The most is what the configured windows allow, whatever happens; it needs neither a daemon nor a database.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hotlined import policy
-from hotlined import status as daemon_status
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
@@ -17,7 +16,6 @@ from hotlined.forms import ByWindow, Seconds
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
-from hotlined.reports.in_force import shortened, with_limits_in_force
 from hotlined.reports.line import holds_of
 from hotlined.store.answers import windows
 from hotlined.store.file.opening import open_beside_daemon
@@ -39,8 +37,8 @@ class Window:
 
     used: int
     known: int
-    limit: int | None
-    reserve: int | None
+    limit: int
+    reserve: int
     new_in_seconds: Seconds | None
     known_in_seconds: Seconds | None
 
@@ -97,40 +95,10 @@ class LimitsReport:
     answers: tuple[AnswerCost, ...]
     waits: int
     first_in_seconds: Seconds | None
-    unknown: tuple[str, ...] = ()
-    """The keys that cannot be read while the configuration is broken; all that depends on them is left out."""
 
 
-_FORECAST = ("answer", "limits", "modem.send_interval", "mode")
-"""Keys, or beginnings of keys, that the forecast depends on; while one of them is unknown there is no forecast."""
-
-
-def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport:
-    """Return the report for `limits`; without a database nothing is spent.
-
-    `unknown` are the keys that have only their default in `config`.
-    """
-    unknown = tuple(key for key in unknown if key.startswith(_FORECAST))
-    report = _report(config)
-    if not unknown:
-        return report
-    without = {
-        name: replace(
-            window,
-            limit=None if f"limits.segments.{name}" in unknown else window.limit,
-            reserve=None if {f"limits.segments.{name}", "limits.reserve_for_new"} & {*unknown} else window.reserve,
-            new_in_seconds=None,
-            known_in_seconds=None,
-        )
-        for name, window in report.windows.items()
-    }
-    queues = {share: replace(queue, next_in_seconds=None) for share, queue in report.queue.items()}
-    return replace(report, windows=without, queue=queues, worst={}, answers=(), first_in_seconds=None, unknown=unknown)
-
-
-def _report(config: Config) -> LimitsReport:
-    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
-    config = with_limits_in_force(config, daemon, alive=daemon.is_alive())
+def report_limits(config: Config) -> LimitsReport:
+    """Return the report for `limits`; without a database nothing is spent."""
     limits = config.limits
     segments = longest_by_step(config)
     spent, view, holds = _look(config)
@@ -223,12 +191,6 @@ def waits_in_words(report: LimitsReport, delay: timedelta, now: datetime) -> str
     if report.waits:
         places = {"new": _waiting_in_words(new), "known": _waiting_in_words(known)}
         waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
-    if report.unknown:
-        note = _(
-            "When they can go, and what can be spent at worst, is not known: {keys} cannot be read.",
-            keys=", ".join(shortened(report.unknown)),
-        )
-        return f"{waiting} {note}"
     if not report.answers:
         note = _("The answer has no text: nobody is answered, and what waits is cancelled when its time comes.")
         return f"{waiting} {note}"

@@ -11,14 +11,14 @@ from decimal import Decimal
 
 from hotlined import status as daemon_status
 from hotlined.clock import Now
-from hotlined.config import Config, Mode, alerts_reach_somebody
+from hotlined.config import Broken, Config, Mode, alerts_reach_somebody
 from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_country, sim_life
 from hotlined.reports.fleet import Fleet, maybe_fleet
-from hotlined.reports.in_force import Broken, differing_keys, with_limits_in_force
+from hotlined.reports.in_force import differing_keys
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
 from hotlined.reports.trouble import Trouble, database_in_words, said
@@ -216,12 +216,11 @@ class LineReport:
         return next((trouble for trouble in self.trouble if trouble.code == code), None)
 
 
-def report_line(config: Config, broken: Broken | None = None) -> LineReport:
-    """Return the report of a line; `broken` is the file's problem if `config` could not be read from it."""
+def report_line(config: Config) -> LineReport:
+    """Return the report of a line that has this configuration in force."""
     statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
     daemon, alive = statuses.ours, statuses.ours.is_alive()
-    differing = () if broken else differing_keys(config, daemon, alive=alive)
-    config = with_limits_in_force(config, daemon, alive=alive)
+    differing = differing_keys(config)
     mode = daemon.mode or config.mode.value
     stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == Mode.SHADOW)
     if alive and state not in _UNUSABLE:
@@ -235,9 +234,9 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     elif not about_database and state in _UNUSABLE:
         about_database = [Trouble(database_trouble(state), *database_in_words(state, config.database))]
     about_database = [_with_holders(trouble, config) for trouble in about_database]
-    if broken:  # newer than the daemon's report of a refused reload, and replaces it
+    if config.broken:  # newer than the daemon's report of a refused reload, and replaces it
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
-        others.insert(0, _configuration_trouble(config.name, broken, alive=alive))
+        others.insert(0, _configuration_trouble(config.name, config.broken))
     elif differing and not any(each.code in _REFUSED for each in daemon.trouble):
         known, unit = conditions.CONFIG_DIFFERS, service_of(config.name)
         words = known.words.format(keys=", ".join(differing))
@@ -425,16 +424,9 @@ def _daemon_trouble(name: str, statuses: FoundStatus, *, alive: bool) -> Iterato
         )
 
 
-def _configuration_trouble(name: str, broken: Broken, *, alive: bool) -> Trouble:
-    known = conditions.CONFIG_BROKEN
-    if alive:
-        consequence, then = (
-            _("the daemon keeps the configuration that it has"),
-            f"`sudo systemctl reload hotlined@{name}`",
-        )
-    else:
-        consequence, then = _("the daemon cannot start with it"), _("start the daemon")
-    words = known.words.format(problem=broken.message, consequence=consequence)
+def _configuration_trouble(name: str, broken: Broken) -> Trouble:
+    known, then = conditions.CONFIG_BROKEN, f"`sudo systemctl reload hotlined@{name}`"
+    words = known.words.format(problem=broken.message)
     return Trouble(TroubleCode.CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)
 
 

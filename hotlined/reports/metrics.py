@@ -16,10 +16,8 @@ from hotlined import __version__
 from hotlined.clock import parse_rfc3339
 from hotlined.config import Config
 from hotlined.database_files import WAL, beside
-from hotlined.errors import ConfigError, StoreError
-from hotlined.language import _
+from hotlined.errors import StoreError
 from hotlined.policy import WaitingFor
-from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, Stored, report_line
 from hotlined.states import DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
@@ -47,7 +45,6 @@ FIGURES: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 """Every figure: its labels beside `line`, and its meaning; docs/metrics.md has them from here."""
 
-_LIMITS = "limits.segments"
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value of a label
 
 
@@ -79,19 +76,13 @@ class Family:
             yield f"{self.name}{{{pairs}}} {value}"
 
 
-def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...] = ()) -> str:
-    """Return all figures as text; raises ConfigError if the name of the line is not known.
-
-    `unknown` are the keys of a broken file that have only their default, as `in_force.look` returns them.
-    """
-    if broken and "line" in unknown:
-        raise ConfigError(_("{problem}, and the name of the line cannot be read from it.", problem=broken.message))
-    report = report_line(config, broken)
+def write(config: Config) -> str:
+    """Return all figures as text."""
+    report = report_line(config)
     extra = _maybe_extra(config) if report.stored else None
     families = [*_of_daemon(report, is_readable=extra is not None)]
     if report.stored and extra:
-        are_limits_known = not any(key.startswith(_LIMITS) for key in unknown)
-        families += _of_database(report.stored, extra, are_limits_known=are_limits_known)
+        families += _of_database(report.stored, extra)
     octets = _maybe_octets(config)
     families.append(_one("hotlined_database_bytes", octets))
     return "".join(f"{text}\n" for family in families for text in family.lines(config.line))
@@ -144,16 +135,15 @@ def _of_modem(modem: ModemStatus) -> Iterator[Family]:
         yield Family(f"hotlined_storage_{name}", list(zip(names, entries, strict=True)))
 
 
-def _of_database(stored: Stored, extra: Extra, *, are_limits_known: bool) -> Iterator[Family]:
+def _of_database(stored: Stored, extra: Extra) -> Iterator[Family]:
     """Yield the state of the line: sending, queue, windows, credit."""
     states = [state for state in SendingState if state is not SendingState.NO_DAEMON]
     yield _state("hotlined_sending_state", states, stored.sending.state)
     for name in ("used", "limit"):
-        if name == "used" or are_limits_known:
-            yield Family(
-                f"hotlined_budget_{name}_segments",
-                [({"window": window}, getattr(budget, name)) for window, budget in stored.budgets.items()],
-            )
+        yield Family(
+            f"hotlined_budget_{name}_segments",
+            [({"window": window}, getattr(budget, name)) for window, budget in stored.budgets.items()],
+        )
     yield _one("hotlined_balance", stored.credit.balance)
     yield Family(
         "hotlined_answers_queued",

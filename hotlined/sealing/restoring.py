@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hotlined.config import Config, parse_octets, salvage, salvage_text
+from hotlined.config import Config, load, parse, parse_octets
 from hotlined.config import differences as differing
 from hotlined.errors import ConfigError
+from hotlined.files import is_missing
 from hotlined.language import _
 from hotlined.sealing import age, archive
 from hotlined.store.file.trouble import DatabaseTrouble
@@ -24,23 +25,18 @@ from hotlined.store.people import backup
 from hotlined.words.harmless import harmless
 from hotlined.words.times import moment
 
-_DATABASE = "database"  # the configuration's key for the database's place
 _LINES = 60  # at most, when an answer is shown
 _PIECE = 64 * 1024
 
 
+def _installed(path: Path) -> Config:
+    """Return the configuration installed here, all defaults if there is none; raises ConfigError if it is broken."""
+    return parse('answer: {text: "?"}', path) if is_missing(path) else load(path)
+
+
 def place_of_database(path: Path) -> Path:
     """Return the place of a line's database: from the configuration installed here, else the default."""
-    with contextlib.suppress(ConfigError):
-        installed = salvage(path)
-        if _DATABASE not in installed.unknown:
-            return installed.config.database
-    return _nothing(path).database
-
-
-def _nothing(path: Path) -> Config:
-    """Return the configuration that an empty file means: all defaults."""
-    return salvage_text("", path).config
+    return _installed(path).database
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +154,9 @@ def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, lis
             ours=database,
         )
         return False, [words]
-    installed = _nothing(path)
-    with contextlib.suppress(ConfigError):
-        installed = salvage(path).config
     changes = [
         _("{key}: {coming} instead of {installed}", key=key, coming=harmless(new), installed=harmless(old))
-        for key, old, new in differing(installed, coming)
+        for key, old, new in differing(_installed(path), coming)
     ]
     return True, changes or [_("It says what the one that is here says.")]
 

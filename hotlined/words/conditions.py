@@ -441,7 +441,7 @@ CONFIG_DIFFERS = Condition(
 )
 CONFIG_BROKEN = Condition(
     N_("the configuration cannot be used"),
-    N_("{problem}; {consequence}."),
+    N_("{problem}; the daemon keeps the configuration that it has."),
     N_("`hotlined config check` names the lines. Correct them, then {then}."),
 )
 

@@ -1111,9 +1111,12 @@ def test_a_failed_ping_is_a_failure(quiet: Callable[..., Quiet], receiver: Recei
 # ---- a configuration in trouble
 
 
-def test_a_broken_configuration_still_sends_alerts(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The addresses come from the sound part; the end is sent."""
-    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+def test_a_broken_configuration_still_sends_alerts(
+    quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path
+) -> None:
+    """The daemon names the file of the addresses; the end is sent."""
+    (tmp_path / "urls").write_text(f"json://user:{SECRET}@{receiver.address}/a\n")
+    line = quiet(urls=[], urls_file="urls", ping=f"http://{receiver.address}/{SECRET}")
     sound = line.config.read_text()
     config = configuration.load(line.config)
     line.say(config=str(line.config), in_force=configuration.in_force(config))
@@ -1131,9 +1134,10 @@ def test_a_broken_configuration_still_sends_alerts(quiet: Callable[..., Quiet], 
 
 
 def test_broken_addresses_of_alerts_are_78(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The run does not look like one without alerts."""
+    """No daemon tells the URLs of config.yaml, which are secrets; the run does not look like one without alerts."""
     line = quiet()
-    line.config.write_text(json.dumps(line.settings | {"alerts": {"urls": SECRET}}))
+    line.say(config=str(line.config), in_force=configuration.in_force(configuration.load(line.config)))
+    line.config.write_text(json.dumps(line.settings | {"mod": "live"}))
 
     code, said = line.alerts()
     assert code == 78

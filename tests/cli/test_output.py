@@ -203,15 +203,6 @@ def test_erased_contacts_conform(filled: Filled) -> None:
     assert judge_all(filled) >= {"log", "show", "numbers"}
 
 
-def test_a_broken_configuration_conforms(filled: Filled) -> None:
-    """Commands print what they know, in the same shape."""
-    fill(filled)
-    filled.config.write_text(filled.config.read_text().replace('"answer"', '"colour": 1, "answer"', 1))
-    for name in ("status", "limits", "numbers", "stats"):
-        for document in printed(filled, name):
-            judge(name, document)
-
-
 def test_a_missing_database_conforms(filled: Filled) -> None:
     """Its figures are null."""
     filled.db.close()

@@ -1,7 +1,6 @@
-"""Commands while config.yaml is broken: they use the daemon's configuration, or the sound parts of the file."""
+"""Commands while config.yaml is broken: they go by what a living daemon has; without one each ends with 78."""
 
 import json
-import re
 import shlex
 import signal
 from pathlib import Path
@@ -13,7 +12,6 @@ from filled import KEVIN, LEA, Filled
 from promised import run, told
 from running import CliRunner
 
-from hotlined import config as configuration
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.settings import WHILE_BROKEN
 
@@ -45,6 +43,7 @@ def test_a_flood_can_be_stopped_with_a_broken_file(line: Line) -> None:
         limits={"segments": {"hour": 7}},
         answer={"delay": "1h"},
         privacy={"keep_texts": "9d"},
+        alerts={"sms_to": "+33612345679"},
     )
     line.start()
     line.wait_state("ready")
@@ -60,7 +59,19 @@ def test_a_flood_can_be_stopped_with_a_broken_file(line: Line) -> None:
     assert told(line, "limits")["windows"]["hour"]["limit"] == 7
     assert json.loads(line.cli("show", "0612345678", "--json"))["number"] == LEA
     assert line.status()["in_force"].count("keep_texts: 9d") == 1
-    assert run(line, "config", "check")[0] == 78
+    for waits in ("config check", "config show", "text check", f"forget {LEA} --yes", "purge"):
+        assert run(line, *waits.split())[0] == 78
+
+
+def test_another_lines_daemon_is_not_taken_for_this_ones(line: Line, tmp_path: Path) -> None:
+    """Its configuration has the same name and the same runtime folder, and is another file."""
+    line.start()
+    line.wait_state("ready")
+    config = tmp_path / "elsewhere" / "main.yaml"
+    config.parent.mkdir()
+    config.write_text(json.dumps(line.settings | {"mod": "live"}))
+
+    assert CliRunner().invoke(main, ["--config", str(config), "pause"]).exit_code == 78
 
 
 def test_a_broken_configuration_is_trouble(line: Line) -> None:
@@ -97,15 +108,36 @@ def test_an_unreadable_file_has_another_cure_than_mistakes(line: Line) -> None:
     assert "main.yaml cannot be read: No such file or directory. See that it exists, and that this" in line.trouble()
 
 
+def test_the_desk_goes_on_with_what_is_in_force(line: Line) -> None:
+    """It names the mistake; once the daemon is gone, each page says why nothing is in force."""
+    line.configure(limits={"segments": {"hour": 7}})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="Salut")
+    wait_until(line.settled)
+    line.config.write_text(json.dumps(line.settings | {"mod": "live", "limits": {"segments": {"hour": 8}}}))
+    with Desk(line.config) as desk:
+        browser = desk.browser()
+        words = browser.get("/").words
+        assert f"{line.config} cannot be used: one problem" in words
+        assert "hour17" in words
+        assert KEVIN in browser.get("/log").words
+        assert "has paused the line" in browser.act("/act/pause").words
+        line.end()
+        gone = browser.get("/")
+        assert (gone.status, browser.get("/healthz").status) == (503, 503)
+        assert f"{line.config} cannot be used: one problem" in gone.words
+
+
 def test_a_removed_person_does_not_come_back_with_a_mistake(line: Line) -> None:
-    """The daemon's older list never counts: the proxy lets nobody in."""
+    """The daemon's older list never counts: until the mistake is corrected, the proxy lets nobody in."""
     line.configure(web={"people": {"anna": "admin", "rosa": "reader"}})
     line.start()
     line.wait_state("ready")
-    line.configure(web={"people": {"rosa": "reader"}}, mod="live")
+    line.configure(web={"people": {"rosa": "reader"}})
     with Desk(line.config) as desk:
         assert [desk.proxied(name).get("/").status for name in ("anna", "rosa")] == [403, 200]
-    line.config.write_text(QUOTES.replace("answer:", f"runtime_dir: {line.folder / 'run'}\nanswer:"))
+    line.configure(mod="live")
     with Desk(line.config) as desk:
         assert [desk.proxied(name).get("/").status for name in ("anna", "rosa")] == [403, 403]
 
@@ -143,74 +175,15 @@ def filled(tmp_path: Path) -> Filled:
     return line
 
 
-@pytest.mark.parametrize("mistake", [UNKNOWN_KEY, QUOTES], ids=["unknown key", "no YAML"])
-def test_without_a_daemon_the_sound_keys_count(filled: Filled, mistake: str) -> None:
-    """Every command uses them, and says so."""
-    text = 'answer: {text: "Non."}\n' if mistake == UNKNOWN_KEY else ""
-    filled.config.write_text(f"{mistake}{text}database: hotlined.db\nruntime_dir: run\n")
-    for typed in TYPED:
-        words = [word.replace("NUMBER", KEVIN) for word in shlex.split(typed)]
-        result = filled.run(*words)
-        assert result.exit_code == (69 if typed == "status" else 0), f"{typed}: {result.output}"
-        assert "No daemon runs, so nobody knows what is in force." in result.stderr
-        assert result.stderr.count("Warning: ") == 1
+@pytest.mark.parametrize("typed", [*TYPED, "config check", f"send --answer {KEVIN}", f"forget {KEVIN} --yes", "purge"])
+def test_without_a_daemon_nothing_is_in_force(filled: Filled, typed: str) -> None:
+    """Every command ends with 78, and names all mistakes."""
+    filled.config.write_text(f"{UNKNOWN_KEY}answer: {{text: Non.}}\nlimits: {{per_number: many}}\n")
+    result = filled.run(*typed.replace("NUMBER", KEVIN).split())
 
-
-@pytest.mark.parametrize("typed", ["block {}", "unblock {}", "unblock --opted-out {}", "show {}", "log --number {}"])
-def test_without_a_daemon_a_number_needs_its_plus(filled: Filled, typed: str) -> None:
-    """The broken file may have the wrong country."""
-    filled.config.write_text(f"{UNKNOWN_KEY}answer: {{text: Non}}\ndatabase: hotlined.db\n")
-    for national in ("0470123456", "0032470123456"):
-        result = filled.run(*typed.format(national).split())
-        assert result.exit_code == 2, result.output
-        assert f"Nobody can say in which country '{national}' is dialled." in result.stderr
-    assert filled.run(*typed.format(KEVIN).split()).exit_code == 0
-
-
-def test_limits_name_an_unreadable_limit(filled: Filled) -> None:
-    """The other limits are the file's."""
-    filled.config.write_text(
-        "answer: {text: Non}\ndatabase: hotlined.db\nlimits: {segments: {hour: many, day: 30}}\nmod: live\n"
-    )
-    result = filled.run("limits", "--json")
-
-    assert "Not known, and shown with their defaults: mode, limits.segments.hour." in result.stderr
-    found = json.loads(result.stdout)
-    assert [found["windows"][name]["limit"] for name in ("hour", "day")] == [None, 30]
-    assert (found["worst"], found["unknown"]) == ({}, ["mode", "limits.segments.hour"])
-    said = filled.run("limits").stdout
-    assert re.search(r"^hour +0 +\? +\? +\? +\?$", said, re.MULTILINE)
-    assert "is not known: mode, limits.segments.hour cannot be read." in " ".join(said.split())
-    filled.config.write_text("limits:\n  segments: {hour: 'a'b'}\ndatabase: hotlined.db\nanswer: {text: Non}\n")
-    assert "shown with their defaults: limits. Write numbers" in filled.run("limits").stderr
-
-
-def test_a_text_that_cannot_be_sent_has_no_preview(filled: Filled) -> None:
-    """The text does not fit its encoding."""
-    filled.config.write_text('answer: {text: "🙂", encoding: gsm7}\ndatabase: hotlined.db\n')
-    result = filled.run("show", "1")
-
-    assert result.exit_code == 0
-    assert "answer.text" in result.stderr
-
-
-@pytest.mark.parametrize(
-    "typed", ["config check", "config show", f"send --answer {KEVIN}", f"forget {KEVIN} --yes", "purge"]
-)
-def test_the_others_wait_until_it_is_corrected(filled: Filled, typed: str) -> None:
-    """Commands that erase, send or judge the configuration need a sound one."""
-    filled.config.write_text(UNKNOWN_KEY)
-
-    assert filled.run(*typed.split()).exit_code == 78
-
-
-def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
-    """Neither daemon nor database is there before the first start."""
-    (tmp_path / "main.yaml").write_text(f"{UNKNOWN_KEY}database: none.db\n")
-    result = CliRunner().invoke(main, ["--config", str(tmp_path / "main.yaml"), "status"])
-
-    assert result.exit_code == 78
+    assert (result.exit_code, result.stdout) == (78, "")
     assert "main.yaml:1: mod: unknown key" in result.stderr
+    assert "main.yaml:3: limits.per_number: expected a whole number" in result.stderr
 
 
 def test_a_missing_file_is_not_a_broken_one(tmp_path: Path) -> None:
@@ -227,14 +200,3 @@ def test_config_wins_over_line_and_says_so(filled: Filled) -> None:
         "--line nl is not looked at"
         in CliRunner().invoke(main, ["--config", str(filled.config), "--line", "nl", "log"]).stderr
     )
-
-
-def test_another_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each line has its own default database."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("main", "nl"):
-        path = Path(f"{name}.yaml")
-        path.write_text("answer: {text: Non}\ndatabase: {x: 1}\nruntime_dir: run\n")
-        assert configuration.salvage(path).config.database == Path(f"/var/lib/hotlined-{name}/hotlined.db")
-        done = CliRunner().invoke(main, ["--config", str(path), "pause"])
-        assert done.exit_code == 78, done.stderr

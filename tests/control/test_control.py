@@ -21,12 +21,27 @@ import pytest
 from conftest import PATIENCE_SECONDS, listens, speaking, wait_until
 from filled import Filled
 from needs import needs_readers, needs_root
-from persons import ADMIN, COMMAND, DESK, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
+from persons import (
+    ADMIN,
+    COMMAND,
+    DESK,
+    EXCHANGE,
+    LINE,
+    MEMBER,
+    NOBODY,
+    OTHER_LINE,
+    ROOT,
+    STRANGER,
+    Lists,
+    Person,
+    give,
+)
 from store_steps import make_empty
 
 import hotlined
 from hotlined import config as configuration
 from hotlined import wire
+from hotlined.clock import boottime
 from hotlined.control import LONG
 from hotlined.control.client import decide
 from hotlined.control.server import RefusalCounts, Server
@@ -439,6 +454,12 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
 @needs_root
 def test_member_can_pause_with_a_broken_configuration(doors: Doors) -> None:
     """The control program uses the configuration in force, as commands do."""
+    told = {"pid": os.getpid(), "database": str(doors.database), "modem": {}, "config": str(doors.config)}
+    told |= {"pass_boottime": boottime(), "in_force": doors.config.read_text()}
+    status = doors.folder / "run/main/status.json"
+    status.parent.mkdir()
+    status.write_text(json.dumps(told))
+    give(status.parent)
     doors.config.write_text(doors.config.read_text().replace('"Non."', '"Non.", "txet": "x"'))
     doors.start()
 

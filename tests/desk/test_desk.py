@@ -817,16 +817,14 @@ def test_accepted_requests_are_answered_before_the_desk_ends(tmp_path: Path) -> 
 # ---- faults
 
 
-def test_a_broken_configuration_is_shown(tmp_path: Path) -> None:
-    """The desk uses the configuration in force, and says so."""
+def test_a_desk_without_anything_in_force_says_so(tmp_path: Path) -> None:
+    """It begins with a broken file while no daemon lives."""
     filled = Filled(tmp_path)
-    filled.text()
     filled.db.close()
     filled.config.write_text(json.dumps(filled.settings | {"mod": "live"}))
     with Desk(filled.config) as desk:
-        words = desk.browser().get("/").words
-        assert f"{filled.config} cannot be used: one problem" in words
-        assert KEVIN in desk.browser().get("/log").words
+        gone = desk.browser().get("/")
+    assert (gone.status, f"{filled.config} cannot be used: one problem" in gone.words) == (503, True)
 
 
 def test_an_unknown_name_in_a_template_is_a_bug(tmp_path: Path) -> None:

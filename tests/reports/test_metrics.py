@@ -236,18 +236,3 @@ def test_no_label_has_personal_data(filled: Filled) -> None:
         assert secret not in said
     words = re.findall(r'="([^"]*)"', said)
     assert all(re.fullmatch(r"[a-z_]{0,20}|\d+\.\d+\S*", word) for word in words)
-
-
-def test_an_unknown_limit_is_left_out(filled: Filled) -> None:
-    """No default replaces a limit or name of a broken file."""
-    sound = filled.config.read_text().replace('"line": "fr", ', "")
-    filled.config.write_text(f'{sound[:-1]}, "line": "nl", "limits": {{"segments": {{"hour": "many"}}}}}}')
-    series = asked(filled)
-    assert of(series, "budget_limit_segments") == {}
-    assert of(series, "budget_used_segments")["hour"] == 0
-    assert all(dict(labels)["line"] == "nl" for _, labels in series)
-
-    filled.config.write_text(f'{sound[:-1]}, "line": "N L"}}')
-    done = filled.run("metrics")
-    assert done.exit_code == 78
-    assert "name of the line" in done.output
