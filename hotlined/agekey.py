@@ -52,32 +52,12 @@ def length_of(text: str) -> tuple[int, int]:
     return len(typed(text)), _CHARACTERS
 
 
-def maybe_mistyped_group(text: str) -> int | None:
-    """Return the number (from 1) of the group with the wrong character; None unless exactly one character is wrong."""
-    characters = typed(text)
-    if len(characters) != _CHARACTERS or not set(characters) <= set(_ALPHABET):
-        return None
-    # the checksum is linear: one wrong character changes it by a value that depends only on the mistake and its
-    # position; for each position, from the last, `mistakes` are the changes by each of the 31 possible mistakes there
-    left_over = _checksum_of(IDENTITY, characters) ^ 1
-    mistakes = list(range(1, len(_ALPHABET)))
-    for position in reversed(range(_CHARACTERS)):
-        if left_over in mistakes:
-            return position // _GROUP + 1
-        mistakes = [_step(mistake, 0) for mistake in mistakes]
-    return None
-
-
 def _is_whole(prefix: str, characters: str) -> bool:
     """Return whether the characters after a prefix have the right length, alphabet and checksum."""
     if len(characters) != _CHARACTERS or not set(characters) <= set(_ALPHABET):
         return False
-    return _checksum_of(prefix, characters) == 1
-
-
-def _checksum_of(prefix: str, characters: str) -> int:
     high, low = [ord(each) >> 5 for each in prefix], [ord(each) & 31 for each in prefix]
-    return reduce(_step, [*high, 0, *low, *map(_ALPHABET.index, characters)], 1)
+    return reduce(_step, [*high, 0, *low, *map(_ALPHABET.index, characters)], 1) == 1
 
 
 def _step(rest: int, value: int) -> int:

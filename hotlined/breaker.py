@@ -209,7 +209,7 @@ def _latest(ended: Iterable[Ended]) -> list[Ended]:
 
 
 def opened(breaker: Breaker, opening: Opening, now: float, since: str, pauses: Sequence[float]) -> Breaker:
-    """Return the breaker, opened."""
+    """Return a closed breaker, opened."""
     return replace(
         breaker,
         cause=opening.cause,
@@ -218,7 +218,6 @@ def opened(breaker: Breaker, opening: Opening, now: float, since: str, pauses: S
         rounds=0,
         refused=0,
         due=now + pause_after(pauses, 0),
-        last_trial=None,
         trial_requested=False,
     )
 

@@ -96,7 +96,7 @@ class CauseCode(StrEnum):
     STORAGE_UNKNOWN = (
         "storage_unknown",
         _STORAGE,
-        N_("usb-modeswitch does not know this stick: use another (docs/sticks.md)."),
+        N_("usb-modeswitch is missing, or does not know this stick: then use another (docs/sticks.md)."),
     )
     STORAGE_KNOWN = (
         "storage_known",

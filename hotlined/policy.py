@@ -79,7 +79,7 @@ def cms_code(cms: int) -> str:
 
 def maybe_cms(cause: str | None) -> int | None:
     """Return the number of a +CMS ERROR from a cause that `cms_code` made; None for other causes."""
-    number = cause.removeprefix(_CMS) if cause and cause.startswith(_CMS) else ""
+    number = (cause or "").removeprefix(_CMS)
     return int(number) if number.isdecimal() else None
 
 
@@ -186,7 +186,7 @@ class History(NamedTuple):
     other: str | None = None
     """The second address of an MMS notification: a block of either address counts."""
     same_texts: int = 0
-    """How many earlier texts from this number were the same; counts only once the number has had an answer."""
+    """How many earlier texts from this number were the same; counted only once the number has had an answer."""
     hidden: bool = False
     """Whether pseudonyms may hide a part of this history, because their key is missing: earlier answers, an opt-out."""
     answers_elsewhere: int = 0
@@ -302,7 +302,7 @@ def is_loop(text: str, history: History, rules: Rules) -> bool:
     if is_among(text, rules.our_texts):
         return True
     often = 1 if len(text) >= LONG_TEXT else SAME_SHORT_TEXTS
-    return bool(text) and history.answers > 0 and history.same_texts >= often
+    return bool(text) and history.same_texts >= often
 
 
 def _has_text(country: str | None, rules: Rules) -> bool:

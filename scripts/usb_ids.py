@@ -3,9 +3,9 @@
 
     scripts/usb_ids.py [--rules FOLDER VERSION]
 
-It downloads three of Debian's packages with apt-get, reads facts out of them, and writes them with the packages'
-versions: the port types of ModemManager's udev rules, the ids that the kernel's drivers of modems bind to, the ids that
-usb-modeswitch-data can switch. --rules takes ModemManager's rules from a folder, such as a newer checkout of it.
+It downloads two of Debian's packages with apt-get, reads facts out of them, and writes them with the packages'
+versions: the port types of ModemManager's udev rules, and the ids that the kernel's drivers of modems bind to. --rules
+takes ModemManager's rules from a folder, such as a newer checkout of it.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import lzma
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 import textwrap
 from collections import defaultdict
@@ -45,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kernel = re.search(r"Depends: (linux-image-\S+)", output("apt-cache", "depends", "linux-image-amd64"))[1]
-        packages = [kernel, "usb-modeswitch-data", *([] if rules else ["modemmanager"])]
+        packages = [kernel, *([] if rules else ["modemmanager"])]
         subprocess.run(["apt-get", "download", "-qq", *packages], cwd=folder, check=True)
         versions = {}
         for deb in folder.glob("*.deb"):
@@ -55,17 +54,13 @@ def main() -> None:
         ports = port_types(Path(rules[0]) if rules else folder / "modemmanager/usr/lib/udev/rules.d")
         modules = [path for path in (folder / kernel).rglob("*.ko*") if path.name.split(".")[0] in DRIVERS]
         bound = {stick for module in modules for stick in aliases(module)}
-        drives = switched(folder / "usb-modeswitch-data/usr/share/usb_modeswitch/configPack.tar.gz")
     sources = {
         "manager": f"ModemManager {rules[1] if rules else versions['modemmanager']}",
         "kernel": f"Linux {versions[kernel]}",
-        "switch": f"usb-modeswitch-data {versions['usb-modeswitch-data']}",
     }
-    TARGET.write_text(MODULE.format(**sources, ports=rows(ports), bound=listed(bound), drives=listed(drives)))
+    TARGET.write_text(MODULE.format(**sources, ports=rows(ports), bound=listed(bound)))
     write_rules()
-    print(  # noqa: T201
-        f"{len(ports)} ids with port types, {len(bound)} that a driver binds to, {len(drives)} that are switched."
-    )
+    print(f"{len(ports)} ids with port types, {len(bound)} that a driver binds to.")  # noqa: T201
 
 
 def output(*command: str | Path) -> str:
@@ -95,12 +90,6 @@ def aliases(module: Path) -> Iterator[str]:
     octets = lzma.decompress(module.read_bytes()) if module.suffix == ".xz" else module.read_bytes()
     for vendor, product in re.findall(rb"alias=usb:v([0-9A-F]{4})p([0-9A-F]{4})d", octets):
         yield f"{vendor.decode()}:{product.decode()}".lower()
-
-
-def switched(archive: Path) -> set[str]:
-    """Return the ids that usb-modeswitch-data can switch."""
-    with tarfile.open(archive) as files:
-        return {name[:9] for name in files.getnames() if re.match(r"[0-9a-f]{4}:[0-9a-f]{4}", name)}
 
 
 def rows(ports: dict[str, dict[str, str]]) -> str:
@@ -159,7 +148,7 @@ RULE = (
 MODULE = '''\
 """USB ids of modems, from Debian's packages; made by scripts/usb_ids.py, not by hand.
 
-Read from {manager}, {kernel} and {switch}.
+Read from {manager} and {kernel}.
 """
 
 PORT_TYPES = """
@@ -171,11 +160,6 @@ BOUND = """
 {bound}
 """
 """For each vendor, the products that one of the kernel's modem drivers binds to."""
-
-SWITCHED = """
-{drives}
-"""
-"""For each vendor, the products that start as a drive until usb-modeswitch turns them into modems."""
 '''
 
 if __name__ == "__main__":

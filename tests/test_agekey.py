@@ -28,10 +28,3 @@ def test_key_with_four_wrong_characters_is_refused(mistakes: list[tuple[int, str
         characters[position] = character
     typed = "".join(characters)
     assert agekey.maybe_identity(typed) == (IDENTITY if typed == IDENTITY else None)
-
-
-def test_wrong_character_is_located_by_its_group() -> None:
-    """The first, a middle and the last group are tried."""
-    for position, group in ((16, 1), (43, 7), (73, 15)):
-        other = "Q" if IDENTITY[position] != "Q" else "P"
-        assert agekey.maybe_mistyped_group(IDENTITY[:position] + other + IDENTITY[position + 1 :]) == group

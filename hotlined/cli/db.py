@@ -244,12 +244,9 @@ def _whole(text: str) -> str:
     if found := agekey.maybe_identity(text):
         return found
     typed, whole = agekey.length_of(text)
+    words = _("The key is mistyped.")
     if typed != whole:
         words = _("This is not the whole key: {typed} of {whole} characters.", typed=typed, whole=whole)
-    elif group := agekey.maybe_mistyped_group(text):
-        words = _("The key is mistyped in the group {group}.", group=group)
-    else:
-        words = _("The key is mistyped in several places.")
     raise UsageError(words, _("Compare it with the paper, group by group; nothing was changed."))
 
 

@@ -36,6 +36,8 @@ from hotlined.words.harmless import csv_cell
 from hotlined.words.reasons import STATES, briefly
 from hotlined.words.tags import tag_in_words
 
+_DESK = Path(__file__).parent.parent / "desk/static/desk.css"
+
 
 @click.command(cls=TranslatedCommand)
 @click.option(
@@ -88,7 +90,7 @@ def stats(
         from hotlined.statistics.page import draw  # noqa: PLC0415  the other forms do not need it
 
         with output_to(page):
-            click.echo(draw(summary, now), nl=False)
+            click.echo(draw(summary, _DESK.read_text("utf-8")), nl=False)
     else:
         {"json": _print_json, "csv": _print_csv, None: _print}[form](summary)
 

@@ -57,8 +57,8 @@ class Sender:
         """Whether answers wait for more than the interval between two segments; then the loop may sleep longer."""
         self._asked_again_at: dict[tuple[Share | None, bool], float] = {}
         """When the gate is asked again about the head of a share, or its trial, that waits (monotonic seconds)."""
-        self._texts: set[str] | None = None
-        """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
+        self._texts: list[str] | None = None
+        """The texts of the line's answers before this configuration, to recognise one that comes back; None: unread."""
         self._looked_at: tuple[int, tuple[int, int]] | None = None
         """The counts of writes (by others, by us) at which `_waiting` was looked up."""
         self._waiting = queue.Backlog(None, None, None, answers=False, early=False)
@@ -109,6 +109,7 @@ class Sender:
     def reload(self) -> None:
         """Apply a configuration, at the start and after a reload; the gate is asked again about queued answers."""
         self.forget_marks()
+        self._texts = None
         breakers.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
         decisions.commit_mode(self.line.db, self.line.db.now(), shadow=self.line.shadow)
 
@@ -240,7 +241,7 @@ class Sender:
 
     def _rules(self, own: str | None) -> policy.Rules:
         if self._texts is None:
-            self._texts = set(answers.recent_texts(self.line.db, self.line.db.now()))
+            self._texts = answers.recent_texts(self.line.db, self.line.db.now())
         return self.line.config.rules(own, sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts)
 
     def compose(self, step: int, country: str | None, draw: int) -> gate.Composition | None:
@@ -249,10 +250,7 @@ class Sender:
         wording = answer.maybe_choose(step, country, draw)
         if wording is None:
             return None
-        composition = gate.Composition(_plan(wording.text, answer.encoding), step, wording.variant, wording.country)
-        if self._texts is not None:
-            self._texts.add(composition.plan.text)
-        return composition
+        return gate.Composition(_plan(wording.text, answer.encoding), step, wording.variant, wording.country)
 
     def _encode(self, recipient: str, planned: alphabet.Plan, reference: int) -> Sequence[tpdu.EncodedSegment]:
         return tpdu.encode_submit(

@@ -20,7 +20,6 @@ from hotlined.gsm.sticks import (
     VENDORS,
     PortRole,
     bound,
-    switched,
 )
 
 _COMMUNICATIONS, _STORAGE, _HUB, _WIRELESS, _VENDOR_SPECIFIC = 0x02, 0x08, 0x09, 0xE0, 0xFF  # USB: class codes
@@ -136,7 +135,7 @@ def portless_sticks(sys_root: Path = Path("/sys")) -> list[CodedCause]:
     return [
         CodedCause(code, {"stick": stick.title, "vendor": stick.vendor, "product": stick.product})
         for stick in sticks(sys_root)
-        if (code := _maybe_portless(stick)) is not None
+        if (code := _maybe_portless(stick, sys_root)) is not None
     ]
 
 
@@ -145,7 +144,8 @@ def strangers(sys_root: Path = Path("/sys")) -> list[Stick]:
     return [
         stick
         for stick in sticks(sys_root)
-        if not _is_known(stick) and any(interface.class_code in _MODEM_CLASSES for interface in stick.interfaces)
+        if not _is_known(stick, sys_root)
+        and any(interface.class_code in _MODEM_CLASSES for interface in stick.interfaces)
     ]
 
 
@@ -193,25 +193,32 @@ def maybe_role(stick: Stick, interface: Interface) -> PortRole | None:
     return None
 
 
-def _is_known(stick: Stick) -> bool:
+def _is_known(stick: Stick, sys_root: Path) -> bool:
     return (
         stick.vendor in VENDORS
         or stick.id in NUMBERS
         or stick.id in NEVER
         or stick.id in ADAPTERS
         or stick.id in bound()
-        or stick.id in switched()
+        or _is_switched(stick, sys_root)
     )
 
 
-def _maybe_portless(stick: Stick) -> CauseCode | None:
-    if not _is_known(stick) or any(interface.tty for interface in stick.interfaces):
+def _is_switched(stick: Stick, sys_root: Path) -> bool:
+    """Tell whether usb-modeswitch makes a modem of a stick when that is a drive, by the rules that start it."""
+    rules = _text(sys_root.parent / "usr/lib/udev/rules.d/40-usb_modeswitch.rules")
+    named = f'idVendor}}=="{stick.vendor}", ATTR{{idProduct}}=="{stick.product}"'
+    return named in rules or bool(rules and stick.vendor == HUAWEI)  # of Huawei's, it tries each one
+
+
+def _maybe_portless(stick: Stick, sys_root: Path) -> CauseCode | None:
+    if not _is_known(stick, sys_root) or any(interface.tty for interface in stick.interfaces):
         return None
     classes = {interface.class_code for interface in stick.interfaces}
     driver = stick.id in bound() or stick.vendor == HUAWEI
     why_driver = CauseCode.DRIVER_KNOWN if driver else CauseCode.DRIVER_UNKNOWN
     if classes == {_STORAGE}:
-        known_cd = CauseCode.STORAGE_KNOWN if stick.id in switched() else CauseCode.STORAGE_UNKNOWN
+        known_cd = CauseCode.STORAGE_KNOWN if _is_switched(stick, sys_root) else CauseCode.STORAGE_UNKNOWN
         return CauseCode.STORAGE_BROVI if stick.id == _BROVI else known_cd
     known = NUMBERS.get(stick.id, {})
     if any(port.number in known and port.class_code == _VENDOR_SPECIFIC for port in stick.interfaces):

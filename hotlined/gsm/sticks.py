@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import cache
 from types import MappingProxyType
 
-from hotlined.gsm.usb_ids import BOUND, PORT_TYPES, SWITCHED
+from hotlined.gsm.usb_ids import BOUND, PORT_TYPES
 
 
 class PortRole(IntEnum):
@@ -74,17 +74,7 @@ NEVER: Mapping[str, frozenset[int]] = MappingProxyType(
 @cache
 def bound() -> frozenset[str]:
     """Return the `vendor:product` ids that one of the kernel's modem drivers binds to by itself."""
-    return _ids(BOUND)
-
-
-@cache
-def switched() -> frozenset[str]:
-    """Return the ids of sticks that start as a drive, until usb-modeswitch turns them into modems."""
-    return _ids(SWITCHED)
-
-
-def _ids(rows: str) -> frozenset[str]:
-    parted = (row.partition(": ") for row in rows.split("\n")[1:-1])
+    parted = (row.partition(": ") for row in BOUND.split("\n")[1:-1])
     return frozenset(f"{vendor}:{product}" for vendor, _colon, products in parted for product in products.split())
 
 

@@ -1,4 +1,4 @@
-"""The page of `stats --html`: one file that needs no network, no script and no other file.
+"""The page of figures: on the desk, or as one file (`stats --html`) without a network, a script or another file.
 
 It is made from counts and the line's own texts, so no number and no stranger's words can get onto it. It is for the
 press, so the rest of the budget is not on it: that would tell a troll how much more the line can take.
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count, groupby
 
-from hotlined import __version__
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, pgettext
 from hotlined.states import ModemState, NoModemState
 from hotlined.statistics.drawing import (
@@ -28,9 +27,9 @@ from hotlined.statistics.drawing import (
     figure_in_html,
 )
 from hotlined.statistics.periods import UNITS, WEEKDAYS, By, in_short, zone
-from hotlined.statistics.plain import calendar, day_in_words, length, text_in_words
+from hotlined.statistics.plain import calendar, length, text_in_words
 from hotlined.statistics.sentences import sentences
-from hotlined.statistics.style import STYLE
+from hotlined.statistics.style import FIGURES
 from hotlined.statistics.summary import Bin, Summary, averages, modem_seconds
 from hotlined.store.reading.figures import Span, Tally
 from hotlined.words.amounts import in_answers, in_reactions, maybe_money, wait_in_words
@@ -47,25 +46,19 @@ _BY = Phrases({By.HOUR: N_("by hour"), By.DAY: N_("by day"), By.WEEK: N_("by wee
 _OTHER_STATES: Phrases[str] = Phrases({NoModemState.STOPPED: N_("daemon stopped"), NoModemState.UNKNOWN: N_("unknown")})
 
 
-def draw(summary: Summary, written: datetime) -> str:
-    """Return the whole page in HTML."""
-    body = _BODY.format(
-        heading=text_in_html(_("Line {line}", line=summary.line)),
-        about=f'<p class="about">{text_in_html(summary.about)}</p>\n' if summary.about else "",
-        described=describe(summary),
-        inside=draw_inside(summary),
-        written=_(
-            "Written on {day} at {time} by hotlined {version}. It names no number and quotes nobody.",
-            day=day_in_words(written.date()),
-            time=format(written, "%H:%M"),
-            version=__version__,
-        ),
-    )
+def draw(summary: Summary, style: str) -> str:
+    """Return the whole page in HTML, with the style sheet of the pages that it is one of."""
+    parts = "\n".join(draw_parts(summary))
+    title = _title(summary)
+    return whole_page(title, FIGURES + style, f"<main>\n<h1>{text_in_html(title)}</h1>\n{parts}\n</main>\n")
+
+
+def _title(summary: Summary) -> str:
     dates = calendar(summary.period.start, summary.period.end)
-    return whole_page(_("Line {line}: {dates}", line=summary.line, dates=dates), STYLE, body, dark=True)
+    return _("Line {line}: {dates}", line=summary.line, dates=dates)
 
 
-def describe(summary: Summary) -> str:
+def _described(summary: Summary) -> str:
     """Return in HTML the dates of the period that is shown, and of the earlier period that it is compared with."""
     period, before = summary.period, summary.before_start
     told = [
@@ -87,22 +80,22 @@ def _strong(words: str) -> str:
     return f"<strong>{words}</strong>"
 
 
-def draw_inside(summary: Summary) -> str:
-    """Return in HTML the contents of the page: figures, sentences, drawings with their tables."""
-    return "\n".join(draw_parts(summary))
-
-
 def draw_parts(summary: Summary, picture: Callable[[str], str] = lambda _name: "") -> Iterator[str]:
     """Yield the contents of the page part by part, because a drawing with a bar for each hour of a month is long.
 
     `picture` returns the path of a drawing's own file by its name, or an empty text.
     """
     ids = count(1)
+    if summary.about:
+        yield f'<p class="about">{text_in_html(summary.about)}</p>'
+    yield f'<p class="mark">{_described(summary)}</p>'
     words = "".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary))
     heading = _("In words")
     yield f'{_tiles(summary)}\n<section class="words"><h2>{heading}</h2>{words}</section>'
     for figure in _figures(summary):
         yield figure_in_html(figure, next(ids), picture(figure.name))
+    no_names = _("This page names no number and quotes nobody.")
+    yield f'<p class="mark">{no_names}</p>'
 
 
 def maybe_picture(summary: Summary, name: str) -> str | None:
@@ -110,19 +103,8 @@ def maybe_picture(summary: Summary, name: str) -> str | None:
     figure = next((each for each in _figures(summary) if each.name == name), None)
     if figure is None:
         return None
-    dates = calendar(summary.period.start, summary.period.end)
     about = [*textwrap.wrap(summary.about, _SENTENCE)] if summary.about else []
-    return figure_as_picture(figure, _("Line {line}: {dates}", line=summary.line, dates=dates), about)
-
-
-_BODY = """<header><h1>{heading}</h1>
-{about}<p>{described}</p></header>
-<main>
-{inside}
-</main>
-<footer><p>{written}</p>
-</footer>
-"""
+    return figure_as_picture(figure, _title(summary), about)
 
 
 def _figures(summary: Summary) -> Iterator[Figure]:

@@ -1,4 +1,4 @@
-"""The colours and the style sheet of the page, and the part of it that the figures need."""
+"""The colours and the style sheet of the figures."""
 
 import re
 
@@ -48,24 +48,6 @@ details div{overflow-x:auto;margin-top:.5rem}
 details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 """The style of figures and drawings, for a page that has a style of its own."""
-
-STYLE = FIGURES
-STYLE += """*{box-sizing:border-box}
-body{margin:0 auto;max-width:60rem;padding:2.5rem 1.25rem;background:var(--paper);color:var(--ink);
-font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif;
-font-variant-numeric:tabular-nums}
-h1{font-size:1.9rem;line-height:1.2;margin:0}
-h2{font-size:1.15rem;margin:0 0 .25rem}
-header p,footer{color:var(--soft)}
-header p{margin:.25rem 0 0}
-section{margin-top:2.75rem}
-.words p{font-size:1.1rem;margin:0 0 .35rem;max-width:42rem}
-footer{margin-top:3rem;font-size:.8rem}
-@media (max-width:36rem){body{padding:1.5rem 1rem}h1{font-size:1.6rem}}
-@page{margin:15mm}
-@media print{body{padding:0;font-size:11pt;max-width:none}section{margin-top:1.5rem}}
-"""
-"""The whole style sheet of the page."""
 
 _LIGHT_COLOURS = dict(each.split(":") for each in _LIGHT.replace("\n", "").split(";"))
 _DRAWN = """text{font:13px "DejaVu Sans",Arial,sans-serif;fill:var(--soft)}

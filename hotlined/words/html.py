@@ -18,14 +18,13 @@ def text_in_html(value: object, newline: str = "⏎") -> str:
     return harmless(str(value), newline).translate(_ESCAPES)
 
 
-def whole_page(title: str, style: str, body: str, *, dark: bool = False) -> str:
-    """Write a file of HTML in the current language; `dark` says that its style also suits a dark screen.
+def whole_page(title: str, style: str, body: str) -> str:
+    """Write a file of HTML in the current language.
 
     The policy names the one style sheet by its hash. So a stranger's text loads and runs nothing, even if it got into
     the page unescaped. The empty icon keeps a browser from asking for one.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    schemes = '<meta name="color-scheme" content="light dark">\n' if dark else ""
     return f"""<!DOCTYPE html>
 <html lang="{spoken()}">
 <head>
@@ -33,7 +32,7 @@ def whole_page(title: str, style: str, body: str, *, dark: bool = False) -> str:
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-{digest}';\
  base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-{schemes}<meta name="referrer" content="no-referrer">
+<meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
 <title>{text_in_html(title)}</title>
 <style>{style}</style>

@@ -208,6 +208,19 @@ def test_answer_behind_a_newer_one_waits_until_that_has_room(line: year_now.Line
     assert [answered(line, 3600 + moment) for moment in (25, 40, 54, 64, 74)] == [None, None, HIS, HIS, HERS]
 
 
+def test_text_of_our_own_is_known_for_a_month(line: year_now.Line) -> None:
+    """A reload takes those of the last thirty days with the configuration."""
+    ours = "Vous vous trompez de personne, et elle ne veut pas qu'on lui écrive."
+    line.reload(5, Settings(texts=(ours,)))
+    wrote(line, 10, 1, HERS)
+    assert answered(line, 20) == HERS
+    for day, reason in ((1, "loop"), (31, "first_contact")):
+        line.reload(day * 86400, SHORT)
+        line.receive(day * 86400, 1 + day, HIS, ours, 0)
+        line.judge_all(day * 86400)
+        assert line.db.value("SELECT reason FROM contacts ORDER BY id DESC LIMIT 1") == reason
+
+
 def test_reload_of_the_mode_moves_answers_between_shares(line: year_now.Line) -> None:
     """A number answered in shadow mode is new in live mode."""
     line.reload(5, Settings(texts=("Non.",), shadow=True, cooldowns=(0,)))

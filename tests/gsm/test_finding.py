@@ -125,6 +125,8 @@ DWM157_CD = Plugged("1-1.2", "2001:a407", ("00 08/06/50 usb-storage",), manufact
 IK41 = Plugged("1-1.2", "1bbb:00b6", ("00 e0/01/03 rndis_host", "01 0a/00/00 rndis_host"), name="IK41VE")
 QDC507 = Plugged("1-1.2", "2ca3:4006", tuple(f"{number:02x} ff/00/00 -" for number in range(4)), name="DJI")
 AIR780E = Plugged("1-1.2", "19d1:0001", ("00 ff/00/00 -",), name="Air780E")
+NEW_CD = DWM157_CD._replace(id="abcd:0001")
+ZTE_CD = DWM157_CD._replace(id="19d2:ffff")
 HP_DRIVE = Plugged("1-1.2", "03f0:5a07", ("00 08/06/50 usb-storage",), name="v220w")
 MEMORY = Plugged("1-1.2", "0781:5567", ("00 08/06/50 usb-storage",))
 KEYBOARD = Plugged("1-1.2", "12d1:ffff", ("00 03/01/01 usbhid",))
@@ -198,11 +200,24 @@ def test_a_candidate_names_its_stick(tmp_path: Path) -> None:
     assert (first.interface.number, first.interface.socket, first.interface.driver) == (2, "1.2:1.2", "option")
 
 
+def knows_cds(root: Path) -> None:
+    """Install the rules of usb-modeswitch that know a few sticks."""
+    rules = root / "usr/lib/udev/rules.d/40-usb_modeswitch.rules"
+    rules.parent.mkdir(parents=True)
+    known = (
+        f'ATTR{{idVendor}}=="{each.id[:4]}", ATTR{{idProduct}}=="{each.id[5:]}", RUN+=""\n'
+        for each in (DWM157_CD, NEW_CD)
+    )
+    rules.write_text("".join(known))
+
+
 @pytest.mark.parametrize(
     ("stick", "fault", "cure"),
     [
         pytest.param(ZERO_CD, "storage", "plug it in again", id="a CD drive"),
         pytest.param(DWM157_CD, "storage", "plug it in again", id="a CD drive of a maker of other things"),
+        pytest.param(NEW_CD, "storage", "plug it in again", id="a CD drive that only usb-modeswitch knows"),
+        pytest.param(ZTE_CD, "storage", "then use another", id="a CD drive that usb-modeswitch does not know"),
         pytest.param(HILINK, "network", "HuaweiAltModeGlobal=1", id="HiLink"),
         pytest.param(IK41, "network", "No way is known", id="a network card that is not Huawei's"),
         pytest.param(QDC507, "driver", "echo 2ca3 4006 ff", id="a modem that the driver does not know"),
@@ -216,6 +231,7 @@ def test_a_candidate_names_its_stick(tmp_path: Path) -> None:
 )
 def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: str, cure: str, tmp_path: Path) -> None:
     """The USB ID stands with the reason and a remedy."""
+    knows_cds(tmp_path)
     (trouble,) = finding.portless_sticks(build(tmp_path, [stick]))
 
     assert trouble.code.startswith(fault)
@@ -234,6 +250,7 @@ def test_an_unknown_device_is_named(tmp_path: Path) -> None:
     found = finding.strangers(build(tmp_path, [AIR780E, KEYBOARD._replace(socket="1-1.3", id="046d:c31c")]))
 
     assert [stick.title for stick in found] == ["Air780E (19d1:0001)"]
+    knows_cds(tmp_path / "known")
     assert finding.strangers(build(tmp_path / "known", [E173, DWM157_CD._replace(socket="1-1.3")])) == []
 
 

@@ -15,7 +15,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, lifecycle, queue, windows
+from hotlined.store.answers import answers, breakers, contacts, decisions, fates, gate, lifecycle, queue, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line import history, line, pseudonyms
@@ -500,13 +500,34 @@ def test_refusal_has_the_outcome_of_its_cause(db: Database, cms: int, outcome: O
     assert db.value("SELECT outcome FROM attempts") == outcome
 
 
+def wrote_from_france(db: Database, number: str, seconds: float, rules: policy.Rules) -> None:
+    """Receive a text from France and judge it."""
+    sender = Identity(number, number, "FR", LineType.MOBILE)
+    contact = contacts.record_whole(db, "main", "text", sender, f"salut {number}", at(seconds))
+    store_steps.judge(db, contact, at(seconds), rules, delay=0.0, shadow=False)
+
+
+def test_trial_of_a_country_that_waits_no_longer_is_an_answer(db: Database) -> None:
+    """The outage may end between the turn of an answer and the gate."""
+    rules = AGAIN._replace(numbers=policy.Numbers(answer_countries=("BE", "FR")))
+    began = "INSERT INTO country_outages (country, since, since_limit, due) VALUES ('FR', ?, 0.0, 1.0)"
+    with db.transaction():
+        db.execute(began, at(0).rfc3339)
+    wrote_from_france(db, "+33612345678", 1, rules)
+    (turn,) = queue.due(db, at(2), shadow=False)
+    assert turn.trial
+    breakers.keep_countries(db, ("BE",))
+
+    segment_of(store_steps.begin(db, turn.answer_id, at(2), ONE, rules, shadow=False, trial=turn.trial))
+    assert db.value("SELECT trial FROM attempts") is None
+
+
 @pytest.mark.parametrize("late", ["result", "report"])
 def test_late_proof_closes_the_breaker_but_not_a_country(db: Database, late: str) -> None:
     """Everything to that country failed meanwhile, so it stays out."""
     rules = AGAIN._replace(numbers=policy.Numbers(answer_countries=("BE", "FR")))
     french = "+33612345678"
-    contact = contacts.record_whole(db, "main", "text", Identity(french, french, "FR", LineType.MOBILE), "salut", at(0))
-    store_steps.judge(db, contact, at(0), rules, delay=0.0, shadow=False)
+    wrote_from_france(db, french, 0, rules)
     begun = [goes(db, 1, rules)]
     lose(db, begun[0], at(2))
     for nth, number in enumerate((HERS, HIS), 1):

@@ -1,9 +1,8 @@
-"""`/stats`: the figures of a period, as on the page of `stats --html`; they contain no number."""
+"""`/stats`: the figures of a period, which `stats --html` writes as a file; they contain no number."""
 
 from urllib.parse import urlencode
 
 from flask import Response, render_template, request, url_for
-from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
 from hotlined.clock import here
@@ -13,7 +12,7 @@ from hotlined.desk.visit import line, reading
 from hotlined.errors import UsageError
 from hotlined.language import N_, Phrases, _
 from hotlined.reports import typed
-from hotlined.statistics.page import describe, draw_parts, maybe_picture
+from hotlined.statistics.page import draw_parts, maybe_picture
 from hotlined.statistics.periods import UNITS, By
 from hotlined.statistics.style import FIGURES
 from hotlined.statistics.summary import Summary, summarise
@@ -27,10 +26,7 @@ _USUAL = Phrases({"7d": N_("7 days"), "": N_("30 days"), "90d": N_("90 days"), "
 def show() -> Response:
     """Show the figures of the period in the address, by default of the last 30 days."""
     given, summary = _asked_for()
-    described = Markup(describe(summary))  # noqa: S704  made here from counts, and each word is escaped
-    page = render_template(
-        "stats.html", described=described, given=given, units=UNITS, usual=_USUAL, about=summary.about
-    )
+    page = render_template("stats.html", given=given, units=UNITS, usual=_USUAL)
     head, _mark, foot = page.partition(_INSIDE)
     query = urlencode({name: value for name, value in given.items() if value})
     parts = draw_parts(summary, lambda name: f"{url_for('stats_picture', name=name)}?{query}")

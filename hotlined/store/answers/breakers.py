@@ -399,9 +399,11 @@ def begin_trial(db: Database, attempt_id: int, now: Now, pauses: Sequence[float]
     if state.is_open:
         trial = TrialOf.LINE
         set_breaker(db, breaker.trial_begun(state, now.limit, pauses))
-    else:
+    elif outage := _countries(db).get(country):
         trial = TrialOf.COUNTRY
-        _set_country(db, country, breaker.trial_begun(_countries(db)[country], now.limit, pauses))
+        _set_country(db, country, breaker.trial_begun(outage, now.limit, pauses))
+    else:  # it ended after the answer's turn came
+        return
     db.execute("UPDATE attempts SET trial = ? WHERE id = ?", trial, attempt_id)
 
 
