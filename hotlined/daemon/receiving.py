@@ -348,14 +348,16 @@ class Receiver:
     def _judge_announcements(self, modem: Modem, listing: Listing) -> None:
         """Count the announcements of new texts at places where a complete listing shows none; several are an event.
 
-        Without the modem's count such a listing proves nothing: then the next one is to have it.
+        Without the modem's count such a listing proves nothing: then the next one is to have it. What the modem counts
+        and does not show is unread, not lost.
         """
         absent = {place for place in self._announced if place[0] == listing.storage}
         if absent and not listing.counted:
             modem.storages.have_counted()
             return
         self._announced -= absent
-        self._not_there |= absent
+        if listing.storage not in modem.storages.hidden:
+            self._not_there |= absent
         if len(self._not_there) >= LOST_AFTER:
             self._note_complaint(EventKind.TEXT_LOST, f'{len(self._not_there)} × +CMTI: "{listing.storage}"')
             self._not_there.clear()

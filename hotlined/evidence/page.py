@@ -148,7 +148,7 @@ def _contact_rows(contact: EvidenceContact) -> Iterator[Row]:
     if segments.total:
         yield _("Segments"), _html(_("{received} of {total}", received=segments.received, total=segments.total))
     if contact.repeats:
-        yield _("Delivered again"), _html(contact.repeats)
+        yield _("Copies"), _html(contact.repeats)
     yield from _answer_rows(contact)
     if contact.tags:
         yield _("Tags"), _html(" ".join(f"#{tag_in_words(tag)}" for tag in contact.tags))
@@ -209,7 +209,7 @@ def _segment(contact: EvidenceContact, part: EvidencePart) -> str:
     deleted = part.deleted_at
     known = [
         _("Segment {number} of {total}", number=part.sequence or "–", total=contact.segments.total),
-        _("a repeat") if part.repeat else "",
+        _("a copy") if part.repeat else "",
         _("received {moment}", moment=universal(part.received_at)),
         _("network's time {moment}", moment=network(part.scts) if part.scts else "–"),
         _("service centre {number}", number=part.service_centre or "–"),

@@ -384,7 +384,7 @@ class Storages:
         if not response.final.ok:
             self._require_count(name, response.final)
         entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
-        each_once = {(entry.index, entry.pdu): entry for entry in entries}  # an A7670E lists each of its entries twice
+        each_once = {(entry.index, entry.pdu): entry for entry in entries}  # in case a modem lists one twice
         return self._compared(Listing(name, tuple(each_once.values()), len(entries) == len(response.lines)))
 
     def _require_count(self, name: str, final: Final) -> None:

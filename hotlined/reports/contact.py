@@ -207,8 +207,8 @@ def by_hand_facts(text: WholeTextByHand, sending: Sending) -> Iterator[tuple[str
 def _segments(contact: LoggedContact) -> str:
     repeats = contact.repeats
     return ngettext(
-        "{received} of {total}; {number} repeat",
-        "{received} of {total}; {number} repeats",
+        "{received} of {total}; {number} copy",
+        "{received} of {total}; {number} copies",
         repeats,
         received=contact.segments.received,
         total=contact.segments.total,
@@ -219,7 +219,7 @@ def _part(part: ReceivedPart) -> str:
     storage = f"{part.storage} {part.storage_index}" if part.storage else _("handed over directly")
     deleted_at = part.deleted_at
     known = [SEGMENT_KINDS.get(part.kind, part.kind), _("sequence {number}", number=part.sequence or "-")]
-    known += [_("a repeat")] if part.repeat else []
+    known += [_("a copy")] if part.repeat else []
     deleted = _("deleted {moment}", moment=moment(deleted_at)) if deleted_at else _("not deleted yet")
     return in_row((", ".join(known), f"{storage}, {deleted}"))
 

@@ -78,7 +78,7 @@ def _part_came(contact: WholeContact, part: ReceivedPart, came: str) -> str:
         if part.repeat:
             return _("Segment {number} of {total} came again.", **which)
         return _("Segment {number} of {total} came.", **which)
-    return _("{came} It is a repeat.", came=came) if part.repeat else came
+    return _("{came} It is a copy: the network or the modem had it twice.", came=came) if part.repeat else came
 
 
 def _answer(contact: WholeContact) -> Iterator[Step]:

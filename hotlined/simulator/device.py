@@ -99,6 +99,7 @@ class Device:
     charset: str = "GSM"
     centre: str = "+32475161616"
     running: bool = False
+    is_silent: bool = False  # the make's chatter was ended
     radio: Radio = Radio.FULL
     mr: int = 0
     unacknowledged: str | None = None
@@ -115,6 +116,7 @@ class Device:
     def start(self) -> None:
         """Power up: settings are the factory's, and the PIN has to be entered."""
         self.reset_settings()
+        self.is_silent = False
         self.sim.start()
         self.radio = Radio.FLIGHT if self.make.radio_off else Radio.FULL
         for storage in self.storages.values() if self.renumbers else ():

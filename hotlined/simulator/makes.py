@@ -43,6 +43,7 @@ class Make:
     revision: str
     boot: tuple[str, ...] = ("RDY", "+CFUN: 1", "+CPIN: {pin}", "Call Ready", "SMS Ready")
     chatter: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()  # settings of its own, answered with OK; ^CURC=0 ends its chatter
     sim_in: tuple[str, ...] = ()
     sim_out: tuple[str, ...] = ()
     first_index: int = 1
@@ -76,12 +77,13 @@ class Make:
 
 MAKES = {
     "generic": Make("Hotlined", "Simulator", "1"),
-    "huawei": Make(  # wammu
+    "huawei": Make(  # wammu; its own: +CLAC of a K3715 and an E1752 in python-gsmmodem
         "huawei",
         "E173",
         "11.126.85.00.209",
         boot=("^SIMST:1", "^SRVST:2", "^RSSI:18"),
         chatter=("^BOOT:20952548,0,0,0,64", "^RSSI:17", "^MODE:5,4", '^HCSQ:"WCDMA",30,30,58', "^STIN: 0,0,0"),
+        own=frozenset({"^CURC=0", "^PORTSEL=1"}),
         sim_in=("^SIMST:1",),
         sim_out=("^SIMST:255",),
         first_index=0,
@@ -114,6 +116,7 @@ MAKES = {
         "11.126.13.00.00",
         boot=("^SIMST:1", "^SRVST:2"),
         chatter=("^RSSI:14", "^BOOT:58372880,0,0,0,6"),
+        own=frozenset({"^CURC=0", "^PORTSEL=1"}),
         sim_in=("^SIMST:1",),
         sim_out=("^SIMST:255",),
         first_index=0,

@@ -292,7 +292,7 @@ class Modem:
         """Write a line of the make's chatter before every fourth answer."""
         self._answered += 1
         chatter = self._device.make.chatter
-        if chatter and self._answered % CHATTER_EVERY == 0:
+        if chatter and not self._device.is_silent and self._answered % CHATTER_EVERY == 0:
             self._say(_octets(f"\r\n{chatter[self._answered // CHATTER_EVERY % len(chatter)]}\r\n"))
 
     def _finish(self, then: Callable[[], None] | None = None) -> None:

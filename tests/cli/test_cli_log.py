@@ -583,9 +583,9 @@ def test_show_has_everything_in_words(busy: Filled) -> None:
 def test_a_count_of_one_is_singular(line: Filled) -> None:
     """Counts of one are written in the singular."""
     line.call()
-    assert "0 repeats" in line.run("show", "1").stdout
+    assert "0 copies" in line.run("show", "1").stdout
     line.db.connection.execute("UPDATE contacts SET repeats = 1")
-    assert "1 repeat\n" in line.run("show", "1").stdout
+    assert "1 copy\n" in line.run("show", "1").stdout
 
 
 # ---- colours

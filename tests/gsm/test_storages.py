@@ -254,6 +254,20 @@ def test_texts_that_are_announced_and_nowhere_found_are_an_event(open_line: Open
     assert "text_lost" in line.cli("status", "--json", check=False)
 
 
+def test_texts_that_are_counted_and_not_shown_are_not_lost(open_line: Open) -> None:
+    """The modem still has them: they are unread, and no event says that they are lost."""
+    line = open_line(me_size=0, sim_size=10)
+    line.start(SOON)
+    line.wait_state("ready")
+    line.sim.do("fault", kind="hides")
+    line.sim.do("fault", kind="error", command="+CMGR", cms=321)
+    deliver(line, 1, 2, 3)
+    wait_until(lambda: codes(line) == [TroubleCode.STORAGE_UNREAD])
+    line.wait_more("+CPMS", 3)
+
+    assert line.count("SELECT count(*) FROM events WHERE kind = 'text_lost'") == 0
+
+
 def test_late_and_doubled_announcements_are_no_event(open_line: Open) -> None:
     """The texts have been read when they are announced again."""
     line = open_line()

@@ -302,7 +302,8 @@ class Modem:
         if how.get("until") not in self.happened:
             return False
         if how.get("hands_over") or (self.indications[0] and self.indications[1] == 2):
-            self.say(f"+CMT: ,{entry.length}\r\n{entry.pdu}")
+            for _ in how.get("into", [""]):
+                self.say(f"+CMT: ,{entry.length}\r\n{entry.pdu}")
             return True
         first = "SM" if self.roles[2] == "MT" else self.roles[2]
         return sum(self.store(storage, entry) for storage in how.get("into", [first])) > 0
@@ -489,6 +490,7 @@ class Modem:
         known = self.row.receives.get("roles", [[*self.sizes, "MT"]] * 3)
         if any(name not in role for name, role in zip(names, known, strict=False)):
             return ["+CMS ERROR: 302"]
+        self.happened |= {"selected in turn"} if names[:1] != self.roles[:1] else set()
         self.roles[: len(names)] = names
         self._shown = self._all()
         uses = [self._use(name) for name in self.roles]

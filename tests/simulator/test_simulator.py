@@ -1231,6 +1231,14 @@ def test_class_0_may_be_delivered_directly(make_line: object) -> None:
     assert line.deliver(class_=0) == []
 
 
+def test_a_stick_of_huawei_can_be_silenced(make_line: object) -> None:
+    """AT^CURC=0 ends its chatter until it starts again; other makes do not know it."""
+    line = prepared(make_line, "huawei")
+    assert line.at("AT^CURC=0")[-1] == "OK"
+    assert [line.at("AT") for _ in range(8)] == [["OK"]] * 8
+    assert prepared(make_line, "sim800").at("AT^CURC=0")[-1] != "OK"
+
+
 @pytest.mark.parametrize("make", ["huawei", "sim800"])
 def test_a_sim_can_be_removed_and_changed(make_line: object, make: str) -> None:
     """Makes report it in their words; another SIM has another identity."""

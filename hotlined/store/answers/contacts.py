@@ -3,7 +3,8 @@
 An entry is deleted from the SIM only after it is recorded. To recognise the same text, the entries of a listing are
 matched, as multisets of (IMSI, PDU), with the rows whose deletion is not confirmed. An entry with a row is the same
 text read again; an entry without a row is new; a row without an entry has been deleted. If the same PDU comes again
-after that in the same storage, the network has delivered it again: it is a repeat of its contact.
+after that in the same storage, or lies there twice, the network or the modem had it twice: it is a repeat of its
+contact. What its sender writes again is none: it has another time stamp.
 """
 
 import itertools
