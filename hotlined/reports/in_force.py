@@ -24,7 +24,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.language import _
 from hotlined.status import DaemonStatus
 
-_OF_THE_DAEMON = ("mode", "modem.", "answer.", "limits.", "numbers.", "credit.")
+_OF_THE_DAEMON = ("modem.", "answer.", "limits.", "numbers.", "credit.")
 """Keys, or beginnings of keys, that take effect when the daemon reads them; commands and units read the others."""
 _ELSEWHERE = frozenset({"modem.pin", "answer.text_file", "answer.text", "answer.texts"})
 """Keys that are not compared here: no status file has the PIN, and `reports.answer` compares the texts."""

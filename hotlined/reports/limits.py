@@ -11,7 +11,7 @@ from decimal import Decimal
 from hotlined import policy
 from hotlined import status as daemon_status
 from hotlined.clock import Now, rfc3339
-from hotlined.config import Config, Mode
+from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError
 from hotlined.forms import ByWindow, Seconds
 from hotlined.gsm.alphabet import plan
@@ -87,7 +87,6 @@ class LimitsReport:
     """
 
     line: str
-    mode: Mode
     currency: str
     windows: ByWindow[Window]
     queue: dict[str, Queue]
@@ -101,7 +100,7 @@ class LimitsReport:
     """The keys that cannot be read while the configuration is broken; all that depends on them is left out."""
 
 
-_FORECAST = ("answer", "limits", "modem.send_interval", "mode")
+_FORECAST = ("answer", "limits", "modem.send_interval")
 """Keys, or beginnings of keys, that the forecast depends on; while one of them is unknown there is no forecast."""
 
 
@@ -137,7 +136,6 @@ def _report(config: Config) -> LimitsReport:
     new, known = (_outlook(view, size, share) for share, size in sizes(config).items())
     return LimitsReport(
         line=config.line,
-        mode=config.mode,
         currency=limits.currency,
         windows={name: _window(name, used, limits, view, new, known) for name, used in spent.items()},
         queue={
@@ -172,7 +170,7 @@ def _look(config: Config) -> tuple[dict[str, Spent], Forecast, tuple[Sending, ..
     try:
         with open_beside_daemon(config.database) as db:
             now = db.now()
-            spent = windows.spent(db, now, shadow=config.mode is Mode.SHADOW)
+            spent = windows.spent(db, now)
             return spent, look_ahead(db, config, now), holds_of(db, config)
     except DatabaseMissingError:
         nothing = dict.fromkeys(policy.WINDOW_SECONDS, Spent())
@@ -305,5 +303,4 @@ def look_ahead(db: Database, config: Config, now: Now) -> Forecast:
         send_interval=config.modem.send_interval,
         delay=config.answer.delay[0],
         sizes=sizes(config),
-        shadow=config.mode is Mode.SHADOW,
     )

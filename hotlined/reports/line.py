@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from hotlined import status as daemon_status
 from hotlined.clock import Now
-from hotlined.config import Config, Mode, alerts_reach_somebody
+from hotlined.config import Config, alerts_reach_somebody
 from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
@@ -54,7 +54,6 @@ from hotlined.store.line.line import (
     TopUp,
     credit_of,
     maybe_paused_by,
-    maybe_shadow,
     maybe_top_up,
     recorded_holds,
     sealed_of,
@@ -77,7 +76,6 @@ HARMLESS = frozenset(
         TroubleCode.COUNTRY_OUTAGE,
         TroubleCode.REFUSALS,
         TroubleCode.ANSWERS_FAIL,
-        TroubleCode.SHADOW,
         TroubleCode.ANSWER_DIFFERS,
         TroubleCode.CONFIG_DIFFERS,
         TroubleCode.SIM_ENDS,
@@ -137,7 +135,6 @@ class Stored:
     next_due_at: str | None
     budgets: dict[str, Budget]
     full_windows: frozenset[str]
-    shadow_since: str | None
     countries: tuple[CountryOutage, ...]
     """Countries to which no answer leaves, while answers to others do."""
     declined: Declined | None
@@ -175,8 +172,6 @@ class LineReport:
     daemon: DaemonStatus
     """The daemon's last status, even if the daemon is dead."""
     alive: bool
-    mode: str
-    """Shadow or live, as the daemon has it in force."""
     stored: Stored | None
     """None if the database cannot be read."""
     database_state: str | None
@@ -184,7 +179,7 @@ class LineReport:
 
     @property
     def grave(self) -> tuple[Trouble, ...]:
-        """The troubles that a person has to deal with: not shadow mode, not a full window."""
+        """The troubles that a person has to deal with: not a full window."""
         return tuple(trouble for trouble in self.trouble if trouble.code not in HARMLESS)
 
     @property
@@ -216,7 +211,6 @@ class LineReport:
                 has_text=bool(self.config.answer.steps),
                 alive=self.alive,
                 modem_is_ready=self.daemon.modem.state == ModemState.READY,
-                shadow=self.mode == Mode.SHADOW,
                 holds=stored.holds,
                 full=any(budget.is_spent for budget in stored.budgets.values()),
             ),
@@ -234,8 +228,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     daemon, alive = statuses.ours, statuses.ours.is_alive()
     differing = () if broken else differing_keys(config, daemon, alive=alive)
     config = with_limits_in_force(config, daemon, alive=alive)
-    mode = daemon.mode or config.mode.value
-    stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == Mode.SHADOW)
+    stored, state, failure = _stored(config, daemon, alive=alive)
     if alive and state not in _UNUSABLE:
         state = daemon.database_state
     by_daemon = [said(each, config) for each in daemon.trouble if each.code != TroubleCode.ANSWER_REFUSED and alive]
@@ -260,7 +253,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
         about_daemon = ()  # to start it would not help
     trouble = (*about_daemon, *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
-    trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
+    trouble += tuple(one for one in _line_trouble(config, stored) if one.code not in codes)
     if readers := holders.who_keeps_pages(config.database, daemon.pid):
         words = _(
             "The database is read by {programs}, who does not let go: {file} cannot shrink, and grows with each text.",
@@ -268,7 +261,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
             file=beside(config.database, WAL),
         )
         trouble += (Trouble(TroubleCode.READER, words, _("End that program, or what it does in the database.")),)
-    return LineReport(config, daemon, alive, mode, stored, state, trouble)
+    return LineReport(config, daemon, alive, stored, state, trouble)
 
 
 def maybe_waiting(config: Config) -> Waiting | None:
@@ -343,15 +336,13 @@ def _holds(db: Database, daemon: DaemonStatus, *, alive: bool) -> tuple[Sending,
     return tuple(recorded_holds(db, sim_changed=daemon.sim_changed if alive else None))
 
 
-def _stored(
-    config: Config, daemon: DaemonStatus, *, alive: bool, shadow: bool
-) -> tuple[Stored | None, str | None, Trouble | None]:
+def _stored(config: Config, daemon: DaemonStatus, *, alive: bool) -> tuple[Stored | None, str | None, Trouble | None]:
     """Return the database's part of the report, the database's state (None if unknown), and its trouble."""
     limits = config.limits.segments
     try:
         with open_beside_daemon(config.database) as db:
             now = db.now()
-            spent = windows.spent(db, now, shadow=shadow)
+            spent = windows.spent(db, now)
             holds = _holds(db, daemon, alive=alive)
             first = holds[0] if holds else FREE
             credit, top_up, valid_for = credit_of(db), maybe_top_up(db), config.credit.valid_for
@@ -365,7 +356,6 @@ def _stored(
                     next_due_at=forecast.maybe_next_due_at(db, first),
                     budgets={name: Budget(getattr(limits, name), spent[name].total) for name in spent},
                     full_windows=frozenset(forecast.full_windows(db, now.limit)),
-                    shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     countries=tuple(country_outages(db)),
                     declined=maybe_declined(db, now),
                     failing_since=maybe_failing_since(db),
@@ -448,7 +438,7 @@ def _configuration_trouble(name: str, broken: Broken, *, alive: bool) -> Trouble
     return Trouble(TroubleCode.CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)
 
 
-def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
+def _line_trouble(config: Config, stored: Stored | None) -> Iterator[Trouble]:
     """Yield what keeps answers back according to the database."""
     if stored:
         yield from _hold_trouble(config, stored)
@@ -475,10 +465,6 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.BACKUP_OLD, *known_backup, stored.sealed.at)
     yield from stored.fleet.trouble if stored and stored.fleet else ()
     yield from _overlooked(config, stored)
-    if mode == Mode.SHADOW:
-        cure = conditions.SHADOW.cure.format(config=config.path)
-        since = stored.shadow_since if stored else None
-        yield Trouble(TroubleCode.SHADOW, conditions.SHADOW.words, cure, since)
 
 
 def _selftest_trouble(test: SelfTest) -> Iterator[Trouble]:

@@ -198,7 +198,7 @@ def meet(db: Database, name: str) -> None:
     met = person(db, name)
     if met is None or db.one("SELECT 1 FROM fleet_said WHERE person = ? AND own IS NOT NULL", met):
         return
-    found = history.history_of(db, name, shadow=False)
+    found = history.history_of(db, name)
     if found.answers or found.blocked or found.opted_out:
         touch(db, name)
 
@@ -271,7 +271,7 @@ def _renew(db: Database) -> None:
 def _answered(db: Database, met: str) -> History:
     """Return this line's own history of a person, without other lines."""
     row = db.the("SELECT coalesce(number, own) AS name FROM fleet_said WHERE person = ?", met)
-    return history.history_of(db, row["name"], shadow=False)
+    return history.history_of(db, row["name"])
 
 
 # ---- the rows that hold here
@@ -324,11 +324,9 @@ def _heard(db: Database, member: Member, met: str) -> list[sqlite3.Row]:
     return [row for row in rows if row["opted_out_at"] or row["blocked_at"] or row["answers"]]
 
 
-def history_of(
-    db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
-) -> History:
+def history_of(db: Database, number: str | None, *, without: int | None = None, other: str | None = None) -> History:
     """Return the history of a number for the limits, as `history.history_of` does, together with other lines' rows."""
-    known = history.history_of(db, number, shadow=shadow, without=without, other=other)
+    known = history.history_of(db, number, without=without, other=other)
     met = person(db, number) if number else None
     member = maybe_member(db) if met else None
     if met is None or member is None:

@@ -170,17 +170,18 @@ def test_without_a_daemon_a_number_needs_its_plus(filled: Filled, typed: str) ->
 def test_limits_name_an_unreadable_limit(filled: Filled) -> None:
     """The other limits are the file's."""
     filled.config.write_text(
-        "answer: {text: Non}\ndatabase: hotlined.db\nlimits: {segments: {hour: many, day: 30}}\nmod: live\n"
+        "answer: {text: Non}\ndatabase: hotlined.db\nlimits: {segments: {hour: many, day: 30}}\n"
+        "modem: {send_intervall: 3s}\n"
     )
     result = filled.run("limits", "--json")
 
-    assert "Not known, and shown with their defaults: mode, limits.segments.hour." in result.stderr
+    assert "Not known, and shown with their defaults: modem.send_interval, limits.segments.hour." in result.stderr
     found = json.loads(result.stdout)
     assert [found["windows"][name]["limit"] for name in ("hour", "day")] == [None, 30]
-    assert (found["worst"], found["unknown"]) == ({}, ["mode", "limits.segments.hour"])
+    assert (found["worst"], found["unknown"]) == ({}, ["modem.send_interval", "limits.segments.hour"])
     said = filled.run("limits").stdout
     assert re.search(r"^hour +0 +\? +\? +\? +\?$", said, re.MULTILINE)
-    assert "is not known: mode, limits.segments.hour cannot be read." in " ".join(said.split())
+    assert "is not known: modem.send_interval, limits.segments.hour cannot be read." in " ".join(said.split())
     filled.config.write_text("limits:\n  segments: {hour: 'a'b'}\ndatabase: hotlined.db\nanswer: {text: Non}\n")
     assert "shown with their defaults: limits. Write numbers" in filled.run("limits").stderr
 

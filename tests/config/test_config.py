@@ -22,7 +22,7 @@ from hotlined.config import (
     NO_TEXT,
     Calls,
     Config,
-    Mode,
+    LogLevel,
     Role,
     find,
     format_duration,
@@ -123,7 +123,7 @@ def test_the_example_has_the_hotlines_text() -> None:
 def test_the_defaults_are_those_promised() -> None:
     """An answer alone gets the documented limits and times."""
     got = parse(ANSWER, FILE)
-    assert (got.line, got.mode, got.modem.calls) == ("main", Mode.LIVE, Calls.RING)
+    assert (got.line, got.modem.calls) == ("main", Calls.RING)
     assert got.answer.delay == (timedelta(minutes=30), timedelta(minutes=60))
     assert got.limits == Limits(
         cooldown=(timedelta(hours=24), timedelta(days=7)),
@@ -229,7 +229,7 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
             "limits.reserve_for_new: expected a percentage from 0% to 100%, got '101%'",
         ),
         ("limits: {currency: euro}", "limits.currency: expected a currency as three capitals, like EUR, got 'euro'"),
-        ("mode: Live", "mode: expected one of live, shadow, got 'Live'; is live meant?"),
+        ("log_level: Info", "log_level: expected one of debug, info, warning, error, got 'Info'; is info meant?"),
         (
             "limits: {cooldown: 20 ans}",
             f"limits.cooldown: expected a duration from 0s to 3650d, {DURATION}, got '20 ans'",
@@ -349,8 +349,11 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
             ),
         ),
         (
-            "mode: li\xa0ve",
-            "mode: expected one of live, shadow, got 'li\\xa0ve'; an invisible no-break space is in it: delete it",
+            "log_level: in\xa0fo",
+            (
+                "log_level: expected one of debug, info, warning, error, got 'in\\xa0fo'; an invisible no-break space"
+                " is in it: delete it"
+            ),
         ),
     ],
 )
@@ -775,7 +778,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "line": st.from_regex("[a-z0-9][a-z0-9_]{0,21}", fullmatch=True),
     "line_number": MOBILES,
     "database": NAMES,
-    "mode": st.sampled_from(list(Mode)).map(str),
+    "log_level": st.sampled_from(list(LogLevel)).map(str),
     "modem.port": NAMES,
     "modem.pin_file": TEXTS.filter(lambda text: text[0] != "~"),
     "alerts.urls_file": TEXTS.filter(lambda text: text[0] != "~"),
@@ -814,13 +817,16 @@ def test_the_shown_configuration_is_the_one_in_force(values: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("text", "unknown"),
     [
-        ("mod: live\nanswer: {text: Stop}\ndatabase: a.db\n", ["mode"]),
+        ("log_levl: info\nanswer: {text: Stop}\ndatabase: a.db\n", ["log_level"]),
         ("answer: {text: Stop, delay: soon}\ndatabase: a.db\n", ["answer.delay"]),
         (
             "answer: {text: Stop}\nlimts: {per_number: 1}\ndatabase: a.db\n",
             [path for path in KEYS if path[:7] == "limits."],
         ),
-        ("answer:\n  text: 'C'est'\ndatabase: a.db\nmode: live\n", [path for path in KEYS if path[:7] == "answer."]),
+        (
+            "answer:\n  text: 'C'est'\ndatabase: a.db\nlog_level: info\n",
+            [path for path in KEYS if path[:7] == "answer."],
+        ),
         (f"answer: {{text: {'a' * 400}}}\ndatabase: a.db\n", []),
         ("line: fr\ndatabase: a.db\n", ["answer.text"]),
         ("answer: {text_file: main.txt, delay: soon}\ndatabase: a.db\n", ["answer.delay"]),
