@@ -42,7 +42,7 @@ _LOG = f"""
             WHERE k.id = a.contact_id) THEN 'country_outage'
           WHEN a.due_limit > {_LIMIT_NOW} THEN 'retry'
           WHEN EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
-            WHERE t.answer_id = a.id AND s.state = 'waiting') THEN coalesce(l.hold_half, 'send_interval')
+            WHERE t.answer_id = a.id AND s.state = 'waiting') THEN 'send_interval'
           WHEN a.share = 'new' THEN coalesce(l.hold_new, 'send_interval')
           WHEN a.share = 'known' THEN coalesce(l.hold_known, 'send_interval')
           ELSE 'send_interval' END FROM line_state l)
@@ -136,7 +136,7 @@ LINE = (
       contact_id INTEGER UNIQUE REFERENCES contacts (id) ON DELETE CASCADE,
       recipient TEXT NOT NULL,
       state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'unconfirmed', 'cancelled',
-        'shadowed', 'delivered', 'undelivered')),
+        'delivered', 'undelivered')),
       reason TEXT,
       -- the command of a text by hand, NULL for an answer; and the person who asked for it, or for an answer once more
       by_hand TEXT CHECK (by_hand IN ('send', 'answer')),
@@ -204,7 +204,7 @@ LINE = (
       attempt_id INTEGER NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,
       sequence INTEGER NOT NULL CHECK (sequence > 0),
       state TEXT NOT NULL CHECK (state IN ('waiting', 'submitting', 'sent', 'refused', 'unconfirmed', 'cancelled',
-        'shadowed', 'delivered', 'undelivered')),
+        'delivered', 'undelivered')),
       pdu TEXT,
       tpdu_length INTEGER NOT NULL,
       submitted_at TEXT,
@@ -291,8 +291,6 @@ LINE = (
       paused_by TEXT,
       paused_limit REAL,
       pause_restored INTEGER NOT NULL DEFAULT 0 CHECK (pause_restored IN (0, 1)),
-      shadow_at TEXT,
-      shadow_limit REAL,
       flood_limit REAL,
       -- the stick and the SIM that the line is bound to (no others send its answers); and when others were plugged in
       imei TEXT,
@@ -313,9 +311,8 @@ LINE = (
       -- when the modem became ready; NULL while it is not; a daemon that starts records it anew
       ready_limit REAL,
       unwell_limit REAL,
-      -- why answers wait, as the daemon last found: all of them, the half-sent ones, those of the shares new and known
+      -- why answers wait, as the daemon last found: all of them, those of the shares new and known
       hold TEXT CHECK (hold IN ('held', 'network')),
-      hold_half TEXT CHECK (hold_half IN ('held')),
       hold_new TEXT CHECK (hold_new IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
       hold_known TEXT CHECK (hold_known IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
       breaker_cause TEXT CHECK (breaker_cause IN ('outage', 'credit')),

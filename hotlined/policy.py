@@ -47,7 +47,6 @@ class Reason(StrEnum):
     RESTORED = "restored"
     PERSON = "person"
     TOO_LONG = "too_long"
-    SHADOW = "shadow"
     SET_ASIDE = "set_aside"
 
 

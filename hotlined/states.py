@@ -127,7 +127,6 @@ class SelftestObstacle(StrEnum):
     """The line has no text for its answer yet."""
     NOT_RUNNING = "not_running"
     MODEM_NOT_READY = "modem_not_ready"
-    SHADOW = "shadow"
     PAUSED = "paused"
     CREDIT = "credit"
     OUTAGE = "outage"
@@ -191,8 +190,6 @@ class EventKind(StrEnum):
     UNCONFIRMED = "unconfirmed"
     """Segments were being submitted when the daemon last ended."""
     SET_ASIDE = "set_aside"
-    MODE_SHADOW = "mode_shadow"
-    MODE_LIVE = "mode_live"
     PAUSE = "pause"
     RESUME = "resume"
     BLOCK = "block"
@@ -271,7 +268,6 @@ class TroubleCode(StrEnum):
     """The network refuses answers one after the other, though others left lately."""
     ANSWERS_FAIL = "answers_fail"
     """None of the last ten answers was taken, whatever the cause."""
-    SHADOW = "shadow"
     SIM_ENDS = "sim_ends"
     SIM_ENDED = "sim_ended"
     SELFTEST_LOST = "selftest_lost"
@@ -323,7 +319,6 @@ class AlertCondition(StrEnum):
     BALANCE = "balance"
     KEY = "key"
     PAUSED = "paused"
-    SHADOW = "shadow"
     SIM_LIFE = "sim_life"
     SELFTEST = "selftest"
     SILENCE = "silence"
@@ -377,10 +372,9 @@ class SealFailure(StrEnum):
 
 
 class MemberState(StrEnum):
-    """The state of a line in a fleet; the line itself reports the first four."""
+    """The state of a line in a fleet; the line itself reports the first three."""
 
     ANSWERING = "answering"
-    SHADOW = "shadow"
     PAUSED = "paused"
     NOT_ANSWERING = "not_answering"
     UNSEEN = "unseen"
@@ -466,7 +460,6 @@ class Refusal(StrEnum):
     Some codes have values, which `words.requests` puts into the sentence.
     """
 
-    SHADOW = "shadow_mode"
     TOO_MANY_SEGMENTS = "too_many_segments"
     ANSWERS_USED_UP = "answers_used_up"
     NO_USSD = "no_ussd"
@@ -499,7 +492,6 @@ class AnswerState(StrEnum):
     UNCONFIRMED = "unconfirmed"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    SHADOWED = "shadowed"
 
 
 class SegmentState(StrEnum):
@@ -513,7 +505,6 @@ class SegmentState(StrEnum):
     UNCONFIRMED = "unconfirmed"
     REFUSED = "refused"
     CANCELLED = "cancelled"
-    SHADOWED = "shadowed"
 
 
 class Facts(NamedTuple):
@@ -525,8 +516,6 @@ class Facts(NamedTuple):
     """It was handed to the modem, and nothing proves that it did not leave: its number counts as answered."""
     left: bool
     """The network took it."""
-    in_shadow: bool = False
-    """It was let out in shadow mode: it counts only in the windows of shadow mode."""
 
 
 FACTS = {
@@ -538,13 +527,11 @@ FACTS = {
     SegmentState.UNCONFIRMED: Facts(occupies=True, may_have_left=True, left=False),
     SegmentState.REFUSED: Facts(occupies=False, may_have_left=False, left=False),
     SegmentState.CANCELLED: Facts(occupies=False, may_have_left=False, left=False),
-    SegmentState.SHADOWED: Facts(occupies=False, may_have_left=False, left=False, in_shadow=True),
 }
 
 TRANSITIONS = {
     AnswerState.QUEUED: {
-        AnswerState.SENDING, AnswerState.CANCELLED, AnswerState.FAILED, AnswerState.SHADOWED, AnswerState.UNCONFIRMED,
-        AnswerState.SENT,
+        AnswerState.SENDING, AnswerState.CANCELLED, AnswerState.FAILED, AnswerState.UNCONFIRMED, AnswerState.SENT,
     },
     AnswerState.SENDING: {AnswerState.SENT, AnswerState.QUEUED, AnswerState.FAILED, AnswerState.UNCONFIRMED},
     AnswerState.SENT: {AnswerState.DELIVERED, AnswerState.UNDELIVERED},
@@ -553,7 +540,6 @@ TRANSITIONS = {
     AnswerState.UNCONFIRMED: {AnswerState.SENDING, AnswerState.SENT, AnswerState.FAILED},
     AnswerState.FAILED: set(),
     AnswerState.CANCELLED: set(),
-    AnswerState.SHADOWED: set(),
 }  # fmt: skip
 """The states that may follow each state of an answer without a person; only a person can have it sent again.
 
@@ -572,7 +558,6 @@ SEGMENT_TRANSITIONS = {
     SegmentState.UNCONFIRMED: {SegmentState.SENT, SegmentState.DELIVERED, SegmentState.UNDELIVERED},
     SegmentState.REFUSED: set(),
     SegmentState.CANCELLED: {SegmentState.WAITING},
-    SegmentState.SHADOWED: set(),
 }  # fmt: skip
 """The states that may follow each state of a segment.
 
@@ -600,7 +585,6 @@ TAKEN = (AnswerState.SENT, AnswerState.DELIVERED, AnswerState.UNDELIVERED)
 OCCUPIES = _where("occupies")
 MAY_HAVE_LEFT = _where("may_have_left")
 LEFT = _where("left")
-IN_SHADOW = _where("in_shadow")
 
 WAITS = (
     f"state IN {listed(OPEN)} AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"  # noqa: S608

@@ -78,7 +78,6 @@ class DaemonStatus:
     line: str = ""
     config: str = ""
     database: str = ""
-    mode: str | None = None
     since: str | None = None
     last_scan_at: str | None = None
     modem: ModemStatus = ModemStatus()

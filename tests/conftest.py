@@ -38,7 +38,7 @@ from hotlined.status import DaemonStatus
 
 HASTY = Path(__file__).parent / "harness/hasty.py"
 ANSWER = "Non, c'est non."
-SPENT = "SELECT count(*) FROM answer_segments WHERE state NOT IN ('refused', 'cancelled', 'shadowed')"
+SPENT = "SELECT count(*) FROM answer_segments WHERE state NOT IN ('refused', 'cancelled')"
 """Counts the segments that count in windows, at any age."""
 ANSWERS = (
     "SELECT answer_state, answer_reason, answer_waiting_for FROM log WHERE answer_id IS NOT NULL ORDER BY answer_id"

@@ -15,7 +15,6 @@ from hotlined import breaker, policy, states
 from hotlined.breaker import Cause, Change, Outcome
 from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
-from hotlined.config import Mode
 from hotlined.control.verbs import VERBS
 from hotlined.database_files import EVERY, SECRET
 from hotlined.policy import AttemptCause, Fate, LineHold, Reason, Share, WaitingFor
@@ -787,7 +786,6 @@ def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:
     words["database_state"] = frozenset(DatabaseState)
     words["kind"] |= EVENT_KINDS
     words["code"] = frozenset(TroubleCode) | {*map(database_trouble, DatabaseState)}
-    words["mode"] = frozenset(Mode)
     words["condition"] = frozenset(AlertCondition)
     words |= dict.fromkeys(("reason", "answer_reason"), frozenset(Reason) | frozenset(HoldReason))
     words |= dict.fromkeys(("cause", "breaker_cause"), frozenset(AttemptCause) | frozenset(Cause))

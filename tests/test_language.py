@@ -372,10 +372,10 @@ def test_a_declined_question_ends_in_the_language_of_the_line(line: Filled) -> N
 
 BROKEN = """\
 language: {language}
-mode: fantôme
+log_level: fantôme
 modem: {{port: ttyUSB0, poll_interval: 10 minutes, calls: [ring], pin: 12, prt: auto}}
 modem.pin: 4711
-mode : live
+log_level : info
 answer:
   text: {long}
   texts: ["", Non.]
@@ -399,7 +399,7 @@ NO_YAML = (
     "answer: {text: a}\nline: 'fr\n\n",
     "answer:\n  text:Non\n  max_age: 3h\n",
     "answer:\n  text: Non\n    autre: non\n",
-    "answer: {text: a}\nline: 'f' r\nmode: live\n",
+    "answer: {text: a}\nline: 'f' r\nlog_level: info\n",
     "answer:\n  text: x\n delay: 1h\n",
     "answer: {text: a}\nline: a\x07b\n",
     "answer:\n  text: [smile] non\n",
@@ -434,11 +434,11 @@ def test_problems_of_a_configuration_have_no_english_left(language: Language, te
 @pytest.mark.parametrize(
     ("octets", "environ", "language"),
     [
-        (b"language: fr\nmode: x\n", {"LANG": "nl_BE.UTF-8"}, Language.FRENCH),
+        (b"language: fr\nlog_level: x\n", {"LANG": "nl_BE.UTF-8"}, Language.FRENCH),
         (b"language: FR\n", {"LANG": "nl_BE.UTF-8"}, Language.FRENCH),
         (b"language: nl\nanswer:\n\ttext: a\n", {"LANG": "fr_BE.UTF-8"}, Language.DUTCH),
         (b"language: fr\nanswer: {text: \xe9t\xe9}\n", {}, Language.FRENCH),
-        (b"mode: x\n", {"LANG": "fr_BE.UTF-8"}, Language.ENGLISH),
+        (b"log_level: x\n", {"LANG": "fr_BE.UTF-8"}, Language.ENGLISH),
         (b"language: klingon\n", {"LANG": "fr_BE.UTF-8"}, Language.FRENCH),
         (b"{", {"LANG": "nl_BE.UTF-8"}, Language.ENGLISH),
         (None, {"LC_ALL": "fr_BE.UTF-8", "LANG": "nl_BE.UTF-8"}, Language.FRENCH),

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from hotlined.clock import Now
-from hotlined.language import _, in_digits
+from hotlined.language import in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports.silence import Silence, in_words
 from hotlined.states import (
@@ -34,7 +34,7 @@ from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
 LOST_SECONDS = 600.0  # time without a ready modem until an alert
-FORGOTTEN_SECONDS = 3600.0  # time in a pause or in shadow mode until an alert
+FORGOTTEN_SECONDS = 3600.0  # time in a pause until an alert
 COUNTRY_SECONDS = 3600.0  # time without an answer leaving to a country until an alert
 AGAIN_SECONDS = 86_400.0  # pause before the same alert is sent again
 ASKED_SECONDS = 7 * 86_400.0  # pause before the alert that other lines want a person erased is sent again
@@ -46,9 +46,9 @@ DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A pause or shadow mode, which a person may forget: its beginning, by the limit clock and in words.
+    """A pause, which a person may forget: its beginning, by the limit clock and in words.
 
-    The `reason` of a pause is that of the hold; one that nobody chose now has its alert at once.
+    The `reason` is that of the hold; a pause that nobody chose now has its alert at once.
     """
 
     limit: float
@@ -71,8 +71,8 @@ class LineState:
 
     `name` is the line's name in units. `modem_state` is None while the daemon does not run. `unwell_seconds` is how
     long the modem has not been ready, by the daemon. `budgets` has (used, limit) in segments by window. `disk` is
-    (free, total) in bytes. `currency` is that of the balance. `pause` and `shadow` are None while the line is not
-    paused, or not in shadow mode.
+    (free, total) in bytes. `currency` is that of the balance. `pause` is None while the line is not
+    paused.
     """
 
     name: str
@@ -82,7 +82,6 @@ class LineState:
     currency: str
     disk: tuple[int, int]
     pause: Chosen | None = None
-    shadow: Chosen | None = None
     broken_seconds: float | None = None
     """The time since the configuration broke, in seconds; None while it can be used."""
     answer: int = 0
@@ -204,7 +203,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     A value between two bounds, or one that is not known, yields nothing, and the level stays.
     """
     yield from _modem(levels, state, unwell_limit, now)
-    yield from _choices(state, now)
+    yield from _pause(state, now)
     for condition, judged in (
         (AlertCondition.SIM_LIFE, state.life),
         (AlertCondition.BACKUP, state.backup),
@@ -270,22 +269,15 @@ def _silence(state: LineState) -> Iterator[_Sign]:
     yield _Sign(AlertCondition.SILENCE, int(silence.is_long), None, filling)
 
 
-def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
-    """Yield the levels of pause and shadow mode; without a daemon shadow mode is not known."""
-    chosen = {AlertCondition.PAUSED: state.pause}
-    if state.modem_state:
-        chosen[AlertCondition.SHADOW] = state.shadow
-    for condition, choice in chosen.items():
-        if choice is None:
-            yield _Sign(condition, 0, None, {})
-        elif choice.reason is not HoldReason.PERSON or now.limit - choice.limit >= FORGOTTEN_SECONDS:
-            known = HOLDS[choice.reason] if condition is AlertCondition.PAUSED else conditions.SHADOW
-            filling = {
-                "title": known.title,
-                "words": known.words.format(by=choice.by),
-                "cure": known.cure.format(config=_("the configuration")),
-            }
-            yield _Sign(condition, 1, None, {"since": choice.since, **filling}, AGAIN_SECONDS)
+def _pause(state: LineState, now: Now) -> Iterator[_Sign]:
+    """Yield the level of a pause."""
+    pause = state.pause
+    if pause is None:
+        yield _Sign(AlertCondition.PAUSED, 0, None, {})
+    elif pause.reason is not HoldReason.PERSON or now.limit - pause.limit >= FORGOTTEN_SECONDS:
+        known = HOLDS[pause.reason]
+        filling = {"title": known.title, "words": known.words.format(by=pause.by), "cure": known.cure}
+        yield _Sign(AlertCondition.PAUSED, 1, None, {"since": pause.since, **filling}, AGAIN_SECONDS)
 
 
 def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[_Sign]:

@@ -20,7 +20,7 @@ from hotlined.alerts.delivery import Delivery
 from hotlined.alerts.due import KINDS, LOST_SECONDS, Chosen, Judged, LineState, draft, due
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
-from hotlined.config import Config, Mode
+from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import sealed, sim_life
@@ -41,7 +41,7 @@ from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
 from hotlined.store.line import alerting, events
 from hotlined.store.line.alerting import Alert, AlertProgress, Draft
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import maybe_shadow, row_of
+from hotlined.store.line.line import row_of
 from hotlined.words import conditions
 from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
 from hotlined.words.times import moment
@@ -151,10 +151,8 @@ class Run:
         report, modem, now = self.report, self.report.daemon.modem, db.now()
         disk = shutil.disk_usage(self.config.database.parent)
         budgets = report.stored.budgets if report.stored else {}
-        # read from the database: a report that was made without it shows neither pause nor shadow mode, and the alerts
-        # about both would end
+        # read from the database: a report that was made without it shows no pause, and the alert about it would end
         pause = next((hold for hold in row_of(db).holds() if hold.state is SendingState.PAUSED), None)
-        shadow = maybe_shadow(db) if report.mode == Mode.SHADOW else None
         return LineState(
             name=self.config.name,
             modem_state=modem.state if report.alive else None,
@@ -170,7 +168,6 @@ class Run:
             )
             if pause and pause.reason
             else None,
-            shadow=Chosen(shadow.limit, _when(shadow.at)) if shadow else None,
             broken_seconds=_broken_seconds(report, now),
             answer=next((level for level, code in _ANSWER.items() if report.maybe(code)), 0),
             life=_maybe_life(report.stored, now) if report.stored else None,
@@ -299,12 +296,8 @@ class Run:
         note.save()
 
     def _is_well(self) -> bool:
-        """Tell whether the daemon is alive, nothing keeps it from its work, and answers are really transmitted."""
-        return (
-            self.report.ready
-            and self.report.database_state == DatabaseState.OK
-            and self.report.maybe(TroubleCode.SHADOW) is None
-        )
+        """Tell whether the daemon is alive, and nothing keeps it from its work."""
+        return self.report.ready and self.report.database_state == DatabaseState.OK
 
 
 def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgress, list[Draft]]:

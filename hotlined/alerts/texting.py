@@ -52,7 +52,6 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
             (not runs, NOT_RUNNING.title),
             (state.modem_state != ModemState.READY, _("its modem is not ready")),
             (state.pause is not None, _("the line is paused")),
-            (state.shadow is not None, _("shadow mode transmits nothing")),
             (any(used >= limit for used, limit in state.budgets.values()), _("the budget is spent")),
             (texted >= most, _("alerts.sms_per_day is used up")),
             (is_word and texted >= max(1, most // 2), _("half of alerts.sms_per_day is for other alerts")),

@@ -25,7 +25,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     So are a SIM whose life ends (credit.valid_for), a self-test that does not come back (alerts.selftest), and a
     silence that is much longer than usual, texts that may not come in, and a text that was lost. Texts with a word of
     alerts.words are reported once an hour at most, and each contact that somebody at the desk asks the admin to look at
-    is reported, too. A pause or shadow mode becomes a problem after an hour, and is sent daily. If a channel does not
+    is reported, too. A pause becomes a problem after an hour, and is sent daily. If a channel does not
     take an alert, the exit code is 1, and later runs try again for 24 hours. With alerts.digest, the figures of the day
     or the week are sent in the morning.
 

@@ -14,7 +14,6 @@ _STYLES: dict[str, str] = {
     AnswerState.SENDING: "cyan",
     AnswerState.SENT: "green",
     AnswerState.DELIVERED: "green",
-    AnswerState.SHADOWED: "green",
     AnswerState.UNDELIVERED: "red",
     AnswerState.FAILED: "red",
     AnswerState.UNCONFIRMED: "yellow",

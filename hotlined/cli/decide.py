@@ -203,8 +203,8 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
 
     With --answer it sends what a first contact would get, without the delay, so that you see it on your own phone. This
     changes nothing for the number, which may be of any country. The line sends five such answers a day at most, and
-    none while it is paused or in shadow mode, while an answer to the number waits (`cancel` ends that), or to a number
-    that is blocked or has opted out.
+    none while it is paused, while an answer to the number waits (`cancel` ends that), or to a number that is blocked or
+    has opted out.
 
     Ctrl-C withdraws the text while it waits, and says whether it has left. The exit code is 69 if the daemon does not
     run or the modem is not ready, 75 if a limit refuses.

@@ -150,8 +150,6 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield _("answers"), _number("answers")
     if any(tally.counts.unconfirmed for tally in tallies):
         yield inner(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
-    if any(tally.counts.shadowed for tally in tallies):
-        yield inner(STATES[AnswerState.SHADOWED]), _number("shadowed")
     yield _("time to answer"), _waited(1)
     yield inner(_("quickest quarter")), _waited(0)
     yield inner(_("slowest quarter")), _waited(2)

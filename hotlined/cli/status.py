@@ -26,7 +26,7 @@ from hotlined.words.columns import inner
 from hotlined.words.conditions import spent_in_words
 from hotlined.words.reasons import queue_in_words
 from hotlined.words.selftest import DUE, OBSTACLES
-from hotlined.words.states import DATABASE_STATES, MODEM_STATES, MODES, REGISTRATIONS, RUNGS, SMS_SERVICES
+from hotlined.words.states import DATABASE_STATES, MODEM_STATES, REGISTRATIONS, RUNGS, SMS_SERVICES
 from hotlined.words.times import day, moment
 
 
@@ -38,7 +38,7 @@ def _in_words(trouble: Trouble) -> str:
 def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, str | None]]:
     daemon, stored = report.daemon, report.stored
     budgets = stored.budgets if stored else {}
-    yield _("line"), f"{report.config.line}, {MODES.get(report.mode, report.mode)}"
+    yield _("line"), report.config.line
     yield _("daemon"), _daemon(report)
     for trouble in report.trouble:
         yield _("trouble"), _in_words(trouble)
@@ -147,8 +147,8 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Show whether the daemon lives, whether its modem is ready, and whether answers go out.
 
     It also shows what waits, what is spent, and what is wrong, since when, and the cure. The exit code is 69 if
-    something is wrong. Shadow mode and a full window are shown as trouble, too, but the exit code stays 0 if there is
-    nothing else. `hotlined` without a command shows the same.
+    something is wrong. A full window is shown as trouble, too, but the exit code stays 0 if there is nothing else.
+    `hotlined` without a command shows the same.
 
     Example: hotlined status --json
     """

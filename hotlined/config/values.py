@@ -46,13 +46,6 @@ def format_duration(duration: timedelta) -> str:
     return written or "0s"
 
 
-class Mode(StrEnum):
-    """Whether answers are transmitted."""
-
-    LIVE = "live"
-    SHADOW = "shadow"
-
-
 class LogLevel(StrEnum):
     """The least severity that is logged."""
 
@@ -275,7 +268,6 @@ class Config(NamedTuple):
     line_number: str | None
     database: Path
     runtime_dir: Path
-    mode: Mode
     log_level: LogLevel
     modem: ModemConfig
     answer: AnswerConfig

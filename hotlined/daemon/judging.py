@@ -65,7 +65,6 @@ class Judge:
                 rules,
                 db.now(),
                 delay_seconds=random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds()),
-                shadow=line.shadow,
             )
         except Exception as error:
             if concerns_database(error):

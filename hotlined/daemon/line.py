@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotlined.config import Config, Mode
+from hotlined.config import Config
 from hotlined.gsm import address
 from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.status import DaemonTrouble
@@ -37,11 +37,6 @@ class Line:
     stopping: bool = False
     _version: int | None = None
     """The value of `version` for the present pass; None between two passes."""
-
-    @property
-    def shadow(self) -> bool:
-        """Whether the line judges contacts and composes answers, but sends nothing."""
-        return self.config.mode is Mode.SHADOW
 
     @property
     def version(self) -> int:

@@ -130,7 +130,7 @@ class Daemon:
         address.load()  # a running daemon must load no library, because an upgrade may have replaced it
         systemd.notify(READY=1, STATUS="starting")
         config = self.line.config
-        log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)
+        log.info("hotlined %s serves line %s", __version__, config.line)
         log_answer(config)
         keep(config)
         try:

@@ -77,8 +77,6 @@ class MarkWriter:
         }
 
     def _state(self, status: DaemonStatus | None) -> MemberState:
-        if self._line.shadow:
-            return MemberState.SHADOW
         sending = row_of(self._line.db).sending(sim_changed=status.sim_changed if status else None).state
         if sending is SendingState.PAUSED:
             return MemberState.PAUSED

@@ -85,9 +85,6 @@ class Requests:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
         db, config = self._line.db, self._line.config
         self.awaits_answers = True
-        if self._line.shadow:
-            self._refuse(request, Refusal.SHADOW)
-            return
         try:
             recipient = address.parse_number(request.arguments["number"], config.numbers.country)
             if request.verb is RequestVerb.ANSWER and (reason := self._maybe_reason(recipient)):
@@ -109,7 +106,6 @@ class Requests:
                 db.now(),
                 kind=requests.BY_HAND[request.verb],
                 who=request.who,
-                shadow=False,
             )
             if isinstance(queued, int):
                 requests.await_answer(db, request.request_id, queued)
@@ -128,7 +124,7 @@ class Requests:
     def _maybe_reason(self, number: str) -> Reason | Refusal | None:
         """Return why the first answer may not be sent to a number by hand, or None."""
         db = self._line.db
-        history = history_of(db, number, shadow=False)
+        history = history_of(db, number)
         contact = policy.Contact(ContactKind.TEXT, self._identify(number), timedelta(0))
         verdict = policy.judge(contact, history, self._rules_by_hand(contact.identity), db.now().limit)
         if not verdict.answer and verdict.reason not in IGNORED_BY_HAND:

@@ -78,7 +78,7 @@ class SelfTests:
 
     def _has_obstacle(self, test: SelfTest, now: Now) -> bool:
         line, connection = self._line, self._connection
-        spent = windows.spent(line.db, now, shadow=line.shadow)
+        spent = windows.spent(line.db, now)
         limits = line.config.limits.segments
         obstacles = reception.selftest_obstacles(
             test,
@@ -86,7 +86,6 @@ class SelfTests:
             has_text=bool(line.config.answer.steps),
             alive=True,
             modem_is_ready=connection.state is ModemState.READY,
-            shadow=line.shadow,
             holds=tuple(row_of(line.db).holds(sim_changed=bool(connection.mismatch))),
             full=any(spent[name].total >= getattr(limits, name) for name in WINDOW_SECONDS),
         )

@@ -24,11 +24,10 @@ from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Reason, Share, WaitingFor
-from hotlined.store.answers import answers, breakers, decisions, fates, gate, queue
+from hotlined.store.answers import answers, breakers, fates, gate, queue
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import (
     LineRow,
-    commit_half_sent_wait,
     commit_share_wait,
     commit_wait,
     row_of,
@@ -111,16 +110,13 @@ class Sender:
         self.forget_marks()
         self._texts = None
         breakers.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
-        decisions.commit_mode(self.line.db, self.line.db.now(), shadow=self.line.shadow)
 
     # ---- sending
 
     def has_due_answer(self) -> bool:
         """Tell whether an answer is due that waits only for the interval between two segments."""
         db = self.line.db
-        return not (self._all_wait or self.is_idle()) and bool(
-            queue.due(db, db.now(), shadow=self.line.shadow, timing=self.line.timing)
-        )
+        return not (self._all_wait or self.is_idle()) and bool(queue.due(db, db.now(), timing=self.line.timing))
 
     def hold_without_modem(self) -> None:
         """Note that answers wait for the network or a person while there is no modem."""
@@ -146,7 +142,7 @@ class Sender:
         if self._note_and_apply_hold(row):
             return None
         self.breaker_watch.announce_changes(row.breaker, self.connection.ladder)
-        for turn in self._turns(row, now):
+        for turn in self._turns(now):
             if time.monotonic() < self._asked_again_at.get((turn.share, turn.trial), 0.0):
                 self._all_wait = True
                 continue
@@ -166,7 +162,6 @@ class Sender:
                 now,
                 compose=self.compose,
                 encode=self._encode,
-                shadow=self.line.shadow,
                 trial=turn.trial,
                 pauses=self.line.timing.trial_after,
             )
@@ -190,8 +185,6 @@ class Sender:
             log.info("answer %d: cancelled (%s)", turn.answer_id, result.reason)
         else:
             self._begin_interval()  # before submitting: if that fails, the next pass must not try again at once
-        if isinstance(result, gate.Shadowed):
-            log.info("answer %d: shadowed", turn.answer_id)
         return result
 
     def _begin_interval(self) -> None:
@@ -203,19 +196,17 @@ class Sender:
         if row.share_waits.get(share) != waiting_for:
             commit_share_wait(self.line.db, share, waiting_for)
 
-    def _turns(self, row: LineRow, now: Now) -> list[queue.Turn]:
+    def _turns(self, now: Now) -> list[queue.Turn]:
         """Return the answers to ask the gate about, in order.
 
-        In shadow mode, and while the key of the pseudonyms is lost, the rest of a half-sent answer may not leave: such
-        answers are queued again first.
+        While the key of the pseudonyms is lost, the rest of a half-sent answer may not leave: such answers are queued
+        again first.
         """
-        db, shadow = self.line.db, self.line.shadow
-        if row.hold_half != (half_sent_wait := WaitingFor.HELD if shadow else None):
-            commit_half_sent_wait(db, half_sent_wait)
-        turns = queue.due(db, now, shadow=shadow, timing=self.line.timing)
-        if any(turn.share is None for turn in turns) and (shadow or pseudonyms.is_lost(db)):
+        db = self.line.db
+        turns = queue.due(db, now, timing=self.line.timing)
+        if any(turn.share is None for turn in turns) and pseudonyms.is_lost(db):
             queue.requeue_half_sent(db)
-            turns = queue.due(db, now, shadow=shadow, timing=self.line.timing)
+            turns = queue.due(db, now, timing=self.line.timing)
         return turns
 
     def _note_and_apply_hold(self, row: LineRow) -> bool:
@@ -231,7 +222,7 @@ class Sender:
     def _maybe_wait(self) -> WaitingFor | None:
         if self.connection.mismatch:
             return WaitingFor.HELD
-        if self.connection.modem is None or not (self.line.shadow or self.connection.can_send):
+        if self.connection.modem is None or not self.connection.can_send:
             return WaitingFor.NETWORK
         return None
 

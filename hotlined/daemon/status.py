@@ -96,7 +96,6 @@ def without_modem(config: Config, since: str, outage: DatabaseOutage | None) -> 
         line=config.line,
         config=os.fspath(config.path),
         database=os.fspath(config.database),
-        mode=config.mode.value,
         since=since,
         modem=ModemStatus(ModemState.STARTING, since),
         database_state=outage.state if outage else DatabaseState.OK,

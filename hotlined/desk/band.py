@@ -9,13 +9,12 @@ from datetime import timedelta
 from enum import StrEnum
 
 from hotlined.clock import rfc3339
-from hotlined.config import Mode
 from hotlined.desk.plain import trouble_in_plain_words, whom_to_ask
 from hotlined.language import N_, Phrases, _
 from hotlined.policy import BUDGETS
 from hotlined.reports.limits import report_limits
 from hotlined.reports.line import LineReport
-from hotlined.states import HoldReason, ModemState, SendingState, TroubleCode
+from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.words.conditions import MODEM
 from hotlined.words.times import lately
 
@@ -51,9 +50,6 @@ class Band:
 
 def band_of(report: LineReport) -> Band:
     """Return the band for a report."""
-    if report.mode == Mode.SHADOW and report.alive:
-        more = _("Everything is done, but nothing is sent.")
-        return Band(Mood.PAUSED, _("The line is being tried out."), more, TroubleCode.SHADOW)
     sending, modem = report.sending, report.daemon.modem.state
     if report.alive and sending and sending.state is SendingState.PAUSED:
         return _paused(report)

@@ -28,7 +28,6 @@ _TROUBLES: Phrases[str] = Phrases(
         TroubleCode.STORAGE_UNREAD: N_("Some texts may lie where they cannot be read."),
         TroubleCode.STORAGE_FULL: N_("The SIM has no room for texts: they wait in the network."),
         TroubleCode.NO_REPORTS: N_("Nobody hears whether answers arrive."),
-        TroubleCode.SHADOW: N_("It is being tried out: everything is done, but nothing is sent."),
         TroubleCode.BACKUP_OLD: N_("There is no new backup: if the card dies, what came since the last one is lost."),
         TroubleCode.ALERTS_NOWHERE: N_("Nobody is warned when a threat comes in: it is only on these pages."),
         TroubleCode.READER: N_("Another program keeps its records from shrinking."),

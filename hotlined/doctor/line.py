@@ -36,7 +36,7 @@ _CHECKED_APART = (
     *(TroubleCode.STORAGE_UNREAD, TroubleCode.STORAGE_FULL, TroubleCode.VOLTE_ONLY),
     *(TroubleCode.SELFTEST_LOST, TroubleCode.NUMBER_UNSURE),
 )
-_CHOSEN = {TroubleCode.SHADOW: N_("shadow mode"), SendingState.PAUSED: N_("paused")}
+_CHOSEN = {SendingState.PAUSED: N_("paused")}
 
 
 def answer(scene: Scene) -> Finding:

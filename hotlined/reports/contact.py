@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from sqlite3 import Row
 
-from hotlined.config import Config, Mode
+from hotlined.config import Config
 from hotlined.documents import (
     ListedContact,
     ListedTextByHand,
@@ -33,7 +33,6 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
 from hotlined.store.line.line import FREE, Sending, row_of
 from hotlined.store.reading import log as contact_log
-from hotlined.words.amounts import in_segments
 from hotlined.words.columns import inner
 from hotlined.words.problems import problem_in_words
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, cause_in_words, reason_in_words
@@ -68,7 +67,7 @@ def _preview(db: Database, config: Config, contact: LoggedContact) -> dict[str, 
     composed = answer.encoding is not None
     if composed or answer.state is not AnswerState.QUEUED:
         return {"composed": composed}
-    answers, country, draw = _chosen_by(db, config, contact.originator, answer)
+    answers, country, draw = _chosen_by(db, contact.originator, answer)
     chosen = config.answer.maybe_choose(answers, country, draw)
     if chosen is None:
         return {"composed": False}
@@ -91,7 +90,7 @@ def _maybe_wording(db: Database, config: Config, contact: LoggedContact) -> Word
     assert answer
     place = contact_log.maybe_place(db, answer.id)
     if place is None and answer.state is AnswerState.QUEUED:
-        answers, country, draw = _chosen_by(db, config, contact.originator, answer)
+        answers, country, draw = _chosen_by(db, contact.originator, answer)
         chosen = config.answer.maybe_choose(answers, country, draw)
         place = contact_log.Place(answers, chosen.variant, chosen.country) if chosen else None
     if place and (len(config.answer.texts) > 1 or place.variant or place.country):
@@ -99,11 +98,9 @@ def _maybe_wording(db: Database, config: Config, contact: LoggedContact) -> Word
     return None
 
 
-def _chosen_by(
-    db: Database, config: Config, originator: str | None, answer: LoggedAnswer
-) -> tuple[int, str | None, int]:
+def _chosen_by(db: Database, originator: str | None, answer: LoggedAnswer) -> tuple[int, str | None, int]:
     """Return the values that choose a text: the earlier answers to the number, its country, the random draw."""
-    history = history_of(db, originator, shadow=config.mode is Mode.SHADOW, without=answer.id)
+    history = history_of(db, originator, without=answer.id)
     return history.answers, *contact_log.chosen_by(db, answer.id)
 
 
@@ -258,8 +255,6 @@ def _fate_facts(answer: WholeAnswer) -> Iterator[tuple[str, str | None]]:
 
 def _answer_segments(answer: WholeAnswer) -> str:
     places = {"sent": answer.segments_sent, "segments": answer.segments, "encoding": answer.encoding}
-    if answer.state == AnswerState.SHADOWED:
-        return _("{segments}, in {encoding}", segments=in_segments(answer.segments or 0), encoding=answer.encoding)
     if not isinstance(answer, ShownAnswer) or answer.composed:
         return _("{sent} of {segments} sent, in {encoding}", **places)
     return _("{sent} of {segments} sent; by the configuration in force, in {encoding}", **places)

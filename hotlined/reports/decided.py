@@ -157,7 +157,7 @@ def has_opted_out(config: Config, number: str) -> bool:
 
 def _history(config: Config, number: str) -> History:
     with open_beside_daemon(config.database) as db:
-        return history_of(db, number, shadow=False)
+        return history_of(db, number)
 
 
 def pause_before(config: Config) -> Sending | None:

@@ -33,7 +33,7 @@ _MOST_TROUBLES = 10
 _LARGEST = 1_000_000_000
 _NAME = re.compile("[a-z0-9][a-z0-9_]{0,21}")
 _CODE = re.compile("[a-z][a-z_]{0,39}")
-_SAID = (MemberState.ANSWERING, MemberState.SHADOW, MemberState.PAUSED, MemberState.NOT_ANSWERING)
+_SAID = (MemberState.ANSWERING, MemberState.PAUSED, MemberState.NOT_ANSWERING)
 _CODES = {
     FleetTrouble.OTHER_KEY: TroubleCode.FLEET_OTHER_KEY,
     FleetTrouble.TWICE: TroubleCode.FLEET_TWICE,

@@ -19,7 +19,7 @@ from hotlined import config as configuration
 from hotlined.config import Broken, Config
 from hotlined.errors import ConfigError
 
-_OF_THE_DAEMON = ("mode", "line_number", "modem.", "answer.", "limits.", "numbers.", "credit.")
+_OF_THE_DAEMON = ("line_number", "modem.", "answer.", "limits.", "numbers.", "credit.")
 """Keys, or beginnings of keys, that take effect when the daemon reads them; commands and units read the others."""
 _ELSEWHERE = frozenset({"modem.pin", "answer.text_file", "answer.text", "answer.texts"})
 """Keys that are not compared here: no status file has the PIN, and `reports.answer` compares the texts."""
@@ -78,7 +78,6 @@ def differing_keys(config: Config) -> tuple[str, ...]:
 def _joined(running: Config, file: Config) -> Config:
     """Return the file's configuration with the keys of the daemon as it has them; it tells nobody the PIN."""
     joined = file._replace(
-        mode=running.mode,
         line_number=running.line_number,
         modem=replace(running.modem, pin=file.modem.pin),
         answer=running.answer._replace(text_file=file.answer.text_file, file=file.answer.file),

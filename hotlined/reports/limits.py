@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from hotlined import policy
 from hotlined.clock import Now, rfc3339
-from hotlined.config import Config, Mode
+from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError
 from hotlined.forms import ByWindow, Seconds
 from hotlined.gsm.alphabet import plan
@@ -85,7 +85,6 @@ class LimitsReport:
     """
 
     line: str
-    mode: Mode
     currency: str
     windows: ByWindow[Window]
     queue: dict[str, Queue]
@@ -105,7 +104,6 @@ def report_limits(config: Config) -> LimitsReport:
     new, known = (_outlook(view, size, share) for share, size in sizes(config).items())
     return LimitsReport(
         line=config.line,
-        mode=config.mode,
         currency=limits.currency,
         windows={name: _window(name, used, limits, view, new, known) for name, used in spent.items()},
         queue={
@@ -140,7 +138,7 @@ def _look(config: Config) -> tuple[dict[str, Spent], Forecast, tuple[Sending, ..
     try:
         with open_beside_daemon(config.database) as db:
             now = db.now()
-            spent = windows.spent(db, now, shadow=config.mode is Mode.SHADOW)
+            spent = windows.spent(db, now)
             return spent, look_ahead(db, config, now), holds_of(db, config)
     except DatabaseMissingError:
         nothing = dict.fromkeys(policy.WINDOW_SECONDS, Spent())
@@ -267,5 +265,4 @@ def look_ahead(db: Database, config: Config, now: Now) -> Forecast:
         send_interval=config.modem.send_interval,
         delay=config.answer.delay[0],
         sizes=sizes(config),
-        shadow=config.mode is Mode.SHADOW,
     )

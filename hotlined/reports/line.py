@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from hotlined import status as daemon_status
 from hotlined.clock import Now
-from hotlined.config import Broken, Config, Mode, alerts_reach_somebody
+from hotlined.config import Broken, Config, alerts_reach_somebody
 from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
@@ -45,7 +45,7 @@ from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import FREE, Credit, LineRow, Sealed, SelfTest, Sending, TopUp, maybe_shadow, row_of
+from hotlined.store.line.line import FREE, Credit, LineRow, Sealed, SelfTest, Sending, TopUp, row_of
 from hotlined.store.line.reception import LostText, maybe_lost_text, selftest_obstacles
 from hotlined.store.reading import forecast, review
 from hotlined.store.reading.review import Waiting
@@ -64,7 +64,6 @@ HARMLESS = frozenset(
         TroubleCode.COUNTRY_OUTAGE,
         TroubleCode.REFUSALS,
         TroubleCode.ANSWERS_FAIL,
-        TroubleCode.SHADOW,
         TroubleCode.ANSWER_DIFFERS,
         TroubleCode.CONFIG_DIFFERS,
         TroubleCode.SIM_ENDS,
@@ -125,7 +124,6 @@ class Stored:
     next_due_at: str | None
     budgets: dict[str, Budget]
     full_windows: frozenset[str]
-    shadow_since: str | None
     countries: tuple[CountryOutage, ...]
     """Countries to which no answer leaves, while answers to others do."""
     declined: Declined | None
@@ -163,8 +161,6 @@ class LineReport:
     daemon: DaemonStatus
     """The daemon's last status, even if the daemon is dead."""
     alive: bool
-    mode: str
-    """Shadow or live, as the daemon has it in force."""
     stored: Stored | None
     """None if the database cannot be read."""
     database_state: str | None
@@ -172,7 +168,7 @@ class LineReport:
 
     @property
     def grave(self) -> tuple[Trouble, ...]:
-        """The troubles that a person has to deal with: not shadow mode, not a full window."""
+        """The troubles that a person has to deal with: not a full window."""
         return tuple(trouble for trouble in self.trouble if trouble.code not in HARMLESS)
 
     @property
@@ -204,7 +200,6 @@ class LineReport:
                 has_text=bool(self.config.answer.steps),
                 alive=self.alive,
                 modem_is_ready=self.daemon.modem.state == ModemState.READY,
-                shadow=self.mode == Mode.SHADOW,
                 holds=stored.holds,
                 full=any(budget.is_spent for budget in stored.budgets.values()),
             ),
@@ -221,8 +216,7 @@ def report_line(config: Config) -> LineReport:
     statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
     daemon, alive = statuses.ours, statuses.ours.is_alive()
     differing = differing_keys(config)
-    mode = daemon.mode or config.mode.value
-    stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == Mode.SHADOW)
+    stored, state, failure = _stored(config, daemon, alive=alive)
     if alive and state not in _UNUSABLE:
         state = daemon.database_state
     by_daemon = [said(each, config) for each in daemon.trouble if each.code != TroubleCode.ANSWER_REFUSED and alive]
@@ -247,7 +241,7 @@ def report_line(config: Config) -> LineReport:
         about_daemon = ()  # to start it would not help
     trouble = (*about_daemon, *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
-    trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
+    trouble += tuple(one for one in _line_trouble(config, stored) if one.code not in codes)
     if readers := holders.who_keeps_pages(config.database, daemon.pid):
         words = _(
             "The database is read by {programs}, who does not let go: {file} cannot shrink, and grows with each text.",
@@ -255,7 +249,7 @@ def report_line(config: Config) -> LineReport:
             file=beside(config.database, WAL),
         )
         trouble += (Trouble(TroubleCode.READER, words, _("End that program, or what it does in the database.")),)
-    return LineReport(config, daemon, alive, mode, stored, state, trouble)
+    return LineReport(config, daemon, alive, stored, state, trouble)
 
 
 def maybe_waiting(config: Config) -> Waiting | None:
@@ -330,15 +324,13 @@ def _holds(row: LineRow, daemon: DaemonStatus, *, alive: bool) -> tuple[Sending,
     return tuple(row.holds(sim_changed=daemon.sim_changed if alive else None))
 
 
-def _stored(
-    config: Config, daemon: DaemonStatus, *, alive: bool, shadow: bool
-) -> tuple[Stored | None, str | None, Trouble | None]:
+def _stored(config: Config, daemon: DaemonStatus, *, alive: bool) -> tuple[Stored | None, str | None, Trouble | None]:
     """Return the database's part of the report, the database's state (None if unknown), and its trouble."""
     limits = config.limits.segments
     try:
         with open_beside_daemon(config.database) as db:
             now = db.now()
-            spent = windows.spent(db, now, shadow=shadow)
+            spent = windows.spent(db, now)
             row = row_of(db)
             credit, valid_for = row.credit, config.credit.valid_for
             holds = _holds(row, daemon, alive=alive)
@@ -354,7 +346,6 @@ def _stored(
                     next_due_at=forecast.maybe_next_due_at(db, first),
                     budgets={name: Budget(getattr(limits, name), spent[name].total) for name in spent},
                     full_windows=frozenset(forecast.full_windows(db, now.limit)),
-                    shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     countries=tuple(country_outages(db)),
                     declined=maybe_declined(db, now),
                     failing_since=maybe_failing_since(db),
@@ -430,7 +421,7 @@ def _configuration_trouble(name: str, broken: Broken) -> Trouble:
     return Trouble(TroubleCode.CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)
 
 
-def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
+def _line_trouble(config: Config, stored: Stored | None) -> Iterator[Trouble]:
     """Yield what keeps answers back according to the database."""
     if stored:
         yield from _hold_trouble(config, stored)
@@ -457,10 +448,6 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.BACKUP_OLD, *known_backup, stored.sealed.at)
     yield from stored.fleet.trouble if stored and stored.fleet else ()
     yield from _overlooked(config, stored)
-    if mode == Mode.SHADOW:
-        cure = conditions.SHADOW.cure.format(config=config.path)
-        since = stored.shadow_since if stored else None
-        yield Trouble(TroubleCode.SHADOW, conditions.SHADOW.words, cure, since)
 
 
 def _selftest_trouble(test: SelfTest) -> Iterator[Trouble]:

@@ -12,7 +12,7 @@ from typing import Annotated
 from hotlined import policy
 from hotlined.causes import CauseCode
 from hotlined.clock import Now, rfc3339
-from hotlined.config import Config, Mode, Wording
+from hotlined.config import Config, Wording
 from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
 from hotlined.errors import AddressError, UsageError
 from hotlined.forms import ByWindow, Form, Seconds, extended
@@ -88,7 +88,7 @@ class ShownNumber(Correspondent):
 class NumberReport:
     """Everything that is known of one number; `queued` is its answer that waits or is being sent, if any.
 
-    `texts` are the texts that its next answer may have. `shadowed` counts the answers that shadow mode did not send.
+    `texts` are the texts that its next answer may have.
     """
 
     originator: str
@@ -98,7 +98,6 @@ class NumberReport:
     holds: tuple[Sending, ...]
     queued: LoggedAnswer | None
     texts: tuple[Wording, ...]
-    shadowed: int
     elsewhere: tuple[Elsewhere, ...]
     fleet_pseudonym: str | None
 
@@ -127,13 +126,11 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     if outlook.reason is Reason.PENDING:
         where = log.Filter(originator=originator, states=OPEN)
         queued = next((contact.answer for contact in log.entries(db, where, 1)), None)
-    shadow = config.mode is Mode.SHADOW
-    history = history_of(db, originator, shadow=shadow)
-    shadowed = history.answers - history_of(db, originator, shadow=False).answers if shadow else 0
+    history = history_of(db, originator)
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
     elsewhere, met = tuple(fleet.elsewhere(db, originator)), fleet.person(db, originator)
-    return NumberReport(originator, identity, who, outlook, holds, queued, texts, shadowed, elsewhere, met)
+    return NumberReport(originator, identity, who, outlook, holds, queued, texts, elsewhere, met)
 
 
 def document(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> ShownNumber:
@@ -154,9 +151,9 @@ def document(db: Database, config: Config, report: NumberReport, rows: Iterable[
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
     """Return the outlook of a number; it has no time while all answers are kept back."""
-    limits, shadow = config.limits, config.mode is Mode.SHADOW
+    limits = config.limits
     rules = rules_of(db, config, sim_changed=sending.reason is HoldReason.SIM_CHANGED)
-    history = history_of(db, identity.originator, shadow=shadow)
+    history = history_of(db, identity.originator)
     verdict = policy.judge(policy.Contact(ContactKind.TEXT, identity, timedelta(0)), history, rules, now.limit)
     segments = longest(config, history.answers, identity.country)
     known = history.known
@@ -272,11 +269,6 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     if who.first_at and who.last_at:
         yield _("first, last"), f"{moment(who.first_at)}, {moment(who.last_at)}"
     yield _("answers"), _answers_in_words(who)
-    if report.shadowed:
-        yield (
-            inner(_("shadow mode")),
-            ngettext("{number} answer would have gone", "{number} answers would have gone", report.shadowed),
-        )
     yield _("state"), refused_in_words(who)
     for said in report.elsewhere:
         yield _("elsewhere"), labelled(said.line, said_elsewhere(said))

@@ -6,7 +6,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from hotlined.config import Config, Mode
+from hotlined.config import Config
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
@@ -23,8 +23,6 @@ _MARKS = ("«»", "“”", "„”", "„“", "””", "‘’", '""', "''")
 
 def risks(config: Config) -> Iterator[str]:
     """Yield a sentence for each setting that may be a mistake."""
-    if config.mode is Mode.SHADOW:
-        yield _("mode is shadow: nothing is transmitted.")
     yield from _of_answer(config)
     yield from _of_limits(config)
     yield from _of_numbers(config)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from hotlined import __version__, clock
-from hotlined.config import Mode
 from hotlined.forms import ByWindow, Form, Time, extended
 from hotlined.reports.line import HARMLESS, Budget, LineReport
 from hotlined.states import OPEN, AnswerState, SealFailure
@@ -72,7 +71,6 @@ class LineStatus:
     line: str
     config: str
     database: str
-    mode: Annotated[str, Form(enum=(*Mode,))]
     paused: bool | None
     paused_by: str | None
     """Null if the line is not paused."""
@@ -108,7 +106,6 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         line=config.line,
         config=os.fspath(config.path),
         database=os.fspath(config.database),
-        mode=report.mode,
         paused=stored.is_paused if stored else None,
         paused_by=stored.paused_by if stored else None,
         since=daemon.since,

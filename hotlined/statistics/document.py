@@ -42,8 +42,6 @@ class PeriodCounts:
     """Answers whose first segment was given to the modem in this time, whatever state they ended in."""
     unconfirmed: int
     """Answers that may or may not have left; they are also in `answers`."""
-    shadowed: int
-    """Answers that shadow mode did not send; they are not in `answers`."""
     segments: int
     """All segments that the SIM spent, also for texts by hand."""
     cost: float | None

@@ -196,7 +196,7 @@ def meet(db: Database, name: str) -> None:
     met = person(db, name)
     if met is None or db.one("SELECT 1 FROM fleet_said WHERE person = ? AND own IS NOT NULL", met):
         return
-    found = history.own_of(db, name, shadow=False)
+    found = history.own_of(db, name)
     if found.answers or found.blocked or found.opted_out:
         touch(db, name)
 
@@ -269,7 +269,7 @@ def _renew(db: Database) -> None:
 def _answered(db: Database, met: str) -> History:
     """Return this line's own history of a person, without other lines."""
     row = db.the("SELECT coalesce(number, own) AS name FROM fleet_said WHERE person = ?", met)
-    return history.own_of(db, row["name"], shadow=False)
+    return history.own_of(db, row["name"])
 
 
 # ---- the rows that hold here

@@ -70,8 +70,6 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.KEY, 0): (N_("the key of the pseudonyms can be used again"), N_("Answers go out again.")),
     (AlertCondition.PAUSED, 1): ("{title}", N_("Since {since}: {words} {cure}")),
     (AlertCondition.PAUSED, 0): (N_("the pause is over"), N_("Answers go out again.")),
-    (AlertCondition.SHADOW, 1): ("{title}", N_("Nobody is answered since {since}. {cure}")),
-    (AlertCondition.SHADOW, 0): (N_("shadow mode is over"), N_("Answers go out again.")),
     (AlertCondition.DISK, 1): (
         N_("the disk is nearly full"),
         N_("{free} MB are left where the database is. Make room: once it is full, nothing is answered."),

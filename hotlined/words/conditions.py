@@ -248,12 +248,6 @@ WINDOW_FULL = Condition(
     N_("`hotlined limits` says when there is room again."),
 )
 
-SHADOW = Condition(
-    N_("the line is in shadow mode"),
-    N_("Shadow mode: everything is done but transmit, so nobody is answered."),
-    N_("Set `mode: live` in {config}, then reload the daemon, or start it."),
-)
-
 SIM_ENDS = Condition(
     N_("the SIM is switched off in {left}"),
     N_("Without a top-up the SIM is switched off on {end}, in {left}, and its number is lost."),

@@ -35,7 +35,6 @@ REASONS = Phrases(
         Reason.NO_ANSWER_TEXT: N_("the answer has no text"),
         Reason.RESTORED: N_("it waited in a backup that was put back, and nothing was decided"),
         Reason.PERSON: N_("a person said so"),
-        Reason.SHADOW: N_("it is by hand, and shadow mode transmits nothing"),
         Reason.TOO_LONG: N_("it takes more segments than answer.max_segments allows"),
         Reason.SET_ASIDE: N_("the program failed on it; the journal has the reason"),
     }
@@ -80,7 +79,6 @@ STATES = Phrases(
         AnswerState.UNCONFIRMED: N_("perhaps sent"),
         AnswerState.FAILED: N_("failed"),
         AnswerState.CANCELLED: N_("cancelled"),
-        AnswerState.SHADOWED: N_("shadow: would be answered"),
     }
 )
 
@@ -103,7 +101,6 @@ BRIEF_REASONS = Phrases(
         Reason.NO_ANSWER_TEXT: N_("no text for it"),
         Reason.RESTORED: N_("from a backup"),
         Reason.PERSON: N_("by hand"),
-        Reason.SHADOW: N_("shadow mode"),
         Reason.TOO_LONG: N_("answer too long"),
         Reason.SET_ASIDE: N_("program fault"),
     }
@@ -120,7 +117,6 @@ SEGMENT_STATES = Phrases(
         SegmentState.UNCONFIRMED: NP_("segment", "perhaps sent"),
         SegmentState.REFUSED: NP_("segment", "refused"),
         SegmentState.CANCELLED: NP_("segment", "cancelled"),
-        SegmentState.SHADOWED: NP_("segment", "shadow: would leave"),
     }
 )
 

@@ -21,7 +21,6 @@ _FATES = Phrases(
         AnswerState.UNDELIVERED: N_("{text} was sent and not delivered."),
         AnswerState.UNCONFIRMED: N_("{text} may have left."),
         AnswerState.FAILED: N_("{text} has failed."),
-        AnswerState.SHADOWED: N_("{text} was not sent: that was shadow mode."),
         AnswerState.CANCELLED: N_("{text} is cancelled already."),
         AnswerState.SENT: N_("{text} was sent."),
         AnswerState.DELIVERED: N_("{text} was delivered."),
@@ -59,7 +58,6 @@ _REASON_CURES = Phrases(
 
 _STATUS = N_("`hotlined status` says how the line is.")
 REFUSALS = {
-    Refusal.SHADOW: (N_("shadow mode transmits nothing"), _STATUS),
     Refusal.TOO_MANY_SEGMENTS: (
         N_("{segments} segments, and answer.max_segments is {most}"),
         N_("Shorten it: `hotlined text check` says what a text takes."),

@@ -14,7 +14,6 @@ OBSTACLES = Phrases(
         SelftestObstacle.NO_ANSWER: N_("its answer has no text"),
         SelftestObstacle.NOT_RUNNING: conditions.NOT_RUNNING.title_message,
         SelftestObstacle.MODEM_NOT_READY: N_("the modem is not ready"),
-        SelftestObstacle.SHADOW: N_("shadow mode transmits nothing"),
         SelftestObstacle.PAUSED: HOLDS[HoldReason.PERSON].title_message,
         SelftestObstacle.CREDIT: HOLDS[HoldReason.CREDIT].title_message,
         SelftestObstacle.OUTAGE: HOLDS[HoldReason.OUTAGE].title_message,

@@ -18,12 +18,9 @@ from hotlined.words.tags import tag_in_words
 if TYPE_CHECKING:  # every command needs states, few show a contact
     from hotlined.documents import ExportedEvent, ShownEvent
 
-MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
-
 MEMBER_STATES: Phrases[str] = Phrases(
     {
         MemberState.ANSWERING: N_("answering"),
-        MemberState.SHADOW: N_("shadow mode"),
         MemberState.PAUSED: N_("paused"),
         MemberState.NOT_ANSWERING: N_("not answering"),
         MemberState.UNSEEN: N_("not seen for an hour"),

@@ -284,7 +284,6 @@ def test_every_alert_fits_one_segment(condition: str, level: int, language: Lang
         *conditions.MODEM.values(),
         conditions.NOT_RUNNING,
         conditions.UNKNOWN_STATE,
-        conditions.SHADOW,
         conditions.SIM_ENDS,
         conditions.SIM_ENDED,
         conditions.SELFTEST_LOST,
@@ -331,7 +330,6 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
     }
     if known not in {
         "paused": [conditions.HOLDS[each] for each in (HoldReason.PERSON, HoldReason.RESTORED, HoldReason.MADE_ANEW)],
-        "shadow": [conditions.SHADOW],
         "selftest": [conditions.SELFTEST_LOST],
         "silence": [conditions.SILENCE],
         "reception": [conditions.VOLTE_ONLY],
@@ -409,18 +407,6 @@ def test_a_pause_that_nobody_chose_is_sent_at_once(reason: HoldReason) -> None:
     assert Teller().tell(pause(0, reason=reason), 1) == [("paused", 1)]
 
 
-def test_shadow_mode_is_sent_like_a_pause() -> None:
-    """It is neither sent nor ended without a daemon."""
-    shadow = {"shadow": Chosen(0, "11-24 12:00")}
-    teller = Teller()
-
-    assert teller.tell(seen(**shadow), 3599) == []
-    assert teller.tell(seen(**shadow), 3600) == [("shadow", 1)]
-    assert ("shadow", 0) not in teller.tell(seen(None), 3700)
-    assert teller.tell(seen(**shadow), 3600 + 86_400) == [("shadow", 1)]
-    assert teller.tell(seen(), 100_000) == [("shadow", 0)]
-
-
 # ---- channels
 
 
@@ -487,7 +473,6 @@ class Quiet(Filled):
         status = DaemonStatus(
             pid=os.getpid(),
             database=str(self.database),
-            mode="live",
             modem=ModemStatus(state, datetime.now(UTC).isoformat()),
             database_state=database_state,
             pass_boottime=boottime(),
@@ -647,17 +632,14 @@ def test_a_forgotten_pause_is_sent_with_its_cure(quiet: Callable[..., Quiet], re
 
 
 def test_a_locked_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
-    """Shadow mode does not end either."""
+    """The report, which could not be made, says nothing of it."""
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
-    decisions.commit_mode(line.db, line.db.now(), shadow=True)
-    line.say(mode="shadow")
     config = configuration.load(line.config)
     report = replace(report_line(config), stored=None)
     look = alerts_run.Run(config, find(config), report, say=print, complain=print).look(line.db)
 
     assert look.pause
-    assert look.shadow
 
 
 def look(line: Quiet) -> LineState:
@@ -712,27 +694,6 @@ def test_a_restored_pause_is_sent_at_once(quiet: Callable[..., Quiet], receiver:
 
     ((_, body),) = receiver.came
     assert "and the pause came back with a backup: nothing is sent" in body["message"]
-
-
-def test_forgotten_shadow_mode_is_sent_with_its_cure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """Pings stop from its first minute; its end is sent."""
-    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
-    (line.folder / "run" / "main" / "alerts.json").unlink()
-    decisions.commit_mode(line.db, line.db.now(), shadow=True)
-    line.say(mode="shadow")
-    assert line.alerts() == (0, "")
-    assert receiver.came == []
-    age(line, "shadow_limit", 3600)
-    line.alerts()
-    ((_, body),) = receiver.came
-    assert body["message"].startswith("Nobody is answered since ")
-    assert "Set 'mode: live'" in body["message"]
-    decisions.commit_mode(line.db, line.db.now(), shadow=False)
-    line.say()
-    line.alerts()
-
-    assert receiver.pings() == 1
-    assert receiver.titles() == ["hotlined fr: the line is in shadow mode", "hotlined fr: shadow mode is over"]
 
 
 def test_spending_is_sent_by_level(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
@@ -1068,9 +1029,7 @@ def test_an_empty_answers_file_is_sent_until_it_has_a_text(quiet: Callable[..., 
         assert receiver.titles() == [f"hotlined fr: {title}" for title in titles]
 
 
-@pytest.mark.parametrize(
-    "trouble", [{"state": "absent"}, {"pid": 2**22 + 1}, {"database_state": "locked"}, {"mode": "shadow"}]
-)
+@pytest.mark.parametrize("trouble", [{"state": "absent"}, {"pid": 2**22 + 1}, {"database_state": "locked"}])
 def test_no_ping_goes_out_during_a_trouble(
     quiet: Callable[..., Quiet], receiver: Receiver, trouble: dict[str, Any]
 ) -> None:
@@ -1256,30 +1215,6 @@ def test_an_outage_and_its_end_are_sent(line: Line, receiver: Receiver) -> None:
     assert receiver.pings() == 1
     assert receiver.titles() == ["hotlined fr: answers go out again"]
     line.cli("status")
-
-
-def test_the_daemon_notes_when_shadow_mode_began(line: Line) -> None:
-    """Start and reload note a change, a restart none.
-
-    `status` shows the beginning.
-    """
-    kinds = "SELECT kind FROM events WHERE kind GLOB 'mode_*' ORDER BY id"
-    line.configure(mode="shadow")
-    for _ in range(2):
-        line.start()
-        line.wait_state("ready")
-        wait_until(lambda: line.rows(kinds))
-        since = line.rows("SELECT at FROM events WHERE kind = 'mode_shadow'")
-        told = json.loads(line.cli("status", "--json"))
-        assert [(each["code"], each["since"]) for each in told["trouble"]] == [("shadow", since[0][0])]
-        line.stop()
-    line.start()
-    line.wait_state("ready")
-    line.configure(mode="live")
-    assert line.daemon
-    line.daemon.send_signal(signal.SIGHUP)
-    wait_until(lambda: line.rows(kinds) == [("mode_shadow",), ("mode_live",)])
-    wait_until(lambda: json.loads(line.cli("status", "--json"))["trouble"] == [])
 
 
 # ---- text messages, through the daemon
@@ -1557,7 +1492,7 @@ def test_a_text_during_a_run_is_sent_by_the_same_run(quiet: Callable[..., Quiet]
     assert receiver.titles() == ["hotlined fr: a flood of texts", "hotlined fr: a text has a word of alerts.words"]
 
 
-@pytest.mark.parametrize("how", ["answered", "blocked", "paused", "shadow", "never answered", "opting out"])
+@pytest.mark.parametrize("how", ["answered", "blocked", "paused", "never answered", "opting out"])
 def test_the_daemon_requests_alerts_for_a_text_with_a_word(
     how: str, open_line: Callable[..., Line], receiver: Receiver
 ) -> None:
@@ -1568,7 +1503,6 @@ def test_the_daemon_requests_alerts_for_a_text_with_a_word(
     line = open_line()
     line.configure(
         alerts={"words": ["tue", "stop"], "urls": [f"json://{receiver.address}/a"]},
-        mode="shadow" if how == "shadow" else "live",
         numbers={"blocked": ["+32470123456"] if how == "blocked" else []},
     )
     line.start()

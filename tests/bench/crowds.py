@@ -86,9 +86,7 @@ class VirtualSender:
         for turn in queue.due(self._db, now):
             if turn.share and at < self._waits.get(turn.share, at):
                 continue
-            step = gate.begin(
-                self._db, turn.answer_id, self._rules, now, compose=self._compose, encode=_encode, shadow=False
-            )
+            step = gate.begin(self._db, turn.answer_id, self._rules, now, compose=self._compose, encode=_encode)
             if isinstance(step, policy.Wait):
                 assert turn.share
                 commit_share_wait(self._db, turn.share, step.waiting_for)
@@ -113,7 +111,7 @@ class VirtualSender:
 
     def _room_at(self, now: Now, share: Share) -> float:
         """Return the next look at a waiting share: when every window has room, but within `LOOK_AGAIN_SECONDS`."""
-        occupied = windows.occupancy(self._db, now, shadow=False)
+        occupied = windows.occupancy(self._db, now)
         room = max(
             occupied.room_at(name, self._plan.segments, self._rules.limits, now.limit, known=share is Share.KNOWN)
             for name in policy.WINDOW_SECONDS
@@ -153,7 +151,7 @@ def play(crowd: Crowd, folder: Path) -> Outcome:
             identity = Identity(who, who, config.numbers.country, LineType.MOBILE)
             contact_id = contacts.record_whole(db, config.line, ContactKind.TEXT, identity, text, moment(at))
             delay = rng.uniform(shortest, longest)
-            verdict = answers.judge(db, contact_id, config.rules(), moment(at), delay_seconds=delay, shadow=False)
+            verdict = answers.judge(db, contact_id, config.rules(), moment(at), delay_seconds=delay)
             if verdict.answer:
                 sender.expect(at + delay, Share.KNOWN if verdict.reason is Reason.COOLDOWN_OVER else Share.NEW)
             end = at + longest

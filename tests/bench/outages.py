@@ -161,7 +161,7 @@ class Player:
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
         assert identity.country == crowd.country, number
         contact = contacts.record_whole(self.db, "fr", "text", identity, f"qui es-tu {number}", self.now)
-        verdict = answers.judge(self.db, contact, self.rules, self.now, delay_seconds=delay, shadow=False)
+        verdict = answers.judge(self.db, contact, self.rules, self.now, delay_seconds=delay)
         assert verdict.answer, verdict
         self.refused[number] = crowd.refused
         if crowd.honest:

@@ -221,11 +221,11 @@ def test_words_are_read_as_a_phone_writes_them(line: Filled) -> None:
 
 def test_every_problem_of_a_configuration_is_listed(line: Filled) -> None:
     """Each problem has its line, and the command ends with 78."""
-    line.config.write_text("mode: loud\nanswer: {text: x}\nlimits: {per_number: many}\n")
+    line.config.write_text("log_level: loud\nanswer: {text: x}\nlimits: {per_number: many}\n")
     result = line.run("log")
 
     assert result.exit_code == 78
-    assert "main.yaml:1: mode" in result.stderr
+    assert "main.yaml:1: log_level" in result.stderr
     assert "main.yaml:3: limits.per_number" in result.stderr
     assert str(line.config) in result.stderr
 

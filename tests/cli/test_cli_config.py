@@ -46,7 +46,6 @@ def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sections", "warning"),
     [
-        ({"mode": "shadow"}, "mode is shadow"),
         ({"answer": {"text": "« Non, c'est non. »"}}, "the text is between « and »: these marks are part of the"),
         ({"answer": {"texts": ["Non.", "“Non, c’est non.”"]}}, "the text is between “ and ”"),
         ({"answer": {"text": "x", "delay": "0s"}}, "answer.delay"),

@@ -312,17 +312,6 @@ def test_each_answer_of_a_number_has_its_own_price(make: Make) -> None:
     assert told(line) == found
 
 
-def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
-    """Answers that were not sent fill the windows, in shadow mode only."""
-    line = make(mode="shadow")
-    answer_contacts(line, 1)
-    line.db.connection.execute("UPDATE answer_segments SET state = 'shadowed'")
-
-    assert told(line)["windows"]["hour"]["used"] == 2
-    line.config.write_text(json.dumps(line.settings | {"mode": "live"}))
-    assert told(line)["windows"]["hour"]["used"] == 0
-
-
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     """No number or heading is cut."""
@@ -389,7 +378,7 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
     )
     now = Now(line.now().utc, 200.0, synchronised=False)
 
-    occupied = windows.occupancy(line.db, now, shadow=False)
+    occupied = windows.occupancy(line.db, now)
 
     def room(segments: int, *, known: bool) -> float:
         return occupied.room_at("hour", segments, limits, now.limit, known=known)

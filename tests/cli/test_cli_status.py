@@ -35,7 +35,7 @@ from hotlined.words.harmless import harmless
 
 # the promised keys of `status --json`, in order
 KEYS = [
-    "alive", "pid", "version", "line", "config", "database", "mode", "paused", "paused_by", "since", "last_scan_at",
+    "alive", "pid", "version", "line", "config", "database", "paused", "paused_by", "since", "last_scan_at",
     "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at", "credit", "backup", "waiting",
     "trouble",
 ]  # fmt: skip
@@ -75,7 +75,6 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
         "pid": os.getpid(),
         "database": str(line.database),
         "version": "9.9",
-        "mode": "live",
         "since": "2026-11-24T22:00:00.000Z",
         "last_scan_at": "2026-11-24T22:18:00.000Z",
         "modem": modem,
@@ -113,7 +112,7 @@ def test_a_ready_daemon_is_0(line: Filled) -> None:
     document, code = status(line)
 
     assert (document["alive"], document["modem"]["state"], code) == (True, "ready", 0)
-    assert (document["pid"], document["version"], document["mode"]) == (os.getpid(), "9.9", "live")
+    assert (document["pid"], document["version"]) == (os.getpid(), "9.9")
     assert document["config"] == str(line.config)
     assert document["modem"]["storages"] == [{"name": "SM", "used": 3, "total": 20}]
 
@@ -449,10 +448,10 @@ def test_a_pause_names_its_beginning_person_and_end(line: Filled) -> None:
 
 def test_all_troubles_are_shown(line: Filled) -> None:
     """`sending` names the one that a resume would not end."""
-    say(line, state="absent", trouble=(NO_MODEM,), sim_changed=True, mode="shadow")
+    say(line, state="absent", trouble=(NO_MODEM,), sim_changed=True)
     change(line, "paused_at = '2026', paused_by = 'pi', breaker_cause = 'outage', key_lost_at = '2026'")
 
-    assert troubled(line) == (["absent", "key_lost", "sim_changed", "paused", "outage", "shadow"], 69)
+    assert troubled(line) == (["absent", "key_lost", "sim_changed", "paused", "outage"], 69)
     assert status(line)[0]["sending"]["reason"] == "key_lost"
 
 
@@ -469,22 +468,6 @@ def test_an_unknown_sim_is_shown_while_nothing_waits(line: Filled) -> None:
     assert troubled(line) == ([], 0)
     say(line, pass_boottime=-1e6)
     assert troubled(line) == (["not_alive", "sim_changed"], 69)
-
-
-def test_shadow_mode_is_shown_and_is_not_a_failure(line: Filled) -> None:
-    """Shadow mode is a choice; its beginning outlives restarts."""
-    decisions.commit_mode(line.db, line.now(), shadow=True)
-    began = line.db.one("SELECT at FROM events")
-    decisions.commit_mode(line.db, line.now(), shadow=True)
-    say(line, mode="shadow")
-
-    assert troubled(line) == (["shadow"], 0)
-    assert began
-    assert status(line)[0]["trouble"][0]["since"] == began["at"]
-    assert f"Set `mode: live` in {line.config}" in line.run("status").stdout
-    decisions.commit_mode(line.db, line.now(), shadow=False)
-    say(line)
-    assert troubled(line) == ([], 0)
 
 
 def test_a_full_window_is_shown_and_is_not_a_failure(line: Filled) -> None:

@@ -175,26 +175,6 @@ def test_an_empty_list_of_refused_numbers_has_its_own_words(line: Filled) -> Non
     assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
 
 
-def test_shadow_mode_never_says_sent(tmp_path: Path) -> None:
-    """Its answers count as none; they are shown as `would have gone`."""
-    filled = Filled(tmp_path, answer=AT_ONCE)
-    with filled.db:
-        filled.judge(filled.text())
-        filled.send()
-        filled.db.connection.execute("UPDATE answers SET state = 'shadowed', sent_at = NULL")
-        filled.db.connection.execute("UPDATE answer_segments SET state = 'shadowed', sent_at = NULL")
-        (live,) = listed(filled)
-        filled.config.write_text(json.dumps(filled.settings | {"mode": "shadow"}))
-        (shadow,) = listed(filled)
-        asked_for = ("show 1", f"show {KEVIN}", "log", "numbers", "status", "limits", "stats", f"export {KEVIN}")
-        said = {words: filled.run(*words.split()).stdout for words in asked_for}
-
-    assert [(each["answers"], each["segments"]) for each in (live, shadow)] == [(0, 0), (0, 0)]
-    assert "answers        none\n  shadow mode  1 answer would have gone\n" in said[f"show {KEVIN}"]
-    assert "shadow: would be answered" in said["log"]
-    assert {words: found for words, text in said.items() if (found := re.findall(r"\bsent\b|went|left", text))} == {}
-
-
 def test_csv_calculates_nothing(busy: Filled) -> None:
     """Numbers begin with an apostrophe; the header has the keys of --json."""
     header, *rows = csv.reader(io.StringIO(busy.run("numbers", "--csv").stdout_bytes.decode(), newline=""))
@@ -453,7 +433,7 @@ def test_a_text_by_hand_is_not_an_answer(line: Filled) -> None:
     """Its segments are shown as a person's."""
     plan, now = alphabet.plan(ANSWER), line.now()
     with line.db.transaction():
-        answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi", shadow=False)
+        answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi")
     line.send()
 
     assert "\nanswers        none, but 2 segments by hand\n" in line.run("show", KEVIN).stdout

@@ -29,7 +29,7 @@ def by_hand(line: Filled, recipient: str = KEVIN, text: str = "Tout va bien.") -
     """Queue a text that a person sends, and return its ID."""
     with line.db.transaction():
         queued = answers.enqueue_by_hand(
-            line.db, recipient, alphabet.plan(text), RULES, line.now(), kind=ByHand.SEND, who="anna", shadow=False
+            line.db, recipient, alphabet.plan(text), RULES, line.now(), kind=ByHand.SEND, who="anna"
         )
     assert isinstance(queued, int)
     return f"h{queued}"

@@ -523,15 +523,6 @@ def test_a_stored_answer_is_sent_again_unchanged(line: Line) -> None:
     assert given_to(line)[-1] == (PAUL, SENT_AS)
 
 
-def test_shadow_mode_judges_without_a_text_too(line: Line) -> None:
-    """The verdict is that of live mode."""
-    write(line, "")
-    line.configure(mode="shadow")
-    line.start()
-    assert texted(line, PAUL) == ("suppress", "no_answer_text")
-    assert codes(line) == ["no_answer_text", "shadow"]
-
-
 def test_a_former_answer_is_recognised_as_an_echo(line: Line) -> None:
     """No text need be in force any more."""
     write(line, ONE)
@@ -588,7 +579,6 @@ def say(line: Filled, config: configuration.Config, **more: Any) -> None:
         "pid": os.getpid(),
         "config": str(line.config),
         "database": str(line.database),
-        "mode": "live",
         "pass_boottime": boottime(),
         "in_force": configuration.in_force(config),
     }

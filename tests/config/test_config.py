@@ -21,7 +21,7 @@ from hotlined.config import (
     KEYS,
     Calls,
     Config,
-    Mode,
+    LogLevel,
     Role,
     find,
     format_duration,
@@ -121,7 +121,7 @@ def test_the_example_has_the_hotlines_text() -> None:
 def test_the_defaults_are_those_promised() -> None:
     """An answer alone gets the documented limits and times."""
     got = parse(ANSWER, FILE)
-    assert (got.line, got.mode, got.modem.calls) == ("main", Mode.LIVE, Calls.RING)
+    assert (got.line, got.modem.calls) == ("main", Calls.RING)
     assert got.answer.delay == (timedelta(minutes=30), timedelta(minutes=60))
     assert got.limits == Limits(
         cooldown=(timedelta(hours=24), timedelta(days=7)),
@@ -227,7 +227,7 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
             "limits.reserve_for_new: expected a percentage from 0% to 100%, got '101%'",
         ),
         ("limits: {currency: euro}", "limits.currency: expected a currency as three capitals, like EUR, got 'euro'"),
-        ("mode: Live", "mode: expected one of live, shadow, got 'Live'; is live meant?"),
+        ("log_level: Info", "log_level: expected one of debug, info, warning, error, got 'Info'; is info meant?"),
         (
             "limits: {cooldown: 20 ans}",
             f"limits.cooldown: expected a duration from 0s to 3650d, {DURATION}, got '20 ans'",
@@ -347,8 +347,11 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
             ),
         ),
         (
-            "mode: li\xa0ve",
-            "mode: expected one of live, shadow, got 'li\\xa0ve'; an invisible no-break space is in it: delete it",
+            "log_level: in\xa0fo",
+            (
+                "log_level: expected one of debug, info, warning, error, got 'in\\xa0fo'; an invisible no-break space"
+                " is in it: delete it"
+            ),
         ),
     ],
 )
@@ -773,7 +776,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "line": st.from_regex("[a-z0-9][a-z0-9_]{0,21}", fullmatch=True),
     "line_number": MOBILES,
     "database": NAMES,
-    "mode": st.sampled_from(list(Mode)).map(str),
+    "log_level": st.sampled_from(list(LogLevel)).map(str),
     "modem.port": NAMES,
     "modem.pin_file": TEXTS.filter(lambda text: text[0] != "~"),
     "alerts.urls_file": TEXTS.filter(lambda text: text[0] != "~"),

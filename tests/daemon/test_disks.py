@@ -180,28 +180,27 @@ def test_reload_while_the_database_is_damaged_is_done_later(stopped: Line) -> No
     replace(line.database)
     line.start()
     wait_database(line, "damaged")
-    line.configure(mode="shadow")
+    line.configure(limits={"per_number": 0})
     assert line.daemon
     line.daemon.send_signal(signal.SIGHUP)
     line.database.write_bytes(good)
-    wait_until(lambda: line.status().get("mode") == "shadow")
+    wait_until(lambda: "per_number: 0" in line.status().get("in_force", ""))
     assert "the configuration was read again" in line.log_path.read_text()
 
 
 def test_reload_while_the_database_is_locked_is_done_later(line: Line) -> None:
-    """A reload to shadow mode holds before anything is sent."""
+    """It holds before anything is sent."""
     line.configure()
     line.start()
     line.wait_state("ready")
     with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        line.configure(mode="shadow")
+        line.configure(limits={"per_number": 0})
         assert line.daemon
         line.daemon.send_signal(signal.SIGHUP)
         hold(line, "locked")
         other.execute("ROLLBACK")
-    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'shadowed'") == 1, "what was let out")
-    assert line.count("SELECT shadow_at IS NOT NULL FROM line_state") == 1
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE reason = 'per_number'") == 1, "a verdict")
     assert line.submitted() == []
 
 

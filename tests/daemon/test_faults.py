@@ -667,16 +667,6 @@ def test_broken_configuration_ends_with_78_and_second_daemon_with_1(line: Line) 
     line.daemon = first
 
 
-def test_shadow_mode_transmits_nothing(line: Line) -> None:
-    """Texts are recorded, judged and counted."""
-    line.configure(mode="shadow")
-    line.start()
-    line.sim.do("deliver", from_=NUMBER, text="un")
-    wait_until(lambda: [row[0] for row in line.rows(ANSWERS)] == ["shadowed"])
-
-    assert line.sim.do("counters")["counters"].get("+CMGS", 0) == 0
-
-
 def test_delay_survives_a_restart(line: Line) -> None:
     """The answer keeps its due time."""
     line.configure(answer={"delay": "30m"})

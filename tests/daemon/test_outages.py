@@ -97,7 +97,7 @@ def wrote(db: Database, seconds: float, *numbers: str) -> None:
     for number in numbers:
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
         contact = contacts.record_whole(db, "fr", "text", identity, f"salut {number} {seconds}", at(seconds))
-        assert answers.judge(db, contact, outages.RULES, at(seconds), delay_seconds=0.0, shadow=False).answer
+        assert answers.judge(db, contact, outages.RULES, at(seconds), delay_seconds=0.0).answer
 
 
 def begun(db: Database, seconds: float) -> gate.Begun:
@@ -209,7 +209,7 @@ def test_any_accepted_segment_ends_a_country_outage(db: Database, how: str) -> N
     elif how == "by hand":
         with db.transaction():
             answers.enqueue_by_hand(
-                db, DE[:-2] + "77", outages.TEXT, outages.RULES, at(3.0), kind=ByHand.SEND, who="pi", shadow=False
+                db, DE[:-2] + "77", outages.TEXT, outages.RULES, at(3.0), kind=ByHand.SEND, who="pi"
             )
         take(db, begun(db, 3.0), at(3.0))
     else:
@@ -401,7 +401,7 @@ def test_failed_texts_by_hand_do_not_open_the_breaker(db: Database) -> None:
     for number in range(4):
         with db.transaction():
             answers.enqueue_by_hand(
-                db, person(number), outages.TEXT, outages.RULES, at(0.0), kind=ByHand.SEND, who="pi", shadow=False
+                db, person(number), outages.TEXT, outages.RULES, at(0.0), kind=ByHand.SEND, who="pi"
             )
         refuse(db, begun(db, 0.0), at(0.0), 42)
 
@@ -438,19 +438,6 @@ def test_second_trial_at_once_goes_to_another_recipient(db: Database) -> None:
 
     assert tried(db, 71.0) == tried(db, 369.0) == []
     assert tried(db, 370.0) == numbers[:1]
-
-
-def test_shadow_mode_uses_up_no_trial(db: Database) -> None:
-    """The trial is due as before once the line is live again."""
-    lost(db, 0.0, *(person(number) for number in (5, 6, 7)))
-    wrote(db, 1.0, person(4))
-    assert tried(db, 60.0) == [person(4)]
-    before = row_of(db).breaker
-    for turn in queue.due(db, at(60.0), shadow=True):
-        store_steps.begin(db, turn.answer_id, at(60.0), outages.TEXT, outages.RULES, shadow=True, trial=turn.trial)
-
-    assert db.value("SELECT state FROM answers WHERE recipient = ?", person(4)) == "shadowed"
-    assert row_of(db).breaker == before
 
 
 def test_withdrawn_trial_is_not_used_up(db: Database) -> None:

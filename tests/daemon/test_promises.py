@@ -383,20 +383,6 @@ def test_send_answer_needs_the_daemon(line: Line) -> None:
     assert by_hand(line) == []
 
 
-@pytest.mark.parametrize(
-    "command", [("send", "--answer", NUMBER), ("send", NUMBER, "Tout va bien.")], ids=["answer", "text"]
-)
-def test_texts_by_hand_are_refused_in_shadow_mode(line: Line, command: tuple[str, ...]) -> None:
-    """The command names shadow mode and exits with 75."""
-    line.configure(mode="shadow")
-    begin(line)
-    code, output = run(line, *command)
-
-    assert code == 75, output
-    assert "shadow" in output
-    assert line.submitted() == []
-
-
 def test_text_by_hand_is_listed_but_not_as_a_contact_or_answer(line: Line) -> None:
     """`log --by-hand` and `show` of the number have it."""
     begin(line)

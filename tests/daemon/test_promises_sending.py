@@ -543,17 +543,14 @@ def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
     assert submissions(line) == 2
 
 
-def test_half_sent_answer_in_shadow_mode_fails_when_stale(line: Line) -> None:
-    """Its second segment does not leave meanwhile."""
-    line.configure(answer={"text": LONG})
-    begin(line, timing={"retry_after": [3600]})
-    refuse(line, 42, segment=2)
-    deliver(line, 1)
-    wait_until(lambda: waits(line) == {"retry": 1})
-    reload(line, mode="shadow", answer={"max_age": "1s"})
-    wait_until(lambda: fate(line, person(1)) == ("failed", "stale"))
+def test_half_sent_answer_of_a_paused_line_fails_when_stale(line: Line) -> None:
+    """Its second segment does not leave afterwards."""
+    pause_between_segments(line)
+    reload(line, answer={"max_age": "1s"})
+    wait_until(lambda: fate(line, NUMBER) == ("failed", "stale"))
 
-    reload(line, mode="live", answer={"max_age": "24h"})
+    line.cli("resume")
+    look(line)
     assert used(line) == 1
     assert recipients(line) == []
 

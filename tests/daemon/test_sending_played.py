@@ -221,17 +221,6 @@ def test_text_of_our_own_is_known_for_a_month(line: year_now.Line) -> None:
         assert line.db.value("SELECT reason FROM contacts ORDER BY id DESC LIMIT 1") == reason
 
 
-def test_reload_of_the_mode_moves_answers_between_shares(line: year_now.Line) -> None:
-    """A number answered in shadow mode is new in live mode."""
-    line.reload(5, Settings(texts=("Non.",), shadow=True, cooldowns=(0,)))
-    wrote(line, 10, 1, HERS)
-    answered(line, 20)
-    wrote(line, 30, 2, HERS, delay=600)
-    assert line.db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
-    line.reload(40, Settings(texts=("Non.",), cooldowns=(0,)))
-    assert line.db.value("SELECT share FROM answers WHERE state = 'queued'") == "new"
-
-
 def test_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None:
     """`cancel` would find the rest; `resume` sends it."""
     line.reload(5, Settings(texts=("n" * 200,)))

@@ -168,11 +168,10 @@ def test_another_number_is_tried_anew(line: Line) -> None:
     [
         ({}, False, "no text to itself came back on this SIM yet"),
         ({"limits": {"segments": {"hour": 0}}}, True, "the budget is spent"),
-        ({"mode": "shadow"}, True, "shadow mode transmits nothing"),
         ({"answer": {"text": None, "text_file": "empty.txt"}}, True, "its answer has no text"),
         ({"alerts": {"selftest": None}}, True, ""),
     ],
-    ids=["never back", "budget", "shadow", "no answer", "off"],
+    ids=["never back", "budget", "no answer", "off"],
 )
 def test_a_line_that_may_not_text_itself_says_why(line: Line, settings: dict[str, Any], heard: bool, said: str) -> None:
     """Nothing leaves, and no request is written."""

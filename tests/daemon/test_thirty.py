@@ -206,7 +206,7 @@ REASON = (
     "first_contact|cooldown_over|pending|cooldown|per_number|blocked|opted_out|country|not_answerable|own_number|loop"
     "|stale|not_text|sim_changed"
 )
-STATE = "queued|sending|sent|delivered|undelivered|unconfirmed|failed|cancelled|shadowed"
+STATE = "queued|sending|sent|delivered|undelivered|unconfirmed|failed|cancelled"
 WAITING_FOR = "due|send_interval|budget_hour|budget_day|budget_month|reserve|network|credit|paused|retry"
 SCHEMA: dict[str, Any] = {
     "id": int,

@@ -848,7 +848,6 @@ def test_a_database_with_a_trigger_of_somebody_elses_fails(tmp_path: Path) -> No
     ("more", "verdict", "words"),
     [
         ({}, OK, ""),
-        ({"mode": "shadow"}, WARN, "Set `mode: live`"),
         ({"sim_changed": True}, FAIL, "hotlined sim adopt"),
         ({"modem": ModemStatus("ready", undeletable=2, storages=(Storage("SM", 3, 20),))}, OK, ""),
     ],
@@ -856,12 +855,11 @@ def test_a_database_with_a_trigger_of_somebody_elses_fails(tmp_path: Path) -> No
 def test_a_line_that_answers_nobody_is_not_healthy(
     tmp_path: Path, more: dict[str, Any], verdict: Health, words: str
 ) -> None:
-    """Shadow mode is a warning, a held line a failure."""
+    """A held line is a failure."""
     filled = Filled(tmp_path)
     told = DaemonStatus(
         pid=os.getpid(),
         database=str(filled.database),
-        mode="live",
         modem=ModemStatus("ready"),
         pass_boottime=boottime(),
     )

@@ -194,11 +194,11 @@ class Causes:
         return list(zip(self._decided("pause"), self._decided("resume"), strict=True))
 
     def _reloaded(self, contact: Text | Call, end: int) -> bool:
-        """Tell whether shadow mode or another list of countries came while an answer waited."""
+        """Tell whether another list of countries came while an answer waited."""
         spans = [each.settings for each in self.reloads if contact.at <= each.at <= end]
         spans.append(self.settings(contact.at + contact.delay))
         codes = [tuple(f"+{oracle.CALLING_CODES[name]}" for name in each.answer_countries) for each in spans]
-        return any(each.shadow for each in spans) or not all(contact.number.startswith(each) for each in codes)
+        return not all(contact.number.startswith(each) for each in codes)
 
     @cached_property
     def _full(self) -> list[tuple[int, int]]:

@@ -145,7 +145,7 @@ class Explorer:
         """Judge a contact that came from a number."""
         fact = Received(at=self.world.now, contact=contact_id, number=number, text=words, kind=kind)
         self.note(fact, contacts=self.world.contacts + 1)
-        verdict = answers.judge(self.db, contact_id, RULES, self.now, delay_seconds=0.0, shadow=False)
+        verdict = answers.judge(self.db, contact_id, RULES, self.now, delay_seconds=0.0)
         if verdict.answer:
             answer = self.db.value("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             self.note(Promised(at=self.world.now, answer=answer, contact=contact_id, segments=2))
@@ -163,14 +163,14 @@ class Explorer:
         decisions.block(self.db, BOB, "admin", self.now)
         self.note(Blocked(at=self.world.now, number=BOB))
 
-    def send(self, result: policy.Result | Withdrawn | None, *, shadow: bool = False) -> None:
+    def send(self, result: policy.Result | Withdrawn | None) -> None:
         """Let the next segment out, if there is one; None: the daemon is killed during the submission.
 
         WITHDRAWN: it never reached the modem.
         """
         if "stale not swept" not in self.mutants:
             queue.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
-        for turn in queue.due(self.db, self.now, shadow=shadow):
+        for turn in queue.due(self.db, self.now):
             became = gate.begin(
                 self.db,
                 turn.answer_id,
@@ -178,7 +178,6 @@ class Explorer:
                 self.now,
                 compose=lambda *_: gate.Composition(TWO_SEGMENTS),
                 encode=store_steps.encode,
-                shadow=shadow,
                 trial=turn.trial,
             )
             if isinstance(became, gate.Begun):
@@ -313,7 +312,6 @@ class Explorer:
         return {
             "2 undelivered": lambda: self.report(2, 0x40),
             "2 pending": lambda: self.report(2, 0x20),
-            "shadowed": lambda: self.send(None, shadow=True),
         }
 
     @property
@@ -423,7 +421,7 @@ class Explorer:
         left = [fact for fact in self.world.facts if isinstance(fact, Submitted) and fact.left]
         for name, seconds in policy.WINDOW_SECONDS.items():
             truth = sum(fact.at > self.world.now - seconds for fact in left)
-            counted = windows.spent(self.db, self.now, shadow=False)[name].total
+            counted = windows.spent(self.db, self.now)[name].total
             waiting = self.db.one("SELECT count(*) AS rows FROM answer_segments WHERE state = 'waiting'")
             assert waiting is not None
             if counted - waiting["rows"] != truth:

@@ -209,7 +209,7 @@ class Played:
     # ---- queries of the oracle
 
     def _history(self, line: str, person: int) -> policy.History:
-        return history.history_of(self.lines[line].db, PERSONS[person], shadow=False)
+        return history.history_of(self.lines[line].db, PERSONS[person])
 
     def _heard(self, line: str, other: str, person: int) -> Mapping[str, Any]:
         sql = "SELECT * FROM fleet_heard WHERE line = ? AND person = ?"
@@ -225,7 +225,7 @@ class Played:
 
     def has_decided(self, line: str, person: int) -> bool:
         """Tell whether a line refuses a person by its own decision."""
-        own = history.own_of(self.lines[line].db, PERSONS[person], shadow=False)
+        own = history.own_of(self.lines[line].db, PERSONS[person])
         lost = self._heard(line, line, person)
         return bool(own.blocked or own.opted_out or lost["opted_out_at"] or lost["blocked_at"])
 
@@ -239,7 +239,7 @@ class Played:
 
     def says(self, line: str, person: int) -> tuple[bool, int | None, int]:
         """Return a line's own row about a person, from its tables."""
-        own = history.own_of(self.lines[line].db, PERSONS[person], shadow=False)
+        own = history.own_of(self.lines[line].db, PERSONS[person])
         lost = self._heard(line, line, person)
         sql = "SELECT asked FROM fleet_said WHERE person = ?"
         said = self.lines[line].db.one(sql, pseudonym.of(KEY, PERSONS[person]))

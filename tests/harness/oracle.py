@@ -78,7 +78,6 @@ class Configured(Fact):
     blocked: tuple[str, ...] = ()
     max_age: float | None = None
     """None: not judged."""
-    shadow: bool = False
     interval: float = 0
     """Seconds between two segments."""
     texts: tuple[tuple[str, ...], ...] | None = None
@@ -224,17 +223,6 @@ class Submitted(Fact):
     def key(self) -> tuple[int, int, int]:
         """Answer, attempt and sequence: this key must never leave twice."""
         return self.answer, self.attempt, self.sequence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shadowed(Fact):
-    """Shadow mode let an answer out, and nothing was transmitted."""
-
-    answer: int
-    number: str
-    segments: int = 1
-    asked_for: bool = False
-    """A person requeued it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,13 +379,6 @@ def pause(facts: History) -> Iterator[str]:
                 yield _say(fact, "the line is paused")
             case _:
                 pass
-
-
-def shadow(facts: History) -> Iterator[str]:
-    """Check that nothing is submitted in shadow mode."""
-    for fact, limits in _configured(facts):
-        if isinstance(fact, Submitted) and limits.shadow:
-            yield _say(fact, "shadow mode")
 
 
 def country(facts: History) -> Iterator[str]:
@@ -656,33 +637,6 @@ def tries(facts: History) -> Iterator[str]:
             taken[fact.number] = fact.at
 
 
-def shadowed(facts: History) -> Iterator[str]:
-    """Check that answers in shadow mode keep to the limits, together with live ones; they count for nothing live."""
-    moments: list[tuple[float, int, str]] = []
-    answers: dict[str, dict[int, float]] = defaultdict(dict)
-    for fact, limits in _configured(facts):
-        if isinstance(fact, Forgotten):  # it never left: it is erased whole
-            answers.pop(fact.number, None)
-            moments = [each for each in moments if each[2] != fact.number]
-        if isinstance(fact, Submitted) and fact.left:
-            moments.append((fact.at, 1, ""))
-            if not fact.by_hand:
-                answers[fact.number].setdefault(fact.answer, fact.at)
-        if not isinstance(fact, Shadowed):
-            continue
-        for name, seconds in WINDOWS.items():
-            count = sum(segments for at, segments, _ in moments if at > fact.at - seconds) + fact.segments
-            if count > getattr(limits, name):
-                yield f"{fact.at:.12g} s, answer {fact.answer}: {count} segments in the {name}"
-        earlier = {answer: at for answer, at in answers[fact.number].items() if answer != fact.answer}
-        if not fact.asked_for and earlier:
-            seconds = limits.cooldowns[min(len(earlier), len(limits.cooldowns)) - 1]
-            if len(earlier) >= limits.per_number or fact.at - max(earlier.values()) < seconds:
-                yield f"{fact.at:.12g} s, answer {fact.answer}: the number was answered {len(earlier)} times"
-        moments.append((fact.at, fact.segments, fact.number))
-        answers[fact.number][fact.answer] = fact.at
-
-
 def liveness(facts: History) -> Iterator[str]:
     """Check that, when the line has nothing to submit, no due answer waits without a cause.
 
@@ -788,8 +742,8 @@ def truth(facts: History) -> Iterator[str]:
 
 
 RULES: tuple[Rule, ...] = (
-    windows, reserve, cap, cooldown, block, opt_out, pause, shadow, country, stale, at_most_once, in_order, asked_for,
-    breaker, cancelled, delay, interval, answerable, wording, tries, shadowed, liveness, truth, newest_first,
+    windows, reserve, cap, cooldown, block, opt_out, pause, country, stale, at_most_once, in_order, asked_for,
+    breaker, cancelled, delay, interval, answerable, wording, tries, liveness, truth, newest_first,
 )  # fmt: skip
 
 
@@ -960,16 +914,14 @@ class _Waiting:
                 self._excused.add(fact.number)
             case Paused() | Resumed():
                 self._paused = isinstance(fact, Paused)
-            case (
-                Shadowed() | Restored() | Configured() | Hoped() | CalendarSet()
-            ):  # it may have ended by the earlier state
+            case Restored() | Configured() | Hoped() | CalendarSet():  # it may have ended by the earlier state
                 self._promised.clear()
             case _:
                 pass
 
     def without_cause(self, now: float, limits: Configured) -> Iterator[int]:
         """Yield the answers that wait without a cause."""
-        if self._paused or limits.shadow:
+        if self._paused:
             return
         for each in self._promised.values():
             came = self._asks[each.contact]
@@ -1047,7 +999,7 @@ class _Queue:
             case Rebooted():  # its clock may have lost time
                 self._promised.clear()
                 self._waits.clear()
-            case Configured() | Shadowed() | CalendarSet():
+            case Configured() | CalendarSet():
                 self._waits.clear()
             case _:
                 pass

@@ -58,10 +58,9 @@ def judge(
     rules: policy.Rules = RULES,
     *,
     delay: float = 0.0,
-    shadow: bool = False,
 ) -> policy.Verdict:
     """Judge a contact and queue its answer."""
-    return answers.judge(db, contact_id, rules, now, delay_seconds=delay, shadow=shadow)
+    return answers.judge(db, contact_id, rules, now, delay_seconds=delay)
 
 
 def encode(recipient: str, planned: Plan, reference: int) -> tuple[tpdu.EncodedSegment, ...]:
@@ -76,7 +75,6 @@ def begin(
     planned: Plan = PLAN,
     rules: policy.Rules = RULES,
     *,
-    shadow: bool = False,
     trial: bool = False,
 ) -> gate.TurnResult:
     """Let the gate decide about an answer with this text."""
@@ -87,17 +85,14 @@ def begin(
         now,
         compose=lambda *_: gate.Composition(planned),
         encode=encode,
-        shadow=shadow,
         trial=trial,
     )
 
 
-def begin_next(
-    db: Database, now: Now, planned: Plan = PLAN, rules: policy.Rules = RULES, *, shadow: bool = False
-) -> gate.TurnResult:
+def begin_next(db: Database, now: Now, planned: Plan = PLAN, rules: policy.Rules = RULES) -> gate.TurnResult:
     """Let the gate decide about the first due answer."""
-    (turn, *_) = queue.due(db, now, shadow=shadow)
-    return begin(db, turn.answer_id, now, planned, rules, shadow=shadow, trial=turn.trial)
+    (turn, *_) = queue.due(db, now)
+    return begin(db, turn.answer_id, now, planned, rules, trial=turn.trial)
 
 
 def segment_of(result: gate.TurnResult) -> gate.Begun:

@@ -26,7 +26,6 @@ from oracle import (
     Restored,
     Resumed,
     Said,
-    Shadowed,
     Submitted,
     Unblocked,
 )
@@ -245,13 +244,6 @@ def test_pause_stops_answers_and_texts_by_hand() -> None:
     facts = [ROOM, came(1), Paused(at=1)]
     assert not found(*facts, Resumed(at=2), sent(1, 3))
     assert found(*facts, sent(1, 3)) == found(*facts, *typed(9, 3)) == {"pause"}
-
-
-def test_shadow_mode_transmits_nothing() -> None:
-    """Segments go again after its end."""
-    shadowed = Configured(at=0, shadow=True)
-    assert not found(shadowed, came(1), Configured(at=1), sent(1, 2))
-    assert found(shadowed, came(1), sent(1, 2)) == {"shadow"}
 
 
 def test_country_has_to_be_answered_at_the_beginning() -> None:
@@ -494,26 +486,12 @@ def test_breaker_decides_tries_in_an_outage() -> None:
     assert found(ROOM, *people(9), *refused[:2], sent(1, 129, phone(1))) == {"tries"}
 
 
-def test_shadow_mode_has_limits_of_its_own() -> None:
-    """They include live segments; cap and cooldown exempt requeued answers."""
-    shadow = Configured(at=0, hour=2, day=9, month=9, per_number=1, shadow=True)
-    first = [shadow, *people(3), Shadowed(at=1, answer=1, number=phone(1))]
-    assert not found(*first, Shadowed(at=2, answer=2, number=phone(2)))
-    assert found(*first, Shadowed(at=2, answer=2, number=phone(2), segments=2)) == {"shadowed"}
-    assert found(*first, Shadowed(at=2, answer=4, number=phone(1))) == {"shadowed"}
-    assert not found(*first, Shadowed(at=2, answer=4, number=phone(1), asked_for=True))
-    live = [Configured(at=0), *people(3), sent(1, 1, phone(1)), sent(2, 2, phone(2)), shadow]
-    assert found(*live, Shadowed(at=3, answer=3, number=phone(3))) == {"shadowed"}
-    assert not found(*first, Configured(at=3, hour=1), sent(2, 4, phone(2)))
-
-
 @pytest.mark.parametrize(
     "cause",
     [
         Paused(at=2),
         Blocked(at=2, number=HERS),
         Cancelled(at=2, answer=1),
-        Configured(at=2, shadow=True),
         Configured(at=2, hour=1),
         Hoped(at=2),
         came(2, 2, text="stop"),

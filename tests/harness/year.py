@@ -45,7 +45,6 @@ class Settings:
     answer_countries: tuple[str, ...] = ("BE", "FR", "NL", "LU", "DE")
     blocked: tuple[str, ...] = ()
     max_age: int = DAY
-    shadow: bool = False
     texts: tuple[str, ...] = (FIRST_TEXT, SECOND_TEXT)
 
 
@@ -228,7 +227,7 @@ class Peer(Protocol):
         """
 
     def submit_due(self, at: int, network: Network) -> Handed | None:
-        """Let at most one segment out; cancel, shadow or keep answers as the gate says. None if nothing left.
+        """Let at most one segment out; cancel or keep answers as the gate says. None if nothing left.
 
         `network` is called once with the submitted PDU, when the segment is committed as submitting; its result is the
         modem's after these seconds. crash and power_cut end the program at that moment: the peer is started again
@@ -756,8 +755,6 @@ def _reloads(author: _Author, settings: Settings) -> None:
         (80 * DAY + 12 * HOUR, replace(settings, texts=(FIRST_TEXT, SECOND_TEXT, LATER_TEXT), per_number=5)),
         (100 * DAY + 20 * HOUR, replace(settings, answer_countries=("BE",))),
         (104 * DAY + 9 * HOUR, settings),
-        (140 * DAY + 12 * HOUR, replace(settings, shadow=True)),
-        (142 * DAY + 12 * HOUR, settings),
         (260 * DAY + 15 * HOUR, replace(settings, hour=30, day=120, reserve_percent=34)),
         (262 * DAY, replace(settings, texts=(LATER_TEXT, SECOND_TEXT))),
         (320 * DAY, replace(settings, hour=4, day=12, reserve_percent=75)),
@@ -767,7 +764,6 @@ def _reloads(author: _Author, settings: Settings) -> None:
     for at, changed in changes:
         author.operations.append(Reload(at=at, settings=changed))
     author.crowd(100 * DAY + 19 * HOUR, 100 * DAY + 20 * HOUR, 25)  # queued; then their country is not answered
-    author.crowd(140 * DAY + 11 * HOUR, 140 * DAY + 13 * HOUR, 12)
 
 
 def by_contact(submissions: Iterable[Submission]) -> Iterator[tuple[int, list[Submission]]]:

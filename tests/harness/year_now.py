@@ -167,7 +167,6 @@ class Line:
             "database": "hotlined.db",
             "runtime_dir": "run",
             "log_level": "error",
-            "mode": "shadow" if settings.shadow else "live",
             "answer": {"texts": list(settings.texts), "delay": "30m", "max_age": f"{settings.max_age}s"},
             "limits": {
                 "cooldown": [f"{each}s" for each in settings.cooldowns],

@@ -47,7 +47,6 @@ def test_each_loss_is_sent_once_and_its_end_once() -> None:
         ({}, None),
         ({"alive": False, "modem_is_ready": False}, SelftestObstacle.NOT_RUNNING),
         ({"modem_is_ready": False}, SelftestObstacle.MODEM_NOT_READY),
-        ({"shadow": True}, SelftestObstacle.SHADOW),
         ({"holds": (Sending.kept_back(HoldReason.PERSON, None),)}, SelftestObstacle.PAUSED),
         ({"holds": (Sending.kept_back(HoldReason.CREDIT, None),)}, SelftestObstacle.CREDIT),
         ({"holds": (Sending.kept_back(HoldReason.OUTAGE, None),)}, SelftestObstacle.OUTAGE),
@@ -60,9 +59,9 @@ def test_each_loss_is_sent_once_and_its_end_once() -> None:
     ],
 )
 def test_each_obstacle_of_the_selftest_has_a_name(more: dict[str, Any], expected: SelftestObstacle | None) -> None:
-    """Examples are shadow mode, a pause and a full window."""
+    """Examples are a pause and a full window."""
     usual: dict[str, Any] = {"test": SelfTest(OWN), "is_number_set": True, "has_text": True, "alive": True}
-    usual |= {"modem_is_ready": True, "shadow": False, "holds": (), "full": False}
+    usual |= {"modem_is_ready": True, "holds": (), "full": False}
 
     assert next(selftest_obstacles(**usual | more), None) == expected
     assert words.OBSTACLES.keys() == {*SelftestObstacle}

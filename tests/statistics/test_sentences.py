@@ -29,7 +29,7 @@ Figures = dict[str, Any]
 # ---- histories
 
 KINDS = ("text", "text", "text", "call", "mms", "unreadable")
-STATES = ("sent", "sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued")
+STATES = ("sent", "sent", "delivered", "unconfirmed", "cancelled", "failed", "queued")
 TAGS = ("insult", "threat", "apology", "joke", "love")
 
 

@@ -77,7 +77,7 @@ def answer(
 ) -> int:
     """Store an answer that left at a moment, and its segments."""
     known = line.db.one("SELECT originator FROM contacts WHERE id = ?", contact_id)
-    state, shadow = more.get("state", "sent"), int(more.get("state") == "shadowed")
+    state = more.get("state", "sent")
     row = {
         "contact_id": contact_id, "recipient": known["originator"] if known else LEA, "state": state, "text": "Non",
         "encoding": "gsm7", "segments": segments, "share": "new" if contact_id else "by_hand", "draw": 0,
@@ -96,7 +96,7 @@ def answer(
     for sequence in range(1, segments + 1):
         insert(line, "answer_segments", {
             "attempt_id": attempt_id, "sequence": sequence, "tpdu_length": 1,
-            "state": "shadowed" if shadow else "refused" if state == "failed" else "sent",
+            "state": "refused" if state == "failed" else "sent",
             "submitted_at": rfc3339(sent), "submitted_limit": 1.0,
         })  # fmt: skip
     if contact_id:
@@ -184,18 +184,17 @@ def test_reasons_are_counted(line: Filled) -> None:
 
 def test_only_answers_that_may_have_left_count_and_cost(line: Filled) -> None:
     """Unconfirmed ones count and are named; texts by hand cost, too."""
-    for state in ("sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued"):
+    for state in ("sent", "delivered", "unconfirmed", "cancelled", "failed", "queued"):
         answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state=state)
     answer(line, None, MONDAY + HOUR, segments=1)
     total = told(line)["total"]
 
-    assert (total["answers"], total["unconfirmed"], total["shadowed"]) == (3, 1, 1)
+    assert (total["answers"], total["unconfirmed"]) == (3, 1)
     assert total["segments"] == 7
     assert total["cost"] == 0.35
     rows = line.run("stats", *NOVEMBER).stdout
-    shown = "^answers +3$.^  perhaps sent +1$.^  shadow: would be answered +1$"
-    assert re.search(shown, rows, re.MULTILINE | re.DOTALL)
-    assert not re.search("unconfirmed|shadowed", rows)  # codes are for --json
+    assert re.search("^answers +3$.^  perhaps sent +1$", rows, re.MULTILINE | re.DOTALL)
+    assert "unconfirmed" not in rows  # codes are for --json
 
 
 def test_the_time_to_an_answer_is_given_in_quartiles(line: Filled) -> None:
@@ -598,8 +597,7 @@ def test_the_tables_fit_the_terminal(line: Filled, columns: int, by: str) -> Non
     with line.db.transaction():
         for number in range(1200):
             contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
-    answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
-    line.db.connection.execute("UPDATE answers SET state = 'sent', sent_at = queued_at")
+    answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR)
     shown = line.on_a_terminal(columns, "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by)
     tables = "\n".join(shown).split("\n\n")[1:3]
 
@@ -646,15 +644,6 @@ def test_an_empty_database_has_figures(line: Filled) -> None:
     assert len(days) == 1
     assert result.stdout.splitlines()[-1].startswith("No text in ")
     assert "before" not in result.stdout.lower()
-
-
-def test_shadowed_answers_are_shown(line: Filled) -> None:
-    """They would have gone without shadow mode."""
-    assert "shadow" not in line.run("stats", *NOVEMBER).stdout
-    answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
-
-    shown = line.run("stats", *NOVEMBER).stdout
-    assert re.search("^  shadow: would be answered +1$", shown, re.MULTILINE)
 
 
 def test_tags_are_escaped(line: Filled) -> None:

@@ -286,7 +286,7 @@ def test_requeue_refuses_blocked_and_opted_out_recipients(db: Database) -> None:
         decisions.opt_out(db, HERS, at(10))
     assert answers.requeue(db, 1, "marie", at(11)) == "opted_out"
     with db.transaction():
-        typed = answers.enqueue_by_hand(db, HERS, ONE, RULES, at(12), kind=ByHand.SEND, who="marie", shadow=False)
+        typed = answers.enqueue_by_hand(db, HERS, ONE, RULES, at(12), kind=ByHand.SEND, who="marie")
     assert isinstance(typed, int)
     answers.cancel_by_hand(db, typed, "marie", at(13))
     assert answers.requeue_by_hand(db, typed, "marie", at(14)) is None
@@ -375,7 +375,7 @@ def test_answers_that_were_perhaps_sent_since_a_moment_are_sent_again(db: Databa
     came(db, reached, later)
     take(db, let_out(db, later), at(later))
     with db.transaction():
-        answers.enqueue_by_hand(db, by_hand, ONE, EVERYWHERE, at(later), kind=ByHand.SEND, who="marie", shadow=False)
+        answers.enqueue_by_hand(db, by_hand, ONE, EVERYWHERE, at(later), kind=ByHand.SEND, who="marie")
     take(db, let_out(db, later), at(later))
     came(db, waits, later, delay=900.0)
     decisions.block(db, blocked, "marie", at(later))

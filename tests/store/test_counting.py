@@ -40,7 +40,7 @@ def by_hand(line: Filled) -> None:
     """Let a text by hand leave to a number that never wrote."""
     with line.db.transaction():
         queued = answers.enqueue_by_hand(
-            line.db, "+32479998877", TWO_SEGMENTS, RULES, line.now(), kind=ByHand.SEND, who="pi", shadow=False
+            line.db, "+32479998877", TWO_SEGMENTS, RULES, line.now(), kind=ByHand.SEND, who="pi"
         )
     assert isinstance(queued, int)
     line.send()

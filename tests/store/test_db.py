@@ -455,7 +455,7 @@ def test_restored_line_sends_no_answer_that_was_queued(filled: Filled) -> None:
         states = db.all("SELECT state, recipient FROM answers ORDER BY id")
         segments = db.all("SELECT DISTINCT state FROM answer_segments WHERE attempt_id = 2 ORDER BY id")
         assert [row["state"] for row in states] == ["sent", "unconfirmed", "unconfirmed"]
-        assert all(history_of(db, row["recipient"], shadow=False).answers for row in states)
+        assert all(history_of(db, row["recipient"]).answers for row in states)
         assert [row["state"] for row in segments] == ["sent", "unconfirmed"]
         assert [row["reason"] for row in db.all("SELECT reason FROM contacts WHERE id = 4")] == ["restored"]
         assert [row["state"] for row in db.all("SELECT state FROM requests")] == ["expired"]

@@ -109,7 +109,6 @@ SEQUENCES = (
     "A writes > dead",
     "A writes > sent > refused > A says stop",
     "A writes > A says stop",
-    "A writes > shadowed",
 )
 """Sequences that take every transition between states, among them those too rare for the exploration."""
 

@@ -142,7 +142,7 @@ def test_answers_of_all_lines_count(hub: PlainHub, fr: Line, nl: Line) -> None:
 
     assert nl.answer(LEA, "one") is Reason.COOLDOWN
     assert nl.log()[-1].elsewhere == ("fr",)
-    known = history_of(nl.db, LEA, shadow=False)
+    known = history_of(nl.db, LEA)
     assert (known.answers, known.known) == (1, False)
     assert 7100 < nl.now().limit - (known.last_answer or 0) < 7300
     nl.hours = 21.5
@@ -162,10 +162,10 @@ def test_refused_answer_counts_at_no_line(hub: PlainHub, fr: Line, nl: Line) -> 
     assert fr.text(LEA).answer
     begun = segment_of(begin_next(fr.db, fr.now(), plan("Non.")))
     meet(hub, fr, nl)
-    assert history_of(nl.db, LEA, shadow=False).answers == 1
+    assert history_of(nl.db, LEA).answers == 1
     refuse(fr.db, begun, fr.now(), 42)
     meet(hub, fr, nl)
-    assert history_of(nl.db, LEA, shadow=False).answers == 0
+    assert history_of(nl.db, LEA).answers == 0
 
 
 def test_line_exchanges_only_the_kinds_that_it_shares(hub: PlainHub, tmp_path: Path, fr: Line) -> None:
@@ -176,21 +176,21 @@ def test_line_exchanges_only_the_kinds_that_it_shares(hub: PlainHub, tmp_path: P
         fr.text(KEVIN, "stop")
         meet(hub, fr, nl)
         assert fr.text(LEA).answer
-        assert history_of(fr.db, KEVIN, shadow=False).answers == 0
-        assert not history_of(nl.db, KEVIN, shadow=False).opted_out
+        assert history_of(fr.db, KEVIN).answers == 0
+        assert not history_of(nl.db, KEVIN).opted_out
         nl.share = SHARED
         meet(hub, nl, fr)
-        assert history_of(fr.db, KEVIN, shadow=False).answers == 1
-        assert history_of(fr.db, LEA, shadow=False).opted_out
-        assert history_of(nl.db, KEVIN, shadow=False).opted_out
+        assert history_of(fr.db, KEVIN).answers == 1
+        assert history_of(fr.db, LEA).opted_out
+        assert history_of(nl.db, KEVIN).opted_out
 
 
 def test_block_elsewhere_of_the_other_address_of_a_contact_holds(hub: PlainHub, fr: Line, nl: Line) -> None:
     """Photo messages have two addresses; answers count by the originator alone."""
     decisions.block(fr.db, LEA, "anna", fr.now())
     meet(hub, fr, nl)
-    assert history_of(nl.db, KEVIN, shadow=False, other=LEA).blocked
-    assert history_of(nl.db, KEVIN, shadow=False, other=LEA).answers == 0
+    assert history_of(nl.db, KEVIN, other=LEA).blocked
+    assert history_of(nl.db, KEVIN, other=LEA).answers == 0
 
 
 # ---- joining, leaving, keys of the fleet
@@ -213,7 +213,7 @@ def test_decision_about_a_pseudonym_is_shared_when_its_number_writes(hub: PlainH
         nl.text(KEVIN)
         meet(hub, nl, fr)
         assert fr.text(LEA).reason is Reason.OPTED_OUT
-        assert history_of(fr.db, KEVIN, shadow=False).answers == 1
+        assert history_of(fr.db, KEVIN).answers == 1
         assert nl.join() == 0
 
 
@@ -300,7 +300,7 @@ def test_restored_line_reads_back_its_own_decisions(hub: PlainHub, fr: Line, nl:
     assert decisions.unblock(fr.db, LEA, "anna", fr.now())
     meet(hub, fr, nl)
     assert nl.text(LEA).answer
-    assert history_of(nl.db, KEVIN, shadow=False).answers == 1
+    assert history_of(nl.db, KEVIN).answers == 1
 
 
 # ---- erasure
@@ -335,7 +335,7 @@ def test_erasure_at_another_line_needs_a_person_there(hub: PlainHub, fr: Line, n
     assert nl.run("forget", "--asked").output == "No line asks to erase anybody.\n"
     meet(hub, nl, fr)
     assert fleet.open_here(fr.db) == {}  # fr has no rows about her: it confirms without a person
-    assert history_of(fr.db, LEA, shadow=False).opted_out
+    assert history_of(fr.db, LEA).opted_out
     assert nl.text(LEA).reason is Reason.OPTED_OUT
 
 
@@ -562,10 +562,10 @@ def test_lying_hub_erases_nothing_and_raises_no_limit(fr: Line) -> None:
     fr.exchange(hub)
 
     assert len(fr.log()) == 1
-    assert history_of(fr.db, KEVIN, shadow=False).blocked
+    assert history_of(fr.db, KEVIN).blocked
     generous = RULES._replace(limits=RULES.limits._replace(per_number=5))
     assert fr.text(LEA, "again", generous).reason is Reason.OPTED_OUT
-    assert history_of(fr.db, LEA, shadow=False).answers >= 1
+    assert history_of(fr.db, LEA).answers >= 1
     assert fr.db.value("SELECT version FROM fleet") < 2**54
     decisions.block(fr.db, "+32470000003", "anna", fr.now())
 

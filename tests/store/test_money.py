@@ -197,7 +197,7 @@ class Hotline(RuleBasedStateMachine):
         self.db = open_for_daemon(store_steps.make_empty(Path(self.folder.name) / "hotlined.db"))
         self.limits = policy.Limits()
         self.plan = PLANS[0]
-        self.shadow = self.paused = False
+        self.paused = False
         self.blocked: set[str] = set()
         self.opted_out: set[str] = set()
         self.source = store_steps.SOURCE
@@ -265,7 +265,6 @@ class Hotline(RuleBasedStateMachine):
             cooldowns=tuple(each.total_seconds() for each in self.limits.cooldown),
             per_number=self.limits.per_number,
             max_age=rules.max_age.total_seconds() + UNSAVED_SECONDS,
-            shadow=self.shadow,
             texts=((self.plan.text,), (self.plan.text.swapcase(),)),
         )
 
@@ -383,9 +382,7 @@ class Hotline(RuleBasedStateMachine):
                 self.opted_out.add(row["originator"])
             contact = self.name("contacts", contact_id)
             delay = float(self.delays.get(contact, 0))
-            verdict = store_steps.judge(
-                self.db, contact_id, self.now(), self.in_force(), delay=delay, shadow=self.shadow
-            )
+            verdict = store_steps.judge(self.db, contact_id, self.now(), self.in_force(), delay=delay)
             if verdict.answer:
                 answer = self.name("answers", self.db.value("SELECT max(id) FROM answers"))
                 self.tell(oracle.Promised, answer=answer, contact=contact, segments=self.plan.segments)
@@ -405,7 +402,7 @@ class Hotline(RuleBasedStateMachine):
             queue.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
             if self.paused:
                 queue.requeue_half_sent(self.db)
-            for turn in queue.due(self.db, now, shadow=self.shadow):
+            for turn in queue.due(self.db, now):
                 result = gate.begin(
                     self.db,
                     turn.answer_id,
@@ -413,15 +410,12 @@ class Hotline(RuleBasedStateMachine):
                     now,
                     compose=self.compose,
                     encode=store_steps.encode,
-                    shadow=self.shadow,
                     trial=turn.trial,
                 )
                 if isinstance(result, policy.Wait):
                     continue
                 if isinstance(result, gate.Begun):
                     self.submit(result.recipient, result, fate)
-                if isinstance(result, gate.Shadowed):
-                    self.tell_shadowed(turn.answer_id)
                 break
             else:
                 if not self.key_is_away:
@@ -430,18 +424,6 @@ class Hotline(RuleBasedStateMachine):
     def compose(self, step: int, _country: str | None, _draw: int) -> gate.Composition:
         """Return the text for the first answer to a number, or for a further one."""
         return gate.Composition(alphabet.plan(self.plan.text.swapcase()) if step else self.plan)
-
-    def tell_shadowed(self, answer_id: int) -> None:
-        """Note an answer that shadow mode let out."""
-        row = self.db.the("SELECT recipient, segments FROM answers WHERE id = ?", answer_id)
-        answer = self.name("answers", answer_id)
-        self.tell(
-            oracle.Shadowed,
-            answer=answer,
-            number=row["recipient"],
-            segments=row["segments"],
-            asked_for=self.requeued[answer] > 0,
-        )
 
     def submit(self, number: str, begun: gate.Begun, fate: Fate) -> None:
         """Note a segment as it leaves, and commit its fate as the daemon does."""
@@ -464,7 +446,6 @@ class Hotline(RuleBasedStateMachine):
         )
         assert not self.paused
         assert not self.key_is_away
-        assert not self.shadow
         assert number not in self.blocked
         assert begun.answer_id in self.by_hand or number not in self.opted_out
         assert (begun.answer_id, attempt) not in self.unconfirmed
@@ -544,7 +525,6 @@ class Hotline(RuleBasedStateMachine):
         backup.quarantine_restored(self.db, self.now())
         decisions.commit_key_lack(self.db, self.now())
         fates.recover(self.db, self.now())
-        decisions.commit_mode(self.db, self.now(), shadow=self.shadow)
 
     # ---- people's data
 
@@ -640,17 +620,11 @@ class Hotline(RuleBasedStateMachine):
 
     # ---- decisions of people
 
-    @rule(limits=small_limits, plan=st.sampled_from(PLANS), shadow=st.sampled_from((False, False, True)))
-    def configure(self, limits: policy.Limits, plan: alphabet.Plan, shadow: bool) -> None:
+    @rule(limits=small_limits, plan=st.sampled_from(PLANS))
+    def configure(self, limits: policy.Limits, plan: alphabet.Plan) -> None:
         """Load another configuration."""
         self.limits, self.plan = limits, plan
-        self.set_mode(shadow=shadow)
         self.tell_configuration()
-
-    def set_mode(self, *, shadow: bool) -> None:
-        """Change to shadow mode, or back to live."""
-        self.shadow = shadow
-        decisions.commit_mode(self.db, self.now(), shadow=shadow)
 
     @rule(
         number=numbers,
@@ -712,13 +686,12 @@ class Hotline(RuleBasedStateMachine):
             answer_id = self.db.value("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             self.tell(oracle.Cancelled, answer=self.name("answers", answer_id))
 
-    @precondition(lambda self: not self.shadow)
     @rule(number=numbers, plan=st.sampled_from(PLANS))
     def send_by_hand(self, number: str, plan: alphabet.Plan) -> None:
         """Send a text to a number."""
         with self.db.transaction():
             queued = answers.enqueue_by_hand(
-                self.db, number, plan, self.in_force(), self.now(), kind=ByHand.SEND, who="admin", shadow=False
+                self.db, number, plan, self.in_force(), self.now(), kind=ByHand.SEND, who="admin"
             )
         if isinstance(queued, int):
             self.tell(oracle.ByHand, answer=self.name("answers", queued), number=number)
@@ -847,27 +820,6 @@ def come(line: Hotline, *senders: str, body: str = "texte {}", results: Sequence
         line.arrive(sender, body, national=False)
     line.judge()
     line.send(list(results))
-
-
-def test_sent_half_of_an_answer_still_counts_after_shadow_mode() -> None:
-    """It does though the rest was taken by shadow mode."""
-    with hotline(ONE_A_DAY, PLANS[1]) as line:
-        come(line, HERS)
-        line.set_mode(shadow=True)
-        line.send([Fate.SENT])
-        line.set_mode(shadow=False)
-        come(line, HERS, results=[Fate.SENT, Fate.SENT])
-
-
-def test_answer_requeued_in_shadow_mode_counts_as_before() -> None:
-    """Its first attempt may have left; shadow mode took the second."""
-    with hotline(ONE_A_DAY) as line:
-        come(line, HERS, results=[Fate.UNCONFIRMED])
-        line.requeue(0)
-        line.set_mode(shadow=True)
-        line.send([Fate.SENT])
-        line.set_mode(shadow=False)
-        come(line, HERS)
 
 
 def test_cooldown_runs_from_a_requeued_answer() -> None:

@@ -384,7 +384,7 @@ def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
     request_id = requests.ask(db, RequestVerb.SEND, {"number": LEA, "text": "Tout va bien"}, "pi", now)
     with db.transaction():
         answer_id = answers.enqueue_by_hand(
-            db, LEA, alphabet.plan("Tout va bien"), RULES, now, kind=ByHand.SEND, who="pi", shadow=False
+            db, LEA, alphabet.plan("Tout va bien"), RULES, now, kind=ByHand.SEND, who="pi"
         )
         assert isinstance(answer_id, int)
         requests.await_answer(db, request_id, answer_id)
@@ -400,7 +400,7 @@ def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
     raw = str([rows(db, f"SELECT * FROM {table}") for table in tables])
     assert not any(each in raw for each in (LEA, KEVIN, "Tout va bien", mask(KEVIN), semi_octets(LEA[1:])))
     assert rows(db, "SELECT number, who FROM events WHERE kind = 'block'") == [(None, "pi")]
-    assert history_of(db, LEA, shadow=False).answers == 0  # a text by hand does not count as an answer
+    assert history_of(db, LEA).answers == 0  # a text by hand does not count as an answer
 
 
 def test_purge_leaves_pending_work_alone(line_of: Filled) -> None:
@@ -508,7 +508,7 @@ def test_number_and_its_pseudonym_have_one_history(line_of: Filled) -> None:
     purge(line_of, moment(line_of, 400))
     assert len({recipient for (recipient,) in rows(line_of.db, "SELECT recipient FROM answers")}) == 2
 
-    history = history_of(line_of.db, KEVIN, shadow=False)
+    history = history_of(line_of.db, KEVIN)
     assert (history.answers, history.pending) == (2, False)
     assert history.last_answer == line_of.db.one("SELECT max(begun_limit) AS last FROM attempts")["last"]  # type: ignore[index]
     assert len(line_of.log("--number", KEVIN)) == 2
@@ -542,14 +542,14 @@ def test_erasure_frees_no_segment_of_a_window(line_of: Filled) -> None:
     """Neither `purge` nor `forget` does."""
     answered(line_of)
     now = moment(line_of, 0.01)
-    spent = windows.spent(line_of.db, now, shadow=False)
+    spent = windows.spent(line_of.db, now)
     assert spent["month"].total == 2
     for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), now):
         pass
-    assert windows.spent(line_of.db, now, shadow=False) == spent
+    assert windows.spent(line_of.db, now) == spent
     assert erasing.forget(line_of.db, KEVIN, "pi", now, opts_out=lambda _: False)
 
-    assert windows.spent(line_of.db, now, shadow=False) == spent
+    assert windows.spent(line_of.db, now) == spent
     assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, pseudonym.NOBODY, None)]
 
 
@@ -770,7 +770,7 @@ def test_first_resume_after_a_key_is_lost_is_refused(line_of: Filled, key: bytes
     with pytest.raises(RefusedError, match="missing or another key"):
         decisions.resume(line_of.db, "pi", line_of.now())
     assert not decisions.commit_key_lack(line_of.db, line_of.now())
-    assert history_of(line_of.db, KEVIN, shadow=False) == policy.History(hidden=True)
+    assert history_of(line_of.db, KEVIN) == policy.History(hidden=True)
 
     assert decisions.resume(line_of.db, "pi", line_of.now()).another_key
     assert not decisions.resume(line_of.db, "pi", line_of.now()).another_key
@@ -797,7 +797,7 @@ def test_decisions_without_the_key_add_to_earlier_ones(line_of: Filled) -> None:
     for days in (401, 1000):
         purge(line_of, moment(line_of, days))
         for number in (blocked_first, stopped_first):
-            history = history_of(line_of.db, number, shadow=False)
+            history = history_of(line_of.db, number)
             assert (history.blocked, history.opted_out) == (True, True)
             assert stored.stored_of(line_of.db, number).opted_out
             decided = exported(line_of, number).decided
@@ -1155,9 +1155,7 @@ def test_export_shows_everything_stored_about_a_number(line_of: Filled) -> None:
     line_of.judge(line_of.text(hostile))
     line_of.send()
     with db.transaction():
-        answers.enqueue_by_hand(
-            db, KEVIN, alphabet.plan("À la main"), RULES, now, kind=ByHand.SEND, who="pi", shadow=False
-        )
+        answers.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind=ByHand.SEND, who="pi")
     decisions.block(db, KEVIN, "pi", now)
     requests.end(db, requests.ask(db, RequestVerb.SEND, {"number": KEVIN, "text": "À la main"}, "pi", now), "sent", now)
     line_of.pdu(report(KEVIN, 99))

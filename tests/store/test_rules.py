@@ -49,13 +49,12 @@ def wrote(
     words: str | None = None,
     *,
     delay: float = 0.0,
-    shadow: bool = False,
 ) -> int:
     """Receive a text that is new, judge it by these rules, and return the id of its contact."""
     contact = contacts.record_whole(
         db, "main", "text", mobile(number), words or f"salut {seconds:.0f} {number}", at(seconds)
     )
-    store_steps.judge(db, contact, at(seconds), rules, delay=delay, shadow=shadow)
+    store_steps.judge(db, contact, at(seconds), rules, delay=delay)
     return contact
 
 
@@ -80,7 +79,7 @@ def sent(db: Database, number: str, seconds: float, rules: policy.Rules = AGAIN,
 def typed(db: Database, number: str, seconds: float, *, kind: ByHand = ByHand.SEND) -> int:
     """Queue a text by hand, and return its id."""
     with db.transaction():
-        queued = answers.enqueue_by_hand(db, number, ONE, AGAIN, at(seconds), kind=kind, who="marie", shadow=False)
+        queued = answers.enqueue_by_hand(db, number, ONE, AGAIN, at(seconds), kind=kind, who="marie")
     assert isinstance(queued, int)
     return queued
 
@@ -147,8 +146,8 @@ def test_window_has_its_exact_length(db: Database, window: str) -> None:
     seconds, rules = policy.WINDOW_SECONDS[window], within(**{window: 1})
     sent(db, HERS, 0.0, rules)
     now = at(seconds - 1)
-    assert windows.spent(db, now, shadow=False)[window].total == 1
-    assert windows.spent(db, at(seconds), shadow=False)[window].total == 0
+    assert windows.spent(db, now)[window].total == 1
+    assert windows.spent(db, at(seconds))[window].total == 0
 
 
 def test_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
@@ -158,7 +157,7 @@ def test_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
     wrote(db, HERS, 10)
     goes(db, 11, planned=TWO)
 
-    assert windows.spent(db, at(12), shadow=False)["hour"] == policy.Spent(4, 2)
+    assert windows.spent(db, at(12))["hour"] == policy.Spent(4, 2)
 
 
 def test_rest_after_a_late_result_needs_room_in_its_share(db: Database) -> None:
@@ -171,7 +170,7 @@ def test_rest_after_a_late_result_needs_room_in_its_share(db: Database) -> None:
     lose(db, begun, at(5))
     for nth in range(3):
         sent(db, HIS, 30 + nth, rules)
-    assert windows.spent(db, at(50), shadow=False)["hour"] == policy.Spent(5, 3)
+    assert windows.spent(db, at(50))["hour"] == policy.Spent(5, 3)
     fates.settle_late(db, begun.segment_id, 9, rules, at(60))
 
     assert state(db)[0] == "failed"
@@ -185,7 +184,7 @@ def test_answer_from_a_backup_counts_in_its_share(db: Database) -> None:
         with db.transaction():
             fates.mark_doubtful(db, db.value("SELECT id FROM answers WHERE contact_id = ?", contact), at(20))
 
-    assert windows.spent(db, at(21), shadow=False)["hour"] == policy.Spent(3, 1)
+    assert windows.spent(db, at(21))["hour"] == policy.Spent(3, 1)
 
 
 # ---- numbers
@@ -259,10 +258,7 @@ def test_text_by_hand_without_room_is_refused(db: Database) -> None:
     """The queued texts by hand take room, too."""
     rules = within(hour=1)
     with db.transaction():
-        asked = [
-            answers.enqueue_by_hand(db, HERS, ONE, rules, at(0), kind=ByHand.SEND, who="marie", shadow=False)
-            for _ in range(2)
-        ]
+        asked = [answers.enqueue_by_hand(db, HERS, ONE, rules, at(0), kind=ByHand.SEND, who="marie") for _ in range(2)]
 
     assert isinstance(asked[0], int)
     assert asked[1] == policy.Wait(policy.WaitingFor.BUDGET_HOUR)
@@ -339,7 +335,7 @@ def test_withdrawn_segment_leaves_no_attempt(db: Database) -> None:
 
     assert db.value("SELECT count(*) FROM attempts") == 0
     assert db.value("SELECT text FROM answers") is None
-    assert windows.spent(db, at(3), shadow=False)["hour"].total == 0
+    assert windows.spent(db, at(3))["hour"].total == 0
 
 
 def test_withdrawn_second_segment_has_no_submission_time(db: Database) -> None:
@@ -372,11 +368,11 @@ def test_rest_after_a_late_result_goes_only_without_another_text(db: Database, l
 # ---- shares
 
 
-def two_wait(db: Database, *, shadow: bool = False) -> None:
+def two_wait(db: Database) -> None:
     """Queue two answers to one new number: one that was cancelled and requeued, and a later one."""
-    wrote(db, shadow=shadow)
+    wrote(db)
     answers.cancel(db, 1, "marie", at(0))
-    wrote(db, HERS, 1, shadow=shadow)
+    wrote(db, HERS, 1)
     answers.requeue(db, 1, "marie", at(2))
 
 
@@ -397,58 +393,6 @@ def test_number_is_new_again_when_nothing_left(db: Database) -> None:
     assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
     fates.withdraw_segment(db, goes(db, 5), at(6))
     assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
-
-
-def test_shadow_mode_has_shares_of_its_own(db: Database) -> None:
-    """A number answered there is known there, and new in live mode."""
-    wrote(db, shadow=True)
-    assert begin_next(db, at(1), ONE, AGAIN, shadow=True) == gate.Shadowed()
-    wrote(db, HERS, 10, shadow=True)
-    for shadow, share in ((True, "known"), (False, "new"), (True, "known")):
-        decisions.commit_mode(db, at(11), shadow=shadow)
-        assert db.value("SELECT share FROM answers WHERE state = 'queued'") == share
-
-
-def test_answer_in_shadow_mode_makes_its_number_known(db: Database) -> None:
-    """The number's other queued answers move to the known share."""
-    decisions.commit_mode(db, at(0), shadow=True)
-    two_wait(db, shadow=True)
-    begin_next(db, at(3), ONE, AGAIN, shadow=True)
-
-    assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
-
-
-def test_shadow_mode_holds_the_rest_of_a_live_answer(db: Database) -> None:
-    """The rest goes out live or not at all."""
-    wrote(db)
-    take(db, goes(db, 1, planned=TWO), at(1))
-    result = store_steps.begin(db, 1, at(2), TWO, AGAIN, shadow=True)
-
-    assert result == policy.Wait(policy.WaitingFor.HELD)
-    assert [row["state"] for row in db.all("SELECT state FROM answer_segments ORDER BY id")] == ["sent", "waiting"]
-
-
-def test_shadow_mode_cancels_a_queued_text_by_hand(db: Database) -> None:
-    """A person can try again once the mode ends."""
-    queued = typed(db, HERS, 0)
-    result = store_steps.begin(db, queued, at(1), ONE, AGAIN, shadow=True)
-
-    assert result == policy.Cancel(policy.Reason.SHADOW)
-    assert db.value("SELECT state FROM answers") == "cancelled"
-
-
-@pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
-def test_shadow_mode_has_the_limits_of_the_line(db: Database, window: str) -> None:
-    """Its answers count there together with live ones, and nowhere else."""
-    rules = within(**{window: 2}, reserve=0)
-    sent(db, HERS, 0.0, rules)
-    for number, outcome in ((HIS, gate.Shadowed()), (THEIRS, policy.Wait(policy.BUDGETS[window]))):
-        wrote(db, number, 1, rules, shadow=True)
-        assert begin_next(db, at(2), ONE, rules, shadow=True) == outcome
-    assert windows.spent(db, at(3), shadow=False)[window].total == 1
-    assert history.history_of(db, HIS, shadow=True).answers == 1
-    assert history.history_of(db, HIS, shadow=False).answers == 0
-    assert history.history_of(db, HERS, shadow=True).answers == 1
 
 
 # ---- the saved limit clock
@@ -504,7 +448,7 @@ def wrote_from_france(db: Database, number: str, seconds: float, rules: policy.R
     """Receive a text from France and judge it."""
     sender = Identity(number, number, "FR", LineType.MOBILE)
     contact = contacts.record_whole(db, "main", "text", sender, f"salut {number}", at(seconds))
-    store_steps.judge(db, contact, at(seconds), rules, delay=0.0, shadow=False)
+    store_steps.judge(db, contact, at(seconds), rules, delay=0.0)
 
 
 def test_trial_of_a_country_that_waits_no_longer_is_an_answer(db: Database) -> None:
@@ -514,11 +458,11 @@ def test_trial_of_a_country_that_waits_no_longer_is_an_answer(db: Database) -> N
     with db.transaction():
         db.execute(began, at(0).rfc3339)
     wrote_from_france(db, "+33612345678", 1, rules)
-    (turn,) = queue.due(db, at(2), shadow=False)
+    (turn,) = queue.due(db, at(2))
     assert turn.trial
     breakers.keep_countries(db, ("BE",))
 
-    segment_of(store_steps.begin(db, turn.answer_id, at(2), ONE, rules, shadow=False, trial=turn.trial))
+    segment_of(store_steps.begin(db, turn.answer_id, at(2), ONE, rules, trial=turn.trial))
     assert db.value("SELECT trial FROM attempts") is None
 
 
@@ -564,7 +508,7 @@ def test_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
         typed(db, HERS, nth, kind=ByHand.ANSWER)
         take(db, goes(db, nth), at(nth))
 
-    assert windows.spent(db, at(9), shadow=False)["hour"] == policy.Spent(5, 5)
+    assert windows.spent(db, at(9))["hour"] == policy.Spent(5, 5)
     assert answers.by_hand_today(db, at(86400)) == 4
 
 
@@ -586,7 +530,7 @@ def test_queued_answer_from_a_backup_is_unconfirmed(db: Database) -> None:
         fates.mark_doubtful(db, 1, at(5))
 
     assert state(db) == ("unconfirmed", "restored")
-    assert history.history_of(db, HERS, shadow=False).answers == 1
+    assert history.history_of(db, HERS).answers == 1
 
 
 def test_number_is_known_under_its_pseudonym(db: Database) -> None:
@@ -597,7 +541,7 @@ def test_number_is_known_under_its_pseudonym(db: Database) -> None:
     for _ in purging.purge(db, timedelta(0), timedelta(0), at(10)):
         pass
     assert db.value("SELECT recipient FROM answers").startswith("~")
-    assert history.history_of(db, HERS, shadow=False).answers == 1
+    assert history.history_of(db, HERS).answers == 1
     wrote(db, HERS, 20, delay=60)
     assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
     answers.cancel(db, 2, "marie", at(21))
@@ -657,7 +601,6 @@ def test_each_answer_to_a_number_has_the_text_of_its_step(db: Database) -> None:
             at(seconds),
             compose=lambda step, *_: asked.append(step) or gate.Composition(ONE),
             encode=store_steps.encode,
-            shadow=False,
         )
         take(db, segment_of(begun), at(seconds))
 

@@ -368,9 +368,9 @@ def judge(db: Database, contact_id: int = 1, seconds: float = 0.0, **changes: An
     return judge_contact(db, contact_id, at(db, seconds), RULES._replace(**changes))
 
 
-def begin(db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes: Any) -> gate.TurnResult:
+def begin(db: Database, seconds: float = 0.0, **changes: Any) -> gate.TurnResult:
     """Let the first due answer's next segment out."""
-    return begin_next(db, at(db, seconds), rules=RULES._replace(**changes), shadow=shadow)
+    return begin_next(db, at(db, seconds), rules=RULES._replace(**changes))
 
 
 def recipients(db: Database, seconds: float) -> list[str]:
@@ -406,7 +406,7 @@ def test_whole_answer_counts_when_its_first_segment_begins(db: Database) -> None
     begun(db)
 
     assert answer(db)["state"] == "sending"
-    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 2
+    assert windows.spent(db, at(db, 1))["hour"].total == 2
 
 
 def test_answer_is_sent_when_all_segments_are(db: Database) -> None:
@@ -442,7 +442,7 @@ def test_segment_interrupted_by_a_crash_is_unconfirmed(db: Database) -> None:
 
     assert answer(db)["state"] == "unconfirmed"
     assert queue.due(db, at(db, 9999)) == []
-    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 1
+    assert windows.spent(db, at(db, 1))["hour"].total == 1
 
 
 def test_refused_answer_counts_for_nothing(db: Database) -> None:
@@ -451,8 +451,8 @@ def test_refused_answer_counts_for_nothing(db: Database) -> None:
     refuse(db, begun(db), at(db, 1), 27)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_27")
-    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 0
-    assert history_of(db, SENDER, shadow=False) == policy.History()
+    assert windows.spent(db, at(db, 1))["hour"].total == 0
+    assert history_of(db, SENDER) == policy.History()
 
 
 def test_refused_answer_fails_after_its_last_try_while_others_leave(db: Database) -> None:
@@ -485,7 +485,7 @@ def test_refused_answer_stays_queued_while_nothing_leaves(db: Database) -> None:
         now = answer(db)["due_limit"]
 
     assert answer(db)["state"] == "queued"
-    assert windows.spent(db, at(db, now), shadow=False)["hour"].total == 0
+    assert windows.spent(db, at(db, now))["hour"].total == 0
 
 
 def test_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
@@ -495,9 +495,9 @@ def test_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
     refuse(db, begun(db, 2), at(db, 2), 42)
 
     assert (answer(db)["state"], answer(db)["text"]) == ("queued", PLAN.text)
-    assert windows.spent(db, at(db, 3), shadow=False)["hour"].total == 2
-    assert windows.spent(db, at(db, 7200), shadow=False)["hour"].total == 1
-    assert history_of(db, SENDER, shadow=False).answers == 1
+    assert windows.spent(db, at(db, 3))["hour"].total == 2
+    assert windows.spent(db, at(db, 7200))["hour"].total == 1
+    assert history_of(db, SENDER).answers == 1
     assert begun(db, 7200).sequence == 2
 
 
@@ -549,7 +549,7 @@ def test_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: 
     queue_one(db)
     first = begun(db)
     lose(db, first, at(db, 1))
-    assert windows.spent(db, at(db, 2), shadow=False)["hour"].total == 1
+    assert windows.spent(db, at(db, 2))["hour"].total == 1
     fates.settle_late(db, first.segment_id, 7, RULES, at(db, seconds))
 
     assert answer(db)["state"] == state
@@ -693,16 +693,6 @@ def test_out_of_office_text_is_answered_once(db: Database) -> None:
     assert receive(db, away, 9 * 86400) is policy.Reason.LOOP
 
 
-def test_shadowed_answer_counts_in_shadow_mode_only(db: Database) -> None:
-    """The live windows do not contain it."""
-    queue_one(db)
-
-    assert begin(db, shadow=True) == gate.Shadowed()
-    assert answer(db)["state"] == "shadowed"
-    assert windows.spent(db, at(db, 1), shadow=True)["hour"].total == 2
-    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 0
-
-
 def test_block_cancels_queued_answers_at_once(db: Database) -> None:
     """No daemon is needed for it."""
     queue_one(db)
@@ -827,9 +817,7 @@ def test_texts_by_hand_leave_in_their_order(db: Database) -> None:
     """The first one is the first to leave."""
     for seconds, recipient in enumerate(("+32470000001", "+32470000002")):
         with db.transaction():
-            answers.enqueue_by_hand(
-                db, recipient, plan("Salut"), RULES, at(db, seconds), kind=ByHand.SEND, who="pi", shadow=False
-            )
+            answers.enqueue_by_hand(db, recipient, plan("Salut"), RULES, at(db, seconds), kind=ByHand.SEND, who="pi")
 
     assert recipients(db, 10) == ["+32470000001"]
 
@@ -858,16 +846,6 @@ def test_waiting_answer_does_not_hold_up_a_begun_one(db: Database) -> None:
     begin_answer(db, last.answer_id, at(db, 3))
 
     assert recipients(db, 4) == [SENDER, "+32470999999"]
-
-
-def test_half_sent_answer_keeps_its_count_in_shadow_mode(db: Database) -> None:
-    """It does not become shadowed."""
-    queue_one(db)
-    take(db, begun(db), at(db, 1), 1)
-    begin(db, 2, shadow=True)
-
-    assert answer(db)["state"] == "sending"
-    assert history_of(db, SENDER, shadow=False).answers == 1
 
 
 def test_begun_answer_is_finished_at_any_age(db: Database) -> None:
@@ -903,11 +881,11 @@ def test_requeued_answer_counts_again_in_the_windows(db: Database) -> None:
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     assert answers.requeue(db, 1, "admin", at(db, 500)) is None
-    assert windows.spent(db, at(db, 500), shadow=False)["hour"].total == 1
+    assert windows.spent(db, at(db, 500))["hour"].total == 1
     take(db, begun(db, 1000), at(db, 1000), 1)
 
-    assert windows.spent(db, at(db, 1000), shadow=False)["hour"].total == 3
-    assert history_of(db, SENDER, shadow=False).last_answer == 1000
+    assert windows.spent(db, at(db, 1000))["hour"].total == 3
+    assert history_of(db, SENDER).last_answer == 1000
 
 
 def test_request_interrupted_by_a_crash_is_refused(db: Database) -> None:
@@ -943,9 +921,7 @@ def test_report_does_not_turn_an_accepted_text_into_a_refusal(db: Database, stat
     request_id = requests.ask(db, RequestVerb.SEND, {"number": SENDER, "text": "Salut"}, "pi", at(db, 0))
     requests.next_request(db, at(db, 0))
     with db.transaction():
-        answer_id = answers.enqueue_by_hand(
-            db, SENDER, plan("Salut"), RULES, at(db, 0), kind=ByHand.SEND, who="pi", shadow=False
-        )
+        answer_id = answers.enqueue_by_hand(db, SENDER, plan("Salut"), RULES, at(db, 0), kind=ByHand.SEND, who="pi")
         assert isinstance(answer_id, int)
         requests.await_answer(db, request_id, answer_id)
     assert requests.settle(db, at(db, 0)) == 1
@@ -1490,7 +1466,7 @@ def test_texts_by_hand_to_wrong_numbers_do_not_open_the_breaker(db: Database) ->
     for number in range(4):
         with db.transaction():
             queued_id = answers.enqueue_by_hand(
-                db, f"+3247900000{number}", PLAN, RULES, at(db, number), kind=ByHand.SEND, who="pi", shadow=False
+                db, f"+3247900000{number}", PLAN, RULES, at(db, number), kind=ByHand.SEND, who="pi"
             )
         assert isinstance(queued_id, int)
         refuse(db, begun(db, number), at(db, number), 1)
@@ -1506,9 +1482,7 @@ def test_text_by_hand_counts_earlier_ones_that_wait(db: Database) -> None:
     for number in range(2):
         with db.transaction():
             accepted.append(
-                answers.enqueue_by_hand(
-                    db, f"+3247900000{number}", PLAN, rules, at(db, 0), kind=ByHand.SEND, who="pi", shadow=False
-                )
+                answers.enqueue_by_hand(db, f"+3247900000{number}", PLAN, rules, at(db, 0), kind=ByHand.SEND, who="pi")
             )
 
     assert accepted == [1, policy.Wait(policy.WaitingFor.BUDGET_MONTH)]

@@ -24,9 +24,6 @@ SOME = 15  # days that each run plays by themselves; the seed chooses them
 FLOODED = {120, 255}  # periods that begin on these days: the flood in each takes longer than all other days together
 FLOOD, LONG_FLOOD = (120.58, 120.68), (260.4, 260.45)
 """A part of each of these floods, in days."""
-SHADOWED = (
-    135  # the period that begins here: its first contacts are shadowed, never answered, and no fact gives the cause
-)
 
 
 # ---- the year
@@ -95,8 +92,7 @@ def test_line_keeps_the_rules_over_the_year(played: Year) -> None:
 
 def test_line_keeps_the_rules_from_any_first_day(played: Year) -> None:
     """No rule is broken and no contact unanswered without a cause."""
-    left_out = {SHADOWED} if extent.WHOLE else {SHADOWED, *FLOODED}
-    begins = [day for day in range(0, 360, SOME) if day not in left_out]
+    begins = [day for day in range(0, 360, SOME) if extent.WHOLE or day not in FLOODED]
     begin = begins[extent.SEED % len(begins)]
     is_right(play(part(played, begin, begin + SOME)))
 
@@ -172,16 +168,16 @@ class Careless:
 
 
 def test_careless_line_breaks_the_rules(played: Year) -> None:
-    """It cannot break the ten rules in `never`.
+    """It cannot break the nine rules in `never`.
 
-    These are about times, order, cancels, wording, promises, shadow mode and what it says; the line breaks all others.
+    These are about times, order, cancels, wording, promises and what it says; the line breaks all others.
     """
     days = ((0, 150), (180.4, 180.75), (260, 261))  # a usual time, an outage, a flood
     few = tuple(each for each in played.operations if any(one * DAY <= each.at < end * DAY for one, end in days))
     player = year.Player(replace(played, operations=few, outages=played.outages[:3]), Careless())
     player.play()
     found = {words.partition(":")[0] for words in oracle.violations(player.facts)}
-    never = {"asked_for", "stale", "delay", "interval", "cancelled", "wording", "liveness", "shadowed", "truth"}
+    never = {"asked_for", "stale", "delay", "interval", "cancelled", "wording", "liveness", "truth"}
     never |= {"newest_first"}
     assert found >= {rule.__name__ for rule in oracle.RULES} - never
 

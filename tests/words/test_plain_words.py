@@ -168,7 +168,7 @@ def test_problems_of_a_configuration_are_plain(line: Filled, stated: str, senten
     assert " ".join(sentence.format(config=line.config).split()) in said(line, "config", "check")
 
 
-STANDARD = r"\b(suppress|originator|scts|not answerable|unconfirmed|shadowed|pending|due|first_contact|not_text)\b"
+STANDARD = r"\b(suppress|originator|scts|not answerable|unconfirmed|pending|due|first_contact|not_text)\b"
 
 
 def _of_each_kind(line: Filled) -> None:

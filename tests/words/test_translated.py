@@ -351,7 +351,7 @@ def test_every_word_of_a_template_is_marked() -> None:
 def known_conditions() -> Iterator[conditions.Condition]:
     """Yield the conditions that can be filled into an alert."""
     yield from conditions.MODEM.values()
-    yield from (conditions.NOT_RUNNING, conditions.UNKNOWN_STATE, conditions.SHADOW, conditions.SILENCE)
+    yield from (conditions.NOT_RUNNING, conditions.UNKNOWN_STATE, conditions.SILENCE)
     yield from conditions.HOLDS.values()
 
 

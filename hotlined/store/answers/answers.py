@@ -34,9 +34,7 @@ DRAWS = 1 << 31
 # ---- the verdict
 
 
-def judge(
-    db: Database, contact_id: int, rules: policy.Rules, now: Now, *, delay_seconds: float, shadow: bool
-) -> policy.Verdict:
+def judge(db: Database, contact_id: int, rules: policy.Rules, now: Now, *, delay_seconds: float) -> policy.Verdict:
     """Commit the verdict on a contact and, if it says so, its queued answer; an opt-out cancels what was queued."""
     with db.transaction():
         row = db.one("SELECT * FROM contacts WHERE id = ?", contact_id)
@@ -46,7 +44,7 @@ def judge(
         text = recognition.fold(row["text"] or "")
         if identity.originator is not None and (fleet := seam.maybe_fleet(db)):
             fleet.meet(db, identity.originator)
-        history = history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
+        history = history_of(db, identity.originator, other=row["other_originator"])
         if history.answers and text:
             history = history._replace(same_texts=_same_texts(db, row, text))
         opts_out = recognition.opts_out(row["text"] or "", rules.numbers.opt_out_words)
@@ -114,14 +112,13 @@ def enqueue_by_hand(
     *,
     kind: ByHand,
     who: str,
-    shadow: bool,
 ) -> policy.Wait | policy.Cancel | int:
     """Queue a text that a person asked for, inside the transaction that is open, and return its id.
 
     A text that would have to wait is refused instead, because the person can try again.
     """
     asked = gate.at_once(recipient, planned.segments, by_hand=True, known=kind == ByHand.ANSWER)
-    verdict = gate.ask_at_once(db, asked, rules, now, shadow=shadow, before=_by_hand_before(db))
+    verdict = gate.ask_at_once(db, asked, rules, now, before=_by_hand_before(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(
@@ -262,7 +259,7 @@ def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[
     db.execute(
         "UPDATE contacts SET elsewhere = NULL WHERE id = (SELECT contact_id FROM answers WHERE id = ?)", answer["id"]
     )
-    left = may_have_left(db, answer["id"], shadow=False)
+    left = may_have_left(db, answer["id"])
     db.execute(
         "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"
         " reported_at = NULL, age_limit = ?, due_limit = max(?, iif(?, 0, due_limit)) WHERE id = ?",
@@ -278,7 +275,7 @@ def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[
 
 def _maybe_decided(db: Database, answer: Row, blocked: Collection[str]) -> Reason | None:
     """Return the decision about the number of an answer that keeps it from being sent again, or None."""
-    decided = history_of(db, answer["recipient"], shadow=False, other=answer["other"])
+    decided = history_of(db, answer["recipient"], other=answer["other"])
     if decided.blocked or not {answer["recipient"], answer["other"]}.isdisjoint(blocked):
         return Reason.BLOCKED
     # a text that a person wrote may also go to a number that has opted out

@@ -57,7 +57,7 @@ def correspondents(
 ) -> list[Correspondent]:
     """Return at most `limit` correspondents (0: all): those at the top of an order, the top one last.
 
-    So the top one is nearest to the prompt of a terminal. Answers of shadow mode were not sent, and are not counted.
+    So the top one is nearest to the prompt of a terminal.
     With `among`, only the originators of the newest `among` contacts are returned (0: of all contacts); with `only`,
     only these numbers.
     """

@@ -133,18 +133,6 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     return moment
 
 
-def commit_mode(db: Database, now: Now, *, shadow: bool) -> None:
-    """Commit that shadow mode begins or ends now; does nothing if that is the mode already, as after a restart.
-
-    A number that was answered in shadow mode was not answered live, so queued answers are put into their shares anew.
-    """
-    if (line.maybe_shadow(db) is not None) != shadow:
-        with db.transaction():
-            line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
-            events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
-            lifecycle.refile(db)
-
-
 def commit_key_lack(db: Database, now: Now) -> bool:
     """Commit whether the pseudonyms' key can be used, and if not, why; return True if it has just become unusable.
 

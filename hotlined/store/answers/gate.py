@@ -14,7 +14,7 @@ from hotlined import policy
 from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
-from hotlined.policy import Reason, Share, WaitingFor
+from hotlined.policy import Reason, Share
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
 from hotlined.store.answers import breakers, lifecycle, windows
 from hotlined.store.answers.correspondents import country_in, identity_of
@@ -66,12 +66,7 @@ Encode = Callable[[str, Plan, int], Sequence["EncodedSegment"]]
 """A function that makes the TPDUs of a text to a recipient, under a concatenation reference."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shadowed:
-    """An answer that passed in shadow mode: it has ended, and nothing is submitted."""
-
-
-TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
+TurnResult = Begun | policy.Wait | policy.Cancel
 """The result of an answer's turn."""
 
 
@@ -80,8 +75,7 @@ class AtGate:
     """An answer at its turn, as the open transaction sees it: the question to the gate.
 
     `row` has the answer's contact, and its attempt if that goes on because its first segment has left. Otherwise
-    `composition` has the text, or is None if there is none. `trial` is true if it would be the trial of a breaker,
-    `shadow` if it would be let out in shadow mode.
+    `composition` has the text, or is None if there is none. `trial` is true if it would be the trial of a breaker.
     """
 
     row: sqlite3.Row
@@ -89,7 +83,6 @@ class AtGate:
     composition: Composition | None
     now: Now
     trial: bool
-    shadow: bool
 
     def question(self) -> policy.Queued:
         """Return the question to the policy."""
@@ -109,11 +102,11 @@ class AtGate:
     def hold(self) -> policy.LineHold | None:
         """Return the reason that holds this answer back, or None.
 
-        Only a pause holds back a trial, the rest of a half-sent trial, and an answer in shadow mode.
+        Only a pause holds back a trial, and the rest of a half-sent trial.
         """
         rest_of_trial = self.row["trial"] is not None and self.row["state"] == AnswerState.SENDING
         hold = _maybe_hold(self.row["hold"])
-        excepted = self.trial or self.shadow or rest_of_trial
+        excepted = self.trial or rest_of_trial
         return None if excepted and hold is not policy.LineHold.PAUSED else hold
 
 
@@ -125,24 +118,21 @@ def begin(
     *,
     compose: Compose,
     encode: Encode,
-    shadow: bool,
     trial: bool = False,
     pauses: Sequence[float] = USUAL.trial_after,
 ) -> TurnResult:
     """Ask the policy's gate and, if the answer passes, commit its next segment as being submitted, and return it.
 
-    The text is composed here, by the configuration in force now, and stored; in shadow mode the answer ends as
-    `shadowed`. Raises HotlinedError if it cannot be composed or encoded: `set_aside` then takes it out of the way.
+    The text is composed here, by the configuration in force now, and stored. Raises HotlinedError if it cannot be
+    composed or encoded: `set_aside` then takes it out of the way.
     """
     with db.transaction():
-        row = db.one(_ANSWER, answer=answer_id, shadow=shadow)
+        row = db.one(_ANSWER, answer=answer_id)
         if row is None:  # another process ended it after `queue.due` read it, and wrote its reason
             return policy.Cancel(Reason.PERSON)
-        if shadow and row["attempt_id"]:
-            return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest goes out live, too, or not at all
-        history = history_of(db, row["recipient"], shadow=shadow, without=answer_id, other=row["other_originator"])
+        history = history_of(db, row["recipient"], without=answer_id, other=row["other_originator"])
         composition = None if row["attempt_id"] else _compose(db, row, history, compose)
-        asked = AtGate(row, history, composition, now, trial, shadow)
+        asked = AtGate(row, history, composition, now, trial)
         verdict = _verdict(db, asked, rules)
         if isinstance(verdict, policy.Pass):
             return _let_out(db, asked, verdict, encode, pauses)
@@ -178,7 +168,6 @@ def ask_at_once(
     rules: policy.Rules,
     now: Now,
     *,
-    shadow: bool = False,
     without: int | None = None,
     before: int = 0,
 ) -> policy.Gate:
@@ -186,9 +175,9 @@ def ask_at_once(
 
     The answer `without` is left out of the number's history; `before` is the number of segments that wait to go first.
     """
-    history = history_of(db, asked.identity.originator, shadow=shadow, without=without)
+    history = history_of(db, asked.identity.originator, without=without)
     hold = _maybe_hold(db.value(f"SELECT {_HOLD.format(':country')}", country=asked.identity.country))
-    spent = windows.spent(db, now, shadow=shadow, more=before)
+    spent = windows.spent(db, now, more=before)
     return policy.gate(asked, history, spent, rules, now.limit, hold)
 
 
@@ -197,10 +186,8 @@ def _maybe_hold(found: str | None) -> policy.LineHold | None:
 
 
 def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
-    """Return the policy's verdict: the answer goes out, waits or is cancelled. Shadow mode sends no text by hand."""
-    if asked.shadow and asked.row["by_hand"]:
-        return policy.Cancel(Reason.SHADOW)
-    spent = windows.spent(db, asked.now, shadow=asked.shadow)
+    """Return the policy's verdict: the answer goes out, waits or is cancelled."""
+    spent = windows.spent(db, asked.now)
     return policy.gate(asked.question(), asked.history, spent, rules, asked.now.limit, asked.hold())
 
 
@@ -212,10 +199,8 @@ _HOLD = (
 )
 
 
-def _let_out(
-    db: Database, asked: AtGate, passed: policy.Pass, encode: Encode, pauses: Sequence[float]
-) -> Begun | Shadowed:
-    """Record that an answer passed: its next segment is being submitted, or in shadow mode all of it has ended."""
+def _let_out(db: Database, asked: AtGate, passed: policy.Pass, encode: Encode, pauses: Sequence[float]) -> Begun:
+    """Record that an answer passed: its next segment is being submitted."""
     row, now = asked.row, asked.now
     written: dict[str, Any] = {}
     if asked.composition:
@@ -231,7 +216,7 @@ def _let_out(
         breakers.begin_trial(db, attempt_id, now, pauses)
     save_limit_clock(db, now)
     if row["state"] == AnswerState.QUEUED:
-        move(db, row["id"], AnswerState.SHADOWED if asked.shadow else AnswerState.SENDING, **written)
+        move(db, row["id"], AnswerState.SENDING, **written)
     return begun
 
 
@@ -282,25 +267,18 @@ def _new_attempt(db: Database, asked: AtGate, composition: Composition, passed: 
         variant=composition.variant,
         country=composition.country,
         asked_by=asked.row["asked_by"],
-        boot_id="" if asked.shadow else db.clock.boot_id,
+        boot_id=db.clock.boot_id,
         reference=reference,
     )
 
 
-def _new_segments(
-    db: Database, asked: AtGate, attempt_id: int, segments: Sequence["EncodedSegment"]
-) -> Begun | Shadowed:
-    """Write a segment for each TPDU: the first is being submitted; in shadow mode all count as let out."""
+def _new_segments(db: Database, asked: AtGate, attempt_id: int, segments: Sequence["EncodedSegment"]) -> Begun:
+    """Write a segment for each TPDU: the first is being submitted."""
     first, *rest = segments
-    state, now = SegmentState.SHADOWED if asked.shadow else SegmentState.SUBMITTING, asked.now
+    state, now = SegmentState.SUBMITTING, asked.now
     segment_id = lifecycle.new_segment(db, attempt_id, 1, first.tpdu_length, pdu=first.pdu, state=state, at=now)
     for sequence, segment in enumerate(rest, 2):
-        later = (state, now) if asked.shadow else (SegmentState.WAITING, None)
-        lifecycle.new_segment(
-            db, attempt_id, sequence, segment.tpdu_length, pdu=segment.pdu, state=later[0], at=later[1]
-        )
-    if asked.shadow:
-        return Shadowed()
+        lifecycle.new_segment(db, attempt_id, sequence, segment.tpdu_length, pdu=segment.pdu)
     return Begun(
         answer_id=asked.row["id"],
         attempt_id=attempt_id,

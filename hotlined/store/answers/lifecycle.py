@@ -17,7 +17,7 @@ other answers filled in between.
     queued ──gate──▶ sending ──every +CMGS──▶ sent ──reports──▶ delivered, undelivered
       ▲  │              │ │
       │  └─▶ cancelled  │ └─no proof──▶ unconfirmed ──late +CMGS──▶ sending, sent
-      │      shadowed   │                   └──proof, half of it──▶ failed
+      │                 │                   └──proof, half of it──▶ failed
       └───nothing left──┘ └─the recipient's fault, the end of the tries──▶ failed
 
 `requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice, and the line itself
@@ -40,7 +40,6 @@ from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
 from hotlined.states import (
     FACTS,
-    IN_SHADOW,
     LEFT,
     MAY_HAVE_LEFT,
     REPEATABLE,
@@ -106,7 +105,7 @@ def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = Non
     # two may differ: an answer that waits again keeps its reason when the breaker voids its refusals, and a withdrawn
     # answer has none
     _set(db, "answers", answer_id, {"state": to, "reason": reason} | values)
-    if to in (AnswerState.QUEUED, AnswerState.SHADOWED):  # it waits again, or now counts for its number in shadow mode
+    if to is AnswerState.QUEUED:  # it waits again
         db.before_commit(refile, row["recipient"])
 
 
@@ -283,7 +282,6 @@ _TO_THEM = (
 _SHARE = f"""
 CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
   JOIN answer_segments s ON s.attempt_id = t.id
-  WHERE o.recipient IN {pseudonyms.both("answers.recipient")} AND o.by_hand IS NULL
-    AND (s.state IN {MAY_HAVE_LEFT} OR ({line.IN_SHADOW_MODE} AND s.state IN {IN_SHADOW})))
+  WHERE o.recipient IN {pseudonyms.both("answers.recipient")} AND o.by_hand IS NULL AND s.state IN {MAY_HAVE_LEFT})
 THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
 """

@@ -77,18 +77,18 @@ SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
 """
 
 
-def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL) -> list[Turn]:
+def due(db: Database, now: Now, *, timing: Timing = USUAL) -> list[Turn]:
     """Return the answers to ask the gate about, in this order; it lets out those that nothing holds back.
 
     Half-sent answers come first, then the first text by hand, then trials that are due, then the newest answer to a new
     number and the newest to a number that was answered before: those whose age began last, of equals the one that was
     queued last. If the gate holds one of these back, the others can still leave, but none behind it. An answer to a
-    country whose own breaker is open leaves only as a trial. Shadow mode has no trials.
+    country whose own breaker is open leaves only as a trial.
     """
     row = db.the(_HEADS, now=now.limit)
     half_sent = db.all(_HALF_SENT, now.limit) if row["any_half_sent"] else ()
     by_hand, *heads = ([Turn(row[share], share)] if row[share] else [] for share in _IN_ORDER)
-    trials = _trials(db, now, timing) if row["any_trial"] and not shadow else ()
+    trials = _trials(db, now, timing) if row["any_trial"] else ()
     return [*(Turn(each["id"], None) for each in half_sent), *by_hand, *trials, *itertools.chain(*heads)]
 
 

@@ -16,17 +16,16 @@ from hotlined.store.line.database import Database
 _OCCUPIED = f"""
 SELECT s.submitted_limit AS at, t.share = '{Share.KNOWN}' AS is_known
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
-WHERE s.submitted_limit > :month AND s.state <> '{SegmentState.WAITING}'
-  AND (s.state IN {states.OCCUPIES} OR (:shadow AND s.state IN {states.IN_SHADOW}))
+WHERE s.submitted_limit > :month AND s.state <> '{SegmentState.WAITING}' AND s.state IN {states.OCCUPIES}
 UNION ALL
 SELECT :now, t.share = '{Share.KNOWN}' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
 WHERE s.state = '{SegmentState.WAITING}'
 """
 
 
-def spent(db: Database, now: Now, *, shadow: bool, more: int = 0) -> dict[str, policy.Spent]:
+def spent(db: Database, now: Now, *, more: int = 0) -> dict[str, policy.Spent]:
     """Return the segments counted in each window, plus `more` that are about to be handed over."""
-    row = db.the(_SPENT, **_moments(now, shadow=shadow))
+    row = db.the(_SPENT, **_moments(now))
     return {name: policy.Spent(row[name] + more, row[f"{name}_known"] + more) for name in policy.WINDOW_SECONDS}
 
 
@@ -73,15 +72,15 @@ class Occupancy:
         return at
 
 
-def occupancy(db: Database, now: Now, *, shadow: bool) -> Occupancy:
+def occupancy(db: Database, now: Now) -> Occupancy:
     """Return the segments that are counted in the longest window."""
     found = Occupancy()
-    for at, is_known in db.rows(f"{_OCCUPIED} ORDER BY at", **_moments(now, shadow=shadow)):
+    for at, is_known in db.rows(f"{_OCCUPIED} ORDER BY at", **_moments(now)):
         found.add(at, 1, known=bool(is_known))
     return found
 
 
-def _moments(now: Now, *, shadow: bool) -> dict[str, float]:
+def _moments(now: Now) -> dict[str, float]:
     """Return the beginning of each window, and the other arguments of the queries."""
     since = {name: now.limit - seconds for name, seconds in policy.WINDOW_SECONDS.items()}
-    return since | {"now": now.limit, "shadow": int(shadow)}
+    return since | {"now": now.limit}

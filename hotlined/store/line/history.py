@@ -9,17 +9,15 @@ from hotlined import policy, states
 from hotlined.store.line import pseudonyms, seam
 from hotlined.store.line.database import Database
 
-_MAY_HAVE_LEFT = f"(s.state IN {states.MAY_HAVE_LEFT} OR (:shadow AND s.state IN {states.IN_SHADOW}))"
+_MAY_HAVE_LEFT = f"s.state IN {states.MAY_HAVE_LEFT}"
 
 
-def own_of(
-    db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
-) -> policy.History:
+def own_of(db: Database, number: str | None, *, without: int | None = None, other: str | None = None) -> policy.History:
     """Return what the limits need to know of a number, also by its pseudonym; the answer `without` is left out.
 
     `other` is a second name of the same person: decisions about it hold, too. Texts by hand do not count as answers.
     """
-    row = db.the(_HISTORY, number=number or "", other=other, shadow=shadow, without=without)
+    row = db.the(_HISTORY, number=number or "", other=other, without=without)
     return policy.History(
         answers=row["answers"],
         last_answer=row["last_answer"],
@@ -32,10 +30,10 @@ def own_of(
 
 
 def history_of(
-    db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
+    db: Database, number: str | None, *, without: int | None = None, other: str | None = None
 ) -> policy.History:
     """Return the same together with what other lines of the fleet have decided."""
-    known = own_of(db, number, shadow=shadow, without=without, other=other)
+    known = own_of(db, number, without=without, other=other)
     fleet = seam.maybe_fleet(db) if number else None
     return fleet.with_others(db, known, number, other) if fleet else known
 
@@ -72,9 +70,9 @@ ANY_MAY_HAVE_LEFT = (
     "EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
     f" WHERE t.answer_id = {{}} AND {_MAY_HAVE_LEFT})"
 )
-"""SQL with `:shadow`: whether any part of an answer may have left, in any of its attempts."""
+"""SQL: whether any part of an answer may have left, in any of its attempts."""
 
 
-def may_have_left(db: Database, answer_id: int, *, shadow: bool) -> bool:
+def may_have_left(db: Database, answer_id: int) -> bool:
     """Tell whether any part of an answer may have left, in any of its attempts."""
-    return bool(db.value(f"SELECT {ANY_MAY_HAVE_LEFT.format(':answer')}", answer=answer_id, shadow=shadow))
+    return bool(db.value(f"SELECT {ANY_MAY_HAVE_LEFT.format(':answer')}", answer=answer_id))

@@ -2,7 +2,7 @@
 
 The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit, its last top-up
 and its texts to itself; when the modem became ready, and when another SIM came in; the pause, the reasons that answers
-wait for, and the breaker; the beginning of a flood and of shadow mode; whether the database was just restored from a
+wait for, and the breaker; the beginning of a flood; whether the database was just restored from a
 backup; the last sealed backup; the digest of the pseudonyms' key; whether a rebuild is due; and the progress of alerts.
 The table `events` records these changes for people; nothing in the row is read back from it.
 """
@@ -27,8 +27,6 @@ EPOCH_SECONDS = 1.0  # the calendar may drift this far from the limit clock befo
 
 LIMIT_TIME = "(SELECT limit_time FROM line_state)"
 """SQL for the last reading of the limit clock that was saved."""
-IN_SHADOW_MODE = "(SELECT shadow_at IS NOT NULL FROM line_state)"
-"""SQL that is true if the line is in shadow mode."""
 KEY_DIGEST = "(SELECT key_digest FROM line_state)"
 """SQL for the digest of the key that pseudonyms are made with; NULL if there are none yet."""
 FLEET_KEY_DIGEST = "(SELECT key_digest FROM fleet WHERE id = 1)"
@@ -135,8 +133,6 @@ class LineRow(NamedTuple):
     paused_by: str | None = None
     paused_limit: float | None = None
     pause_restored: int = 0
-    shadow_at: str | None = None
-    shadow_limit: float | None = None
     flood_limit: float | None = None
     """When the present flood was noticed, on the limit clock; None without a flood."""
     imei: str | None = None
@@ -156,7 +152,6 @@ class LineRow(NamedTuple):
     """When the modem became ready, on the limit clock; None if it is not known to be ready."""
     unwell_limit: float | None = None
     hold: str | None = None
-    hold_half: str | None = None
     hold_new: str | None = None
     hold_known: str | None = None
     breaker_cause: str | None = None
@@ -469,11 +464,6 @@ def commit_wait(db: Database, waiting_for: WaitingFor | None) -> None:
     _commit_wait(db, "hold", waiting_for)
 
 
-def commit_half_sent_wait(db: Database, waiting_for: WaitingFor | None) -> None:
-    """Commit the reason that only half-sent answers wait for, or None."""
-    _commit_wait(db, "hold_half", waiting_for)
-
-
 def commit_share_wait(db: Database, share: Share, waiting_for: WaitingFor | None) -> None:
     """Commit the reason that the answers of a share wait for, or None."""
     if share is not Share.BY_HAND:
@@ -489,7 +479,7 @@ def _commit_wait(db: Database, column: str, waiting_for: WaitingFor | None) -> N
 
 def forget_waits(db: Database) -> None:
     """Record that no reason for waiting is known, inside the transaction that is open."""
-    db.execute("UPDATE line_state SET hold = NULL, hold_half = NULL, hold_new = NULL, hold_known = NULL")
+    db.execute("UPDATE line_state SET hold = NULL, hold_new = NULL, hold_known = NULL")
 
 
 # ---- the breaker
@@ -506,32 +496,12 @@ def note_trial_request(db: Database) -> None:
     db.execute("UPDATE line_state SET breaker_trial_requested = 1 WHERE breaker_cause IS NOT NULL")
 
 
-# ---- floods, shadow mode, a backup that was restored
+# ---- floods, a backup that was restored
 
 
 def note_flood(db: Database, began: float | None) -> None:
     """Record that a flood began, or None if there is none, inside the transaction that is open."""
     db.execute("UPDATE line_state SET flood_limit = ?", began)
-
-
-class Shadow(NamedTuple):
-    """The beginning of shadow mode, by the calendar and on the limit clock."""
-
-    at: str
-    limit: float
-
-
-def maybe_shadow(db: Database) -> Shadow | None:
-    """Return the beginning of shadow mode as the daemon recorded it; None if the line is not in shadow mode."""
-    row = db.one("SELECT shadow_at, shadow_limit FROM line_state WHERE shadow_at IS NOT NULL")
-    return Shadow(*row) if row else None
-
-
-def note_shadow(db: Database, since: Shadow | None) -> None:
-    """Record the beginning of shadow mode, or None if the line is not in it, inside the open transaction."""
-    db.execute(
-        "UPDATE line_state SET shadow_at = ?, shadow_limit = ?", *((since.at, since.limit) if since else (None, None))
-    )
 
 
 def mark_copied(connection: sqlite3.Connection, at: str) -> None:

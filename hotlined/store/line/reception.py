@@ -117,7 +117,6 @@ def selftest_obstacles(
     has_text: bool,
     alive: bool,
     modem_is_ready: bool,
-    shadow: bool,
     holds: tuple[Sending, ...],
     full: bool,
 ) -> Iterator[SelftestObstacle]:
@@ -128,7 +127,6 @@ def selftest_obstacles(
         SelftestObstacle.NO_ANSWER: not has_text,
         SelftestObstacle.NOT_RUNNING: not alive,
         SelftestObstacle.MODEM_NOT_READY: alive and not modem_is_ready,
-        SelftestObstacle.SHADOW: shadow,
     }
     yield from (obstacle for obstacle, is_there in found.items() if is_there)
     for hold in holds:

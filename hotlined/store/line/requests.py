@@ -14,7 +14,7 @@ from typing import NamedTuple
 from hotlined.clock import Now, boot_id, boottime
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.states import OPEN, TAKEN, AnswerState, ByHand, Refusal, RequestState
+from hotlined.states import OPEN, TAKEN, ByHand, Refusal, RequestState
 from hotlined.store.line.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -218,7 +218,7 @@ def settle(db: Database, now: Now) -> int:
         if row["state"] in OPEN:
             open_ones += 1
             continue
-        if row["state"] in (*TAKEN, AnswerState.SHADOWED):
+        if row["state"] in TAKEN:
             end(db, row["id"], row["state"], now)
         else:
             refuse(db, row["id"], Refusal.NOT_SENT, now, state=row["state"], reason=row["reason"])

@@ -75,7 +75,7 @@ class Counts:
     announce a picture message are also in `mms`. `withheld` are texts and calls without an originator, which belong to
     no number. `new` and `returning` count telephone numbers, so names and short codes are in neither. An answer is
     counted in the bin in which the gate let its first segment out, whatever its state is now. `unconfirmed` ones may
-    have left; `shadowed` ones did not, and are not in `answers`. `segments` are all that the SIM spent.
+    have left. `segments` are all that the SIM spent.
     """
 
     texts: int = 0
@@ -88,7 +88,6 @@ class Counts:
     suppressed: int = 0
     answers: int = 0
     unconfirmed: int = 0
-    shadowed: int = 0
     segments: int = 0
 
 
@@ -170,20 +169,13 @@ SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
 WHERE s.state IN {OCCUPIES} AND at >= :start AND at < :end
 """
-_COUNTS = (
-    f"""
-    SELECT bin(at) AS bin, count(*) AS segments,
-      count(*) FILTER (WHERE first AND by_hand IS NULL) AS answers,
-      count(*) FILTER (WHERE first AND by_hand IS NULL AND state = '{AnswerState.UNCONFIRMED}') AS unconfirmed
-    FROM ({_LET_OUT}) GROUP BY 1
-    """,
-    f"""
-    SELECT bin(begun_at) AS bin, count(*) AS shadowed FROM answers a
-    JOIN attempts t ON t.id = (SELECT max(id) FROM attempts WHERE answer_id = a.id)
-    WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND begun_at >= :start AND begun_at < :end GROUP BY 1
-    """,
-)
-"""Queries about answers: each row has a bin and its counts, named as in `Counts`."""
+_COUNTS = f"""
+SELECT bin(at) AS bin, count(*) AS segments,
+  count(*) FILTER (WHERE first AND by_hand IS NULL) AS answers,
+  count(*) FILTER (WHERE first AND by_hand IS NULL AND state = '{AnswerState.UNCONFIRMED}') AS unconfirmed
+FROM ({_LET_OUT}) GROUP BY 1
+"""
+"""A query about answers: each row has a bin and its counts, named as in `Counts`."""
 
 _TEXTS = f"SELECT text, count(*) FROM ({_LET_OUT}) WHERE first AND by_hand IS NULL GROUP BY text"
 
@@ -278,10 +270,9 @@ def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[
     """Return the counts of each bin, from its contacts by label (`received`) and from the database."""
     found: list[dict[str, int]] = [{} for _ in received]
     query = _between(db, edges)
-    for sql in _COUNTS:
-        for row in query(sql):
-            named: dict[str, Any] = dict(row)
-            found[named.pop("bin")] |= named
+    for row in query(_COUNTS):
+        counts: dict[str, Any] = dict(row)
+        found[counts.pop("bin")] = counts
     periods = pairwise(map(rfc3339, edges))
     for named, counted, (start, end) in zip(found, received, periods, strict=True):
         kinds, suppressed, withheld = Counter[str](), 0, 0

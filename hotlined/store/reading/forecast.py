@@ -167,7 +167,6 @@ def forecast(
     send_interval: timedelta,
     delay: timedelta,
     sizes: Mapping[Share, int],
-    shadow: bool,
 ) -> Forecast:
     """Return the forecast of the present queue; an answer not yet composed has the segments in `sizes`, by share.
 
@@ -187,7 +186,7 @@ def forecast(
         delay,
         now.limit,
         {share: tuple(each) for share, each in queues.items()},
-        occupancy(db, now, shadow=shadow),
+        occupancy(db, now),
     )
 
 
