@@ -3,8 +3,8 @@
 An entry is deleted from the SIM only after it is recorded. To recognise the same text, the entries of a listing are
 matched, as multisets of (IMSI, PDU), with the rows whose deletion is not confirmed. An entry with a row is the same
 text read again; an entry without a row is new; a row without an entry has been deleted. If the same PDU comes again
-after that, the network has delivered it again, or the modem has stored it twice: it is a repeat of its contact. What its
-sender writes again is none: it has another time stamp.
+after that, the network has delivered it again, or the modem has stored it twice: it is a repeat of its contact. What
+its sender writes again is none: it has another time stamp.
 """
 
 import itertools
