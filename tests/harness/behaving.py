@@ -69,6 +69,7 @@ class Behaviour:
 
     name: str
     source: str
+    unreached: bool = False
     model: str = "sim7600"
     sizes: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
