@@ -440,7 +440,7 @@ def test_problems_of_a_configuration_have_no_english_left(language: Language, te
         (b"language: fr\nanswer: {text: \xe9t\xe9}\n", {}, Language.FRENCH),
         (b"log_level: x\n", {"LANG": "fr_BE.UTF-8"}, Language.ENGLISH),
         (b"language: klingon\n", {"LANG": "fr_BE.UTF-8"}, Language.FRENCH),
-        (b"{", {"LANG": "nl_BE.UTF-8"}, Language.ENGLISH),
+        (b"{", {"LANG": "nl_BE.UTF-8"}, Language.DUTCH),
         (None, {"LC_ALL": "fr_BE.UTF-8", "LANG": "nl_BE.UTF-8"}, Language.FRENCH),
         (None, {"LANG": "C"}, Language.ENGLISH),
     ],

@@ -6,6 +6,7 @@ It reads the answer's file, too. If that cannot be used, it raises nothing: then
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,12 @@ def maybe_language(path: Path) -> Language | None:
 
     Raises ConfigError if the file cannot be read at all.
     """
-    word = maybe_stated(path, "language") or KEYS["language"].default
+    word = maybe_stated(path, "language")
+    with suppress(ConfigError):
+        if word is None and compose(_decoded(path), path):
+            word = KEYS["language"].default
+    if word is None:
+        return None
     meant = word if word in list(Language) else KEYS["language"].kind.meant(word)
     return Language(meant) if meant else None
 
@@ -123,9 +129,12 @@ def maybe_stated(path: Path, key: str) -> str | None:
 
     Raises ConfigError if the file cannot be read at all.
     """
-    text = _file_octets(path)[:LARGEST_FILE].decode("utf-8-sig", "replace")
-    found = re.search(rf"""(?m)(?:^|[{{,] *)["']?{key}["']? *: *["']?([^"',}}#\r\n]+)""", text)
+    found = re.search(rf"""(?m)(?:^|[{{,] *)["']?{key}["']? *: *["']?([^"',}}#\r\n]+)""", _decoded(path))
     return found[1].strip() if found else None
+
+
+def _decoded(path: Path) -> str:
+    return _file_octets(path)[:LARGEST_FILE].decode("utf-8-sig", "replace")
 
 
 def _file_octets(path: Path) -> bytes:

@@ -281,7 +281,7 @@ class Config(NamedTuple):
     fleet: FleetConfig
     path: Path
     written: "Config | None" = None
-    """What the file says, if a living daemon has not read that; see `reports.in_force`."""
+    """The content of the file, if a living daemon has not read it; see `reports.in_force`."""
     broken: Broken | None = None
     """The problem of a file that cannot be used; then all of this is what a living daemon has."""
 

@@ -28,7 +28,7 @@ class Desk:
     """A desk: the line that it serves, and the key of its forms' tokens."""
 
     config: Config
-    """What was in force when the desk began; `line` has what is now."""
+    """The configuration as the desk began; `line` has the one in force now."""
     key: bytes = field(repr=False)
     notices: Notices = field(default_factory=Notices)
     looks: dict[int, set[tuple[str, str]]] = field(default_factory=dict)

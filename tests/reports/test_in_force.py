@@ -1,4 +1,4 @@
-"""What is in force: while a daemon lives, every command and page goes by what it has, and promises what it does."""
+"""The configuration in force: while a daemon lives, every command and page goes by it, and promises what it does."""
 
 from conftest import Line, wait_until
 from desk import Desk
