@@ -534,7 +534,7 @@ def pin() -> None:
 
 MIGRATION = (
     "usr/share/hotlined/hotlined/migrations.py",
-    r'^    \("first", FIRST\),$',
+    r'^    \(f"first .*, FIRST\),$',
     r'\g<0>\n    ("lab", ("CREATE TABLE lab (x)",)),',
 )
 
