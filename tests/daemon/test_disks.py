@@ -189,18 +189,22 @@ def test_reload_while_the_database_is_damaged_is_done_later(stopped: Line) -> No
 
 
 def test_reload_while_the_database_is_locked_is_done_later(line: Line) -> None:
-    """It holds before anything is sent."""
-    line.configure()
+    """It holds before anything is sent, and the outage of a country that is no longer answered is forgotten."""
+    line.configure(numbers={"answer_countries": ["BE", "FR"]})
     line.start()
     line.wait_state("ready")
     with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
+        other.execute(
+            "INSERT INTO country_outages (country, since, since_limit, due) VALUES ('FR', '2026-11-24T22:00Z', 0, 1e9)"
+        )
         other.execute("BEGIN IMMEDIATE")
-        line.configure(limits={"per_number": 0})
+        line.configure(numbers={"answer_countries": ["BE"]}, limits={"per_number": 0})
         assert line.daemon
         line.daemon.send_signal(signal.SIGHUP)
         hold(line, "locked")
         other.execute("ROLLBACK")
     wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE reason = 'per_number'") == 1, "a verdict")
+    assert line.count("SELECT count(*) FROM country_outages") == 0
     assert line.submitted() == []
 
 
