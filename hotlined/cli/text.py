@@ -1,6 +1,7 @@
 """`hotlined text`: shows the cost of a text."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -41,7 +42,10 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 
     Example: hotlined text check 'Hé, arrêtez !'
     """
-    chosen = settings.written()
+    if text is None or settings.is_configured():
+        chosen = settings.written()
+    else:  # somebody chooses a text before there is a line: the defaults judge it
+        chosen = configuration.parse('answer: {text: "-"}', Path("defaults"))
     answer = chosen.answer if text is None else _answer_of(_typed(text), chosen.answer)
     if answer.file and not answer.file.variants and (unusable := configuration.maybe_unusable_answer(chosen)):
         raise unusable
