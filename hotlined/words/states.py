@@ -7,7 +7,6 @@ from hotlined.states import (
     ContactKind,
     DatabaseState,
     EventKind,
-    MemberState,
     ModemState,
     RequestState,
     SegmentKind,
@@ -19,18 +18,6 @@ if TYPE_CHECKING:  # every command needs states, few show a contact
     from hotlined.documents import ExportedEvent, ShownEvent
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
-
-MEMBER_STATES: Phrases[str] = Phrases(
-    {
-        MemberState.ANSWERING: N_("answering"),
-        MemberState.SHADOW: N_("shadow mode"),
-        MemberState.PAUSED: N_("paused"),
-        MemberState.NOT_ANSWERING: N_("not answering"),
-        MemberState.UNSEEN: N_("not seen for an hour"),
-        MemberState.NEW: N_("never seen"),
-    }
-)
-"""The states of a line in a fleet."""
 
 MODEM_STATES: Phrases[str] = Phrases(
     {
