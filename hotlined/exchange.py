@@ -1,39 +1,20 @@
 """The files by which a line and its exchange with the hub inform each other, in the runtime directory (in memory).
 
-The daemon writes a mark, in a folder of the line's user. By it the exchange knows whether the line has news for the
-hub, without starting the control program. The exchange writes the state of the hub, in a folder of its own, for
-everybody to read. That file has no number in it, and its readers do not trust what other lines say about themselves.
+The daemon writes a mark, in a folder of the line's user: one number. By it the exchange knows whether the line may have
+something new, without starting the control program. The exchange writes the state of the hub, in a folder of its own,
+for everybody to read. That file has no number of a person in it.
 """
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
 from hotlined import files
 
-_FRESH_SECONDS = 180.0
-_Kind = TypeVar("_Kind", "Mark", "Heard")
-
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """The daemon's mark: `changed` becomes another number when the line has something new for the others."""
-
-    changed: int
-    figures: str
-    """The state of the line for the hub and the other lines: JSON."""
-    boottime: float
-    """The time of writing, in seconds since boot."""
-
-    def is_fresh(self, boottime: float) -> bool:
-        """Return whether the daemon of this mark is alive, as far as the exchange can know."""
-        return 0 <= boottime - self.boottime < _FRESH_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
+class HubState:
     """The state of the hub, as the exchange found it."""
 
     reachable: bool
@@ -45,9 +26,8 @@ class Heard:
     """The reason why it is not reached."""
     not_let_in: bool = False
     """True if the hub can be reached and refuses the line's login."""
-    lines: tuple[Any, ...] = ()
-    """The hub's last figures about the lines, unchecked; their ages count from `lines_boottime`."""
-    lines_boottime: float = 0.0
+    seen: dict[str, str | None] = field(default_factory=dict)
+    """When each line was last at the hub, by the hub's clock, unchecked; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +43,24 @@ class RunFiles:
         return self._beside("fleet") / "mark.json"
 
     @property
-    def heard(self) -> Path:
+    def hub(self) -> Path:
         """The path of the exchange's file."""
         return self._beside("hub") / "hub.json"
 
     def _beside(self, purpose: str) -> Path:
         return self.runtime_dir.with_name(f"{self.runtime_dir.name}-{purpose}") / self.name
 
-    def maybe_mark(self) -> Mark | None:
+    def maybe_mark(self) -> int | None:
         """Return the daemon's mark; None if there is none."""
-        return _maybe(self.mark, Mark)
+        with suppress(OSError, ValueError, TypeError):
+            return int(json.loads(files.read(self.mark)))
+        return None
 
-    def maybe_heard(self) -> Heard | None:
+    def maybe_hub(self) -> HubState | None:
         """Return the state of the hub; None if no exchange has written it since boot."""
-        return _maybe(self.heard, Heard)
+        with suppress(OSError, ValueError, TypeError):
+            return HubState(**json.loads(files.read(self.hub)))
+        return None
 
 
 def login_path(config: Path) -> Path:
@@ -84,13 +68,7 @@ def login_path(config: Path) -> Path:
     return config.with_suffix(".fleet")
 
 
-def write(path: Path, value: Mark | Heard, mode: int) -> None:
+def write(path: Path, value: int | HubState, mode: int) -> None:
     """Write a file for the other side, in one step; raises OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    files.replace(path, json.dumps(asdict(value)).encode(), mode)
-
-
-def _maybe(path: Path, kind: type[_Kind]) -> _Kind | None:
-    with suppress(OSError, ValueError, TypeError):
-        return kind(**json.loads(files.read(path)))
-    return None
+    files.replace(path, json.dumps(value if isinstance(value, int) else asdict(value)).encode(), mode)

@@ -233,6 +233,8 @@ LINE = (
       blocked_by TEXT,
       opted_out_at TEXT,
       changed_limit REAL NOT NULL DEFAULT 0,
+      -- the pseudonym under the fleet's key, of a number that is a pseudonym of the line already
+      fleet_pseudonym TEXT,
       CHECK ((blocked_at IS NULL) = (blocked_by IS NULL))
     ) STRICT, WITHOUT ROWID
     """,
@@ -342,6 +344,8 @@ LINE = (
       -- the digest of the key of the pseudonyms; since when it cannot be used, and whether its file exists but is not
       -- readable
       key_digest TEXT,
+      -- the digest of the key of the line's fleet
+      fleet_key_digest TEXT,
       key_lost_at TEXT,
       key_denied INTEGER NOT NULL DEFAULT 0 CHECK (key_denied IN (0, 1)),
       -- the number of erasures whose data the file may contain, and the number at the beginning of the last rebuild:
@@ -421,61 +425,32 @@ WORDS_MET = (
 )
 
 FLEET = (
-    # one row if the line is in a fleet: how far its exchange with the hub is; the docstring of `store.fleet` says more
+    # one row if the line is in a fleet; the docstring of `store.fleet` says what each number is for
     """
     CREATE TABLE fleet (
       id INTEGER PRIMARY KEY CHECK (id = 1),
       line TEXT NOT NULL,
-      key_digest TEXT NOT NULL,
-      -- what the line shares, as JSON; and whether it has to send all its rows again
-      shared TEXT NOT NULL DEFAULT '[]',
-      anew INTEGER NOT NULL DEFAULT 1 CHECK (anew IN (0, 1)),
-      hub TEXT,
-      base INTEGER NOT NULL DEFAULT 0,
-      batch TEXT NOT NULL DEFAULT '[]',
-      cursor INTEGER NOT NULL DEFAULT 0,
-      again INTEGER NOT NULL DEFAULT 0 CHECK (again IN (0, 1)),
-      version INTEGER NOT NULL DEFAULT 0,
-      -- the last two times that a mismatch made the line read all rows again
-      renewed_limit REAL,
-      renewed_before REAL,
-      trouble TEXT CHECK (trouble IN ('other_key', 'twice', 'full', 'refused')),
+      -- of this line's list: its number at the hub, the mark of the one that was sent last, the digest of the one there
+      number INTEGER NOT NULL DEFAULT 0,
+      mark TEXT,
+      arrived TEXT,
+      trouble TEXT CHECK (trouble IN ('other_key', 'refused')),
       trouble_at TEXT
     ) STRICT
     """,
-    # the persons about whom this line has rows: `person` is the pseudonym under the fleet's key, `own` the one under
-    # the line's own key, and `number` is the number as long as the database has it
+    # the number of each other line's list that was taken in last
+    "CREATE TABLE fleet_lists (line TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    # whom other lines refuse (1: opted out, 2: blocked), by the fleet's pseudonym; and under this line's own name what
+    # the hub had of it, and a restore had lost
     """
-    CREATE TABLE fleet_said (
-      person TEXT PRIMARY KEY,
-      own TEXT,
-      number TEXT,
-      version INTEGER NOT NULL,
-      sent INTEGER NOT NULL DEFAULT 0,
-      asked INTEGER,
-      asked_at TEXT
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX fleet_said_own ON fleet_said (own)",
-    "CREATE INDEX fleet_said_unsent ON fleet_said (version) WHERE version > sent",
-    # the rows of other lines; and under its own name the rows that this line sent, but lost when a backup was restored
-    """
-    CREATE TABLE fleet_heard (
+    CREATE TABLE fleet_refused (
       person TEXT NOT NULL,
       line TEXT NOT NULL,
-      version INTEGER NOT NULL,
-      opted_out_at TEXT,
-      blocked_at TEXT,
-      asked INTEGER,
-      asked_at TEXT,
-      answers INTEGER NOT NULL DEFAULT 0,
-      last_limit REAL,
-      -- the last request for erasure in `asked` that this line has answered
-      confirmed INTEGER,
+      kinds INTEGER NOT NULL CHECK (kinds BETWEEN 1 AND 3),
       PRIMARY KEY (person, line)
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE INDEX fleet_heard_asked ON fleet_heard (person) WHERE asked IS NOT NULL AND asked IS NOT confirmed",
+    "CREATE INDEX fleet_refused_line ON fleet_refused (line)",
 )
 
 VIEWS = (

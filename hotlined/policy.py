@@ -188,15 +188,13 @@ class History(NamedTuple):
     """How many earlier texts from this number were the same; counted only once the number has had an answer."""
     hidden: bool = False
     """Whether pseudonyms may hide a part of this history, because their key is missing: earlier answers, an opt-out."""
-    answers_elsewhere: int = 0
-    """How many of `answers` are not in this database: other lines of the fleet sent them, or they were lost."""
     elsewhere: Mapping[Reason, tuple[str, ...]] = {}
     """By the reason of a refusal, the other lines of the fleet that decided it; without an entry this line did."""
 
     @property
     def known(self) -> bool:
         """Whether this line is known to have answered the number before. Only other numbers may use the reserve."""
-        return self.answers > self.answers_elsewhere
+        return self.answers > 0
 
 
 class Verdict(NamedTuple):

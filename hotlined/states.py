@@ -134,26 +134,13 @@ class SelftestObstacle(StrEnum):
     FULL = "full"
 
 
-class Shared(StrEnum):
-    """The facts about numbers that the lines of a fleet share, as `fleet.share` chooses them."""
-
-    OPT_OUTS = "opt_outs"
-    BLOCKS = "blocks"
-    ANSWERS = "answers"
-    """How often a number was answered, and when last."""
-
-
 class FleetTrouble(StrEnum):
-    """The troubles that an answer of the hub shows."""
+    """The troubles that what the hub has shows."""
 
     OTHER_KEY = "other_key"
     """The hub belongs to another fleet."""
-    TWICE = "twice"
-    """Another machine uses the name and the login of this line."""
-    FULL = "full"
-    """The hub has no room for more rows of this line, or this line has none for more rows of the others."""
     REFUSED = "refused"
-    """The answer does not have the right form."""
+    """It does not have the right form, or there is more of it than the line stores."""
 
 
 class EventKind(StrEnum):
@@ -285,9 +272,6 @@ class TroubleCode(StrEnum):
     """The line has no login for the hub of its fleet, as after a restore, or the hub refuses the login."""
     HUB_REFUSED = "hub_refused"
     FLEET_OTHER_KEY = "fleet_other_key"
-    FLEET_TWICE = "fleet_twice"
-    """Another machine uses the name and the login of this line."""
-    FLEET_FULL = "fleet_full"
     READER = "reader"
     """A program reads the database for so long that its -wal file cannot be emptied."""
 
@@ -328,8 +312,6 @@ class AlertCondition(StrEnum):
     BACKUP = "backup"
     HUB = "hub"
     """Something is wrong with the exchange; the level says which trouble it is (`reports.fleet.LEVELS`)."""
-    ASKED = "asked"
-    """Other lines ask this line to erase people; the level is their number, nine at most."""
     WORDS = "words"
     """A text has a word of alerts.words."""
     TOLD = "told"
@@ -369,18 +351,6 @@ class SealFailure(StrEnum):
     """The program that seals is missing, or failed."""
     DATABASE = "database"
     """The database cannot be read, or is damaged."""
-
-
-class MemberState(StrEnum):
-    """The state of a line in a fleet; the line itself reports the first three."""
-
-    ANSWERING = "answering"
-    PAUSED = "paused"
-    NOT_ANSWERING = "not_answering"
-    UNSEEN = "unseen"
-    """The line has not asked the hub for an hour."""
-    NEW = "new"
-    """The line has never asked the hub."""
 
 
 class ContactKind(StrEnum):

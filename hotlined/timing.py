@@ -78,8 +78,6 @@ class Timing(NamedTuple):
     # the status file
     sign_of_life: float = 30.0
     """Between two writings of the status file while nothing changes."""
-    mark: float = 60.0
-    """Between two writings of the mark for the exchange while the line has nothing new for its fleet."""
     waiting_sign_of_life: float = 10.0
     """The same while waiting for the database; each of these writings also feeds the watchdog."""
     alive: float = 180.0

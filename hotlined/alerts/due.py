@@ -28,7 +28,7 @@ from hotlined.store.answers.words_met import NewTexts
 from hotlined.store.line.alerting import AlertProgress, Draft
 from hotlined.store.line.events import Event
 from hotlined.words import conditions
-from hotlined.words.alerts import MOST_ASKED, alert_in_words
+from hotlined.words.alerts import alert_in_words
 from hotlined.words.amounts import in_money
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
@@ -37,7 +37,6 @@ LOST_SECONDS = 600.0  # time without a ready modem until an alert
 FORGOTTEN_SECONDS = 3600.0  # time in a pause until an alert
 COUNTRY_SECONDS = 3600.0  # time without an answer leaving to a country until an alert
 AGAIN_SECONDS = 86_400.0  # pause before the same alert is sent again
-ASKED_SECONDS = 7 * 86_400.0  # pause before the alert that other lines want a person erased is sent again
 BUDGET_LEVELS = (50, 80, 100)  # percent of a window; each is an alert
 BUDGET_OVER = 40  # percent; below it an alert says that the window has room again
 # a disk is nearly full if less than the larger of the two is free (share of the disk, bytes), until twice that is free
@@ -105,8 +104,6 @@ class LineState:
     hub: Judged | None = None
     """The trouble of the exchange, as counted in `reports.fleet.LEVELS`; None if the line is not in a fleet, or it is
     not known."""
-    asked: int = 0
-    """The number of persons whom other lines want erased."""
 
 
 class _Sign(NamedTuple):
@@ -213,7 +210,6 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     ):
         if judged is not None:
             yield _Sign(condition, judged.level, None, judged.filling)
-    yield _Sign(AlertCondition.ASKED, min(state.asked, MOST_ASKED), None, {"count": state.asked}, ASKED_SECONDS)
     if state.selftest_lost is not None:
         known = conditions.SELFTEST_LOST
         yield _Sign(AlertCondition.SELFTEST, int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})

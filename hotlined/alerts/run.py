@@ -175,7 +175,6 @@ class Run:
             words=words_met.maybe_due(db, now),
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,
             hub=_maybe_hub(report.stored.fleet) if report.stored and report.stored.fleet else None,
-            asked=len(report.stored.fleet.asked) if report.stored and report.stored.fleet else 0,
             silence=report.stored.silence if report.stored else None,
             selftest_lost=_maybe_selftest_lost(report.stored) if report.stored else None,
             reception=_maybe_reception(report, now),
@@ -348,7 +347,7 @@ def _maybe_hub(found: Fleet) -> Judged | None:
         worst = max(found.trouble, key=lambda each: LEVELS.index(each.code))
         known = conditions.FLEET[worst.code]
         return Judged(1 + LEVELS.index(worst.code), {"title": known.title, "cure": known.cure})
-    return Judged(0, {}) if found.heard and found.heard.reachable else None
+    return Judged(0, {}) if found.hub and found.hub.reachable else None
 
 
 def _maybe_selftest_lost(stored: Stored) -> bool | None:

@@ -1,5 +1,7 @@
-"""`hotlined fleet`: several lines that share opt-outs, blocks and answers, through a hub."""
+"""`hotlined fleet`: several lines that share whom they refuse, through a hub."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,11 +18,12 @@ from hotlined.systemd import maybe_credential
 
 if TYPE_CHECKING:
     from hotlined.reports.fleet import Fleet
+    from hotlined.store.line.database import Database
 
 
 @click.group(cls=Group)
 def fleet() -> None:
-    """Share opt-outs, blocks and answers with other lines, through a hub.
+    """Share opt-outs and blocks with other lines, through a hub.
 
     Example: hotlined fleet status
     """
@@ -64,8 +67,8 @@ def join(settings: Settings, file: BinaryIO) -> None:
 def leave(settings: Settings, yes: bool) -> None:
     """Take this line out of its fleet, even if the hub cannot be reached. The command asks first.
 
-    The decisions of other lines no longer apply here. Those of this line stay at the hub, under pseudonyms, until `hub
-    lift` takes them back there. Where units are installed: `sudo hotlined-setup fleet NAME --leave`.
+    The lists of other lines no longer apply here. That of this line stays at the hub, under pseudonyms, until `hub
+    lift` empties it there. Where units are installed: `sudo hotlined-setup fleet NAME --leave`.
 
     Example: hotlined fleet leave --yes
     """
@@ -80,25 +83,21 @@ def leave(settings: Settings, yes: bool) -> None:
             ),
             _("`hotlined fleet leave --yes` leaves without asking."),
         )
-    left = joining.leave(config)
     print_wrapped(
         _(
-            "Line {line} is not in a fleet any more. What no longer applies here of other lines: {stops}, {blocks}.",
+            "Line {line} is not in a fleet any more. What no longer applies here of other lines: {persons}.",
             line=config.line,
-            **_in_words(left.opt_outs, left.blocks),
+            persons=_in_persons(joining.leave(config)),
         )
     )
 
 
-def _in_words(opt_outs: int, blocks: int) -> dict[str, str]:
-    return {
-        "stops": ngettext("{number} opt-out", "{number} opt-outs", opt_outs),
-        "blocks": ngettext("{number} block", "{number} blocks", blocks),
-    }
+def _in_persons(number: int) -> str:
+    return ngettext("{number} person", "{number} persons", number)
 
 
 @fleet.command()
-@click.option("--once", is_flag=True, help="End once neither side has news.")
+@click.option("--once", is_flag=True, help="End once neither side has anything new.")
 @pass_settings
 def sync(settings: Settings, once: bool) -> None:
     """Share decisions with the other lines through the hub, until it is stopped.
@@ -131,9 +130,9 @@ def sync(settings: Settings, once: bool) -> None:
         exchange.run()
         return
     exchange.run_once()
-    found = _found(settings)
-    for trouble in found.trouble if found else ():
-        raise UnavailableError(trouble.words, trouble.cure)
+    with _found(settings) as (_db, found):
+        for trouble in found.trouble:
+            raise UnavailableError(trouble.words, trouble.cure)
 
 
 @fleet.command()
@@ -141,51 +140,53 @@ def sync(settings: Settings, once: bool) -> None:
 @pass_settings
 @click.pass_context
 def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
-    """Show how the lines of the fleet are, as the hub last said; exit code 69 if something is wrong or asked for.
+    """Show the lines of the fleet, when each was last at the hub, and how many it refuses; exit code 69 with a trouble.
 
-    It also shows since when the hub can or cannot be reached, for how many people the hub does not have this line's
-    decision yet, whom other lines want erased here, and which lines have not yet erased the people that this line asked
-    them to erase.
+    It also shows since when the hub can or cannot be reached, and whether it has this line's present list.
 
     Example: hotlined fleet status
     """
-    found = _found(settings)
-    if found is None:
-        raise RefusedError(
-            _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
-        )
-    if as_json:
-        from hotlined.reports.fleet_status import document  # noqa: PLC0415  only --json needs it
+    with _found(settings) as (db, found):
+        if as_json:
+            from hotlined.reports.fleet_status import document  # noqa: PLC0415  only --json needs it
 
-        click.echo(json_line(document(found)))
-    else:
-        _show(found)
-    ctx.exit(0 if found.is_well else UnavailableError.exit_code)
+            click.echo(json_line(document(db, found)))
+        else:
+            _show(db, found)
+    ctx.exit(UnavailableError.exit_code if found.trouble else 0)
 
 
-def _found(settings: Settings) -> "Fleet | None":
+@contextmanager
+def _found(settings: Settings) -> Iterator[tuple["Database", "Fleet"]]:
+    """Give the line's database and its fleet; raises RefusedError if it is in none."""
     from hotlined.reports.fleet import maybe_fleet  # noqa: PLC0415  --help does not need it
     from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
 
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        return maybe_fleet(db, config)
+        if (found := maybe_fleet(db, config)) is None:
+            raise RefusedError(
+                _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
+            )
+        yield db, found
 
 
-def _show(found: "Fleet") -> None:
+def _show(db: "Database", found: "Fleet") -> None:
     from hotlined.reports import fleet as report  # noqa: PLC0415  --help does not need it
+    from hotlined.store import fleet as stored  # noqa: PLC0415  the same
 
+    is_unsent = stored.is_unsent(db)
     print_sheet(
         (
             (_("line"), found.line),
             (_("hub"), report.hub_in_words(found)),
-            (_("still to send"), ngettext("{number} person", "{number} persons", found.unsent)),
+            (_("its list"), _("still to send") if is_unsent else _("is at the hub")),
         )
     )
-    for line in table(found.members, report.MEMBERS, _("The hub has not named any line yet.")):
+    for line in table(report.lines(db, found), report.LINES, ""):
         click.echo(line)
-    for words in (*report.requests_in_words(found), *(each.sentences for each in found.trouble)):
-        print_wrapped(as_typed(words))
+    for trouble in found.trouble:
+        print_wrapped(as_typed(trouble.sentences))
 
 
 @fleet.group(cls=Group)
@@ -203,7 +204,7 @@ _hub = click.option("--hub", "url", metavar="URL", required=True, help="The hub,
 @hub.command()
 @_hub
 def init(url: str) -> None:
-    """Make the PostgreSQL database at URL a hub.
+    """Make the PostgreSQL database at URL a hub; after a restore of the database, make it one again.
 
     Run it as a superuser of that PostgreSQL. The command prints four lines; put them first in pg_hba.conf.
 
@@ -253,8 +254,8 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
 def remove(line: str, url: str) -> None:
     """Shut LINE out of the hub.
 
-    The decisions of LINE stay: the other lines still do not answer people who opted out there, until `hub lift` takes
-    them back. A new invitation lets LINE in again.
+    The list of LINE stays: the other lines still do not answer those who are in it, until `hub lift` empties it. A new
+    invitation lets LINE in again.
 
     Example: hotlined fleet hub remove fr --hub postgresql:///hotlined
     """
@@ -262,32 +263,23 @@ def remove(line: str, url: str) -> None:
 
     with opened(url) as found:
         found.remove(line)
-    print_wrapped(_("Line {line} cannot reach the hub any more. Its decisions stay.", line=line))
+    print_wrapped(_("Line {line} cannot reach the hub any more. Its list stays.", line=line))
 
 
 @hub.command()
 @click.argument("line")
-@click.argument("person", required=False)
 @_hub
-def lift(line: str, person: str | None, url: str) -> None:
-    """Take back the decisions of LINE about PERSON, or about everybody; LINE must have been removed.
+def lift(line: str, url: str) -> None:
+    """Empty the list of LINE at the hub, whatever it had decided; LINE must have been removed.
 
-    PERSON is what `hotlined show NUMBER` prints as "in the fleet ~…". The decisions of a line that is still in the
-    fleet are lifted on that line.
+    The decisions of a line that is still in the fleet are lifted on that line.
 
-    Example: hotlined fleet hub lift fr ~0123456789ab --hub postgresql:///hotlined
+    Example: hotlined fleet hub lift fr --hub postgresql:///hotlined
     """
     from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does not need it
-    from hotlined.fleet.invitation import require_line, require_person  # noqa: PLC0415  the same
+    from hotlined.fleet.invitation import require_line  # noqa: PLC0415  the same
 
     require_line(line)
-    if person is not None:
-        require_person(person)
     with opened(url) as found:
-        opt_outs, blocks = found.lift(line, person)
-    print_wrapped(
-        _(
-            "Lifted: {stops}, {blocks}.",
-            **_in_words(opt_outs, blocks),
-        )
-    )
+        persons = _in_persons(found.lift(line))
+    print_wrapped(_("The list of line {line} was emptied: {persons}.", line=line, persons=persons))

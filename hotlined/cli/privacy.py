@@ -13,7 +13,7 @@ import click
 from hotlined import pseudonym
 from hotlined.cli import typed
 from hotlined.cli.group import TranslatedCommand
-from hotlined.cli.output import FILE, as_typed, asked, confirm, json_line, output_to, print_sheet, print_wrapped
+from hotlined.cli.output import FILE, as_typed, confirm, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import here
@@ -24,13 +24,14 @@ from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.evidence.facts import EvidenceFacts, facts
 from hotlined.evidence.files import SUMS, zipped
 from hotlined.gsm.address import parse_number
-from hotlined.language import N_, _
+from hotlined.language import _
 from hotlined.reports import decided, erased
 from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import fleet
 from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line import elsewhere
 from hotlined.store.people import export as stored_export
 from hotlined.store.people import purging, stored, stored_evidence
 from hotlined.store.reading import log
@@ -54,13 +55,10 @@ def purge(settings: Settings) -> None:
 
 
 @click.command(cls=TranslatedCommand)
-@typed.maybe_number
-@click.option(
-    "--asked", "is_asked", is_flag=True, help="Erase the people that other lines of the fleet ask to erase, one by one."
-)
-@click.option("--yes", is_flag=True, help="Do not ask; with --asked, people with possible evidence are not erased.")
+@typed.number
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
-def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool) -> None:
+def forget(settings: Settings, number: str, yes: bool) -> None:
     """Erase everything about NUMBER, also what `keep` exempts; an answer that waits is never sent.
 
     When the command ends, everything is gone from every file of the database, also while the daemon runs. If the number
@@ -68,64 +66,31 @@ def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool) ->
     `unblock --opted-out` lifts it. NUMBER may also be a name or a pseudonym, as `log` shows it. While an answer to it
     is being sent, the command erases nothing, and the exit code is 75.
 
-    In a fleet the other lines are asked to erase it, too: people there decide, with --asked.
+    In a fleet it prints the pseudonym by which the other lines know the person. Tell it to the people who run them:
+    `forget ~…` there erases what that line has of the person.
 
     Example: hotlined forget +32470123456 --yes
     """
     config = settings.config()
-    if is_asked is (number is not None):
-        raise click.UsageError(N_("Give a number, or --asked."))
-    if number is None:
-        _forget_asked(settings, config, yes=yes)
-        return
     name = _name(number, config)
     if is_withheld(name):
         raise _nobodys()
     with open_beside_daemon(config.database) as db:
+        if pseudonym.is_one(name):
+            name = fleet.maybe_name(db, name) or name
         amounts = stored.stored_of(db, name)
-        asks = fleet.person(db, name) is not None
-    if (amounts.anything or asks) and not yes:
+        person = elsewhere.person(db, name)
+    if amounts.anything and not yes:
         confirm(
-            erased.question(name, amounts, asks=asks),
+            erased.question(name, amounts),
             _("`hotlined forget NUMBER --yes` erases without asking."),
         )
-    if amounts.anything or asks:
-        amounts = _erase(settings, config, name, asks=True)
+    if amounts.anything or person:
+        amounts = erase_requests.forget(config, settings.who, name, daemon_runs=lambda: report_line(config).alive)
     else:  # a reader of the database may have kept an earlier `forget` from finishing
         erase_requests.rebuild(config, settings.who, "forget")
-    for words in erased.forgotten(config, name, amounts, asks=asks):
+    for words in erased.forgotten(config, name, amounts, person):
         print_wrapped(as_typed(words))
-
-
-def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
-    """Erase the numbers that other lines ask to erase: each after a yes, or with `yes` each without likely evidence."""
-    with open_beside_daemon(config.database) as db:
-        requests = {request.person: request for request in reversed(fleet.asked(db))}
-        found = [
-            (each, stored.stored_of(db, each.name), stored.evidence_of(db, each.name)) for each in requests.values()
-        ][::-1]
-    if not found:
-        print_wrapped(_("No line asks to erase anybody."))
-    for request, amounts, evidence in found:
-        for words in erased.asked(request, amounts, evidence):
-            print_wrapped(as_typed(words))
-        without = _("`hotlined forget --asked --yes` erases the people without possible evidence.")
-        if (yes and evidence) or (not yes and not asked(_("Erase it?"), _("Nobody can be asked here."), without)):
-            print_wrapped(_("It stays, and the request stays open."))
-            continue
-        gone = _erase(settings, config, request.name, asks=False)
-        for words in erased.forgotten(config, request.name, gone, asks=False):
-            print_wrapped(as_typed(words))
-
-
-def _erase(settings: Settings, config: Config, name: str, *, asks: bool) -> stored.StoredCounts:
-    return erase_requests.forget(
-        config,
-        settings.who,
-        name,
-        daemon_runs=lambda: report_line(config).alive,
-        asks=asks,
-    )
 
 
 @click.command(cls=TranslatedCommand)

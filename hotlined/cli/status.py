@@ -13,7 +13,6 @@ from hotlined.clock import here, parse_rfc3339
 from hotlined.errors import UnavailableError
 from hotlined.language import _, ngettext
 from hotlined.reports import sealed, selftest
-from hotlined.reports.fleet import asked_in_words
 from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.reports.status import document
@@ -47,8 +46,6 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield _("answers"), queue_in_words(stored.queue) if stored else None
     yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
     yield _("to read"), _to_read(waiting) if waiting else None
-    if stored and stored.fleet and (asked := len(stored.fleet.asked)):
-        yield _("to erase"), as_typed(asked_in_words(asked))
     yield _("spent"), ", ".join(spent_in_words(name, budget.used, budget.limit) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
         amount = balance_in_words(report.config, stored.credit)

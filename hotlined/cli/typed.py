@@ -105,9 +105,5 @@ def read_number(_context: click.Context, _parameter: click.Parameter, value: str
     return number
 
 
-maybe_number: Callable[[_Command], _Command] = click.argument(
-    "number", required=False, shell_complete=complete_number, callback=read_number
-)
-"""The argument for a person's number, if an option may replace it."""
 number: Callable[[_Command], _Command] = click.argument("number", shell_complete=complete_number, callback=read_number)
 """The argument for a person's number."""

@@ -25,7 +25,6 @@ from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import N_, Language, _
 from hotlined.recognition import fold, has_words
-from hotlined.states import Shared
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
@@ -374,14 +373,7 @@ KEYS = {
         Key("web.user_header", _HEADER, "X-Remote-User", N_("the header in which the proxy names a person")),
         Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
         Key("web.ask", _ASK, None, N_("whom people at the desk may ask"), Shape.MAYBE),
-        Key("fleet.hub", _HUB, None, N_("where lines tell each other what they know"), Shape.MAYBE, secret=True),
-        Key(
-            "fleet.share",
-            _choice(Shared),
-            (Shared.OPT_OUTS, Shared.BLOCKS),
-            N_("what is exchanged there"),
-            Shape.LIST,
-        ),
+        Key("fleet.hub", _HUB, None, N_("where lines share whom they refuse"), Shape.MAYBE, secret=True),
     )
 }
 SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))

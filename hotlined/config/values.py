@@ -13,7 +13,6 @@ from hotlined.config.problems import Problem, quoted
 from hotlined.language import Language, _
 from hotlined.policy import Limits, Numbers, Rules
 from hotlined.recognition import fold
-from hotlined.states import Shared
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of a duration in seconds."""
@@ -245,10 +244,9 @@ class WebConfig(NamedTuple):
 
 
 class FleetConfig(NamedTuple):
-    """The fleet: the PostgreSQL URL of its hub, None if joining stored one, and the facts that the line shares."""
+    """The fleet: the PostgreSQL URL of its hub; None if joining stored one."""
 
     hub: str | None
-    share: tuple[Shared, ...]
 
 
 class Broken(NamedTuple):

@@ -62,8 +62,8 @@ def is_moment(value: Any) -> bool:
         return False
 
 
-def is_answer(value: Any) -> bool:
-    """Tell whether it may be an answer of the hub; None means that there is none. The store checks its content."""
+def is_brought(value: Any) -> bool:
+    """Tell whether the exchange may bring this from the hub; None: nothing yet. The store checks its content."""
     return value is None or isinstance(value, dict)
 
 

@@ -23,17 +23,14 @@ def purge(config: Config, who: str) -> Iterator[purging.Batch]:
         yield purging.Batch(**batch)
 
 
-def forget(
-    config: Config, who: str, name: str, *, daemon_runs: Callable[[], bool], asks: bool = True
-) -> stored.StoredCounts:
+def forget(config: Config, who: str, name: str, *, daemon_runs: Callable[[], bool]) -> stored.StoredCounts:
     """Erase a person from every file, and return the counts of erased data; wait while an answer to it is being sent.
 
-    With `asks`, the other lines of the fleet are asked to erase the person, too.
     Raises RefusedError if the wait is too long, or if no daemon runs that could settle the answer that was being sent;
     UnavailableError if a file still has a copy.
     """
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + _SETTLED_SECONDS
-    while (done := decide(config, who, "forget", name=name, asks=asks)) is None:
+    while (done := decide(config, who, "forget", name=name)) is None:
         runs = daemon_runs()
         if not runs or time.monotonic() > deadline:
             raise RefusedError(

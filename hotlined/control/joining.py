@@ -16,7 +16,6 @@ from hotlined.exchange import login_path
 from hotlined.language import _
 from hotlined.store import fleet
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
-from hotlined.store.fleet import DecidedElsewhere
 
 _MODE = 0o600
 
@@ -52,8 +51,8 @@ def join(config: Config, line: str, key: bytes, hub: str | None) -> int:
         return fleet.join(db, config.line, key, db.now())
 
 
-def leave(config: Config) -> DecidedElsewhere:
-    """Leave the fleet; raises RefusedError if the line is not in one."""
+def leave(config: Config) -> int:
+    """Leave the fleet; return how many persons other lines refused. Raises RefusedError if the line is not in one."""
     with open_beside_daemon(config.database) as db:
         if fleet.maybe_member(db) is None:
             raise RefusedError(_("This line is in no fleet."))
@@ -64,10 +63,10 @@ def leave(config: Config) -> DecidedElsewhere:
 
 
 def door(config: Config, who: str) -> Callable[[dict[str, Any] | None], dict[str, Any]]:
-    """Return a function that takes an answer of the hub and returns the next question, by the decision `exchange`."""
+    """Return a function that takes what the hub has and returns what to do next, by the decision `exchange`."""
 
-    def ask(answer: dict[str, Any] | None) -> dict[str, Any]:
-        told: dict[str, Any] = decide(config, who, "exchange", answer=answer)
-        return told
+    def ask(brought: dict[str, Any] | None) -> dict[str, Any]:
+        following: dict[str, Any] = decide(config, who, "exchange", brought=brought)
+        return following
 
     return ask

@@ -11,7 +11,7 @@ from hotlined.config import Config
 from hotlined.control.arguments import (
     are_tags,
     are_texts,
-    is_answer,
+    is_brought,
     is_flag,
     is_id,
     is_moment,
@@ -105,7 +105,6 @@ def _forget(decision: Decision) -> dict[str, object] | None:
         decision.arguments["name"],
         decision.who,
         decision.now,
-        asks=decision.arguments["asks"],
         opts_out=lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words),
     )
     return {"erased": asdict(erased), "rebuilt": erasing.rebuild(decision.db)} if erased else None
@@ -163,11 +162,9 @@ def _untag(decision: Decision) -> bool | None:
 
 
 def _exchange(decision: Decision) -> dict[str, Any]:
-    """Take the hub's answer, if there is one; return the next question, and the hub's URL from the configuration."""
-    shared = decision.config().fleet
-    if (answer := decision.arguments["answer"]) is not None:
-        fleet.take(decision.db, answer, decision.now)
-    return {"question": fleet.question(decision.db, shared.share, decision.now), "hub": shared.hub}
+    """Take in what the exchange brings from the hub; return what it does next, and the hub's URL if we have it."""
+    following = fleet.turn(decision.db, decision.arguments["brought"], decision.now)
+    return following | {"hub": decision.config().fleet.hub}
 
 
 _WHOM = {"number": is_name}
@@ -212,9 +209,9 @@ VERBS: Mapping[str, Verb] = {
         lambda decision: requests.expire(decision.db, decision.arguments["request_id"], decision.now),
         {"request_id": is_id},
     ),
-    "forget": Verb(_forget, {"name": is_name, "asks": is_flag}),
+    "forget": Verb(_forget, {"name": is_name}),
     "purge": Verb(_purge, {}),
-    "exchange": Verb(_exchange, {"answer": is_answer}),
+    "exchange": Verb(_exchange, {"brought": is_brought}),
     "rebuild": Verb(lambda decision: erasing.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
@@ -228,4 +225,4 @@ DESK = frozenset(
 """The verbs at the desk's door: the decisions that a page of the desk can take."""
 
 EXCHANGE = frozenset({"exchange"})
-"""The verbs at the exchange's door. Members may not use them, because they could forge the word of other lines."""
+"""The verbs at the exchange's door. Members may not use them, because they could forge the lists of other lines."""

@@ -331,7 +331,7 @@ class Daemon:
             self._housekeep()
 
     def _housekeep(self) -> None:
-        self.mark.write(self.status.current)
+        self.mark.write()
         if self._flood.is_due():
             self._flood.restart()
             if kind := contacts.watch_flood(self.db, self.db.now()):

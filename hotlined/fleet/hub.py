@@ -1,13 +1,14 @@
 """The hub: a PostgreSQL (15 or later) that lines ask and an admin sets up; only this module connects to it.
 
-A line logs in with a role of its own, which may call one function of hub.sql and nothing else. Known to be wrong: a
-line can keep the hub's processor busy with queries of its own.
+A line logs in with a role of its own, which reads all lists and writes its own (hub.sql). Known to be wrong: with
+queries of its own a line can keep the hub busy, and fill its disk and memory.
 """
 
+import base64
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any, LiteralString
 from urllib.parse import quote, urlencode
@@ -24,6 +25,10 @@ _ROLE = "hotlined_"
 _SECONDS = 10
 _END_SESSIONS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"
 _TRIES = 100  # to end a role's sessions, a tenth of a second each
+_DIGEST: LiteralString = """
+  SELECT encode(sha256(coalesce(string_agg(line || ':' || number, ' ' ORDER BY line COLLATE "C"), '')::bytea), 'hex')
+  FROM hotlined.lists
+"""
 _WAITS: dict[str, Any] = {
     "connect_timeout": _SECONDS,
     "tcp_user_timeout": _SECONDS * 1000,
@@ -32,7 +37,7 @@ _WAITS: dict[str, Any] = {
     "keepalives_count": 3,
     "options": f"-c statement_timeout={_SECONDS}s",
 }
-_LONGEST = 4 << 20  # characters of an answer: two hundred rows, and the figures of a thousand lines
+_LONGEST = 350_000  # octets of a list; hub.sql has the same
 
 HBA = (
     "local    {database}  +{lines}       scram-sha-256",
@@ -51,22 +56,48 @@ class Hub:
 
     # ---- a line
 
-    def ask(self, question: str) -> str:
-        """Return the answer to a question, both in JSON; raises HotlinedError if it is too long."""
-        text = self._row("SELECT hotlined.exchange(%s::jsonb)::text", question)
-        if not isinstance(text, str) or len(text) > _LONGEST:
-            raise HotlinedError(_("The hub answers what no hub of a fleet does."))
-        return text
+    def digest(self) -> str:
+        """Return a digest of the numbers of all lists: one row, however many lines there are."""
+        return str(self._row(_DIGEST))
+
+    def numbers(self) -> tuple[str, dict[str, int]]:
+        """Return the digest of the fleet's key, and the number of each line's list."""
+        rows = self._connection.execute("SELECT line, number FROM hotlined.lists").fetchall()
+        return self.maybe_fingerprint() or "", {str(line): int(number) for line, number in rows}
+
+    def read(self, line: str) -> dict[str, Any]:
+        """Return the list of a line, for `store.fleet.turn`; raises HotlinedError if it is too long."""
+        sql = "SELECT number, mark, persons FROM hotlined.lists WHERE line = %s"
+        rows = self._connection.execute(sql, (line,), binary=True).fetchall()  # as text it would be twice as long
+        if len(rows) != 1 or len(rows[0][2]) > _LONGEST:
+            raise HotlinedError(_("The hub has what no hub of a fleet has."))
+        ((number, mark, persons),) = rows
+        return {"line": line, "number": number, "mark": mark, "list": base64.b64encode(persons).decode()}
+
+    def write(self, line: str, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Write the list of this line over the one it knows; return it with its number, None if that is another."""
+        rows = self._connection.execute(
+            "UPDATE hotlined.lists SET persons = %s, mark = %s, number = %s WHERE line = %s AND number = %s"
+            " RETURNING number",
+            (base64.b64decode(wanted["list"]), wanted["mark"], wanted["number"], line, wanted["over"]),
+        ).fetchall()
+        return {"line": line, "number": rows[0][0], "mark": wanted["mark"], "list": wanted["list"]} if rows else None
+
+    def report(self) -> dict[str, str | None]:
+        """Note that this line was at the hub; return when each line was, in RFC 3339."""
+        self._connection.execute(
+            "UPDATE hotlined.lists SET seen_at = clock_timestamp() WHERE 'hotlined_' || line = current_user"
+        )
+        form = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        sql = "SELECT line, to_char(seen_at AT TIME ZONE 'UTC', %s) FROM hotlined.lists"
+        return {str(line): seen_at for line, seen_at in self._connection.execute(sql, (form,)).fetchall()}
 
     # ---- an admin
 
     def init(self) -> list[str]:
-        """Make this database a hub, unless it is one; return the lines to put first in pg_hba.conf."""
+        """Make this database a hub, or one again after a restore; return the lines to put first in pg_hba.conf."""
         with self._connection.transaction():
-            if not self._row("SELECT to_regnamespace('hotlined') IS NOT NULL"):
-                self._connection.execute((resources.files("hotlined.fleet") / "hub.sql").read_bytes())
-            if not self._row("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", _LINES):
-                self._run("CREATE ROLE {}", _LINES)
+            self._connection.execute((resources.files("hotlined.fleet") / "hub.sql").read_bytes())
         database = self._connection.info.dbname
         return [each.format(database=database, lines=_LINES) for each in HBA]
 
@@ -86,18 +117,17 @@ class Hub:
             self._shut_out(role)
         with self._connection.transaction():
             if not is_known:
-                self._run("CREATE ROLE {} IN ROLE {}", role, _LINES)
+                self._run("CREATE ROLE {}", role)
+            self._run("GRANT {} TO {}", _LINES, role)
             # 5, as a bad network leaves dead connections behind; 64 MB, or a line's own query could fill the disk
             self._run("ALTER ROLE {} LOGIN CONNECTION LIMIT 5", role)
             self._run("ALTER ROLE {} PASSWORD {}", role, password=verifier)
             self._run("ALTER ROLE {} SET temp_file_limit = '64MB'", role)
-            self._run("GRANT USAGE ON SCHEMA hotlined TO {}", role)
-            self._run("GRANT EXECUTE ON FUNCTION hotlined.exchange(jsonb) TO {}", role)
-            self._connection.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", (line,))
+            self._connection.execute("INSERT INTO hotlined.lists (line) VALUES (%s) ON CONFLICT DO NOTHING", (line,))
         return self._url(role, password, host)
 
     def remove(self, line: str) -> None:
-        """Shut a line out: no log-in, no session, no objects of its own, no role; its rows stay.
+        """Shut a line out: no log-in, no session, no objects of its own, no role; its list stays.
 
         Raises RefusedError if no line of that name is in the fleet.
         """
@@ -109,30 +139,30 @@ class Hub:
             self._run("DROP OWNED BY {}", role)
             self._run("DROP ROLE {}", role)
 
-    def lift(self, line: str, person: str | None) -> tuple[int, int]:
-        """Blank the rows of a removed line, about one person or all; return the numbers of lifted opt-outs and blocks.
+    def lift(self, line: str) -> int:
+        """Empty the list of a removed line; return how many persons were in it.
 
         Raises RefusedError for a line that is in the fleet, or never was.
         """
-        if not self._row("SELECT EXISTS (SELECT FROM hotlined.lines WHERE line = %s)", line):
+        rows = self._connection.execute("SELECT octet_length(persons) / 7 FROM hotlined.lists WHERE line = %s", (line,))
+        if (found := rows.fetchone()) is None:
             raise RefusedError(_("The hub knows no line {line}.", line=line))
         if self._is_there(_ROLE + line):
             raise RefusedError(
-                _("Line {line} is in the fleet.", line=line), _("Lift it there: what a line says is its own.")
+                _("Line {line} is in the fleet.", line=line), _("Lift it there: a line's list is its own.")
             )
-        rows = self._connection.execute("SELECT * FROM hotlined.lift(%s, %s)", (line, person)).fetchall()
-        ((opt_outs, blocks),) = rows
-        return opt_outs, blocks
+        self._connection.execute("UPDATE hotlined.lists SET persons = '', mark = NULL WHERE line = %s", (line,))
+        return int(found[0])
 
     def maybe_fingerprint(self) -> str | None:
         """Return the fingerprint of the fleet's key; None before the first invitation."""
-        found = self._connection.execute("SELECT key FROM hotlined.hub").fetchall()
+        found = self._connection.execute("SELECT digest FROM hotlined.key").fetchall()
         return str(found[0][0]) if found else None
 
     def _require_key(self, fingerprint: str) -> None:
         known = self.maybe_fingerprint()
         if known is None:
-            self._connection.execute("INSERT INTO hotlined.hub (key) VALUES (%s)", (fingerprint,))
+            self._connection.execute("INSERT INTO hotlined.key (digest) VALUES (%s)", (fingerprint,))
         elif known != fingerprint:
             raise RefusedError(
                 _("This is not the key of the fleet: the hub knows another one."),
@@ -183,7 +213,7 @@ class Hub:
             host, port = info.host, str(info.port)
         else:
             host, _colon, port = host.partition(":")
-        query = {"host": host, "port": port or "5432"}
+        query = {"host": host, "port": port or "5432", "target_session_attrs": "read-write"}  # no standby
         if not host.startswith("/"):
             query |= {"sslmode": "require", "channel_binding": "require"}
         return f"postgresql://{who}@/{database}?{urlencode(query, safe='/')}"

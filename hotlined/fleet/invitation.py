@@ -44,12 +44,6 @@ def require_line(line: str) -> None:
         )
 
 
-def require_person(person: str) -> None:
-    """Raise UsageError unless this is a pseudonym, by which a fleet identifies a person."""
-    if not pseudonym.is_one(person):
-        raise UsageError(_("{person} is nobody in a fleet: `hotlined show NUMBER` prints one as ~….", person=person))
-
-
 def read(octets: bytes) -> Invitation:
     """Read an invitation; raises UsageError for anything else."""
     try:

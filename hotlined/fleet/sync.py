@@ -1,15 +1,15 @@
-"""The exchange: takes the line's question to the hub and the hub's answer to the line, until it is stopped.
+"""The exchange: brings what the hub has to the line, and the line's list to the hub, until it is stopped.
 
-It has no database and understands no row: the control program makes the question and judges the answer. While neither
-the line nor the hub has news, the exchange repeats the same question and does not start the control program.
+It has no database and reads no list: the control program says what to read and what to write (`store.fleet.turn`).
+While neither the line nor the hub has anything new, the exchange does not start the control program.
 """
 
-import json
+import hashlib
 import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,27 +17,23 @@ from typing import Any
 
 from hotlined import clock, systemd, wire
 from hotlined.errors import HotlinedError, NotLetInError, UnavailableError, reason_of
-from hotlined.exchange import Heard, Mark, RunFiles, write
+from hotlined.exchange import HubState, RunFiles, write
 from hotlined.fleet.hub import Hub, opened
 from hotlined.language import Language, _
 from hotlined.timing import Backoff
 
-_FIGURES_SECONDS = 60.0
-"""Seconds between two reports of the line's state, in a fleet of up to 60 lines; in a larger one, a second per line.
-
-The hub writes each report to its disk, and its answer has the reports of all lines.
-"""
+_SEEN_SECONDS = 600.0
+"""Seconds between two reports that this line was at the hub, each of which the hub writes to its disk."""
 _DOOR_SECONDS = 30.0  # a Pi Zero may have to start the control program first; a database may be locked for a while
-_AT_ONCE = 100  # answers with news in a row before a pause: twenty thousand rows
-_UNMARKED = 4  # questions to the hub without a daemon's mark before the line is asked: a minute
-_AWAY = '{"state": "not_answering"}'  # the figures of a line whose daemon does not run
-_HEARD_MODE = 0o644  # no number is in it, and its readers share no group with the exchange
+_MOST_TURNS = 2000  # of one exchange: each line's list, and some that were written meanwhile
+_UNMARKED = 4  # looks at the hub without a daemon's mark before the line is asked: a minute
+_ANYWAY = 240  # looks at the hub before the line is asked in any case: an hour
+_STATE_MODE = 0o644  # no number is in it, and its readers share no group with the exchange
 
-Told = dict[str, Any]
-Door = Callable[[dict[str, Any] | None], Told]
-"""Hands an answer of the hub, or None, to the line and returns its next question.
+Door = Callable[[dict[str, Any] | None], dict[str, Any]]
+"""Brings what the hub has, or None, to the line, and returns what to do next (`store.fleet.turn`).
 
-The result has `question`, and `hub`, the hub's address if the configuration has it.
+It also has `hub`, the hub's address, if the configuration has one.
 """
 
 log = logging.getLogger(__name__)
@@ -50,11 +46,9 @@ class Pace:
     look: float = 2.0
     """Between two looks at the daemon's mark."""
     read: float = 15.0
-    """Between two questions without news: the other lines know of a decision within 30 s."""
+    """Between two looks at the hub: the other lines have a decision within 30 s."""
     pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0)
     """Before the next try at a hub that was not reached."""
-    misfits: tuple[float, ...] = (0.0, 1.0, 10.0, 60.0, 600.0)
-    """Before the line is asked again after an answer that does not fit: the line may refuse to start again."""
     refused: float = 60.0
     """Before the next try at a line that refuses to exchange."""
 
@@ -71,12 +65,9 @@ class HubExchange:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._door, self._url, self._place, self._pace, self._sleep = door, url, place, pace, sleep
-        self._heard = place.maybe_heard()
-        self._misfits = Backoff(pace.misfits)
-        self._told_figures = float("-inf")
-        self._members = 0
-        self._seen: int | None = None
-        self._unmarked = 0
+        self._state = place.maybe_hub()
+        self._reported = float("-inf")
+        self._mark: int | None = None
         self._said = ""
 
     def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
@@ -85,9 +76,8 @@ class HubExchange:
         while goes_on():
             systemd.notify(WATCHDOG=1)
             try:
-                question, url = self._ask_line(None)
-                with opened(url) as hub:
-                    self._exchange(hub, question, goes_on, pauses)
+                with opened(self._begin()["url"]) as hub:
+                    self._stay(hub, goes_on, pauses)
             except _LineError as error:
                 self._complain(error)
                 self._sleep(self._pace.refused)
@@ -97,125 +87,111 @@ class HubExchange:
                 self._sleep(pauses.next())
 
     def run_once(self) -> None:
-        """Exchange until neither side has news; raises HotlinedError."""
-        question, url = self._told(None)
+        """Exchange until neither side has anything new; raises HotlinedError."""
         try:
-            with opened(url) as hub:
-                for _turn in range(_AT_ONCE):
-                    answer = self._ask_hub(hub, question)
-                    has_news = _has_news(question, answer)
-                    question, _url = self._told(answer)
-                    if not has_news:
-                        return
+            with opened(self._begin()["url"]) as hub:
+                self.exchange(hub)
+        except _LineError as error:
+            raise error.__cause__ or error from None
         except (NotLetInError, UnavailableError) as error:
             self._note_failure(error)
             raise
 
-    def _exchange(self, hub: Hub, question: dict[str, Any], goes_on: Callable[[], bool], pauses: Backoff) -> None:
-        """Exchange over one connection, until it breaks.
+    def _begin(self) -> dict[str, Any]:
+        """Return the line's name, and the hub's URL."""
+        line = self._ask(None)
+        url = self._url or line.get("hub")
+        if not isinstance(url, str):
+            raise NotLetInError(_("There is no login at the hub here."))
+        return line | {"url": url}
 
-        The first answer without news goes to the line, too, so that the line knows that nothing is wrong any more.
-        """
-        turns, is_settled = 0, False
+    def _stay(self, hub: Hub, goes_on: Callable[[], bool], pauses: Backoff) -> None:
+        """Exchange over one connection, until it breaks: whenever the hub has other numbers or the line a new mark."""
+        known, looks = "", 0
         while goes_on():
             systemd.notify(WATCHDOG=1)
-            answer = self._ask_hub(hub, question)
+            mark = self._place.maybe_mark()
+            is_due = looks >= (_ANYWAY if mark is not None else _UNMARKED)
+            if is_due or mark != self._mark or hub.digest() != known:
+                self._mark, looks = mark, 0
+                known = digest_of(self.exchange(hub))
+            else:
+                self._note_reached(hub)
             pauses.reset()
-            has_news = _has_news(question, answer)
-            if has_news or not is_settled:
-                is_settled = not has_news
-                turns += 1
-                if answer.get("fits"):
-                    self._misfits.reset()
-                else:
-                    self._sleep(self._misfits.next())
-                if turns % _AT_ONCE == 0:
-                    self._sleep(self._pace.read)
-                question, _url = self._ask_line(answer)
-            elif self._wait():
-                question, _url = self._ask_line(None)
+            looks += 1
+            self._wait()
 
-    def _wait(self) -> bool:
-        """Wait until it is time to ask the hub again; return whether the line may have news.
-
-        Without a daemon there is no mark to show news, but people may still decide: so the line is asked now and then.
-        """
+    def _wait(self) -> None:
+        """Wait until it is time to look at the hub again, or the line may have something new."""
         waited = 0.0
-        mark = None
         while waited < self._pace.read:
             self._sleep(self._pace.look)
             waited += self._pace.look
-            if (mark := self._fresh_mark()) and mark.changed != self._seen:
-                return True
-        self._unmarked = 0 if mark else self._unmarked + 1
-        return self._unmarked >= _UNMARKED
+            if self._place.maybe_mark() not in (None, self._mark):
+                return
 
-    def _ask_line(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
-        """Do as `_told` does; raises _LineError if the line gives no question."""
-        mark = self._fresh_mark()
-        self._seen, self._unmarked = mark.changed if mark else None, 0
+    def exchange(self, hub: Hub) -> Mapping[str, int]:
+        """Exchange until neither side has anything new; return the numbers of all lists."""
+        line = self._ask(None)["line"]
+        key, numbers = _numbers(hub, line)
+        self._note_reached(hub, line)
+        brought: dict[str, Any] = {"key": key, "numbers": numbers, "read": None, "written": None}
+        for _turn in range(_MOST_TURNS):
+            systemd.notify(WATCHDOG=1)
+            following = self._ask(brought)
+            if following.get("taken_back"):
+                log.warning("another machine wrote as this line, or this database was restored: its list was taken in")
+            brought["read"] = brought["written"] = None
+            if name := following.get("read"):
+                brought["read"] = hub.read(name)
+                numbers[name] = brought["read"]["number"]
+            elif wanted := following.get("write"):
+                brought["written"] = hub.write(line, wanted)
+                if brought["written"] is None:  # somebody else was faster
+                    brought["key"], numbers = _numbers(hub, line)
+                    brought["numbers"] = numbers
+                else:
+                    numbers[line] = brought["written"]["number"]
+            else:
+                break
+        return numbers
+
+    def _ask(self, brought: dict[str, Any] | None) -> dict[str, Any]:
+        """Ask the line; raises _LineError if it does not take part."""
         try:
-            return self._told(answer)
+            return self._door(brought)
         except NotLetInError:
             raise
         except HotlinedError as error:
             raise _LineError(error.message, error.hint) from error
 
-    def _told(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
-        """Hand an answer to the line; return its next question and the hub's URL."""
-        told = self._door(answer)
-        url = self._url or told.get("hub")
-        if not isinstance(url, str):
-            raise NotLetInError(_("There is no login at the hub here."))
-        return told["question"], url
-
-    def _fresh_mark(self) -> Mark | None:
-        mark = self._place.maybe_mark()
-        return mark if mark and mark.is_fresh(clock.boottime()) else None
-
-    def _ask_hub(self, hub: Hub, question: dict[str, Any]) -> dict[str, Any]:
+    def _note_reached(self, hub: Hub, line: str | None = None) -> None:
+        """Note that the hub is there; and now and then there, that this line is."""
         now = clock.boottime()
-        if is_due := now - self._told_figures >= max(_FIGURES_SECONDS, self._members):
-            mark = self._fresh_mark()
-            question = question | {"figures": mark.figures if mark else _AWAY}
-        try:
-            answer = json.loads(hub.ask(json.dumps(question)))
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
-            raise HotlinedError(_("The hub answers what no hub of a fleet does."))
-        lines = answer.pop("lines", None)
-        if is_due:
-            self._told_figures, self._members = now, len(lines) if isinstance(lines, list) else 0
-        self._note(reachable=True, lines=lines if is_due and isinstance(lines, list) else None)
-        return answer
-
-    def _note(
-        self, *, reachable: bool, reason: str = "", not_let_in: bool = False, lines: list[Any] | None = None
-    ) -> None:
-        """Write the state of the hub for everybody to read, when it changes, and each minute while it is reachable."""
-        before, now = self._heard, clock.boottime()
-        is_as_before = before is not None and before.reachable is reachable
-        if is_as_before and before and before.reason == reason and lines is None:
+        seen = None
+        if line is not None or now - self._reported >= _SEEN_SECONDS:
+            self._reported = now
+            seen = hub.report()
+        before = self._state
+        if before and before.reachable and seen is None:
             return
-        began = (
-            before
-            if is_as_before and before
-            else replace(before or Heard(reachable, "", 0.0), reachable=reachable, since=clock.rfc3339(clock.here()))
-        )
-        found = replace(began, reason=reason, not_let_in=not_let_in)
-        if reachable:
-            found = replace(found, boottime=now)
-            if before is None or not before.reachable:
-                log.warning("the hub is there")
-        if lines is not None:
-            found = replace(found, lines=tuple(lines), lines_boottime=now)
-        self._heard = found
-        with suppress(OSError):  # another user's folder, as when a person exchanges by hand
-            write(self._place.heard, found, _HEARD_MODE)
+        since = before.since if before and before.reachable else clock.rfc3339(clock.here())
+        if before is None or not before.reachable:
+            log.warning("the hub is there")
+        self._write(HubState(reachable=True, since=since, boottime=now, seen=seen or (before.seen if before else {})))
 
     def _note_failure(self, error: HotlinedError) -> None:
-        self._note(reachable=False, reason=error.message, not_let_in=isinstance(error, NotLetInError))
+        before = self._state or HubState(reachable=True, since="", boottime=0.0)
+        since = clock.rfc3339(clock.here()) if before.reachable else before.since
+        is_shut = isinstance(error, NotLetInError)
+        found = replace(before, reachable=False, since=since, reason=error.message, not_let_in=is_shut)
+        if found != self._state:
+            self._write(found)
+
+    def _write(self, state: HubState) -> None:
+        self._state = state
+        with suppress(OSError):  # another user's folder, as when a person exchanges by hand
+            write(self._place.hub, state, _STATE_MODE)
 
     def _complain(self, error: HotlinedError) -> None:
         if error.message != self._said:
@@ -224,25 +200,28 @@ class HubExchange:
 
 
 class _LineError(HotlinedError):
-    """The line gives no question: its control program does not run, or refuses."""
+    """The line does not take part: its control program does not run, or refuses."""
 
 
-def _has_news(question: dict[str, Any], answer: dict[str, Any]) -> bool:
-    """Return whether the line has to see an answer."""
-    return bool(
-        question.get("rows")
-        or question.get("again")
-        or answer.get("rows")
-        or answer.get("more")
-        or not answer.get("fits")
-    )
+def _numbers(hub: Hub, line: str) -> tuple[str, dict[str, int]]:
+    """Return what `Hub.numbers` does; raises NotLetInError if the line is not among them."""
+    key, numbers = hub.numbers()
+    if line not in numbers:
+        raise NotLetInError(_("The hub knows no line {line}.", line=line))
+    return key, numbers
+
+
+def digest_of(numbers: Mapping[str, int]) -> str:
+    """Return what `Hub.digest` does."""
+    text = " ".join(f"{line}:{numbers[line]}" for line in sorted(numbers))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def at(path: Path) -> Door:
     """Return the door of a line's control program, at the socket `path`."""
 
-    def ask(answer: dict[str, Any] | None) -> Told:
-        request = {"verb": "exchange", "arguments": {"answer": answer}, "language": Language.ENGLISH}
+    def ask(brought: dict[str, Any] | None) -> dict[str, Any]:
+        request = {"verb": "exchange", "arguments": {"brought": brought}, "language": Language.ENGLISH}
         try:
             with socket.socket(socket.AF_UNIX) as channel:
                 channel.connect(os.fspath(path))
@@ -254,7 +233,7 @@ def at(path: Path) -> Door:
             ) from error
         if "error" in said:
             raise wire.to_error(said["error"])
-        result: Told = said["result"]
+        result: dict[str, Any] = said["result"]
         return result
 
     return ask

@@ -16,11 +16,11 @@ from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
-from hotlined.store import fleet
 from hotlined.store.answers import answers
 from hotlined.store.answers.answers import PerhapsSent
 from hotlined.store.answers.decisions import THREAT, Resumed
 from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line import elsewhere
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
 from hotlined.store.line.line import Sending, TopUp, row_of
@@ -109,8 +109,8 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
     else:
         words = _("{number} was not blocked.", number=number)
     history = _history(config, number)
-    if elsewhere := _elsewhere(config, number):
-        words += f" {elsewhere}"
+    if others := _elsewhere(config, number):
+        words += f" {others}"
     elif history.opted_out:
         words += " " + _(
             "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.",
@@ -126,8 +126,8 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
         words = _("{number} had not opted out: nothing has changed.", number=number)
         return f"{words} {_elsewhere(config, number)}".rstrip()
     words = _("The opt-out of {number} is lifted.", number=number)
-    if elsewhere := _elsewhere(config, number):
-        return f"{words} {elsewhere}"
+    if others := _elsewhere(config, number):
+        return f"{words} {others}"
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked: it is in numbers.blocked of the configuration.")
     if history.blocked:
@@ -138,11 +138,11 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
 
 
 def _elsewhere(config: Config, number: str) -> str:
-    """Return which lines of the fleet still refuse a number, and since when; empty if none does."""
+    """Return which lines of the fleet still refuse a number; empty if none does."""
     with open_beside_daemon(config.database) as db:
-        said = fleet.elsewhere(db, number)
-    blocked = [f"{each.line} ({moment(each.blocked_at)})" for each in said if each.blocked_at]
-    opted_out = [f"{each.line} ({moment(each.opted_out_at)})" for each in said if each.opted_out_at]
+        others = elsewhere.of(db, number)
+    blocked = [each.line for each in others if each.blocked]
+    opted_out = [each.line for each in others if each.opted_out]
     parts = (
         _("It is blocked at {lines}: that is lifted there.", lines=in_row(blocked)) if blocked else "",
         _("It has opted out at {lines}: that is lifted there.", lines=in_row(opted_out)) if opted_out else "",

@@ -1,17 +1,15 @@
 """Erasure in sentences: the question before a person is forgotten, and the result of `forget` and `purge`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from hotlined.config import Config
-from hotlined.language import _, in_row, ngettext
-from hotlined.store.fleet import Asked
+from hotlined.language import _, ngettext
 from hotlined.store.people.purging import Batch
-from hotlined.store.people.stored import LikelyEvidence, StoredCounts
+from hotlined.store.people.stored import StoredCounts
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
-from hotlined.words.times import moment
 
 
-def question(name: str, stored: StoredCounts, *, asks: bool) -> str:
+def question(name: str, stored: StoredCounts) -> str:
     """Return the question that a person confirms before a number is forgotten."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
@@ -23,31 +21,12 @@ def question(name: str, stored: StoredCounts, *, asks: bool) -> str:
         _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(stored) or _("nothing here")),
         _("Its block does not stay.") if stored.blocked else "",
         _("Its opt-out stays as a pseudonym, so that it gets no answer.") if stored.opted_out else "",
-        _("The other lines of the fleet are asked to erase it, too.") if asks else "",
     )
     return " ".join(filter(None, parts))
 
 
-def asked(request: Asked, stored: StoredCounts, evidence: Sequence[LikelyEvidence]) -> Iterator[str]:
-    """Yield another line's request to erase a number: what is stored of it here, and which contacts may be evidence."""
-    yield _(
-        "Line {line} asks since {moment} to erase {name}: {what}.",
-        line=request.by,
-        moment=moment(request.since),
-        name=request.name,
-        what=_in_words(stored) or _("nothing here"),
-    )
-    for each in evidence:
-        why = (
-            _("a person keeps it") if each.kept else "",
-            _("it is tagged as a threat") if each.threat else "",
-            _("it has alert words") if each.alert_words else "",
-        )
-        yield _("Contact {number} may be evidence: {why}.", number=each.contact_id, why=in_row(why))
-
-
-def forgotten(config: Config, name: str, stored: StoredCounts, *, asks: bool) -> Iterator[str]:
-    """Yield the result of `forget`: `stored` was erased; `asks` says that the other lines are asked to erase it, too.
+def forgotten(config: Config, name: str, stored: StoredCounts, person: str | None) -> Iterator[str]:
+    """Yield the result of `forget`: `stored` was erased; `person` is the fleet's pseudonym, None without a fleet.
 
     What stays is named, with why and until when.
     """
@@ -66,8 +45,12 @@ def forgotten(config: Config, name: str, stored: StoredCounts, *, asks: bool) ->
         yield _("If it contacts the line again, it is a new number.")
     if stored.anything:
         yield _("This does not reach backups and other copies of the database, nor the system's journal.")
-    if asks:
-        yield _("The other lines of the fleet are asked to erase it; people there decide.")
+    if person:
+        yield _(
+            "Other lines of the fleet may have something of it, too. Tell the people who run them: `hotlined forget"
+            " {person}` there erases it.",
+            person=person,
+        )
     if name in config.numbers.blocked:
         yield _("The configuration still blocks it (numbers.blocked): {path}.", path=config.path)
     if stored.mentions:

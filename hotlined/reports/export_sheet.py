@@ -6,7 +6,7 @@ from datetime import datetime
 from hotlined.clock import rfc3339
 from hotlined.documents import LoggedAnswer, WholeContact
 from hotlined.language import _, labelled, pgettext
-from hotlined.reports.number import said_elsewhere
+from hotlined.reports.number import decided_elsewhere
 from hotlined.store.people.export import Export, ExportedRequest, ExportedText
 from hotlined.words.columns import inner
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
@@ -26,7 +26,7 @@ def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
             yield _("blocked"), by
         yield _("opted out"), maybe_exact(decided.opted_out_at)
     for said in export.elsewhere:
-        yield _("elsewhere"), labelled(said.line, said_elsewhere(said))
+        yield _("elsewhere"), labelled(said.line, decided_elsewhere(said))
     yield _("in the fleet"), export.fleet_pseudonym
     for contact in export.contacts:
         yield from _contact(contact)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from hotlined.forms import Time, extended
-from hotlined.reports.fleet import Fleet
+from hotlined.reports.fleet import Fleet, lines
 from hotlined.reports.trouble import Trouble
-from hotlined.states import MemberState
+from hotlined.store import fleet
+from hotlined.store.line.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class HubStatus:
-    """The hub: whether it answered the last question, and since when that is so."""
+    """The hub: whether it was reached the last time, and since when that is so."""
 
     reachable: bool | None
     """Null: nothing has asked the hub since this machine was started."""
@@ -19,28 +20,13 @@ class HubStatus:
 
 @dataclass(frozen=True, slots=True)
 class FleetLineStatus:
-    """A line of the fleet, by its own account, as the hub passes it on."""
+    """A line of the fleet."""
 
     line: str
-    state: MemberState
-    """unseen: not at the hub for an hour; new: never at the hub."""
     seen_at: Time | None
-    """By the hub's clock."""
-    contacts_today: int | None
-    answers_today: int | None
-    trouble: tuple[str, ...]
-    """Codes, like those of status."""
-
-
-@dataclass(frozen=True, slots=True)
-class AskedStatus:
-    """A person whom another line wants erased here; no person has decided about it yet."""
-
-    person: str
-    """The name that the fleet has for the person: a pseudonym."""
-    by: str
-    """The line that asks."""
-    since: Time | None
+    """When it was last at the hub, by the hub's clock; null if never, or if that is not known."""
+    refused: int
+    """The number of persons whom its list refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +34,18 @@ class FleetStatus:
     """fleet status --json."""
 
     hub: HubStatus
-    unsent: int
-    """The number of persons whose latest entries by this line are not at the hub yet."""
+    unsent: bool
+    """True if the hub lacks this line's present list."""
     lines: tuple[FleetLineStatus, ...]
-    asked: tuple[AskedStatus, ...]
-    open: dict[str, int]
-    """The persons whom other lines have not erased yet although this line asked for it, counted by line."""
     trouble: tuple[Trouble, ...]
     """The troubles between the line and the hub, as in status."""
 
 
-def document(found: Fleet) -> FleetStatus:
+def document(db: Database, found: Fleet) -> FleetStatus:
     """Return the document that `fleet status --json` prints."""
-    heard = found.heard
     return FleetStatus(
-        HubStatus(heard.reachable, heard.since) if heard else HubStatus(None, None),
-        found.unsent,
-        tuple(extended(FleetLineStatus, each) for each in found.members),
-        tuple(extended(AskedStatus, each) for each in found.asked),
-        found.open,
+        HubStatus(found.hub.reachable, found.hub.since) if found.hub else HubStatus(None, None),
+        fleet.is_unsent(db),
+        tuple(extended(FleetLineStatus, each) for each in lines(db, found)),
         found.trouble,
     )

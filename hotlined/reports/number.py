@@ -26,13 +26,12 @@ from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
 from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
-from hotlined.store import fleet
 from hotlined.store.answers import correspondents
 from hotlined.store.answers.correspondents import Correspondent, Order
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.fleet import Elsewhere
-from hotlined.store.line import pseudonyms
+from hotlined.store.line import elsewhere, pseudonyms
 from hotlined.store.line.database import Database
+from hotlined.store.line.elsewhere import Elsewhere
 from hotlined.store.line.history import history_of
 from hotlined.store.line.line import FREE, Sending, row_of
 from hotlined.store.reading import log
@@ -79,7 +78,7 @@ class ShownNumber(Correspondent):
     by_hand: tuple[TextByHand, ...]
     """Texts that people sent to it by hand."""
     elsewhere: tuple[Elsewhere, ...]
-    """The entries of other lines of the fleet about it."""
+    """The other lines of the fleet that refuse it."""
     fleet_pseudonym: str | None
     """The fleet's pseudonym of it; null if the line is not in a fleet."""
 
@@ -129,8 +128,8 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     history = history_of(db, originator)
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
-    elsewhere, met = tuple(fleet.elsewhere(db, originator)), fleet.person(db, originator)
-    return NumberReport(originator, identity, who, outlook, holds, queued, texts, elsewhere, met)
+    others, met = tuple(elsewhere.of(db, originator)), elsewhere.person(db, originator)
+    return NumberReport(originator, identity, who, outlook, holds, queued, texts, others, met)
 
 
 def document(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> ShownNumber:
@@ -270,8 +269,8 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         yield _("first, last"), f"{moment(who.first_at)}, {moment(who.last_at)}"
     yield _("answers"), _answers_in_words(who)
     yield _("state"), refused_in_words(who)
-    for said in report.elsewhere:
-        yield _("elsewhere"), labelled(said.line, said_elsewhere(said))
+    for other in report.elsewhere:
+        yield _("elsewhere"), labelled(other.line, decided_elsewhere(other))
     yield _("in the fleet"), report.fleet_pseudonym or ""
     yield _("next answer"), next_answer(report, config, now)
     yield inner(_("because")), REASONS[outlook.reason]
@@ -291,12 +290,11 @@ def next_answer(report: NumberReport, config: Config, now: Now) -> str:
     return _next_in_words(report.outlook, now, config)
 
 
-def said_elsewhere(said: Elsewhere) -> str:
-    """Return another line's entries about a number in words."""
+def decided_elsewhere(other: Elsewhere) -> str:
+    """Return another line's decisions about a number in words."""
     parts = (
-        _("blocked, {moment}", moment=moment(said.blocked_at)) if said.blocked_at else "",
-        _("opted out, {moment}", moment=moment(said.opted_out_at)) if said.opted_out_at else "",
-        in_answers(said.answers) if said.answers else "",
+        _("blocked") if other.blocked else "",
+        _("opted out") if other.opted_out else "",
     )
     return in_row(parts)
 

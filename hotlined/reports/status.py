@@ -38,14 +38,12 @@ class BackupStatus:
 
 @dataclass(frozen=True, slots=True)
 class WaitingStatus:
-    """The contacts and requests that wait for a person."""
+    """The contacts that wait for a person."""
 
     alert_words: int
     """Texts without a tag that contain a word of alerts.words."""
     reactions: int
     """Other reactions without a tag."""
-    asked: int
-    """Requests of other lines to erase a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,6 @@ class LineStatus:
 def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
     """Return the document that `status --json` prints; `waiting` counts the contacts that wait for a person."""
     daemon, stored, config = report.daemon, report.stored, report.config
-    asked = len(stored.fleet.asked) if stored and stored.fleet else 0
     return LineStatus(
         alive=report.alive,
         pid=daemon.pid,
@@ -119,7 +116,7 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         next_due_at=stored.next_due_at if stored else None,
         credit=stored.credit if stored else None,
         backup=_backup(report),
-        waiting=WaitingStatus(waiting.alert_words, waiting.reactions, asked) if waiting else None,
+        waiting=WaitingStatus(waiting.alert_words, waiting.reactions) if waiting else None,
         trouble=tuple(extended(TroubleStatus, each, warning=each.code in HARMLESS) for each in report.trouble),
     )
 

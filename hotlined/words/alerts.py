@@ -31,13 +31,6 @@ _SPENT_ALL = N_(
 _SPENT = N_("{used} of {limit} segments are spent.")
 _WORDS = N_("{count} texts have a word of alerts.words")
 
-MOST_ASKED = 9
-"""An alert counts at most this many persons whom other lines want erased."""
-_ASKED = (
-    N_("other lines want somebody erased"),
-    N_("{count} in all. 'hotlined forget --asked' shows what is stored here, and asks."),
-)
-
 TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.MODEM, 1): ("{title}", "{cure}"),
     (AlertCondition.MODEM, 2): ("{title}", "{cure}"),
@@ -119,8 +112,6 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.SILENCE, 0): (N_("something comes in again"), N_("The last contact came {last}.")),
     **{(AlertCondition.HUB, level): ("{title}", "{cure}") for level in range(1, len(conditions.FLEET) + 1)},
     (AlertCondition.HUB, 0): (N_("the hub is back"), N_("The lines share their decisions again.")),
-    **{(AlertCondition.ASKED, level): _ASKED for level in range(1, MOST_ASKED + 1)},
-    (AlertCondition.ASKED, 0): (N_("no other line asks for an erasure"), N_("Each was answered here.")),
     (AlertCondition.TEST, 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     (WaitingFor.BUDGET_HOUR, 50): (N_("50 % of the hour's budget"), _SPENT_50),
     (WaitingFor.BUDGET_DAY, 50): (N_("50 % of the day's budget"), _SPENT_50),

@@ -480,7 +480,7 @@ def sim_country_in_words(country: str) -> tuple[str, str]:
 FLEET: Mapping[str, Condition] = {
     TroubleCode.HUB_AWAY: Condition(
         N_("the hub is away"),
-        N_("The hub of the fleet was not reached for an hour or more: other lines hear nothing new from here."),
+        N_("The hub of the fleet was not reached for an hour or more: other lines get nothing new from here."),
         N_("`hotlined fleet status` says since when; what was decided is exchanged once it is back."),
     ),
     TroubleCode.HUB_LOGIN: Condition(
@@ -493,22 +493,9 @@ FLEET: Mapping[str, Condition] = {
         N_("The hub has the fingerprint of another key than the line: nothing is exchanged."),
         N_("Have it invited again with the fleet's key; or `sudo hotlined-setup fleet --leave`, and join the other."),
     ),
-    TroubleCode.FLEET_TWICE: Condition(
-        N_("another machine speaks as this line"),
-        N_(
-            "The hub has something else of this line than the line said: another machine uses its"
-            " login, as an old card would."
-        ),
-        N_("Switch the other one off; if there is none, have the line invited again: its login is known to somebody."),
-    ),
-    TroubleCode.FLEET_FULL: Condition(
-        N_("the fleet knows too many people"),
-        N_("The hub accepts no more persons from this line, or this line no more from others."),
-        N_("`hotlined fleet hub remove` and `lift` there shut out a line that floods it."),
-    ),
     TroubleCode.HUB_REFUSED: Condition(
-        N_("the hub says what no line says"),
-        N_("The hub's answer cannot be understood: nothing of it was taken."),
+        N_("the hub has what no line writes"),
+        N_("A list at the hub cannot be read, or has too many persons: it was not taken in."),
         N_("Ask the person who runs the hub: it is damaged, or of another version."),
     ),
 }

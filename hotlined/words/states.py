@@ -7,7 +7,6 @@ from hotlined.states import (
     ContactKind,
     DatabaseState,
     EventKind,
-    MemberState,
     ModemState,
     RequestState,
     SegmentKind,
@@ -17,17 +16,6 @@ from hotlined.words.tags import tag_in_words
 
 if TYPE_CHECKING:  # every command needs states, few show a contact
     from hotlined.documents import ExportedEvent, ShownEvent
-
-MEMBER_STATES: Phrases[str] = Phrases(
-    {
-        MemberState.ANSWERING: N_("answering"),
-        MemberState.PAUSED: N_("paused"),
-        MemberState.NOT_ANSWERING: N_("not answering"),
-        MemberState.UNSEEN: N_("not seen for an hour"),
-        MemberState.NEW: N_("never seen"),
-    }
-)
-"""The states of a line in a fleet."""
 
 MODEM_STATES: Phrases[str] = Phrases(
     {

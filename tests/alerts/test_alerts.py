@@ -87,19 +87,6 @@ class Teller:
         return [(draft.condition, draft.level) for draft in drafts]
 
 
-def test_requests_for_the_admin_are_sent_at_once_and_weekly() -> None:
-    """Each further request is sent at once, their end once."""
-    teller, day = Teller(), 86_400.0
-
-    assert teller.tell(seen(asked=1)) == [("asked", 1)]
-    assert [teller.tell(seen(asked=1), number * day) for number in range(1, 7)] == [[]] * 6
-    assert teller.tell(seen(asked=1), 7 * day) == [("asked", 1)]
-    assert teller.tell(seen(asked=2), 7.1 * day) == [("asked", 2)]
-    assert teller.tell(seen(asked=40), 7.2 * day) == [("asked", 9)]
-    assert teller.tell(seen(asked=41), 7.3 * day) == []
-    assert [teller.tell(seen(), number * day) for number in (7.4, 15)] == [[("asked", 0)], []]
-
-
 def test_a_trouble_of_the_exchange_and_its_end_are_sent() -> None:
     """A graver one is sent anew, an unknown state never."""
     teller = Teller()

@@ -270,13 +270,13 @@ def test_each_socket_serves_its_own_users_only(doors: Doors, person: Person) -> 
 
 ASKED = {
     "ask": {"request": "send", "arguments": {"number": NUMBER, "text": "Tout va bien."}},
-    "forget": {"name": NUMBER, "asks": False},
+    "forget": {"name": NUMBER},
     "lift_opt_out": {"number": NUMBER},
     "purge": {},
     "pause": {},
 }
 """Some verbs with their arguments; only `pause` is on the desk's pages."""
-OF_THE_EXCHANGE = {"verb": "exchange", "arguments": {"answer": None}}
+OF_THE_EXCHANGE = {"verb": "exchange", "arguments": {"brought": None}}
 
 
 @needs_root
@@ -311,7 +311,7 @@ def test_verbs_of_the_exchange_are_refused_to_all_others(doors: Doors) -> None:
     ):
         said = json.loads(person.call(ASK, str(path), json.dumps(asked)).stdout)
         assert said["error"]["message"] == "The line is in no fleet."
-    huge = json.dumps(OF_THE_EXCHANGE | {"arguments": {"answer": {"rows": "MANY"}}})  # too long to hand over
+    huge = json.dumps(OF_THE_EXCHANGE | {"arguments": {"brought": {"list": "MANY"}}})  # too long to hand over
     assert kind(EXCHANGE, doors.fleets, huge, str(wire.MOST_OCTETS)) == "UsageError"
 
 
@@ -523,8 +523,7 @@ def test_malformed_requests_are_refused(asked: tuple[Path, Path]) -> None:
                 {"verb": "tag", "arguments": {"contact_id": 1, "word": "two words"}},
                 {"verb": "ask", "arguments": {"request": "reboot", "arguments": {}}},
                 {"verb": "ask", "arguments": {"request": "send", "arguments": {"number": NUMBER, "file": "x"}}},
-                {"verb": "forget", "arguments": {"name": "", "asks": False}},
-                {"verb": "forget", "arguments": {"name": NUMBER, "asks": "no"}},
+                {"verb": "forget", "arguments": {"name": ""}},
             )
         ),
     ]
@@ -536,7 +535,7 @@ def test_malformed_requests_are_refused(asked: tuple[Path, Path]) -> None:
         assert db.execute("SELECT count(*) FROM numbers").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
     assert say(path, json.dumps(fits).encode() + b"\n") == {"result": 0}
-    odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "asks": False}}
+    odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n"}}
     assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["erased"]["contacts"] == 0
 
 
@@ -744,7 +743,7 @@ def test_number_of_erasures_at_a_time_is_limited(doors: Doors) -> None:
         request = json.dumps(
             {
                 "verb": "forget",
-                "arguments": {"name": NUMBER, "asks": False},
+                "arguments": {"name": NUMBER},
                 "database": str(doors.database),
             }
         )
@@ -769,7 +768,7 @@ def test_running_erasure_does_not_keep_the_socket_open(doors: Doors) -> None:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
         doors.start()
         assert doors.program
-        forget = {"verb": "forget", "arguments": {"name": NUMBER, "asks": False}}
+        forget = {"verb": "forget", "arguments": {"name": NUMBER}}
         request = json.dumps(forget | {"database": str(doors.database)})
         with subprocess.Popen(
             MEMBER.program(ASK, str(doors.socket), request), cwd="/", stdout=subprocess.PIPE, text=True

@@ -11,21 +11,20 @@ from filled import KEVIN, LEA, Filled
 from hubs import Cluster, cluster
 
 from hotlined import exchange, pseudonym
-from hotlined.clock import boottime
 from hotlined.config import load
 from hotlined.control import joining
 from hotlined.daemon.line import Line
 from hotlined.daemon.mark import MarkWriter
 from hotlined.errors import HotlinedError, UnavailableError
-from hotlined.exchange import Mark, RunFiles
+from hotlined.exchange import HubState, RunFiles
 from hotlined.fleet.hub import opened
 from hotlined.fleet.invitation import Invitation
 from hotlined.fleet.sync import HubExchange, Pace
-from hotlined.status import DaemonStatus, DaemonTrouble
+from hotlined.reports.fleet import FleetLine, lines, maybe_fleet
 
 __all__ = ["cluster"]
 KEY = bytes(range(32))
-AT_ONCE = Pace(look=1.0, read=3.0, pauses=(0.0,), misfits=(0.0,), refused=0.0)
+AT_ONCE = Pace(look=1.0, read=3.0, pauses=(0.0,), refused=0.0)
 Enter = Callable[..., Filled]
 
 
@@ -67,7 +66,7 @@ def enter(tmp_path: Path, hub: str) -> Iterator[Enter]:
 
 
 def sync(*lines: Filled) -> None:
-    """Let lines exchange until there are no news."""
+    """Let lines exchange until nothing is new."""
     for line in lines:
         done = line.run("fleet", "sync", "--once")
         assert (done.exit_code, done.output) == (0, "")
@@ -90,9 +89,9 @@ def test_opt_out_at_one_line_holds_at_the_other(enter: Enter) -> None:
     assert refused(nl, LEA) == ("first_contact", [])
 
 
-def heard(line: Filled) -> dict[str, Any]:
+def state(line: Filled) -> dict[str, Any]:
     """Return the exchange's report about the hub."""
-    found: dict[str, Any] = json.loads(place(line).heard.read_text())
+    found: dict[str, Any] = json.loads(place(line).hub.read_text())
     return found
 
 
@@ -102,9 +101,9 @@ def place(line: Filled) -> RunFiles:
     return RunFiles(config.runtime_dir, config.name)
 
 
-def mark(line: Filled, changed: int, figures: str = "{}") -> None:
+def mark(line: Filled, number: int) -> None:
     """Write the mark as the daemon does."""
-    exchange.write(place(line).mark, Mark(changed, figures, boottime()), 0o640)
+    exchange.write(place(line).mark, number, 0o640)
 
 
 class Stopped(BaseException):
@@ -121,9 +120,9 @@ def served(
     pauses: list[float] = []
     left = iter(steps)
 
-    def ask(answer: dict[str, Any] | None) -> dict[str, Any]:
-        handed.append(answer)
-        return door(answer)
+    def ask(brought: dict[str, Any] | None) -> dict[str, Any]:
+        handed.append(brought)
+        return door(brought)
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
@@ -142,7 +141,7 @@ def nothing() -> None:
 
 
 def test_decisions_made_during_the_exchange_are_exchanged(enter: Enter) -> None:
-    """A changed mark starts a query; the line gets the hub's rows."""
+    """A changed mark starts an exchange, and so does a list at the hub."""
     fr, nl = enter("fr"), enter("nl")
     mark(fr, 1)
 
@@ -161,8 +160,8 @@ def test_decisions_made_during_the_exchange_are_exchanged(enter: Enter) -> None:
     assert refused(fr, LEA) == ("blocked", ["nl"])
 
 
-def test_exchange_without_news_leaves_the_line_alone(enter: Enter) -> None:
-    """Further questions to the hub start no program and write nothing."""
+def test_exchange_with_nothing_new_leaves_the_line_alone(enter: Enter) -> None:
+    """Further looks at the hub start no program and write nothing."""
     fr = enter("fr")
     mark(fr, 1)
     served(fr, *[nothing] * 4)
@@ -170,42 +169,31 @@ def test_exchange_without_news_leaves_the_line_alone(enter: Enter) -> None:
 
     handed, pauses = served(fr, *[lambda: mark(fr, 1)] * 30)
 
-    assert len(handed) == 2  # the first question, and the report that all is well
+    assert len(handed) == 3  # the hub's address, the line's name, and what the hub has
     assert pauses == [1.0] * 31
     assert fr.db.changed_elsewhere() == before
 
 
 def test_daemon_writes_a_mark_for_each_decision(enter: Enter) -> None:
-    """It has the line's figures; outside a fleet there is none."""
+    """It is one number; outside a fleet there is none."""
     fr = enter("fr")
     writer, file = MarkWriter(Line(load(fr.config), fr.db)), place(fr).mark
     fr.judge(fr.text("Stop"))
-    fr.judge(fr.text(sender=LEA))
-    later = "2999-01-01T00:00:00.000Z"
-    fr.db.connection.execute("UPDATE contacts SET received_at = ? WHERE originator = ?", (later, LEA))
-    fr.db.connection.execute("UPDATE answers SET sent_at = ? WHERE recipient = ?", (later, LEA))
 
-    writer.write(DaemonStatus(trouble=(DaemonTrouble("sim_absent"),)))
+    writer.write()
     first = place(fr).maybe_mark()
     file.unlink()
-    writer.write(None)
+    writer.write()
     assert not file.exists()
     fr.run("block", LEA)
-    writer.write(None)
+    writer.write()
     second = place(fr).maybe_mark()
 
     assert first
     assert second
-    assert first.changed < second.changed
-    assert json.loads(first.figures) == {
-        "state": "not_answering",
-        "contacts_today": 1,
-        "answers_today": 1,
-        "trouble": ["sim_absent"],
-        "open": {},
-    }
+    assert first < second
     assert fr.run("fleet", "leave", "--yes").exit_code == 0
-    writer.write(None)
+    writer.write()
     assert not file.exists()
 
 
@@ -220,24 +208,24 @@ def test_exchange_queries_a_line_without_a_daemon_now_and_then(enter: Enter) -> 
 
 
 def test_unreachable_hub_is_tried_again(enter: Enter, cluster: Cluster) -> None:
-    """`heard` says why; the exchange goes on once it is back."""
+    """Its report says why; the exchange goes on once it is back."""
     fr, nl = enter("fr"), enter("nl")
     mark(fr, 1)
     states = []
 
     def cut() -> None:
-        states.append(heard(fr))
+        states.append(state(fr))
         with cluster.connect("exchanged") as session:
             session.execute("ALTER DATABASE exchanged CONNECTION LIMIT 0")
             session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hotlined_fr'")
 
     def back() -> None:
-        states.append(heard(fr))
+        states.append(state(fr))
         with cluster.connect("exchanged") as session:
             session.execute("ALTER DATABASE exchanged CONNECTION LIMIT -1")
 
     def decide() -> None:
-        states.append(heard(fr))
+        states.append(state(fr))
         fr.run("block", LEA)
         mark(fr, 2)
 
@@ -256,12 +244,12 @@ def test_exchange_by_hand_updates_the_state_of_the_hub(enter: Enter, cluster: Cl
     """`fleet status` says after a failure that it is away."""
     fr = enter("fr")
     sync(fr)
-    assert heard(fr)["reachable"]
+    assert state(fr)["reachable"]
     with cluster.connect("exchanged") as session:
         session.execute("ALTER DATABASE exchanged CONNECTION LIMIT 0")
         assert fr.run("fleet", "sync", "--once").exit_code == 69
         session.execute("ALTER DATABASE exchanged CONNECTION LIMIT -1")
-    assert not heard(fr)["reachable"]
+    assert not state(fr)["reachable"]
     assert "is away since" in fr.run("fleet", "status").stdout
 
 
@@ -269,7 +257,7 @@ def test_sync_once_reports_a_hub_of_another_fleet(enter: Enter, cluster: Cluster
     """A person sees the trouble, and a script the exit code 69."""
     fr = enter("fr")
     with cluster.connect("exchanged") as session:
-        session.execute("UPDATE hotlined.hub SET key = repeat('0', 64)")
+        session.execute("UPDATE hotlined.key SET digest = repeat('0', 64)")
 
     done = fr.run("fleet", "sync", "--once")
 
@@ -278,7 +266,7 @@ def test_sync_once_reports_a_hub_of_another_fleet(enter: Enter, cluster: Cluster
 
 
 def test_restored_line_needs_another_invitation(enter: Enter) -> None:
-    """No backup has its login; the rows that it has still hold."""
+    """No backup has its login; the lists that it has still hold."""
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)
@@ -293,45 +281,42 @@ def test_restored_line_needs_another_invitation(enter: Enter) -> None:
 
 
 def test_fleet_status_shows_the_other_lines(enter: Enter) -> None:
-    """Their marks have the figures; malformed values are left out."""
+    """It says when each was at the hub, and how many persons it refuses; a time without form is left out."""
     fr, nl = enter("fr"), enter("nl")
-    said = {
-        "state": "answering",
-        "contacts_today": 7,
-        "answers_today": 3,
-        "trouble": ["silence", "<b>"],
-        "open": {"nl": 2},
-    }
-    mark(fr, 1, json.dumps(said))
+    fr.judge(fr.text("Stop"))
     served(fr, nothing)
-    mark(nl, 1, '{"state": "boiling", "contacts_today": -1, "trouble": 5, "open": [1]}')
     served(nl, nothing)
-    shown = nl.run("fleet", "status", "--json")
 
-    found = json.loads(shown.stdout)
+    found = json.loads(nl.run("fleet", "status", "--json").stdout)
     assert found["hub"]["reachable"] is True
-    assert found["unsent"] == 0
-    assert found["open"] == {"fr": 2}
-    assert [{**each, "seen_at": None} for each in found["lines"]] == [
-        {
-            "line": "fr",
-            "state": "answering",
-            "seen_at": None,
-            "contacts_today": 7,
-            "answers_today": 3,
-            "trouble": ["silence"],
-        },
-        {
-            "line": "nl",
-            "state": "not_answering",
-            "seen_at": None,
-            "contacts_today": None,
-            "answers_today": None,
-            "trouble": [],
-        },
-    ]
-    for words in ("answering", "silence", "fr has not erased 2 persons yet"):
-        assert words in nl.run("fleet", "status").stdout
+    assert (found["unsent"], found["trouble"]) == (False, [])
+    assert [(each["line"], each["refused"]) for each in found["lines"]] == [("fr", 1), ("nl", 0)]
+    assert all(each["seen_at"].endswith("Z") for each in found["lines"])
+    assert "is at the hub" in nl.run("fleet", "status").stdout
+    nl.run("block", LEA)
+    assert "still to send" in nl.run("fleet", "status").stdout
+    lie = HubState(reachable=True, since="2026-01-01T00:00:00.000Z", boottime=0.0, seen={"fr": "<b>", "../x": "x"})
+    exchange.write(place(nl).hub, lie, 0o644)
+    assert [(each.line, each.seen_at) for each in shown(nl)] == [("fr", None), ("nl", None)]
+
+
+def shown(line: Filled) -> list[FleetLine]:
+    """Return the lines that `fleet status` shows."""
+    found = maybe_fleet(line.db, load(line.config))
+    assert found
+    return lines(line.db, found)
+
+
+def test_two_machines_of_one_line_are_in_the_log(enter: Enter, caplog: pytest.LogCaptureFixture) -> None:
+    """Both get and give decisions meanwhile."""
+    fr = enter("fr")
+    fr.judge(fr.text("Stop"))
+    served(fr, nothing)
+    assert "another machine" not in caplog.text
+    with fr.db.transaction():
+        fr.db.execute("UPDATE fleet SET number = 0, mark = NULL")  # as a copy of before has it
+    served(fr, nothing)
+    assert "another machine wrote as this line" in caplog.text
 
 
 def test_invitation_for_another_line_is_refused(tmp_path: Path, hub: str) -> None:
@@ -349,15 +334,15 @@ def test_invitation_for_another_line_is_refused(tmp_path: Path, hub: str) -> Non
         assert not exchange.login_path(fr.config).exists()
 
 
-def test_line_that_leaves_drops_rows_and_login(enter: Enter) -> None:
-    """The command says how many decisions of others no longer hold."""
+def test_line_that_leaves_drops_lists_and_login(enter: Enter) -> None:
+    """The command says how many persons others refused."""
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)
 
     left = fr.run("fleet", "leave", "--yes")
 
-    assert "1 opt-out, 0 blocks" in left.output
+    assert "1 person" in left.output
     assert not exchange.login_path(fr.config).exists()
     assert refused(fr) == ("first_contact", [])
     assert fr.run("fleet", "leave", "--yes").exit_code == 75

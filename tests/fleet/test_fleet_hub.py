@@ -18,18 +18,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_SECONDS, wait_until
+from conftest import wait_until
 from filled import Filled
 from hubs import OPTIONS, Cluster, programs, running
 from needs import needs_root
 from persons import COMMAND, MEMBER
 from running import CliRunner
-from test_fleet_exchange import heard, served
+from test_fleet_exchange import served, state
 
 from hotlined.cli import main
 from hotlined.errors import HotlinedError, UnavailableError
 from hotlined.fleet.hub import opened
 from hotlined.fleet.invitation import Invitation
+from hotlined.fleet.sync import digest_of
 from hotlined.pseudonym import digest
 
 HOST = "127.0.0.1"
@@ -63,15 +64,10 @@ def refusal(url: str) -> str:
     """Return the error of a login with a URL; empty if it works."""
     try:
         with opened(url) as hub:
-            hub.ask(question())
+            hub.numbers()
     except HotlinedError as error:
         return error.message
     return ""
-
-
-def question(**more: object) -> str:
-    """Return the question of a line without rows."""
-    return json.dumps({"hub": None, "base": 0, "upto": 0, "cursor": 0, "again": False, "rows": []} | more)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -160,14 +156,14 @@ def hub(cluster: Cluster) -> Iterator[Guarded]:
 
 
 def test_line_logs_in_with_its_invitation_over_tls(hub: Guarded) -> None:
-    """The answer has the fingerprint of the fleet's key."""
+    """It reads the fingerprint of the fleet's key; its URL asks for a primary."""
     url = hub.invite("fr")
 
     with opened(url) as found:
-        answer = json.loads(found.ask(question()))
-    assert (answer["fits"], answer["rows"]) == (False, [])
+        assert found.numbers() == (FINGERPRINT, {"fr": 0})
+        assert found.report()["fr"]
     assert "channel_binding=require" in url
-    assert answer["key"] == FINGERPRINT
+    assert "target_session_attrs=read-write" in url
 
 
 def test_other_logins_are_refused(hub: Guarded) -> None:
@@ -191,7 +187,7 @@ def test_new_invitation_revokes_the_previous_one(hub: Guarded) -> None:
     with contextlib.suppress(UnavailableError), opened(old) as open_before:
         new = hub.invite("fr")
         with pytest.raises(psycopg.OperationalError):
-            open_before.ask(question())
+            open_before.numbers()
 
     assert "not let this line in" in refusal(old)
     assert refusal(new) == ""
@@ -210,13 +206,13 @@ def test_line_with_a_revoked_login_says_so(hub: Guarded, tmp_path: Path) -> None
         assert fr.run("fleet", "join", "-", input=invited()).exit_code == 0
         anew = invited()
         served(fr)
-        void, status = heard(fr), fr.run("fleet", "status", "--json")
+        void, status = state(fr), fr.run("fleet", "status", "--json")
         assert fr.run("fleet", "join", "-", input=anew).exit_code == 0
         served(fr)
 
         assert (void["reachable"], void["not_let_in"], status.exit_code) == (False, True, 69)
         assert [each["code"] for each in json.loads(status.stdout)["trouble"]] == ["hub_login"]
-        assert (heard(fr)["reachable"], heard(fr)["not_let_in"]) == (True, False)
+        assert (state(fr)["reachable"], state(fr)["not_let_in"]) == (True, False)
 
 
 @pytest.fixture
@@ -248,7 +244,7 @@ def test_invitations_share_the_key_of_the_first_one(hub: Guarded, folder: Path) 
     assert [each["line"] for each in invitations] == ["fr", "nl"]
     assert {each["key"] for each in invitations} == {(key := (folder / "fleet.key").read_text().strip())}
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-    assert hub.rows("SELECT key FROM hotlined.hub") == [(sha256(bytes.fromhex(key)).hexdigest(),)]
+    assert hub.rows("SELECT digest FROM hotlined.key") == [(sha256(bytes.fromhex(key)).hexdigest(),)]
     assert refusal(invitations[0]["hub"]) == ""
 
 
@@ -345,47 +341,79 @@ def man_in_the_middle(behind: int, made: Path, key: Path) -> Iterator[int]:
             each.join(10)
 
 
+LIST = "UPDATE hotlined.lists SET persons = decode('00010203040501', 'hex')"
 DENIED = {
-    "rows of others": "UPDATE hotlined.said SET version = 9007199254740991",
-    "reading past the function": "SELECT * FROM hotlined.said",
-    "the lines": "SELECT * FROM hotlined.lines",
-    "the fingerprint": "UPDATE hotlined.hub SET key = repeat('0', 64)",
-    "the admin's function": "SELECT * FROM hotlined.lift('nl')",
-    "a lock": "LOCK TABLE hotlined.hub",
+    "the row of another line": "UPDATE hotlined.lists SET line = 'nl'",
+    "a list that is too long": "UPDATE hotlined.lists SET persons = decode(repeat('00', 350007), 'hex')",
+    "a list of pieces": "UPDATE hotlined.lists SET persons = decode('00', 'hex')",
+    "a time without sense": "UPDATE hotlined.lists SET seen_at = 'infinity'",
+    "another row": "INSERT INTO hotlined.lists (line) VALUES ('zz')",
+    "no row": "DELETE FROM hotlined.lists",
+    "an empty table": "TRUNCATE hotlined.lists",
+    "a lock of the table": "BEGIN; LOCK hotlined.lists IN ACCESS EXCLUSIVE MODE",
+    "no trigger": "ALTER TABLE hotlined.lists DISABLE TRIGGER number_it",
+    "no policy": "DROP POLICY write ON hotlined.lists",
+    "another key": "UPDATE hotlined.key SET digest = repeat('0', 64)",
+    "the group": 'CREATE ROLE hotlined_zz IN ROLE "hotlined-lines"',
     "a table": "CREATE TABLE public.mine (a int)",
+    "a temporary table": "CREATE TEMP TABLE mine (a int)",
     "a schema": "CREATE SCHEMA mine",
-    "a temporary table": "CREATE TEMPORARY TABLE mine AS SELECT generate_series(1, 10)",
-    "a large object": "SELECT lo_create(424242)",
-    "a large object with octets": "SELECT lo_from_bytea(0, 'x')",
-    "a file": "COPY (SELECT 1) TO '/tmp/of-a-line'",
-    "a program": "COPY (SELECT 1) TO PROGRAM 'id'",
-    "an advisory lock": "SELECT pg_advisory_lock(7303014)",
-    "a lock that is tried": "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
-    "octets for the log": "SELECT pg_logical_emit_message(false, 'x', 'x')",
-    "a role": "CREATE ROLE mine",
-    "another's role": "ALTER ROLE hotlined_nl PASSWORD NULL",
-    "another's session": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres' LIMIT 1",
-    "the owner's role": "SET ROLE hotlined",
-    "more temporary files": "SET temp_file_limit = '10GB'",
-    "more temporary files for good": "ALTER ROLE hotlined_fr SET temp_file_limit = '10GB'",
-    "no limit of temporary files": "ALTER ROLE hotlined_fr RESET temp_file_limit",
-    "filling the disk": "SELECT count(*) FROM (SELECT md5(g::text) FROM generate_series(1, 3000000) g ORDER BY 1) t",
+    "a program": "COPY hotlined.lists TO PROGRAM 'true'",
+    "a file": "COPY hotlined.lists TO '/tmp/lists'",
+    "reading a file": "SELECT pg_read_file('/etc/passwd')",
+    "other sessions": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user",
+    "settings of all": "ALTER SYSTEM SET ssl = off",
+    "no limit of temporary files": "SET temp_file_limit = '10GB'",
 }
 
 
-def test_line_may_only_call_the_exchange_function(hub: Guarded) -> None:
-    """Other statements could block a removal, fill the disk or stop others."""
-    fr, _nl = hub.invite("fr"), hub.invite("nl")
+def test_line_may_only_write_its_own_row(hub: Guarded) -> None:
+    """A thief of its login can neither alter, delete, hold nor outrun another line's list."""
+    fr, nl = hub.invite("fr"), hub.invite("nl")
+    hub.administer(f"{LIST} WHERE line = 'nl'")
+    before = hub.rows("SELECT * FROM hotlined.lists WHERE line = 'nl'")
 
-    allowed = {name: statement for name, statement in DENIED.items() if not hub.cluster.refusal(fr, statement)}
+    assert {name: sql for name, sql in DENIED.items() if not hub.cluster.refusal(fr, sql)} == {}
+    assert hub.cluster.refusal(fr, f"{LIST} WHERE line = 'nl'") == ""  # of none
+    assert hub.cluster.refusal(fr, "UPDATE hotlined.lists SET number = 1::bigint << 62") == ""
+    assert hub.rows("SELECT * FROM hotlined.lists WHERE line = 'nl'") == before
+    ahead = "SELECT number - extract(epoch FROM now())::bigint * 1000000 < 86402000000 FROM hotlined.lists"
+    assert hub.rows(f"{ahead} WHERE line = 'fr'") == [(True,)]
+    assert refusal(nl) == ""
 
-    assert allowed == {}
-    assert refusal(fr) == ""
+
+def test_line_that_holds_a_lock_stops_no_other(hub: Guarded) -> None:
+    """Another line writes its list meanwhile."""
+    import psycopg  # noqa: PLC0415  it is looked for by the fixture
+
+    fr, nl = hub.invite("fr"), hub.invite("nl")
+    with psycopg.connect(fr) as thief:
+        thief.execute(LIST.encode())  # without a commit
+        thief.execute("SELECT * FROM hotlined.lists FOR UPDATE")
+        with opened(nl) as found:
+            written = found.write("nl", {"list": "AAECAwQFAQ==", "mark": "m", "number": 0, "over": 0})
+        assert written
+        thief.rollback()
+    assert hub.rows("SELECT octet_length(persons) FROM hotlined.lists ORDER BY line") == [(0,), (7,)]
+
+
+def test_line_writes_only_over_the_list_that_it_knows(hub: Guarded) -> None:
+    """Another machine of the line was faster; the number never falls."""
+    with opened(hub.invite("fr")) as found:
+        wanted = {"list": "AAECAwQFAQ==", "mark": "m", "number": 0, "over": 0}
+        first = found.write("fr", wanted)
+        assert first
+        assert found.write("fr", wanted) is None
+        second = found.write("fr", wanted | {"over": first["number"], "number": 0})
+        assert second
+        assert second["number"] > first["number"]
+        assert found.read("fr") == second
+        assert found.digest() == digest_of(found.numbers()[1])
 
 
 @pytest.mark.parametrize("made", ["nothing", "objects"])
 def test_removed_line_is_shut_out_though_it_resists(hub: Guarded, made: str) -> None:
-    """Its session ends, its objects go, and its rows stay."""
+    """Its session ends, its objects go, and its list stays."""
     import psycopg  # noqa: PLC0415  it is looked for by the fixture
 
     url = hub.invite("fr")
@@ -404,7 +432,7 @@ def test_removed_line_is_shut_out_though_it_resists(hub: Guarded, made: str) -> 
 
     assert "not let this line in" in refusal(url)
     assert hub.roles() == set()
-    assert hub.rows("SELECT line FROM hotlined.lines") == [("fr",)]
+    assert hub.rows("SELECT line FROM hotlined.lists") == [("fr",)]
     assert refusal(hub.invite("fr")) == ""
 
 
@@ -424,68 +452,47 @@ def test_line_whose_role_cannot_be_dropped_is_still_shut_out(hub: Guarded) -> No
     assert "not permitted to log in" in refusal(url) or "not let this line in" in refusal(url)
 
 
-def test_open_transaction_of_a_line_blocks_others_for_seconds_only(hub: Guarded) -> None:
-    """The next line that sends a row goes on after ten seconds."""
-    import psycopg  # noqa: PLC0415  it is looked for by the fixture
-
+def test_list_of_a_removed_line_is_emptied_at_the_hub(hub: Guarded) -> None:
+    """The command refuses a line that is still in the fleet; the list gets a higher number."""
     fr, nl = hub.invite("fr"), hub.invite("nl")
+    assert hub.cluster.refusal(fr, LIST) == ""
     with opened(nl) as found:
-        identity = json.loads(found.ask(question()))["hub"]
-    row = {"person": "~0123456789ab", "version": 7, "opted_out_at": "2026-11-24T22:18:00.123Z", "blocked_at": None}
-    row |= {"asked": None, "asked_at": None, "answers": 0, "age": None}
-    says = question(hub=identity, upto=7, rows=[row])
-    began = threading.Event()
-
-    def hold() -> None:
-        with contextlib.suppress(psycopg.Error), psycopg.connect(fr) as open_for_long:
-            open_for_long.execute("SELECT hotlined.exchange(%s::jsonb)", (says,))
-            began.set()
-            open_for_long.execute("SELECT pg_sleep(3600)")
-
-    held = threading.Thread(target=hold, daemon=True)
-    held.start()
-    assert began.wait(PATIENCE_SECONDS)
-
-    def got_through() -> bool:
-        with contextlib.suppress(UnavailableError), opened(nl) as found:
-            return bool(json.loads(found.ask(says))["fits"])
-        return False
-
-    wait_until(got_through, "nl")
-    held.join(PATIENCE_SECONDS)
-    assert not held.is_alive()
-
-
-def test_decisions_of_a_removed_line_are_lifted_at_the_hub(hub: Guarded) -> None:
-    """They are lifted for one person, then all.
-
-    The command refuses a line that is still in the fleet.
-    """
-    fr, nl = hub.invite("fr"), hub.invite("nl")
-    lea, kevin = "~0123456789ab", "~ba9876543210"
-    said = {"blocked_at": None, "asked": None, "asked_at": None, "answers": 0, "age": None}
-    rows = [
-        said | {"person": lea, "version": 7, "opted_out_at": "2026-11-24T22:18:00.123Z"},
-        said | {"person": kevin, "version": 9, "opted_out_at": None, "blocked_at": "2026-11-24T22:18:00.123Z"},
-    ]
-    with opened(fr) as found:
-        identity = json.loads(found.ask(question()))["hub"]
-        found.ask(question(hub=identity, upto=9, rows=rows))
+        before = found.read("fr")["number"]
 
     refused = run("lift", "fr", "--hub", hub.url, code=75)
     run("remove", "fr", "--hub", hub.url)
-    one, rest = run("lift", "fr", lea, "--hub", hub.url), run("lift", "fr", "--hub", hub.url)
+    lifted = run("lift", "fr", "--hub", hub.url)
 
     assert "knows no line de" in run("lift", "de", "--hub", hub.url, code=75)
     assert "Lift it there" in refused
-    assert (one, rest) == ("Lifted: 1 opt-out, 0 blocks.\n", "Lifted: 0 opt-outs, 1 block.\n")
+    assert lifted == "The list of line fr was emptied: 1 person.\n"
     with opened(nl) as found:
-        heard = json.loads(found.ask(question(hub=identity)))["rows"]
-    assert [(row["person"], row["opted_out_at"], row["blocked_at"]) for row in heard] == [
-        (lea, None, None),
-        (kevin, None, None),
-    ]
-    assert all(row["version"] > 9 - 2 * (row["person"] == lea) for row in heard)
+        after = found.read("fr")
+    assert (after["list"], after["mark"], after["number"] > before) == ("", None, True)
+
+
+def test_dump_is_a_hub_again_after_init(hub: Guarded, tmp_path: Path) -> None:
+    """A dump has no roles; `init` makes roles, rights and policies anew, and the lists are there."""
+    fr = hub.invite("fr")
+    assert hub.cluster.refusal(fr, LIST) == ""
+    dump = tmp_path / "dump.sql"
+    programs_of = hub.cluster.programs
+    with dump.open("w") as out:
+        subprocess.run([programs_of / "pg_dump", hub.url], stdout=out, check=True)
+    with running(programs_of, free_port()) as fresh:
+        with fresh.connect("postgres") as session:
+            session.execute("CREATE DATABASE hub")
+        subprocess.run([programs_of / "psql", "-q", fresh.url("hub"), "-f", dump], check=True, capture_output=True)
+        with opened(fresh.url("hub")) as found:
+            found.init()
+            found.init()
+            found.invite("fr", FINGERPRINT, None)
+            found.invite("nl", FINGERPRINT, None)
+        with opened(fresh.url("hub", "hotlined_nl")) as found:
+            assert found.read("fr")["list"] == "AAECAwQFAQ=="
+            assert found.write("nl", {"list": "", "mark": "m", "number": 0, "over": 0})
+        allowed = [name for name, sql in DENIED.items() if not fresh.refusal(fresh.url("hub", "hotlined_nl"), sql)]
+        assert allowed == []
 
 
 def test_missing_hub_is_explained(cluster: Cluster) -> None:
@@ -500,8 +507,7 @@ def test_missing_hub_is_explained(cluster: Cluster) -> None:
 
 
 def test_bad_names_are_refused_before_connecting(tmp_path: Path) -> None:
-    """A line has a hyphen, and a number replaces a pseudonym."""
+    """A line's name has no hyphen."""
     nowhere = ("--hub", "postgresql://nobody@127.0.0.1:1/hub")
 
     assert "is not a line" in run("invite", "fr-be", str(tmp_path / "file"), *nowhere, code=2)
-    assert "nobody in a fleet" in run("lift", "fr", "+32470123456", *nowhere, code=2)

@@ -1,12 +1,12 @@
 """A line's real database as a member of a fleet, and decisions of people there."""
 
 import json
-from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from hubs import Hub
 from running import CliRunner, Result
 from store_steps import RULES, begin_next, judge, make_empty, segment_of, take
 
@@ -15,9 +15,12 @@ from hotlined.cli import main
 from hotlined.clock import Now
 from hotlined.database_files import SHM, WAL, beside
 from hotlined.documents import LoggedContact
+from hotlined.exchange import RunFiles
+from hotlined.fleet.hub import Hub as HubOfLine
+from hotlined.fleet.sync import HubExchange
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
-from hotlined.states import ContactKind, Shared
+from hotlined.states import ContactKind
 from hotlined.store import fleet
 from hotlined.store.answers import contacts
 from hotlined.store.file.opening import open_for_daemon
@@ -25,21 +28,13 @@ from hotlined.store.reading import log
 
 KEY = bytes(range(32))
 """The key of the fleet."""
-SHARED = (Shared.OPT_OUTS, Shared.BLOCKS, Shared.ANSWERS)
-
-
-class Asked(Protocol):
-    """A hub that answers the questions of lines."""
-
-    def ask(self, line: str, question: Mapping[str, Any], /) -> dict[str, Any] | None:
-        """Return the answer to a question of a line; None if the line may not log in."""
 
 
 class Line:
     """A line, joined if wanted; `hours` is its time since the beginning."""
 
-    def __init__(self, folder: Path, name: str, share: Collection[Shared] = SHARED, *, joins: bool = True) -> None:
-        self.name, self.share, self.hours = name, share, 0.0
+    def __init__(self, folder: Path, name: str, *, joins: bool = True) -> None:
+        self.name, self.hours = name, 0.0
         self.folder = folder / name
         self.folder.mkdir(parents=True)
         self.config = self.folder / "main.yaml"
@@ -95,17 +90,14 @@ class Line:
             take(self.db, segment_of(begin_next(self.db, self.now(), plan("Non."))), self.now())
         return verdict.reason
 
-    def question(self) -> dict[str, Any]:
-        """Return the question that it would ask now."""
-        return fleet.question(self.db, self.share, self.now())
+    def door(self, brought: dict[str, Any] | None) -> dict[str, Any]:
+        """Take in what an exchange brings; return what it does next."""
+        return fleet.turn(self.db, brought, self.now()) | {"hub": None}
 
-    def exchange(self, hub: Asked, most: int = 50) -> None:
-        """Ask the hub until nothing is left to ask."""
-        for _ in range(most):
-            answer = hub.ask(self.name, self.question())
-            if answer is None or not fleet.take(self.db, answer, self.now()):
-                return
-        raise AssertionError("the line never comes to its end")
+    def exchange(self, hub: Hub | HubOfLine) -> None:
+        """Exchange with the hub until neither side has anything new."""
+        place = RunFiles(self.folder / "run", "main")
+        HubExchange(self.door, None, place).exchange(hub.of(self.name) if isinstance(hub, Hub) else hub)
 
     def log(self) -> list[LoggedContact]:
         """Return its contacts."""

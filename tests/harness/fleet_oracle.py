@@ -1,52 +1,36 @@
-"""Judges whether lines that share decisions kept their promises, whatever was lost, late, doubled or restored.
+"""Judges whether lines that share decisions kept their promises, whatever was lost, cut, doubled or restored.
 
-It imports nothing of ours. It knows the decisions of people at each line, the messages and the lost ones, and queries a
-world of lines. The promises:
+It imports nothing of ours. It knows the decisions of people at each line, who exchanged when, and what was restored. It
+queries a world of machines, several of which may act as one line. The promises:
 
-- A number that said stop at one line is not answered by a line that has exchanged since both had the chance.
-- A line's own decision is never lost, unless no copy of it was left.
-- No answer is counted twice, and a line never counts more than were sent.
-- A request for erasure is listed at each line that has data of the person, until it is answered there.
-- Once all exchange, each line believes of another what that one says.
+- A decision is never lost while a machine of its line, or the hub, has it.
+- A machine that has taken in a decision refuses the person until it is lifted, or the machine is restored.
+- Once all have exchanged, each refuses whom any line has decided to refuse.
+- What a line lifted stays lifted there, unless it was restored, or has a second machine.
 """
 
-from collections import Counter
-from collections.abc import Iterable
 from typing import Protocol
 
-Said = tuple[str, int]
+Decision = tuple[str, int]
 """A line, and a person."""
 
 
 class World(Protocol):
-    """Queries about lines and their hub."""
+    """Queries about machines and their hub."""
 
-    names: tuple[str, ...]
     persons: tuple[int, ...]
 
-    def refuses(self, line: str, person: int) -> bool:
-        """Tell whether a line would not answer a person."""
+    def machines(self) -> dict[str, str]:
+        """Return the line of each machine."""
 
-    def has_decided(self, line: str, person: int) -> bool:
-        """Tell whether a line refuses a person by its own decision."""
+    def refuses(self, machine: str, person: int) -> bool:
+        """Tell whether a machine would not answer a person."""
 
-    def counted(self, line: str, person: int) -> int:
-        """Return the number of answers that a line counts."""
+    def has_decided(self, machine: str, person: int) -> bool:
+        """Tell whether a machine refuses a person by its line's own decision."""
 
-    def listed(self, line: str) -> set[Said]:
-        """Return the open requests at a line: the asking line and the person of each."""
-
-    def says(self, line: str, person: int) -> tuple[bool, int | None, int]:
-        """Return a line's own row: refused, version of a request for erasure, answers."""
-
-    def believes(self, line: str, other: str, person: int) -> tuple[bool, int | None, int]:
-        """Return the row of another line that a line has."""
-
-    def at_hub(self, line: str, person: int) -> int | None:
-        """Return the version of a row at the hub that refuses a person; None if there is none."""
-
-    def has_something(self, line: str, person: int) -> bool:
-        """Tell whether a line stores data of a person."""
+    def at_hub(self) -> set[Decision]:
+        """Return all that the lists at the hub have."""
 
 
 class Oracle:
@@ -54,136 +38,79 @@ class Oracle:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.decided: set[Said] = set()
-        self.since: dict[Said, int] = {}
-        self.sent: Counter[Said] = Counter()
-        self.knows: dict[str, set[Said]] = {name: set() for name in world.names}
-        self.knew: dict[str, set[Said]] = {name: set() for name in world.names}
-        self.requests: dict[Said, int] = {}
-        self.heard: dict[str, dict[Said, int]] = {name: {} for name in world.names}
-        self.heard_then: dict[str, dict[Said, int]] = {name: {} for name in world.names}
-        self.exchanged = dict.fromkeys(world.names, True)
-        self.restored_at = dict.fromkeys(world.names, -1)
+        self.standing: set[Decision] = set()
+        self.lifted: set[Decision] = set()
+        self.known: dict[str, set[Decision]] = {}
+        self.stale: set[Decision] = set()
+        """Decisions that were lifted and made again, while the hub has the list of before."""
         self.restored: set[str] = set()
-        self.blanked: set[str] = set()
+        """Lines that were restored, or had a second machine."""
 
     # ---- events
 
-    def decide(self, line: str, person: int, version: int) -> None:
-        """Note a stop or a block at a line; its row has this version."""
-        if (line, person) not in self.decided:
-            self.decided.add((line, person))
-            self.since[line, person] = version
-            for known in (*self.knows.values(), *self.knew.values()):
-                known.discard((line, person))
+    def decide(self, line: str, person: int) -> None:
+        """Note a stop or a block at a line."""
+        if (line, person) in self.world.at_hub():
+            self.stale.add((line, person))
+        self.standing.add((line, person))
+        self.lifted.discard((line, person))
+        self._forget({(line, person)})  # an earlier decision may have been known, and this one is another
 
-    def undo(self, line: str, person: int) -> None:
-        """Note that a decision was lifted where it was made."""
-        self.decided.discard((line, person))
+    def lift(self, line: str, person: int) -> None:
+        """Note that a line lifted its decision."""
+        self.standing.discard((line, person))
+        self.lifted.add((line, person))
+        self._forget({(line, person)})
 
-    def answer(self, line: str, person: int) -> None:
-        """Note that a line answered."""
-        self.sent[line, person] += 1
+    def exchanged(self, machine: str, at_hub: set[Decision]) -> None:
+        """Note that a machine exchanged to the end; `at_hub` is what the lists had when it began."""
+        self.known.setdefault(machine, set()).update(at_hub & self.standing - self.stale)
+        line = self.world.machines()[machine]
+        self.stale -= {(line, person) for person in self.world.persons if self.world.has_decided(machine, person)}
 
-    def forget(self, line: str, person: int, version: int) -> None:
-        """Note that a line erased a person and asks the others; its row has this version."""
-        self.requests[line, person] = version
-        self.erase(line, person)
-
-    def erase(self, line: str, person: int) -> None:
-        """Note that a line erased a person."""
-        self.heard[line] = {said: request for said, request in self.heard[line].items() if said[1] != person}
-
-    def hear(self, line: str, rows: Iterable[tuple[str, int, int, int]]) -> None:
-        """Note rows that a line received and that ask for erasure: line, person, previous version, version."""
-        for other, person, before, version in rows:
-            if before < self.requests.get((other, person), 0) <= version:  # otherwise the request is not new
-                if self.world.has_something(line, person):
-                    self.heard[line][other, person] = version
-                else:
-                    self.heard[line].pop((other, person), None)
-
-    def exchange(self, line: str, asked_at: int, at_hub: Iterable[tuple[str, int, int]]) -> None:
-        """Note that a line received all that the hub had at a moment: refusing rows with their versions."""
-        self.exchanged[line] |= asked_at > self.restored_at[line]
-        for other, person, version in at_hub:
-            if other != line and version >= self.since.get((other, person), 0):
-                self.knows[line].add((other, person))
-
-    def backup(self, line: str) -> None:
-        """Note that a line's database was copied."""
-        self.knew[line] = set(self.knows[line])
-        self.heard_then[line] = dict(self.heard[line])
-
-    def restore(self, line: str, at: int, *, empty: bool) -> None:
-        """Note that the copy, or an empty database, replaced the database."""
-        self.knows[line] = set() if empty else set(self.knew[line])
-        self.heard[line] = {} if empty else dict(self.heard_then[line])
-        self.restored.add(line)
-        self.exchanged[line], self.restored_at[line] = False, at
-        for person in self.world.persons:
-            self._drop_what_no_copy_has(line, person)
-            if self.requests.get((line, person), 0) > (self.world.says(line, person)[1] or 0):
-                self.requests.pop((line, person), None)
-        if empty:
-            self.backup(line)
-
-    def lose_hub(self) -> None:
-        """Note that the hub was restored or replaced."""
-        for line, person in list(self.decided):
-            if not self.exchanged[line]:
-                self._drop_what_no_copy_has(line, person)
-
-    def _drop_what_no_copy_has(self, line: str, person: int) -> None:
-        version = self.world.at_hub(line, person)
-        in_copy = version is not None and version >= self.since.get((line, person), 0)
-        if not self.world.has_decided(line, person) and not in_copy:
-            self.decided.discard((line, person))
+    def lose(self, *, machine: str | None = None, known: set[Decision] | None = None) -> None:
+        """Note that a machine (or the hub) was replaced by a copy that knew this much; what no copy has is lost."""
+        if machine:
+            self.restored.add(self.world.machines()[machine])
+            self.known[machine] = set(known or ()) & self.standing
+        lost = self.standing - self._held()
+        self.standing -= lost
+        self._forget(lost)
 
     def blank(self, line: str) -> None:
-        """Note that a line's rows were blanked: until it sends them again they hold nowhere else."""
-        self.blanked.add(line)
-        self.decided = {said for said in self.decided if said[0] != line}
-        self.requests = {said: request for said, request in self.requests.items() if said[0] != line}
-        for known in (self.knows, self.knew):
-            for name in known:
-                known[name] = {said for said in known[name] if said[0] != line}
+        """Note that the list of a line was emptied at the hub: until the line writes it again it holds nowhere else."""
+        self.lose()
+        self._forget({each for each in self.standing if each[0] == line})
+
+    def _forget(self, decisions: set[Decision]) -> None:
+        for known in self.known.values():
+            known.difference_update(decisions)
+
+    def _held(self) -> set[Decision]:
+        machines = self.world.machines().items()
+        own = {(line, p) for name, line in machines for p in self.world.persons if self.world.has_decided(name, p)}
+        return own | self.world.at_hub() - self.stale
 
     # ---- promises
 
-    def broken(self, line: str) -> str | None:
-        """Return the promise that a line breaks now; None if it keeps all."""
-        world = self.world
-        for person in world.persons:
-            if (line, person) in self.decided and self.exchanged[line] and not world.has_decided(line, person):
-                return f"{line} lost its own decision about {person}"
-            for other in world.names:
-                known = (other, person) in self.decided and (other, person) in self.knows[line]
-                if known and not world.refuses(line, person):
-                    return f"{line} would answer {person}, who said stop at {other}, and has exchanged since"
-            counted, sent = world.counted(line, person), sum(self.sent[name, person] for name in world.names)
-            if counted > sent:
-                return f"{line} counts {counted} answers to {person}, and {sent} were sent"
-        listed = world.listed(line)
-        for other, person in self.heard[line]:
-            present = world.believes(line, other, person)[1] is not None
-            if present and world.has_something(line, person) and (other, person) not in listed:
-                return f"{line} no longer lists that {other} asks to erase {person}"
+    def broken(self) -> str | None:
+        """Return the promise that is broken now; None if all are kept."""
+        if lost := self.standing - self._held():
+            return f"lost: {sorted(lost)}"
+        for machine, line in self.world.machines().items():
+            for other, person in self.known.get(machine, ()):
+                if not self.world.refuses(machine, person):
+                    return f"{machine} would answer {person}, whom {other} refuses, and has exchanged since"
+            for person in self.world.persons:
+                is_lifted = (line, person) in self.lifted and line not in self.restored
+                if is_lifted and self.world.has_decided(machine, person):
+                    return f"{machine} decided again what it had lifted about {person}"
         return None
 
     def differs(self) -> str | None:
-        """Return the difference between lines after a full exchange; None if each believes what the others say."""
-        world = self.world
-        for line in world.names:
-            for person in world.persons:
-                for other in world.names:
-                    said = world.says(other, person)
-                    if other != line and world.believes(line, other, person) != said:
-                        return f"{line} believes of {other} on {person} what it does not say: {said}"
-                request = self.requests.get((line, person))
-                if request and world.says(line, person)[1] is None and line not in self.restored:
-                    return f"{line} no longer asks to erase {person}"
-                is_own = (line, person) in self.decided or line in self.restored | self.blanked
-                if world.has_decided(line, person) and not is_own:
-                    return f"{line} decided again what it had lifted about {person}"
+        """Return who would be answered, once all have exchanged; None if nobody whom a line refuses."""
+        for machine in self.world.machines():
+            for line, person in self.standing:
+                if not self.world.refuses(machine, person):
+                    return f"{machine} would answer {person}, whom {line} refuses"
         return None

@@ -1,193 +1,93 @@
-"""Lines with their real stores and a hub, played by histories that lose, delay, double or restore messages.
+"""Lines with their real stores and a hub in PostgreSQL, played by histories that cut, race, copy and restore.
 
-A history is words: `stop A 0; whole A; backup B` and so on; `Played.step` knows each. The hub is PostgreSQL with the
-real function, or `PlainHub`, the same in Python with a clock that can be wrong. Two rows are a page, so that every
-history has a second one.
+A history is words: `stop a 0; go a; hub_backup` and so on; `Played.step` knows each. A machine has the name of its line
+and perhaps a digit: `a2` is a second machine that acts as line `a`.
 """
 
-import json
 import random
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fleet_lines import KEY, SHARED, Line
-from fleet_oracle import Oracle
+from fleet_lines import KEY, Line
+from fleet_oracle import Decision, Oracle
 from hubs import Hub
-from store_steps import begin_next, judge, segment_of, take
 
-from hotlined import policy, pseudonym
-from hotlined.clock import Now
-from hotlined.gsm.address import Address, Ton, identify
-from hotlined.gsm.alphabet import plan
-from hotlined.states import ContactKind
+from hotlined import pseudonym
+from hotlined.fleet.hub import Hub as HubOfLine
 from hotlined.store import fleet
-from hotlined.store.answers import contacts, decisions
-from hotlined.store.line import history
-from hotlined.store.people import erasing
+from hotlined.store.answers import decisions
+from hotlined.store.line.history import history_of
 
-PERSONS = ("+32470000001", "+32470000002")
-"""The first says stop, the second is blocked by a person."""
-MANY = policy.Windows(10**6, 10**6, 10**6)
-LIMITS = policy.Limits(cooldown=(timedelta(0),), per_number=10**6, segments=MANY, reserve_for_new=0)
-RULES = policy.Rules(LIMITS, policy.Numbers(), timedelta(hours=24))
-NO_ANSWER = RULES._replace(numbers=policy.Numbers(answer_countries=("FR",)))
-PAGE = 2
-_SECONDS = 4000.0  # a step: longer than the bounds that run by the hour
-
-Row = dict[str, Any]
+PERSONS = ("+32470000001", "+32470000002", "+32470000003")
+"""The first says stop; the others are blocked by a person."""
+NAMES = ("a", "b", "c")
+_PSEUDONYMS = {pseudonym.of(KEY, number): person for person, number in enumerate(PERSONS)}
+_SKEWED = "(clock_timestamp() + make_interval(secs => (SELECT seconds FROM public.skew)))"
 
 
-class PlainHub:
-    """The rules of hub.sql in Python; `without` names rules to leave out, `skew` is the error of its clock."""
-
-    def __init__(self, digest: str, names: Sequence[str], without: str = "", page: int = 200) -> None:
-        self.digest, self.allowed, self.without, self.page = digest, set(names), without, page
-        self.known: dict[tuple[str, str], Row] = {}
-        self.place, self.id, self.skew, self._ticks = 0, str(uuid.uuid4()), 0, 0
-
-    def _now(self) -> int:
-        self._ticks += 1000
-        return 1_800_000_000_000_000 + self._ticks + self.skew
-
-    def _highest(self, line: str) -> int:
-        return max((row["version"] for row in self.known.values() if row["line"] == line), default=0)
-
-    def ask(self, line: str, question: Mapping[str, Any]) -> Row | None:
-        """Answer a question."""
-        if line not in self.allowed:
-            return None
-        base, upto, cursor = question["base"], question["upto"], question["cursor"]
-        fits = question["hub"] == self.id and cursor <= self.place
-        if fits and question["rows"] and (self._highest(line) == base or self.without == "R1"):
-            if self.without != "R5":
-                self.place = max(self.place, self._now())
-            for said in question["rows"]:
-                self.place += 1
-                key = (line, said["person"])
-                if key not in self.known or self.known[key]["version"] < said["version"]:
-                    self.known[key] = {**said, "line": line, "place": self.place}
-        fits = fits and (self._highest(line) in {base, upto} or self.without == "R1")
-        found = sorted((row for row in self.rows() if row["place"] > cursor), key=lambda row: int(row["place"]))
-        page = found[: self.page] if fits else []
-        return {
-            "hub": self.id,
-            "key": self.digest,
-            "fits": fits,
-            "full": False,
-            "highest": self._highest(line),
-            "now": self._now(),
-            "rows": json.loads(json.dumps(page)),
-            "more": len(page) == self.page,
-            "lines": None,
-            "echo": {name: value for name, value in question.items() if name != "rows"},
-        }
-
-    def rows(self) -> list[Row]:
-        """Return every row."""
-        return list(self.known.values())
-
-    def copy(self) -> Any:
-        """Return the contents of a backup."""
-        return dict(self.known), self.place, self.id
-
-    def put_back(self, copy: Any) -> None:
-        """Restore a backup."""
-        self.known, self.place, self.id = dict(copy[0]), copy[1], copy[2]
-
-    def begin_anew(self) -> None:
-        """Become another, empty hub."""
-        self.put_back(({}, 0, str(uuid.uuid4())))
-
-    def remove(self, line: str) -> None:
-        """Remove a line."""
-        self.allowed.discard(line)
-
-    def invite(self, line: str) -> None:
-        """Let a line in."""
-        self.allowed.add(line)
-
-    def lift(self, line: str) -> None:
-        """Blank the rows of a line."""
-        nothing = {"opted_out_at": None, "blocked_at": None, "asked": None, "asked_at": None, "answers": 0, "age": None}
-        for key, row in list(self.known.items()):
-            if row["line"] == line:
-                self.place = max(self.place, self._now()) + 1
-                self.known[key] = {**row, **nothing, "version": row["version"] + 1, "place": self.place}
+class CutError(Exception):
+    """The connection broke, or the machine lost its power."""
 
 
-class RealHub:
-    """PostgreSQL with the real function, with the interface of a hub in histories."""
+class CutHub(HubOfLine):
+    """A hub whose calls are interrupted: `at` is called before and after each, and may raise CutError."""
 
-    skew = 0
+    def __init__(self, connection: Any, at: Callable[[int, bool], None]) -> None:
+        super().__init__(connection)
+        self._at, self._calls = at, 0
 
-    def __init__(self, hub: Hub) -> None:
-        self.hub = hub
+    def _through(self, call: Callable[[], Any]) -> Any:
+        self._calls += 1
+        calls = self._calls
+        self._at(calls, False)
+        found = call()
+        self._at(calls, True)
+        return found
 
-    def ask(self, line: str, question: Mapping[str, Any]) -> Row | None:
-        """Answer a question, if the line may log in."""
-        sql = "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s"
-        allowed = self.hub.admin.execute(sql, [f"hotlined_{line}"]).fetchone()
-        return self.hub.ask(line, question) if allowed and allowed[0] else None
+    def numbers(self) -> tuple[str, dict[str, int]]:
+        """Do as the hub does."""
+        found: tuple[str, dict[str, int]] = self._through(super().numbers)
+        return found
 
-    def rows(self) -> list[Row]:
-        """Return every row."""
-        found = self.hub.admin.execute("SELECT to_jsonb(s) FROM hotlined.said s").fetchall()
-        return [row for (row,) in found]
+    def read(self, line: str) -> dict[str, Any]:
+        """Do as the hub does."""
+        found: dict[str, Any] = self._through(lambda: HubOfLine.read(self, line))
+        return found
 
-    def copy(self) -> Any:
-        """Return the contents of a backup."""
-        return self.hub.admin.execute(
-            "SELECT id, place, coalesce((SELECT jsonb_agg(s) FROM hotlined.said s), '[]')::text FROM hotlined.hub"
-        ).fetchone()
+    def write(self, line: str, wanted: Any) -> dict[str, Any] | None:
+        """Do as the hub does."""
+        found: dict[str, Any] | None = self._through(lambda: HubOfLine.write(self, line, wanted))
+        return found
 
-    def put_back(self, copy: Any) -> None:
-        """Restore a backup."""
-        self.hub.admin.execute("TRUNCATE hotlined.said")
-        self.hub.admin.execute(
-            "INSERT INTO hotlined.said SELECT * FROM jsonb_populate_recordset(NULL::hotlined.said, %s)", [copy[2]]
-        )
-        self.hub.admin.execute("UPDATE hotlined.hub SET id = %s, place = %s", copy[:2])
-
-    def begin_anew(self) -> None:
-        """Become another, empty hub."""
-        self.put_back((uuid.uuid4(), 0, "[]"))
-
-    def remove(self, line: str) -> None:
-        """Remove a line."""
-        self.hub.admin.execute(f"ALTER ROLE hotlined_{line} NOLOGIN".encode())
-
-    def invite(self, line: str) -> None:
-        """Let a line in."""
-        self.hub.invite(line)
-
-    def lift(self, line: str) -> None:
-        """Blank the rows of a line."""
-        self.hub.admin.execute("SELECT hotlined.lift(%s)", [line])
+    def report(self) -> dict[str, str | None]:
+        """Leave out what no promise is about."""
+        return {}
 
 
-AnyHub = PlainHub | RealHub
+def make_skewed(hub: Hub) -> None:
+    """Give a hub a clock that can be wrong."""
+    hub.admin.execute("CREATE TABLE IF NOT EXISTS public.skew AS SELECT 0::float8 AS seconds")
+    hub.admin.execute("GRANT SELECT ON public.skew TO PUBLIC")
+    text = hub.one("SELECT pg_get_functiondef('hotlined.number_it'::regproc)")
+    hub.admin.execute(text.replace("clock_timestamp()", _SKEWED).encode())
 
 
 class Played:
-    """Lines and their hub, and the oracle's judgement of each step."""
+    """Machines and their hub, and the oracle's judgement of each step."""
 
-    def __init__(self, folder: Path, hub: AnyHub, names: tuple[str, ...] = ("a", "b", "c")) -> None:
-        self.hub, self.names, self.persons = hub, names, tuple(range(len(PERSONS)))
-        self.time = 0.0
-        self.lines = {name: Line(folder, name, joins=False) for name in names}
-        self.on_the_way: list[tuple[str, str, Row, list[tuple[str, int, int]], int]] = []
-        self.moment = 0
-        self.copies: dict[str, bytes] = {}
+    def __init__(self, folder: Path, hub: Hub) -> None:
+        self.folder, self.hub, self.persons = folder, hub, tuple(range(len(PERSONS)))
+        self.lines = {name: Line(folder, name) for name in NAMES}
+        self.out: set[str] = set()
+        self._clones = 0
         self.oracle = Oracle(self)
-        self.numbers = {pseudonym.of(KEY, number): person for person, number in enumerate(PERSONS)}
-        for name in names:
-            self._join(name)
-            self.copies[name] = self.lines[name].copy()
-        self.hub_copy = hub.copy()
+        self.put_back([(name, 0, None, b"") for name in NAMES])
+        for line in self.lines.values():
+            line.db.connection.execute("PRAGMA synchronous = OFF")
+        self.copies = {name: [(line.copy(), set[Decision]())] for name, line in self.lines.items()}
+        self.hub_copies = [self._hub_copy()]
 
     def __enter__(self) -> Self:
         return self
@@ -198,251 +98,168 @@ class Played:
         for line in self.lines.values():
             line.db.close()
 
-    @property
-    def now(self) -> Now:
-        """Return the moment by the limit clock that is handed in; no calendar enters."""
-        return Now(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.time), 1e6 + self.time, synchronised=True)
-
-    def _join(self, name: str) -> None:
-        fleet.join(self.lines[name].db, name, KEY, self.now)
-
     # ---- queries of the oracle
 
-    def _history(self, line: str, person: int) -> policy.History:
-        return history.history_of(self.lines[line].db, PERSONS[person])
+    def machines(self) -> dict[str, str]:
+        """Return the line of each machine."""
+        return {name: name[0] for name in self.lines}
 
-    def _heard(self, line: str, other: str, person: int) -> Mapping[str, Any]:
-        sql = "SELECT * FROM fleet_heard WHERE line = ? AND person = ?"
-        return self.lines[line].db.one(sql, other, pseudonym.of(KEY, PERSONS[person])) or {  # type: ignore[return-value]
-            **dict.fromkeys(("opted_out_at", "blocked_at", "asked")),
-            **dict.fromkeys(("answers", "version"), 0),
-        }
-
-    def refuses(self, line: str, person: int) -> bool:
-        """Tell whether a line would not answer a person."""
-        found = self._history(line, person)
+    def refuses(self, machine: str, person: int) -> bool:
+        """Tell whether a machine would not answer a person."""
+        found = history_of(self.lines[machine].db, PERSONS[person])
         return found.blocked or found.opted_out
 
-    def has_decided(self, line: str, person: int) -> bool:
-        """Tell whether a line refuses a person by its own decision."""
-        own = history.own_of(self.lines[line].db, PERSONS[person])
-        lost = self._heard(line, line, person)
-        return bool(own.blocked or own.opted_out or lost["opted_out_at"] or lost["blocked_at"])
+    def has_decided(self, machine: str, person: int) -> bool:
+        """Tell whether a machine refuses a person by its line's own decision."""
+        return pseudonym.of(KEY, PERSONS[person]) in fleet.own_list(self.lines[machine].db)
 
-    def counted(self, line: str, person: int) -> int:
-        """Return the number of answers that a line counts."""
-        return self._history(line, person).answers
-
-    def listed(self, line: str) -> set[tuple[str, int]]:
-        """Return the requests that are open at a line."""
-        return {(request.by, self.numbers[request.person]) for request in fleet.asked(self.lines[line].db)}
-
-    def says(self, line: str, person: int) -> tuple[bool, int | None, int]:
-        """Return a line's own row about a person, from its tables."""
-        own = history.own_of(self.lines[line].db, PERSONS[person])
-        lost = self._heard(line, line, person)
-        sql = "SELECT asked FROM fleet_said WHERE person = ?"
-        said = self.lines[line].db.one(sql, pseudonym.of(KEY, PERSONS[person]))
-        return self.has_decided(line, person), said["asked"] if said else None, own.answers + lost["answers"]
-
-    def believes(self, line: str, other: str, person: int) -> tuple[bool, int | None, int]:
-        """Return the row of another line that a line has."""
-        heard = self._heard(line, other, person)
-        return bool(heard["opted_out_at"] or heard["blocked_at"]), heard["asked"], heard["answers"]
-
-    def at_hub(self, line: str, person: int) -> int | None:
-        """Return the version of a row at the hub that refuses a person."""
-        found = {(row[0], row[1]): row[2] for row in self._refusing()}
-        return found.get((line, person))
-
-    def has_something(self, line: str, person: int) -> bool:
-        """Tell whether a line stores data of a person."""
-        sql = "SELECT 1 FROM contacts WHERE originator = ? UNION SELECT 1 FROM numbers WHERE number = ?"
-        return self.lines[line].db.one(sql, PERSONS[person], PERSONS[person]) is not None
-
-    def _refusing(self) -> list[tuple[str, int, int]]:
-        return [
-            (row["line"], self.numbers[row["person"]], row["version"])
-            for row in self.hub.rows()
-            if row["opted_out_at"] or row["blocked_at"]
-        ]
+    def at_hub(self) -> set[Decision]:
+        """Return all that the lists at the hub have."""
+        return {
+            (line, _PSEUDONYMS[person])
+            for line, _number, _mark, octets in self._hub_copy()
+            for person in fleet.unpack(octets)
+            if person in _PSEUDONYMS
+        }
 
     # ---- steps
 
     def step(self, words: str) -> str | None:
         """Play one step; return the promise that it breaks, None if it breaks none."""
         verb, *rest = words.split()
-        line = rest[0] if rest else self.names[0]
-        self.time += _SECONDS
-        self.moment += 1
-        getattr(self, f"_{verb}")(line, *map(int, rest[1:]))
-        return self.oracle.broken(line)
+        return getattr(self, f"_{verb}")(*rest) or self.oracle.broken()
 
-    def _text(self, name: str, person: int, rules: policy.Rules = NO_ANSWER) -> policy.Verdict:
-        db = self.lines[name].db
-        who = identify(Address(PERSONS[person].removeprefix("+"), Ton.INTERNATIONAL), "BE")
-        return judge(
-            db,
-            contacts.record_whole(db, name, ContactKind.TEXT, who, f"hello {self.moment}", self.now),
-            self.now,
-            rules,
-        )
-
-    def _stop(self, name: str, person: int) -> None:
-        db = self.lines[name].db
-        if person:
-            decisions.block(db, PERSONS[person], "anna", self.now)
+    def _stop(self, machine: str, person: str) -> None:
+        db, number = self.lines[machine].db, PERSONS[int(person)]
+        now = self.lines[machine].now()
+        if person != "0":
+            decisions.block(db, number, "anna", now)
         else:
             with db.transaction():
-                decisions.opt_out(db, PERSONS[person], self.now)
-        self.oracle.decide(name, person, self._version(name, person))
+                decisions.opt_out(db, number, now)
+        self.oracle.decide(machine[0], int(person))
 
-    def _version(self, name: str, person: int) -> int:
-        sql = "SELECT version FROM fleet_said WHERE person = ?"
-        return int(self.lines[name].db.value(sql, pseudonym.of(KEY, PERSONS[person])))
+    def _lift(self, machine: str, person: str) -> None:
+        lift = decisions.unblock if person != "0" else decisions.lift_opt_out
+        lift(self.lines[machine].db, PERSONS[int(person)], "anna", self.lines[machine].now())
+        self.oracle.lift(machine[0], int(person))
 
-    def _lift(self, name: str, person: int) -> None:
-        lift = decisions.unblock if person else decisions.lift_opt_out
-        lift(self.lines[name].db, PERSONS[person], "anna", self.now)
-        self.oracle.undo(name, person)
-
-    def _answer(self, name: str, person: int) -> None:
-        db = self.lines[name].db
-        refused = self.refuses(name, person)
-        verdict = self._text(name, person, RULES)
-        assert verdict.answer is not refused, verdict
-        if verdict.answer:
-            begun = segment_of(begin_next(db, self.now, plan("no"), RULES))
-            take(db, begun, self.now)
-            self.oracle.answer(name, person)
-
-    def _forget(self, name: str, person: int) -> None:
-        self._erase(name, PERSONS[person], asks=True)
-        if person:
-            self.oracle.undo(name, person)
-        self.oracle.forget(name, person, self._version(name, person))
-
-    def _erase(self, name: str, whom: str, *, asks: bool) -> None:
-        erasing.forget(self.lines[name].db, whom, "pi", self.now, opts_out=lambda _text: False, asks=asks)
-
-    def _confirm(self, name: str) -> None:
-        for request in fleet.asked(self.lines[name].db):
-            person = self.numbers[request.person]
-            self._erase(name, PERSONS[person], asks=False)
-            if person:
-                self.oracle.undo(name, person)
-            self.oracle.erase(name, person)
-
-    def _ask(self, name: str) -> None:
-        self.on_the_way.append(("question", name, fleet.question(self.lines[name].db, SHARED, self.now), [], 0))
-
-    def _deliver(self, _name: str, place: int, *, twice: bool = False) -> None:
-        kind, name, question, _, _ = message = self.on_the_way.pop(place)
-        if twice or kind != "question":
-            self.on_the_way.append(message)
-        if kind == "question" and (answer := self.hub.ask(name, question)):
-            self.on_the_way.append(("answer", name, answer, self._refusing(), self.moment))
-
-    def _double(self, name: str, place: int) -> None:
-        self._deliver(name, place, twice=True)
-
-    def _lose(self, _name: str, place: int) -> None:
-        self.on_the_way.pop(place)
-
-    def _hand(self, _name: str, place: int) -> None:
-        kind, name, answer, refusing, moment = message = self.on_the_way.pop(place)
-        if kind != "answer":
-            self.on_the_way.append(message)
+    def _go(self, machine: str, at: Callable[[int, bool], None] = lambda _calls, _after: None) -> None:
+        if machine[0] in self.out:
             return
-        self._take(name, answer, refusing, moment)
+        before = self.at_hub()
+        self.lines[machine].exchange(CutHub(self.hub.session(machine[0]), at))
+        self.oracle.exchanged(machine, before)
 
-    def _take(self, name: str, answer: Row, refusing: list[tuple[str, int, int]], moment: int) -> bool:
-        db = self.lines[name].db
-        before = db.the("SELECT hub, base, cursor, again, batch FROM fleet")
-        echo = answer["echo"]
-        is_ours = all(echo[column] == before[column] for column in ("hub", "base", "cursor", "again"))
-        batch = [] if before["again"] else json.loads(before["batch"])
-        is_ours &= echo["upto"] == (batch[-1]["version"] if batch else before["base"])
-        asking = [
-            (row["line"], person, self._heard(name, row["line"], person)["version"], row["version"])
-            for row in answer["rows"]
-            if row["asked"] and (person := self.numbers[row["person"]]) is not None and row["line"] != name
-        ]
-        more = fleet.take(db, answer, self.now)
-        if is_ours and answer["fits"]:
-            self.oracle.hear(name, asking)
-            if not answer["more"]:
-                self.oracle.exchange(name, moment, refusing)
-        return more
+    def _cut(self, machine: str, call: str, when: str) -> None:
+        """Let an exchange break before or after its call of this number."""
 
-    def _whole(self, name: str) -> None:
-        if answer := self.hub.ask(name, fleet.question(self.lines[name].db, SHARED, self.now)):
-            self._take(name, answer, self._refusing(), self.moment)
+        def at(calls: int, after: bool) -> None:
+            if calls == int(call) and after is (when == "after"):
+                raise CutError
 
-    def _backup(self, name: str) -> None:
-        self.copies[name] = self.lines[name].copy()
-        self.oracle.backup(name)
+        try:
+            self._go(machine, at)
+        except CutError:
+            return
 
-    def _restore(self, name: str) -> None:
-        self.lines[name].put_back(self.copies[name])
-        self.oracle.restore(name, self.moment, empty=False)
+    def _race(self, machine: str, call: str, *others: str) -> None:
+        """Let others exchange before a call of an exchange."""
 
-    def _wipe(self, name: str) -> None:
-        self.lines[name].put_back(self.lines[name].empty)
-        self._join(name)
-        self.copies[name] = self.lines[name].copy()
-        self.oracle.restore(name, self.moment, empty=True)
+        def at(calls: int, after: bool) -> None:
+            if calls == int(call) and not after:
+                for other in others:
+                    self._go(other)
 
-    def _hub_backup(self, _name: str) -> None:
-        self.hub_copy = self.hub.copy()
+        self._go(machine, at)
 
-    def _hub_restore(self, _name: str) -> None:
-        self.hub.put_back(self.hub_copy)
-        self.oracle.lose_hub()
+    def _settle(self) -> str | None:
+        for name in [*self.lines] * 3:
+            self._go(name)
+        return None if self.out else self.oracle.differs()
 
-    def _hub_new(self, _name: str) -> None:
-        self.hub.begin_anew()
-        self.hub_copy = self.hub.copy()
-        self.oracle.lose_hub()
+    def _backup(self, machine: str) -> None:
+        self.copies[machine[0]].append((self.lines[machine].copy(), set(self.oracle.known.get(machine, ()))))
 
-    def _remove(self, name: str) -> None:
-        self.hub.remove(name)
+    def _restore(self, machine: str, which: str = "-1") -> None:
+        octets, known = self.copies[machine[0]][int(which)]
+        self._replace(machine, octets, known)
 
-    def _invite(self, name: str) -> None:
-        self.hub.invite(name)
-        self._join(name)
+    def _wipe(self, machine: str) -> None:
+        self._replace(machine, self.lines[machine].empty, set())
+        self.lines[machine].join()
 
-    def _blank(self, name: str) -> None:
-        self.hub.remove(name)
-        self.hub.lift(name)
-        self.oracle.blank(name)
+    def _replace(self, machine: str, octets: bytes, known: set[Decision]) -> None:
+        self.lines[machine].put_back(octets)
+        self.lines[machine].db.connection.execute("PRAGMA synchronous = OFF")
+        self.oracle.lose(machine=machine, known=known)
 
-    def _skew(self, _name: str, seconds: int) -> None:
-        assert isinstance(self.hub, PlainHub)
-        self.hub.skew = seconds * 1_000_000
+    def _clone(self, machine: str, name: str) -> None:
+        """Start a second machine with the database of the first."""
+        if name in self.lines:
+            return
+        self._clones += 1
+        self.lines[name] = Line(self.folder / str(self._clones), name, joins=False)
+        self.lines[name].name = machine[0]
+        keys = self.lines[name].folder / "keys"
+        keys.mkdir()
+        (keys / "hotlined.db.key").write_bytes(self.lines[machine].db.key_path.read_bytes())
+        (keys / "hotlined.db.fleet").write_bytes(KEY)
+        self._replace(name, self.lines[machine].copy(), set(self.oracle.known.get(machine, ())))
+
+    def _unclone(self, name: str) -> None:
+        if name in self.lines:
+            self.lines.pop(name).db.close()
+            self.oracle.known.pop(name, None)
+            self.oracle.lose()
+
+    def _hub_copy(self) -> list[Any]:
+        return self.hub.admin.execute("SELECT line, number, mark, persons FROM hotlined.lists").fetchall()
+
+    def put_back(self, rows: list[Any]) -> None:
+        """Replace what the hub has."""
+        with self.hub.admin.transaction():
+            self.hub.admin.execute("DELETE FROM hotlined.lists")
+            for row in rows:
+                sql = "INSERT INTO hotlined.lists (line, number, mark, persons) VALUES (%s, %s, %s, %s)"
+                self.hub.admin.execute(sql, row)
+
+    def _hub_backup(self) -> None:
+        self.hub_copies.append(self._hub_copy())
+
+    def _hub_restore(self, which: str = "-1") -> None:
+        self.put_back(self.hub_copies[int(which)])
+        self.oracle.lose()
+
+    def _hub_new(self) -> None:
+        self.put_back([(name, 0, None, b"") for name in NAMES])
+        self.oracle.lose()
+
+    def _remove(self, machine: str) -> None:
+        self.out.add(machine[0])
+
+    def _invite(self, machine: str) -> None:
+        """Let a line in again, which forgets the numbers that it knew."""
+        self.out.discard(machine[0])
+        for name in [each for each in self.lines if each[0] == machine[0]]:
+            self.lines[name].join()
+            self.oracle.known.pop(name, None)
+
+    def _blank(self, machine: str) -> None:
+        """Shut a line out, and empty its list."""
+        self.out.add(machine[0])
+        self.hub.admin.execute("UPDATE hotlined.lists SET persons = '', mark = NULL WHERE line = %s", [machine[0]])
+        self.oracle.blank(machine[0])
+
+    def _skew(self, seconds: str) -> None:
+        self.hub.admin.execute("UPDATE public.skew SET seconds = %s", [float(seconds)])
 
     def calm(self) -> str | None:
-        """Let all lines exchange without faults; return the broken promise or the difference between them."""
-        self.on_the_way = []
-        if isinstance(self.hub, PlainHub):
-            self.hub.skew = max(0, self.hub.skew)
-        for name in self.names:
-            self._invite(name)
-        for name in self.names * 3:
-            for _ in range(20):
-                self.time += _SECONDS
-                self.moment += 1
-                question = fleet.question(self.lines[name].db, SHARED, self.now)
-                answer = self.hub.ask(name, question)
-                assert answer
-                more = self._take(name, answer, self._refusing(), self.moment)
-                if found := self.oracle.broken(name):
-                    return found
-                if not more:
-                    break
-            else:
-                return f"{name} never comes to rest"
-        return self.oracle.differs()
+        """Let all in, and all exchange; return the broken promise."""
+        for name in NAMES:
+            if name in self.out:
+                self._invite(name)
+        return self._settle() or self.oracle.broken()
 
     def play(self, words: str) -> str | None:
         """Play a history and a full exchange; return the first broken promise."""
@@ -450,31 +267,43 @@ class Played:
 
 
 WEIGHTS = {
-    "stop": 4, "lift": 2, "text": 2, "answer": 4, "forget": 2, "confirm": 2, "ask": 12, "deliver": 12, "double": 2,
-    "hand": 12, "lose": 2, "whole": 8, "backup": 2, "restore": 1, "wipe": 0.3, "hub_backup": 1.5, "hub_restore": 0.8,
-    "hub_new": 0.3, "remove": 0.4, "invite": 0.8, "blank": 0.2, "skew": 0.3,
+    "stop": 6, "lift": 3, "go": 12, "cut": 10, "race": 3, "settle": 2, "backup": 2, "restore": 1.5, "wipe": 0.3,
+    "clone": 0.6, "unclone": 0.4, "hub_backup": 1.5, "hub_restore": 1, "hub_new": 0.3, "remove": 0.4, "invite": 0.8,
+    "blank": 0.2, "skew": 1,
 }  # fmt: skip
 """The weight of each kind of step."""
-_ABOUT_PERSONS = ("stop", "lift", "text", "answer", "forget")
-_MESSAGES = ("deliver", "double", "hand", "lose")
-_LINES_LOST, _HUB_LOST = {"restore", "wipe"}, {"hub_restore", "hub_new"}
+_LINES, _HUB = {"restore", "wipe"}, {"hub_restore", "hub_new"}
+LEFT_OUT = ({*_HUB, "clone"}, {*_LINES, "clone"}, {"clone"}, _LINES, set[str]())
+"""The steps that a kind of history does without."""
 
 
 def steps(world: Played, drawn: random.Random, length: int, *, skew: bool) -> Iterator[str]:
-    """Draw the steps of a history; it restores lines or the hub, not both, since no promise would be left."""
-    lost = drawn.choice((_LINES_LOST, _HUB_LOST))
-    verbs = [verb for verb in WEIGHTS if verb not in lost and (skew or verb != "skew")]
+    """Draw the steps of a history."""
+    without = drawn.choice(LEFT_OUT) | (set() if skew else {"skew"})
+    verbs = [verb for verb in WEIGHTS if verb not in without]
     for verb in drawn.choices(verbs, [WEIGHTS[verb] for verb in verbs], k=length):
-        name = drawn.choice(world.names)
-        if verb in _ABOUT_PERSONS:
-            yield f"{verb} {name} {drawn.choice(world.persons)}"
-        elif verb in _MESSAGES:
-            if world.on_the_way:
-                yield f"{verb} {name} {drawn.randrange(len(world.on_the_way))}"
-        elif verb == "skew":
-            yield f"{verb} {name} {drawn.choice((0, -1_000_000, 50, -50))}"
-        else:
-            yield f"{verb} {name}"
+        name = drawn.choice([*world.lines])
+        match verb:
+            case "stop" | "lift":
+                yield f"{verb} {name} {drawn.choice(world.persons)}"
+            case "cut":
+                yield f"cut {name} {drawn.randrange(1, 6)} {drawn.choice(('before', 'after'))}"
+            case "race":
+                yield f"race {name} {drawn.randrange(1, 6)} {' '.join(drawn.sample([*world.lines], 2))}"
+            case "restore":
+                yield f"restore {name} {drawn.randrange(len(world.copies[name[0]]))}"
+            case "hub_restore":
+                yield f"hub_restore {drawn.randrange(len(world.hub_copies))}"
+            case "clone":
+                yield f"clone {name} {name[0]}2"
+            case "unclone":
+                yield f"unclone {name[0]}2"
+            case "skew":
+                yield f"skew {drawn.choice((0, 50, -50, 3600, -3600))}"
+            case "settle" | "hub_backup" | "hub_new":
+                yield verb
+            case _:
+                yield f"{verb} {name}"
 
 
 def history_found(world: Played, seed: int, length: int = 60, *, skew: bool = False) -> tuple[str | None, str]:

@@ -6,17 +6,18 @@ It trusts everybody at its Unix socket, listens nowhere else, and does not survi
 import contextlib
 import importlib.resources
 import itertools
-import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from needs import APT, PACKAGES
+
+from hotlined.fleet.hub import Hub as HubOfLine
 
 if TYPE_CHECKING:
     import psycopg
@@ -94,19 +95,17 @@ class Hub:
         self.sessions: dict[str, psycopg.Connection[Any]] = {}
         with self.admin.transaction():
             self.admin.execute(HUB.encode())
-        self.admin.execute("INSERT INTO hotlined.hub (key) VALUES (%s)", [digest])
+        self.admin.execute("INSERT INTO hotlined.key (digest) VALUES (%s)", [digest])
         for line in lines:
             self.invite(line)
 
     def invite(self, line: str) -> None:
-        """Let a line log in and ask."""
+        """Let a line log in."""
         role = f'"hotlined_{line}"'
         if not self.admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [f"hotlined_{line}"]).rowcount:
             self.admin.execute(f"CREATE ROLE {role}".encode())
-        self.admin.execute(f"ALTER ROLE {role} LOGIN".encode())
-        self.admin.execute(f"GRANT USAGE ON SCHEMA hotlined TO {role}".encode())
-        self.admin.execute(f"GRANT EXECUTE ON FUNCTION hotlined.exchange TO {role}".encode())
-        self.admin.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", [line])
+        self.admin.execute(f'ALTER ROLE {role} LOGIN; GRANT "hotlined-lines" TO {role}'.encode())
+        self.admin.execute("INSERT INTO hotlined.lists (line) VALUES (%s) ON CONFLICT DO NOTHING", [line])
 
     def close(self) -> None:
         """End every session."""
@@ -125,13 +124,9 @@ class Hub:
             self.sessions[line] = self.cluster.connect(self.name, f"hotlined_{line}")
         return self.sessions[line]
 
-    def ask(self, line: str, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to a question of a line."""
-        sql = "SELECT hotlined.exchange(%s::jsonb)::text"
-        row = self.session(line).execute(sql, [json.dumps(question)]).fetchone()
-        assert row
-        answer: dict[str, Any] = json.loads(row[0])
-        return answer
+    def of(self, line: str) -> HubOfLine:
+        """Return what the exchange of a line has of it."""
+        return HubOfLine(self.session(line))
 
 
 def programs() -> Path:

@@ -413,7 +413,7 @@ def test_users_and_folders_are_the_same_everywhere() -> None:
         assert service["LoadCredential"] == [f"fleet:/etc/hotlined/{line}.fleet"]
         assert f"d /run/hotlined-fleet/{line} :2750 :hotlined-{line} :hotfleet-{line}\n" in folders
         place = RunFiles(Path("/run/hotlined"), line)
-        assert (str(place.mark.parent), str(place.heard.parent)) == (
+        assert (str(place.mark.parent), str(place.hub.parent)) == (
             words(f"hotlined@{line}.service", "BindPaths")[0].removeprefix("-"),
             f"/run/{service['RuntimeDirectory'][0]}",
         )

@@ -13,7 +13,6 @@ from hotlined.documents import ListedContact, WholeContact
 from hotlined.errors import StoreError
 from hotlined.language import N_
 from hotlined.reports.contact import rows_for_people
-from hotlined.reports.fleet import asked_in_words
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
 from hotlined.store.reading import log, review
@@ -35,15 +34,8 @@ def show() -> str:
         words=words,
         contacts=seen.contacts,
         threat=seen.threat,
-        asked=asked_in_words(count) if (count := _asked(report)) else "",
         windows=WINDOW_NAMES,
     )
-
-
-def _asked(report: LineReport) -> int:
-    """Return how many persons other lines want erased; a volunteer passes that on to the admin."""
-    fleet = report.stored.fleet if report.stored and visitor().role.may(Role.VOLUNTEER) else None
-    return len(fleet.asked) if fleet else 0
 
 
 @dataclass(frozen=True, slots=True)

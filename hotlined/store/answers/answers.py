@@ -19,9 +19,9 @@ from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind, SegmentState
 from hotlined.store.answers import decisions, gate, lifecycle
 from hotlined.store.answers.correspondents import identity_of
-from hotlined.store.line import events, line, seam
+from hotlined.store.line import elsewhere, events, line
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import history_of, lines_of, may_have_left
+from hotlined.store.line.history import history_of, may_have_left
 
 LATEST_TEXTS = 20
 """A new text is compared with at most this many earlier texts of its originator."""
@@ -42,8 +42,8 @@ def judge(db: Database, contact_id: int, rules: policy.Rules, now: Now, *, delay
             return policy.Verdict(answer=False, reason=Reason.PERSON)
         identity = identity_of(row, row["originator"])
         text = recognition.fold(row["text"] or "")
-        if identity.originator is not None and (fleet := seam.maybe_fleet(db)):
-            fleet.meet(db, identity.originator)
+        if identity.originator is not None and elsewhere.is_member(db):
+            elsewhere.note_number(db, identity.originator)
         history = history_of(db, identity.originator, other=row["other_originator"])
         if history.answers and text:
             history = history._replace(same_texts=_same_texts(db, row, text))
@@ -54,7 +54,7 @@ def judge(db: Database, contact_id: int, rules: policy.Rules, now: Now, *, delay
             "UPDATE contacts SET verdict = ?, reason = ?, elsewhere = ? WHERE id = ?",
             ContactVerdict.ANSWER if verdict.answer else ContactVerdict.SUPPRESS,
             verdict.reason,
-            lines_of(history, verdict.reason),
+            elsewhere.lines_of(history, verdict.reason),
             contact_id,
         )
         if identity.originator is not None:

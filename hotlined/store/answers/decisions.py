@@ -13,10 +13,12 @@ from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import EventKind
 from hotlined.store.answers import lifecycle
-from hotlined.store.line import events, line, pseudonyms, seam
+from hotlined.store.line import elsewhere, events, line, pseudonyms
 from hotlined.store.line.database import Database
+from hotlined.store.line.elsewhere import Kinds
 
 _TOLD_SECONDS = 3600.0
+_LISTED = {"blocked_at": Kinds.BLOCKED, "opted_out_at": Kinds.OPTED_OUT}
 THREAT = "threat"
 """The tag that also exempts a contact from erasure by age."""
 _YEARS = range(1970, 3000)  # a calendar date in these years can be shown and counted from in any time zone
@@ -84,7 +86,7 @@ def resume(db: Database, who: str, now: Now, *, drops: bool = False) -> Resumed:
     if pseudonyms.is_fleet_key_lost(db):
         raise RefusedError(
             _(
-                "{problem}: without it this line knows nobody of whom other lines speak.",
+                "{problem}: without it this line knows nobody whom other lines refuse.",
                 problem=pseudonyms.lost_in_words(db),
             ),
             _("Bring it back from a backup or with the invitation, or take the line out of the fleet."),
@@ -143,8 +145,6 @@ def commit_key_lack(db: Database, now: Now) -> bool:
     if lack == line.row_of(db).key_lack:
         return False
     with db.transaction():
-        if not lack:  # what was decided meanwhile is not noted for the fleet
-            db.execute("UPDATE fleet SET anew = 1")
         line.note_key_lack(db, lack, pseudonyms.lacking_file(db).name, now)
         lifecycle.refile(db)
     return lack is not None
@@ -153,9 +153,7 @@ def commit_key_lack(db: Database, now: Now) -> bool:
 def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
     """Take back a decision about a number; return whether there was one. Without one nothing is recorded."""
     decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {columns[0]} IS NOT NULL"
-    fleet = seam.maybe_fleet(db)
-    lifted = fleet.lift(db, number, columns[0]) if fleet else False
-    if not lifted and not db.one(decided, *pseudonyms.names(db, number)):
+    if not elsewhere.lift(db, number, _LISTED[columns[0]]) and not db.one(decided, *pseudonyms.names(db, number)):
         return False
     _change(db, ", ".join(f"{column} = NULL" for column in columns), (), number, now)
     events.record(db, now, kind, who=who, number=number)
@@ -177,8 +175,6 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, now
         now.limit,
         *names,
     )
-    if fleet := seam.maybe_fleet(db):
-        fleet.touch(db, number)
 
 
 def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:

@@ -19,9 +19,9 @@ from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, S
 from hotlined.store.answers import breakers, lifecycle, windows
 from hotlined.store.answers.correspondents import country_in, identity_of
 from hotlined.store.answers.lifecycle import move, move_segment
-from hotlined.store.line import events
+from hotlined.store.line import elsewhere, events
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import ANY_MAY_HAVE_LEFT, history_of, lines_of
+from hotlined.store.line.history import ANY_MAY_HAVE_LEFT, history_of
 from hotlined.store.line.line import BREAKER_IS_OPEN, IS_PAUSED, save_limit_clock
 from hotlined.timing import USUAL
 
@@ -138,7 +138,7 @@ def begin(
             return _let_out(db, asked, verdict, encode, pauses)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
-            lines = lines_of(history, verdict.reason)
+            lines = elsewhere.lines_of(history, verdict.reason)
             db.execute("UPDATE contacts SET elsewhere = ? WHERE id = ?", lines, row["contact_id"])
         elif row["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # it was stopped between two segments

@@ -49,7 +49,7 @@ from hotlined.states import (
     AnswerState,
     SegmentState,
 )
-from hotlined.store.line import line, pseudonyms, seam
+from hotlined.store.line import line, pseudonyms
 from hotlined.store.line.database import Database
 
 
@@ -144,8 +144,6 @@ def _follow(db: Database, attempt_id: int) -> None:
         "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.id = ?", attempt_id
     )
     db.before_commit(refile, recipient)
-    if fleet := seam.maybe_fleet(db):
-        fleet.touch(db, recipient)
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:

@@ -63,6 +63,11 @@ def is_begun(db: Database, began: EventKind, ended: EventKind) -> bool:
     return bool(db.value(f"SELECT ({latest}) > coalesce(({latest}), 0)", began, ended))
 
 
+def last_id(db: Database) -> int:
+    """Return the id of the last event; 0 before the first."""
+    return int(db.value("SELECT coalesce(max(id), 0) FROM events"))
+
+
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(

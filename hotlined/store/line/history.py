@@ -3,10 +3,8 @@
 `states.FACTS` says what each state counts for. An attempt counts for its number from its beginning.
 """
 
-import json
-
 from hotlined import policy, states
-from hotlined.store.line import pseudonyms, seam
+from hotlined.store.line import elsewhere, pseudonyms
 from hotlined.store.line.database import Database
 
 _MAY_HAVE_LEFT = f"s.state IN {states.MAY_HAVE_LEFT}"
@@ -34,14 +32,7 @@ def history_of(
 ) -> policy.History:
     """Return the same together with what other lines of the fleet have decided."""
     known = own_of(db, number, without=without, other=other)
-    fleet = seam.maybe_fleet(db) if number else None
-    return fleet.with_others(db, known, number, other) if fleet else known
-
-
-def lines_of(history: policy.History, reason: policy.Reason) -> str | None:
-    """Return the lines whose decision is the reason, as a contact's row has them; None if there are none."""
-    lines = history.elsewhere.get(reason)
-    return json.dumps(lines) if lines else None
+    return elsewhere.together(db, known, number, other) if number and elsewhere.is_member(db) else known
 
 
 # max() over the attempts that may have left: an answer that was asked for again counts once, from its last attempt.

@@ -29,7 +29,7 @@ LIMIT_TIME = "(SELECT limit_time FROM line_state)"
 """SQL for the last reading of the limit clock that was saved."""
 KEY_DIGEST = "(SELECT key_digest FROM line_state)"
 """SQL for the digest of the key that pseudonyms are made with; NULL if there are none yet."""
-FLEET_KEY_DIGEST = "(SELECT key_digest FROM fleet WHERE id = 1)"
+FLEET_KEY_DIGEST = "(SELECT fleet_key_digest FROM line_state)"
 """SQL for the digest of the fleet's key; NULL if the line is in no fleet."""
 IS_PAUSED = "(SELECT paused_at IS NOT NULL FROM line_state)"
 """SQL that is true if the line is paused."""
@@ -562,6 +562,11 @@ _DIGESTS = f"SELECT {KEY_DIGEST}, {FLEET_KEY_DIGEST} FROM line_state"
 def bind_key(db: Database, digest: str) -> None:
     """Record the key that pseudonyms are made with from now on, inside the transaction that is open."""
     db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL, key_denied = 0", digest)
+
+
+def bind_fleet_key(db: Database, digest: str | None) -> None:
+    """Record the key of the line's fleet, inside the transaction that is open; None if the line is in no fleet."""
+    db.execute("UPDATE line_state SET fleet_key_digest = ?", digest)
 
 
 def note_key_lack(db: Database, lack: HoldReason | None, file: str, now: Now) -> None:

@@ -35,10 +35,10 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, EventKind, Refusal, RequestState, SegmentState, listed
-from hotlined.store import fleet
 from hotlined.store.answers import decisions, lifecycle
-from hotlined.store.line import events, line, pseudonyms
+from hotlined.store.line import elsewhere, events, line, pseudonyms
 from hotlined.store.line.database import Database
+from hotlined.store.line.elsewhere import Kinds
 from hotlined.store.people import stored
 from hotlined.store.people.stored import PersonRows, StoredCounts
 
@@ -49,17 +49,14 @@ MOST_REBUILDS = 5
 _LOOK_SECONDS = 0.05  # between two tries of the checkpoint
 
 
-def forget(
-    db: Database, name: str, who: str, now: Now, *, opts_out: Callable[[str], bool], asks: bool = True
-) -> StoredCounts | None:
+def forget(db: Database, name: str, who: str, now: Now, *, opts_out: Callable[[str], bool]) -> StoredCounts | None:
     """Commit that nothing is stored of a number or name any more, kept or not, and who decided that, but not of whom.
 
     Returns what was stored; or None, and does nothing, while a segment to the person is being submitted. If nothing is
     stored, nothing is written. Queued answers are cancelled. Segments that the windows still count stay without a
     person. A text that is still on the SIM keeps a pseudonym, by which it is recognised when it is read again. An
     opt-out stays under the number's pseudonym, even one in a text that was not judged yet: `opts_out` tells whether a
-    text is an opt-out. In a fleet with `asks` the other lines are asked to erase the person, too. Raises StoreError if
-    the key of the pseudonyms is lost.
+    text is an opt-out. Raises StoreError if the key of the pseudonyms is lost.
     """
     know_pseudonyms(db, now)
     names = pseudonyms.names(db, name)
@@ -68,13 +65,13 @@ def forget(
         if _is_submitting(db, found):
             return None
         before = stored.count(db, names, found)
-        if not before.anything and fleet.person(db, name) is None:
+        is_lifted = elsewhere.lift(db, name, Kinds.BLOCKED)
+        if not before.anything and not is_lifted:
             return before
         if _opted_out_unjudged(db, found, opts_out):
             decisions.opt_out(db, name, now)
             before = replace(before, opted_out=True)
         _erase(db, name, found, now)
-        fleet.forget(db, name, now, asks=asks)
         events.record(db, now, EventKind.FORGET, who=who)
     return before
 
@@ -106,6 +103,7 @@ def _erase(db: Database, name: str, found: PersonRows, now: Now) -> None:
         "month": now.limit - policy.WINDOW_SECONDS["month"],
         "name": name,
         "pseudonym": pseudonyms.names(db, name)[1],
+        "person": elsewhere.person(db, name),
         "mention": name if stored.is_number(name) else None,
         "masked": mask(name) if stored.is_number(name) else None,
         "nobody": pseudonym.NOBODY,
@@ -118,11 +116,12 @@ def _erase(db: Database, name: str, found: PersonRows, now: Now) -> None:
 
 
 def know_pseudonyms(db: Database, now: Now) -> None:
-    """Define the SQL function `pseudonym`; raises StoreError if the key is lost."""
+    """Define the SQL functions `pseudonym` and `fleet_pseudonym_of`; raises StoreError if a key is lost."""
     key = pseudonyms.have_key(db, now)
     db.connection.create_function(
         "pseudonym", 1, lambda name: None if name is None else pseudonym.of(key, name), deterministic=True
     )
+    db.connection.create_function("fleet_pseudonym_of", 1, lambda name: elsewhere.person(db, name))
 
 
 _MENTIONS = (
@@ -181,8 +180,8 @@ _FORGET = (
     # The person may have two rows, by number and by pseudonym: they become one. REPLACE also drops, from a row that has
     # the pseudonym already, all that is not kept. max() returns one row even for no rows, which HAVING drops
     """
-    INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_limit)
-      SELECT :pseudonym, max(opted_out_at), max(changed_limit) FROM numbers
+    INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_limit, fleet_pseudonym)
+      SELECT :pseudonym, max(opted_out_at), max(changed_limit), :person FROM numbers
       WHERE number IN (:name, :pseudonym) AND opted_out_at IS NOT NULL HAVING count(*)
     """,
     """

@@ -8,10 +8,9 @@ from hotlined.documents import ByHandId, ExportedEvent, WholeContact
 from hotlined.forms import Time
 from hotlined.gsm.address import mask
 from hotlined.states import AnswerState, RequestState
-from hotlined.store import fleet
-from hotlined.store.fleet import Elsewhere
-from hotlined.store.line import events, pseudonyms
+from hotlined.store.line import elsewhere, events, pseudonyms
 from hotlined.store.line.database import Database
+from hotlined.store.line.elsewhere import Elsewhere
 from hotlined.store.people.stored import PersonRows, find
 from hotlined.store.reading import log
 
@@ -126,8 +125,8 @@ def export(db: Database, name: str, in_words: Callable[[str | None, str | None],
         segments=_segments(db, found),
         requests=_requests(db, found, in_words),
         events=tuple(ExportedEvent(**row) for row in happened),
-        elsewhere=tuple(fleet.elsewhere(db, name)),
-        fleet_pseudonym=fleet.person(db, name),
+        elsewhere=tuple(elsewhere.of(db, name)),
+        fleet_pseudonym=elsewhere.person(db, name),
     )
 
 

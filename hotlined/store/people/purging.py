@@ -167,26 +167,16 @@ NUMBERS = (
         """,
         (
             """
-            INSERT INTO numbers (number, blocked_at, blocked_by, opted_out_at, changed_limit)
-              SELECT pseudonym(number), blocked_at, blocked_by, opted_out_at, changed_limit FROM numbers
-              WHERE number = :id
+            INSERT INTO numbers (number, blocked_at, blocked_by, opted_out_at, changed_limit, fleet_pseudonym)
+              SELECT pseudonym(number), blocked_at, blocked_by, opted_out_at, changed_limit, fleet_pseudonym_of(number)
+              FROM numbers WHERE number = :id
               ON CONFLICT DO UPDATE SET blocked_at = coalesce(blocked_at, excluded.blocked_at),
                 blocked_by = coalesce(blocked_by, excluded.blocked_by),
-                opted_out_at = coalesce(opted_out_at, excluded.opted_out_at)
+                opted_out_at = coalesce(opted_out_at, excluded.opted_out_at),
+                fleet_pseudonym = excluded.fleet_pseudonym
             """,
             "DELETE FROM numbers WHERE number = :id",
         ),
-    ),
-    Erasure(
-        "f.person",
-        "fleet_said f",
-        ("f.own IS NOT NULL",),
-        """
-        f.number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = f.number)
-        AND NOT EXISTS (SELECT 1 FROM answers WHERE recipient = f.number)
-        AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = f.number)
-        """,
-        ("UPDATE fleet_said SET number = NULL WHERE person = :id",),
     ),
     Erasure(
         "e.id",

@@ -55,27 +55,6 @@ class PersonRows:
     named: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class LikelyEvidence:
-    """A contact that may be evidence, and why: a person kept it or tagged it a threat, or it has alert words."""
-
-    contact_id: int
-    kept: bool
-    threat: bool
-    alert_words: bool
-
-
-def evidence_of(db: Database, name: str) -> list[LikelyEvidence]:
-    """Return the contacts of a number or name that may be evidence."""
-    rows = db.all(
-        "SELECT c.id, c.kept_at IS NOT NULL AS kept, EXISTS (SELECT 1 FROM json_each(c.tags) WHERE value = 'threat') AS"
-        " threat, EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id) AS alert_words FROM contacts c"
-        " WHERE c.id IN (SELECT value FROM json_each(?)) AND (kept OR threat OR alert_words)",
-        json.dumps(find(db, pseudonyms.names(db, name)).contacts),
-    )
-    return [LikelyEvidence(contact_id, *map(bool, why)) for contact_id, *why in rows]
-
-
 def stored_of(db: Database, name: str) -> StoredCounts:
     """Count the rows of a number or name, also under its pseudonym."""
     names = pseudonyms.names(db, name)
