@@ -21,7 +21,8 @@ S4 The line stores the mark of a list before it sends it. A list with that mark 
    own old list, and P is blocked again. (A digest of the list would not do: a list may come back.)
 
 Known to be wrong: if line and hub are both restored to a time before a decision, it is lost. While two machines act as
-one line, what one of them lifts comes back from the other. docs/fleet.md has the rest.
+one line, what one of them lifts comes back from the other; if the hub is put back then, other lines have the decisions
+of one of them only once it has exchanged again. docs/fleet.md has the rest.
 """
 
 import base64
@@ -232,10 +233,10 @@ def turn(db: Database, brought: Mapping[str, Any] | None, now: Now) -> dict[str,
                 _note(db, FleetTrouble.OTHER_KEY, now)
                 return {"line": member.line}
             is_taken_back = _take(db, member.line, found)
+            following = _next(db, member.line, found.numbers)
         except (KeyError, TypeError, ValueError):
             _note(db, FleetTrouble.REFUSED, now)
             return {"line": member.line}
-        following = _next(db, member.line, found.numbers)
         if not following:
             _note(db, None, now)
     return {"line": member.line, "taken_back": is_taken_back, **following}
@@ -258,7 +259,7 @@ def _take(db: Database, me: str, brought: _Brought) -> bool:
     if found.number <= state["number"]:
         return False
     _note_arrived(db, found)
-    if found.mark == state["mark"]:  # S4
+    if found.mark and found.mark == state["mark"]:  # S4
         return False
     own = own_list(db)  # S2
     for person, kinds in persons.items():

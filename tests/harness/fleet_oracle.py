@@ -4,7 +4,8 @@ It imports nothing of ours. It knows the decisions of people at each line, who e
 queries a world of machines, several of which may act as one line. The promises:
 
 - A decision is never lost while a machine of its line, or the hub, has it.
-- A machine that has taken in a decision refuses the person until it is lifted, or the machine is restored.
+- A machine that has taken in a decision refuses the person until it is lifted, or the machine is restored; or the hub
+  was put back while two machines acted as the line that decided.
 - Once all have exchanged, each refuses whom any line has decided to refuse.
 - What a line lifted stays lifted there, unless it was restored, or has a second machine.
 """
@@ -73,6 +74,9 @@ class Oracle:
         if machine:
             self.restored.add(self.world.machines()[machine])
             self.known[machine] = set(known or ()) & self.standing
+        else:  # the list that one machine of a line writes then lacks what the other has not written again
+            lines = list(self.world.machines().values())
+            self._forget({each for each in self.standing if lines.count(each[0]) > 1})
         lost = self.standing - self._held()
         self.standing -= lost
         self._forget(lost)

@@ -185,8 +185,8 @@ def lived(machine: Machine) -> Machine:
         for text in ("un", "deux", "trois"):
             filled.text(text)
         db.connection.execute("UPDATE contacts SET received_at = ?", (LATER,))
-        db.connection.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0)", (LATER,))
-        db.connection.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0)", (LATER,))
+        db.connection.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0, NULL)", (LATER,))
+        db.connection.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0, NULL)", (LATER,))
     for name, octets in (("hotlined.db", filled.database.read_bytes()), ("keys/hotlined.db.pins", b"o" * 32)):
         (machine.data / name).parent.mkdir(exist_ok=True)
         (machine.data / name).write_bytes(octets)

@@ -441,6 +441,7 @@ def test_hub_with_the_key_of_another_fleet_gets_nothing(fr: Line) -> None:
         {"numbers": None},
         {"numbers": {"../../x": 1}},
         {"numbers": {"fr": -1}},
+        {"numbers": {}},
         {"numbers": {"fr": True}},
         {"numbers": {"fr": 2**63}},
         {"numbers": {f"l{each}": 1 for each in range(fleet.MOST_LINES + 1)}},

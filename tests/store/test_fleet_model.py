@@ -34,7 +34,7 @@ WITHOUT = {
     "S2": (('if there > state["number"]:', "if False:"),),
     "S2 race": ((" WHERE line = %s AND number = %s", " WHERE line = %s AND number >= 0 * %s"),),
     "S3": (('there == state["number"] and ', ""),),
-    "S4": (('if found.mark == state["mark"]:', "if False:"),),
+    "S4": (('if found.mark and found.mark == state["mark"]:', "if False:"),),
 }
 """For each rule: the patches that leave it out."""
 
