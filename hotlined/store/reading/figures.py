@@ -75,7 +75,8 @@ class Counts:
     announce a picture message are also in `mms`. `withheld` are texts and calls without an originator, which belong to
     no number. `new` and `returning` count telephone numbers, so names and short codes are in neither. An answer is
     counted in the bin in which the gate let its first segment out, unless it ended when half of it had left.
-    `unconfirmed` ones may have left; `shadowed` ones did not, and are not in `answers`. `segments` are all that the SIM spent.
+    `unconfirmed` ones may have left; `shadowed` ones did not, and are not in `answers`. `segments` are all that the
+    SIM spent.
     """
 
     texts: int = 0
@@ -162,8 +163,8 @@ class Span:
 
 
 # :start and :end bound the period; bin() returns the index of the bin that a moment is in. An answer that a person had
-# sent again is counted once, at the first segment of its last attempt (max(l.id)): `first` is true there alone, and nowhere
-# if the answer ended when half of it had left
+# sent again is counted once, at the first segment of its last attempt (max(l.id)): `first` is true there alone,
+# and nowhere if the answer ended when half of it had left
 _LET_OUT = f"""
 SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s.sequence = 1 AND t.id =
   (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
