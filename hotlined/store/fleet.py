@@ -163,7 +163,7 @@ def leave(db: Database) -> DecidedElsewhere:
 def touch(db: Database, name: str) -> None:
     """Note that the line's row of a number or name has changed, inside the transaction that changes it.
 
-    Does nothing for an own pseudonym whose number came before the fleet: the fleet's pseudonym of it is unknown.
+    Does nothing if only the line's own pseudonym is known: the fleet's pseudonym of it is unknown then.
     """
     if name == pseudonym.NOBODY or not db.one("SELECT 1 FROM fleet WHERE id = 1"):
         return

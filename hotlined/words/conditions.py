@@ -377,7 +377,7 @@ SEAL_FAILURES: dict[SealFailure, Condition] = {
         N_("Take another stick: this one is broken, or smaller than it says."),
     ),
     SealFailure.NO_AGE: Condition(
-        N_("nothing seals the backup"),
+        N_("the backup cannot be encrypted"),
         N_("The backup could not be encrypted: age is missing, or failed."),
         N_("Install it: `sudo apt install age`."),
     ),
@@ -410,7 +410,7 @@ ANSWER_EMPTY = Condition(
 )
 ANSWER_UNREAD = Condition(
     ANSWER_EMPTY.title_message,
-    N_("The daemon has no text from {file}, which has one now: nobody is answered."),
+    N_("{file} has a text, and the daemon has not read it: nobody is answered."),
     N_("`hotlined text check` shows it, `sudo systemctl reload {unit}` puts it in force."),
 )
 ANSWER_UNUSABLE = Condition(
@@ -502,8 +502,7 @@ FLEET: Mapping[str, Condition] = {
     TroubleCode.FLEET_TWICE: Condition(
         N_("another machine speaks as this line"),
         N_(
-            "The hub has something else of this line than the line said: another machine uses its"
-            " login, as an old card would."
+            "The hub holds other data for this line than it sent: another machine uses its login, as an old card would."
         ),
         N_("Switch the other one off; if there is none, have the line invited again: its login is known to somebody."),
     ),
@@ -513,7 +512,7 @@ FLEET: Mapping[str, Condition] = {
         N_("`hotlined fleet hub remove` and `lift` there shut out a line that floods it."),
     ),
     TroubleCode.HUB_REFUSED: Condition(
-        N_("the hub says what no line says"),
+        N_("the hub's answer makes no sense"),
         N_("The hub's answer cannot be understood: nothing of it was taken."),
         N_("Ask the person who runs the hub: it is damaged, or of another version."),
     ),
