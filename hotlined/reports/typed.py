@@ -33,7 +33,7 @@ _OLDEST_TOP_UP = 730 * _DAY  # many operators give a SIM a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
-_SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,5})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
+_SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,9})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTHS = {name.rstrip(".").upper(): number for names in MONTHS.values() for number, name in enumerate(names, 1)}
 """The number of a month by its name in any language; no name means different months in two languages."""
 _NUMBERS = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})(?:[/.-]([0-9]{4}|[0-9]{2}))?(?: ([0-9]{2}):([0-9]{2}))?")
@@ -71,13 +71,18 @@ def period(text: str, now: datetime) -> TimeRange:
     if month := _MONTH.fullmatch(word):
         first = date(int(month[1]), int(month[2]), 1)
         return _days(first, (first + 31 * _DAY).replace(day=1) - first)
-    if (shown := _SHOWN.fullmatch(word)) and shown[2] in _MONTHS:
-        return _shown(shown, _MONTHS[shown[2]], today.year)
+    if (shown := _SHOWN.fullmatch(word)) and (month_number := _month_number(shown[2])):
+        return _shown(shown, month_number, today.year)
     if numbered := _NUMBERS.fullmatch(word):
         return _shown(numbered, int(numbered[2]), today.year)
     with suppress(ValueError):
         return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
     return _moment(datetime.fromisoformat(word).astimezone())
+
+
+def _month_number(name: str) -> int | None:
+    """Return the number of a month by its name in any language, short or whole; None for another word."""
+    return next((_MONTHS[each] for each in _MONTHS if name.startswith(each)), 3 if name == "MAART" else None)
 
 
 def _days_ago(today: date) -> dict[str, int]:

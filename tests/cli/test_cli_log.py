@@ -737,6 +737,8 @@ def test_times_are_read_as_people_type_them() -> None:
     assert period(f"{now:%A}", now) == period("today", now)
     assert {period(word, now) for word in ("lundi", "Maandag")} == {period("monday", now)}
     assert {period(word, now) for word in ("24 Nov", "24 nov 2026")} == {period("today", now)}
+    assert {period(word, now) for word in ("24 novembre", "24 November 2026")} == {period("today", now)}
+    assert {period(f"1 {word}", now).start.month for word in ("juillet", "July", "juli")} == {7}
     assert {period(word, now) for word in ("24/11", "24/11/2026", "24-11-2026", "24.11.26")} == {period("today", now)}
     assert period("3/2/2026", now).start.date().isoformat() == "2026-02-03"  # the day comes first in every language
     assert period("24/11 22:18", now).start == period("24/11/2026 22:18", now).start == now
