@@ -106,7 +106,16 @@ class Stage:
     """Verdict and state of the answer as last printed, by contact."""
 
 
-@click.command(cls=TranslatedCommand)
+class _Demo(TranslatedCommand):
+    """The demo, whose help is in the language of its output: it reads no configuration."""
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the help."""
+        speak(language_of_environment())
+        return click.Command.get_help(self, ctx)
+
+
+@click.command(cls=_Demo)
 @click.option(
     "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Keep database and configuration in this folder."
 )

@@ -19,10 +19,11 @@ import click
 from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
 from hotlined.cli.group import TranslatedCommand
-from hotlined.cli.output import json_line, print_lines
+from hotlined.cli.output import json_line, print_lines, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
+from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.language import N_, _
 from hotlined.policy import Reason
@@ -33,6 +34,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.reading import log as contact_log
 from hotlined.words.harmless import csv_cell
+from hotlined.words.times import moment
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -99,7 +101,7 @@ _FILTERS = options(
         "--since",
         metavar="WHEN",
         type=WHEN,
-        help="Received at this time or later: 2026-11-24, 24h (ago), yesterday, monday.",
+        help="Received at this time or later: 2026-11-24, 18:00, 24h (ago), yesterday, monday.",
     ),
     click.option("--until", metavar="WHEN", type=WHEN, help="Received at this time or earlier; a day counts whole."),
     click.option(
@@ -167,5 +169,10 @@ def log(
         else:
             everybody = where == contact_log.Filter()
             nothing = _("Nobody has contacted the line yet.") if everybody else _("No contact is like that.")
+            if where.since:
+                click.echo(_("Since {moment}:", moment=moment(rfc3339(where.since), dated=True)))
             lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)
             print_lines(lines)
+        if limit and where != contact_log.Filter() and (fitting := contact_log.count(db, where)) > limit:
+            left_out = _("{shown} of {fitting}; `-n 0` shows all.", shown=limit, fitting=fitting)
+            print_wrapped(left_out, err=True)

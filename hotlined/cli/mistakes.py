@@ -32,17 +32,24 @@ WORDINGS = (
 If one wording begins like another, the longer one is first."""
 
 _ON_BLANKS = N_("Write a number without blanks, or in quotes.")
+_ON_FILTERS = N_(
+    "--number chooses the contacts of a number or name, --search those with a word; `hotlined show NUMBER` shows one"
+    " person."
+)
 _NUMBERS = ("number", "id_or_number")
 """The arguments that take a number."""
 _EXTRA = re.compile("Got unexpected extra argument")
 
 
 def in_words(error: click.UsageError) -> str:
-    """Return the problem in words; with advice if a shell split a number that was typed with blanks."""
+    """Return the problem in words; with advice for a number with blanks, or one that needs an option."""
     told = _told(error)
-    parameters = error.ctx.command.params if error.ctx else []
-    takes_number = any(isinstance(one, click.Argument) and one.name in _NUMBERS for one in parameters)
-    return f"{told}. {_(_ON_BLANKS)}" if takes_number and _EXTRA.match(error.message) else told
+    if error.ctx is None or not _EXTRA.match(error.message):
+        return told
+    names = {(one.name, one.param_type_name) for one in error.ctx.command.params}
+    if any((name, "argument") in names for name in _NUMBERS):
+        return f"{told}. {_(_ON_BLANKS)}"
+    return f"{told}. {_(_ON_FILTERS)}" if ("search", "option") in names else told
 
 
 def _told(error: click.UsageError) -> str:

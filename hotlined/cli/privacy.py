@@ -28,7 +28,7 @@ from hotlined.language import _
 from hotlined.reports import decided, erased
 from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
-from hotlined.reports.typed import is_withheld
+from hotlined.reports.typed import contact_id, is_id, is_withheld
 from hotlined.store import fleet
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import elsewhere
@@ -150,19 +150,20 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
 
 
 @click.command(cls=TranslatedCommand)
-@typed.number
+@click.argument("number", metavar="ID|NUMBER", shell_complete=typed.complete_number, callback=typed.read_number)
 @click.argument("file", type=FILE, required=False)
 @pass_settings
 def evidence(settings: Settings, number: str, file: Path | None) -> None:
-    """Write what came from NUMBER as a ZIP, for the police: to the standard output, or to FILE, which must not exist.
+    """Write what came from a number as a ZIP, for the police: to the standard output, or to FILE, which must not exist.
 
     The ZIP has a page to read and to print, its data as JSON and CSV, and the SHA-256 of each file. The command first
-    keeps the contacts, as `hotlined keep` does. NUMBER may also be a name or a pseudonym, as `log` shows it.
+    keeps the contacts, as `hotlined keep` does. Digits alone are the ID of a contact, and mean its number, unless they
+    begin with 0. NUMBER may also be a name or a pseudonym, as `log` shows it.
 
     Example: hotlined evidence +32470120006 > threat.zip
     """
     config = settings.config()
-    name = _name(number, config)
+    name = _sender(config, contact_id(number)) if is_id(number) and number.isdecimal() else _name(number, config)
     with output_to(file, f"hotlined evidence {shlex.quote(number)} > threat.zip"):
         octets, sum_of_sums = zipped(_facts(config, settings.who, name))
         click.echo(octets, nl=False)
@@ -187,6 +188,17 @@ def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
                 _("Give the number: `hotlined show ID` has that of a contact, and `hotlined numbers` lists who came."),
             )
         return facts(known, config.line, config.line_number, who, db.now())
+
+
+def _sender(config: Config, contact_id: int) -> str:
+    """Return the number, name or pseudonym that a contact is of; raises HotlinedError if there is no such contact."""
+    with open_beside_daemon(config.database) as db:
+        found = next(log.entries(db, log.Filter(before=contact_id + 1, after=contact_id - 1)), None)
+    if found is None:
+        raise decided.no_contact(contact_id)
+    if found.originator is None:
+        raise _nobodys()
+    return found.originator
 
 
 def _nobodys() -> UsageError:

@@ -33,7 +33,7 @@ WHILE_BROKEN = {
 """
 
 _WAITS = {
-    "forget": N_("`forget` erases for good, so it waits until it is certain which database is meant; `block` works."),
+    "forget": N_("`forget` needs a sound configuration; `block` works now."),
     "purge": N_(
         "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are."
     ),

@@ -40,7 +40,7 @@ PAGES: tuple[Page, ...] = (
 )
 NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
 """The role that each page needs; a page that is not in this table is not served."""
-_STATUS = {2: 400, 69: 503, 75: 409, 78: 503}
+_STATUS = {1: 409, 2: 400, 69: 503, 75: 409, 78: 503}
 """The status of the answer for a HotlinedError, by the exit code of the error."""
 _TITLES = Phrases(
     {

@@ -12,6 +12,7 @@ from hotlined.gsm import finding, uart
 from hotlined.gsm.responses import Generation
 from hotlined.gsm.sticks import PortRole
 from hotlined.language import N_, NP_, Phrases, _, in_row
+from hotlined.states import ModemState
 
 _LET_IN = N_("`sudo hotlined-setup uart {port} {name}` lets a UART in; ports on USB are let in by themselves.")
 _NO_PORT = N_("there is no port")
@@ -96,6 +97,8 @@ def sandbox(scene: Scene) -> Finding:
     rows = [line.split("=", 1) for line in output.splitlines() if "=" in line]
     if ["LoadState", "loaded"] not in rows:
         return unknown(_("there is no {service} here", service=name))
+    if scene.modem and scene.modem.state == ModemState.READY and scene.modem.port:  # it has that port open
+        return ok(_("{service} may open {ports}", service=name, ports=scene.modem.port))
     return judge_sandbox(name, rows, [Path(port) for port in scene.ports if Path(port).exists()])
 
 

@@ -7,6 +7,7 @@ Known to be wrong: in the hour that the clocks repeat, a moment may be taken for
 """
 
 import re
+import shlex
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,11 +33,12 @@ _OLDEST_TOP_UP = 730 * _DAY  # many operators give a SIM a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
-_SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,5})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
+_SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,9})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTHS = {name.rstrip(".").upper(): number for names in MONTHS.values() for number, name in enumerate(names, 1)}
 """The number of a month by its name in any language; no name means different months in two languages."""
 _NUMBERS = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})(?:[/.-]([0-9]{4}|[0-9]{2}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+_HOUR = re.compile("([0-9]{1,2})[:H]([0-9]{2})")
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
 
@@ -49,12 +51,12 @@ class TimeRange:
 
 
 def period(text: str, now: datetime) -> TimeRange:
-    """Read a moment, a day, a week or a month.
+    """Read a moment, an hour, a day, a week or a month.
 
     It reads RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), a
     time as tables show it (24 Nov, 24 Nov 22:18, 24 Nov 2025), a date in numbers with the day first (24/11,
-    24/11/2025 22:18), a duration before now (7d, 90m), today, yesterday, and the name of a weekday (the latest such
-    day, or today).
+    24/11/2025 22:18), an hour (18:00 or 18h00, the latest one), a duration before now (7d, 90m), today, yesterday,
+    and the name of a weekday (the latest such day, or today).
     Raises ValueError or OverflowError for anything else.
     """
     word = text.strip().upper()
@@ -63,16 +65,24 @@ def period(text: str, now: datetime) -> TimeRange:
     today = now.astimezone().date()
     if (days_ago := _days_ago(today).get(word.lower().replace("’", "'"))) is not None:
         return _days(today - days_ago * _DAY)
+    if hour := _HOUR.fullmatch(word):
+        times = (_minute(day, hour[1], hour[2]) for day in (today, today - _DAY))
+        return next((time for time in times if time.start <= now), _minute(today, hour[1], hour[2]))
     if month := _MONTH.fullmatch(word):
         first = date(int(month[1]), int(month[2]), 1)
         return _days(first, (first + 31 * _DAY).replace(day=1) - first)
-    if (shown := _SHOWN.fullmatch(word)) and shown[2] in _MONTHS:
-        return _shown(shown, _MONTHS[shown[2]], today.year)
+    if (shown := _SHOWN.fullmatch(word)) and (month_number := _month_number(shown[2])):
+        return _shown(shown, month_number, today.year)
     if numbered := _NUMBERS.fullmatch(word):
         return _shown(numbered, int(numbered[2]), today.year)
     with suppress(ValueError):
         return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
     return _moment(datetime.fromisoformat(word).astimezone())
+
+
+def _month_number(name: str) -> int | None:
+    """Return the number of a month by its name in any language, short or whole; None for another word."""
+    return next((_MONTHS[each] for each in _MONTHS if name.startswith(each)), 3 if name == "MAART" else None)
 
 
 def _days_ago(today: date) -> dict[str, int]:
@@ -89,7 +99,11 @@ def _shown(found: re.Match[str], month: int, this_year: int) -> TimeRange:
     first = date(int(f"20{year}"[-4:]) if year else this_year, month, int(day))
     if hour is None:
         return _days(first)
-    start = datetime.combine(first, time(int(hour), int(minute))).astimezone()
+    return _minute(first, hour, minute)
+
+
+def _minute(day: date, hour: str, minute: str) -> TimeRange:
+    start = datetime.combine(day, time(int(hour), int(minute))).astimezone()
     return TimeRange(start, start + timedelta(minutes=1))
 
 
@@ -111,8 +125,8 @@ def when(text: str, now: datetime) -> TimeRange:
         raise UsageError(
             _("{typed} is not a time.", typed=repr(text)),
             _(
-                "Write 24/11, 24/11/2026 (the day first), '24/11 22:18', 2026-11-24, 2026-11, '24 Nov', 7d or 90m"
-                " (ago), today, yesterday or monday."
+                "Write 24/11, 24/11/2026 (the day first), '24/11 22:18', 18:00, 2026-11-24, 2026-11, '24 Nov', 7d or"
+                " 90m (ago), today, yesterday or monday."
             ),
         ) from error
 
@@ -140,7 +154,12 @@ def topped_up(text: str, longest: timedelta | None, now: datetime) -> datetime:
 
 
 def contact_id(text: str) -> int:
-    """Read the ID of a contact; raises UsageError for anything else."""
+    """Read the ID of a contact; raises UsageError for anything else, and names the way from a number to its IDs."""
+    if re.match("[0+].", text):
+        raise UsageError(
+            _("{typed} is a number, and an ID is needed here.", typed=repr(text)),
+            _("`hotlined show {number}` shows the IDs.", number=shlex.quote(text)),
+        )
     if (number := _maybe_whole(text)) is None or number < 1:
         raise UsageError(
             _("{typed} is not a contact.", typed=repr(text)),

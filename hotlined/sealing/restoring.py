@@ -106,18 +106,25 @@ def discard(path: Path) -> None:
 def _placed(placed: backup.Placed, name: str) -> Iterator[str]:
     said_stop = _("opted out")
     if placed.decided:
-        yield _("These numbers were blocked or opted out since. So that they are not answered, type:")
+        yield _(
+            "These numbers were blocked or opted out since. So that they are not answered, type, once the line runs:"
+        )
     for number, opted_out in placed.decided:
-        command = shlex.join(("sudo", "hotlined", "--line", name, "block", harmless(number)))
+        command = shlex.join(("hotlined", "--line", name, "block", harmless(number)))
         yield f"{command}  # {said_stop}" if opted_out else command
     since = moment(placed.made_at, dated=True)
     if placed.aside is None:
         yield _("There was no database here before.")
     elif placed.contacts is None:
-        yield _("The database that was here is in {folder}; what it had received cannot be read.", folder=placed.aside)
+        yield _(
+            "The database that was here is in {folder}, which `forget` does not reach; what it had received cannot be"
+            " read.",
+            folder=placed.aside,
+        )
     else:
         yield _(
-            "Contacts that the database that was here had received since {moment}: {number}. It is in {folder}.",
+            "Contacts that the database that was here had received since {moment}: {number}. It is in {folder},"
+            " which `forget` does not reach.",
             number=placed.contacts,
             moment=since,
             folder=placed.aside,

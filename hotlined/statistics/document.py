@@ -39,7 +39,7 @@ class PeriodCounts:
     suppressed: int
     """Contacts whose verdict is that they get no answer."""
     answers: int
-    """Answers whose first segment was given to the modem in this time, whatever state they ended in."""
+    """Answers whose first segment was given to the modem in this time; one that ended half sent is none."""
     unconfirmed: int
     """Answers that may or may not have left; they are also in `answers`."""
     segments: int

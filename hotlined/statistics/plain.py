@@ -120,8 +120,8 @@ def count_in_words(number: int, unit: str) -> str:
 def rate(texts: int, number: int, unit: str) -> str | None:
     """Write a rate as a round number: the exact one, `more than` a lower one or `nearly` a higher one.
 
-    It is computed from the length that the sentence says, so that a reader who divides gets the same. It is None for
-    less than one per unit, for a time that is too short, and for a time of one unit.
+    It is computed from the rounded length, so that the figures agree. It is None for less than one per unit, for a time
+    that is too short, and for a time of one unit.
     """
     time = number * UNITS[unit]
     per = next((per for least, per in _RATES if time >= least), None)

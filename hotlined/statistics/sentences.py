@@ -154,7 +154,7 @@ def _answers(tally: figures.Tally) -> Iterator[str]:
     if tally.seconds_to_answer:
         yield ngettext(
             "The line answered once, after {wait}.",
-            "The line answered {number} times, typically after {wait}.",
+            "The line answered {number} times, half of them within {wait}.",
             answers,
             wait=wait_in_sentence(tally.seconds_to_answer[1]),
         )

@@ -371,7 +371,7 @@ SEAL_FAILURES: dict[SealFailure, Condition] = {
         N_("Take another stick: this one is broken, or smaller than it says."),
     ),
     SealFailure.NO_AGE: Condition(
-        N_("nothing seals the backup"),
+        N_("the backup cannot be encrypted"),
         N_("The backup could not be encrypted: age is missing, or failed."),
         N_("Install it: `sudo apt install age`."),
     ),
@@ -404,7 +404,7 @@ ANSWER_EMPTY = Condition(
 )
 ANSWER_UNREAD = Condition(
     ANSWER_EMPTY.title_message,
-    N_("The daemon has no text from {file}, which has one now: nobody is answered."),
+    N_("{file} has a text, and the daemon has not read it: nobody is answered."),
     N_("`hotlined text check` shows it, `sudo systemctl reload {unit}` puts it in force."),
 )
 ANSWER_UNUSABLE = Condition(

@@ -1,4 +1,4 @@
-"""Words about sealed backups: the page with their key, the parts that one lacks, the name of a service."""
+"""Words about sealed backups: the page with their key, the parts that a backup lacks, the name of a service."""
 
 from collections.abc import Iterable, Iterator
 

@@ -164,6 +164,40 @@ def test_a_search_ignores_case_and_accents(searched: Filled, written: list[str |
     assert found == [contact_id for contact_id, fit in zip(ids, fits, strict=True) if fit]
 
 
+@pytest.mark.parametrize("form", ["", "--csv", "--json"])
+def test_what_is_left_out_of_a_filter_is_counted(busy: Filled, form: str) -> None:
+    """A filter with more contacts than `-n` counts them on standard error, and a list without a filter does not."""
+    filtered, whole = (busy.run("log", *form.split(), *more) for more in (("-n1", "--number", KEVIN), ("-n1",)))
+
+    assert filtered.stderr.strip() == "1 of 2; `-n 0` shows all."
+    assert whole.stderr == busy.run("log", "--number", KEVIN).stderr == ""
+
+
+def test_a_list_says_since_when_it_counts(busy: Filled) -> None:
+    """The head of a list names the moment that `--since` means."""
+    head = busy.run("log", "--since", "2/1/2024").stdout.splitlines()[0]
+
+    assert head == "Since 2 Jan 2024 00:00:"
+
+
+def test_a_number_without_an_option_is_refused_with_the_option(busy: Filled) -> None:
+    """The error of `log` names `--number` and `show`."""
+    result = busy.run("log", KEVIN)
+
+    assert result.exit_code == 2
+    assert "--number chooses" in result.stderr
+    assert "`hotlined show NUMBER`" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["keep", "cancel", "requeue", "tag"])
+def test_a_number_is_refused_where_an_id_is_needed(busy: Filled, command: str) -> None:
+    """The error names the command that shows the IDs, and the 0 stays."""
+    result = busy.run(command, "0470123456", *(["troll"] if command == "tag" else []))
+
+    assert result.exit_code == 2
+    assert "'0470123456' is a number, and an ID is needed here. `hotlined show 0470123456` shows" in result.stderr
+
+
 @pytest.mark.parametrize("stepped", [False, True])
 def test_a_period_holds_after_the_clock_was_put_back(line: Filled, stepped: bool) -> None:
     """`--since` goes by the recorded dates, whether or not they ascend."""
@@ -697,9 +731,14 @@ def test_times_are_read_as_people_type_them() -> None:
     assert {period(word, now) for word in ("Hier", "gisteren")} == {period("yesterday", now)}
     assert {period(word, now) for word in ("aujourd'hui", "aujourd’hui", "vandaag")} == {period("today", now)}
     assert (period("monday", now).start, period("wed", now).start) == (today - day, today - 6 * day)
+    assert {period(word, now).start for word in ("18:00", "18h00")} == {today + timedelta(hours=18)}
+    assert period("23:00", now).start == today - timedelta(hours=1)
+    assert period("18h", now).start == now - timedelta(hours=18)
     assert period(f"{now:%A}", now) == period("today", now)
     assert {period(word, now) for word in ("lundi", "Maandag")} == {period("monday", now)}
     assert {period(word, now) for word in ("24 Nov", "24 nov 2026")} == {period("today", now)}
+    assert {period(word, now) for word in ("24 novembre", "24 November 2026")} == {period("today", now)}
+    assert {period(f"1 {word}", now).start.month for word in ("juillet", "July", "juli")} == {7}
     assert {period(word, now) for word in ("24/11", "24/11/2026", "24-11-2026", "24.11.26")} == {period("today", now)}
     assert period("3/2/2026", now).start.date().isoformat() == "2026-02-03"  # the day comes first in every language
     assert period("24/11 22:18", now).start == period("24/11/2026 22:18", now).start == now

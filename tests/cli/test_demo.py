@@ -55,6 +55,14 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(folder: Path) -> None:
     assert left_behind(folder) == []
 
 
+@pytest.mark.parametrize("arguments", [["demo", "--help"], ["help", "demo"]])
+def test_the_help_speaks_as_the_demo_does(tmp_path: Path, arguments: list[str]) -> None:
+    """The language of the locale counts, though a configuration names another."""
+    shown = Filled(tmp_path).run(*arguments, env={"LC_ALL": "fr_BE.UTF-8"}).stdout
+
+    assert "Montre le démon à l’œuvre avec un modem simulé." in shown
+
+
 def test_the_demo_can_be_looked_at_in_a_browser(folder: Path) -> None:
     """`demo --web` serves until Ctrl-C, in the language of the locale."""
     environment = os.environ | {"TMPDIR": str(folder), "LC_ALL": "fr_BE.UTF-8", "PYTHONUTF8": "1"}

@@ -101,10 +101,11 @@ BEGINNINGS = {Language.FRENCH: f"Utilisation{NO_BREAK}: hotlined", Language.DUTC
 @pytest.mark.parametrize("path", PAGES, ids=" ".join)
 @OTHERS
 def test_help_is_in_the_language_of_the_line(tmp_path: Path, language: Language, path: tuple[str, ...]) -> None:
-    """No English is left; a small word alone is to be typed."""
+    """No English is left; a small word alone is to be typed. `demo`, which has no line, goes by the locale."""
     config = tmp_path / "main.yaml"
     config.write_text(f"language: {language}\n")
-    done = CliRunner().invoke(main, [*path, "--help"], prog_name="hotlined", env={"HOTLINED_CONFIG": str(config)})
+    environment = {"HOTLINED_CONFIG": str(config)} | ({"LC_ALL": f"{language}_BE.UTF-8"} if path == ("demo",) else {})
+    done = CliRunner().invoke(main, [*path, "--help"], prog_name="hotlined", env=environment)
 
     assert done.exit_code == 0
     assert done.stdout.startswith(BEGINNINGS[language])

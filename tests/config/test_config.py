@@ -304,6 +304,10 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
         ("modem.pin: 4711", "modem.pin: a dot does not nest: write 2 lines, `modem:` and below it `  pin: …`"),
         ("answer.delay: 0s", "answer.delay: a dot does not nest: below `answer:` on line 1 write `  delay: 0s`"),
         ("modem.prt: x", "modem.prt: unknown key (a dot does not nest); the nearest known one is modem.port"),
+        (
+            "limits: {price_per_segment: 0,06}",
+            "limits.06: unknown key (a comma ends a value within braces: write 0.06)",
+        ),
         ("cooldown: 3h", "cooldown: unknown key; the nearest known one is limits.cooldown"),
         ("modem: {baud: 9600}", "modem.baud: unknown key; the nearest known one is modem.baudrate"),
         ("modm: {port: auto}", "modm: unknown key; the nearest known one is modem"),

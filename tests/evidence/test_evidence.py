@@ -249,7 +249,7 @@ def test_number_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> Non
     assert "Nothing is stored about" in done.stderr
 
 
-@pytest.mark.parametrize("number", ["+33699999999", "nobody", "withheld", "masqué", "12"])
+@pytest.mark.parametrize("number", ["+33699999999", "nobody", "withheld", "masqué"])
 def test_number_without_contacts_makes_no_zip(threatened: Filled, number: str) -> None:
     """No other contact is kept, and a sentence names the reason."""
     done = threatened.run("evidence", number)
@@ -289,6 +289,13 @@ def test_page_explains_missing_data(line: Filled) -> None:
 def page_of(line: Filled, number: str) -> str:
     """Return the words of a new page about a number."""
     return Page((taken(line, number, f"of{len(list(line.folder.iterdir()))}") / "evidence.html").read_text()).words
+
+
+def test_evidence_takes_the_id_of_a_contact(threatened: Filled) -> None:
+    """An ID means the number of its contact, and an unknown ID is said to be none."""
+    assert KEVIN in page_of(threatened, "2")
+    unknown = threatened.run("evidence", "999")
+    assert (unknown.exit_code, "There is no contact 999." in unknown.stderr) == (1, True)
 
 
 def test_evidence_refuses_to_write_to_a_terminal(threatened: Filled, capfd: pytest.CaptureFixture[str]) -> None:

@@ -494,6 +494,17 @@ def test_an_upgrade_restarts_the_running_units(upgraded: Installed) -> None:
     assert upgraded.asked() == ["stop hotlined*", "daemon-reload", f"start {BACK}"]
 
 
+@pytest.mark.parametrize(("failed", "words"), [("", "All came back"), ("hotlined@nl.service", "Not all came back")])
+def test_a_downgrade_says_whether_the_line_came_back(upgraded: Installed, failed: str, words: str) -> None:
+    """A unit that the older version lacks is no failure."""
+    answers = f'*--state=failed*) echo "{failed}" ;; list-units*) cat /srv/units ;; start*) exit 5 ;;'
+    script = f"#!/bin/sh\ncase $* in {answers} esac\n"
+    upgraded.put("usr/bin/systemctl", script, 0o755)
+    done = upgraded.run("sh", "-c", f"cd '{DEBIAN}' && sh preinst upgrade 0.2.0 && sh postinst configure 0.2.0")
+
+    assert (done.returncode, words in done.stderr) == (0, True), done.stderr
+
+
 def test_an_upgrade_that_died_and_is_typed_again_restarts_the_same_units(upgraded: Installed) -> None:
     """The list is that of the first one: the second finds nothing running."""
     twice = "sh preinst upgrade 0.1.0 && >/srv/units && sh preinst upgrade 0.1.0 && sh postinst configure 0.1.0"

@@ -655,11 +655,13 @@ def test_replaced_database_is_kept_and_its_new_contacts_counted(filled: Filled) 
     for _ in range(2):  # the second time, the database there is the same copy, which no daemon has opened
         _, said = restored(filled, path)
         assert said[:3] == [
-            "These numbers were blocked or opted out since. So that they are not answered, type:",
-            "sudo hotlined --line main block +32470555001",
-            "sudo hotlined --line main block +32470555002  # opted out",
+            "These numbers were blocked or opted out since. So that they are not answered, type, once the line runs:",
+            "hotlined --line main block +32470555001",
+            "hotlined --line main block +32470555002  # opted out",
         ]
-        assert re.fullmatch(rf"Contacts .* since .*: 1\. It is in {filled.folder}/before-1\.", said[-1])
+        assert re.fullmatch(
+            rf"Contacts .* since .*: 1\. It is in {filled.folder}/before-1, which `forget` does not reach\.", said[-1]
+        )
     with closing(sqlite3.connect(filled.folder / "before-1" / "hotlined.db")) as aside:
         assert aside.execute("SELECT max(id) FROM contacts").fetchall() == [(4,)]
     with closing(sqlite3.connect(filled.database)) as back:

@@ -234,7 +234,8 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"(?P<numbers>{NUMBER})(?: different)? telephone numbers? texted or called"
     rf"(?P<told>, (?:(?P<new>all|none|{NUMBER}) of them |(?P<not>not )?)for the first time)?\.": numbers,
     rf"(?P<number>{NUMBER}) (?:text or call|texts or calls) came from a withheld number\.": figure("withheld"),
-    rf"The line answered (?:(?P<once>once)|(?P<answers>{NUMBER}) times)(?:, (?:typically )?after {LENGTH})?\.": answers,
+    rf"The line answered (?:(?P<once>once)|(?P<answers>{NUMBER}) times)"
+    rf"(?:, (?:after|half of them within) {LENGTH})?\.": answers,
     rf"Of (?P<number>{NUMBER}) of these answers nobody knows whether (?:it|they) left\.": figure("unconfirmed"),
     r"Nobody knows whether (?P<them>that answer|these answers) left\.": unconfirmed,
     rf"Estimated cost: (?P<cost>{NUMBER}) EUR \((?P<segments>{NUMBER}) billed texts?, at (?P<price>{NUMBER}) EUR"

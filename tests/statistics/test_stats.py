@@ -146,7 +146,7 @@ def test_the_newspapers_figures_are_printed(line: Filled) -> None:
         "55 % of them came in the week from 3 to 9 November 2025.",
         "The busiest day was 18 November 2025, with 156 texts.",
         "1,530 different telephone numbers texted or called, all of them for the first time.",
-        "The line answered 20 times, typically after 40 minutes.",
+        "The line answered 20 times, half of them within 40 minutes.",
         "Estimated cost: 2.00 EUR (40 billed texts, at 0.05 EUR each).",
         "20 reactions to the answer: 10 apologies, 10 insults.",
         "In the three weeks before (13 October to 2 November 2025): no text.",
@@ -195,6 +195,21 @@ def test_only_answers_that_may_have_left_count_and_cost(line: Filled) -> None:
     rows = line.run("stats", *NOVEMBER).stdout
     assert re.search("^answers +3$.^  perhaps sent +1$", rows, re.MULTILINE | re.DOTALL)
     assert "unconfirmed" not in rows  # codes are for --json
+
+
+def test_an_answer_that_ended_half_sent_is_none(line: Filled) -> None:
+    """Its segment costs, and its text has no answer; one that left whole before a failed attempt counts."""
+    for second in ("cancelled", "unconfirmed"):
+        answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR)
+        line.db.connection.execute(
+            "UPDATE answer_segments SET state = ? WHERE sequence = 2 AND id = (SELECT max(id) FROM answer_segments)",
+            (second,),
+        )
+    line.db.connection.execute("UPDATE answers SET state = 'failed', reason = 'person'")
+    total = told(line)["total"]
+
+    assert (total["answers"], total["segments"]) == (1, 3)
+    assert sum(text["answers"] for text in total["by_text"]) == 1
 
 
 def test_the_time_to_an_answer_is_given_in_quartiles(line: Filled) -> None:
@@ -802,7 +817,7 @@ def test_only_completely_sent_answers_are_timed(line: Filled) -> None:
         answer(line, contact(line, MONDAY), MONDAY + 10 * minutes * MINUTE, state=state)
     words = told(line)["words"]
 
-    assert "The line answered 5 times, typically after ten minutes." in words
+    assert "The line answered 5 times, half of them within ten minutes." in words
     assert "Of 2 of these answers nobody knows whether they left." in words
 
 

@@ -1,8 +1,8 @@
 """Finds the rows of a number, under the number or its pseudonym, and keeps the key that pseudonyms are made with.
 
-The database has a digest of that key, so that no other key is taken for it. While the key is lost nobody knows who had
-an answer or opted out, so nothing is sent until a person decides. A line in a fleet has the fleet's key, too: under it
-all lines have the same pseudonym for a number.
+The database has a digest of that key, to recognise it. While the key is lost nobody knows who had an answer or opted
+out, so nothing is sent until a person decides. A line in a fleet has the fleet's key, too: under it all lines have the
+same pseudonym for a number.
 """
 
 import os

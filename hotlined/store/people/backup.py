@@ -231,7 +231,7 @@ def _no_copy() -> StoreError:
 
 
 def _copied_at(real: Path) -> str | None:
-    """Return when a database was copied, if no daemon has opened it since; None for any other.
+    """Return when a database was copied, if no daemon has opened it since; None if it is no copy.
 
     Its -wal is first moved into it, as far as that is valid: left there, it would be taken for the -wal of the database
     that is put in its place.

@@ -74,8 +74,8 @@ class Counts:
     A contact is counted in the bin in which it was received. `others` are neither texts nor calls; those of them that
     announce a picture message are also in `mms`. `withheld` are texts and calls without an originator, which belong to
     no number. `new` and `returning` count telephone numbers, so names and short codes are in neither. An answer is
-    counted in the bin in which the gate let its first segment out, whatever its state is now. `unconfirmed` ones may
-    have left. `segments` are all that the SIM spent.
+    counted in the bin in which the gate let its first segment out, unless it ended when half of it had left.
+    `unconfirmed` ones may have left. `segments` are all that the SIM spent.
     """
 
     texts: int = 0
@@ -161,11 +161,14 @@ class Span:
 
 
 # :start and :end bound the period; bin() returns the index of the bin that a moment is in. An answer that a person had
-# sent again is counted once, at the first segment of its last attempt (max(l.id)): `first` is true there alone
+# sent again is counted once, at the first segment of its last attempt (max(l.id)): `first` is true there alone,
+# and nowhere if the answer ended when half of it had left
 _LET_OUT = f"""
 SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s.sequence = 1 AND t.id =
   (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
-    WHERE l.answer_id = a.id AND f.sequence = 1 AND f.state IN {MAY_HAVE_LEFT}) AS first
+    WHERE l.answer_id = a.id AND f.sequence = 1 AND f.state IN {MAY_HAVE_LEFT})
+  AND NOT (a.state = '{AnswerState.FAILED}' AND EXISTS
+    (SELECT 1 FROM answer_segments h WHERE h.attempt_id = t.id AND h.state NOT IN {MAY_HAVE_LEFT})) AS first
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
 WHERE s.state IN {OCCUPIES} AND at >= :start AND at < :end
 """

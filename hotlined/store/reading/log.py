@@ -132,6 +132,13 @@ def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
         yield from db.all(_THESE, json.dumps(ids[start : start + _BATCH].tolist()))
 
 
+def count(db: Database, where: Filter) -> int:
+    """Return how many contacts fit."""
+    condition, arguments = _condition(db, where)
+    with closing(db.rows(f"SELECT text FROM log WHERE {condition}", **arguments)) as found:
+        return sum(1 for _row in filter(_searches(where), found))
+
+
 def entries(db: Database, where: Filter, limit: int = 0) -> Iterator[LoggedContact]:
     """Yield contacts, oldest first: the newest `limit` that fit (0: all)."""
     return map(entry, rows(db, where, limit))
