@@ -18,7 +18,6 @@ from hotlined.reports.line import sending_now
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
 from hotlined.store.reading import log, review
-from hotlined.words.tags import TAG_KEYS
 
 _BEFORE = 8  # contacts of the person that are searched for the last answered one
 
@@ -45,7 +44,7 @@ def show() -> str:
         before=before,
         left=left,
         every=every,
-        keys=TAG_KEYS,
+        fields={"contact_id": contact.id, "then": "inbox", **({"all": 1} if every else {})} if contact else {},
         can_be_told=alerts_reach_somebody(line()),
     )
 

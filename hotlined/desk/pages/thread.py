@@ -34,7 +34,6 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending, row_of
 from hotlined.store.reading import log
 from hotlined.words.reasons import answer_in_words
-from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import of_day
 
 _CONTACTS = 30  # of a person, on one page
@@ -169,7 +168,6 @@ def contact(contact_id: int) -> str:
         can_be_told=alerts_reach_somebody(line()),
         can_be_cancelled=state == AnswerState.QUEUED,
         can_be_repeated=state in REPEATABLE,
-        words={key: word for key, word in TAG_KEYS.items() if word not in found.tags},
     )
 
 
