@@ -604,6 +604,16 @@ def test_a_reaction_follows_the_conversation_before_it(busy: tuple[Filled, Brows
     assert re.search("Salut beauté 😍 .*Non, c'est non.* sent 22:0.* Je sais où tu habites", page.words)
 
 
+def test_a_threat_follows_what_its_number_wrote_before(busy: tuple[Filled, Browser]) -> None:
+    """It may come before the first answer leaves."""
+    line, browser = busy
+    line.text("Coucou, c'est Kevin", sender="+32479112233")
+    threat = line.text("Tu verras ta gueule", sender="+32479112233")
+    with line.db.transaction():
+        words_met.note(line.db, threat, ["gueule"])
+    assert re.search("Coucou, c'est Kevin .* Tu verras ta gueule", browser.get("/inbox").words)
+
+
 def test_a_tag_given_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) -> None:
     """The form carries the tags shown; the other person is named."""
     line, browser = busy
@@ -807,7 +817,7 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 2))
     assert "#insult" in page.words
     page = follow(browser, press(browser, page, "/act/keep", 0))
-    assert f"(kept by {user_name(0)}, " in page.words
+    assert f"Kept by {user_name(0)}, " in page.words
     page = follow(browser, press(browser, page, "/act/untag", 0))
     assert "#insult" not in page.words
     assert '<option value="apology">' in page.body

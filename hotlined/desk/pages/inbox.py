@@ -50,14 +50,14 @@ def show() -> str:
 
 
 def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
-    """Return the last contact of the person before a text that was answered, and the answer."""
+    """Return the person's last answered contact before a text, with the answer, or the last contact if none was."""
     if contact.originator is None:
         return ()
     where = log.Filter(originator=contact.originator, before=contact.id)
     sending = sending_now(line(), row_of(db).sending())
-    rows = rows_for_people(db, line(), log.rows(db, where, _BEFORE), sending)
+    rows = [*rows_for_people(db, line(), log.rows(db, where, _BEFORE), sending)]
     answered = [each for each in rows if each.answer and each.answer.sent_at]
-    return [item for item in items_of(db, answered[-1:], sending) if item.side is not Side.BETWEEN]
+    return [item for item in items_of(db, (answered or rows)[-1:], sending) if item.side is not Side.BETWEEN]
 
 
 def _maybe_contact_id(name: str) -> int | None:

@@ -69,7 +69,8 @@ def items_of(db: Database, contacts: Sequence[ListedContact], sending: Sending) 
             yield _ours(answer, text, sending, answer.sent_at or answer.due_at)
         for row in events.of_contact(db, contact.id):
             event = ShownEvent(**dict(row))
-            if event.kind != EventKind.SKIP:  # which says nothing about the person
+            # a skip says nothing about the person, and what a threat keeps is said there
+            if event.kind != EventKind.SKIP and "threat" not in (event.detail or {}):
                 yield Item(event.at, Side.BETWEEN, event_sentence(event))
 
 
@@ -164,6 +165,7 @@ def contact(contact_id: int) -> str:
         steps=timeline(found, sending),
         known=[(label, value) for label, value in facts(found, sending) if value],
         tags=tags,
+        threat=decisions.THREAT,
         is_threat=bool(found.alert_words) or decisions.THREAT in found.tags,
         can_be_told=alerts_reach_somebody(line()),
         can_be_cancelled=state == AnswerState.QUEUED,
