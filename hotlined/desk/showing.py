@@ -28,7 +28,7 @@ from hotlined.states import ContactKind
 from hotlined.store.reading import review
 from hotlined.store.reading.review import Waiting
 from hotlined.words.harmless import harmless
-from hotlined.words.tags import tag_in_words
+from hotlined.words.tags import TAG_KEYS, tag_in_words
 from hotlined.words.times import day_said, lately, of_day
 
 _SAID_KINDS: Phrases[str] = Phrases(
@@ -176,6 +176,7 @@ GLOBALS: Mapping[str, object] = {
     "roles": ROLES,
     "said_kinds": _SAID_KINDS,
     "signs": _SIGNS,
+    "tag_keys": TAG_KEYS,
     "in_digits": in_digits,
     "_": _sentence,
     "ngettext": _plural_sentence,

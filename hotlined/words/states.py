@@ -152,7 +152,9 @@ REQUEST_STATES: Phrases[str] = Phrases(
 
 def event_in_words(event: "ShownEvent | ExportedEvent") -> str:
     """Return the details of an event in words: where a person acted, on what, and who it was."""
-    values = [tag_in_words(event.word) if event.word else event.number, *map(str, (event.detail or {}).values())]
+    values = [tag_in_words(event.word) if event.word else event.number]
+    for name, value in (event.detail or {}).items():
+        values.append(_("with contact {id}", id=value) if name == "threat" else str(value))
     what = ", ".join(filter(None, values))
     if event.who is None:
         return what

@@ -311,20 +311,20 @@ def test_the_key_k_keeps_and_asks_again(line: Filled) -> None:
     assert f"contact {first}, {moment('2026-11-24T22:12:00.000Z')}, {KEVIN}, kept\n" in shown
     stays = f"Contact {second} stays kept; `hotlined --config {line.config} keep {second} --undo` ends that."
     assert stays in " ".join(shown.split())
-    assert shown.endswith("quit\n\n2 reactions tagged, 2 kept, 1 left.\n")
+    assert shown.endswith("quit\n\n2 reactions tagged, 1 kept, 1 left.\n")
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["threat"], ["insult"]]
-    assert [contact["id"] for contact in line.log("--kept")] == [second, first]
+    assert {second, first} < {*kept(line)}
     assert not line.db.value("SELECT count(*) FROM events WHERE kind = 'unkeep'")
 
 
 def test_the_key_t_keeps(line: Filled) -> None:
     """The key u takes that back."""
     third, second, first = react(line)
-    shown = walk(line, "k", "t", "u", "i", "t", "u", "i", "t")
+    shown = walk(line, "k", "t", "u", "i", "t", "u", "i", "o")
 
-    assert shown.endswith("3 reactions tagged, 2 kept, 0 left.\n")
-    assert [tags(line)[contact - 1] for contact in (third, second, first)] == [["threat"], ["insult"], ["insult"]]
-    assert [contact["id"] for contact in line.log("--kept")] == [third, first]
+    assert shown.endswith("3 reactions tagged, 1 kept, 0 left.\n")
+    assert [tags(line)[contact - 1] for contact in (third, second, first)] == [["other"], ["insult"], ["insult"]]
+    assert kept(line) == [first]
 
 
 def test_a_kept_contact_stays_kept(line: Filled) -> None:
@@ -340,6 +340,38 @@ def test_a_kept_contact_stays_kept(line: Filled) -> None:
     assert again.stdout == f"{said}\n"
     assert tuple(line.db.the("SELECT kept_at, kept_by FROM contacts WHERE id = ?", first)) == tuple(before)
     assert line.db.value("SELECT count(*) FROM events WHERE kind LIKE '%keep'") == 1
+
+
+def kept(line: Filled) -> list[int]:
+    """Return the contacts that are kept."""
+    return [contact["id"] for contact in line.log("--kept")]
+
+
+def test_a_threat_keeps_what_its_number_wrote_before(line: Filled) -> None:
+    """Its keep covers 30 days; Undo takes back what that tap kept, and no other."""
+    old, before, explicit, other, threat = (line.text(sender=each) for each in (KEVIN, KEVIN, KEVIN, LEA, KEVIN))
+    with line.db.transaction():
+        line.db.execute("UPDATE contacts SET received_at = '2026-10-24T00:00:00.000Z' WHERE id = ?", old)
+    decisions.keep(line.db, explicit, "pi", line.now())
+    decisions.tag(line.db, threat, "threat", "anna", line.now())
+    assert (other in kept(line), kept(line)) == (False, [before, explicit, threat])
+    assert f"keep with contact {threat} by anna" in line.run("show", str(before)).stdout
+
+    later = line.text()
+    decisions.tag(line.db, later, "threat", "lea", line.now())
+    decisions.untag(line.db, later, "threat", "lea", line.now(), undo=True)
+    assert kept(line) == [before, explicit, threat]
+    decisions.untag(line.db, threat, "threat", "anna", line.now(), undo=True)
+    assert kept(line) == [explicit]
+
+
+def test_an_undone_threat_leaves_what_another_threat_keeps(line: Filled) -> None:
+    """The second tag found the texts kept already."""
+    before, first, second = (line.text() for _ in range(3))
+    for threat in (first, second):
+        decisions.tag(line.db, threat, "threat", "anna", line.now())
+    decisions.untag(line.db, first, "threat", "anna", line.now(), undo=True)
+    assert kept(line) == [before, first, second]
 
 
 @pytest.mark.parametrize("more", ["tag", "keep", "evidence", "another"])
@@ -369,7 +401,7 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
 
     assert shown.startswith(f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\ntoo late\n")
     assert f"contact 5, {moment(line.log()[4]['received_at'])}, withheld, kept\n" in shown
-    assert shown.endswith("2 texts tagged, 2 kept, 3 left.\n")
+    assert shown.endswith("2 texts tagged, 5 kept, 3 left.\n")
     assert [(contact["id"], contact["tags"]) for contact in line.log("--tag", "threat")] == [
         (1, ["threat"]),
         (5, ["threat"]),

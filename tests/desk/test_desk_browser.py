@@ -216,7 +216,7 @@ def test_a_volunteer_sorts_an_evening(windows: Windows, tmp_path: Path) -> None:
         for writer in EVENING:
             line.judge(line.text("pardon, je savais pas", sender=writer))
         line.daemon_runs(modem=ModemState.READY)
-        page = windows.new(**PHONE)
+        page = windows.new(**PHONE, reduced_motion="reduce")
         page.goto(link)
         taps = 0
 
@@ -309,6 +309,100 @@ def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, w
         for place in ("h1", ".bubble.here > p"):
             assert page.locator(place).first.evaluate(COVERED) == 0, place
         page.context.close()
+
+
+SMALL = PHONE | {"viewport": {"width": 360, "height": 740}}
+BAR = ".thumb button"
+TAPPED = """([button, seconds]) => {
+  const [held] = button.getAnimations();
+  held.pause();
+  held.currentTime = seconds * 1000;
+  const { left, top, width, height } = button.getBoundingClientRect();
+  const found = document.elementFromPoint(left + width / 2, top + height / 2);
+  return [button.contains(found), found.closest(".thumb") !== null];
+}"""
+"""A script that tells whether a tap at this moment falls on the button, and whether it falls on the bar."""
+
+
+def thumbed(page: "Page", name: str) -> None:
+    """Tap a button where it is: it is in sight without scrolling."""
+    button = page.get_by_role("button", name=name, exact=True)
+    button.wait_for()
+    page.wait_for_load_state()
+    assert button.evaluate(COVERED.replace("place.contains(", "place.parentElement.contains(")) == 0, name
+    button.tap(no_wait_after=False)
+
+
+@contextmanager
+def small_phone(windows: Windows, line: Filled) -> Iterator[tuple["Page", str]]:
+    """Give a small phone that shows a line's front page, and the desk's address."""
+    with linked_desk(line.config) as link:
+        page = windows.new(**SMALL)
+        page.goto(link)
+        page.wait_for_url("**/")
+        yield page, page.url.rstrip("/")
+        page.context.close()
+
+
+def threatened(line: Filled, *words: str) -> int:
+    """Let a text that threatens come in after an answer, and return its contact."""
+    line.judge(line.text("Salut beauté, c’est Kevin, tu m’as donné ton num samedi"))
+    line.send()
+    for number in range(9):
+        line.judge(line.text(f"réponds {number}"))
+    threat = line.text("attends que je te croise, tu verras ta gueule")
+    with line.db.transaction():
+        words_met.note(line.db, threat, words)
+    return threat
+
+
+@pytest.mark.parametrize("words", [(), ("ta gueule",)])
+def test_a_threat_needs_two_taps(windows: Windows, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Two taps lead to the page of a tagged, kept threat; no button that decides needs scrolling."""
+    line = Filled(tmp_path, alerts={"words": ["ta gueule"], "urls": ["json://localhost"]})
+    with line.db:
+        threat = threatened(line, *words)
+        with small_phone(windows, line) as (page, _at):
+            page.get_by_role("link", name="Inbox").first.tap()
+            page.locator(f'h2 a[href^="/contact/{threat}#"]').wait_for()
+            thumbed(page, "Threat")
+            page.wait_for_url(f"**/contact/{threat}?*")
+            page.wait_for_load_state()
+            assert (tags(line)[threat], line.log("--kept")[-1]["id"]) == (["threat"], threat)
+            for place in (".bubble.here > p", ".notice button", 'a[href="tel:112"]'):
+                assert page.locator(place).first.evaluate(COVERED) == 0, place
+
+
+def test_the_buttons_that_decide_stay_where_they_are(windows: Windows, tmp_path: Path) -> None:
+    """A text's length, its alert word and its page move none of the tags."""
+    line = Filled(tmp_path, alerts={"words": ["ta gueule"]})
+    with line.db:
+        threat = threatened(line, "ta gueule")
+        long, short = line.text(LONG), line.text("ok", sender=WRITERS[0])
+        with small_phone(windows, line) as (page, at):
+            places = set()
+            shown = ("/inbox", f"/inbox?all=1&here={long}", f"/inbox?all=1&here={short}")
+            for path in (*shown, f"/contact/{long}#t{long}", f"/contact/{threat}", f"/contact/{short}"):
+                page.goto(f"{at}{path}")
+                places.add(page.locator(BAR).first.evaluate("each => each.getBoundingClientRect().top"))
+                assert [each.evaluate("each => each.getBoundingClientRect().bottom < innerHeight")
+                        for each in page.locator(BAR).all()].count(False) == 0, path  # fmt: skip
+            assert len(places) == 1
+
+
+def test_a_second_tap_decides_nothing(windows: Windows, tmp_path: Path) -> None:
+    """A new page's buttons take no tap for a second, nor does what lies below them."""
+    line = Filled(tmp_path)
+    with line.db:
+        threatened(line)
+        with small_phone(windows, line) as (page, at):
+            page.goto(f"{at}/inbox")
+            button = page.locator(BAR).first.element_handle()
+            assert [page.evaluate(TAPPED, [button, at]) for at in (0, 0.99, 1)] == [
+                [False, True], [False, True], [True, True],
+            ]  # fmt: skip
+            page.emulate_media(reduced_motion="reduce")
+            assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:

@@ -574,11 +574,44 @@ def test_a_threat_in_the_inbox_leads_to_its_page(busy: tuple[Filled, Browser]) -
     assert line.log("--kept")[-1]["id"] == contact
 
 
+def test_a_blocked_number_cannot_be_blocked(busy: tuple[Filled, Browser]) -> None:
+    """The page of its threat only unblocks it."""
+    line, browser = busy
+    decisions.tag(line.db, 3, "threat", "anna", line.now())
+    assert browser.get("/contact/3").words.count("Block …") == 2
+    decisions.block(line.db, KEVIN, "anna", line.now())
+    words = browser.get("/contact/3").words
+    assert ("Block …" in words, "Unblock …" in words) == (False, True)
+
+
+def test_the_front_page_counts_threats_and_quotes_none(busy: tuple[Filled, Browser]) -> None:
+    """An alert word's text is behind a button."""
+    line, browser = busy
+    threat = line.text("Tu verras ta gueule")
+    with line.db.transaction():
+        words_met.note(line.db, threat, ["gueule"])
+    for _ in range(5):
+        line.text("Allo ?")
+    words = browser.get().words
+    assert "1 text has an alert word and wants a tag" in words
+    assert "gueule" not in words
+
+
 def test_a_reaction_follows_the_conversation_before_it(busy: tuple[Filled, Browser]) -> None:
     """The answered text and the answer come before it."""
     _, browser = busy
     page = browser.get("/inbox")
     assert re.search("Salut beauté 😍 .*Non, c'est non.* sent 22:0.* Je sais où tu habites", page.words)
+
+
+def test_a_threat_follows_what_its_number_wrote_before(busy: tuple[Filled, Browser]) -> None:
+    """It may come before the first answer leaves."""
+    line, browser = busy
+    line.text("Coucou, c'est Kevin", sender="+32479112233")
+    threat = line.text("Tu verras ta gueule", sender="+32479112233")
+    with line.db.transaction():
+        words_met.note(line.db, threat, ["gueule"])
+    assert re.search("Coucou, c'est Kevin .* Tu verras ta gueule", browser.get("/inbox").words)
 
 
 def test_a_tag_given_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) -> None:
@@ -593,7 +626,7 @@ def test_a_tag_given_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) 
     assert line.log("--tag", "threat") == []
     shown_before = browser.get("/contact/4")
     decisions.tag(line.db, 4, "other", "léa", line.now())
-    late = follow(browser, press(browser, shown_before, "/act/tag", 0))
+    late = follow(browser, press(browser, shown_before, "/act/tag", 1))
     assert "léa has sorted contact 4 meanwhile: other." in late.words
 
 
@@ -781,14 +814,14 @@ def test_button_that_resumes_asks_with_the_figures_of_the_command(busy: tuple[Fi
 def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
     """The contact's page shows the new tag or keeping at once."""
     line, browser = busy
-    page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 1))
+    page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 2))
     assert "#insult" in page.words
     page = follow(browser, press(browser, page, "/act/keep", 0))
-    assert f"(kept by {user_name(0)}, " in page.words
+    assert f"Kept by {user_name(0)}, " in page.words
     page = follow(browser, press(browser, page, "/act/untag", 0))
     assert "#insult" not in page.words
     assert '<option value="apology">' in page.body
-    own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
+    own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[0]
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
     assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words
     nearly = browser.post("/act/tag", fields | {"word": "threats"})

@@ -18,7 +18,6 @@ from hotlined.reports.line import sending_now
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
 from hotlined.store.reading import log, review
-from hotlined.words.tags import TAG_KEYS
 
 _BEFORE = 8  # contacts of the person that are searched for the last answered one
 
@@ -45,20 +44,20 @@ def show() -> str:
         before=before,
         left=left,
         every=every,
-        keys=TAG_KEYS,
+        fields={"contact_id": contact.id, "then": "inbox", **({"all": 1} if every else {})} if contact else {},
         can_be_told=alerts_reach_somebody(line()),
     )
 
 
 def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
-    """Return the last contact of the person before a text that was answered, and the answer."""
+    """Return the person's last answered contact before a text, with the answer, or the last contact if none was."""
     if contact.originator is None:
         return ()
     where = log.Filter(originator=contact.originator, before=contact.id)
     sending = sending_now(line(), row_of(db).sending())
-    rows = rows_for_people(db, line(), log.rows(db, where, _BEFORE), sending)
+    rows = [*rows_for_people(db, line(), log.rows(db, where, _BEFORE), sending)]
     answered = [each for each in rows if each.answer and each.answer.sent_at]
-    return [item for item in items_of(db, answered[-1:], sending) if item.side is not Side.BETWEEN]
+    return [item for item in items_of(db, (answered or rows)[-1:], sending) if item.side is not Side.BETWEEN]
 
 
 def _maybe_contact_id(name: str) -> int | None:

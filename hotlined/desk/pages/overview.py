@@ -9,13 +9,13 @@ from hotlined.clock import here
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line_report, looked_through, reading, visitor
-from hotlined.documents import ListedContact, WholeContact
+from hotlined.documents import ListedContact
 from hotlined.errors import StoreError
 from hotlined.language import N_
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
-from hotlined.store.reading import log, review
+from hotlined.store.reading import log
 from hotlined.words.conditions import WINDOW_NAMES
 
 _LAST = 5  # contacts
@@ -33,18 +33,16 @@ def show() -> str:
         report=report,
         words=words,
         contacts=seen.contacts,
-        threat=seen.threat,
         windows=WINDOW_NAMES,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The facts that a visitor may see: the number of contacts, the last ones, the newest text with an alert word."""
+    """The facts that a visitor may see: the number of contacts, the last ones."""
 
     came: Came | None = None
     contacts: Sequence[ListedContact] = ()
-    threat: WholeContact | None = None
 
 
 def _seen(report: LineReport) -> _Seen:
@@ -57,8 +55,7 @@ def _seen(report: LineReport) -> _Seen:
             if not visitor().role.may(Role.READER):
                 return _Seen(seen)
             contacts = [*rows_for_people(db, report.config, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
-            first = next(review.queue(db), None) if visitor().role.may(Role.VOLUNTEER) else None
-            return _Seen(seen, contacts, log.maybe_contact(db, first) if first else None)
+            return _Seen(seen, contacts)
     except StoreError:
         return _Seen()
 

@@ -34,7 +34,6 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending, row_of
 from hotlined.store.reading import log
 from hotlined.words.reasons import answer_in_words
-from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import of_day
 
 _CONTACTS = 30  # of a person, on one page
@@ -70,7 +69,8 @@ def items_of(db: Database, contacts: Sequence[ListedContact], sending: Sending) 
             yield _ours(answer, text, sending, answer.sent_at or answer.due_at)
         for row in events.of_contact(db, contact.id):
             event = ShownEvent(**dict(row))
-            if event.kind != EventKind.SKIP:  # which says nothing about the person
+            # a skip says nothing about the person, and what a threat keeps is said there
+            if event.kind != EventKind.SKIP and "threat" not in (event.detail or {}):
                 yield Item(event.at, Side.BETWEEN, event_sentence(event))
 
 
@@ -165,11 +165,11 @@ def contact(contact_id: int) -> str:
         steps=timeline(found, sending),
         known=[(label, value) for label, value in facts(found, sending) if value],
         tags=tags,
+        threat=decisions.THREAT,
         is_threat=bool(found.alert_words) or decisions.THREAT in found.tags,
         can_be_told=alerts_reach_somebody(line()),
         can_be_cancelled=state == AnswerState.QUEUED,
         can_be_repeated=state in REPEATABLE,
-        words={key: word for key, word in TAG_KEYS.items() if word not in found.tags},
     )
 
 

@@ -33,7 +33,7 @@
         if (!answer.ok || answer.redirected) { on = false; tell(); return; }
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         if (!on || isInUse()) return;
-        for (const part of ["main", "band"]) {
+        for (const part of ["main", "band", "bar"]) {
           const [old, news] = [document, page].map((each) => each.getElementById(part));
           if (old && news && news.outerHTML !== old.outerHTML) {
             old.className = news.className;
@@ -65,7 +65,7 @@
     addEventListener("keydown", (pressed) => {
       const isPlain = !pressed.ctrlKey && !pressed.altKey && !pressed.metaKey && !pressed.repeat;
       if (!isOn() || !isPlain || /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) return;
-      const meant = [...main.querySelectorAll("[data-key]")].find((each) => each.dataset.key === pressed.key.toLowerCase());
+      const meant = [...document.querySelectorAll("[data-key]")].find((each) => each.dataset.key === pressed.key.toLowerCase());
       if (meant) { pressed.preventDefault(); meant.click(); }
     });
     tell();
@@ -73,5 +73,5 @@
 
   if (main.hasAttribute("data-renews")) renew();
   const isTouched = matchMedia("(hover: none)").matches; // a thumb has no keys
-  if (main.querySelector("[data-key]") && !isTouched) keys();
+  if (document.querySelector("[data-key]") && !isTouched) keys();
 })();

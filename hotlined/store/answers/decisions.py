@@ -4,7 +4,7 @@ A decision is a row that the gate reads, so it holds before the next send, wheth
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hotlined.clock import Now, parse_rfc3339
@@ -197,18 +197,34 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
     with db.transaction():
         total = int(db.value(f"SELECT count(*) FROM contacts WHERE {_OF}", **names))
         if total:
-            values = names | {"at": now.rfc3339, "limit": now.limit, "kind": EventKind.KEEP, "who": who}
-            db.execute(
-                "INSERT INTO events (at, at_limit, kind, who, contact_id)"
-                f" SELECT :at, :limit, :kind, :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
-                **values,
-            )
-            db.execute(f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", **values)
+            _keep_each(db, _OF, who, now, names)
             events.record(db, now, EventKind.EVIDENCE, who=who, number=name)
     return total
 
 
 _OF = "originator IN (SELECT value FROM json_each(:names)) OR other_originator IN (SELECT value FROM json_each(:names))"
+
+
+_OF_THREAT = (
+    f"id = :contact OR ({_OF}) AND received_at >= (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', received_at,"
+    " '-30 days') FROM contacts WHERE id = :contact)"
+)
+
+
+def _keep_each(
+    db: Database, which: str, who: str, now: Now, places: Mapping[str, object], tap: int | None = None
+) -> None:
+    """Exempt contacts from erasure, inside the transaction that is open; `tap` is the contact whose tag does it."""
+    detail = None if tap is None else json.dumps({"threat": tap})
+    values = {**places, "at": now.rfc3339, "limit": now.limit, "kind": EventKind.KEEP, "who": who}
+    values |= {"tap": tap, "detail": detail}
+    which = f"contacts WHERE kept_at IS NULL AND ({which})"
+    db.execute(
+        "INSERT INTO events (at, at_limit, kind, who, detail, contact_id)"
+        f" SELECT :at, :limit, :kind, :who, CASE WHEN id IS NOT :tap THEN :detail END, id FROM {which}",
+        **values,
+    )
+    db.execute(f"UPDATE {which.replace(' ', ' SET kept_at = :at, kept_by = :who ', 1)}", **values)
 
 
 def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
@@ -247,7 +263,8 @@ def tag(
 ) -> bool | str | None:
     """Commit that a person put a tag on a contact; return whether it was new there, None if there is no such contact.
 
-    A threat is evidence: its tag also exempts the contact from erasure by age.
+    A threat is evidence: its tag also exempts the contact from erasure by age, with what came from its number in the
+    30 days before and since.
 
     `seen` are the tags that the person saw on the contact. If it has others by now, nothing is changed, and the name of
     the person who changed them last is returned.
@@ -262,24 +279,31 @@ def untag(db: Database, contact_id: int, word: str, who: str, now: Now, *, undo:
     What the tag kept stays kept. Only to `undo` the tag at once takes that back, too.
     """
     with db.transaction():
-        only_by_tag = undo and word == THREAT and db.one(_KEPT_BY_TAG, contact_id, word, who) is not None
+        by_tag = db.all(_KEPT_BY_TAG, contact=contact_id, word=word, who=who) if undo and word == THREAT else ()
         found = _retag(db, EventKind.UNTAG, contact_id, word, who, now)
-        if only_by_tag:
-            _note_keeping(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
+        for (kept_id,) in by_tag:
+            _note_keeping(db, kept_id, EventKind.UNKEEP, (None, None), who, now)
     return None if found is None else bool(found)
 
 
-# the two events of one transaction follow each other, and an explicit keeping never follows the tag of a threat
 _KEPT_BY_TAG = f"""
-  SELECT 1 FROM events tag JOIN events kept ON kept.id = tag.id + 1 AND kept.contact_id = tag.contact_id
-  WHERE tag.contact_id = ? AND tag.word = ? AND kept.who = ?
-    AND tag.kind = '{EventKind.TAG}' AND kept.kind = '{EventKind.KEEP}'
+  SELECT c.id FROM events tag JOIN events kept ON kept.id > tag.id JOIN contacts c ON c.id = kept.contact_id
+  WHERE tag.contact_id = :contact AND tag.word = :word AND tag.who = :who AND tag.kind = '{EventKind.TAG}'
+    AND kept.kind = '{EventKind.KEEP}' AND (c.id = :contact OR json_extract(kept.detail, '$.threat') = :contact)
     AND NOT EXISTS (
       SELECT 1 FROM events later
-      WHERE later.id > kept.id AND (later.kind = '{EventKind.EVIDENCE}' OR later.contact_id = kept.contact_id
-        AND later.kind IN ('{EventKind.TAG}', '{EventKind.UNTAG}', '{EventKind.KEEP}', '{EventKind.UNKEEP}')))
+      WHERE later.id > tag.id AND (later.kind = '{EventKind.EVIDENCE}' OR later.contact_id = tag.contact_id
+        AND later.kind IN ('{EventKind.TAG}', '{EventKind.UNTAG}', '{EventKind.UNKEEP}')))
+    AND NOT EXISTS (
+      SELECT 1 FROM events later JOIN contacts o ON o.id = later.contact_id
+      WHERE later.id > kept.id AND (o.id = c.id AND later.kind = '{EventKind.UNKEEP}'
+        OR o.id <> tag.contact_id AND later.kind = '{EventKind.TAG}' AND later.word = :word
+        AND o.originator = c.originator AND :word IN (SELECT value FROM json_each(o.tags))))
 """
-"""SQL that finds whether the last decision about a contact is this person's tag, which also kept it."""
+"""SQL that finds what this person's tag kept: nothing if it is not the last decision about its contact.
+
+What another tag of a threat would have kept later stays kept.
+"""
 
 
 def _retag(
@@ -292,7 +316,7 @@ def _retag(
     seen: Sequence[str] | None = None,
 ) -> bool | str | None:
     """Note that a tag is put on or taken off, inside the transaction that is open."""
-    row = db.one("SELECT tags, kept_at FROM contacts WHERE id = ?", contact_id)
+    row = db.one("SELECT tags, originator, other_originator FROM contacts WHERE id = ?", contact_id)
     if row is None:
         return None
     tags = json.loads(row["tags"])
@@ -302,8 +326,9 @@ def _retag(
     if news := len(wanted) != len(tags):
         db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
         events.record(db, now, kind, contact_id=contact_id, who=who, word=word)
-    if kind is EventKind.TAG and word == THREAT and row["kept_at"] is None:
-        _note_keeping(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
+    if kind is EventKind.TAG and word == THREAT:
+        names = json.dumps([name for name in (row["originator"], row["other_originator"]) if name])
+        _keep_each(db, _OF_THREAT, who, now, {"contact": contact_id, "names": names}, tap=contact_id)
     return news
 
 
