@@ -640,10 +640,10 @@ def test_replaced_database_is_kept_and_its_new_contacts_counted(filled: Filled) 
     late = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     filled.text("after the backup")
     filled.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = 4", ((late,)[0],))
-    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0)", (late,))
-    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0)", (late,))
+    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0, NULL)", (late,))
+    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0, NULL)", (late,))
     filled.db.connection.execute(
-        "INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', 'anna', NULL, 0)"
+        "INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', 'anna', NULL, 0, NULL)"
     )
     wal = filled.database.with_name("hotlined.db-wal").read_bytes()
     filled.db.close()
