@@ -47,6 +47,9 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield _("answers"), queue_in_words(stored.queue) if stored else None
     yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
     yield _("to read"), _to_read(waiting) if waiting else None
+    for told in waiting.told if waiting else ():
+        words = _("{by} asks to look at contact {id}: `hotlined show {id}`", by=told.who, id=told.contact_id)
+        yield _("to look at"), as_typed(words)
     if stored and stored.fleet and (asked := len(stored.fleet.asked)):
         yield _("to erase"), as_typed(asked_in_words(asked))
     yield _("spent"), ", ".join(spent_in_words(name, budget.used, budget.limit) for name, budget in budgets.items())
