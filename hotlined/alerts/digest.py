@@ -66,7 +66,7 @@ def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, ed
     dates = calendar(edition.start, edition.end)
     sections = (
         words.section(_(words.CAME), sentences(summary)),
-        words.section(_(words.WAITS), list(_waiting(db, summary)) or [_(words.NOTHING_WAITS)]),
+        words.section(_(words.WAITS), list(_waiting(db, config, summary)) or [_(words.NOTHING_WAITS)]),
         words.section(_(words.HEALTH), _health(report, summary)),
     )
     text = "\n\n".join("\n".join(map(harmless, lines)) for lines in sections)
@@ -75,8 +75,8 @@ def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, ed
     return Draft(AlertCondition.DIGEST, 0, now.rfc3339, words.TITLES[rhythm].format(dates=dates), text)
 
 
-def _waiting(db: Database, summary: Summary) -> Iterator[str]:
-    waiting = review.waiting(db)
+def _waiting(db: Database, config: Config, summary: Summary) -> Iterator[str]:
+    waiting = review.waiting(db, config.web.others)
     counts = (
         (words.worded, waiting.alert_words),
         (words.untagged, waiting.reactions),

@@ -24,6 +24,7 @@ from hotlined.states import (
     modem_event,
 )
 from hotlined.store.answers.breakers import CountryOutage
+from hotlined.store.answers.tells import Tell
 from hotlined.store.answers.words_met import NewTexts
 from hotlined.store.line.alerting import AlertProgress, Draft
 from hotlined.store.line.events import Event
@@ -91,6 +92,8 @@ class LineState:
     """Countries to which no answer leaves, while answers to others do."""
     words: NewTexts | None = None
     """Texts with a word of alerts.words, if it is time for an alert about them."""
+    tells: Sequence[Sequence[Tell]] = ()
+    """Requests to the admin that an alert has to name, those of each person together."""
     backup: Judged | None = None
     """Level 1: the last sealed backup is too old; None if no backup is configured."""
     selftest_lost: bool | None = None
@@ -132,7 +135,7 @@ EVENTS: Mapping[str, tuple[str, int]] = {
 }
 """Events that begin (1) or end (0) a condition."""
 _READY = modem_event(ModemState.READY)
-KINDS = (*EVENTS, EventKind.TOLD, _READY)
+KINDS = (*EVENTS, _READY)
 """Every kind of event that is read for alerts."""
 
 
@@ -157,8 +160,7 @@ def due(
         if sign.level != levels.get(sign.condition, 0) or is_due_again:
             levels[sign.condition] = sign.level
             drafts.append(draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
-    if progress.event_id is not None:
-        drafts += [_told(event) for event in news if event.kind == EventKind.TOLD]
+    drafts += [_told(tells) for tells in state.tells]
     if state.words:
         drafts.append(_words(state.words, now))
     newest = max((event.event_id for event in news), default=progress.event_id or 0)
@@ -288,9 +290,12 @@ def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[
             yield _Sign(condition, 0, None, {})
 
 
-def _told(event: Event) -> Draft:
-    """Return the alert that a person asks the admin to look at a contact; it contains no text and no number."""
-    return draft(AlertCondition.TOLD, 1, event.at, by=event.who, id=event.contact_id)
+def _told(tells: Sequence[Tell]) -> Draft:
+    """Return the alert that a person asks the admin to look at contacts; it contains no text and no number."""
+    first, waits = tells[0], next((each.waits for each in tells if each.waits), None)
+    ids = ", ".join(str(each.contact_id) for each in tells)
+    level = (1 if len(tells) == 1 else 2) + (2 if waits else 0)
+    return draft(AlertCondition.TOLD, level, first.at, by=first.who, ids=ids, id=waits or first.contact_id)
 
 
 def _words(new: NewTexts, now: Now) -> Draft:

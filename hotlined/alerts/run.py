@@ -34,7 +34,7 @@ from hotlined.states import (
     TroubleCode,
     is_about_database,
 )
-from hotlined.store.answers import words_met
+from hotlined.store.answers import tells, words_met
 from hotlined.store.answers.breakers import country_outages
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
@@ -173,6 +173,7 @@ class Run:
             life=_maybe_life(report.stored, now) if report.stored else None,
             countries=country_outages(db),
             words=words_met.maybe_due(db, now),
+            tells=[*tells.due(db, self.config.web.others, now)],
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,
             hub=_maybe_hub(report.stored.fleet) if report.stored and report.stored.fleet else None,
             silence=report.stored.silence if report.stored else None,
@@ -223,11 +224,15 @@ class Run:
         with db.transaction():
             # read again in the transaction that marks the texts as named: otherwise a text that came after `look` would
             # be marked, though no alert names it
-            state = replace(state, words=words_met.maybe_due(db, db.now()))
+            now = db.now()
+            due = [*tells.due(db, self.config.web.others, now)]
+            state = replace(state, words=words_met.maybe_due(db, now), tells=due)
             progress, reached, drafts = _decide(db, state)
             alerting.record(db, drafts, keys, db.now())
             if state.words:
                 words_met.mark_named(db)
+            for named in state.tells:
+                tells.mark_named(db, named, now)
             if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
                 alerting.move(db, reached)
         return state

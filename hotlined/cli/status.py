@@ -46,6 +46,9 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield _("answers"), queue_in_words(stored.queue) if stored else None
     yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
     yield _("to read"), _to_read(waiting) if waiting else None
+    for told in waiting.told if waiting else ():
+        words = _("{by} asks to look at contact {id}: `hotlined show {id}`", by=told.who, id=told.contact_id)
+        yield _("to look at"), as_typed(words)
     yield _("spent"), ", ".join(spent_in_words(name, budget.used, budget.limit) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
         amount = balance_in_words(report.config, stored.credit)

@@ -242,6 +242,12 @@ class WebConfig(NamedTuple):
     hosts: tuple[str, ...]
     ask: str | None
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The names under which the people are recorded who are no admins."""
+        names = [name for name, role in self.people if role is not Role.ADMIN]
+        return (*names, *(f"{name} (proxy)" for name in names))
+
 
 class FleetConfig(NamedTuple):
     """The fleet: the PostgreSQL URL of its hub; None if joining stored one."""

@@ -24,7 +24,7 @@ from hotlined.control.arguments import (
 from hotlined.errors import UsageError
 from hotlined.language import _
 from hotlined.store import fleet
-from hotlined.store.answers import answers, correspondents, decisions
+from hotlined.store.answers import answers, correspondents, decisions, tells
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
 from hotlined.store.people import erasing, purging
@@ -187,7 +187,8 @@ VERBS: Mapping[str, Verb] = {
     "cancel_by_hand": Verb(_on_text_by_hand(answers.cancel_by_hand), {"answer_id": is_id}),
     "tag": Verb(_tag, _CONTACT | {"word": is_word, "seen": are_tags}),
     "untag": Verb(_untag, _CONTACT | {"word": is_word, "undo": is_flag}),
-    "tell": Verb(_on_contact(decisions.tell), _CONTACT),
+    "tell": Verb(_on_contact(tells.tell), _CONTACT),
+    "seen": Verb(_on_contact(tells.see), _CONTACT),
     "keep": Verb(_on_contact(decisions.keep), _CONTACT),
     "evidence": Verb(
         lambda decision: decisions.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
@@ -219,7 +220,7 @@ VERBS: Mapping[str, Verb] = {
 DESK = frozenset(
     {
         *("block", "unblock", "cancel", "pause", "resume", "requeue"),
-        *("tag", "untag", "keep", "keep_no_more", "skip", "tell", "evidence"),
+        *("tag", "untag", "keep", "keep_no_more", "skip", "tell", "seen", "evidence"),
     }
 )
 """The verbs at the desk's door: the decisions that a page of the desk can take."""

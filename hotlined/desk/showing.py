@@ -28,6 +28,7 @@ from hotlined.states import ContactKind
 from hotlined.store.reading import review
 from hotlined.store.reading.review import Waiting
 from hotlined.words.harmless import harmless
+from hotlined.words.helplines import HELPLINES
 from hotlined.words.tags import TAG_KEYS, tag_in_words
 from hotlined.words.times import day_said, lately, of_day
 
@@ -116,6 +117,15 @@ def _has_terminal() -> bool:
     return visitor is None or not visitor.by_proxy
 
 
+def _helplines() -> tuple[str, ...]:
+    """Return the numbers to call if somebody speaks of killing himself, where the line is."""
+    return HELPLINES.get(line().numbers.country, ())
+
+
+def _web_ask() -> str | None:
+    return line().web.ask
+
+
 def _whom_to_ask() -> Markup:
     return _reachable(whom_to_ask(line()))
 
@@ -146,7 +156,7 @@ def _maybe_waiting() -> Waiting | None:
     if visitor is None or not visitor.role.may(Role.VOLUNTEER) or g.get("has_bug"):
         return None
     with suppress(StoreError, sqlite3.Error), reading() as db:
-        return review.waiting(db)
+        return review.waiting(db, line().web.others)
     return None
 
 
@@ -170,6 +180,8 @@ GLOBALS: Mapping[str, object] = {
     "maybe_waiting": _maybe_waiting,
     "has_terminal": _has_terminal,
     "icon": icon,
+    "helplines": _helplines,
+    "web_ask": _web_ask,
     "whom_to_ask": _whom_to_ask,
     "form_field": forms.FIELD,
     "language": spoken,

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 
 from hotlined.clock import synchronised
-from hotlined.config import Config
+from hotlined.config import Config, alerts_reach_somebody
 from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, in_row, ngettext
@@ -16,7 +16,7 @@ from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
-from hotlined.store.answers import answers
+from hotlined.store.answers import answers, tells
 from hotlined.store.answers.answers import PerhapsSent
 from hotlined.store.answers.decisions import THREAT, Resumed
 from hotlined.store.file.opening import open_beside_daemon
@@ -400,16 +400,30 @@ def sorted_meanwhile(db: Database, contact_id: int, by: str) -> str:
     )
 
 
-def told(contact_id: int, *, news: bool | None) -> str:
-    """Return the result of asking the admin to look at a contact.
+def told(config: Config, contact_id: int, *, news: bool | None) -> str:
+    """Return the result of asking the admin to look at a contact: who hears of it, and whether an answer waits.
 
     Raises HotlinedError if there is no such contact (`news` is None).
     """
     if news is None:
         raise no_contact(contact_id)
-    if news:
-        return _("The admin will hear of contact {number} within five minutes.", number=contact_id)
-    return _("The admin has heard of contact {number} within the last hour.", number=contact_id)
+    if not alerts_reach_somebody(config):
+        said = _("Contact {number} is on the first page of the admin, and no alert tells of it.", number=contact_id)
+        call = _("Call {person}.", person=config.web.ask) if config.web.ask else _("In danger, call 112.")
+        return f"{said} {call}"
+    if not news:
+        return _("The admin has heard of contact {number} within the last hour.", number=contact_id)
+    said = _("The admin will hear of contact {number} within five minutes.", number=contact_id)
+    with open_beside_daemon(config.database) as db:
+        waits = tells.maybe_waits(db, contact_id)
+    return f"{said} " + _("An answer to it waits: the alert says so.") if waits else said
+
+
+def seen(contact_id: int, *, found: bool) -> str:
+    """Return the result of `seen`; raises HotlinedError if there is no such contact."""
+    if not found:
+        raise no_contact(contact_id)
+    return _("Contact {number} waits for no admin any more.", number=contact_id)
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:

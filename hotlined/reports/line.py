@@ -255,7 +255,7 @@ def report_line(config: Config) -> LineReport:
 def maybe_waiting(config: Config) -> Waiting | None:
     """Return what waits for a person; None if the database cannot be read."""
     with suppress(StoreError, sqlite3.Error), open_beside_daemon(config.database) as db:
-        return review.waiting(db)
+        return review.waiting(db, config.web.others)
     return None
 
 

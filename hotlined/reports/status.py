@@ -44,6 +44,8 @@ class WaitingStatus:
     """Texts without a tag that contain a word of alerts.words."""
     reactions: int
     """Other reactions without a tag."""
+    told: int
+    """Contacts at which a volunteer asked the admin to look, and about which no admin has decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         next_due_at=stored.next_due_at if stored else None,
         credit=stored.credit if stored else None,
         backup=_backup(report),
-        waiting=WaitingStatus(waiting.alert_words, waiting.reactions) if waiting else None,
+        waiting=WaitingStatus(waiting.alert_words, waiting.reactions, len(waiting.told)) if waiting else None,
         trouble=tuple(extended(TroubleStatus, each, warning=each.code in HARMLESS) for each in report.trouble),
     )
 

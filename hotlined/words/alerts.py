@@ -97,7 +97,19 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     ),
     (AlertCondition.TOLD, 1): (
         N_("somebody asks you to look at a text"),
-        N_("{by} asks: look at contact {id}. 'hotlined show {id}' shows it."),
+        N_("{by} asks: look at contact {ids}. 'hotlined show {id}' shows it."),
+    ),
+    (AlertCondition.TOLD, 2): (
+        N_("somebody asks you to look at a text"),
+        N_("{by} asks: look at contacts {ids}. 'hotlined show {id}' shows the first."),
+    ),
+    (AlertCondition.TOLD, 3): (
+        N_("somebody asks you to look at a text"),
+        N_("{by}: contact {ids}. An answer waits: 'hotlined cancel {id}'."),
+    ),
+    (AlertCondition.TOLD, 4): (
+        N_("somebody asks you to look at a text"),
+        N_("{by}: contacts {ids}. An answer waits: 'hotlined cancel {id}'."),
     ),
     (AlertCondition.SELFTEST, 1): ("{title}", "{cure}"),
     (AlertCondition.SELFTEST, 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),

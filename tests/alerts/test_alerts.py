@@ -43,7 +43,7 @@ from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
 from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
-from hotlined.store.answers import decisions
+from hotlined.store.answers import decisions, tells
 from hotlined.store.answers.breakers import CountryOutage
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES, LackingRight
@@ -1395,9 +1395,9 @@ def test_a_request_at_the_desk_is_sent_to_the_admin(quiet: Callable[..., Quiet],
     """
     line = quiet()
     contact = line.text("je te tue", "+32470123456")
-    assert decisions.tell(line.db, contact, "léa", line.db.now())
-    assert decisions.tell(line.db, contact, "anna", line.db.now()) is False  # once in an hour
-    assert decisions.tell(line.db, 99, "anna", line.db.now()) is None
+    assert tells.tell(line.db, contact, "léa", line.db.now())
+    assert tells.tell(line.db, contact, "anna", line.db.now()) is False  # once in an hour
+    assert tells.tell(line.db, 99, "anna", line.db.now()) is None
     line.alerts()
     line.alerts()
     ((_, body),) = receiver.came
@@ -1415,7 +1415,7 @@ def test_a_command_in_an_alert_can_be_typed(
     line.config.write_text(json.dumps(json.loads(line.config.read_text()) | {"language": language}))
     line.db.connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('contacts', 17120)")
     contact = meet(line, "je te tue", "+32470123456")
-    assert decisions.tell(line.db, contact, "léa", line.db.now())
+    assert tells.tell(line.db, contact, "léa", line.db.now())
     line.alerts()
 
     commands = [re.search(r"'(hotlined show [^']*)'", body["message"]) for _, body in receiver.came]

@@ -299,7 +299,7 @@ def test_a_line_without_matches_reads_no_contacts(line: Filled) -> None:
             steps[-1] += 1
 
         line.db.connection.set_progress_handler(step, 1)
-        assert review.waiting(line.db) == Waiting(0, 0)
+        assert review.waiting(line.db, ()) == Waiting(0, 0, ())
         assert next(review.queue(line.db), None) is None
         line.db.connection.set_progress_handler(None, 0)
 

@@ -774,7 +774,8 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str | None]] = {
     "keep": ({"contact_id": 2}, "Contact 2 is kept", None),
     "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", None),
     "skip": ({"contact_id": 3}, "Contact 3 is skipped: it comes last in the inbox.", None),
-    "tell": ({"contact_id": 3}, "The admin will hear of contact 3 within five minutes.", None),
+    "tell": ({"contact_id": 3}, "Contact 3 is on the first page of the admin, and no alert tells of it.", None),
+    "seen": ({"contact_id": 3}, "Contact 3 waits for no admin any more.", None),
     "evidence": ({"contact_id": 4}, "1 contact is kept. The file is personal data", None),
 }
 """For each act: its parameters, its sentence, and the kind of its event."""
@@ -878,11 +879,11 @@ def test_a_page_has_the_buttons_of_the_possible_acts(browser: Browser) -> None:
     def offered(path: str) -> set[str]:
         return set(re.findall(r'action="/act/([a-z_]+)"', browser.get(path).body))
 
-    assert offered("/contact/1") == {"tag", "keep", *OF_A_PERSON}
-    assert offered("/contact/10") == {"tag", "keep", "requeue", *OF_A_PERSON}
-    assert offered("/contact/2") == {"tag", "untag", "keep", *OF_A_PERSON}
-    assert offered("/contact/3") == {"tag", "keep_no_more", *OF_A_PERSON}
-    assert offered("/contact/4") == {"tag", "keep", "cancel", *OF_A_PERSON}
+    assert offered("/contact/1") == {"tag", "keep", "tell", *OF_A_PERSON}
+    assert offered("/contact/10") == {"tag", "keep", "tell", "requeue", *OF_A_PERSON}
+    assert offered("/contact/2") == {"tag", "untag", "keep", "tell", *OF_A_PERSON}
+    assert offered("/contact/3") == {"tag", "keep_no_more", "tell", *OF_A_PERSON}
+    assert offered("/contact/4") == {"tag", "keep", "cancel", "tell", *OF_A_PERSON}
     assert offered("/person/1") == {"block", "evidence"}
     assert offered("/person/5") == {"unblock", "evidence"}
     assert offered("/") == {"pause"}
@@ -904,7 +905,10 @@ def test_acts_need_the_promised_roles() -> None:
     assert {name for name, needed in needs.items() if needed is Role.ADMIN} == {
         "evidence",
         "act_evidence",
-        *(f"act_{verb}" for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue", "keep_no_more")),
+        *(
+            f"act_{verb}"
+            for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue", "keep_no_more", "seen")
+        ),
     }
 
 
@@ -949,7 +953,7 @@ def test_each_role_sees_its_own_part_of_a_page(doored: tuple[Flask, AnyDoor], ro
     named = [who for who in (KEVIN, LEA, DAVE, "tu dors", "Hello") if who in everything]
     assert (named == []) == (role is Role.FIGURES)
     assert set(pages) == {"/", "/stats"} if role is Role.FIGURES else set(found)
-    tagging, deciding = {"tag", "keep"}, {"cancel", "requeue", "pause", "block", "keep_no_more", "evidence"}
+    tagging, deciding = {"tag", "keep", "tell"}, {"cancel", "requeue", "pause", "block", "keep_no_more", "evidence"}
     assert offered == {Role.VOLUNTEER: tagging, Role.ADMIN: tagging | deciding}.get(role, set())
     assert all(("/inbox" in page) == role.may(Role.VOLUNTEER) for page in pages.values())
 
@@ -1038,6 +1042,7 @@ def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) 
             assert trouble not in told[0]
             assert "Paused by" not in trouble
         assert "Tell the admin" not in found["/inbox"]  # it would reach no admin
+        assert f"No alert reaches the admin: call Rosa, {call}." in found["/inbox"]
 
 
 def test_a_full_window_is_shown_with_its_end(tmp_path: Path) -> None:

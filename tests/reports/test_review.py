@@ -66,7 +66,7 @@ def test_a_text_erased_unread_does_not_wait(line: Filled) -> None:
 
     assert [*queue(line.db)] == [left]
     assert [*queue(line.db, every=True)] == [left, 1]
-    assert waiting(line.db) == Waiting(0, 1)
+    assert waiting(line.db, ()) == Waiting(0, 1, ())
     told = json.loads(line.run("stats", "--json", "--since", "2026-11-24", "--until", "2026-11-24").stdout)
     assert {name: told["total"][name] for name in ("reactions", "untagged", "unread")} == {
         "reactions": 3,

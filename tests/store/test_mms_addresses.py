@@ -221,7 +221,7 @@ def test_subject_with_an_alert_word_waits_for_a_person(filled: Filled) -> None:
     filled.text("photo ?", LEA)
 
     assert [*review.queue(filled.db)] == [contact]
-    assert review.waiting(filled.db).alert_words == 1
+    assert review.waiting(filled.db, ()).alert_words == 1
     decisions.skip(filled.db, contact, "anna", filled.now())
     assert [*review.queue(filled.db)] == [contact]
     assert [*review.queue(filled.db, every=True)] == [3, contact]

@@ -195,7 +195,12 @@ def _skip(arguments: Arguments) -> Notice:
 
 
 def _tell(arguments: Arguments) -> str:
-    return in_words.told(arguments["contact_id"], news=decided("tell", **arguments))
+    contact_id = arguments["contact_id"]
+    return in_words.told(line(), contact_id, news=decided("tell", **arguments))
+
+
+def _seen(arguments: Arguments) -> str:
+    return in_words.seen(arguments["contact_id"], found=decided("seen", **arguments))
 
 
 def _evidence(arguments: Arguments) -> Notice:
@@ -235,6 +240,8 @@ ACTS = (
         N_("Skip contact {contact_id}: let it come last in the inbox?"), _skip),
     Act("tell", Role.VOLUNTEER, N_("Tell the admin"), _CONTACT,
         N_("Ask the admin to look at contact {contact_id}?"), _tell),
+    Act("seen", Role.ADMIN, N_("Mark as seen"), _CONTACT,
+        N_("Say that contact {contact_id} was looked at, as somebody asked?"), _seen),
     Act("evidence", Role.ADMIN, N_("File for the police"), _CONTACT,
         N_("Keep everything that came from the person of contact {contact_id}, and make a file of it for the police?"),
         _evidence),

@@ -5,8 +5,7 @@ from itertools import islice
 
 from flask import render_template, request
 
-from hotlined.config import alerts_reach_somebody
-from hotlined.desk.pages.thread import Item, Side, items_of
+from hotlined.desk.pages.thread import Item, Side, deciding, items_of
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, looked_at, reading
@@ -35,6 +34,7 @@ def show() -> str:
             contact = log.maybe_contact(db, waiting[0]) if waiting else None
         if contact:
             before = _before(db, contact)
+        asked = deciding(db, contact.id if contact else 0)
     if contact:
         looked_at(contact.id)
     left = None if every else len(waiting)
@@ -45,7 +45,7 @@ def show() -> str:
         left=left,
         every=every,
         fields={"contact_id": contact.id, "then": "inbox", **({"all": 1} if every else {})} if contact else {},
-        can_be_told=alerts_reach_somebody(line()),
+        **asked,
     )
 
 

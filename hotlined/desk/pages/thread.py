@@ -28,7 +28,7 @@ from hotlined.reports.number import NumberReport, next_answer, refused_in_words,
 from hotlined.reports.number import facts as number_facts
 from hotlined.reports.timeline import event_sentence, timeline
 from hotlined.states import REPEATABLE, AnswerState, EventKind
-from hotlined.store.answers import decisions
+from hotlined.store.answers import decisions, tells
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending, row_of
@@ -37,6 +37,15 @@ from hotlined.words.reasons import answer_in_words
 from hotlined.words.times import of_day
 
 _CONTACTS = 30  # of a person, on one page
+
+
+def deciding(db: Database, contact_id: int) -> dict[str, object]:
+    """Return what the buttons that decide about a contact depend on: the admin, and an answer that waits."""
+    return {
+        "can_be_told": alerts_reach_somebody(line()),
+        "asked": any(each.contact_id == contact_id for each in tells.pending(db, line().web.others)),
+        "waits": tells.maybe_waits(db, contact_id),
+    }
 
 
 class Side(StrEnum):
@@ -155,6 +164,7 @@ def contact(contact_id: int) -> str:
         sending = sending_now(line(), row_of(db).sending())
         found = shown(db, line(), whole)
         tags = decisions.tags_in_use(db)
+        asked = deciding(db, contact_id)
         page = _page(db, found.originator, sending, contact_id)
     looked_at(contact_id)
     state = found.answer.state if found.answer else None
@@ -167,7 +177,7 @@ def contact(contact_id: int) -> str:
         tags=tags,
         threat=decisions.THREAT,
         is_threat=bool(found.alert_words) or decisions.THREAT in found.tags,
-        can_be_told=alerts_reach_somebody(line()),
+        **asked,
         can_be_cancelled=state == AnswerState.QUEUED,
         can_be_repeated=state in REPEATABLE,
     )

@@ -12,12 +12,11 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import EventKind
-from hotlined.store.answers import lifecycle
+from hotlined.store.answers import lifecycle, tells
 from hotlined.store.line import elsewhere, events, line, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.elsewhere import Kinds
 
-_TOLD_SECONDS = 3600.0
 _LISTED = {"blocked_at": Kinds.BLOCKED, "opted_out_at": Kinds.OPTED_OUT}
 THREAT = "threat"
 """The tag that also exempts a contact from erasure by age."""
@@ -31,6 +30,7 @@ def block(db: Database, number: str, who: str, now: Now) -> int:
         first = "blocked_at = coalesce(blocked_at, ?), blocked_by = coalesce(blocked_by, ?)"
         _change(db, first, (now.rfc3339, who), number, now)
         events.record(db, now, EventKind.BLOCK, who=who, number=number)
+        tells.see_all(db, json.dumps(pseudonyms.names(db, number)), who, now)
         return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
 
@@ -198,6 +198,7 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
         total = int(db.value(f"SELECT count(*) FROM contacts WHERE {_OF}", **names))
         if total:
             _keep_each(db, _OF, who, now, names)
+            tells.see_all(db, names["names"], who, now)
             events.record(db, now, EventKind.EVIDENCE, who=who, number=name)
     return total
 
@@ -337,22 +338,6 @@ def _retagged_by(db: Database, contact_id: int) -> str:
     kinds = (EventKind.TAG, EventKind.UNTAG)
     changes = [event for event in events.of_contact(db, contact_id) if event["kind"] in kinds]
     return str(changes[-1]["who"] or "") if changes else ""
-
-
-def tell(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
-    """Commit that a person asks the admin to look at a contact, which makes an alert; once an hour for each contact.
-
-    Returns whether the request is new, None if there is no such contact.
-    """
-    if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
-        return None
-    after = now.limit - _TOLD_SECONDS
-    told = "SELECT 1 FROM events WHERE contact_id = ? AND kind = ? AND at_limit > ?"
-    if db.one(told, contact_id, EventKind.TOLD, after):
-        return False
-    with db.transaction():
-        events.record(db, now, EventKind.TOLD, contact_id=contact_id, who=who)
-    return True
 
 
 def tags_in_use(db: Database) -> list[str]:

@@ -8,10 +8,12 @@ A text waits only once, even if it is a reaction with an alert word, and only un
 comes first. Texts that somebody skipped come last, the one skipped longest ago before the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hotlined.states import ContactKind, EventKind
+from hotlined.store.answers import tells
+from hotlined.store.answers.tells import Tell
 from hotlined.store.answers.words_met import HAS_WORDS
 from hotlined.store.line.database import Database
 
@@ -49,17 +51,22 @@ IS_REACTION = (
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The number of texts that wait for a person: those with a word of alerts.words, and reactions without one."""
+    """The number of texts that wait for a person: those with a word of alerts.words, and reactions without one.
+
+    `told` are the requests that the admin looks at a contact.
+    """
 
     alert_words: int
     reactions: int
+    told: tuple[Tell, ...]
 
 
-def waiting(db: Database) -> Waiting:
-    """Count the texts that wait for a person."""
+def waiting(db: Database, others: Sequence[str]) -> Waiting:
+    """Count the texts that wait for a person; `others` are the people of the desk who are no admins."""
     return Waiting(
         db.value(f"SELECT count(*) {_WORDED}"),
         db.value(f"SELECT count(DISTINCT c.id) {_REACTIONS}"),
+        tells.pending(db, others),
     )
 
 
