@@ -386,18 +386,18 @@ def test_tags_and_kept_contacts_show_and_are_found(line: Filled) -> None:
     """`--kept` finds kept contacts, in JSON and CSV too."""
     for text in ("un", "deux", "trois"):
         line.text(text)
-    line.run("tag", "2", "threat")
+    line.run("tag", "2", "insult")
     line.run("keep", "2")
     line.run("keep", "3")
     shown = line.run("log").stdout.splitlines()
 
     assert [each.split("not decided yet")[1].strip() for each in shown[1:]] == [
         "un",
-        "(kept) #threat deux",
+        "(kept) #insult deux",
         "(kept) trois",
     ]
     assert [contact["id"] for contact in line.log("--kept")] == [2, 3]
-    assert [contact["id"] for contact in line.log("--kept", "--tag", "threat")] == [2]
+    assert [contact["id"] for contact in line.log("--kept", "--tag", "insult")] == [2]
     assert [list(contact) for contact in line.log("--kept")] == [LOG_KEYS, LOG_KEYS]
     assert line.run("log", "--csv", "--kept").stdout.splitlines()[0].split(",") == list(contact_log.columns(line.db))
     line.run("keep", "3", "--undo")
