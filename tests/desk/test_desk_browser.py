@@ -187,7 +187,8 @@ def test_a_volunteer_works_through_a_day(visit: Visit, kind: str) -> None:
     kept = page.get_by_role("button", name="Kept")
     kept.tap(force=True) if is_phone else page.keyboard.press("k")  # a second press does no harm
     assert tags(line) == dict(zip(reversed(REACTIONS), ([word] for word in TO_TAG), strict=False))
-    assert line.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 2  # and the threat
+    # and the threat, with the text before it
+    assert line.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 3
 
     press("Now", "link")
     for does, then in (("Pause", "Resume"), ("Resume", "Pause")):

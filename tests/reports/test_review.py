@@ -89,7 +89,7 @@ def test_all_counts_of_waiting_texts_agree(line: Filled) -> None:
     erase(line, texts[0])
 
     status = json.loads(line.run("status", "--json").stdout)
-    assert status["waiting"] == {"alert_words": 2, "reactions": 2}
+    assert status["waiting"] == {"alert_words": 2, "reactions": 2, "told": 0}
     words = "2 texts with an alert word, 2 reactions: `hotlined --config"
     assert words in " ".join(line.run("status").stdout.split())
     assert walk(line, "q").startswith("4 left: contact ")
@@ -112,7 +112,7 @@ def test_all_counts_of_waiting_texts_agree(line: Filled) -> None:
 def test_a_line_without_waiting_texts_names_no_review(line: Filled) -> None:
     """`status` does not mention `review` then."""
     assert "hotlined review" not in line.run("status").stdout
-    assert json.loads(line.run("status", "--json").stdout)["waiting"] == {"alert_words": 0, "reactions": 0}
+    assert json.loads(line.run("status", "--json").stdout)["waiting"] == {"alert_words": 0, "reactions": 0, "told": 0}
 
 
 def test_a_skip_is_shown_at_the_contact(line: Filled) -> None:
