@@ -566,6 +566,9 @@ def test_line_beside_others_needs_its_stick_named_once(tmp_path: Path) -> None:
 def test_stick_in_cd_mode_is_named_with_a_cure(line: Line) -> None:
     """It is used with `port: auto` once it has a port."""
     line.configure(modem={"port": "auto"})
+    rules = line.folder / "usb/usr/lib/udev/rules.d/40-usb_modeswitch.rules"
+    rules.parent.mkdir(parents=True)
+    rules.write_text('ATTR{idVendor}=="12d1", ATTR{idProduct}=="1446", RUN+="usb_modeswitch"\n')
     build(line.folder / "usb", [Plugged("1-1.2", "12d1:1446", ("00 08/06/50 usb-storage",))])
     start_hasty(line)
     line.wait_state("absent")
