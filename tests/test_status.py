@@ -49,7 +49,6 @@ statuses = st.builds(
     line=st.text(max_size=9),
     config=st.text(max_size=9),
     database=st.text(max_size=9),
-    mode=texts,
     since=texts,
     last_scan_at=texts,
     modem=modems,

@@ -175,6 +175,7 @@ class LineRow(NamedTuple):
     topped_up_boot: str | None = None
     topped_up_limit: float | None = None
     key_digest: str | None = None
+    fleet_key_digest: str | None = None
     key_lost_at: str | None = None
     key_denied: int = 0
     erasures: int = 0
