@@ -407,6 +407,8 @@ class Storages:
         if (said := self._said.pop(name, None)) is not None:
             self._note_excess(name, shortfall, max(0, said - len(shown)), shown)
             self._had_deletions.discard(name)
+        if shortfall.alone and not shortfall.left and time.monotonic() >= shortfall.again_at:
+            shortfall.left.extend(sorted(shortfall.alone))  # their deletion may succeed by now
         self._uses[name] = self._uses[name]._replace(used=len(shown) + shortfall.excess)
         are_all = not (shortfall.left or shortfall.alone)
         counted = said is not None or name not in self._counting
@@ -456,7 +458,9 @@ class Storages:
             self._hanging_slots.add((name, index))
             raise
         self._require_no_echo()
-        if entry:
+        if entry is None:
+            shortfall.alone.discard(index)
+        elif index not in shortfall.alone:
             shortfall.alone.add(index)
             shortfall.missing -= 1
             if not shortfall.missing:

@@ -114,6 +114,20 @@ def test_the_network_repeats_a_text_after_its_deletion(open_line: Open) -> None:
 # The count, the listing, the slots
 
 
+def test_a_text_that_was_read_by_its_slot_is_deleted_after_a_refusal(open_line: Open) -> None:
+    """The slot of a hidden text is read again until its deletion succeeds."""
+    line = open_line(me_size=0)
+    line.sim.do("fault", kind="hides")
+    line.sim.do("fault", kind="delete_refused", count=1)
+    deliver(line, 1)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 1)
+    wait_until(line.settled)
+
+    assert recorded(line) == 1
+    assert line.rows("SELECT repeats FROM contacts") == [(0,)]
+
+
 def test_texts_that_the_listing_hides_are_read_by_their_slots(open_line: Open) -> None:
     """The modem counts them and lists none; each is answered once, and no recovery begins."""
     line = open_line(me_size=0)
