@@ -353,7 +353,7 @@ class Receiver:
         """
         absent = {place for place in self._announced if place[0] == listing.storage}
         if absent and not listing.counted:
-            modem.storages.have_counted()
+            modem.storages.have_counted(listing.storage)
             return
         self._announced -= absent
         if listing.storage not in modem.storages.hidden:

@@ -99,6 +99,7 @@ class Storages:
         self._said_to_receive = ""  # the storage that texts come into by the modem's word
         self._due: set[str] = set()  # storages to be listed in the next scan, beside the one that texts come into
         self._said: dict[str, int] = {}  # the modem's counts since the last listing of each storage, or deletion there
+        self._uncounted: set[str] = set()  # storages that are selected anew for their next listing, which counts them
         self._counting: set[str] = set()  # storages that the modem has counted
         self._shortfalls: dict[str, Shortfall] = {}
         self._kept: dict[str, int] = {}  # how many shown entries stay in each storage: drafts, and what is not deleted
@@ -362,8 +363,9 @@ class Storages:
         brings it back. After BROKEN_LISTINGS of these, only the slots are read. Raises ModemRefusedError if the modem
         refuses the listing and does not count the storage, or echoes again, which means that it has restarted.
         """
-        if self._session.selected != name or self._session.has_sim_moved:
+        if self._session.selected != name or self._session.has_sim_moved or name in self._uncounted:
             self.require_selection(name)
+        self._uncounted.discard(name)
         self._due.discard(name)
         if self._broke_off[name] >= BROKEN_LISTINGS:
             if name not in self._said:
@@ -434,9 +436,9 @@ class Storages:
             shortfall.left = deque(i for i in indexes if i not in passed and (name, i) not in self._hanging_slots)
             log.warning("%s counts %d texts more than its listing shows: its slots are read", name, excess)
 
-    def have_counted(self) -> None:
-        """Have the modem count each storage for its next listing."""
-        self._session.note_selection("")
+    def have_counted(self, name: str) -> None:
+        """Have the modem count a storage for its next listing."""
+        self._uncounted.add(name)
 
     def has_slots_to_read(self, name: str) -> bool:
         """Return whether slots of a storage are to be read, because its listing shows less than the modem counts."""

@@ -282,6 +282,19 @@ def test_texts_that_are_counted_and_not_shown_are_not_lost(open_line: Open) -> N
     assert line.count("SELECT count(*) FROM events WHERE kind = 'text_lost'") == 0
 
 
+def test_an_announcement_of_a_wrong_place_does_not_hinder_a_deletion(open_line: Open) -> None:
+    """The text that really came is deleted in the same scan, and the modem is not taken for restarted."""
+    line = open_line(me_size=0)
+    line.start()
+    line.wait_state("ready")
+    line.wait_more("+CMGL", 2)
+    line.sim.do("store", pdu=PDU)
+    line.sim.do("say", line='+CMTI: "SM",9')
+    wait_until(lambda: len(line.submitted()) == 1 and line.settled())
+
+    assert "has restarted" not in line.log_path.read_text()
+
+
 def test_late_and_doubled_announcements_are_no_event(open_line: Open) -> None:
     """The texts have been read when they are announced again."""
     line = open_line()
