@@ -324,7 +324,7 @@ class Receiver:
                 del self._promised[place]
                 gone.append(segment_id)
         if gone:
-            contacts.confirm_deleted(self.line.db, gone, self.line.db.now())
+            contacts.confirm_deleted(self.line.db, listing.storage, gone, self.line.db.now())
 
     def _finish_storage(self, modem: Modem, scan: Scan) -> bool:
         """Delete in the storage listed last, and read the slots that are to be read; return whether all is done there.

@@ -111,6 +111,22 @@ def test_the_network_repeats_a_text_after_its_deletion(open_line: Open) -> None:
     assert len(line.submitted()) == 1
 
 
+def test_a_text_in_both_storages_is_no_repeat_while_one_refuses_to_delete(open_line: Open) -> None:
+    """The entry in the modem stays, the one on the SIM goes: the text is still there."""
+    line = open_line(me_size=10, offers="SM,ME")
+    line.sim.do("fault", kind="delete_refused", index=2)
+    line.sim.do("store", pdu=PDU, index=1)
+    line.sim.do("store", pdu=PDU, storage="ME", index=2)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 1 and not entries(line, "SM"))
+    line.wait_more("+CMGL", 2)
+    line.wait_more("+CMGD", 3)
+
+    assert recorded(line) == 1
+    assert line.rows("SELECT repeats FROM contacts") == [(0,)]
+    assert line.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL AND storage = 'ME'") == 1
+
+
 # The count, the listing, the slots
 
 

@@ -101,7 +101,7 @@ def record_listing(
     if moved or gone:
         with db.transaction():
             _move(db, source, moved)
-            _mark_deleted(db, gone, now)
+            _mark_deleted(db, source.storage, gone, now)
     return known + _record_new(db, source, new, now)
 
 
@@ -214,10 +214,10 @@ def record_whole(db: Database, line: str, kind: str, identity: Identity, text: s
     return contact_id
 
 
-def confirm_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
-    """Commit that entries have left their storage."""
+def confirm_deleted(db: Database, storage: str, segment_ids: Iterable[int], now: Now) -> None:
+    """Commit that entries have left a storage; those that were seen in another one since are still there."""
     with db.transaction():
-        _mark_deleted(db, segment_ids, now)
+        _mark_deleted(db, storage, segment_ids, now)
 
 
 FLOOD_SECONDS = 600.0
@@ -488,9 +488,9 @@ def _mms_originator(data: bytes) -> Address | None:
     return Address(sender, Ton.ALPHANUMERIC, 0)
 
 
-def _mark_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
+def _mark_deleted(db: Database, storage: str | None, segment_ids: Iterable[int], now: Now) -> None:
     for segment_id in segment_ids:
-        db.execute("UPDATE segments SET deleted_at = ? WHERE id = ?", now.rfc3339, segment_id)
+        db.execute("UPDATE segments SET deleted_at = ? WHERE id = ? AND storage IS ?", now.rfc3339, segment_id, storage)
 
 
 def _isoformat(moment: datetime | None) -> str | None:
