@@ -127,6 +127,19 @@ def test_a_text_in_both_storages_is_no_repeat_while_one_refuses_to_delete(open_l
     assert line.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL AND storage = 'ME'") == 1
 
 
+def test_a_refusal_of_one_storage_does_not_keep_the_copy_in_the_other(open_line: Open) -> None:
+    """The SIM refuses to delete a text; the modem is asked to delete its own copy at once."""
+    line = open_line(me_size=10, offers="SM,ME")
+    line.sim.do("fault", kind="delete_refused", index=1)
+    line.sim.do("store", pdu=PDU, index=1)
+    line.sim.do("store", pdu=PDU, storage="ME", index=2)
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 1 and not entries(line, "ME"))
+
+    assert len(entries(line, "SM")) == 1
+    assert line.status()["modem"]["undeletable"] == 1
+
+
 # The count, the listing, the slots
 
 
