@@ -281,7 +281,7 @@ class Receiver:
         scan.storage, scan.listing_seconds = storage, time.monotonic() - began
         recorded = self._record(listing, scan)
         if listing.complete:
-            self._forget_refusals(storage, recorded)
+            self._forget_refusals(listing, recorded)
             self._judge_announcements(modem, listing)
         if not modem.in_step:
             self._delete_if_still_there(modem, scan, listing, recorded)
@@ -303,7 +303,9 @@ class Receiver:
         with self.line.db.shared_commit():
             # before recording: a text that the network sent again must not match an entry that is already deleted
             self._compare_deletions(listing)
-            recorded = contacts.record_listing(self.line.db, source, entries, now, complete=listing.complete)
+            recorded = contacts.record_listing(
+                self.line.db, source, entries, now, complete=listing.complete, unseen=listing.unseen
+            )
         if recorded:
             self._alert_request.make_if_due()
         return recorded
@@ -311,7 +313,7 @@ class Receiver:
     def _compare_deletions(self, listing: Listing) -> None:
         """Count each deletion as refused that the modem accepted, and whose entry the listing shows at its place.
 
-        If the listing is complete, commit that the others were deleted.
+        If the listing is complete, commit that the others were deleted, except at the places that it does not show.
         """
         shown = {(listing.storage, entry.index): entry.pdu for entry in listing.entries}
         gone = []
@@ -319,7 +321,7 @@ class Receiver:
             if shown.get(place) == pdu:
                 del self._promised[place]
                 self._count_refused_deletion(listing.storage, contacts.Recorded(segment_id, place[1]))
-            elif listing.complete and place[0] == listing.storage:
+            elif listing.complete and place[0] == listing.storage and place[1] not in listing.unseen:
                 del self._promised[place]
                 gone.append(segment_id)
         if gone:
@@ -350,7 +352,7 @@ class Receiver:
         Without the modem's count such a listing proves nothing: then the next one is to have it. What the modem counts
         and does not show is unread, not lost.
         """
-        absent = {place for place in self._announced if place[0] == listing.storage}
+        absent = {place for place in self._announced if place[0] == listing.storage and place[1] not in listing.unseen}
         if absent and not listing.counted:
             modem.storages.have_counted(listing.storage)
             return
@@ -373,10 +375,11 @@ class Receiver:
                 scan.deletable.append(entry)
                 self._delete(modem, scan)
 
-    def _forget_refusals(self, storage: str, still_there: Sequence[contacts.Recorded]) -> None:
+    def _forget_refusals(self, listing: Listing, still_there: Sequence[contacts.Recorded]) -> None:
         """Forget the refused deletions of entries that are no longer in their storage."""
-        for key in [key for key in self._refused if key[0] == storage and key[1] not in still_there]:
-            del self._refused[key]
+        for storage, entry in list(self._refused):
+            if storage == listing.storage and entry.index not in listing.unseen and entry not in still_there:
+                del self._refused[storage, entry]
 
     def _note_complaint(self, kind: EventKind, words: str) -> None:
         """Record a complaint of the modem, at most once in `timing.complaint` seconds."""

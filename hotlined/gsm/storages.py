@@ -358,10 +358,11 @@ class Storages:
     def list(self, name: str) -> Listing:
         """List all entries of a storage; what the modem counts beyond them is then to be read by `read_next_slot`.
 
-        `complete` is False if an entry cannot be read even alone (it is left out), or if slots are to be read. If the
-        modem falls silent, the entries so far are returned as incomplete, and the modem is out of step; the caller
-        brings it back. After BROKEN_LISTINGS of these, only the slots are read. Raises ModemRefusedError if the modem
-        refuses the listing and does not count the storage, or echoes again, which means that it has restarted.
+        `unseen` has the entries that cannot be read even alone, and those that only their slots show; `complete` is
+        False if one of them has no index, or if slots are to be read. If the modem falls silent, the entries so far are
+        returned as incomplete, and the modem is out of step; the caller brings it back. After BROKEN_LISTINGS of these,
+        only the slots are read. Raises ModemRefusedError if the modem refuses the listing and does not count the
+        storage, or echoes again, which means that it has restarted.
         """
         if self._session.selected != name or self._session.has_sim_moved or name in self._uncounted:
             self.require_selection(name)
@@ -385,9 +386,14 @@ class Storages:
         self._require_no_echo()
         if not response.final.ok:
             self._require_count(name, response.final)
-        entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
-        each_once = {(entry.index, entry.pdu): entry for entry in entries}  # in case a modem lists one twice
-        return self._compared(Listing(name, tuple(each_once.values()), len(entries) == len(response.lines)))
+        unseen: set[int | None] = set()
+        each_once: dict[tuple[int, str], Entry] = {}  # in case a modem lists one twice
+        for line in response.lines:
+            if entry := responses.entry_of(line) or self._read_alone(line):
+                each_once[entry.index, entry.pdu] = entry
+            else:
+                unseen.add(responses.maybe_index(line.text))
+        return self._compared(Listing(name, tuple(each_once.values()), None not in unseen, frozenset(unseen)))
 
     def _require_count(self, name: str, final: Final) -> None:
         """Have the modem count a storage whose listing it refused; raises ModemRefusedError if that says nothing.
@@ -409,12 +415,12 @@ class Storages:
         if (said := self._said.pop(name, None)) is not None:
             self._note_excess(name, shortfall, max(0, said - len(shown)), shown)
             self._had_deletions.discard(name)
+        self._uses[name] = self._uses[name]._replace(used=len(shown) + shortfall.excess)
+        counted = said is not None or name not in self._counting
+        complete, unseen = listing.complete and not shortfall.left, listing.unseen | shortfall.alone
         if shortfall.alone and not shortfall.left and time.monotonic() >= shortfall.again_at:
             shortfall.left.extend(sorted(shortfall.alone))  # their deletion may succeed by now
-        self._uses[name] = self._uses[name]._replace(used=len(shown) + shortfall.excess)
-        are_all = not (shortfall.left or shortfall.alone)
-        counted = said is not None or name not in self._counting
-        return listing._replace(complete=listing.complete and are_all, counted=counted)
+        return listing._replace(complete=complete, unseen=unseen, counted=counted)
 
     def _note_excess(self, name: str, shortfall: Shortfall, excess: int, shown: set[int]) -> None:
         """Note how many entries the modem counts beyond those shown; if they are more than before, read the slots."""

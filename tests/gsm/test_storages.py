@@ -172,6 +172,39 @@ def test_texts_that_the_listing_hides_are_read_by_their_slots(open_line: Open) -
     assert line.status()["modem"]["steps"] == 0
 
 
+def test_a_hidden_text_that_stays_hinders_no_confirmation(open_line: Open) -> None:
+    """Its deletion is refused, and its listing hides it; the other text's deletion is recorded all the same."""
+    line = open_line(me_size=0)
+    line.sim.do("fault", kind="hides")
+    line.sim.do("fault", kind="delete_refused", index=1)
+    deliver(line, 1, 2)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 2)
+    wait_until(lambda: line.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL") == 1)
+    line.wait_more("+CMGL", 3)
+
+    assert line.rows("SELECT storage_index FROM segments WHERE deleted_at IS NULL") == [(1,)]
+    assert recorded(line) == 2
+
+
+def test_an_unreadable_line_of_a_listing_hinders_no_confirmation(open_line: Open) -> None:
+    """Nothing is said of the place that it names, and all the other places are compared."""
+    line = open_line(me_size=0)
+    line.sim.do("fault", kind="delete_refused", index=1)
+    line.sim.do("store", pdu=PDU, index=1)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 1)
+    line.sim.do("fault", kind="rewrites", command="+CMGL", old=f"^{PDU}$", new="?")
+    line.sim.do("fault", kind="error", command="+CMGR", cms=321)
+    deliver(line, 1)
+    wait_until(lambda: len(line.submitted()) == 2)
+    wait_until(lambda: line.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL") == 1)
+    line.wait_more("+CMGL", 3)
+
+    assert line.rows("SELECT storage_index FROM segments WHERE deleted_at IS NULL") == [(1,)]
+    assert line.status()["modem"]["undeletable"] == 1
+
+
 def test_texts_that_are_shown_nowhere_are_a_trouble(open_line: Open) -> None:
     """The slots are read once, the storage is named with the number, and nothing is reset."""
     line = open_line(me_size=0, sim_size=10)

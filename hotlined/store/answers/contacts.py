@@ -8,7 +8,7 @@ contact. What its sender writes again is none: it has another time stamp.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -77,12 +77,18 @@ def read(pdu: str, tpdu_length: int | None, index: int | None) -> DecodedEntry:
 
 
 def record_listing(
-    db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now, *, complete: bool
+    db: Database,
+    source: Source,
+    entries: Sequence[DecodedEntry],
+    now: Now,
+    *,
+    complete: bool,
+    unseen: Collection[int | None] = (),
 ) -> list[Recorded]:
     """Commit what a listing of one storage showed and return the entries that may be deleted there.
 
     `complete` says whether the listing was read to its end: only then are the rows that it did not show taken for
-    deleted.
+    deleted, except those at the places `unseen`.
     """
     rows = _undeleted(db, source)
     known: list[Recorded] = []
@@ -97,7 +103,8 @@ def record_listing(
         if (row.storage, row.index) != (source.storage, entry.index):
             moved.append(known[-1])
     left = itertools.chain.from_iterable(rows.values())
-    gone = [row.segment_id for row in left if complete and row.storage == source.storage]
+    absent = (row for row in left if row.storage == source.storage and row.index not in unseen)
+    gone = [row.segment_id for row in absent] if complete else []
     if moved or gone:
         with db.transaction():
             _move(db, source, moved)
