@@ -431,6 +431,7 @@ class Storages:
             shortfall.is_due = excess > 0 and (shortfall.is_due or excess > shortfall.excess)
             shortfall.is_harmless &= excess > 0 and not shortfall.is_due
             if excess < len(shortfall.alone):
+                shortfall.left.extend(sorted(shortfall.alone))  # they show which of them are still there
                 shortfall.alone.clear()
             shortfall.missing = excess - len(shortfall.alone)
             if not shortfall.missing:

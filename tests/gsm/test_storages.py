@@ -222,6 +222,21 @@ def test_texts_that_are_shown_nowhere_are_a_trouble(open_line: Open) -> None:
     assert line.sim.do("state")["events"]["reset"] == 1  # by the test's own start
 
 
+def test_texts_that_were_read_are_not_called_unread(open_line: Open) -> None:
+    """The count falls below the number of hidden texts that were read: their slots show which one is still there."""
+    line = open_line(me_size=0, sim_size=10)
+    line.sim.do("fault", kind="hides")
+    line.sim.do("fault", kind="delete_refused")
+    line.sim.do("store", pdu=PDU, index=2)
+    deliver(line, 1)
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 2)
+    line.sim.do("clear", what="storages")
+    line.sim.do("store", pdu=PDU, index=2)
+    line.wait_more("+CPMS", 3)
+    wait_until(lambda: codes(line) == [])
+
+
 def test_texts_that_were_never_shown_are_harmless_once_others_are_read(open_line: Open) -> None:
     """A count that stays too high by the same number says nothing about the texts that come."""
     line = open_line(me_size=0)
