@@ -50,7 +50,6 @@ LOST_AFTER = 3  # announcements that nothing follows; one may be noise on the li
 class Postponed:
     """A deletion or a listing that the modem refused; it is tried again at `not_before` (monotonic seconds)."""
 
-    storage: str
     backoff: Backoff
     not_before: float = 0.0
 
@@ -93,8 +92,8 @@ class Receiver:
         self._alert_request = AlertRequest(line)
         self._last_direct: Unsolicited | None = None
         """The last text that the modem handed over directly; it is committed once, even if acknowledging it fails."""
-        self._refused: dict[int, Postponed] = {}
-        """The entries that the modem refused to delete, by the id of their segment."""
+        self._refused: dict[tuple[str, contacts.Recorded], Postponed] = {}
+        """The entries that the modem refused to delete, with their storage."""
         self._promised: dict[tuple[str, int], tuple[int, str]] = {}
         """The segment and the PDU at each place whose deletion the modem has accepted, and no listing confirmed yet."""
         self._read: dict[tuple[str, int], float] = {}
@@ -257,7 +256,7 @@ class Receiver:
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
         """Count a refused listing; return its error, or None to postpone it, because another storage can be listed."""
-        unlisted = self._unlisted.setdefault(storage, Postponed(storage, Backoff(self.timing.list_pauses)))
+        unlisted = self._unlisted.setdefault(storage, Postponed(Backoff(self.timing.list_pauses)))
         unlisted.count()
         at_once = self.timing.list_pauses.count(0.0)
         if unlisted.backoff.failures <= at_once or self._has_nothing_else(modem):
@@ -282,7 +281,7 @@ class Receiver:
         scan.storage, scan.listing_seconds = storage, time.monotonic() - began
         recorded = self._record(listing, scan)
         if listing.complete:
-            self._forget_refusals(storage, {entry.segment_id for entry in recorded})
+            self._forget_refusals(listing, recorded)
             self._judge_announcements(modem, listing)
         if not modem.in_step:
             self._delete_if_still_there(modem, scan, listing, recorded)
@@ -304,7 +303,9 @@ class Receiver:
         with self.line.db.shared_commit():
             # before recording: a text that the network sent again must not match an entry that is already deleted
             self._compare_deletions(listing)
-            recorded = contacts.record_listing(self.line.db, source, entries, now, complete=listing.complete)
+            recorded = contacts.record_listing(
+                self.line.db, source, entries, now, complete=listing.complete, unseen=listing.unseen
+            )
         if recorded:
             self._alert_request.make_if_due()
         return recorded
@@ -312,7 +313,7 @@ class Receiver:
     def _compare_deletions(self, listing: Listing) -> None:
         """Count each deletion as refused that the modem accepted, and whose entry the listing shows at its place.
 
-        If the listing is complete, commit that the others were deleted.
+        If the listing is complete, commit that the others were deleted, except at the places that it does not show.
         """
         shown = {(listing.storage, entry.index): entry.pdu for entry in listing.entries}
         gone = []
@@ -320,11 +321,11 @@ class Receiver:
             if shown.get(place) == pdu:
                 del self._promised[place]
                 self._count_refused_deletion(listing.storage, contacts.Recorded(segment_id, place[1]))
-            elif listing.complete and place[0] == listing.storage:
+            elif listing.complete and place[0] == listing.storage and place[1] not in listing.unseen:
                 del self._promised[place]
                 gone.append(segment_id)
         if gone:
-            contacts.confirm_deleted(self.line.db, gone, self.line.db.now())
+            contacts.confirm_deleted(self.line.db, listing.storage, gone, self.line.db.now())
 
     def _finish_storage(self, modem: Modem, scan: Scan) -> bool:
         """Delete in the storage listed last, and read the slots that are to be read; return whether all is done there.
@@ -341,7 +342,7 @@ class Receiver:
                 scan.deletable.extend(self._record(Listing(scan.storage, (entry,), complete=False), scan))
                 self._delete(modem, scan)
         if not scan.deletable and scan.storage:
-            refused = sum(refusal.storage == scan.storage for refusal in self._refused.values())
+            refused = sum(storage == scan.storage for storage, _ in self._refused)
             modem.storages.note_kept(scan.storage, scan.drafts + refused)
         return not scan.deletable
 
@@ -351,9 +352,9 @@ class Receiver:
         Without the modem's count such a listing proves nothing: then the next one is to have it. What the modem counts
         and does not show is unread, not lost.
         """
-        absent = {place for place in self._announced if place[0] == listing.storage}
+        absent = {place for place in self._announced if place[0] == listing.storage and place[1] not in listing.unseen}
         if absent and not listing.counted:
-            modem.storages.have_counted()
+            modem.storages.have_counted(listing.storage)
             return
         self._announced -= absent
         if listing.storage not in modem.storages.hidden:
@@ -374,11 +375,11 @@ class Receiver:
                 scan.deletable.append(entry)
                 self._delete(modem, scan)
 
-    def _forget_refusals(self, storage: str, still_there: set[int]) -> None:
+    def _forget_refusals(self, listing: Listing, still_there: Sequence[contacts.Recorded]) -> None:
         """Forget the refused deletions of entries that are no longer in their storage."""
-        gone = [key for key, refusal in self._refused.items() if refusal.storage == storage and key not in still_there]
-        for segment_id in gone:
-            del self._refused[segment_id]
+        for storage, entry in list(self._refused):
+            if storage == listing.storage and entry.index not in listing.unseen and entry not in still_there:
+                del self._refused[storage, entry]
 
     def _note_complaint(self, kind: EventKind, words: str) -> None:
         """Record a complaint of the modem, at most once in `timing.complaint` seconds."""
@@ -421,7 +422,7 @@ class Receiver:
             if asked and self._is_enough(modem, scan, time.monotonic() - began):
                 break
             entry = scan.deletable.popleft()
-            refusal = self._refused.get(entry.segment_id)
+            refusal = self._refused.get((storage, entry))
             if refusal and time.monotonic() < refusal.not_before:
                 continue
             asked = True
@@ -442,7 +443,7 @@ class Receiver:
 
     def _count_refused_deletion(self, storage: str, entry: contacts.Recorded) -> None:
         """Postpone the deletion of an entry that the modem refused; the first refusal is logged and recorded."""
-        self._refused.setdefault(entry.segment_id, Postponed(storage, Backoff(self.timing.delete_pauses))).count()
+        self._refused.setdefault((storage, entry), Postponed(Backoff(self.timing.delete_pauses))).count()
         if entry.segment_id not in self._recorded_refusals:
             self._recorded_refusals.add(entry.segment_id)
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)

@@ -154,7 +154,7 @@ class Entry:
 
 
 class Listing(NamedTuple):
-    """The listed entries of a storage; `complete` if these are all and each could be read.
+    """The listed entries of a storage; `complete` if there are no others, except at the places `unseen`.
 
     `counted` if the modem has counted the storage for this listing, or never counts.
     """
@@ -162,6 +162,7 @@ class Listing(NamedTuple):
     storage: str
     entries: tuple[Entry, ...]
     complete: bool
+    unseen: frozenset[int | None] = frozenset()
     counted: bool = False
 
 

@@ -99,6 +99,7 @@ class Storages:
         self._said_to_receive = ""  # the storage that texts come into by the modem's word
         self._due: set[str] = set()  # storages to be listed in the next scan, beside the one that texts come into
         self._said: dict[str, int] = {}  # the modem's counts since the last listing of each storage, or deletion there
+        self._uncounted: set[str] = set()  # storages that are selected anew for their next listing, which counts them
         self._counting: set[str] = set()  # storages that the modem has counted
         self._shortfalls: dict[str, Shortfall] = {}
         self._kept: dict[str, int] = {}  # how many shown entries stay in each storage: drafts, and what is not deleted
@@ -357,13 +358,15 @@ class Storages:
     def list(self, name: str) -> Listing:
         """List all entries of a storage; what the modem counts beyond them is then to be read by `read_next_slot`.
 
-        `complete` is False if an entry cannot be read even alone (it is left out), or if slots are to be read. If the
-        modem falls silent, the entries so far are returned as incomplete, and the modem is out of step; the caller
-        brings it back. After BROKEN_LISTINGS of these, only the slots are read. Raises ModemRefusedError if the modem
-        refuses the listing and does not count the storage, or echoes again, which means that it has restarted.
+        `unseen` has the entries that cannot be read even alone, and those that only their slots show; `complete` is
+        False if one of them has no index, or if slots are to be read. If the modem falls silent, the entries so far are
+        returned as incomplete, and the modem is out of step; the caller brings it back. After BROKEN_LISTINGS of these,
+        only the slots are read. Raises ModemRefusedError if the modem refuses the listing and does not count the
+        storage, or echoes again, which means that it has restarted.
         """
-        if self._session.selected != name or self._session.has_sim_moved:
+        if self._session.selected != name or self._session.has_sim_moved or name in self._uncounted:
             self.require_selection(name)
+        self._uncounted.discard(name)
         self._due.discard(name)
         if self._broke_off[name] >= BROKEN_LISTINGS:
             if name not in self._said:
@@ -383,9 +386,14 @@ class Storages:
         self._require_no_echo()
         if not response.final.ok:
             self._require_count(name, response.final)
-        entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
-        each_once = {(entry.index, entry.pdu): entry for entry in entries}  # in case a modem lists one twice
-        return self._compared(Listing(name, tuple(each_once.values()), len(entries) == len(response.lines)))
+        unseen: set[int | None] = set()
+        each_once: dict[tuple[int, str], Entry] = {}  # in case a modem lists one twice
+        for line in response.lines:
+            if entry := responses.entry_of(line) or self._read_alone(line):
+                each_once[entry.index, entry.pdu] = entry
+            else:
+                unseen.add(responses.maybe_index(line.text))
+        return self._compared(Listing(name, tuple(each_once.values()), None not in unseen, frozenset(unseen)))
 
     def _require_count(self, name: str, final: Final) -> None:
         """Have the modem count a storage whose listing it refused; raises ModemRefusedError if that says nothing.
@@ -408,9 +416,11 @@ class Storages:
             self._note_excess(name, shortfall, max(0, said - len(shown)), shown)
             self._had_deletions.discard(name)
         self._uses[name] = self._uses[name]._replace(used=len(shown) + shortfall.excess)
-        are_all = not (shortfall.left or shortfall.alone)
         counted = said is not None or name not in self._counting
-        return listing._replace(complete=listing.complete and are_all, counted=counted)
+        complete, unseen = listing.complete and not shortfall.left, listing.unseen | shortfall.alone
+        if shortfall.alone and not shortfall.left and time.monotonic() >= shortfall.again_at:
+            shortfall.left.extend(sorted(shortfall.alone))  # their deletion may succeed by now
+        return listing._replace(complete=complete, unseen=unseen, counted=counted)
 
     def _note_excess(self, name: str, shortfall: Shortfall, excess: int, shown: set[int]) -> None:
         """Note how many entries the modem counts beyond those shown; if they are more than before, read the slots."""
@@ -421,6 +431,7 @@ class Storages:
             shortfall.is_due = excess > 0 and (shortfall.is_due or excess > shortfall.excess)
             shortfall.is_harmless &= excess > 0 and not shortfall.is_due
             if excess < len(shortfall.alone):
+                shortfall.left.extend(sorted(shortfall.alone))  # they show which of them are still there
                 shortfall.alone.clear()
             shortfall.missing = excess - len(shortfall.alone)
             if not shortfall.missing:
@@ -432,9 +443,9 @@ class Storages:
             shortfall.left = deque(i for i in indexes if i not in passed and (name, i) not in self._hanging_slots)
             log.warning("%s counts %d texts more than its listing shows: its slots are read", name, excess)
 
-    def have_counted(self) -> None:
-        """Have the modem count each storage for its next listing."""
-        self._session.note_selection("")
+    def have_counted(self, name: str) -> None:
+        """Have the modem count a storage for its next listing."""
+        self._uncounted.add(name)
 
     def has_slots_to_read(self, name: str) -> bool:
         """Return whether slots of a storage are to be read, because its listing shows less than the modem counts."""
@@ -456,7 +467,9 @@ class Storages:
             self._hanging_slots.add((name, index))
             raise
         self._require_no_echo()
-        if entry:
+        if entry is None:
+            shortfall.alone.discard(index)
+        elif index not in shortfall.alone:
             shortfall.alone.add(index)
             shortfall.missing -= 1
             if not shortfall.missing:

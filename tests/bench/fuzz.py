@@ -126,7 +126,7 @@ def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = 
             now = db.now()
             kept = contacts.record_listing(db, source, entries, now, complete=True)
             assert sorted(entry.index for entry in kept) == list(range(1, len(entries) + 1))
-            contacts.confirm_deleted(db, [entry.segment_id for entry in kept], now)
+            contacts.confirm_deleted(db, "SM", [entry.segment_id for entry in kept], now)
             problems += sum(entry.problem is not None for entry in entries)
             octets += sum(len(entry.pdu.encode()) for entry in entries)
             report(number + len(entries))

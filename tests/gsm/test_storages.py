@@ -111,7 +111,50 @@ def test_the_network_repeats_a_text_after_its_deletion(open_line: Open) -> None:
     assert len(line.submitted()) == 1
 
 
+def test_a_text_in_both_storages_is_no_repeat_while_one_refuses_to_delete(open_line: Open) -> None:
+    """The entry in the modem stays, the one on the SIM goes: the text is still there."""
+    line = open_line(me_size=10, offers="SM,ME")
+    line.sim.do("fault", kind="delete_refused", index=2)
+    line.sim.do("store", pdu=PDU, index=1)
+    line.sim.do("store", pdu=PDU, storage="ME", index=2)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 1 and not entries(line, "SM"))
+    line.wait_more("+CMGL", 2)
+    line.wait_more("+CMGD", 3)
+
+    assert recorded(line) == 1
+    assert line.rows("SELECT repeats FROM contacts") == [(0,)]
+    assert line.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL AND storage = 'ME'") == 1
+
+
+def test_a_refusal_of_one_storage_does_not_keep_the_copy_in_the_other(open_line: Open) -> None:
+    """The SIM refuses to delete a text; the modem is asked to delete its own copy at once."""
+    line = open_line(me_size=10, offers="SM,ME")
+    line.sim.do("fault", kind="delete_refused", index=1)
+    line.sim.do("store", pdu=PDU, index=1)
+    line.sim.do("store", pdu=PDU, storage="ME", index=2)
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 1 and not entries(line, "ME"))
+
+    assert len(entries(line, "SM")) == 1
+    assert line.status()["modem"]["undeletable"] == 1
+
+
 # The count, the listing, the slots
+
+
+def test_a_text_that_was_read_by_its_slot_is_deleted_after_a_refusal(open_line: Open) -> None:
+    """The slot of a hidden text is read again until its deletion succeeds."""
+    line = open_line(me_size=0)
+    line.sim.do("fault", kind="hides")
+    line.sim.do("fault", kind="delete_refused", count=1)
+    deliver(line, 1)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 1)
+    wait_until(line.settled)
+
+    assert recorded(line) == 1
+    assert line.rows("SELECT repeats FROM contacts") == [(0,)]
 
 
 def test_texts_that_the_listing_hides_are_read_by_their_slots(open_line: Open) -> None:
@@ -129,6 +172,39 @@ def test_texts_that_the_listing_hides_are_read_by_their_slots(open_line: Open) -
     assert line.status()["modem"]["steps"] == 0
 
 
+def test_a_hidden_text_that_stays_hinders_no_confirmation(open_line: Open) -> None:
+    """Its deletion is refused, and its listing hides it; the other text's deletion is recorded all the same."""
+    line = open_line(me_size=0)
+    line.sim.do("fault", kind="hides")
+    line.sim.do("fault", kind="delete_refused", index=1)
+    deliver(line, 1, 2)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 2)
+    wait_until(lambda: line.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL") == 1)
+    line.wait_more("+CMGL", 3)
+
+    assert line.rows("SELECT storage_index FROM segments WHERE deleted_at IS NULL") == [(1,)]
+    assert recorded(line) == 2
+
+
+def test_an_unreadable_line_of_a_listing_hinders_no_confirmation(open_line: Open) -> None:
+    """Nothing is said of the place that it names, and all the other places are compared."""
+    line = open_line(me_size=0)
+    line.sim.do("fault", kind="delete_refused", index=1)
+    line.sim.do("store", pdu=PDU, index=1)
+    line.start(SOON)
+    wait_until(lambda: len(line.submitted()) == 1)
+    line.sim.do("fault", kind="rewrites", command="+CMGL", old=f"^{PDU}$", new="?")
+    line.sim.do("fault", kind="error", command="+CMGR", cms=321)
+    deliver(line, 1)
+    wait_until(lambda: len(line.submitted()) == 2)
+    wait_until(lambda: line.count("SELECT count(*) FROM segments WHERE deleted_at IS NULL") == 1)
+    line.wait_more("+CMGL", 3)
+
+    assert line.rows("SELECT storage_index FROM segments WHERE deleted_at IS NULL") == [(1,)]
+    assert line.status()["modem"]["undeletable"] == 1
+
+
 def test_texts_that_are_shown_nowhere_are_a_trouble(open_line: Open) -> None:
     """The slots are read once, the storage is named with the number, and nothing is reset."""
     line = open_line(me_size=0, sim_size=10)
@@ -144,6 +220,21 @@ def test_texts_that_are_shown_nowhere_are_a_trouble(open_line: Open) -> None:
     assert line.run("status").exit_code == 69
     assert line.status()["modem"]["steps"] == 0
     assert line.sim.do("state")["events"]["reset"] == 1  # by the test's own start
+
+
+def test_texts_that_were_read_are_not_called_unread(open_line: Open) -> None:
+    """The count falls below the number of hidden texts that were read: their slots show which one is still there."""
+    line = open_line(me_size=0, sim_size=10)
+    line.sim.do("fault", kind="hides")
+    line.sim.do("fault", kind="delete_refused")
+    line.sim.do("store", pdu=PDU, index=2)
+    deliver(line, 1)
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 2)
+    line.sim.do("clear", what="storages")
+    line.sim.do("store", pdu=PDU, index=2)
+    line.wait_more("+CPMS", 3)
+    wait_until(lambda: codes(line) == [])
 
 
 def test_texts_that_were_never_shown_are_harmless_once_others_are_read(open_line: Open) -> None:
@@ -266,6 +357,19 @@ def test_texts_that_are_counted_and_not_shown_are_not_lost(open_line: Open) -> N
     line.wait_more("+CPMS", 3)
 
     assert line.count("SELECT count(*) FROM events WHERE kind = 'text_lost'") == 0
+
+
+def test_an_announcement_of_a_wrong_place_does_not_hinder_a_deletion(open_line: Open) -> None:
+    """The text that really came is deleted in the same scan, and the modem is not taken for restarted."""
+    line = open_line(me_size=0)
+    line.start()
+    line.wait_state("ready")
+    line.wait_more("+CMGL", 2)
+    line.sim.do("store", pdu=PDU)
+    line.sim.do("say", line='+CMTI: "SM",9')
+    wait_until(lambda: len(line.submitted()) == 1 and line.settled())
+
+    assert "has restarted" not in line.log_path.read_text()
 
 
 def test_late_and_doubled_announcements_are_no_event(open_line: Open) -> None:

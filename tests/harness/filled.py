@@ -80,7 +80,7 @@ class Filled:
         """Receive entries of the SIM as they are, and delete them there."""
         now = self.now()
         kept = store_steps.record(self.db, *entries, now=now, source=self.source)
-        contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], now)
+        contacts.confirm_deleted(self.db, "SM", [entry.segment_id for entry in kept], now)
 
     def text(self, text: str = "Salut, ça va ?", sender: str = KEVIN) -> int:
         """Receive a text and return its contact's id."""

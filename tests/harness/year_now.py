@@ -251,7 +251,7 @@ class Line:
     def list_storage(self, parts: list[str]) -> None:
         """List a storage with these entries, and delete them there."""
         kept = record(self.db, *parts, now=self.db.now())
-        contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.db.now())
+        contacts.confirm_deleted(self.db, "SM", [entry.segment_id for entry in kept], self.db.now())
 
     def receive_again(self, at: int, contact: int) -> None:
         """Receive the same bytes from the SIM again: they make no new contact."""

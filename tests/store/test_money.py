@@ -391,7 +391,7 @@ class Hotline(RuleBasedStateMachine):
         """List the SIM with a text on it, and delete the text there."""
         entries = [contacts.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
         kept = contacts.record_listing(self.db, self.source, entries, self.now(), complete=True)
-        contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.now())
+        contacts.confirm_deleted(self.db, "SM", [entry.segment_id for entry in kept], self.now())
 
     # ---- answers that leave
 

@@ -1015,7 +1015,7 @@ def test_forgotten_text_still_on_the_sim_makes_no_contact(line_of: Filled) -> No
 
     assert contacts.record_listing(line_of.db, line_of.source, entries, line_of.now(), complete=True) == [kept]
     assert line_of.log() == []
-    contacts.confirm_deleted(line_of.db, [kept.segment_id], line_of.now())
+    contacts.confirm_deleted(line_of.db, "SM", [kept.segment_id], line_of.now())
     (again,) = contacts.record_listing(line_of.db, line_of.source, entries, line_of.now(), complete=True)
     assert (again.segment_id, len(line_of.log())) != (kept.segment_id, 0)
 

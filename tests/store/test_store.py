@@ -125,7 +125,7 @@ def test_listing_of_known_texts_writes_nothing(db: Database) -> None:
 def test_text_delivered_again_after_its_deletion_is_a_repeat(db: Database) -> None:
     """The network's second delivery of a text is counted, not answered."""
     (pdu,) = text()
-    contacts.confirm_deleted(db, [kept.segment_id for kept in scan(db, pdu)], at(db, 1))
+    contacts.confirm_deleted(db, "SM", [kept.segment_id for kept in scan(db, pdu)], at(db, 1))
     scan(db, pdu)
 
     assert count(db, "contacts") == 1
@@ -136,7 +136,7 @@ def test_text_that_the_modem_stored_twice_is_no_repeat(db: Database) -> None:
     """The other storage is listed once the first entry is gone: its entry is the same text, and is deleted, too."""
     (pdu,) = text()
     (kept,) = scan(db, pdu)
-    contacts.confirm_deleted(db, [kept.segment_id], at(db, 1))
+    contacts.confirm_deleted(db, "SM", [kept.segment_id], at(db, 1))
     elsewhere = contacts.record_listing(db, SOURCE._replace(storage="ME"), listing(pdu), at(db, 2), complete=True)
 
     assert [again.segment_id for again in elsewhere] == [kept.segment_id]
@@ -272,7 +272,7 @@ def test_interleaved_texts_with_one_reference_stay_apart(db: Database) -> None:
 def test_segment_delivered_twice_is_a_repeat(db: Database) -> None:
     """It neither completes a text nor starts another."""
     parts = text("a" * 200)
-    contacts.confirm_deleted(db, [scan(db, parts[0])[0].segment_id], at(db, 1))
+    contacts.confirm_deleted(db, "SM", [scan(db, parts[0])[0].segment_id], at(db, 1))
     scan(db, parts[0])
 
     assert contact(db)["segments_received"] == 1
@@ -353,7 +353,7 @@ def test_interleaved_listings_and_deletions_keep_each_text_once(seed: int) -> No
             stored = [pdu for index, pdu in enumerate(stored, 1) if index not in gone]
             if dice.random() < 0.5:
                 confirmed = [entry.segment_id for entry in kept if entry.index in gone]
-                contacts.confirm_deleted(db, confirmed, at(db, 1))
+                contacts.confirm_deleted(db, "SM", confirmed, at(db, 1))
         texts = sorted(row["text"] for row in db.all("SELECT text FROM contacts"))
 
         assert texts == sorted(bodies)

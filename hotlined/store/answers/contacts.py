@@ -8,7 +8,7 @@ contact. What its sender writes again is none: it has another time stamp.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -77,12 +77,18 @@ def read(pdu: str, tpdu_length: int | None, index: int | None) -> DecodedEntry:
 
 
 def record_listing(
-    db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now, *, complete: bool
+    db: Database,
+    source: Source,
+    entries: Sequence[DecodedEntry],
+    now: Now,
+    *,
+    complete: bool,
+    unseen: Collection[int | None] = (),
 ) -> list[Recorded]:
     """Commit what a listing of one storage showed and return the entries that may be deleted there.
 
     `complete` says whether the listing was read to its end: only then are the rows that it did not show taken for
-    deleted.
+    deleted, except those at the places `unseen`.
     """
     rows = _undeleted(db, source)
     known: list[Recorded] = []
@@ -97,11 +103,12 @@ def record_listing(
         if (row.storage, row.index) != (source.storage, entry.index):
             moved.append(known[-1])
     left = itertools.chain.from_iterable(rows.values())
-    gone = [row.segment_id for row in left if complete and row.storage == source.storage]
+    absent = (row for row in left if row.storage == source.storage and row.index not in unseen)
+    gone = [row.segment_id for row in absent] if complete else []
     if moved or gone:
         with db.transaction():
             _move(db, source, moved)
-            _mark_deleted(db, gone, now)
+            _mark_deleted(db, source.storage, gone, now)
     return known + _record_new(db, source, new, now)
 
 
@@ -214,10 +221,10 @@ def record_whole(db: Database, line: str, kind: str, identity: Identity, text: s
     return contact_id
 
 
-def confirm_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
-    """Commit that entries have left their storage."""
+def confirm_deleted(db: Database, storage: str, segment_ids: Iterable[int], now: Now) -> None:
+    """Commit that entries have left a storage; those that were seen in another one since are still there."""
     with db.transaction():
-        _mark_deleted(db, segment_ids, now)
+        _mark_deleted(db, storage, segment_ids, now)
 
 
 FLOOD_SECONDS = 600.0
@@ -488,9 +495,9 @@ def _mms_originator(data: bytes) -> Address | None:
     return Address(sender, Ton.ALPHANUMERIC, 0)
 
 
-def _mark_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
+def _mark_deleted(db: Database, storage: str | None, segment_ids: Iterable[int], now: Now) -> None:
     for segment_id in segment_ids:
-        db.execute("UPDATE segments SET deleted_at = ? WHERE id = ?", now.rfc3339, segment_id)
+        db.execute("UPDATE segments SET deleted_at = ? WHERE id = ? AND storage IS ?", now.rfc3339, segment_id, storage)
 
 
 def _isoformat(moment: datetime | None) -> str | None:
