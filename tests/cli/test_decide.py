@@ -373,6 +373,27 @@ def test_an_answer_that_was_asked_for_again_waits_since_then(tmp_path: Path) -> 
         assert filled.run("resume").stdout.startswith(f"1 answer waits, since {moment(again)}: it goes out.")
 
 
+@pytest.mark.parametrize(
+    ("hour", "sim_changed_at", "words"),
+    [(0, None, "0 of 0 segments are spent"), (9, "2026-11-24T22:00:00Z", "Another stick or SIM is in")],
+)
+def test_resume_says_what_goes_on_holding_answers_back(
+    tmp_path: Path, hour: int, sim_changed_at: str | None, words: str
+) -> None:
+    """The figures and the result promise nothing while another SIM is in, or a window is full."""
+    filled = Filled(tmp_path, limits={"segments": {"hour": hour}})
+    with filled.db:
+        filled.judge(filled.text())
+        with filled.db.transaction():
+            filled.db.execute("UPDATE line_state SET sim_changed_at = ?", sim_changed_at)
+        filled.daemon_runs(sim_changed=bool(sim_changed_at))
+        filled.run("pause")
+        before, after = filled.run("resume").stdout.splitlines()
+
+    assert before.startswith(f"1 answer waits. {words}")
+    assert after.startswith(words)
+
+
 def test_resume_can_drop_what_waits(tmp_path: Path) -> None:
     """Each answer ends as if this person had cancelled it; what was received can be answered again."""
     filled = Filled(tmp_path)
