@@ -220,10 +220,10 @@ def _maybe_held(config: Config) -> str | None:
     return next(trouble, None)
 
 
-def resumed(config: Config, done: Resumed, *, was: bool) -> str:
+def resumed(config: Config, done: Resumed, *, was: bool, drops: bool = False) -> str:
     """Return the result of `resume` in a sentence; `was` says whether there was something to end."""
     if not was:
-        effect = _("It was not paused.")
+        effect = f"{_('It was not paused.')} {_spared(config) if drops else ''}"
     elif report_line(config).alive:
         effect = _maybe_held(config) or _("Answers go out again.")
     else:
@@ -235,6 +235,17 @@ def resumed(config: Config, done: Resumed, *, was: bool) -> str:
         effect = f"{dropped} {effect}"
     note = _("Another key is in use: numbers that were stored as pseudonyms count as new.") if done.another_key else ""
     return f"{effect} {note}".rstrip()
+
+
+def _spared(config: Config) -> str:
+    """Return how many answers a `resume --cancel` left, because nothing held them."""
+    with open_beside_daemon(config.database) as db:
+        waiting = forecast.leaving(db, config.answer.max_age, db.now()).answers
+    return ngettext(
+        "Nothing is cancelled: {number} answer waits for its time.",
+        "Nothing is cancelled: {number} answers wait for their time.",
+        waiting,
+    )
 
 
 def _when_started() -> str:

@@ -418,12 +418,13 @@ def test_resume_can_drop_what_waits(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_not_paused_drops_nothing(tmp_path: Path) -> None:
-    """Its answers only wait for their time; `resume --cancel` says that there was no pause."""
+    """Its answers only wait for their time; `resume --cancel` says that there was no pause, and how many wait."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
 
-        assert filled.run("resume", "--cancel").stdout == "It was not paused.\n"
+        said = filled.run("resume", "--cancel").stdout
+        assert said == "It was not paused. Nothing is cancelled: 1 answer waits for its time.\n"
         assert [row["answer"]["state"] for row in filled.log()] == ["queued"]
 
 
