@@ -177,10 +177,14 @@ class LineReport:
         return self.alive and self.daemon.modem.state == ModemState.READY and not self.grave
 
     @property
+    def stopping(self) -> tuple[Trouble, ...]:
+        """The grave troubles that stop a running daemon from sending answers."""
+        return tuple(trouble for trouble in self.grave if trouble.code not in _HOLD_NOTHING)
+
+    @property
     def answers(self) -> bool:
         """True if answers go out: the daemon is alive, its modem is ready, and no grave trouble stops them."""
-        modem_is_ready = self.daemon.modem.state == ModemState.READY
-        return self.alive and modem_is_ready and all(trouble.code in _HOLD_NOTHING for trouble in self.grave)
+        return self.alive and self.daemon.modem.state == ModemState.READY and not self.stopping
 
     @property
     def sending(self) -> Sending | None:

@@ -9,7 +9,7 @@ import pytest
 from conftest import Line, wait_until
 from desk import Desk
 from filled import KEVIN, LEA, Filled
-from promised import run, told
+from promised import begin, run, told
 from running import CliRunner
 
 from hotlined.cli import COMMANDS, main
@@ -127,6 +127,20 @@ def test_the_desk_goes_on_with_what_is_in_force(line: Line) -> None:
         gone = browser.get("/")
         assert (gone.status, browser.get("/healthz").status) == (503, 503)
         assert f"{line.config} cannot be used: one problem" in gone.words
+
+
+def test_the_desk_names_what_stops_the_line(line: Line) -> None:
+    """A broken file stops nothing, so the band does not blame it for what another SIM stops."""
+    begin(line)
+    line.sim.do("sim", absent=True)
+    line.wait_state("sim_absent")
+    line.sim.do("sim", absent=False, imsi="206019999999999", number="+32460999999")
+    line.wait_state("sim_changed")
+    line.configure(mod="live")
+    with Desk(line.config) as desk:
+        words = desk.browser().get("/").words
+
+    assert "The line does not answer. Another stick or SIM is in" in words
 
 
 def test_a_removed_person_does_not_come_back_with_a_mistake(line: Line) -> None:
