@@ -121,9 +121,7 @@ class Filled:
         begun = store_steps.begin(self.db, turn.answer_id, now, alphabet.plan(ANSWER), RULES)
         store_steps.refuse(self.db, store_steps.segment_of(begun), self.now(), cms)
 
-    def daemon_runs(
-        self, *, runs: bool = True, modem: ModemState | None = None, sim_changed: bool = False
-    ) -> None:
+    def daemon_runs(self, *, runs: bool = True, modem: ModemState | None = None, sim_changed: bool = False) -> None:
         """Write the status of a daemon with this database, alive or long gone."""
         path = self.folder / "run" / "main" / "status.json"
         path.parent.mkdir(parents=True, exist_ok=True)
