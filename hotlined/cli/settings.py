@@ -26,7 +26,7 @@ JOURNALS = {"run", "alerts-sender"}
 """The commands that write to the journal, which is always in English."""
 
 WHILE_BROKEN = {
-    *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "db"),
+    *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "evidence", "db"),
     *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review"),
 }
 """The commands that go by a living daemon while config.yaml is broken: a person may need them before that is corrected.

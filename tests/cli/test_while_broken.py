@@ -20,8 +20,8 @@ UNKNOWN_KEY = "mod: live\n"
 
 # one command line for each command that works, about contact 1, Kevin's
 TYPED = (
-    "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "numbers", "stats",
-    "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
+    "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "evidence 1", "numbers",
+    "stats", "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
     "unblock --opted-out NUMBER", "tag 1 apology", "tag 1 apology --remove", "keep 1", "db check", "db backup -",
 )  # fmt: skip
 
