@@ -355,6 +355,7 @@ def test_resume_says_how_many_wait_since_when_and_asks(tmp_path: Path, typed: st
         assert shown.startswith(f"2 answers wait, the first since {since}: they go out. ")
         assert f"`hotlined --config {filled.config} resume --cancel` drops them." in shown
         assert "Let answers go out again? [y/N]" in shown
+        assert done.stderr == ("" if goes else "Nothing has changed.\n")
         assert row_of(filled.db).is_paused is not goes
         assert [row["answer"]["state"] for row in filled.log()] == ["queued"] * 3
 
