@@ -27,7 +27,7 @@ JOURNALS = {"run", "alerts-sender"}
 
 WHILE_BROKEN = {
     *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "evidence", "db"),
-    *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review"),
+    *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review", "doctor"),
 }
 """The commands that go by a living daemon while config.yaml is broken: a person may need them before that is corrected.
 """

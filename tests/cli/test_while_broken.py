@@ -28,8 +28,8 @@ TYPED = (
 
 def test_every_promised_command_is_tried() -> None:
     """The promised commands are exactly those of this file."""
-    # `review` needs a terminal, and `web` does not end: test_desk.py tries that
-    assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review", "web"}
+    # `review` needs a terminal; `web` does not end, test_desk.py tries that; `doctor` has a test of its own
+    assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review", "web", "doctor"}
     assert {name for names in COMMANDS.values() for name in names} >= WHILE_BROKEN
 
 
@@ -94,6 +94,18 @@ def test_a_broken_configuration_is_trouble(line: Line) -> None:
     assert [each["code"] for each in told(line, "status")["trouble"]] == ["config_refused"]
     line.daemon.send_signal(signal.SIGHUP)
     wait_until(lambda: not line.status()["trouble"], "the configuration is taken")
+
+
+def test_doctor_checks_what_is_in_force(line: Line) -> None:
+    """One check fails, that of the file; the others go by what the daemon has."""
+    begin(line)
+    line.configure(mod="live")
+    found = {each["check"]: each for each in map(json.loads, line.run("doctor", "--json").stdout.splitlines())}
+
+    assert found["configuration"]["seen"] == f"{line.config} cannot be used: one problem"
+    assert "config check" in found["configuration"]["cure"]
+    assert (found["daemon"]["verdict"], found["budgets"]["verdict"]) == ("ok", "ok")
+    assert "there is no configuration" not in {each["seen"] for each in found.values()}
 
 
 def test_an_unreadable_file_has_another_cure_than_mistakes(line: Line) -> None:
