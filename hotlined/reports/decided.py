@@ -223,7 +223,8 @@ def _maybe_held(config: Config) -> str | None:
 def resumed(config: Config, done: Resumed, *, was: bool, drops: bool = False) -> str:
     """Return the result of `resume` in a sentence; `was` says whether there was something to end."""
     if not was:
-        effect = f"{_('It was not paused.')} {_spared(config) if drops else ''}"
+        effect = _("It was not paused.")
+        effect += f" {_spared(config)}" if drops else ""
     elif report_line(config).alive:
         effect = _maybe_held(config) or _("Answers go out again.")
     else:
