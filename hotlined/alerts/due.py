@@ -45,7 +45,7 @@ DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Pause:
     """A pause, which a person may forget: its beginning, by the limit clock and in words.
 
     The `reason` is that of the hold; a pause that nobody chose now has its alert at once.
@@ -53,7 +53,7 @@ class Chosen:
 
     limit: float
     since: str
-    by: str = ""
+    by: str | None = None
     reason: HoldReason = HoldReason.PERSON
 
 
@@ -81,7 +81,7 @@ class LineState:
     budgets: Mapping[str, tuple[int, int]]
     currency: str
     disk: tuple[int, int]
-    pause: Chosen | None = None
+    pause: Pause | None = None
     broken_seconds: float | None = None
     """The time since the configuration broke, in seconds; None while it can be used."""
     answer: int = 0

@@ -17,7 +17,7 @@ from hotlined import clock
 from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
-from hotlined.alerts.due import KINDS, LOST_SECONDS, Chosen, Judged, LineState, draft, due
+from hotlined.alerts.due import KINDS, LOST_SECONDS, Judged, LineState, Pause, draft, due
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
 from hotlined.config import Config
@@ -160,12 +160,7 @@ class Run:
             budgets={name: (budget.used, budget.limit) for name, budget in budgets.items()},
             currency=self.config.limits.currency,
             disk=(disk.free, disk.total),
-            pause=Chosen(
-                row_of(db).paused_limit or 0.0,
-                _when(pause.since),
-                pause.by or "somebody",
-                reason=pause.reason,
-            )
+            pause=Pause(row_of(db).paused_limit or 0.0, _when(pause.since), pause.by, pause.reason)
             if pause and pause.reason
             else None,
             broken_seconds=_broken_seconds(report, now),
@@ -318,7 +313,7 @@ def _maybe_life(stored: Stored, now: Now) -> Judged | None:
 
 
 def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
-    """Judge the last backup off the card; None if no backup is configured."""
+    """Judge the last sealed backup; None if no backup is configured."""
     if not config.backup.folder:
         return None
     known = stored.sealed

@@ -221,7 +221,7 @@ def _boundary() -> Iterator[None]:
 def _tell(error: click.UsageError | click.Abort) -> int:
     """Print a typing mistake, or that a person said no or pressed Ctrl-C; return the exit code."""
     if isinstance(error, click.Abort):
-        click.echo(_("Aborted!"), err=True)
+        click.echo(str(error) or _("Aborted!"), err=True)
         return 1
     if type(error).show is not click.UsageError.show:  # it is the help of a group that was typed without a command
         raise error

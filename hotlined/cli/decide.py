@@ -117,7 +117,7 @@ def resume(settings: Settings, drops: bool) -> None:
         if sys.stdin.isatty():
             confirm(_("Let answers go out again?"), drop)
     done = Resumed(**decided_now(config, settings.who, "resume", drops=drops))
-    print_wrapped(decided.resumed(config, done, was=was))
+    print_wrapped(decided.resumed(config, done, was=was, drops=drops))
 
 
 @click.command(cls=TranslatedCommand)

@@ -126,7 +126,7 @@ def confirm(question: str, without: str) -> None:
     `without` is the hint of the UsageError: it names a command that does the same without a question.
     """
     if not asked(question, _("Nobody can be asked here."), without):
-        raise click.Abort
+        raise click.Abort(_("Nothing has changed."))
 
 
 def asked(question: str, problem: str, without: str) -> bool:

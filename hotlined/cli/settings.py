@@ -14,7 +14,7 @@ import click
 
 from hotlined import language, person
 from hotlined.errors import ConfigError, UsageError
-from hotlined.language import N_, _
+from hotlined.language import _
 
 if TYPE_CHECKING:
     from hotlined.config import Config
@@ -26,19 +26,11 @@ JOURNALS = {"run", "alerts-sender"}
 """The commands that write to the journal, which is always in English."""
 
 WHILE_BROKEN = {
-    *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "db"),
-    *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review"),
+    *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "evidence", "db"),
+    *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review", "doctor"),
 }
 """The commands that go by a living daemon while config.yaml is broken: a person may need them before that is corrected.
 """
-
-_WAITS = {
-    "forget": N_("`forget` needs a sound configuration; `block` works now."),
-    "purge": N_(
-        "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are."
-    ),
-}
-"""The reason why some other commands do not."""
 
 
 def _nobody(_warning: str) -> None:
@@ -140,12 +132,7 @@ class Settings:
         except (ConfigError, UsageError):
             self.speak_early()
         self.path = config.find(self.option, self.line, os.environ)
-        try:
-            return config.load(self.path)  # again, so that the error is in the line's language
-        except ConfigError as error:
-            waits = _WAITS.get(_command() or "") if error.problems else None
-            hint = " ".join(filter(None, (error.hint, _(waits) if waits else None)))
-            raise ConfigError(error.message, error.problems, hint) from error
+        return config.load(self.path)  # again, so that the error is in the line's language
 
 
 pass_settings = click.make_pass_decorator(Settings)

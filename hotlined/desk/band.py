@@ -106,7 +106,7 @@ def _outage(report: LineReport) -> Band:
 
 def _silent(report: LineReport) -> Band:
     """Say why the line does not answer, and whom to call."""
-    grave = next(iter(report.grave), None)
-    why = trouble_in_plain_words(grave) if grave else ""
+    first = next(iter(report.stopping), None)
+    why = trouble_in_plain_words(first) if first else ""
     call = _("Call {person}.", person=whom_to_ask(report.config))
-    return Band(Mood.SILENT, _("The line does not answer."), f"{why} {call}".lstrip(), grave.code if grave else "")
+    return Band(Mood.SILENT, _("The line does not answer."), f"{why} {call}".lstrip(), first.code if first else "")

@@ -34,7 +34,7 @@ _ANSWER = (TroubleCode.NO_ANSWER_TEXT, TroubleCode.ANSWER_REFUSED, TroubleCode.A
 _CHECKED_APART = (
     *(*_ANSWER, *WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD),
     *(TroubleCode.STORAGE_UNREAD, TroubleCode.STORAGE_FULL, TroubleCode.VOLTE_ONLY),
-    *(TroubleCode.SELFTEST_LOST, TroubleCode.NUMBER_UNSURE),
+    *(TroubleCode.SELFTEST_LOST, TroubleCode.NUMBER_UNSURE, TroubleCode.CONFIG_BROKEN),
 )
 _CHOSEN = {SendingState.PAUSED: N_("paused")}
 
@@ -65,6 +65,8 @@ def configuration(scene: Scene) -> Finding:
     if scene.config is None:
         problem = scene.problem or ConfigError(_(NO_CONFIGURATION))
         return fail(in_row((problem.message, *problem.problems)), problem.hint or "`hotlined config check`")
+    if scene.config.broken:
+        return fail(scene.config.broken.message, "`hotlined config check`")
     if missing := maybe_missing_pin_file(scene.config):
         return fail(missing.message.rstrip("."), missing.hint)
     return ok(_("{config}, line {line}", config=scene.config.path, line=scene.config.line))

@@ -12,7 +12,7 @@ from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, in_row, ngettext
 from hotlined.policy import History, Reason, WaitingFor
-from hotlined.reports.line import report_line
+from hotlined.reports.line import WINDOW_CODES, report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
@@ -33,6 +33,8 @@ from hotlined.words.tags import tag_in_words
 from hotlined.words.times import clock_time, day, moment
 
 _LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
+_HOLD_ON = (HoldReason.SIM_CHANGED, HoldReason.OUTAGE, HoldReason.CREDIT, *WINDOW_CODES)
+"""The troubles that a `resume` does not end, and that keep answers back."""
 _WHICH = Phrases(
     {
         "requeue": N_("Only what was perhaps sent, has failed or was cancelled, and is not erased, can be sent again."),
@@ -195,13 +197,15 @@ def is_ended_by_resume(config: Config) -> bool:
 
 
 def leaving(config: Config) -> str:
-    """Return how many answers leave at a `resume`, and since when they wait; empty if none does."""
+    """Return how many answers leave at a `resume`, and since when they wait or what holds them; empty if none does."""
     if not is_ended_by_resume(config):
         return ""
     with open_beside_daemon(config.database) as db:
         found = forecast.leaving(db, config.answer.max_age, db.now())
     if found.since is None:
         return ""
+    if held := _maybe_held(config):
+        return ngettext("{number} answer waits.", "{number} answers wait.", found.answers) + f" {held}"
     return ngettext(
         "{number} answer waits, since {moment}: it goes out.",
         "{number} answers wait, the first since {moment}: they go out.",
@@ -210,12 +214,19 @@ def leaving(config: Config) -> str:
     )
 
 
-def resumed(config: Config, done: Resumed, *, was: bool) -> str:
+def _maybe_held(config: Config) -> str | None:
+    """Return what goes on holding answers back after a `resume`, and its cure; None if nothing does."""
+    trouble = (f"{each.words} {each.cure}" for each in report_line(config).trouble if each.code in _HOLD_ON)
+    return next(trouble, None)
+
+
+def resumed(config: Config, done: Resumed, *, was: bool, drops: bool = False) -> str:
     """Return the result of `resume` in a sentence; `was` says whether there was something to end."""
     if not was:
         effect = _("It was not paused.")
+        effect += f" {_spared(config)}" if drops else ""
     elif report_line(config).alive:
-        effect = _("Answers go out again.")
+        effect = _maybe_held(config) or _("Answers go out again.")
     else:
         effect = f"{NOT_RUNNING.words} {_when_started()}"
     if done.dropped:
@@ -225,6 +236,17 @@ def resumed(config: Config, done: Resumed, *, was: bool) -> str:
         effect = f"{dropped} {effect}"
     note = _("Another key is in use: numbers that were stored as pseudonyms count as new.") if done.another_key else ""
     return f"{effect} {note}".rstrip()
+
+
+def _spared(config: Config) -> str:
+    """Return how many answers a `resume --cancel` left, because nothing held them."""
+    with open_beside_daemon(config.database) as db:
+        waiting = forecast.leaving(db, config.answer.max_age, db.now()).answers
+    return ngettext(
+        "Nothing is cancelled: {number} answer waits for its time.",
+        "Nothing is cancelled: {number} answers wait for their time.",
+        waiting,
+    )
 
 
 def _when_started() -> str:

@@ -42,11 +42,10 @@ def current(config: Config) -> Config:
 
     What a daemon has after an upgrade may not be understood; then the file counts.
     """
-    daemon = status.find(config.runtime_dir, config.name, config.database).ours
-    alive, file = daemon.is_alive(), config.written or config
     if config.broken:
-        return config if alive else configuration.load(config.path)
-    if alive and daemon.in_force != configuration.in_force(file):
+        return read(config.path)
+    daemon, file = status.find(config.runtime_dir, config.name, config.database).ours, config.written or config
+    if daemon.is_alive() and daemon.in_force != configuration.in_force(file):
         with suppress(ConfigError):
             return _joined(_parsed(daemon.in_force, Path(daemon.config)), file)
     return file

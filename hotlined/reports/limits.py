@@ -32,7 +32,7 @@ class Window:
     """One window, in segments. `known` went to numbers that were answered before; these cannot use the `reserve`.
 
     `new_in_seconds` and `known_in_seconds`: the time until there is room for one more answer to a new or to a known
-    number, after those that go first; 0: now, null: never, or not known because the configuration is broken.
+    number, after those that go first; 0: now, null: never.
     """
 
     used: int

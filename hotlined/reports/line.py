@@ -77,8 +77,8 @@ HARMLESS = frozenset(
         TroubleCode.READER,
     }
 )
-"""Troubles that a person chose, that pass without help, that are still to come, or that may be harmless: if there are
-only these, the exit code of `status` is 0."""
+"""Troubles that pass without help, that are still to come, or that may be harmless: if there are only these, the exit
+code of `status` is 0."""
 _REFUSED = (TroubleCode.CONFIG_REFUSED, TroubleCode.ANSWER_REFUSED)
 """The troubles of a reload that changed nothing; they say that the file is not in force."""
 _HOLD_NOTHING = frozenset(
@@ -173,14 +173,18 @@ class LineReport:
 
     @property
     def ready(self) -> bool:
-        """True if the daemon is alive, its modem ready, and nothing keeps answers back except a person's choice."""
+        """True if the daemon is alive, its modem ready, and there is no grave trouble."""
         return self.alive and self.daemon.modem.state == ModemState.READY and not self.grave
+
+    @property
+    def stopping(self) -> tuple[Trouble, ...]:
+        """The grave troubles that stop a running daemon from sending answers."""
+        return tuple(trouble for trouble in self.grave if trouble.code not in _HOLD_NOTHING)
 
     @property
     def answers(self) -> bool:
         """True if answers go out: the daemon is alive, its modem is ready, and no grave trouble stops them."""
-        modem_is_ready = self.daemon.modem.state == ModemState.READY
-        return self.alive and modem_is_ready and all(trouble.code in _HOLD_NOTHING for trouble in self.grave)
+        return self.alive and self.daemon.modem.state == ModemState.READY and not self.stopping
 
     @property
     def sending(self) -> Sending | None:

@@ -31,7 +31,7 @@ from hotlined import recognition
 from hotlined.alerts import run as alerts_run
 from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
-from hotlined.alerts.due import EVENTS, Chosen, Judged, LineState, draft, due
+from hotlined.alerts.due import EVENTS, Judged, LineState, Pause, draft, due
 from hotlined.alerts.note import open_note
 from hotlined.cli import main
 from hotlined.clock import Now, boottime
@@ -373,7 +373,7 @@ def reception(level: int | None) -> Judged | None:
 
 def pause(limit: float, **more: Any) -> LineState:
     """Return a line that was paused at this moment."""
-    return seen(pause=Chosen(limit, "11-24 12:00", "marie", **more))
+    return seen(pause=Pause(limit, "11-24 12:00", "marie", **more))
 
 
 def test_a_pause_is_sent_after_an_hour_and_then_daily() -> None:

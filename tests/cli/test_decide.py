@@ -355,6 +355,7 @@ def test_resume_says_how_many_wait_since_when_and_asks(tmp_path: Path, typed: st
         assert shown.startswith(f"2 answers wait, the first since {since}: they go out. ")
         assert f"`hotlined --config {filled.config} resume --cancel` drops them." in shown
         assert "Let answers go out again? [y/N]" in shown
+        assert done.stderr == ("" if goes else "Nothing has changed.\n")
         assert row_of(filled.db).is_paused is not goes
         assert [row["answer"]["state"] for row in filled.log()] == ["queued"] * 3
 
@@ -371,6 +372,27 @@ def test_an_answer_that_was_asked_for_again_waits_since_then(tmp_path: Path) -> 
         again = filled.db.value("SELECT at FROM events WHERE kind = 'requeue'")
 
         assert filled.run("resume").stdout.startswith(f"1 answer waits, since {moment(again)}: it goes out.")
+
+
+@pytest.mark.parametrize(
+    ("hour", "sim_changed_at", "words"),
+    [(0, None, "0 of 0 segments are spent"), (9, "2026-11-24T22:00:00Z", "Another stick or SIM is in")],
+)
+def test_resume_says_what_goes_on_holding_answers_back(
+    tmp_path: Path, hour: int, sim_changed_at: str | None, words: str
+) -> None:
+    """The figures and the result promise nothing while another SIM is in, or a window is full."""
+    filled = Filled(tmp_path, limits={"segments": {"hour": hour}})
+    with filled.db:
+        filled.judge(filled.text())
+        with filled.db.transaction():
+            filled.db.execute("UPDATE line_state SET sim_changed_at = ?", sim_changed_at)
+        filled.daemon_runs(sim_changed=bool(sim_changed_at))
+        filled.run("pause")
+        before, after = filled.run("resume").stdout.splitlines()
+
+    assert before.startswith(f"1 answer waits. {words}")
+    assert after.startswith(words)
 
 
 def test_resume_can_drop_what_waits(tmp_path: Path) -> None:
@@ -397,12 +419,13 @@ def test_resume_can_drop_what_waits(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_not_paused_drops_nothing(tmp_path: Path) -> None:
-    """Its answers only wait for their time; `resume --cancel` says that there was no pause."""
+    """Its answers only wait for their time; `resume --cancel` says that there was no pause, and how many wait."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
 
-        assert filled.run("resume", "--cancel").stdout == "It was not paused.\n"
+        said = filled.run("resume", "--cancel").stdout
+        assert said == "It was not paused. Nothing is cancelled: 1 answer waits for its time.\n"
         assert [row["answer"]["state"] for row in filled.log()] == ["queued"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import Line, wait_until
 from desk import Desk
 from filled import KEVIN, LEA, Filled
-from promised import run, told
+from promised import begin, run, told
 from running import CliRunner
 
 from hotlined.cli import COMMANDS, main
@@ -20,16 +20,16 @@ UNKNOWN_KEY = "mod: live\n"
 
 # one command line for each command that works, about contact 1, Kevin's
 TYPED = (
-    "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "numbers", "stats",
-    "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
+    "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "evidence 1", "numbers",
+    "stats", "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
     "unblock --opted-out NUMBER", "tag 1 apology", "tag 1 apology --remove", "keep 1", "db check", "db backup -",
 )  # fmt: skip
 
 
 def test_every_promised_command_is_tried() -> None:
     """The promised commands are exactly those of this file."""
-    # `review` needs a terminal, and `web` does not end: test_desk.py tries that
-    assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review", "web"}
+    # `review` needs a terminal; `web` does not end, test_desk.py tries that; `doctor` has a test of its own
+    assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review", "web", "doctor"}
     assert {name for names in COMMANDS.values() for name in names} >= WHILE_BROKEN
 
 
@@ -96,6 +96,18 @@ def test_a_broken_configuration_is_trouble(line: Line) -> None:
     wait_until(lambda: not line.status()["trouble"], "the configuration is taken")
 
 
+def test_doctor_checks_what_is_in_force(line: Line) -> None:
+    """One check fails, that of the file; the others go by what the daemon has."""
+    begin(line)
+    line.configure(mod="live")
+    found = {each["check"]: each for each in map(json.loads, line.run("doctor", "--json").stdout.splitlines())}
+
+    assert found["configuration"]["seen"] == f"{line.config} cannot be used: one problem"
+    assert "config check" in found["configuration"]["cure"]
+    assert (found["daemon"]["verdict"], found["budgets"]["verdict"]) == ("ok", "ok")
+    assert "there is no configuration" not in {each["seen"] for each in found.values()}
+
+
 def test_an_unreadable_file_has_another_cure_than_mistakes(line: Line) -> None:
     """Looking at its lines would not help."""
     line.start()
@@ -127,6 +139,20 @@ def test_the_desk_goes_on_with_what_is_in_force(line: Line) -> None:
         gone = browser.get("/")
         assert (gone.status, browser.get("/healthz").status) == (503, 503)
         assert f"{line.config} cannot be used: one problem" in gone.words
+
+
+def test_the_desk_names_what_stops_the_line(line: Line) -> None:
+    """A broken file stops nothing, so the band does not blame it for what another SIM stops."""
+    begin(line)
+    line.sim.do("sim", absent=True)
+    line.wait_state("sim_absent")
+    line.sim.do("sim", absent=False, imsi="206019999999999", number="+32460999999")
+    line.wait_state("sim_changed")
+    line.configure(mod="live")
+    with Desk(line.config) as desk:
+        words = desk.browser().get("/").words
+
+    assert "The line does not answer. Another stick or SIM is in" in words
 
 
 def test_a_removed_person_does_not_come_back_with_a_mistake(line: Line) -> None:

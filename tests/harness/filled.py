@@ -121,13 +121,17 @@ class Filled:
         begun = store_steps.begin(self.db, turn.answer_id, now, alphabet.plan(ANSWER), RULES)
         store_steps.refuse(self.db, store_steps.segment_of(begun), self.now(), cms)
 
-    def daemon_runs(self, *, runs: bool = True, modem: ModemState | None = None) -> None:
+    def daemon_runs(self, *, runs: bool = True, modem: ModemState | None = None, sim_changed: bool = False) -> None:
         """Write the status of a daemon with this database, alive or long gone."""
         path = self.folder / "run" / "main" / "status.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         at = boottime() - (0.0 if runs else 1e6)
         status = DaemonStatus(
-            pid=os.getpid(), database=str(self.database), modem=ModemStatus(state=modem), pass_boottime=at
+            pid=os.getpid(),
+            database=str(self.database),
+            modem=ModemStatus(state=modem),
+            sim_changed=sim_changed,
+            pass_boottime=at,
         )
         path.write_text(status.to_json())
 

@@ -5,6 +5,8 @@ from desk import Desk
 from filled import KEVIN
 from promised import begin, told
 
+from hotlined.reports import in_force
+
 
 def test_all_promise_by_what_the_daemon_has(line: Line) -> None:
     """`show`, `limits`, `status`, `config show` and the desk agree with the daemon, whatever the file says since."""
@@ -45,3 +47,17 @@ def test_the_file_counts_once_the_daemon_is_gone(line: Line) -> None:
         line.end()
         assert told(line, "limits")["windows"]["hour"]["limit"] == 8
         assert "hour08" in browser.get("/").words
+
+
+def test_a_file_counts_again_once_it_is_mended(line: Line) -> None:
+    """A desk that began while it was broken does not go on by what the daemon had then."""
+    begin(line)
+    sound = line.config.read_text()
+    line.config.write_text("mod: live\n" + sound)
+    begun = in_force.read(line.config)
+    assert begun.broken
+    line.config.write_text(sound)
+    line.reload(limits={"segments": {"hour": 8}})
+
+    now = in_force.current(begun)
+    assert (now.broken, now.limits.segments.hour) == (None, 8)
