@@ -41,9 +41,11 @@ class SelfTests:
     def look(self) -> None:
         """Note what became of the last text to itself; send the next one, or choose a rung before it, if it is due."""
         config, db = self._line.config, self._line.db
-        if not self._look.is_due() or (number := config.line_number or row_of(db).own_number) is None:
+        if not self._look.is_due():
             return
         self._look.restart()
+        if (number := config.line_number or row_of(db).own_number) is None:
+            return
         now, before, heard_limit = db.now(), row_of(db).selftest(number), reception.last_text_limit(db)
         test = self._follow(before, heard_limit, now)
         if test != before:

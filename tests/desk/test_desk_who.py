@@ -326,7 +326,7 @@ def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     known: dict[str, Any] = {
         "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other",
         "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
-        "at": None, "seen": None, "asks": False, "answer": None, "undo": False, "drops": False,
+        "at": None, "seen": None, "brought": None, "undo": False, "drops": False,
         "since": "2026-11-24T12:00:00.000Z",
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
