@@ -360,8 +360,9 @@ class Daemon:
 
         A text with an answer costs three commits, or four if the answer has a delay. No step begins before the commit
         that it needs is on the disk. The first has the received text: only then the text is deleted on the SIM. The
-        second has the verdict, and says that the text has left the SIM and its answer is being submitted: only then the
-        modem gets the answer. The third has the fate of the answer.
+        second has the verdict, and says that its answer is being submitted: only then the modem gets the answer. The
+        third has the fate of the answer. The next listing confirms that the text has left the SIM: with the commit of a
+        text that follows, or in one more.
         """
         modem.exchange.require_step()  # else a late response could be taken for that of a later command
         if self._act_on_unsolicited(modem):
