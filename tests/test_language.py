@@ -366,7 +366,9 @@ def test_a_usage_error_is_in_the_language_of_the_line(
 def test_a_declined_question_ends_in_the_language_of_the_line(line: Filled) -> None:
     """Nothing is done, and the sentence is in the language."""
     shown = on_a_terminal(line, "n", "forget", LEA)
-    expected = {"fr": (f"[o/N]{NO_BREAK}: ", "Rien n’a changé."), "nl": ("[j/N]: ", "Er is niets veranderd.")}[line.settings["language"]]
+    expected = {"fr": (f"[o/N]{NO_BREAK}: ", "Rien n’a changé."), "nl": ("[j/N]: ", "Er is niets veranderd.")}[
+        line.settings["language"]
+    ]
     assert [words for words in expected if words not in shown] == []
 
 

@@ -141,7 +141,7 @@ class Storages:
 
     @property
     def full(self) -> StorageUse | None:
-        """The storage that texts come into, if it has no room for another and no other storage has; else None."""
+        """The storage that texts come into, if it has no room for another (see `direct_texts`); else None."""
         name = self._receiving[0] if self._receiving else ""
         return self._uses[name] if name in self._uses and self._room(name) <= 0 else None
 

@@ -8,6 +8,7 @@ Known to be wrong: a waiting answer is looked at every ten minutes, so one may g
 
 import math
 import random
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.append(str(Path(__file__).parents[1] / "harness"))
+
 import click
+import store_steps
 
 from hotlined import config as configuration
 from hotlined import policy
@@ -26,7 +30,7 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
 from hotlined.policy import Reason, Share
 from hotlined.states import MAY_HAVE_LEFT, ContactKind
-from hotlined.store.answers import answers, contacts, fates, gate, queue, windows
+from hotlined.store.answers import answers, fates, gate, queue, windows
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import commit_share_wait
@@ -102,8 +106,9 @@ class VirtualSender:
                     return self._free_at
             break
         self._look_at = math.inf
-        for share, due in queue.next_dues(self._db).items():
-            self.expect(max(at, due), share)
+        dues = "SELECT share, min(due_limit) FROM answers WHERE state = 'queued' AND share IS NOT NULL GROUP BY share"
+        for share, due in self._db.rows(dues):
+            self.expect(max(at, due), Share(share))
         return self._look_at
 
     def _compose(self, step: int, _country: str | None, _draw: int) -> gate.Composition:
@@ -149,7 +154,7 @@ def play(crowd: Crowd, folder: Path) -> Outcome:
         for at, who, text in arrivals(crowd, rng):
             sender.run_until(at)
             identity = Identity(who, who, config.numbers.country, LineType.MOBILE)
-            contact_id = contacts.record_whole(db, config.line, ContactKind.TEXT, identity, text, moment(at))
+            contact_id = store_steps.record_whole(db, config.line, ContactKind.TEXT, identity, text, moment(at))
             delay = rng.uniform(shortest, longest)
             verdict = answers.judge(db, contact_id, config.rules(), moment(at), delay_seconds=delay)
             if verdict.answer:

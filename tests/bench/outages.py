@@ -27,7 +27,7 @@ from hotlined.clock import Now
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import AttemptCause
-from hotlined.store.answers import answers, contacts, fates, gate, queue
+from hotlined.store.answers import answers, fates, gate, queue
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
@@ -160,7 +160,7 @@ class Player:
         """Receive a text, and queue its answer."""
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
         assert identity.country == crowd.country, number
-        contact = contacts.record_whole(self.db, "fr", "text", identity, f"qui es-tu {number}", self.now)
+        contact = store_steps.record_whole(self.db, "fr", "text", identity, f"qui es-tu {number}", self.now)
         verdict = answers.judge(self.db, contact, self.rules, self.now, delay_seconds=delay)
         assert verdict.answer, verdict
         self.refused[number] = crowd.refused

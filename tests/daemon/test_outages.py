@@ -24,7 +24,7 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.recovery import Ladder
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, breakers, contacts, fates, gate, queue
+from hotlined.store.answers import answers, breakers, fates, gate, queue
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import bind_sim, row_of
@@ -96,7 +96,7 @@ def wrote(db: Database, seconds: float, *numbers: str) -> None:
     """Queue an answer to each of these numbers."""
     for number in numbers:
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
-        contact = contacts.record_whole(db, "fr", "text", identity, f"salut {number} {seconds}", at(seconds))
+        contact = store_steps.record_whole(db, "fr", "text", identity, f"salut {number} {seconds}", at(seconds))
         assert answers.judge(db, contact, outages.RULES, at(seconds), delay_seconds=0.0).answer
 
 

@@ -290,15 +290,9 @@ COVERED = """(place) => {
 @pytest.mark.parametrize("language", ["fr", "nl"])
 def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, width: int, height: int) -> None:
     """A small phone hides neither text, 112 button nor name."""
-    line = Filled(tmp_path, language=language, alerts={"words": ["je te retrouverai"]})
+    line = Filled(tmp_path, language=language, alerts={"words": ["ta gueule"]})
     with line.db, linked_desk(line.config) as link:
-        line.judge(line.text("Salut beauté, c’est Kevin, tu m’as donné ton num samedi"))
-        line.send()
-        for number in range(9):
-            line.judge(line.text(f"réponds {number}"))
-        threat = line.text("tu te crois maligne ? je te retrouverai un soir")
-        with line.db.transaction():
-            words_met.note(line.db, threat, ["je te retrouverai"])
+        threat = threatened(line, "ta gueule")
         page = windows.new(**PHONE | {"viewport": {"width": width, "height": height}})
         page.goto(link)
         page.wait_for_url("**/")

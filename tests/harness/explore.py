@@ -138,7 +138,7 @@ class Explorer:
     def text(self, number: str, words: str = "qui es-tu") -> None:
         """Receive and judge a text."""
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
-        contact_id = contacts.record_whole(self.db, "fr", "text", identity, words, self.now)
+        contact_id = store_steps.record_whole(self.db, "fr", "text", identity, words, self.now)
         self.judge(contact_id, number, words)
 
     def judge(self, contact_id: int, number: str, words: str = "", kind: str = "text") -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from hubs import Hub
 from running import CliRunner, Result
-from store_steps import RULES, begin_next, judge, make_empty, segment_of, take
+from store_steps import RULES, begin_next, judge, make_empty, record_whole, segment_of, take
 
 from hotlined import policy
 from hotlined.cli import main
@@ -22,7 +22,6 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.states import ContactKind
 from hotlined.store import fleet
-from hotlined.store.answers import contacts
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.reading import log
 
@@ -80,7 +79,7 @@ class Line:
     def text(self, number: str, text: str = "hello", rules: policy.Rules = RULES) -> policy.Verdict:
         """Let a text arrive and be judged."""
         who = identify(Address(number.removeprefix("+"), Ton.INTERNATIONAL), "BE")
-        contact = contacts.record_whole(self.db, self.name, ContactKind.TEXT, who, text, self.now())
+        contact = record_whole(self.db, self.name, ContactKind.TEXT, who, text, self.now())
         return judge(self.db, contact, self.now(), rules)
 
     def answer(self, number: str, text: str = "hello") -> policy.Reason:

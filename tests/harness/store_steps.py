@@ -9,12 +9,13 @@ from pathlib import Path
 from hotlined import policy
 from hotlined.clock import Now
 from hotlined.gsm import tpdu
-from hotlined.gsm.address import identify
+from hotlined.gsm.address import Identity, identify
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.states import SubmitProblem
 from hotlined.store.answers import answers, contacts, fates, gate, queue
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
+from hotlined.store.line.line import save_limit_clock
 
 RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
 PLAN = plan("x" * 200)
@@ -49,6 +50,15 @@ def record(
 ) -> list[contacts.Recorded]:
     """Record a listing of the SIM."""
     return contacts.record_listing(db, source, listing(*entries), now, complete=complete)
+
+
+def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
+    """Record a contact that is complete and comes from no modem, and return its id."""
+    with db.transaction():
+        contact_id = contacts._insert_contact(db, line, kind, identity, now, received=1, total=1)
+        db.execute("UPDATE contacts SET text = ? WHERE id = ?", text, contact_id)
+        save_limit_clock(db, now)
+    return contact_id
 
 
 def judge(

@@ -197,7 +197,7 @@ def what_goes_wrong() -> None:
     check("the last good one is as it was", on_stick(f"sha256sum {newest}") == digest)
 
 
-FETCHED = Path("/root/hotlined-backups")
+FETCHED = Path.home() / "hotlined-backups"
 
 
 def blocks(section: str, kind: str) -> list[str]:
@@ -221,11 +221,11 @@ def another_machine() -> None:
     Path("/run/sshd").mkdir(exist_ok=True)
     sh("systemd-run", "-q", "--unit=lab-sshd", "/usr/sbin/sshd", "-D", "-o", "ListenAddress=127.0.0.1")
     until(lambda: not sh("ssh-keyscan", "127.0.0.1").returncode, 30)
-    key = Path("/root/.ssh/hotlined.pub").read_text().split()
+    key = (Path.home() / ".ssh/hotlined.pub").read_text().split()
     may = allowed.strip().partition(" ssh-ed25519")[0]
     Path("/home/backups/.ssh/authorized_keys").write_text(f"{may} {' '.join(key)}\n")
     (FETCHED / "fetch").write_text(fetch)
-    known = Path("/root/.ssh/known_hosts")
+    known = Path.home() / ".ssh/known_hosts"
     known.write_text(sh("ssh-keyscan", "-t", "ed25519", "127.0.0.1").stdout)
     done = sh("sh", str(FETCHED / "fetch"))
     names = sorted(path.name for path in FETCHED.glob("*.age"))
@@ -250,7 +250,7 @@ def another_machine() -> None:
 
 def what_that_key_can_do(name: str) -> None:
     """Check that the other machine's key can only read backups."""
-    ssh = ("ssh", "-i", "/root/.ssh/hotlined", "-o", "BatchMode=yes", "backups@127.0.0.1")
+    ssh = ("ssh", "-i", str(Path.home() / ".ssh/hotlined"), "-o", "BatchMode=yes", "backups@127.0.0.1")
     place = "/srv/hotlined-backups/main"
     refused = [
         sh(*ssh, words, stdin=subprocess.DEVNULL) for words in ("id", f"cat {place}/{name}", f"rm {place}/{name}")

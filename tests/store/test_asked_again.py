@@ -15,7 +15,7 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue
+from hotlined.store.answers import answers, decisions, fates, gate, queue
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
@@ -55,7 +55,7 @@ def at(seconds: float) -> Now:
 def came(db: Database, number: str = HERS, seconds: float = 0.0, *, delay: float = 0.0, words: str = "oui") -> int:
     """Receive a text, judge it by rules that answer all countries, and return the id of its contact."""
     identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
-    contact = contacts.record_whole(db, "main", "text", identity, words, at(seconds))
+    contact = store_steps.record_whole(db, "main", "text", identity, words, at(seconds))
     store_steps.judge(db, contact, at(seconds), EVERYWHERE, delay=delay)
     return contact
 

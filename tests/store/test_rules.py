@@ -15,7 +15,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, breakers, contacts, decisions, fates, gate, lifecycle, queue, windows
+from hotlined.store.answers import answers, breakers, decisions, fates, gate, lifecycle, queue, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line import history, line, pseudonyms
@@ -51,7 +51,7 @@ def wrote(
     delay: float = 0.0,
 ) -> int:
     """Receive a text that is new, judge it by these rules, and return the id of its contact."""
-    contact = contacts.record_whole(
+    contact = store_steps.record_whole(
         db, "main", "text", mobile(number), words or f"salut {seconds:.0f} {number}", at(seconds)
     )
     store_steps.judge(db, contact, at(seconds), rules, delay=delay)
@@ -269,7 +269,7 @@ def test_answer_is_as_old_as_its_contact(db: Database) -> None:
 
     It is stale a day after the text came.
     """
-    contact = contacts.record_whole(db, "main", "text", mobile(HERS), "salut", at(0))
+    contact = store_steps.record_whole(db, "main", "text", mobile(HERS), "salut", at(0))
     store_steps.judge(db, contact, at(20 * 3600))
 
     assert queue.sweep(db, timedelta(hours=24), at(24 * 3600), by_calendar=False) == 0
@@ -447,7 +447,7 @@ def test_refusal_has_the_outcome_of_its_cause(db: Database, cms: int, outcome: O
 def wrote_from_france(db: Database, number: str, seconds: float, rules: policy.Rules) -> None:
     """Receive a text from France and judge it."""
     sender = Identity(number, number, "FR", LineType.MOBILE)
-    contact = contacts.record_whole(db, "main", "text", sender, f"salut {number}", at(seconds))
+    contact = store_steps.record_whole(db, "main", "text", sender, f"salut {number}", at(seconds))
     store_steps.judge(db, contact, at(seconds), rules, delay=0.0)
 
 

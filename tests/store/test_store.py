@@ -969,7 +969,6 @@ def test_queries_of_the_loop_use_indexes(db: Database) -> None:
     now = at(db, 1)
     queue.waiting(db)
     queue.due(db, now)
-    queue.next_dues(db)
     queue.requeue_half_sent(db)
     queue.sweep(db, RULES.max_age, now, by_calendar=False)
     commit_wait(db, policy.WaitingFor.NETWORK)

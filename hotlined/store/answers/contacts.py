@@ -212,15 +212,6 @@ def is_received(db: Database, text: str) -> bool:
     return db.one(f"SELECT 1 FROM ({latest}) WHERE text = ?", text) is not None
 
 
-def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
-    """Commit a contact that is complete and comes from no modem, as in a simulation, and return its id."""
-    with db.transaction():
-        contact_id = _insert_contact(db, line, kind, identity, now, received=1, total=1)
-        db.execute("UPDATE contacts SET text = ? WHERE id = ?", text, contact_id)
-        save_limit_clock(db, now)
-    return contact_id
-
-
 def confirm_deleted(db: Database, storage: str, segment_ids: Iterable[int], now: Now) -> None:
     """Commit that entries have left a storage; those that were seen in another one since are still there."""
     with db.transaction():

@@ -252,11 +252,7 @@ def _note_keeping(
 
 def skip(db: Database, contact_id: int, who: str, now: Now) -> bool:
     """Commit that a person skipped a contact, which then comes last; return whether the contact exists."""
-    with db.transaction():
-        if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
-            return False
-        events.record(db, now, EventKind.SKIP, contact_id=contact_id, who=who)
-    return True
+    return events.commit_at_contact(db, contact_id, EventKind.SKIP, who, now)
 
 
 def tag(

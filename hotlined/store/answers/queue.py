@@ -180,12 +180,6 @@ _TAKEN_BEFORE = (
 _TRIES = "(SELECT count(*) FROM attempts t WHERE t.answer_id = a.id)"
 
 
-def next_dues(db: Database) -> dict[Share, float]:
-    """Return when the first queued answer of each share is due, in limit time."""
-    found = zip(Share, db.the(f"SELECT {_DUES}"), strict=True)
-    return {share: due for share, due in found if due is not None}
-
-
 def requeue_half_sent(db: Database) -> None:
     """Queue every answer again whose sending was stopped between two segments."""
     if db.one(_STOPPED_HALFWAY):

@@ -75,11 +75,7 @@ def tell(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
 
 def see(db: Database, contact_id: int, who: str, now: Now) -> bool:
     """Commit that an admin has seen what was asked about a contact; return whether the contact exists."""
-    with db.transaction():
-        if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
-            return False
-        events.record(db, now, EventKind.SEEN, contact_id=contact_id, who=who)
-    return True
+    return events.commit_at_contact(db, contact_id, EventKind.SEEN, who, now)
 
 
 def see_all(db: Database, names: str, who: str, now: Now) -> None:

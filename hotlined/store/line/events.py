@@ -99,3 +99,12 @@ def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> l
 
 def _read(rows: Iterable[sqlite3.Row]) -> list[dict[str, Any]]:
     return [dict(row) | {"detail": json.loads(row["detail"] or "null")} for row in rows]
+
+
+def commit_at_contact(db: Database, contact_id: int, kind: EventKind, who: str, now: Now) -> bool:
+    """Commit what a person did about a contact; return whether the contact exists."""
+    with db.transaction():
+        if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
+            return False
+        record(db, now, kind, contact_id=contact_id, who=who)
+    return True

@@ -2,8 +2,8 @@
 
 The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit, its last top-up
 and its texts to itself; when the modem became ready, and when another SIM came in; the pause, the reasons that answers
-wait for, and the breaker; the beginning of a flood; whether the database was just restored from a
-backup; the last sealed backup; the digest of the pseudonyms' key; whether a rebuild is due; and the progress of alerts.
+wait for, and the breaker; the beginning of a flood; whether the database was just restored from a backup; the last
+sealed backup; the digests of the pseudonyms' keys; whether a rebuild is due; and the progress of alerts.
 The table `events` records these changes for people; nothing in the row is read back from it.
 """
 

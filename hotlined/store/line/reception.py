@@ -161,16 +161,6 @@ def maybe_last_contact(db: Database) -> LastContact | None:
     return LastContact(*row) if row else None
 
 
-def today(db: Database, midnight: str) -> tuple[int, int]:
-    """Count the contacts that came and the answers that went since `midnight`, which is written as in the database."""
-    contacts, answers = db.the(
-        "SELECT (SELECT count(*) FROM contacts WHERE received_at >= :midnight),"
-        " (SELECT count(*) FROM answers WHERE sent_at >= :midnight)",
-        midnight=midnight,
-    )
-    return contacts, answers
-
-
 def hours_with_contacts(db: Database, now: Now, length: timedelta) -> list[timedelta]:
     """Return the hours of the limit clock since `length` ago that had a contact; the line's own texts do not count.
 
