@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from flask import current_app, g, request
@@ -20,7 +21,25 @@ from hotlined.store.line.database import Database
 
 log = logging.getLogger(__name__)
 EXTENSION = "hotlined"
+_HOUR_SECONDS = 3600.0
 _CACHE_KIB = 256  # otherwise each page at work would take 2 MiB for sorting
+
+
+@dataclass(slots=True)
+class Looks:
+    """The people and what they looked at in the last hour, with the moment (monotonic seconds)."""
+
+    last: dict[tuple[str, str], float] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def is_new(self, who: str, what: str, now: float) -> bool:
+        """Note a look and return True, unless the same one was noted less than an hour before."""
+        with self.lock:
+            self.last = {look: at for look, at in self.last.items() if now - at < _HOUR_SECONDS}
+            if (who, what) in self.last:
+                return False
+            self.last[who, what] = now
+            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +50,7 @@ class Desk:
     """The configuration as the desk began; `line` has the one in force now."""
     key: bytes = field(repr=False)
     notices: Notices = field(default_factory=Notices)
-    looks: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
-    """The people and what they looked at, by the hour."""
+    looks: Looks = field(default_factory=Looks)
 
 
 def desk() -> Desk:
@@ -105,13 +123,8 @@ def looked_through(listed: str) -> None:
 
 def _looked(what: str) -> None:
     """Log a look, at most once in an hour: a page that stays open asks for itself again and again."""
-    looks, hour = desk().looks, int(time.monotonic() // 3600)
-    if hour not in looks:
-        looks.clear()
-    look = visitor().name, what
-    if look not in looks.setdefault(hour, set()):
-        looks[hour].add(look)
-        log.info("%s looked at %s", *look)
+    if desk().looks.is_new(visitor().name, what, time.monotonic()):
+        log.info("%s looked at %s", visitor().name, what)
 
 
 def decided(verb: str, **arguments: Any) -> Any:

@@ -26,6 +26,7 @@ from hotlined.desk.band import Mood
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import DOOR
+from hotlined.desk.visit import Looks
 from hotlined.desk.who import Visitor
 from hotlined.gsm.address import mask
 from hotlined.states import ModemState
@@ -976,6 +977,19 @@ def test_a_look_is_a_line_of_the_journal(line: Filled, caplog: pytest.LogCapture
         f"anna looked at number {mask(KEVIN)}",
     ]
     assert line.db.value("PRAGMA data_version") == written
+
+
+def test_a_look_is_logged_once_in_any_hour() -> None:
+    """The hour of the clock is none of it: a desk with an open page would log twice in a second."""
+    looks = Looks()
+
+    assert [looks.is_new("anna", "list log", now) for now in (3599.0, 3601.0, 7198.0, 7199.0)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert looks.is_new("ada", "list log", 7199.0)
 
 
 # ---- for people without a terminal
