@@ -32,7 +32,7 @@ class Looks:
     last: dict[tuple[str, str], float] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def is_new(self, who: str, what: str, now: float) -> bool:
+    def note(self, who: str, what: str, now: float) -> bool:
         """Note a look and return True, unless the same one was noted less than an hour before."""
         with self.lock:
             self.last = {look: at for look, at in self.last.items() if now - at < _HOUR_SECONDS}
@@ -123,7 +123,7 @@ def looked_through(listed: str) -> None:
 
 def _looked(what: str) -> None:
     """Log a look, at most once in an hour: a page that stays open asks for itself again and again."""
-    if desk().looks.is_new(visitor().name, what, time.monotonic()):
+    if desk().looks.note(visitor().name, what, time.monotonic()):
         log.info("%s looked at %s", visitor().name, what)
 
 

@@ -983,13 +983,13 @@ def test_a_look_is_logged_once_in_any_hour() -> None:
     """The hour of the clock is none of it: a desk with an open page would log twice in a second."""
     looks = Looks()
 
-    assert [looks.is_new("anna", "list log", now) for now in (3599.0, 3601.0, 7198.0, 7199.0)] == [
+    assert [looks.note("anna", "list log", now) for now in (3599.0, 3601.0, 7198.0, 7199.0)] == [
         True,
         False,
         False,
         True,
     ]
-    assert looks.is_new("ada", "list log", 7199.0)
+    assert looks.note("ada", "list log", 7199.0)
 
 
 # ---- for people without a terminal
