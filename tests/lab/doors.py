@@ -514,11 +514,12 @@ def admin() -> None:
     sh("systemctl", "stop", MAIN)
     name = os.fsencode(precious)
     magic = bytes.fromhex("d9d505f920a163d7")
-    pages = (STATE / "hotlined.db").stat().st_size // 4096
-    header = magic + struct.pack(">IIIII", 0, 0, pages, 512, 4096)
     record = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
-    (LAB / "journal").write_bytes(header.ljust(512, b"\0") + record)
     for words in (("status",), ("doctor",), ("db", "check"), ("log",), ("alerts",)):
+        # each command may move pages of the -wal into the file: a journal from before would cut them off
+        pages = (STATE / "hotlined.db").stat().st_size // 4096
+        header = magic + struct.pack(">IIIII", 0, 0, pages, 512, 4096)
+        (LAB / "journal").write_bytes(header.ljust(512, b"\0") + record)
         sh("cp", str(LAB / "journal"), str(STATE / "hotlined.db-journal"), user="hotlined-main")
         attempt(
             "admin",
