@@ -67,7 +67,7 @@ class CutHub(HubOfLine):
 
 
 def make_skewed(hub: Hub) -> None:
-    """Give a hub a clock that can be wrong."""
+    """Give a hub a clock that can be wrong, as `Played` wants it."""
     hub.admin.execute("CREATE TABLE IF NOT EXISTS public.skew AS SELECT 0::float8 AS seconds")
     hub.admin.execute("GRANT SELECT ON public.skew TO PUBLIC")
     text = hub.one("SELECT pg_get_functiondef('hotlined.number_it'::regproc)")
@@ -84,6 +84,7 @@ class Played:
         self._clones = 0
         self.oracle = Oracle(self)
         self.put_back([(name, 0, None, b"") for name in NAMES])
+        self._skew("0")
         for line in self.lines.values():
             line.db.connection.execute("PRAGMA synchronous = OFF")
         self.copies = {name: [(line.copy(), set[Decision]())] for name, line in self.lines.items()}
@@ -278,8 +279,8 @@ LEFT_OUT = ({*_HUB, "clone"}, {*_LINES, "clone"}, {"clone"}, _LINES, set[str]())
 
 
 def steps(world: Played, drawn: random.Random, length: int, *, skew: bool) -> Iterator[str]:
-    """Draw the steps of a history."""
-    without = drawn.choice(LEFT_OUT) | (set() if skew else {"skew"})
+    """Draw the steps of a history; a hub with a wrong clock is never put back, which is a known limit."""
+    without = drawn.choice(LEFT_OUT) | (_HUB if skew else {"skew"})
     verbs = [verb for verb in WEIGHTS if verb not in without]
     for verb in drawn.choices(verbs, [WEIGHTS[verb] for verb in verbs], k=length):
         name = drawn.choice([*world.lines])

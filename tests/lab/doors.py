@@ -514,11 +514,13 @@ def admin() -> None:
     sh("systemctl", "stop", MAIN)
     name = os.fsencode(precious)
     magic = bytes.fromhex("d9d505f920a163d7")
-    record = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    with (STATE / "hotlined.db").open("rb") as file:
+        page = int.from_bytes(file.read(18)[16:], "big")
+    record = struct.pack(">I", 0x40000000 // page + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
     for words in (("status",), ("doctor",), ("db", "check"), ("log",), ("alerts",)):
         # each command may move pages of the -wal into the file: a journal from before would cut them off
-        pages = (STATE / "hotlined.db").stat().st_size // 4096
-        header = magic + struct.pack(">IIIII", 0, 0, pages, 512, 4096)
+        pages = (STATE / "hotlined.db").stat().st_size // page
+        header = magic + struct.pack(">IIIII", 0, 0, pages, 512, page)
         (LAB / "journal").write_bytes(header.ljust(512, b"\0") + record)
         sh("cp", str(LAB / "journal"), str(STATE / "hotlined.db-journal"), user="hotlined-main")
         attempt(

@@ -80,6 +80,13 @@ def test_each_rule_is_needed(tmp_path: Path, hub: Hub, rule: str) -> None:
         assert bool(found) == bool(left_out), found
 
 
+def test_line_that_is_invited_again_writes_its_list(tmp_path: Path, hub: Hub) -> None:
+    """Others know the number of the list that was emptied: one from before, which the hub has again, is none to them."""
+    with Played(tmp_path, hub) as world:
+        found = world.play("settle; stop c 2; go c; hub_backup; blank c; settle; hub_restore")
+    assert not found, found
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_history_breaks_a_promise(tmp_path: Path, hub: Hub, seed: int) -> None:
     """Lines end alike, whatever is cut, copied or restored."""
