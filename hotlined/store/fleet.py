@@ -78,9 +78,9 @@ def join(db: Database, name: str, key: bytes, now: Now) -> int:
     """Commit that the line is in a fleet; return how many decisions are stored under an own pseudonym only.
 
     Those are shared once their number comes again. A line that joins again forgets the numbers of the others' lists,
-    because a hub that lies may have named the highest ones; the lists stay. It writes its own list again, because others
-    may know a higher number of it, where it was emptied and the hub then put back. Raises RefusedError if it is in a
-    fleet with another key, StoreError if its own key is lost.
+    because a hub that lies may have named the highest ones; the lists stay. It writes its own list again, because
+    others may know a higher number of it, where it was emptied and the hub then put back. Raises RefusedError if it is
+    in a fleet with another key, StoreError if its own key is lost.
     """
     digest, (_own, known) = pseudonym.digest(key), line.key_digests_of(db.connection)
     if known not in (None, digest) or db.one("SELECT 1 FROM fleet WHERE line <> ?", name):

@@ -46,8 +46,8 @@ class Oracle:
         """Decisions that were lifted and made again, while the hub has the list of before."""
         self.restored: set[str] = set()
         """Lines that were restored, or had a second machine."""
-        self.emptied: set[str] = set()
-        """Lines whose list was emptied at the hub, and not written again: one that a hub has from before is no list."""
+        self.old: set[str] = set()
+        """Lines that did not exchange since their list was emptied or the hub put back: others may know a newer one."""
 
     # ---- events
 
@@ -68,8 +68,8 @@ class Oracle:
     def exchanged(self, machine: str, at_hub: set[Decision]) -> None:
         """Note that a machine exchanged to the end; `at_hub` is what the lists had when it began."""
         line = self.world.machines()[machine]
-        self.emptied.discard(line)
-        found = {each for each in at_hub & self.standing - self.stale if each[0] not in self.emptied}
+        self.old.discard(line)
+        found = {each for each in at_hub & self.standing - self.stale if each[0] not in self.old}
         self.known.setdefault(machine, set()).update(found)
         self.stale -= {(line, person) for person in self.world.persons if self.world.has_decided(machine, person)}
 
@@ -85,9 +85,14 @@ class Oracle:
         self.standing -= lost
         self._forget(lost)
 
+    def put_back(self) -> None:
+        """Note that the hub was replaced by a copy."""
+        self.old.update(self.world.machines().values())
+        self.lose()
+
     def blank(self, line: str) -> None:
         """Note that the list of a line was emptied at the hub: until the line writes it again it holds nowhere else."""
-        self.emptied.add(line)
+        self.old.add(line)
         self.lose()
         self._forget({each for each in self.standing if each[0] == line})
 

@@ -230,11 +230,11 @@ class Played:
 
     def _hub_restore(self, which: str = "-1") -> None:
         self.put_back(self.hub_copies[int(which)])
-        self.oracle.lose()
+        self.oracle.put_back()
 
     def _hub_new(self) -> None:
         self.put_back([(name, 0, None, b"") for name in NAMES])
-        self.oracle.lose()
+        self.oracle.put_back()
 
     def _remove(self, machine: str) -> None:
         self.out.add(machine[0])

@@ -81,7 +81,7 @@ def test_each_rule_is_needed(tmp_path: Path, hub: Hub, rule: str) -> None:
 
 
 def test_line_that_is_invited_again_writes_its_list(tmp_path: Path, hub: Hub) -> None:
-    """Others know the number of the list that was emptied: one from before, which the hub has again, is none to them."""
+    """Others know the number of the list that was emptied; what the hub has again is older."""
     with Played(tmp_path, hub) as world:
         found = world.play("settle; stop c 2; go c; hub_backup; blank c; settle; hub_restore")
     assert not found, found
