@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from filled import KEVIN, Filled
-from needs import needs_root
+from needs import needs_readers, needs_root
 from persons import COMMAND, LINE, MEMBER, ROOT, Person, give
 
 from hotlined import files, person
@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": (["doctor", "--record"], b"# hotlined recording 1\n"),
 }
 """Each command that writes a FILE: its words before the name, and the first bytes of the file."""
+NAMES = [pytest.param(name, marks=needs_readers if name == "stats" else ()) for name in COMMANDS]
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def write(house: Path, words: list[str], user: Person = LINE, **environment: str
 
 
 @needs_root
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_file_is_new_and_its_owners_alone(house: Path, name: str) -> None:
     """It has stdout's content and mode 0600; a second run leaves it."""
     words, begins = COMMANDS[name]
@@ -73,7 +74,7 @@ def test_a_file_is_new_and_its_owners_alone(house: Path, name: str) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder"])
 def test_an_existing_name_is_not_touched(house: Path, name: str, kind: str) -> None:
     """Links are not followed, broken or not; no FIFO is awaited."""
@@ -93,7 +94,7 @@ def test_an_existing_name_is_not_touched(house: Path, name: str, kind: str) -> N
 
 
 @needs_root
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_root_names_no_file(house: Path, name: str) -> None:
     """The error says what to type: there the shell opens the file."""
     words, begins = COMMANDS[name]
@@ -119,7 +120,7 @@ def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("name", ["db backup", "evidence", "metrics", "stats", "export"])
+@pytest.mark.parametrize("name", NAMES[:-1])
 def test_a_file_is_written_with_the_members_own_rights(house: Path, name: str) -> None:
     """A member writes at home, not where only the line's user may.
 
@@ -148,7 +149,7 @@ def test_an_unfinished_file_is_removed(house: Path) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_folder_that_is_not_there_is_a_sentence(house: Path, name: str) -> None:
     """Nothing is printed instead of the file."""
     code, said, why = write(house, [*COMMANDS[name][0], str(house / "state/none/named")])
