@@ -129,7 +129,7 @@ def _selftest(report: LineReport) -> str | None:
 
 
 def _next(at: str | None) -> str | None:
-    """Return in words when the next answer is due; `now` if it waits only for other answers, or for room."""
+    """Return in words when the next answer is due; `now` if nothing holds it back."""
     if at is None:
         return None
     return _("now") if parse_rfc3339(at) <= here() else moment(at)

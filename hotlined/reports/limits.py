@@ -9,17 +9,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hotlined import policy
-from hotlined.clock import Now, rfc3339
+from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError
 from hotlined.forms import ByWindow, Seconds
-from hotlined.gsm.alphabet import plan
 from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
+from hotlined.reports.ahead import longest_by_step, look_ahead, sizes
 from hotlined.reports.line import holds_of
 from hotlined.store.answers import windows
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending
 from hotlined.store.reading import forecast
 from hotlined.store.reading.forecast import Forecast, Outlook
@@ -232,37 +231,3 @@ def _waiting_in_words(queue: Queue) -> str:
     if not queue.answers:
         return pgettext("queue", "no answer")
     return f"{in_answers(queue.answers)} ({in_segments(queue.segments)})"
-
-
-def longest(config: Config, answers: int, country: str | None) -> int:
-    """Return the segments of the longest text that a number may get after `answers` answers; 0 if there is no text."""
-    choices = config.answer.choices(answers, country)
-    return max((plan(wording.text, config.answer.encoding).segments for wording in choices), default=0)
-
-
-def longest_by_step(config: Config) -> list[int]:
-    """Return the segments of the first answer, the second and so on, each with the longest text of any country."""
-    countries = (None, *config.numbers.answer_countries)
-    return [
-        max(longest(config, answers, country) for country in countries)
-        for answers in range(max(1, len(config.answer.steps)))
-    ]
-
-
-def sizes(config: Config) -> dict[Share, int]:
-    """Return, by share, the most segments that an answer takes that is not composed yet."""
-    segments = longest_by_step(config)
-    return {Share.NEW: segments[0], Share.KNOWN: max(segments[1:] or segments)}
-
-
-def look_ahead(db: Database, config: Config, now: Now) -> Forecast:
-    """Return the forecast: the answers that wait, and when there is room for more."""
-    return forecast.forecast(
-        db,
-        config.limits,
-        now,
-        max_age=config.answer.max_age,
-        send_interval=config.modem.send_interval,
-        delay=config.answer.delay[0],
-        sizes=sizes(config),
-    )

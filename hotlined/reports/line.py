@@ -17,6 +17,7 @@ from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedE
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_country, sim_life
+from hotlined.reports.ahead import look_ahead
 from hotlined.reports.fleet import Fleet, maybe_fleet
 from hotlined.reports.in_force import differing_keys
 from hotlined.reports.silence import Silence, maybe_silence
@@ -347,7 +348,7 @@ def _stored(config: Config, daemon: DaemonStatus, *, alive: bool) -> tuple[Store
                     sending=first,
                     holds=holds,
                     queue=forecast.counted(db, now.limit),
-                    next_due_at=forecast.maybe_next_due_at(db, first),
+                    next_due_at=forecast.maybe_next_at(db, look_ahead(db, config, now), first),
                     budgets={name: Budget(getattr(limits, name), spent[name].total) for name in spent},
                     full_windows=frozenset(forecast.full_windows(db, now.limit)),
                     countries=tuple(country_outages(db)),

@@ -19,8 +19,8 @@ from hotlined.forms import ByWindow, Form, Seconds, extended
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify, parse_number
 from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
+from hotlined.reports.ahead import longest, look_ahead
 from hotlined.reports.contact import entry
-from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
 from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
@@ -310,11 +310,11 @@ def _answers_in_words(who: Correspondent) -> str:
 
 def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
     if outlook.in_seconds is None:
-        return _("none until this changes")
+        return _("no answer until this changes")
     if outlook.answer and outlook.in_seconds < config.answer.delay[0].total_seconds() + SOON_SECONDS:
         return _("its next text is answered, after the usual delay")
     at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))
-    return _("on {moment}, or later if the machine is off meanwhile", moment=moment(at))
+    return _("if it writes again: on {moment} at the earliest", moment=moment(at))
 
 
 def _ahead_in_words(outlook: NumberOutlook) -> str:

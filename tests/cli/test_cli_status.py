@@ -29,7 +29,7 @@ from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
 from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
-from hotlined.store.line.line import commit_balance, row_of
+from hotlined.store.line.line import calendar_time, commit_balance, row_of
 from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 
@@ -506,6 +506,23 @@ def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
     change(line, "paused_at = NULL")
     say(line, sim_changed=True)
     assert status(line)[0]["next_due_at"] is None
+
+
+def test_the_next_answer_waits_for_room(tmp_path: Path) -> None:
+    """`status` and `limits` say one time, and it is none that has passed."""
+    line = Filled(tmp_path, limits={"segments": {"hour": 2, "day": 20, "month": 50}})
+    say(line)
+    for number in range(2):
+        line.judge(line.text(sender=f"+3247000000{number}"))
+    line.send()
+    found = status(line)[0]
+    seconds = json.loads(line.run("limits", "--json").stdout)["first_in_seconds"]
+    now = line.db.value("SELECT limit_time FROM line_state")  # ahead of this machine's clock
+    left = parse_rfc3339(found["next_due_at"]) - parse_rfc3339(calendar_time(line.db, now))
+
+    assert found["queue"]["queued"] == 1
+    assert seconds > 3000
+    assert left.total_seconds() == pytest.approx(seconds, abs=5)
 
 
 def test_decisions_are_under_the_name_that_the_kernel_gives(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -472,7 +472,9 @@ def test_a_person_has_what_show_has(line: Filled, browser: Browser, path: str) -
 
     assert len(said) > 4
     assert [each for each in said if each not in page.words] == []
-    assert "next answer on" in page.words
+    assert "next answer if it writes again: on" in page.words
+    assert "Next answer" not in page.words  # nothing waits: no sentence sounds as if one left by itself
+    assert "If it writes again: on" in page.words
     assert shown(page) == [1, 2, 3]
 
 

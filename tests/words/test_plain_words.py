@@ -141,7 +141,7 @@ def test_a_sentence_is_in_the_programs_output(line: Filled, arguments: str, sent
 def test_the_next_answer_has_a_local_day_and_time(line: Filled) -> None:
     """The next answer's day and time are local."""
     assert re.search(
-        r"next answer on \d\d? [A-Z][a-z]{2} \d\d:\d\d, or later if the machine is off meanwhile",
+        r"next answer if it writes again: on \d\d? [A-Z][a-z]{2} \d\d:\d\d at the earliest",
         said(line, "show", KEVIN),
     )
     assert "windows" not in said(line, "show", KEVIN)

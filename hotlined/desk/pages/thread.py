@@ -33,6 +33,7 @@ from hotlined.store.line import events
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending, row_of
 from hotlined.store.reading import log
+from hotlined.words.amounts import sentence
 from hotlined.words.reasons import answer_in_words
 from hotlined.words.times import of_day
 
@@ -195,7 +196,7 @@ def _page(db: Database, originator: str | None, sending: Sending, here: int) -> 
         report,
         shlex.quote(report.originator),  # a name can contain anything, and people paste it into a shell
         refused_in_words(report.correspondent),
-        next_answer(report, line(), now),
+        sentence(next_answer(report, line(), now)),
         [(label, value) for label, value in number_facts(report, line(), now) if value],
     )
 

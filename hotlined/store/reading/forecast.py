@@ -19,7 +19,6 @@ from hotlined import policy
 from hotlined.clock import Now
 from hotlined.policy import BUDGETS, WINDOW_SECONDS, Share
 from hotlined.states import OPEN, WAITS, AnswerState, EventKind, SegmentState, SendingState, listed
-from hotlined.store.answers import breakers
 from hotlined.store.answers.windows import Occupancy, occupancy
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import FREE, Sending, calendar_time, row_of
@@ -170,7 +169,8 @@ def forecast(
 ) -> Forecast:
     """Return the forecast of the present queue; an answer not yet composed has the segments in `sizes`, by share.
 
-    An answer that is half sent has its place in the windows already, so the queue leaves it out.
+    An answer that is half sent has its place in the windows already, so the queue leaves it out. One to a country that
+    waits by itself is due with the next trial there.
     """
     queues: dict[Share, list[_Waiting]] = {share: [] for share in Share}
     for row in db.rows(_QUEUE):
@@ -190,10 +190,12 @@ def forecast(
     )
 
 
+_BEGUN = f"""EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
+  WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')"""
 _QUEUE = f"""
-SELECT id, share, segments, due_limit, age_limit FROM answers a WHERE state = '{AnswerState.QUEUED}' AND NOT EXISTS
-  (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
-    WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
+SELECT id, share, segments, age_limit, max(due_limit, coalesce((SELECT o.due FROM contacts k
+  JOIN country_outages o ON o.country = k.country WHERE k.id = a.contact_id), 0)) AS due_limit
+FROM answers a WHERE state = '{AnswerState.QUEUED}' AND NOT {_BEGUN}
 """
 
 
@@ -253,18 +255,19 @@ FROM answers WHERE {WAITS} AND (state <> '{AnswerState.QUEUED}' OR age_limit >= 
 """
 
 
-def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
-    """Return when the next queued answer may go, by the calendar; None if none is queued, or that is unknown.
+def maybe_next_at(db: Database, view: Forecast, held: Sending = FREE) -> str | None:
+    """Return when the next answer leaves, by the calendar; None if none waits, or none finds room in time.
 
     It is unknown while a person has to decide something first. While nothing leaves, it is not before the next trial.
     """
-    first = f"SELECT min(due_limit) FROM answers a WHERE state = '{AnswerState.QUEUED}'"
-    due = db.value(f"{first} AND NOT {breakers.WAITS_BY_ITSELF}")
-    if due is None and (due := db.value(first)) is not None:  # only for countries that wait by themselves
-        due = max(due, db.value("SELECT min(due) FROM country_outages"))
-    if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):
+    if held.state in (SendingState.HELD, SendingState.PAUSED):
         return None
-    return calendar_time(db, max(due, row_of(db).breaker.due) if held.state is SendingState.TRIAL else due)
+    begun = db.value(f"SELECT min(due_limit) FROM answers a WHERE state = '{AnswerState.QUEUED}' AND {_BEGUN}")
+    first = min((at for at in (begun, view.first_at()) if at is not None), default=None)
+    if first is None:
+        return None
+    trial = row_of(db).breaker.due if held.state is SendingState.TRIAL else first
+    return calendar_time(db, max(first, trial))
 
 
 def full_windows(db: Database, now: float) -> set[str]:
