@@ -12,7 +12,7 @@ from typing import NamedTuple, NewType
 
 
 class ModemState(StrEnum):
-    """The states of the modem that `status` shows; `words.conditions` has a title and a cure for each."""
+    """The states of the modem that `status` shows; `conditions` has a title and a cure for each."""
 
     ABSENT = "absent"
     STARTING = "starting"
@@ -57,7 +57,7 @@ class ModemTrouble(StrEnum):
 
 
 class DatabaseState(StrEnum):
-    """The states of a database that `status` shows; `words.conditions` has a title for each of them except OK."""
+    """The states of a database that `status` shows; `conditions` has a title for each of them except OK."""
 
     OK = "ok"
     FULL = "full"
@@ -90,7 +90,7 @@ class SendingState(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why answers are kept back; `words.conditions.HOLDS` has words and cures."""
+    """Why answers are kept back; `conditions.HOLDS` has words and cures."""
 
     KEY_LOST = "key_lost"
     KEY_DENIED = "key_denied"
@@ -225,7 +225,7 @@ class TroubleCode(StrEnum):
     """The troubles of a line, in `status --json`.
 
     Other codes of troubles are the states of the modem, the reasons of `KEPT_BACK`, a pause, the names of budgets, and
-    the codes that `database_trouble` returns.
+    the codes that `database_trouble` returns; `conditions.TABLE` has what follows from each.
     """
 
     NOT_RUNNING = "not_running"
@@ -315,7 +315,7 @@ class AlertCondition(StrEnum):
     TEXT_LOST = "text_lost"
     BACKUP = "backup"
     HUB = "hub"
-    """Something is wrong with the exchange; the level says which trouble it is (`reports.fleet.LEVELS`)."""
+    """Something is wrong with the exchange; the level says which trouble it is."""
     WORDS = "words"
     """A text has a word of alerts.words."""
     TOLD = "told"
@@ -340,7 +340,7 @@ def maybe_country(condition: str) -> str | None:
 
 
 class SealFailure(StrEnum):
-    """Why no sealed backup left the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
+    """Why no sealed backup left the card; `conditions.SEAL_FAILURES` has the words and cures."""
 
     ABSENT = "absent"
     """The folder is missing, or is where disks are mounted, and no disk is."""

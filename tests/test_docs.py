@@ -28,9 +28,10 @@ from needs import needs, needs_allowance
 from reference import PAGES as REFERENCE
 from reference import made
 
-from hotlined import errors
+from hotlined import conditions, errors
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS
+from hotlined.conditions import Condition
 from hotlined.config import KEYS, parse
 from hotlined.config.keys import LINE_NAME
 from hotlined.desk.app import PAGES as DESK
@@ -38,8 +39,7 @@ from hotlined.language import NO_BREAK, Language, unfilled
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
 from hotlined.states import AlertCondition, ContactKind, TroubleCode
-from hotlined.words import alerts, conditions, reasons
-from hotlined.words.conditions import Condition
+from hotlined.words import alerts, reasons
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 

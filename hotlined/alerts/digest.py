@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from hotlined.clock import Now, parse_rfc3339
+from hotlined.conditions import month_in_words
 from hotlined.config import Config, Digest
 from hotlined.language import _, in_digits
 from hotlined.reports.line import LineReport, balance_in_words
@@ -21,7 +22,6 @@ from hotlined.store.line.alerting import Draft
 from hotlined.store.line.database import Database
 from hotlined.store.reading import review
 from hotlined.words import digest as words
-from hotlined.words.conditions import month_in_words
 from hotlined.words.harmless import harmless
 from hotlined.words.times import day, moment
 

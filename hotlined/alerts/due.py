@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from hotlined import conditions
 from hotlined.clock import Now
+from hotlined.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.language import in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports.silence import Silence, in_words
@@ -28,10 +30,8 @@ from hotlined.store.answers.tells import Tell
 from hotlined.store.answers.words_met import NewTexts
 from hotlined.store.line.alerting import AlertProgress, Draft
 from hotlined.store.line.events import Event
-from hotlined.words import conditions
 from hotlined.words.alerts import alert_in_words
 from hotlined.words.amounts import in_money
-from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
 LOST_SECONDS = 600.0  # time without a ready modem until an alert
@@ -105,7 +105,7 @@ class LineState:
     text_lost: Judged | None = None
     """Level 1: a text was lost lately; None if none was ever lost."""
     hub: Judged | None = None
-    """The trouble of the exchange, as counted in `reports.fleet.LEVELS`; None if the line is not in a fleet, or it is
+    """The trouble of the exchange, by its rank in `conditions`; None if the line is not in a fleet, or it is
     not known."""
 
 

@@ -10,22 +10,25 @@ database.
 import math
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
-from hotlined import clock
+from hotlined import clock, conditions
 from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
 from hotlined.alerts.due import KINDS, LOST_SECONDS, Judged, LineState, Pause, draft, due
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
+from hotlined.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE, Condition, row
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import sealed, sim_life
-from hotlined.reports.fleet import LEVELS, Fleet
+from hotlined.reports.fleet import Fleet
 from hotlined.reports.line import LineReport, Stored
+from hotlined.reports.trouble import Trouble
 from hotlined.states import (
     AlertCondition,
     DatabaseState,
@@ -42,19 +45,14 @@ from hotlined.store.line import alerting, events
 from hotlined.store.line.alerting import Alert, AlertProgress, Draft
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
-from hotlined.words import conditions
-from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # the shortest time between two pings
-_ANSWER = {1: TroubleCode.NO_ANSWER_TEXT, 2: TroubleCode.ANSWER_REFUSED}
-"""The levels of the alert about the answer's file; if both troubles are present, the first one counts."""
-_RECEPTION = {
-    TroubleCode.STORAGE_FULL: (2, conditions.STORAGE_FULL),
-    TroubleCode.STORAGE_UNREAD: (2, conditions.STORAGE_UNREAD),
-    TroubleCode.VOLTE_ONLY: (1, conditions.VOLTE_ONLY),
+_RECEPTION: Mapping[str, Condition] = {
+    TroubleCode.STORAGE_FULL: conditions.STORAGE_FULL,
+    TroubleCode.STORAGE_UNREAD: conditions.STORAGE_UNREAD,
+    TroubleCode.VOLTE_ONLY: conditions.VOLTE_ONLY,
 }
-"""The level of the alert about reception for each trouble; if both troubles last long, the first one counts."""
 _DIGEST_DUE = N_("This digest is due:")
 _DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
@@ -164,7 +162,7 @@ class Run:
             if pause and pause.reason
             else None,
             broken_seconds=_broken_seconds(report, now),
-            answer=next((level for level, code in _ANSWER.items() if report.maybe(code)), 0),
+            answer=min(filter(None, (rank for rank, _trouble in _about(report, AlertCondition.ANSWER))), default=0),
             life=_maybe_life(report.stored, now) if report.stored else None,
             countries=country_outages(db),
             words=words_met.maybe_due(db, now),
@@ -331,22 +329,27 @@ def _maybe_reception(report: LineReport, now: Now) -> Judged | None:
     """Judge whether texts can come in; None if that is not known, or a trouble is less than ten minutes old."""
     if not report.alive or report.daemon.modem.state != ModemState.READY:
         return None
-    found = [(code, trouble) for code in _RECEPTION if (trouble := report.maybe(code))]
+    found = _about(report, AlertCondition.RECEPTION)
     if not found:
         return Judged(0, {})
-    for code, trouble in found:
+    for rank, trouble in sorted(found, key=itemgetter(0), reverse=True):
         if _seconds_since(trouble.since, now) >= LOST_SECONDS:
-            level, known = _RECEPTION[code]
-            return Judged(level, {"title": known.title, "cure": known.cure})
+            known = _RECEPTION[trouble.code]
+            return Judged(rank, {"title": known.title, "cure": known.cure})
     return None
+
+
+def _about(report: LineReport, subject: AlertCondition) -> list[tuple[int, Trouble]]:
+    """Return the troubles about a subject, each with its rank."""
+    return [(row(each.code).rank, each) for each in report.trouble if row(each.code).subject == subject]
 
 
 def _maybe_hub(found: Fleet) -> Judged | None:
     """Judge the exchange with the hub; None if it is away for less than an hour, or was not asked since boot."""
     if found.trouble:
-        worst = max(found.trouble, key=lambda each: LEVELS.index(each.code))
+        worst = max(found.trouble, key=lambda each: row(each.code).rank)
         known = conditions.FLEET[worst.code]
-        return Judged(1 + LEVELS.index(worst.code), {"title": known.title, "cure": known.cure})
+        return Judged(row(worst.code).rank, {"title": known.title, "cure": known.cure})
     return Judged(0, {}) if found.hub and found.hub.reachable else None
 
 

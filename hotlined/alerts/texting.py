@@ -4,6 +4,7 @@ import time
 
 from hotlined.alerts.channels import Channel
 from hotlined.alerts.due import LineState
+from hotlined.conditions import NOT_RUNNING
 from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
@@ -12,7 +13,6 @@ from hotlined.states import AlertCondition, ModemState, RequestState
 from hotlined.store.line import alerting, requests
 from hotlined.store.line.alerting import Alert
 from hotlined.store.line.database import Database
-from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.requests import result_in_words
 
 KEY = "sms"

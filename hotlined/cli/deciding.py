@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from hotlined.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import UnavailableError
@@ -18,7 +19,6 @@ from hotlined.store.line import requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.reading import log
-from hotlined.words.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 
 def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:

@@ -10,6 +10,7 @@ from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import here, parse_rfc3339
+from hotlined.conditions import spent_in_words
 from hotlined.errors import UnavailableError
 from hotlined.language import _, ngettext
 from hotlined.reports import sealed, selftest
@@ -22,7 +23,6 @@ from hotlined.store.line.line import TopUp
 from hotlined.store.reading.review import Waiting
 from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner
-from hotlined.words.conditions import spent_in_words
 from hotlined.words.reasons import queue_in_words
 from hotlined.words.selftest import DUE, OBSTACLES
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES, REGISTRATIONS, RUNGS, SMS_SERVICES

@@ -10,6 +10,7 @@ import sqlite3
 
 from hotlined.causes import CauseCode, CodedCause
 from hotlined.clock import Now
+from hotlined.conditions import MODEM, modem_in_words
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, Rung
 from hotlined.daemon.starting import (
@@ -44,7 +45,6 @@ from hotlined.store.answers import breakers, lifecycle
 from hotlined.store.line import events
 from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
 from hotlined.timing import Backoff, Interval, RateLimit
-from hotlined.words.conditions import MODEM, modem_in_words
 
 log = logging.getLogger(__name__)
 

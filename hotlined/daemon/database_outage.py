@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hotlined.causes import Value
 from hotlined.clock import Now
+from hotlined.conditions import REPLACED
 from hotlined.daemon.line import Line, file_at
 from hotlined.errors import StoreError
 from hotlined.states import DatabaseState, database_event
@@ -19,7 +20,6 @@ from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.line import events
 from hotlined.store.line.line import save_limit_clock
 from hotlined.timing import Interval
-from hotlined.words.conditions import REPLACED
 
 log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.clock import Now
+from hotlined.conditions import modem_in_words
 from hotlined.config import Config
 from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
@@ -50,7 +51,6 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import calendar_moved, note_ready, row_of, save_limit_clock
 from hotlined.store.people import backup
 from hotlined.timing import USUAL, Interval, Timing
-from hotlined.words.conditions import modem_in_words
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from hotlined import config as configuration
 from hotlined import systemd
 from hotlined.causes import CauseCode, SystemCause, Value
+from hotlined.conditions import MODEM
 from hotlined.daemon.line import Line
 from hotlined.errors import (
     CausedError,
@@ -39,7 +40,6 @@ from hotlined.gsm.responses import Identification, SimState
 from hotlined.states import ModemState, ModemTrouble
 from hotlined.store.line import pins
 from hotlined.store.line.line import bind_sim, row_of
-from hotlined.words.conditions import MODEM
 
 log = logging.getLogger(__name__)
 

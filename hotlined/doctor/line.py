@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 
+from hotlined.conditions import SEAL_FAILURES, WINDOW_FULL, WINDOWS, row, spent_in_words
 from hotlined.config import maybe_missing_pin_file
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
@@ -10,8 +11,8 @@ from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, _, in_row, ngettext
 from hotlined.reports import sealed, selftest
-from hotlined.reports.line import WINDOW_CODES
 from hotlined.states import (
+    AlertCondition,
     DatabaseState,
     ModemState,
     SealFailure,
@@ -25,17 +26,15 @@ from hotlined.store.file import integrity
 from hotlined.store.file.opening import CHECK_SECONDS, open_beside_daemon, require_own
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.amounts import in_segments
-from hotlined.words.conditions import SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.selftest import OBSTACLES
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
 _NAMES_SHOWN = 5
-_ANSWER = (TroubleCode.NO_ANSWER_TEXT, TroubleCode.ANSWER_REFUSED, TroubleCode.ANSWER_DIFFERS)
-_CHECKED_APART = (
-    *(*_ANSWER, *WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD),
-    *(TroubleCode.STORAGE_UNREAD, TroubleCode.STORAGE_FULL, TroubleCode.VOLTE_ONLY),
-    *(TroubleCode.SELFTEST_LOST, TroubleCode.NUMBER_UNSURE, TroubleCode.CONFIG_BROKEN),
-)
+_APART = {
+    *(AlertCondition.ANSWER, AlertCondition.SIM_LIFE, AlertCondition.BACKUP, AlertCondition.RECEPTION),
+    *(AlertCondition.SELFTEST, *WINDOWS),
+}
+"""Subjects with checks of their own."""
 _CHOSEN = {SendingState.PAUSED: N_("paused")}
 
 
@@ -43,7 +42,7 @@ def answer(scene: Scene) -> Finding:
     """Check that there is a text for answers, and that the daemon has read the present one."""
     if scene.config is None or scene.report is None:
         return unknown(_(NO_CONFIGURATION))
-    found = [trouble for trouble in scene.report.trouble if trouble.code in _ANSWER]
+    found = [trouble for trouble in scene.report.trouble if row(trouble.code).subject == AlertCondition.ANSWER]
     if not found:
         texts = scene.config.answer.texts
         longest = max((plan(text, scene.config.answer.encoding).segments for text in texts), default=0)
@@ -80,8 +79,13 @@ def daemon(scene: Scene) -> Finding:
     report = scene.report
     if report is None:
         return unknown(_(NO_CONFIGURATION))
-    apart = _CHECKED_APART if scene.has_port else (*_CHECKED_APART, ModemState.ABSENT)  # the stick's check reports it
-    sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in apart)
+    # the checks of the configuration and of the stick report these
+    apart = {TroubleCode.CONFIG_BROKEN} | (set() if scene.has_port else {ModemState.ABSENT})
+    sentences = " ".join(
+        trouble.sentences
+        for trouble in report.trouble
+        if trouble.code not in apart and row(trouble.code).subject not in _APART
+    )
     if not report.alive:
         return fail(_("does not run"), sentences)
     modem = str(report.daemon.modem.state)
@@ -99,7 +103,7 @@ def budgets(scene: Scene) -> Finding:
     spent = ", ".join(
         spent_in_words(name, budget.used, budget.limit) for name, budget in scene.report.stored.budgets.items()
     )
-    if any(scene.report.maybe(code) for code in WINDOW_CODES):
+    if any(scene.report.maybe(code) for code in WINDOWS):
         return warn(_("{spent}: answers wait until there is room", spent=spent), WINDOW_FULL.cure)
     return ok(spent)
 

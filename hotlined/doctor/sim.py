@@ -1,5 +1,6 @@
 """Checks of the SIM and the network, by the daemon's status, or else by the modem's own answers."""
 
+from hotlined.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN, STORAGE_UNREAD, VOLTE_ONLY
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.probe import INDICATIONS
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, NO_WORD, Scene
@@ -8,7 +9,6 @@ from hotlined.gsm.responses import Registration, SimState
 from hotlined.language import N_, NO_BREAK, _, in_digits
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import ModemState, SmsService, TroubleCode
-from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN, STORAGE_UNREAD, VOLTE_ONLY
 from hotlined.words.states import MODEM_STATES, REGISTRATIONS, SMS_SERVICES
 from hotlined.words.times import day
 

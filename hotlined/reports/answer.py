@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from hotlined import conditions
 from hotlined import config as configuration
+from hotlined.conditions import Condition
 from hotlined.config import AnswerConfig, Config
 from hotlined.errors import RefusedError
 from hotlined.language import _
@@ -12,9 +14,7 @@ from hotlined.reports.trouble import Trouble
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.words import conditions
 from hotlined.words.amounts import sentence
-from hotlined.words.conditions import Condition
 from hotlined.words.requests import refusal_in_words
 from hotlined.words.sealing import service_of
 

@@ -7,12 +7,13 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 
 from hotlined.clock import synchronised
+from hotlined.conditions import NOT_RUNNING, SIM_UNKNOWN, WINDOWS
 from hotlined.config import Config, alerts_reach_somebody
 from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, in_row, ngettext
 from hotlined.policy import History, Reason, WaitingFor
-from hotlined.reports.line import WINDOW_CODES, report_line
+from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
@@ -27,13 +28,12 @@ from hotlined.store.line.line import Sending, TopUp, row_of
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import forecast, log
 from hotlined.words.amounts import sentence, wait_in_words
-from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
 from hotlined.words.requests import fate_in_words, refusal_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import clock_time, day, moment
 
 _LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
-_HOLD_ON = (HoldReason.SIM_CHANGED, HoldReason.OUTAGE, HoldReason.CREDIT, *WINDOW_CODES)
+_HOLD_ON = (HoldReason.SIM_CHANGED, HoldReason.OUTAGE, HoldReason.CREDIT, *WINDOWS)
 """The troubles that a `resume` does not end, and that keep answers back."""
 _WHICH = Phrases(
     {

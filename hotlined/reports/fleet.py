@@ -6,7 +6,7 @@ The exchange leaves that in the runtime directory. A hub may lie, so each value 
 import re
 from dataclasses import dataclass
 
-from hotlined import clock, files
+from hotlined import clock, conditions, files
 from hotlined.config import Config
 from hotlined.exchange import HubState, RunFiles, login_path
 from hotlined.language import N_, _, in_digits
@@ -14,7 +14,6 @@ from hotlined.reports.trouble import Trouble
 from hotlined.states import FleetTrouble, TroubleCode
 from hotlined.store import fleet
 from hotlined.store.line.database import Database
-from hotlined.words import conditions
 from hotlined.words.columns import Column, Layout
 from hotlined.words.times import maybe_moment, moment
 
@@ -25,8 +24,6 @@ _CODES = {
     FleetTrouble.OTHER_KEY: TroubleCode.FLEET_OTHER_KEY,
     FleetTrouble.REFUSED: TroubleCode.HUB_REFUSED,
 }
-LEVELS = tuple(conditions.FLEET)
-"""The troubles of an exchange. The place of a trouble here, from 1, is the level of its alert."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from hotlined.conditions import month_in_words
 from hotlined.language import _, ngettext
 from hotlined.reports.line import LineReport
 from hotlined.states import AnswerState
 from hotlined.store.line.database import Database
 from hotlined.store.reading import figures, log
-from hotlined.words.conditions import month_in_words
 from hotlined.words.times import ago, clock_time
 
 

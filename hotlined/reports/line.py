@@ -9,8 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from hotlined import conditions
 from hotlined import status as daemon_status
 from hotlined.clock import Now
+from hotlined.conditions import BUDGETS as BUDGET_NAMES
+from hotlined.conditions import NOT_RUNNING, WINDOW_FULL, Gravity, hold_in_words
 from hotlined.config import Broken, Config, alerts_reach_somebody
 from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
@@ -50,53 +53,14 @@ from hotlined.store.line.line import FREE, Credit, LineRow, Sealed, SelfTest, Se
 from hotlined.store.line.reception import LostText, maybe_lost_text, selftest_obstacles
 from hotlined.store.reading import forecast, review
 from hotlined.store.reading.review import Waiting
-from hotlined.words import conditions
 from hotlined.words.amounts import in_money, sentence
-from hotlined.words.conditions import BUDGETS as BUDGET_NAMES
-from hotlined.words.conditions import NOT_RUNNING, WINDOW_FULL, hold_in_words
+from hotlined.words.countries import country_outage_in_words, sim_country_in_words
 from hotlined.words.sealing import service_of
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
-WINDOW_CODES = tuple(BUDGETS.values())
-HARMLESS = frozenset(
-    {
-        *WINDOW_CODES,
-        TroubleCode.COUNTRY_OUTAGE,
-        TroubleCode.REFUSALS,
-        TroubleCode.ANSWERS_FAIL,
-        TroubleCode.ANSWER_DIFFERS,
-        TroubleCode.CONFIG_DIFFERS,
-        TroubleCode.SIM_ENDS,
-        TroubleCode.SILENCE,
-        TroubleCode.BACKUP_OLD,
-        TroubleCode.CREDIT_LOW,
-        TroubleCode.SIM_COUNTRY,
-        TroubleCode.ALERTS_NOWHERE,
-        TroubleCode.VOLTE_ONLY,
-        TroubleCode.NUMBER_UNSURE,
-        TroubleCode.READER,
-    }
-)
-"""Troubles that pass without help, that are still to come, or that may be harmless: if there are only these, the exit
-code of `status` is 0."""
 _REFUSED = (TroubleCode.CONFIG_REFUSED, TroubleCode.ANSWER_REFUSED)
 """The troubles of a reload that changed nothing; they say that the file is not in force."""
-_HOLD_NOTHING = frozenset(
-    {
-        TroubleCode.SIM_ENDED,
-        TroubleCode.SELFTEST_LOST,
-        TroubleCode.ANSWER_REFUSED,
-        TroubleCode.STORAGE_UNREAD,
-        TroubleCode.STORAGE_FULL,
-        TroubleCode.TEXT_LOST,
-        TroubleCode.NO_REPORTS,
-        TroubleCode.CONFIG_BROKEN,
-        TroubleCode.CONFIG_REFUSED,
-        *conditions.FLEET,
-    }
-)
-"""Troubles that a person has to deal with, but that do not stop a running daemon from sending answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +134,7 @@ class LineReport:
     @property
     def grave(self) -> tuple[Trouble, ...]:
         """The troubles that a person has to deal with: not a full window."""
-        return tuple(trouble for trouble in self.trouble if trouble.code not in HARMLESS)
+        return tuple(trouble for trouble in self.trouble if conditions.row(trouble.code).gravity > Gravity.NOTE)
 
     @property
     def ready(self) -> bool:
@@ -180,7 +144,7 @@ class LineReport:
     @property
     def stopping(self) -> tuple[Trouble, ...]:
         """The grave troubles that stop a running daemon from sending answers."""
-        return tuple(trouble for trouble in self.grave if trouble.code not in _HOLD_NOTHING)
+        return tuple(trouble for trouble in self.trouble if conditions.row(trouble.code).gravity is Gravity.STOPS)
 
     @property
     def answers(self) -> bool:
@@ -481,7 +445,7 @@ def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
         words = known.words.format(balance=balance_in_words(config, stored.credit))
         yield Trouble(TroubleCode.CREDIT_LOW, words, known.cure, stored.credit.asked_at)
     if stored and stored.sim_country and sim_country.is_unanswered(config, stored.sim_country):
-        yield Trouble(TroubleCode.SIM_COUNTRY, *conditions.sim_country_in_words(stored.sim_country))
+        yield Trouble(TroubleCode.SIM_COUNTRY, *sim_country_in_words(stored.sim_country))
     if words_go_nowhere(config):
         known = conditions.ALERTS_NOWHERE
         yield Trouble(TroubleCode.ALERTS_NOWHERE, known.words, known.cure.format(name=config.name))
@@ -496,7 +460,7 @@ def _credit_cure(config: Config, cure: str) -> str:
 def _country_trouble(config: Config, stored: Stored) -> Iterator[Trouble]:
     """Yield the countries to which no answer leaves while others do, refusals in a row, and ten answers in vain."""
     for outage in stored.countries:
-        _title, words, cure = conditions.country_outage_in_words(outage.country, is_barred=outage.is_barred(stored.at))
+        _title, words, cure = country_outage_in_words(outage.country, is_barred=outage.is_barred(stored.at))
         yield Trouble(TroubleCode.COUNTRY_OUTAGE, words, cure, outage.since)
     if stored.declined:
         since, left = moment(stored.declined.since), moment(stored.declined.left_at)

@@ -12,6 +12,7 @@ from typing import Annotated
 from hotlined import policy
 from hotlined.causes import CauseCode
 from hotlined.clock import Now, rfc3339
+from hotlined.conditions import SHORT_BUDGETS, hold_in_words
 from hotlined.config import Config, Wording
 from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
 from hotlined.errors import AddressError, UsageError
@@ -38,7 +39,6 @@ from hotlined.store.reading import log
 from hotlined.store.reading.forecast import Ahead
 from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, room_in_words
 from hotlined.words.columns import inner
-from hotlined.words.conditions import SHORT_BUDGETS, hold_in_words
 from hotlined.words.reasons import REASONS, answer_in_words, briefly
 from hotlined.words.states import LINE_TYPES
 from hotlined.words.times import moment

@@ -6,6 +6,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
+from hotlined import conditions
 from hotlined.config import Config
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
@@ -14,7 +15,6 @@ from hotlined.reports import sim_country
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.limits import worst_case
 from hotlined.reports.line import words_go_nowhere
-from hotlined.words import conditions
 from hotlined.words.amounts import in_segments
 
 _MARKS = ("«»", "“”", "„”", "„“", "””", "‘’", '""', "''")

@@ -1,10 +1,10 @@
 """The last sealed backup: whether it is too old, and the sentences about it."""
 
+from hotlined.conditions import BACKUP_NONE, BACKUP_OLD, SEAL_FAILURES, Condition
 from hotlined.config import Config
 from hotlined.database_files import is_on_card
 from hotlined.language import _
 from hotlined.store.line.line import Sealed
-from hotlined.words.conditions import BACKUP_NONE, BACKUP_OLD, SEAL_FAILURES, Condition
 from hotlined.words.times import moment
 
 

@@ -13,11 +13,11 @@ from datetime import timedelta
 from itertools import pairwise
 
 from hotlined.clock import Now
+from hotlined.conditions import SILENCE
 from hotlined.store.line import reception
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
 from hotlined.words.amounts import lasting
-from hotlined.words.conditions import SILENCE
 
 PERIOD = timedelta(days=28)
 TIMES = 10

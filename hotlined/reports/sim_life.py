@@ -5,10 +5,10 @@ The end is a date, so there is no warning while the clock is not synchronised.
 
 from datetime import timedelta
 
+from hotlined import conditions
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.language import _, ngettext
 from hotlined.store.line.line import TopUp
-from hotlined.words import conditions
 from hotlined.words.times import day
 
 WARNED_DAYS = (60, 30, 7)

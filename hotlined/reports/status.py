@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass
 from typing import Annotated
 
-from hotlined import __version__, clock
+from hotlined import __version__, clock, conditions
+from hotlined.conditions import Gravity
 from hotlined.forms import ByWindow, Form, Time, extended
-from hotlined.reports.line import HARMLESS, Budget, LineReport
+from hotlined.reports.line import Budget, LineReport
 from hotlined.states import OPEN, AnswerState, SealFailure
 from hotlined.status import ModemStatus
 from hotlined.store.line.line import Credit, Sending
@@ -119,7 +120,10 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         credit=stored.credit if stored else None,
         backup=_backup(report),
         waiting=WaitingStatus(waiting.alert_words, waiting.reactions, len(waiting.told)) if waiting else None,
-        trouble=tuple(extended(TroubleStatus, each, warning=each.code in HARMLESS) for each in report.trouble),
+        trouble=tuple(
+            extended(TroubleStatus, each, warning=conditions.row(each.code).gravity is Gravity.NOTE)
+            for each in report.trouble
+        ),
     )
 
 

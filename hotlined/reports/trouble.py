@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotlined import conditions
 from hotlined.causes import CodedCause
+from hotlined.conditions import modem_in_words
 from hotlined.config import Config
 from hotlined.language import N_, _
 from hotlined.states import DatabaseState, TroubleCode, database_trouble, is_about_database
 from hotlined.status import DaemonTrouble
 from hotlined.store.file.trouble import TROUBLES, UNNAMED_HINT
-from hotlined.words import conditions
 from hotlined.words.amounts import sentence
-from hotlined.words.conditions import modem_in_words
 
 _NO_REPORTS = (
     N_("The modem passes no status reports on, so no answer will be known as delivered."),

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from hotlined import agekey
+from hotlined.conditions import SEAL_FAILURES
 from hotlined.errors import SealError
 from hotlined.language import _
 from hotlined.states import SealFailure
-from hotlined.words.conditions import SEAL_FAILURES
 
 _PIECE = 256 * 1024
 _ENOUGH = 2000  # characters of age's messages

@@ -6,12 +6,12 @@ them.
 
 from collections.abc import Mapping
 
+from hotlined import conditions
+from hotlined.conditions import HOLDS, Condition
 from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.policy import WaitingFor
 from hotlined.states import AlertCondition, HoldReason, maybe_country
-from hotlined.words import conditions
-from hotlined.words.conditions import HOLDS, Condition, country_outage_in_words
-from hotlined.words.countries import country_in_words
+from hotlined.words.countries import country_in_words, country_outage_in_words
 
 _AS_IT_IS = ("{title}", "{words} {cure}")
 _CONDITIONS: Mapping[tuple[str, int], Condition] = {
@@ -138,7 +138,7 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (WaitingFor.BUDGET_DAY, 0): (N_("the day's budget has room again"), _SPENT),
     (WaitingFor.BUDGET_MONTH, 0): (N_("the month's budget has room again"), _SPENT),
 }
-"""By condition and level (0: it is over). `title`, `words` and `cure` come from `words.conditions`."""
+"""By condition and level (0: it is over). `title`, `words` and `cure` come from `conditions`."""
 
 
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:

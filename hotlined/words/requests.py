@@ -8,10 +8,10 @@ from collections import defaultdict
 from typing import Any
 
 from hotlined.causes import CodedCause
+from hotlined.conditions import HOLDS
 from hotlined.language import N_, Phrases, _
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import Adoption, AnswerState, HoldReason, Refusal
-from hotlined.words.conditions import HOLDS
 from hotlined.words.reasons import REASONS, STATES, cause_in_words
 
 _FATES = Phrases(

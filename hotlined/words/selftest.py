@@ -1,9 +1,9 @@
 """Words for the texts that the line sends to itself: the result of the last one, and the obstacles to the next."""
 
+from hotlined import conditions
+from hotlined.conditions import HOLDS
 from hotlined.language import N_, Phrases
 from hotlined.states import HoldReason, SelftestObstacle
-from hotlined.words import conditions
-from hotlined.words.conditions import HOLDS
 
 OBSTACLES = Phrases(
     {

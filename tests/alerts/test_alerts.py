@@ -26,8 +26,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from running import CliRunner
 
+from hotlined import conditions, recognition
 from hotlined import config as configuration
-from hotlined import recognition
 from hotlined.alerts import run as alerts_run
 from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
@@ -37,7 +37,6 @@ from hotlined.cli import main
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import Language, unfilled
-from hotlined.reports.fleet import LEVELS
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
@@ -51,7 +50,6 @@ from hotlined.store.line import events, requests
 from hotlined.store.line.alerting import Alert, AlertProgress
 from hotlined.store.line.line import mark_copied, save_limit_clock
 from hotlined.store.people import backup
-from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 
 ADMIN = "+32470999888"
@@ -90,13 +88,13 @@ class Teller:
 def test_a_trouble_of_the_exchange_and_its_end_are_sent() -> None:
     """A graver one is sent anew, an unknown state never."""
     teller = Teller()
-    away, login = (LEVELS.index(code) + 1 for code in ("hub_away", "hub_login"))
-    known = {code: conditions.FLEET[code] for code in LEVELS}
+    away, login = (conditions.row(code).rank for code in ("hub_away", "hub_login"))
+    known = {conditions.row(code).rank: each for code, each in conditions.FLEET.items()}
 
     def look(level: int | None) -> LineState:
         if not level:
             return seen(hub=None if level is None else Judged(0, {}))
-        condition = known[LEVELS[level - 1]]
+        condition = known[level]
         return seen(hub=Judged(level, {"title": condition.title, "cure": condition.cure}))
 
     said = [teller.tell(look(level)) for level in (0, away, None, away, login, 0)]

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from filled import KEVIN, LEA, Filled
 
+from hotlined import conditions
 from hotlined import config as configuration
 from hotlined.breaker import Cause, Opening
 from hotlined.causes import CauseCode
@@ -30,7 +31,6 @@ from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
 from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
 from hotlined.store.line.line import calendar_time, commit_balance, row_of
-from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 
 # the promised keys of `status --json`, in order

@@ -42,6 +42,7 @@ from hotlined.alerts.delivery import find
 from hotlined.alerts.due import LineState
 from hotlined.alerts.run import Run
 from hotlined.cli import main
+from hotlined.conditions import SEAL_FAILURES
 from hotlined.config import load, parse
 from hotlined.database_files import FLEET, KEY, PINS, beside, write_key
 from hotlined.errors import ConfigError, SealError
@@ -53,7 +54,6 @@ from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.file.snapshot import snapshot
 from hotlined.store.line import line as line_row
 from hotlined.store.people import backup
-from hotlined.words.conditions import SEAL_FAILURES
 from hotlined.words.sealing import key_on_paper
 
 RECIPIENT = "age1ty97hxj9nrjeeeegvxpskwr77npkqfrpmj8lu3nq75usgyuz2pkqn9z76k"

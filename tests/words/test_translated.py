@@ -33,6 +33,7 @@ from test_language import (
     stored,
 )
 
+from hotlined import conditions
 from hotlined.alerts.due import draft
 from hotlined.cli import mistakes
 from hotlined.config import load
@@ -52,7 +53,6 @@ from hotlined.language import (
     read_catalogue,
 )
 from hotlined.store.file.integrity import PROMISES
-from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 
 __all__ = ["line"]  # the fixture

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import render_template
 
 from hotlined.clock import here
+from hotlined.conditions import WINDOW_NAMES
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line_report, looked_through, reading, visitor
@@ -16,7 +17,6 @@ from hotlined.reports.contact import rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
 from hotlined.store.reading import log
-from hotlined.words.conditions import WINDOW_NAMES
 
 _LAST = 5  # contacts
 

@@ -1,22 +1,28 @@
-"""Conditions that keep a line from its work: one catalogue of headlines, sentences and cures.
+"""Conditions that keep a line from its work: their headlines, sentences and cures, and what follows from each code.
 
-`status`, `limits`, `show`, `doctor` and the alerts fill in the names in braces. Commands are in backticks; an alert
-turns these into quotes, because GSM-7 has none. A headline and its sentences fit one segment.
+TABLE has a row for every code of a trouble: how grave it is, what it is about, and plain words for people without a
+terminal. `status`, the desk, doctor and the alerts go by it, and by no list of their own. They fill in the names in
+braces. Commands are in backticks; an alert turns these into quotes, because GSM-7 has none. A headline and its
+sentences fit one segment.
 """
 
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import NamedTuple
 
 from hotlined.causes import CodedCause
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
+from hotlined.policy import BUDGETS as _WINDOW_CODES
 from hotlined.states import (
+    AlertCondition,
     DatabaseState,
     HoldReason,
     ModemState,
     SealFailure,
+    SendingState,
     TroubleCode,
+    database_trouble,
 )
-from hotlined.words.countries import country_in_words
 
 
 class Condition(NamedTuple):
@@ -464,19 +470,6 @@ def full_in_words(storage: str, places: str) -> tuple[str, str]:
     return words.format(storage=storage, places=places), cure if storage in _OF_SIM else _(_STICK_IS_FULL_CURE)
 
 
-def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str, str]:
-    """Return the headline, the sentence and the cure for a country to which nothing leaves."""
-    known = COUNTRY_BARRED if is_barred else COUNTRY_OUTAGE
-    places = {"country": country_in_words(country), "code": country}
-    return known.title.format(**places), known.words.format(**places), known.cure.format(**places)
-
-
-def sim_country_in_words(country: str) -> tuple[str, str]:
-    """Return the sentence and the cure for a SIM of a country that is not answered."""
-    places = {"country": country_in_words(country), "code": country}
-    return SIM_COUNTRY.words.format(**places), SIM_COUNTRY.cure.format(**places)
-
-
 FLEET: Mapping[str, Condition] = {
     TroubleCode.HUB_AWAY: Condition(
         N_("the hub is away"),
@@ -500,6 +493,109 @@ FLEET: Mapping[str, Condition] = {
     ),
 }
 """Troubles of the exchange with the fleet; none of them keeps the line from answering."""
+
+
+# ---- what follows from a code
+
+
+class Gravity(IntEnum):
+    """How grave a trouble is for a line whose daemon runs."""
+
+    NOTE = 0
+    """It passes by itself, is still to come, or may be harmless; with only such notes, `status` ends with 0."""
+    PERSON = 1
+    """A person has to deal with it, and answers go on; `status` ends with 69."""
+    STOPS = 2
+    """Nobody is answered; `status` ends with 69."""
+
+
+class Row(NamedTuple):
+    """The consequences of a code."""
+
+    gravity: Gravity
+    subject: str
+    """The thing it is about: an `AlertCondition`, or for a window its code; empty if no alert is about that."""
+    rank: int = 1
+    """The level of the alert about the subject; 0: this code alone is no alert. The highest rank that holds counts."""
+    plain_message: str = ""
+    """A sentence without commands, files and keys; empty if the sentence of the trouble can be shown without them."""
+
+
+WINDOWS = tuple(_WINDOW_CODES.values())
+"""The codes of full windows: hour, day, month."""
+_RECORDS = N_("Its records cannot be used.")
+_SETTINGS = N_("There is a mistake in its settings.")
+_NOTE, _PERSON, _STOPS = Gravity.NOTE, Gravity.PERSON, Gravity.STOPS
+TABLE: Mapping[str, Row] = {
+    TroubleCode.NOT_RUNNING: Row(_STOPS, AlertCondition.MODEM, 1, N_("Its program is not running.")),
+    TroubleCode.NOT_ALIVE: Row(_STOPS, AlertCondition.MODEM, 1, N_("Its program ended unexpectedly, or hangs.")),
+    TroubleCode.OTHER_DAEMON: Row(_STOPS, AlertCondition.MODEM, 1, N_("Another program has the line.")),
+    # the driver may know more than these sentences, but in words about modems
+    **{
+        state: Row(_STOPS, AlertCondition.MODEM, 1 + known.waits_for_a_person, known.words_message)
+        for state, known in MODEM.items()
+    },
+    **{
+        database_trouble(state): Row(_STOPS, AlertCondition.DATABASE, 1, _RECORDS)
+        for state in DatabaseState
+        if state is not DatabaseState.OK
+    },
+    TroubleCode.DATABASE_MISSING: Row(_STOPS, "", 0, _RECORDS),
+    TroubleCode.DATABASE_VERSION: Row(_STOPS, "", 0, _RECORDS),
+    TroubleCode.DATABASE_UNKNOWN: Row(_STOPS, AlertCondition.DATABASE, 1, _RECORDS),
+    HoldReason.KEY_LOST: Row(_STOPS, AlertCondition.KEY),
+    HoldReason.KEY_DENIED: Row(_STOPS, AlertCondition.KEY, 2),
+    SendingState.PAUSED: Row(_STOPS, AlertCondition.PAUSED),
+    HoldReason.OUTAGE: Row(_STOPS, AlertCondition.OUTAGE),
+    HoldReason.CREDIT: Row(_STOPS, AlertCondition.CREDIT),
+    TroubleCode.NO_ANSWER_TEXT: Row(_STOPS, AlertCondition.ANSWER, 1, N_("Its answer has no text.")),
+    TroubleCode.ANSWER_REFUSED: Row(
+        _PERSON, AlertCondition.ANSWER, 2, N_("Its answer was changed, and the new text cannot be used.")
+    ),
+    TroubleCode.ANSWER_DIFFERS: Row(
+        _NOTE, AlertCondition.ANSWER, 0, N_("Its answer was changed, and it still sends the old one.")
+    ),
+    TroubleCode.CONFIG_BROKEN: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS),
+    TroubleCode.CONFIG_REFUSED: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS),
+    TroubleCode.CONFIG_DIFFERS: Row(_NOTE, AlertCondition.CONFIG, 0),
+    TroubleCode.STORAGE_FULL: Row(
+        _PERSON, AlertCondition.RECEPTION, 2, N_("The SIM has no room for texts: they wait in the network.")
+    ),
+    TroubleCode.STORAGE_UNREAD: Row(
+        _PERSON, AlertCondition.RECEPTION, 2, N_("Some texts may lie where they cannot be read.")
+    ),
+    TroubleCode.VOLTE_ONLY: Row(_NOTE, AlertCondition.RECEPTION),
+    TroubleCode.TEXT_LOST: Row(_PERSON, AlertCondition.TEXT_LOST),
+    TroubleCode.NO_REPORTS: Row(_PERSON, "", 0, N_("Nobody hears whether answers arrive.")),
+    TroubleCode.COUNTRY_OUTAGE: Row(_NOTE, AlertCondition.COUNTRY),
+    TroubleCode.REFUSALS: Row(_NOTE, "", 0),
+    TroubleCode.ANSWERS_FAIL: Row(_NOTE, "", 0),
+    **{code: Row(_NOTE, code) for code in WINDOWS},
+    TroubleCode.SIM_ENDS: Row(_NOTE, AlertCondition.SIM_LIFE),
+    TroubleCode.SIM_ENDED: Row(_PERSON, AlertCondition.SIM_LIFE, 4),
+    TroubleCode.SELFTEST_LOST: Row(_PERSON, AlertCondition.SELFTEST),
+    TroubleCode.NUMBER_UNSURE: Row(_NOTE, AlertCondition.SELFTEST, 0),
+    TroubleCode.SILENCE: Row(_NOTE, AlertCondition.SILENCE),
+    TroubleCode.SIM_COUNTRY: Row(_NOTE, "", 0),
+    TroubleCode.BACKUP_OLD: Row(
+        _NOTE,
+        AlertCondition.BACKUP,
+        1,
+        N_("There is no new backup: if the card dies, what came since the last one is lost."),
+    ),
+    TroubleCode.CREDIT_LOW: Row(_NOTE, AlertCondition.BALANCE),
+    TroubleCode.ALERTS_NOWHERE: Row(
+        _NOTE, "", 0, N_("Nobody is warned when a threat comes in: it is only on these pages.")
+    ),
+    **{code: Row(_PERSON, AlertCondition.HUB, rank) for rank, code in enumerate(FLEET, 1)},
+    TroubleCode.READER: Row(_NOTE, "", 0, N_("Another program keeps its records from shrinking.")),
+}
+"""Every code of a trouble, as `status --json` shows it."""
+
+
+def row(code: str) -> Row:
+    """Return what follows from a code; one of another version is as grave as any."""
+    return TABLE.get(code, Row(Gravity.STOPS, "", 0))
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:
