@@ -519,6 +519,10 @@ class Row(NamedTuple):
     """The level of the alert about the subject; 0: this code alone is no alert. The highest rank that holds counts."""
     plain_message: str = ""
     """A sentence without commands, files and keys; empty if the sentence of the trouble can be shown without them."""
+    known: Condition | None = None
+    """The headline and the cure of the alert, where values do not change them."""
+    after_seconds: float = 0.0
+    """The time that it has to last until it is an alert."""
 
 
 WINDOWS = tuple(_WINDOW_CODES.values())
@@ -526,6 +530,7 @@ WINDOWS = tuple(_WINDOW_CODES.values())
 _RECORDS = N_("Its records cannot be used.")
 _SETTINGS = N_("There is a mistake in its settings.")
 _NOTE, _PERSON, _STOPS = Gravity.NOTE, Gravity.PERSON, Gravity.STOPS
+_LASTS = 600.0  # a person may still be editing a file, or a modem be looking for its network
 TABLE: Mapping[str, Row] = {
     TroubleCode.NOT_RUNNING: Row(_STOPS, AlertCondition.MODEM, 1, N_("Its program is not running.")),
     TroubleCode.NOT_ALIVE: Row(_STOPS, AlertCondition.MODEM, 1, N_("Its program ended unexpectedly, or hangs.")),
@@ -555,16 +560,26 @@ TABLE: Mapping[str, Row] = {
     TroubleCode.ANSWER_DIFFERS: Row(
         _NOTE, AlertCondition.ANSWER, 0, N_("Its answer was changed, and it still sends the old one.")
     ),
-    TroubleCode.CONFIG_BROKEN: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS),
-    TroubleCode.CONFIG_REFUSED: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS),
+    TroubleCode.CONFIG_BROKEN: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS, after_seconds=_LASTS),
+    TroubleCode.CONFIG_REFUSED: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS, after_seconds=_LASTS),
     TroubleCode.CONFIG_DIFFERS: Row(_NOTE, AlertCondition.CONFIG, 0),
     TroubleCode.STORAGE_FULL: Row(
-        _PERSON, AlertCondition.RECEPTION, 2, N_("The SIM has no room for texts: they wait in the network.")
+        _PERSON,
+        AlertCondition.RECEPTION,
+        2,
+        N_("The SIM has no room for texts: they wait in the network."),
+        STORAGE_FULL,
+        _LASTS,
     ),
     TroubleCode.STORAGE_UNREAD: Row(
-        _PERSON, AlertCondition.RECEPTION, 2, N_("Some texts may lie where they cannot be read.")
+        _PERSON,
+        AlertCondition.RECEPTION,
+        2,
+        N_("Some texts may lie where they cannot be read."),
+        STORAGE_UNREAD,
+        _LASTS,
     ),
-    TroubleCode.VOLTE_ONLY: Row(_NOTE, AlertCondition.RECEPTION),
+    TroubleCode.VOLTE_ONLY: Row(_NOTE, AlertCondition.RECEPTION, 1, "", VOLTE_ONLY, _LASTS),
     TroubleCode.TEXT_LOST: Row(_PERSON, AlertCondition.TEXT_LOST),
     TroubleCode.NO_REPORTS: Row(_PERSON, "", 0, N_("Nobody hears whether answers arrive.")),
     TroubleCode.COUNTRY_OUTAGE: Row(_NOTE, AlertCondition.COUNTRY),
@@ -573,7 +588,7 @@ TABLE: Mapping[str, Row] = {
     **{code: Row(_NOTE, code) for code in WINDOWS},
     TroubleCode.SIM_ENDS: Row(_NOTE, AlertCondition.SIM_LIFE),
     TroubleCode.SIM_ENDED: Row(_PERSON, AlertCondition.SIM_LIFE, 4),
-    TroubleCode.SELFTEST_LOST: Row(_PERSON, AlertCondition.SELFTEST),
+    TroubleCode.SELFTEST_LOST: Row(_PERSON, AlertCondition.SELFTEST, 1, "", SELFTEST_LOST),
     TroubleCode.NUMBER_UNSURE: Row(_NOTE, AlertCondition.SELFTEST, 0),
     TroubleCode.SILENCE: Row(_NOTE, AlertCondition.SILENCE),
     TroubleCode.SIM_COUNTRY: Row(_NOTE, "", 0),
@@ -587,7 +602,7 @@ TABLE: Mapping[str, Row] = {
     TroubleCode.ALERTS_NOWHERE: Row(
         _NOTE, "", 0, N_("Nobody is warned when a threat comes in: it is only on these pages.")
     ),
-    **{code: Row(_PERSON, AlertCondition.HUB, rank) for rank, code in enumerate(FLEET, 1)},
+    **{code: Row(_PERSON, AlertCondition.HUB, rank, "", FLEET[code]) for rank, code in enumerate(FLEET, 1)},
     TroubleCode.READER: Row(_NOTE, "", 0, N_("Another program keeps its records from shrinking.")),
 }
 """Every code of a trouble, as `status --json` shows it."""

@@ -6,16 +6,14 @@ finds it stopped.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from hotlined import conditions
 from hotlined.clock import Now
 from hotlined.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.language import in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports.silence import Silence, in_words
 from hotlined.states import (
     AlertCondition,
     EventKind,
@@ -38,7 +36,7 @@ LOST_SECONDS = 600.0  # time without a ready modem until an alert
 FORGOTTEN_SECONDS = 3600.0  # time in a pause until an alert
 COUNTRY_SECONDS = 3600.0  # time without an answer leaving to a country until an alert
 AGAIN_SECONDS = 86_400.0  # pause before the same alert is sent again
-BUDGET_LEVELS = (50, 80, 100)  # percent of a window; each is an alert
+BUDGET_LEVELS = (80, 100)  # percent of a window; each is an alert
 BUDGET_OVER = 40  # percent; below it an alert says that the window has room again
 # a disk is nearly full if less than the larger of the two is free (share of the disk, bytes), until twice that is free
 DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000
@@ -59,7 +57,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The level that a report gives a condition, and the values that fill in its alert."""
+    """The level that a report gives a subject (0: nothing is wrong), and the values that fill in its alert."""
 
     level: int
     filling: Mapping[str, object]
@@ -82,31 +80,14 @@ class LineState:
     currency: str
     disk: tuple[int, int]
     pause: Pause | None = None
-    broken_seconds: float | None = None
-    """The time since the configuration broke, in seconds; None while it can be used."""
-    answer: int = 0
-    """1: the answer has no text; 2: it will have none after a restart; 0: neither."""
-    life: Judged | None = None
-    """The level of the SIM's end, as in `reports.sim_life.level`; None if the clock is not synchronised."""
+    judged: Mapping[str, Judged] = field(default_factory=dict)
+    """By subject; one about which nothing is known now has no entry, and its alert stays as it is."""
     countries: Sequence[CountryOutage] = ()
     """Countries to which no answer leaves, while answers to others do."""
     words: NewTexts | None = None
     """Texts with a word of alerts.words, if it is time for an alert about them."""
     tells: Sequence[Sequence[Tell]] = ()
     """Requests to the admin that an alert has to name, those of each person together."""
-    backup: Judged | None = None
-    """Level 1: the last sealed backup is too old; None if no backup is configured."""
-    selftest_lost: bool | None = None
-    """True if the last self-test did not come back; None if that is not known, or self-tests are not configured."""
-    silence: Silence | None = None
-    """The time without a contact; None if the line was never contacted, or that is not known."""
-    reception: Judged | None = None
-    """Level 1: texts may come only by SMS over IP; 2: they are stored where they cannot be read; None if not known."""
-    text_lost: Judged | None = None
-    """Level 1: a text was lost lately; None if none was ever lost."""
-    hub: Judged | None = None
-    """The trouble of the exchange, by its rank in `conditions`; None if the line is not in a fleet, or it is
-    not known."""
 
 
 class _Sign(NamedTuple):
@@ -203,22 +184,8 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     """
     yield from _modem(levels, state, unwell_limit, now)
     yield from _pause(state, now)
-    for condition, judged in (
-        (AlertCondition.SIM_LIFE, state.life),
-        (AlertCondition.BACKUP, state.backup),
-        (AlertCondition.RECEPTION, state.reception),
-        (AlertCondition.TEXT_LOST, state.text_lost),
-        (AlertCondition.HUB, state.hub),
-    ):
-        if judged is not None:
-            yield _Sign(condition, judged.level, None, judged.filling)
-    if state.selftest_lost is not None:
-        known = conditions.SELFTEST_LOST
-        yield _Sign(AlertCondition.SELFTEST, int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
-    yield from _silence(state)
-    if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert while a person is still editing
-        yield _Sign(AlertCondition.CONFIG, int(state.broken_seconds is not None), None, {})
-    yield _Sign(AlertCondition.ANSWER, state.answer, None, {})
+    for subject, judged in state.judged.items():
+        yield _Sign(subject, judged.level, None, judged.filling)
     yield from _budgets(levels, state)
     yield from _disk(state)
 
@@ -254,17 +221,6 @@ def _disk(state: LineState) -> Iterator[_Sign]:
     need = max(DISK_SHARE * total, DISK_OCTETS)
     if free < need or free >= 2 * need:
         yield _Sign(AlertCondition.DISK, int(free < need), None, {"free": free // 1_000_000})
-
-
-def _silence(state: LineState) -> Iterator[_Sign]:
-    """Yield whether the line is quiet for much longer than usual; while that is not known, the level stays."""
-    silence = state.silence
-    if silence is None or silence.is_long is None:
-        return
-    known = conditions.SILENCE
-    words, last = in_words(silence), moment(silence.last_at)
-    filling = {"title": known.title, "words": words, "cure": known.cure, "last": last}
-    yield _Sign(AlertCondition.SILENCE, int(silence.is_long), None, filling)
 
 
 def _pause(state: LineState, now: Now) -> Iterator[_Sign]:

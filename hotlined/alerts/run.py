@@ -10,31 +10,29 @@ database.
 import math
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from operator import attrgetter
 
 from hotlined import clock, conditions
 from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
-from hotlined.alerts.due import KINDS, LOST_SECONDS, Judged, LineState, Pause, draft, due
+from hotlined.alerts.due import KINDS, Judged, LineState, Pause, draft, due
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
-from hotlined.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE, Condition, row
+from hotlined.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE, row
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import sealed, sim_life
-from hotlined.reports.fleet import Fleet
-from hotlined.reports.line import LineReport, Stored
-from hotlined.reports.trouble import Trouble
+from hotlined.reports.line import LineReport
+from hotlined.reports.silence import in_words
 from hotlined.states import (
     AlertCondition,
     DatabaseState,
     ModemState,
     SendingState,
-    TroubleCode,
     is_about_database,
 )
 from hotlined.store.answers import tells, words_met
@@ -44,15 +42,10 @@ from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
 from hotlined.store.line import alerting, events
 from hotlined.store.line.alerting import Alert, AlertProgress, Draft
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line import Sealed, row_of
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # the shortest time between two pings
-_RECEPTION: Mapping[str, Condition] = {
-    TroubleCode.STORAGE_FULL: conditions.STORAGE_FULL,
-    TroubleCode.STORAGE_UNREAD: conditions.STORAGE_UNREAD,
-    TroubleCode.VOLTE_ONLY: conditions.VOLTE_ONLY,
-}
 _DIGEST_DUE = N_("This digest is due:")
 _DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
@@ -161,18 +154,10 @@ class Run:
             pause=Pause(row_of(db).paused_limit or 0.0, _when(pause.since), pause.by, pause.reason)
             if pause and pause.reason
             else None,
-            broken_seconds=_broken_seconds(report, now),
-            answer=min(filter(None, (rank for rank, _trouble in _about(report, AlertCondition.ANSWER))), default=0),
-            life=_maybe_life(report.stored, now) if report.stored else None,
+            judged=dict(judged(report, now)),
             countries=country_outages(db),
             words=words_met.maybe_due(db, now),
             tells=[*tells.due(db, self.config.web.others, now)],
-            backup=_maybe_backup(self.config, report.stored) if report.stored else None,
-            hub=_maybe_hub(report.stored.fleet) if report.stored and report.stored.fleet else None,
-            silence=report.stored.silence if report.stored else None,
-            selftest_lost=_maybe_selftest_lost(report.stored) if report.stored else None,
-            reception=_maybe_reception(report, now),
-            text_lost=_maybe_text_lost(report.stored) if report.stored else None,
         )
 
     def _record_and_deliver(self, note: Note) -> None:
@@ -303,69 +288,52 @@ def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgres
     return progress, *due(progress, state, events.news(db, KINDS, progress.event_id or 0), db.now())
 
 
-def _maybe_life(stored: Stored, now: Now) -> Judged | None:
-    """Judge how soon the SIM expires; None if that is not known, as without a synchronised clock."""
-    if stored.life is None:
-        return None
-    return Judged(stored.life, sim_life.filling(stored.life, stored.top_up, stored.credit.valid_until, now))
+def judged(report: LineReport, now: Now) -> Iterator[tuple[AlertCondition, Judged]]:
+    """Yield the level of each subject about which something is known now."""
+    config, stored = report.config, report.stored
+    if stored:
+        if stored.life is not None:
+            filling = sim_life.filling(stored.life, stored.top_up, stored.credit.valid_until, now)
+            yield AlertCondition.SIM_LIFE, Judged(stored.life, filling)
+        if config.backup.folder:
+            yield AlertCondition.BACKUP, _backup(config, stored.sealed)
+        if stored.text_lost:
+            known, at = conditions.TEXT_LOST, moment(stored.text_lost.at)
+            filling = {"title": known.title, "words": known.words.format(at=at), "cure": known.cure, "last": at}
+            yield AlertCondition.TEXT_LOST, Judged(int(stored.text_lost.is_recent(stored.at)), filling)
+        if stored.silence and stored.silence.is_long is not None:
+            known, last = conditions.SILENCE, moment(stored.silence.last_at)
+            filling = {"title": known.title, "words": in_words(stored.silence), "cure": known.cure, "last": last}
+            yield AlertCondition.SILENCE, Judged(int(stored.silence.is_long), filling)
+        if stored.fleet and (stored.fleet.trouble or (stored.fleet.hub and stored.fleet.hub.reachable)):
+            yield from _by_rank(report, AlertCondition.HUB, now)
+        if stored.selftest and stored.selftest.back_at:  # none ever came back: its number may be wrong
+            yield from _by_rank(report, AlertCondition.SELFTEST, now)
+    if report.alive and report.daemon.modem.state == ModemState.READY:
+        yield from _by_rank(report, AlertCondition.RECEPTION, now)
+    yield from _by_rank(report, AlertCondition.CONFIG, now)
+    yield from _by_rank(report, AlertCondition.ANSWER, now)
 
 
-def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
-    """Judge the last sealed backup; None if no backup is configured."""
-    if not config.backup.folder:
-        return None
-    known = stored.sealed
+def _by_rank(report: LineReport, subject: AlertCondition, now: Now) -> Iterator[tuple[AlertCondition, Judged]]:
+    """Yield the highest rank of the troubles about a subject; nothing while all are younger than their alerts."""
+    about = [(row(each.code), each) for each in report.trouble]
+    about = [(known, each) for known, each in about if known.subject == subject and known.rank]
+    lasting = [known for known, each in about if _seconds_since(each.since, now) >= known.after_seconds]
+    if lasting:
+        worst = max(lasting, key=attrgetter("rank"))
+        filling = {"title": worst.known.title, "cure": worst.known.cure} if worst.known else {}
+        yield subject, Judged(worst.rank, filling)
+    elif not about:
+        yield subject, Judged(0, {})
+
+
+def _backup(config: Config, known: Sealed) -> Judged:
     condition = sealed.condition(known)
     cure = SEAL_FAILURES[known.failure].cure if known.failure else condition.cure
-    filling = {
-        "title": condition.title,
-        "cure": cure.format(name=config.name),
-        "made": moment(known.at) if known.at else "",
-    }
+    made = moment(known.at) if known.at else ""
+    filling = {"title": condition.title, "cure": cure.format(name=config.name), "made": made}
     return Judged(int(sealed.is_old(config, known)), filling)
-
-
-def _maybe_reception(report: LineReport, now: Now) -> Judged | None:
-    """Judge whether texts can come in; None if that is not known, or a trouble is less than ten minutes old."""
-    if not report.alive or report.daemon.modem.state != ModemState.READY:
-        return None
-    found = _about(report, AlertCondition.RECEPTION)
-    if not found:
-        return Judged(0, {})
-    for rank, trouble in sorted(found, key=itemgetter(0), reverse=True):
-        if _seconds_since(trouble.since, now) >= LOST_SECONDS:
-            known = _RECEPTION[trouble.code]
-            return Judged(rank, {"title": known.title, "cure": known.cure})
-    return None
-
-
-def _about(report: LineReport, subject: AlertCondition) -> list[tuple[int, Trouble]]:
-    """Return the troubles about a subject, each with its rank."""
-    return [(row(each.code).rank, each) for each in report.trouble if row(each.code).subject == subject]
-
-
-def _maybe_hub(found: Fleet) -> Judged | None:
-    """Judge the exchange with the hub; None if it is away for less than an hour, or was not asked since boot."""
-    if found.trouble:
-        worst = max(found.trouble, key=lambda each: row(each.code).rank)
-        known = conditions.FLEET[worst.code]
-        return Judged(row(worst.code).rank, {"title": known.title, "cure": known.cure})
-    return Judged(0, {}) if found.hub and found.hub.reachable else None
-
-
-def _maybe_selftest_lost(stored: Stored) -> bool | None:
-    """Tell whether a text of the line to itself is lost; None if none ever came back: then its number may be wrong."""
-    test = stored.selftest
-    return test.lost_at is not None if test and test.back_at else None
-
-
-def _maybe_text_lost(stored: Stored) -> Judged | None:
-    """Judge whether a text was lost lately; None if none was ever lost."""
-    if stored.text_lost is None:
-        return None
-    known, at = conditions.TEXT_LOST, moment(stored.text_lost.at)
-    filling = {"title": known.title, "words": known.words.format(at=at), "cure": known.cure, "last": at}
-    return Judged(int(stored.text_lost.is_recent(stored.at)), filling)
 
 
 def _database_draft(note: Note) -> Draft:
@@ -382,12 +350,6 @@ def unwell_seconds(since: str | None, now: Now) -> float:
     if since is None or not now.synchronised:
         return 0.0
     return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
-
-
-def _broken_seconds(report: LineReport, now: Now) -> float | None:
-    """Return the seconds since the configuration broke, infinite if that is not known; None while it can be used."""
-    trouble = report.maybe(TroubleCode.CONFIG_BROKEN) or report.maybe(TroubleCode.CONFIG_REFUSED)
-    return None if trouble is None else _seconds_since(trouble.since, now)
 
 
 def _seconds_since(since: str | None, now: Now) -> float:

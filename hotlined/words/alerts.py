@@ -23,7 +23,6 @@ _CONDITIONS: Mapping[tuple[str, int], Condition] = {
 }
 """Alerts that always have the words of one condition of the catalogue."""
 
-_SPENT_50 = N_("{used} of {limit} segments are spent. 'hotlined log' shows on whom.")
 _SPENT_80 = N_("{used} of {limit} segments are spent. 'hotlined pause' stops all answers.")
 _SPENT_ALL = N_(
     "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale."
@@ -125,9 +124,6 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     **{(AlertCondition.HUB, level): ("{title}", "{cure}") for level in range(1, len(conditions.FLEET) + 1)},
     (AlertCondition.HUB, 0): (N_("the hub is back"), N_("The lines share their decisions again.")),
     (AlertCondition.TEST, 0): (N_("a test"), N_("Alerts of this line arrive here.")),
-    (WaitingFor.BUDGET_HOUR, 50): (N_("50 % of the hour's budget"), _SPENT_50),
-    (WaitingFor.BUDGET_DAY, 50): (N_("50 % of the day's budget"), _SPENT_50),
-    (WaitingFor.BUDGET_MONTH, 50): (N_("50 % of the month's budget"), _SPENT_50),
     (WaitingFor.BUDGET_HOUR, 80): (N_("80 % of the hour's budget"), _SPENT_80),
     (WaitingFor.BUDGET_DAY, 80): (N_("80 % of the day's budget"), _SPENT_80),
     (WaitingFor.BUDGET_MONTH, 80): (N_("80 % of the month's budget"), _SPENT_80),

@@ -13,7 +13,6 @@ import pytest
 from filled import KEVIN, Filled
 from hypothesis import given
 from hypothesis import strategies as st
-from test_alerts import Teller, at, seen
 
 from hotlined import config as configuration
 from hotlined.clock import Now
@@ -31,14 +30,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 # ---- the text to itself
-
-
-def test_each_loss_is_sent_once_and_its_end_once() -> None:
-    """No alert is due with the next one on its way."""
-    teller = Teller()
-    told = [teller.tell(seen(selftest_lost=lost)) for lost in (None, False, None, True, True, None, False, False)]
-
-    assert told == [[], [], [], [("selftest", 1)], [], [], [("selftest", 0)], []]
 
 
 @pytest.mark.parametrize(
@@ -205,16 +196,6 @@ def test_ten_times_the_usual_pause_is_a_silence(
 ) -> None:
     """It lasts at least a day of listening."""
     assert judged(length, heard, usual, "").is_long is expected
-
-
-def test_a_silence_is_sent_once_and_ended_by_a_contact() -> None:
-    """A modem that was away does not end it."""
-    teller = Teller()
-    at_noon = at(0).rfc3339
-    long, unknown, short = (Silence(5 * DAY, 11 * HOUR, is_long, at_noon) for is_long in (True, None, False))
-    told = [teller.tell(seen(silence=silence)) for silence in (None, short, long, long, unknown, None, long, short)]
-
-    assert told == [[], [], [("silence", 1)], [], [], [], [], [("silence", 0)]]
 
 
 def quiet_for(line: Filled, length: timedelta, *, synchronised: bool = True) -> Silence | None:
