@@ -298,6 +298,12 @@ ALERTS_NOWHERE = Condition(
     N_("Set alerts.urls or alerts.sms_to; or `sudo hotlined-setup alerts {name}` asks for the addresses."),
 )
 
+DISK_LOW = Condition(
+    N_("the disk is nearly full"),
+    N_("{free} MB are left where the database is."),
+    N_("Make room: once it is full, nothing is answered."),
+)
+
 STORAGE_UNREAD = Condition(
     N_("texts come where they cannot be read"),
     N_("The modem keeps texts in {storage} and does not let it be read ({answer}): the texts there are not seen."),
@@ -603,6 +609,7 @@ TABLE: Mapping[str, Row] = {
         _NOTE, "", 0, N_("Nobody is warned when a threat comes in: it is only on these pages.")
     ),
     **{code: Row(_PERSON, AlertCondition.HUB, rank, "", FLEET[code]) for rank, code in enumerate(FLEET, 1)},
+    TroubleCode.DISK_LOW: Row(_NOTE, AlertCondition.DISK, 1, "", DISK_LOW),
     TroubleCode.READER: Row(_NOTE, "", 0, N_("Another program keeps its records from shrinking.")),
 }
 """Every code of a trouble, as `status --json` shows it."""

@@ -271,6 +271,7 @@ class TroubleCode(StrEnum):
     CREDIT_LOW = "credit_low"
     ALERTS_NOWHERE = "alerts_nowhere"
     """`alerts.words` is set, but the alerts have no destination."""
+    DISK_LOW = "disk_low"
     HUB_AWAY = "hub_away"
     HUB_LOGIN = "hub_login"
     """The line has no login for the hub of its fleet, as after a restore, or the hub refuses the login."""

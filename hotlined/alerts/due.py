@@ -38,8 +38,6 @@ COUNTRY_SECONDS = 3600.0  # time without an answer leaving to a country until an
 AGAIN_SECONDS = 86_400.0  # pause before the same alert is sent again
 BUDGET_LEVELS = (80, 100)  # percent of a window; each is an alert
 BUDGET_OVER = 40  # percent; below it an alert says that the window has room again
-# a disk is nearly full if less than the larger of the two is free (share of the disk, bytes), until twice that is free
-DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +66,8 @@ class LineState:
     """The state of the line at one moment.
 
     `name` is the line's name in units. `modem_state` is None while the daemon does not run. `unwell_seconds` is how
-    long the modem has not been ready, by the daemon. `budgets` has (used, limit) in segments by window. `disk` is
-    (free, total) in bytes. `currency` is that of the balance. `pause` is None while the line is not
-    paused.
+    long the modem has not been ready, by the daemon. `budgets` has (used, limit) in segments by window. `currency` is
+    that of the balance. `pause` is None while the line is not paused.
     """
 
     name: str
@@ -78,7 +75,6 @@ class LineState:
     unwell_seconds: float
     budgets: Mapping[str, tuple[int, int]]
     currency: str
-    disk: tuple[int, int]
     pause: Pause | None = None
     judged: Mapping[str, Judged] = field(default_factory=dict)
     """By subject; one about which nothing is known now has no entry, and its alert stays as it is."""
@@ -187,7 +183,6 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     for subject, judged in state.judged.items():
         yield _Sign(subject, judged.level, None, judged.filling)
     yield from _budgets(levels, state)
-    yield from _disk(state)
 
 
 def _modem(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
@@ -213,14 +208,6 @@ def _budgets(levels: Mapping[str, int], state: LineState) -> Iterator[_Sign]:
         reached = max((level for level in BUDGET_LEVELS if percent >= level), default=0)
         level = 0 if percent < BUDGET_OVER else max(reached, levels.get(condition, 0))
         yield _Sign(condition, level, None, {"used": used, "limit": limit})
-
-
-def _disk(state: LineState) -> Iterator[_Sign]:
-    """Yield whether the disk is nearly full; between the two bounds it yields nothing, and the level stays."""
-    free, total = state.disk
-    need = max(DISK_SHARE * total, DISK_OCTETS)
-    if free < need or free >= 2 * need:
-        yield _Sign(AlertCondition.DISK, int(free < need), None, {"free": free // 1_000_000})
 
 
 def _pause(state: LineState, now: Now) -> Iterator[_Sign]:

@@ -8,7 +8,6 @@ database.
 """
 
 import math
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -140,7 +139,6 @@ class Run:
     def look(self, db: Database) -> LineState:
         """Return the state of the line."""
         report, modem, now = self.report, self.report.daemon.modem, db.now()
-        disk = shutil.disk_usage(self.config.database.parent)
         budgets = report.stored.budgets if report.stored else {}
         # read from the database: a report that was made without it shows no pause, and the alert about it would end
         pause = next((hold for hold in row_of(db).holds() if hold.state is SendingState.PAUSED), None)
@@ -150,7 +148,6 @@ class Run:
             unwell_seconds=unwell_seconds(modem.since, now) if report.alive else 0.0,
             budgets={name: (budget.used, budget.limit) for name, budget in budgets.items()},
             currency=self.config.limits.currency,
-            disk=(disk.free, disk.total),
             pause=Pause(row_of(db).paused_limit or 0.0, _when(pause.since), pause.by, pause.reason)
             if pause and pause.reason
             else None,
@@ -311,6 +308,11 @@ def judged(report: LineReport, now: Now) -> Iterator[tuple[AlertCondition, Judge
             yield from _by_rank(report, AlertCondition.SELFTEST, now)
     if report.alive and report.daemon.modem.state == ModemState.READY:
         yield from _by_rank(report, AlertCondition.RECEPTION, now)
+    if report.disk and (report.disk.is_low or report.disk.has_room):
+        yield (
+            AlertCondition.DISK,
+            Judged(int(report.disk.is_low), {"free": report.disk.megabytes, "cure": conditions.DISK_LOW.cure}),
+        )
     yield from _by_rank(report, AlertCondition.CONFIG, now)
     yield from _by_rank(report, AlertCondition.ANSWER, now)
 

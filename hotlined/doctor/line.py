@@ -32,7 +32,7 @@ from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 _NAMES_SHOWN = 5
 _APART = {
     *(AlertCondition.ANSWER, AlertCondition.SIM_LIFE, AlertCondition.BACKUP, AlertCondition.RECEPTION),
-    *(AlertCondition.SELFTEST, *WINDOWS),
+    *(AlertCondition.SELFTEST, AlertCondition.DISK, *WINDOWS),
 }
 """Subjects with checks of their own."""
 _CHOSEN = {SendingState.PAUSED: N_("paused")}

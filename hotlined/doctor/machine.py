@@ -17,9 +17,9 @@ from hotlined import __version__, clock
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import NO_CONFIGURATION, Scene, text_of
 from hotlined.language import N_, _, in_digits, ngettext
+from hotlined.states import TroubleCode
 
 LEAST_FREE = 20 << 20  # bytes on the database's disk; less is a failure
-ENOUGH_FREE = 200 << 20  # bytes; less is a warning
 LIBRARIES = {
     "click": "python3-click",
     "phonenumbers": "python3-phonenumbers",
@@ -124,7 +124,8 @@ def disk(scene: Scene) -> Finding:
             _("`sudo raspi-config nonint do_overlayfs 1`, or put the database on a disk."),
         )
     room = _("{number} MiB free at {folder}", number=in_digits(free >> 20), folder=folder)
-    if free < ENOUGH_FREE:
+    low = scene.report is not None and scene.report.maybe(TroubleCode.DISK_LOW) is not None
+    if low or free < LEAST_FREE:
         return (fail if free < LEAST_FREE else warn)(room, "`sudo apt clean; sudo journalctl --vacuum-size=50M`")
     return ok(room)
 

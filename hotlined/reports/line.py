@@ -21,6 +21,7 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_country, sim_life
 from hotlined.reports.ahead import look_ahead
+from hotlined.reports.disk import Disk, maybe_disk, maybe_trouble
 from hotlined.reports.fleet import Fleet, maybe_fleet
 from hotlined.reports.in_force import differing_keys
 from hotlined.reports.silence import Silence, maybe_silence
@@ -130,6 +131,8 @@ class LineReport:
     """None if the database cannot be read."""
     database_state: str | None
     trouble: tuple[Trouble, ...]
+    disk: Disk | None
+    """The disk of the database; None if it cannot be seen."""
 
     @property
     def grave(self) -> tuple[Trouble, ...]:
@@ -218,7 +221,10 @@ def report_line(config: Config) -> LineReport:
             file=beside(config.database, WAL),
         )
         trouble += (Trouble(TroubleCode.READER, words, _("End that program, or what it does in the database.")),)
-    return LineReport(config, daemon, alive, stored, state, trouble)
+    disk = maybe_disk(config)
+    if low := maybe_trouble(disk):
+        trouble += (low,)
+    return LineReport(config, daemon, alive, stored, state, trouble, disk)
 
 
 def maybe_waiting(config: Config) -> Waiting | None:

@@ -62,10 +62,7 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.KEY, 0): (N_("the key of the pseudonyms can be used again"), N_("Answers go out again.")),
     (AlertCondition.PAUSED, 1): ("{title}", N_("Since {since}: {words} {cure}")),
     (AlertCondition.PAUSED, 0): (N_("the pause is over"), N_("Answers go out again.")),
-    (AlertCondition.DISK, 1): (
-        N_("the disk is nearly full"),
-        N_("{free} MB are left where the database is. Make room: once it is full, nothing is answered."),
-    ),
+    (AlertCondition.DISK, 1): (conditions.DISK_LOW.title_message, N_("{free} MB are left. {cure}")),
     (AlertCondition.DISK, 0): (N_("the disk has room again"), N_("{free} MB are free where the database is.")),
     (AlertCondition.CONFIG, 1): ("{title}", "{cure}"),
     (AlertCondition.CONFIG, 0): (N_("the configuration can be used again"), N_("Nothing is wrong with it any more.")),

@@ -37,6 +37,7 @@ from hotlined.cli import main
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import Language, unfilled
+from hotlined.reports.disk import Disk
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.reports.trouble import Trouble
@@ -56,7 +57,6 @@ from hotlined.words.alerts import TEXTS
 ADMIN = "+32470999888"
 SECRET = "s3cr3t-t0k3n"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-PLENTY = (100_000_000_000, 200_000_000_000)
 
 
 # ---- alerts that are due
@@ -69,7 +69,7 @@ def at(seconds: float) -> Now:
 
 def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
     """Return the state of a line without trouble, except for these values."""
-    usual = {"unwell_seconds": 0.0, "budgets": {}, "currency": "EUR", "disk": PLENTY}
+    usual = {"unwell_seconds": 0.0, "budgets": {}, "currency": "EUR"}
     return LineState("main", modem_state, **{**usual, **more})
 
 
@@ -247,10 +247,10 @@ def test_a_limit_of_0_is_never_crossed() -> None:
 )
 def test_a_nearly_full_disk_ends_at_twice_the_room(total: int, low: int, between: int, enough: int) -> None:
     """Less than 5 % or 50 MB begins the alert."""
-    teller = Teller()
-    told = [teller.tell(seen(disk=(free, total))) for free in (between, low, between, low, enough, between)]
+    found = [Disk(free, total) for free in (low, low + 1, between, enough)]
 
-    assert told == [[], [("disk", 1)], [], [], [("disk", 0)], []]
+    assert [each.is_low for each in found] == [True, False, False, False]
+    assert [each.has_room for each in found] == [False, False, False, True]
 
 
 def test_events_are_sent_in_order() -> None:
@@ -694,6 +694,21 @@ def test_the_disk_of_the_database_is_checked(
     line.alerts()
 
     assert receiver.titles() == ["hotlined fr: the disk is nearly full"]
+    report = report_line(configuration.load(line.config))
+    assert report.maybe("disk_low") and report.ready  # a note in `status`, which says the same
+
+
+def test_between_two_bounds_a_full_disk_stays_told(
+    quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room that comes and goes makes one alert."""
+    line = quiet()
+    use = type(shutil.disk_usage("/"))
+    for free in (4, 6, 4, 9, 10, 9):  # percent
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: use(10**11, 0, free * 10**9))
+        line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the disk is nearly full", "hotlined fr: the disk has room again"]
 
 
 def test_a_failed_channel_is_tried_again_alone(quiet: Callable[..., Quiet], receiver: Receiver) -> None:

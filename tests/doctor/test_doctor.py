@@ -32,6 +32,7 @@ from hotlined.doctor import stick as stick_checks
 from hotlined.doctor.checks import CHECKS
 from hotlined.doctor.findings import Finding, Health
 from hotlined.doctor.scene import Scene
+from hotlined.reports import disk
 from hotlined.status import DaemonStatus, ModemStatus, Storage
 from hotlined.store.answers import decisions
 
@@ -802,7 +803,7 @@ def test_a_volatile_disk_is_a_failure(
     mounts: str, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is in memory or on raspi-config's read-only overlay."""
-    monkeypatch.setattr(machine_checks, "ENOUGH_FREE", 0)
+    monkeypatch.setattr(disk, "SHARE", 0.0)
     machine = scene(tmp_path)
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/mounts").write_text(mounts.format(folder=tmp_path))
@@ -813,7 +814,7 @@ def test_a_volatile_disk_is_a_failure(
 @pytest.mark.parametrize(("least", "verdict"), [(0, WARN), (1 << 62, FAIL)])
 def test_little_room_is_reported(least: int, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little room is a warning, hardly any a failure."""
-    monkeypatch.setattr(machine_checks, "ENOUGH_FREE", 1 << 62)
+    monkeypatch.setattr(disk, "OCTETS", 1 << 62)
     monkeypatch.setattr(machine_checks, "LEAST_FREE", least)
 
     assert machine_checks.disk(scene(tmp_path)).verdict is verdict
