@@ -301,6 +301,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int, language: Lang
         *conditions.SEAL_FAILURES.values(),
         *conditions.HOLDS.values(),
         *conditions.FLEET.values(),
+        conditions.DISK_LOW,
     )
     with speaking(language):
         texts = {_maybe_text(condition, level, known) for known in told} - {None}
@@ -337,6 +338,7 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
     if known not in {
         "paused": [conditions.HOLDS[each] for each in (HoldReason.PERSON, HoldReason.RESTORED, HoldReason.MADE_ANEW)],
         "selftest": [conditions.SELFTEST_LOST],
+        "disk": [conditions.DISK_LOW],
         "silence": [conditions.SILENCE],
         "reception": [conditions.VOLTE_ONLY],
         "text_lost": [conditions.TEXT_LOST],
@@ -695,7 +697,8 @@ def test_the_disk_of_the_database_is_checked(
 
     assert receiver.titles() == ["hotlined fr: the disk is nearly full"]
     report = report_line(configuration.load(line.config))
-    assert report.maybe("disk_low") and report.ready  # a note in `status`, which says the same
+    assert report.maybe("disk_low")
+    assert report.ready  # it is a note in `status`
 
 
 def test_between_two_bounds_a_full_disk_stays_told(
