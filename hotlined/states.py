@@ -321,6 +321,8 @@ class AlertCondition(StrEnum):
     """A text has a word of alerts.words."""
     TOLD = "told"
     """A person at the desk asks the admin to look at a contact."""
+    SEVERAL = "several"
+    """All that holds in the first run, in one alert; each condition is recorded beside it as told."""
     TEST = "test"
     """It is sent once; a channel that does not take it does not get it again."""
     DIGEST = "digest"

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from textwrap import shorten
 from typing import NamedTuple
 
 from hotlined.clock import Now
@@ -96,6 +97,9 @@ class _Sign(NamedTuple):
     again_seconds: float | None = None
 
 
+_TITLES_LONGEST = 80  # in characters: with the rest they fit one segment
+_NAMING = (AlertCondition.WORDS, AlertCondition.TOLD)
+"""Alerts that name contacts, and so are never told together with others."""
 EVENTS: Mapping[str, tuple[str, int]] = {
     EventKind.FLOOD_BEGIN: (AlertCondition.FLOOD, 1),
     EventKind.FLOOD_END: (AlertCondition.FLOOD, 0),
@@ -247,6 +251,16 @@ def _words(new: NewTexts, now: Now) -> Draft:
     filling = {"count": in_digits(new.count), "ids": ids, "id": new.first_ids[0], "since": moment(new.since)}
     level = 1 if new.count == 1 else 2 if new.count == len(new.first_ids) else 3
     return draft(AlertCondition.WORDS, level, now.rfc3339, **filling)
+
+
+def first_told(before: AlertProgress, drafts: Sequence[Draft], now: Now) -> tuple[Sequence[Draft], Sequence[Draft]]:
+    """Return the alerts that are sent, and those that need no message: in a first run one alert names several."""
+    held = [each for each in drafts if each.condition not in _NAMING]
+    if before.event_id is not None or before.levels or len(held) < 2:
+        return drafts, ()
+    named = shorten("; ".join(each.title for each in held), _TITLES_LONGEST, placeholder="…")
+    several = draft(AlertCondition.SEVERAL, 1, now.rfc3339, count=len(held), titles=named)
+    return [several, *(each for each in drafts if each.condition in _NAMING)], held
 
 
 def draft(condition: str, level: int, at: str, **filling: object) -> Draft:

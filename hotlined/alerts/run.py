@@ -17,7 +17,7 @@ from hotlined import clock, conditions
 from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
-from hotlined.alerts.due import KINDS, Judged, LineState, Pause, draft, due
+from hotlined.alerts.due import KINDS, Judged, LineState, Pause, draft, due, first_told
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
 from hotlined.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE, row
@@ -120,7 +120,8 @@ class Run:
         # the drafts have no alert about the database: if that is in trouble, "Nothing is due." would be wrong
         nothing = self.report.database_state in (DatabaseState.OK, None)
         with open_beside_daemon(self.config.database) as db:
-            _before, _after, drafts = _decide(db, self.look(db))
+            before, _after, every = _decide(db, self.look(db))
+            drafts, _silent = first_told(before, every, db.now())
             for channel in self.channels:
                 alerts: list[Alert | Draft] = [*alerting.untaken(db, channel.key, db.now()), *drafts]
                 for alert in alerts:
@@ -203,7 +204,9 @@ class Run:
             due = [*tells.due(db, self.config.web.others, now)]
             state = replace(state, words=words_met.maybe_due(db, now), tells=due)
             progress, reached, drafts = _decide(db, state)
-            alerting.record(db, drafts, keys, db.now())
+            told, silent = first_told(progress, drafts, now)
+            alerting.record(db, silent, (), now)
+            alerting.record(db, told, keys, now)
             if state.words:
                 words_met.mark_named(db)
             for named in state.tells:

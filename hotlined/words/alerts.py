@@ -120,6 +120,10 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.SILENCE, 0): (N_("something comes in again"), N_("The last contact came {last}.")),
     **{(AlertCondition.HUB, level): ("{title}", "{cure}") for level in range(1, len(conditions.FLEET) + 1)},
     (AlertCondition.HUB, 0): (N_("the hub is back"), N_("The lines share their decisions again.")),
+    (AlertCondition.SEVERAL, 1): (
+        N_("{count} things are wrong"),
+        N_("'hotlined status' says what helps: {titles}."),
+    ),
     (AlertCondition.TEST, 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     (WaitingFor.BUDGET_HOUR, 80): (N_("80 % of the hour's budget"), _SPENT_80),
     (WaitingFor.BUDGET_DAY, 80): (N_("80 % of the day's budget"), _SPENT_80),

@@ -333,6 +333,7 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "id": 12_345,
         "ids": "12345, 12346, 12347",
         "by": "anna@example.org",
+        "titles": "x" * 79 + "…",
         "last": "24 Nov 23:00",
     }
     if known not in {
@@ -699,6 +700,27 @@ def test_the_disk_of_the_database_is_checked(
     report = report_line(configuration.load(line.config))
     assert report.maybe("disk_low")
     assert report.ready  # it is a note in `status`
+
+
+def test_a_first_run_tells_all_that_holds_in_one_alert(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Later ones tell each change by itself, and the end of what was told together."""
+    line = quiet()
+    line.db.connection.execute("DELETE FROM alerts")
+    line.db.connection.execute("UPDATE line_state SET alerts_event = NULL")
+    receiver.came.clear()
+    for kind in ("flood_begin", "credit_out", "balance_low"):
+        line.event(kind)
+    shown = line.alerts("--dry-run")[1]
+    line.alerts()
+    line.alerts()
+    line.event("credit_ok")
+    line.alerts()
+
+    assert (
+        "3 things are wrong. 'hotlined status' says what helps: a flood of texts; the SIM cannot pay; the balance is low."
+        in shown
+    )
+    assert receiver.titles() == ["hotlined fr: 3 things are wrong", "hotlined fr: the SIM can pay again"]
 
 
 def test_between_two_bounds_a_full_disk_stays_told(
