@@ -716,10 +716,8 @@ def test_a_first_run_tells_all_that_holds_in_one_alert(quiet: Callable[..., Quie
     line.event("credit_ok")
     line.alerts()
 
-    assert (
-        "3 things are wrong. 'hotlined status' says what helps: a flood of texts; the SIM cannot pay; the balance is low."
-        in shown
-    )
+    named = "a flood of texts; the SIM cannot pay; the balance is low"
+    assert f"3 things are wrong. 'hotlined status' says what helps: {named}." in shown
     assert receiver.titles() == ["hotlined fr: 3 things are wrong", "hotlined fr: the SIM can pay again"]
 
 
