@@ -33,7 +33,7 @@ def _outcome(contact: ListedContact) -> str:
     return _("no: {reason}", reason=why_not) if why_not else contact.outcome
 
 
-def _text(contact: ListedContact) -> str:
+def text_in_words(contact: ListedContact) -> str:
     """Return the text after its marks: the kind unless it is a text, an alert, whether it is kept, its tags.
 
     A second address of the contact is shown beside the kind.
@@ -54,14 +54,14 @@ def _text(contact: ListedContact) -> str:
 _ID: Column[ListedContact] = Column(N_("ID"), 5, lambda contact: str(contact.id), "dim", right=True)
 _TIME: Column[ListedContact] = Column(N_("TIME"), TIME_WIDTH, lambda contact: moment(contact.received_at), right=True)
 _FROM: Column[ListedContact] = Column(N_("FROM"), 13, sender, "bold")
-_TEXT = Column(N_("TEXT"), 0, _text)
+_TEXT = Column(N_("TEXT"), 0, text_in_words)
 _ANSWER: Column[ListedContact] = Column(N_("ANSWER"), OUTCOME_WIDTH, _outcome, _style)
 CONTACTS = (
     Layout(75, (_ID, _TIME, _FROM, _ANSWER, _TEXT)),
     Layout(
         0,
         (_ID, _TIME, _FROM),
-        below=Column("", 2, lambda contact: f"{_outcome(contact)} · {_text(contact)}"),
+        below=Column("", 2, lambda contact: f"{_outcome(contact)} · {text_in_words(contact)}"),
     ),
 )
 """The columns of `log`, for a wide and a narrow terminal."""

@@ -9,17 +9,23 @@ from typing import Any
 
 import click
 
+from hotlined.cli.contacts import text_in_words
 from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import read, tag_word
+from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.documents import WholeContact
 from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
+from hotlined.reports.contact import maybe_answer_text
 from hotlined.reports.decided import kept_already, sorted_meanwhile
+from hotlined.reports.line import sending_now
+from hotlined.reports.review import maybe_before
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
+from hotlined.store.line.line import row_of
 from hotlined.store.reading import log
 from hotlined.store.reading import review as waiting_texts
 from hotlined.words.tags import TAG_KEYS, tag_in_words
@@ -66,10 +72,10 @@ def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -
         raise click.UsageError(N_("`review` reads single keys: it needs a terminal."))
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        _walk(db, partial(decide, config, settings.who), TAG_KEYS | dict(keys), every=every)
+        _walk(db, config, partial(decide, config, settings.who), TAG_KEYS | dict(keys), every=every)
 
 
-def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
+def _walk(db: Database, config: Config, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
     """Show each untagged text and wait for a key; a decision is committed before the next text is shown."""
     waiting = deque(waiting_texts.queue(db, every=every))
     meanings = {key: tag_in_words(word) for key, word in words.items()} | dict(_ACTIONS)
@@ -86,6 +92,7 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
         print_wrapped(_head(contact, len(waiting) + skipped))
         if contact.alert_words:
             print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact.alert_words)))
+        _print_before(db, config, contact)
         print_wrapped(contact.text)
         key = _press(legend, meanings)
         if key == "q":
@@ -109,6 +116,15 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
     kept = _count_kept(db, was_kept)
     tagged = sum(key in words for _id, key in done)
     click.echo(_in_all(tagged, kept, len(waiting) + skipped, every=every))
+
+
+def _print_before(db: Database, config: Config, contact: WholeContact) -> None:
+    """Print what the person wrote before a text, and our answer to that."""
+    found = maybe_before(db, config, contact, sending_now(config, row_of(db).sending()))
+    if found:
+        print_wrapped(text_in_words(found), _("before"))
+        if found.answer and found.answer.sent_at and (text := maybe_answer_text(db, config, found)):
+            print_wrapped(text, _("answer"))
 
 
 def _count_kept(db: Database, was_kept: dict[int, bool]) -> int:

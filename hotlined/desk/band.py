@@ -48,8 +48,8 @@ class Band:
     """The code of the trouble that it is about, or empty."""
 
 
-def band_of(report: LineReport) -> Band:
-    """Return the band for a report."""
+def band_of(report: LineReport, *, calls: bool = True) -> Band:
+    """Return the band for a report; with `calls` it says whom to call where the line does not answer."""
     sending, modem = report.sending, report.daemon.modem.state
     if report.alive and sending and sending.state is SendingState.PAUSED:
         return _paused(report)
@@ -65,7 +65,7 @@ def band_of(report: LineReport) -> Band:
         and report.daemon.modem.state == ModemState.READY
     ):
         return _outage(report)
-    return _silent(report)
+    return _silent(report, calls=calls)
 
 
 def _paused(report: LineReport) -> Band:
@@ -104,9 +104,9 @@ def _outage(report: LineReport) -> Band:
     return Band(Mood.LATER, _("The line answers later."), more)
 
 
-def _silent(report: LineReport) -> Band:
+def _silent(report: LineReport, *, calls: bool) -> Band:
     """Say why the line does not answer, and whom to call."""
     first = next(iter(report.stopping), None)
     why = trouble_in_plain_words(first) if first else ""
-    call = _("Call {person}.", person=whom_to_ask(report.config))
-    return Band(Mood.SILENT, _("The line does not answer."), f"{why} {call}".lstrip(), first.code if first else "")
+    call = _("Call {person}.", person=whom_to_ask(report.config)) if calls else ""
+    return Band(Mood.SILENT, _("The line does not answer."), f"{why} {call}".strip(), first.code if first else "")

@@ -29,3 +29,8 @@ def without_commands(text: str) -> str:
 def whom_to_ask(config: Config) -> str:
     """Return the name of the person whom people at the desk ask or call."""
     return config.web.ask or _("the person who runs this line")
+
+
+def is_named(config: Config, name: str) -> bool:
+    """Tell whether `web.ask` has a visitor's name as one of its words."""
+    return name.split(maxsplit=1)[0].casefold() in re.findall(r"\w+", (config.web.ask or "").casefold())

@@ -17,7 +17,7 @@ from hotlined.desk import forms
 from hotlined.desk.band import Band, band_of
 from hotlined.desk.icons import icon
 from hotlined.desk.notices import Notice
-from hotlined.desk.plain import trouble_in_plain_words, whom_to_ask, without_commands
+from hotlined.desk.plain import is_named, trouble_in_plain_words, whom_to_ask, without_commands
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.visit import desk, line, line_report, maybe_visitor, notice_of, reading, visitor
 from hotlined.errors import StoreError
@@ -109,12 +109,19 @@ def _form_token() -> str:
 
 
 def _has_terminal() -> bool:
-    """Tell whether the visitor can type commands: everybody but the people whom a proxy names.
+    """Tell whether the visitor reads cures as commands: everybody but the people whom a proxy names.
 
-    True also while the visitor is unknown: it is then the person who sets the desk up.
+    True also for the admin whom `web.ask` names, who has nobody to ask, and while the visitor is unknown: it is then
+    the person who sets the desk up.
     """
     visitor = maybe_visitor()
-    return visitor is None or not visitor.by_proxy
+    return visitor is None or not visitor.by_proxy or _is_asked()
+
+
+def _is_asked() -> bool:
+    """Tell whether the visitor is the admin whom `web.ask` names."""
+    visitor = maybe_visitor()
+    return visitor is not None and visitor.role is Role.ADMIN and is_named(line(), visitor.name)
 
 
 def _helplines() -> tuple[str, ...]:
@@ -142,7 +149,7 @@ def _reachable(text: str) -> Markup:
 
 def _maybe_band() -> Band | None:
     """Return the band of the line; None on the page about a bug, because the bug may be in the band."""
-    return None if maybe_visitor() is None or g.get("has_bug") else band_of(line_report())
+    return None if maybe_visitor() is None or g.get("has_bug") else band_of(line_report(), calls=not _is_asked())
 
 
 def _maybe_notice() -> Notice | None:

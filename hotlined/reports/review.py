@@ -1,14 +1,30 @@
-"""Tags as people type them, and the known tag that a mistyped one resembles."""
+"""The contact before a text that waits, tags as people type them, and the known tag that a mistyped one resembles."""
 
 from difflib import get_close_matches
 
+from hotlined.config import Config
+from hotlined.documents import ListedContact, WholeContact
 from hotlined.language import _
 from hotlined.reports import typed
+from hotlined.reports.contact import rows_for_people
 from hotlined.store.answers import decisions
 from hotlined.store.line.database import Database
+from hotlined.store.line.line import Sending
+from hotlined.store.reading import log
 from hotlined.words.tags import TAG_KEYS, tag_in_words, tag_of_words, words_of_tags
 
+_BEFORE = 8  # contacts of the person that are searched for the last answered one
 _NEARLY = 0.75  # difflib's ratio: close enough for menaces and menace, apologies and apology
+
+
+def maybe_before(db: Database, config: Config, contact: WholeContact, sending: Sending) -> ListedContact | None:
+    """Return the person's last answered contact before a text, or the last contact if none was; None if none came."""
+    if contact.originator is None:
+        return None
+    where = log.Filter(originator=contact.originator, before=contact.id)
+    rows = [*rows_for_people(db, config, log.rows(db, where, _BEFORE), sending)]
+    answered = [each for each in rows if each.answer and each.answer.sent_at]
+    return next(reversed(answered or rows), None)
 
 
 def tag_meant(text: str) -> str:

@@ -11,6 +11,7 @@ from hotlined.config import Config
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
+from hotlined.policy import Limits
 from hotlined.reports import sim_country
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.limits import worst_case
@@ -66,6 +67,11 @@ def _of_limits(config: Config) -> Iterator[str]:
         yield _("limits.cooldown ends with 0s: only limits.per_number holds back who texts on.")
     elif timedelta(0) in limits.cooldown:
         yield _("limits.cooldown has a 0s: who writes back is answered again, and costs more than one answer.")
+    elif limits.cooldown[-1] < timedelta(days=1) and limits.per_number > Limits().per_number:
+        yield _(
+            "limits.cooldown ends below 24h: who texts on soon has all {number} answers of limits.per_number.",
+            number=limits.per_number,
+        )
 
 
 def _of_numbers(config: Config) -> Iterator[str]:

@@ -57,6 +57,7 @@ def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
         ({"limits": {"segments": {"hour": 400, "day": 300}}}, "larger than a longer one"),
         ({"limits": {"reserve_for_new": "100%"}}, "limits.reserve_for_new"),
         ({"limits": {"cooldown": ["24h", "0s"]}}, "limits.cooldown"),
+        ({"limits": {"cooldown": "1m", "per_number": 50}}, "soon has all 50 answers of limits.per_number"),
         ({"numbers": {"answer_countries": []}}, "numbers.answer_countries"),
         ({"line_number": "+33612345678", "numbers": {"country": "BE"}}, "The SIM is of France, and numbers of"),
         ({"alerts": {"words": ["tue"]}}, "A text with a word of alerts.words raises an alert, and that goes nowhere"),

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -244,18 +245,31 @@ def _read(screen: int) -> bytes:
 
 
 def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
-    """Each text is shown harmless; each key acts at once."""
+    """Each text is shown harmless, below what went before; each key acts at once."""
     third, second, first = react(line)
     shown = walk(line, "a", "i", "s")
 
-    assert shown.splitlines()[:3] == [
+    assert re.sub("(c'est non\\.)[^?]*", r"\1\n", shown).splitlines()[:5] == [
         f"3 left: contact {first}, {moment('2026-11-24T22:12:00.000Z')}, {KEVIN}",
+        "before         too early",
+        "answer         Non, c'est non.",
         "?",
         "a=apology i=insult t=threat o=other k=keep s=skip u=undo q=quit: apology",
     ]
     assert r"Connard \x1b[2J" in shown
     assert shown.endswith("skip\n\n2 reactions tagged, 1 left.\n")
     assert [tags(line)[contact - 1] for contact in (first, second, third)] == [["apology"], ["insult"], []]
+
+
+def test_what_went_before_is_shown_where_nothing_was_answered(line: Filled) -> None:
+    """A text of another person is nothing that went before."""
+    line.call(LEA)
+    line.text("Salut")
+    line.text("je te tue", sender=LEA)
+    shown = walk(line, "s", "q", arguments=("--all",))
+
+    assert "before         (call)\nje te tue\n" in shown
+    assert (shown.count("before  "), shown.count("answer  ")) == (1, 0)
 
 
 def test_an_unknown_key_lists_the_keys(line: Filled) -> None:
@@ -399,7 +413,8 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
     line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
     shown = walk(line, "s", "k", "t", "s", "s", "t", arguments=("--all",))
 
-    assert shown.startswith(f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\ntoo late\n")
+    head = f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\n"
+    assert shown.startswith(f"{head}before         too early\n")
     assert f"contact 5, {moment(line.log()[4]['received_at'])}, withheld, kept\n" in shown
     assert shown.endswith("2 texts tagged, 5 kept, 3 left.\n")
     assert [(contact["id"], contact["tags"]) for contact in line.log("--tag", "threat")] == [

@@ -353,7 +353,7 @@ def threatened(line: Filled, *words: str) -> int:
 
 @pytest.mark.parametrize("words", [(), ("ta gueule",)])
 def test_a_threat_needs_two_taps(windows: Windows, tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Two taps lead to the page of a tagged, kept threat; no button that decides needs scrolling."""
+    """Two taps lead to the page of a tagged, kept threat, a third tells the admin; no button needs scrolling."""
     line = Filled(tmp_path, alerts={"words": ["ta gueule"], "urls": ["json://localhost"]})
     with line.db:
         threat = threatened(line, *words)
@@ -366,6 +366,105 @@ def test_a_threat_needs_two_taps(windows: Windows, tmp_path: Path, words: tuple[
             assert (tags(line)[threat], line.log("--kept")[-1]["id"]) == (["threat"], threat)
             for place in (".bubble.here > p", ".notice button", 'a[href="tel:112"]'):
                 assert page.locator(place).first.evaluate(COVERED) == 0, place
+            thumbed(page, "Tell the admin")
+            page.get_by_text(f"The admin will hear of contact {threat}").wait_for()
+            assert told(line) == [threat]
+
+
+def told(line: Filled) -> list[int]:
+    """Return the contacts that the admin is asked to look at."""
+    return [row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'told' ORDER BY id")]
+
+
+def an_evening(line: Filled) -> dict[int, tuple[str, ...]]:
+    """Let the 68 texts of an evening come in, 16 of them answered; return the buttons that each reaction wants."""
+    for writer, text in FIRST_TEXTS:
+        line.judge(line.text(text, sender=writer))
+        line.send()
+    wanted = {}
+    for writer, text, *buttons in REACTIONS_OF_AN_EVENING:
+        contact = line.text(text, sender=writer)
+        line.judge(contact)
+        with line.db.transaction():
+            words_met.note(line.db, contact, [word for word in ALERT_WORDS if word in text])
+        wanted[contact] = (*buttons,)
+    for number in range(31):
+        line.judge(line.text("coucou", sender=f"+32478551{number:03}"), delay=1800.0)
+    return wanted
+
+
+ALERT_WORDS = ("où tu habites", "tuer")
+NUMBERS = [f"+32478550{number:03}" for number in range(16)]
+TELLS = ("Prévenir l’admin", "Autre")
+FIRST_TEXTS = [*zip(NUMBERS, (
+    "Salut c'est Kevin du bar, tu fais quoi ?",
+    "Bonsoir, c'est Sam, ravi de t'avoir rencontrée ce soir !",
+    "coucou toi ;)",
+    "Hey! Leuk je te ontmoeten, wanneer zien we elkaar?",
+    "Coucou ma chérie c'est maman, j'ai un nouveau téléphone. Tu viens dimanche ? Je fais des boulets. Bisous",
+    "مرحبا، أنا كريم، هل يمكننا أن نتحدث؟",
+    "Bonsoir, je ne sais pas trop comment commencer alors je me lance : on s'est croisés tout à l'heure au parc. " * 6,
+    "😍😍😍🔥",
+    "Slt",
+    "Bonjour, c'est la pharmacie Dubois, votre commande est prête.",
+    "tu dors ?",
+    *["alors on fait la belle ? réponds"] * 5,
+), strict=True)]  # fmt: skip
+REACTIONS_OF_AN_EVENING = [
+    (NUMBERS[0], "tu te prends pour qui ? je sais où tu habites", "Menace"),
+    (NUMBERS[1], "Ah. Désolé, je comprends, je n'insisterai pas. Bonne soirée.", "Excuses"),
+    (NUMBERS[2], "STOP", "Autre"),
+    (NUMBERS[3], "hou op met sturen", "Autre"),
+    (NUMBERS[4], "Mais enfin c'est MAMAN !! c'est quoi ce message ? tu vas bien ??", *TELLS),
+    (NUMBERS[5], "من أنت؟", "Autre"),
+    (NUMBERS[6], "ok pardon", "Excuses"),
+    (NUMBERS[7], "🖕🖕", "Insulte"),
+    (NUMBERS[8], "attends que je te croise, tu verras ta gueule", "Menace"),
+    (NUMBERS[9], "Arrêtez de m'envoyer des messages s'il vous plaît", *TELLS),
+    (NUMBERS[10], "je vais me tuer si tu me réponds pas", *TELLS),
+    *(
+        (writer, "t'es qu'une sale pute, réponds" + "!" * number, "Insulte")
+        for number, writer in enumerate(NUMBERS[11:])
+    ),
+    (NUMBERS[11], "stop stop stop", "Autre"),
+    (NUMBERS[12], "Stop sms svp", "Autre"),
+    (NUMBERS[13], "arrête", "Autre"),
+    (NUMBERS[14], "ARRÊTER", "Autre"),
+    (NUMBERS[15], "foutez-moi la paix", "Autre"),
+]
+"""Each text with the buttons that a volunteer taps: a threat leads to its page, where the admin is told, too."""
+
+
+def test_an_evening_needs_no_scrolling(windows: Windows, tmp_path: Path) -> None:
+    """Each of 21 reactions needs one tap, a threat three with the way back, telling the admin one more."""
+    line = Filled(tmp_path, language="fr", alerts={"words": [*ALERT_WORDS], "urls": ["json://localhost"]})
+    with line.db:
+        wanted = an_evening(line)
+        assert line.db.value("SELECT count(*) FROM contacts") == 68
+        with small_phone(windows, line) as (page, _at):
+            page.emulate_media(reduced_motion="reduce")
+            page.get_by_role("link", name="À trier").first.tap()
+            taps, left = 1, dict(wanted)
+            while left:
+                shown = page.locator('h2 a[href^="/contact/"]')
+                contact = int(re.findall(r"\d+", shown.get_attribute("href") or "")[0])
+                for button in left.pop(contact):
+                    with page.expect_navigation():
+                        thumbed(page, button)
+                    taps += 1
+                if "Menace" in wanted[contact]:
+                    assert urlsplit(page.url).path == f"/contact/{contact}"
+                    with page.expect_navigation():
+                        thumbed(page, "Prévenir l’admin")
+                    with page.expect_navigation():
+                        page.get_by_role("link", name="À trier").first.tap()
+                    taps += 2
+            page.get_by_text("Chaque réaction a son étiquette.").wait_for()
+        threats = [contact for contact, buttons in wanted.items() if "Menace" in buttons]
+        assert taps == 1 + len(wanted) + 3 + 2 * len(threats)
+        assert [each for each, its in tags(line).items() if its == ["threat"]] == threats
+        assert {*threats} <= {each["id"] for each in line.log("--kept")}
+        assert len(told(line)) == len(threats) + 3
 
 
 def test_the_buttons_that_decide_stay_where_they_are(windows: Windows, tmp_path: Path) -> None:

@@ -117,6 +117,17 @@ def test_a_volunteer_tells_the_admin_of_any_text(line: Filled) -> None:
         assert "You are asked to look" not in anna.get().words
 
 
+def test_the_admin_whom_the_desk_names_is_not_told_to_call_herself(line: Filled) -> None:
+    """She reads the cure; the others read whom to call."""
+    with Desk(line.config) as desk:
+        anna, marie = desk.proxied("anna").get().words, desk.proxied("marie").get().words
+    assert "Call Anna, 0470 12 34 56." in marie
+    assert "systemctl" not in marie
+    assert "The line does not answer. Its program is not running." in anna
+    assert "Anna" not in anna
+    assert "sudo systemctl start hotlined@main" in anna
+
+
 @pytest.mark.parametrize("country", [*HELPLINES, "DE"])
 def test_each_text_has_the_number_for_who_speaks_of_killing_himself(tmp_path: Path, country: str) -> None:
     """It is that of the line's country; another country has none."""

@@ -12,13 +12,11 @@ from hotlined.desk.visit import line, looked_at, reading
 from hotlined.documents import WholeContact
 from hotlined.language import N_
 from hotlined.reports import typed
-from hotlined.reports.contact import rows_for_people
 from hotlined.reports.line import sending_now
+from hotlined.reports.review import maybe_before
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
 from hotlined.store.reading import log, review
-
-_BEFORE = 8  # contacts of the person that are searched for the last answered one
 
 
 def show() -> str:
@@ -50,14 +48,10 @@ def show() -> str:
 
 
 def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
-    """Return the person's last answered contact before a text, with the answer, or the last contact if none was."""
-    if contact.originator is None:
-        return ()
-    where = log.Filter(originator=contact.originator, before=contact.id)
+    """Return what the person wrote before a text, and our answer to that."""
     sending = sending_now(line(), row_of(db).sending())
-    rows = [*rows_for_people(db, line(), log.rows(db, where, _BEFORE), sending)]
-    answered = [each for each in rows if each.answer and each.answer.sent_at]
-    return [item for item in items_of(db, (answered or rows)[-1:], sending) if item.side is not Side.BETWEEN]
+    found = maybe_before(db, line(), contact, sending)
+    return [item for item in items_of(db, [found] if found else [], sending) if item.side is not Side.BETWEEN]
 
 
 def _maybe_contact_id(name: str) -> int | None:
