@@ -87,10 +87,11 @@ def _paused(report: LineReport) -> Band:
 
 def _full(report: LineReport, window: str) -> Band:
     """Say that the line waits for room in a window, and until when."""
-    more = _WINDOWS[window]
-    left = report_limits(report.config).windows[window].new_in_seconds
-    if left and report.stored:
-        at = rfc3339(report.stored.at.utc + timedelta(seconds=left))
+    more, at = _WINDOWS[window], report.stored.next_due_at if report.stored else None
+    if at is None and report.stored:  # nothing waits: for one more
+        left = report_limits(report.config).windows[window].new_in_seconds
+        at = rfc3339(report.stored.at.utc + timedelta(seconds=left)) if left else None
+    if at:
         more = f"{more} " + _("There is room again {moment}.", moment=lately(at))
     return Band(Mood.LATER, _("The line answers later."), more)
 

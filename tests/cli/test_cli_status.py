@@ -32,6 +32,7 @@ from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
 from hotlined.store.line.line import calendar_time, commit_balance, row_of
 from hotlined.words.harmless import harmless
+from hotlined.words.times import lately
 
 # the promised keys of `status --json`, in order
 KEYS = [
@@ -523,6 +524,9 @@ def test_the_next_answer_waits_for_room(tmp_path: Path) -> None:
     assert found["queue"]["queued"] == 1
     assert seconds > 3000
     assert left.total_seconds() == pytest.approx(seconds, abs=5)
+    change(line, "hold_new = 'budget_hour'")
+    band = band_of(report_line(configuration.load(line.config)))
+    assert band.more.endswith(f"There is room again {lately(found['next_due_at'])}.")
 
 
 def test_decisions_are_under_the_name_that_the_kernel_gives(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
