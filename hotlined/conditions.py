@@ -493,7 +493,7 @@ FLEET: Mapping[str, Condition] = {
         N_("Have it invited again with the fleet's key; or `sudo hotlined-setup fleet --leave`, and join the other."),
     ),
     TroubleCode.HUB_REFUSED: Condition(
-        N_("the hub has what no line writes"),
+        N_("the hub's answer makes no sense"),
         N_("A list at the hub cannot be read, or has too many persons: it was not taken in."),
         N_("Ask the person who runs the hub: it is damaged, or of another version."),
     ),

@@ -70,7 +70,7 @@ class Hub:
         sql = "SELECT number, mark, persons FROM hotlined.lists WHERE line = %s"
         rows = self._connection.execute(sql, (line,), binary=True).fetchall()  # as text it would be twice as long
         if len(rows) != 1 or len(rows[0][2]) > _LONGEST:
-            raise HotlinedError(_("The hub has what no hub of a fleet has."))
+            raise HotlinedError(_("The hub's answer makes no sense."))
         ((number, mark, persons),) = rows
         return {"line": line, "number": number, "mark": mark, "list": base64.b64encode(persons).decode()}
 
