@@ -554,11 +554,11 @@ TABLE: Mapping[str, Row] = {
     TroubleCode.DATABASE_MISSING: Row(_STOPS, "", 0, _RECORDS),
     TroubleCode.DATABASE_VERSION: Row(_STOPS, "", 0, _RECORDS),
     TroubleCode.DATABASE_UNKNOWN: Row(_STOPS, AlertCondition.DATABASE, 1, _RECORDS),
-    HoldReason.KEY_LOST: Row(_STOPS, AlertCondition.KEY),
-    HoldReason.KEY_DENIED: Row(_STOPS, AlertCondition.KEY, 2),
+    HoldReason.KEY_LOST: Row(_STOPS, AlertCondition.KEY, 1, "", HOLDS[HoldReason.KEY_LOST]),
+    HoldReason.KEY_DENIED: Row(_STOPS, AlertCondition.KEY, 2, "", HOLDS[HoldReason.KEY_DENIED]),
     SendingState.PAUSED: Row(_STOPS, AlertCondition.PAUSED),
-    HoldReason.OUTAGE: Row(_STOPS, AlertCondition.OUTAGE),
-    HoldReason.CREDIT: Row(_STOPS, AlertCondition.CREDIT),
+    HoldReason.OUTAGE: Row(_STOPS, AlertCondition.OUTAGE, 1, "", HOLDS[HoldReason.OUTAGE]),
+    HoldReason.CREDIT: Row(_STOPS, AlertCondition.CREDIT, 1, "", HOLDS[HoldReason.CREDIT]),
     TroubleCode.NO_ANSWER_TEXT: Row(_STOPS, AlertCondition.ANSWER, 1, N_("Its answer has no text.")),
     TroubleCode.ANSWER_REFUSED: Row(
         _PERSON, AlertCondition.ANSWER, 2, N_("Its answer was changed, and the new text cannot be used.")

@@ -698,7 +698,7 @@ EVENT_KINDS = {
     *map(database_event, DatabaseState),
 }
 NO_EVENTS = {
-    ("alerts/due.py", "balance"): "a field of an event",
+    ("alerts/run.py", "balance"): "a value of an alert",
     ("cli/db.py", "backup"): "a command",
     ("cli/stats.py", "unconfirmed"): "a figure",
     ("config/loading.py", "backup"): "a section of the configuration",

@@ -7,7 +7,6 @@ finds it stopped.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from textwrap import shorten
 from typing import NamedTuple
 
@@ -30,7 +29,6 @@ from hotlined.store.answers.words_met import NewTexts
 from hotlined.store.line.alerting import AlertProgress, Draft
 from hotlined.store.line.events import Event
 from hotlined.words.alerts import alert_in_words
-from hotlined.words.amounts import in_money
 from hotlined.words.times import moment
 
 LOST_SECONDS = 600.0  # time without a ready modem until an alert
@@ -67,15 +65,14 @@ class LineState:
     """The state of the line at one moment.
 
     `name` is the line's name in units. `modem_state` is None while the daemon does not run. `unwell_seconds` is how
-    long the modem has not been ready, by the daemon. `budgets` has (used, limit) in segments by window. `currency` is
-    that of the balance. `pause` is None while the line is not paused.
+    long the modem has not been ready, by the daemon. `budgets` has (used, limit) in segments by window. `pause` is None
+    while the line is not paused.
     """
 
     name: str
     modem_state: str | None
     unwell_seconds: float
     budgets: Mapping[str, tuple[int, int]]
-    currency: str
     pause: Pause | None = None
     judged: Mapping[str, Judged] = field(default_factory=dict)
     """By subject; one about which nothing is known now has no entry, and its alert stays as it is."""
@@ -103,16 +100,6 @@ _NAMING = (AlertCondition.WORDS, AlertCondition.TOLD)
 EVENTS: Mapping[str, tuple[str, int]] = {
     EventKind.FLOOD_BEGIN: (AlertCondition.FLOOD, 1),
     EventKind.FLOOD_END: (AlertCondition.FLOOD, 0),
-    EventKind.CREDIT_OUT: (AlertCondition.CREDIT, 1),
-    EventKind.CREDIT_OK: (AlertCondition.CREDIT, 0),
-    EventKind.OUTAGE_BEGIN: (AlertCondition.OUTAGE, 1),
-    EventKind.OUTAGE_END: (AlertCondition.OUTAGE, 0),
-    EventKind.BALANCE_LOW: (AlertCondition.BALANCE, 1),
-    EventKind.BALANCE: (AlertCondition.BALANCE, 0),
-    EventKind.KEY_LOST: (AlertCondition.KEY, 1),
-    EventKind.KEY_DENIED: (AlertCondition.KEY, 2),
-    EventKind.KEY_BACK: (AlertCondition.KEY, 0),
-    EventKind.KEY_NEW: (AlertCondition.KEY, 0),
 }
 """Events that begin (1) or end (0) a condition."""
 _READY = modem_event(ModemState.READY)
@@ -131,7 +118,7 @@ def due(
     levels = dict(progress.levels)
     drafts = []
     signs = (
-        *_happened(news, state.currency, only_newest=progress.event_id is None),
+        *_happened(news, only_newest=progress.event_id is None),
         *_signs(levels, state, unwell_limit, now),
         *_countries(progress, state, now),
     )
@@ -162,18 +149,13 @@ def _unwell_since(progress: AlertProgress, state: LineState, news: Sequence[Even
     return progress.unwell_limit
 
 
-def _happened(news: Sequence[Event], currency: str, *, only_newest: bool) -> Iterator[_Sign]:
+def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
     changes = [event for event in news if event.kind in EVENTS]
     if only_newest:
         changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
     for event in changes:
         condition, level = EVENTS[event.kind]
-        balance = event.detail.get("balance")
-        filling = {
-            "contacts": event.detail.get("contacts"),
-            "seconds": event.detail.get("seconds"),
-            "balance": in_money(Decimal(balance), currency) if balance else None,
-        }
+        filling = {name: event.detail.get(name) for name in ("contacts", "seconds")}
         yield _Sign(condition, level, event.at, filling)
 
 

@@ -25,7 +25,7 @@ from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import sealed, sim_life
-from hotlined.reports.line import LineReport
+from hotlined.reports.line import LineReport, Stored, balance_in_words, is_low
 from hotlined.reports.silence import in_words
 from hotlined.states import (
     AlertCondition,
@@ -148,7 +148,6 @@ class Run:
             modem_state=modem.state if report.alive else None,
             unwell_seconds=unwell_seconds(modem.since, now) if report.alive else 0.0,
             budgets={name: (budget.used, budget.limit) for name, budget in budgets.items()},
-            currency=self.config.limits.currency,
             pause=Pause(row_of(db).paused_limit or 0.0, _when(pause.since), pause.by, pause.reason)
             if pause and pause.reason
             else None,
@@ -290,25 +289,8 @@ def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgres
 
 def judged(report: LineReport, now: Now) -> Iterator[tuple[AlertCondition, Judged]]:
     """Yield the level of each subject about which something is known now."""
-    config, stored = report.config, report.stored
-    if stored:
-        if stored.life is not None:
-            filling = sim_life.filling(stored.life, stored.top_up, stored.credit.valid_until, now)
-            yield AlertCondition.SIM_LIFE, Judged(stored.life, filling)
-        if config.backup.folder:
-            yield AlertCondition.BACKUP, _backup(config, stored.sealed)
-        if stored.text_lost:
-            known, at = conditions.TEXT_LOST, moment(stored.text_lost.at)
-            filling = {"title": known.title, "words": known.words.format(at=at), "cure": known.cure, "last": at}
-            yield AlertCondition.TEXT_LOST, Judged(int(stored.text_lost.is_recent(stored.at)), filling)
-        if stored.silence and stored.silence.is_long is not None:
-            known, last = conditions.SILENCE, moment(stored.silence.last_at)
-            filling = {"title": known.title, "words": in_words(stored.silence), "cure": known.cure, "last": last}
-            yield AlertCondition.SILENCE, Judged(int(stored.silence.is_long), filling)
-        if stored.fleet and (stored.fleet.trouble or (stored.fleet.hub and stored.fleet.hub.reachable)):
-            yield from _by_rank(report, AlertCondition.HUB, now)
-        if stored.selftest and stored.selftest.back_at:  # none ever came back: its number may be wrong
-            yield from _by_rank(report, AlertCondition.SELFTEST, now)
+    if report.stored:
+        yield from _judged_by_database(report, report.stored, now)
     if report.alive and report.daemon.modem.state == ModemState.READY:
         yield from _by_rank(report, AlertCondition.RECEPTION, now)
     if report.disk and (report.disk.is_low or report.disk.has_room):
@@ -320,6 +302,32 @@ def judged(report: LineReport, now: Now) -> Iterator[tuple[AlertCondition, Judge
     yield from _by_rank(report, AlertCondition.ANSWER, now)
 
 
+def _judged_by_database(report: LineReport, stored: Stored, now: Now) -> Iterator[tuple[AlertCondition, Judged]]:
+    config = report.config
+    if stored.life is not None:
+        filling = sim_life.filling(stored.life, stored.top_up, stored.credit.valid_until, now)
+        yield AlertCondition.SIM_LIFE, Judged(stored.life, filling)
+    if config.backup.folder:
+        yield AlertCondition.BACKUP, _backup(config, stored.sealed)
+    if stored.text_lost:
+        known, at = conditions.TEXT_LOST, moment(stored.text_lost.at)
+        filling = {"title": known.title, "words": known.words.format(at=at), "cure": known.cure, "last": at}
+        yield AlertCondition.TEXT_LOST, Judged(int(stored.text_lost.is_recent(stored.at)), filling)
+    if stored.silence and stored.silence.is_long is not None:
+        known, last = conditions.SILENCE, moment(stored.silence.last_at)
+        filling = {"title": known.title, "words": in_words(stored.silence), "cure": known.cure, "last": last}
+        yield AlertCondition.SILENCE, Judged(int(stored.silence.is_long), filling)
+    if stored.fleet and (stored.fleet.trouble or (stored.fleet.hub and stored.fleet.hub.reachable)):
+        yield from _by_rank(report, AlertCondition.HUB, now)
+    for subject in (AlertCondition.KEY, AlertCondition.OUTAGE, AlertCondition.CREDIT):
+        yield from _by_rank(report, subject, now)
+    if config.credit.ussd and stored.credit.balance is not None:
+        low, balance = is_low(config, stored.credit), balance_in_words(config, stored.credit)
+        yield AlertCondition.BALANCE, Judged(int(low), {"balance": balance})
+    if stored.selftest and stored.selftest.back_at:  # none ever came back: its number may be wrong
+        yield from _by_rank(report, AlertCondition.SELFTEST, now)
+
+
 def _by_rank(report: LineReport, subject: AlertCondition, now: Now) -> Iterator[tuple[AlertCondition, Judged]]:
     """Yield the highest rank of the troubles about a subject; nothing while all are younger than their alerts."""
     about = [(row(each.code), each) for each in report.trouble]
@@ -327,7 +335,8 @@ def _by_rank(report: LineReport, subject: AlertCondition, now: Now) -> Iterator[
     lasting = [known for known, each in about if _seconds_since(each.since, now) >= known.after_seconds]
     if lasting:
         worst = max(lasting, key=attrgetter("rank"))
-        filling = {"title": worst.known.title, "cure": worst.known.cure} if worst.known else {}
+        known = worst.known
+        filling = {"title": known.title, "words": known.words, "cure": known.cure} if known else {}
         yield subject, Judged(worst.rank, filling)
     elif not about:
         yield subject, Judged(0, {})

@@ -7,21 +7,12 @@ them.
 from collections.abc import Mapping
 
 from hotlined import conditions
-from hotlined.conditions import HOLDS, Condition
 from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.policy import WaitingFor
-from hotlined.states import AlertCondition, HoldReason, maybe_country
+from hotlined.states import AlertCondition, maybe_country
 from hotlined.words.countries import country_in_words, country_outage_in_words
 
 _AS_IT_IS = ("{title}", "{words} {cure}")
-_CONDITIONS: Mapping[tuple[str, int], Condition] = {
-    (AlertCondition.CREDIT, 1): HOLDS[HoldReason.CREDIT],
-    (AlertCondition.OUTAGE, 1): HOLDS[HoldReason.OUTAGE],
-    (AlertCondition.KEY, 1): HOLDS[HoldReason.KEY_LOST],
-    (AlertCondition.KEY, 2): HOLDS[HoldReason.KEY_DENIED],
-    (AlertCondition.CONFIG, 1): conditions.CONFIG_BROKEN,
-}
-"""Alerts that always have the words of one condition of the catalogue."""
 
 _SPENT_80 = N_("{used} of {limit} segments are spent. 'hotlined pause' stops all answers.")
 _SPENT_ALL = N_(
@@ -141,9 +132,9 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:
     """Return an alert's headline and text; commands are in quotes, because GSM-7 has no backticks."""
     places = {name: _place(name, value) for name, value in filling.items()}
-    if known := _CONDITIONS.get((condition, level)):
-        then = _("reload the daemon, or start it")
-        places |= {"title": known.title, "words": known.words, "cure": known.cure.format(then=then)}
+    if condition == AlertCondition.CONFIG and level:
+        known, then = conditions.CONFIG_BROKEN, _("reload the daemon, or start it")
+        places |= {"title": known.title, "cure": known.cure.format(then=then)}
     if isinstance(contacts := filling.get("contacts"), int):
         places["contacts"] = _flood_in_words(contacts, filling["seconds"])
     if country := maybe_country(condition):
