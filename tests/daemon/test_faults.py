@@ -565,44 +565,18 @@ def test_puk_is_never_tried(open_line: Open) -> None:
 # ---- calls
 
 
-@pytest.mark.parametrize("calls", ["ring", "hang_up", "ignore"])
-def test_call_is_a_contact_and_is_answered_by_text(line: Line, calls: str) -> None:
+def test_call_is_a_contact_and_is_answered_by_text(line: Line) -> None:
     """The caller is recorded once, and texts are received meanwhile."""
-    line.configure(modem={"calls": calls, "ring_for": "2s"})
+    line.configure(modem={"ring_for": "2s"})
     line.start()
     line.wait_state("ready")
     line.sim.do("call", from_=NUMBER, rings=3, interval=1)
     wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE kind = 'call'"))
     line.sim.do("deliver", from_="+32470999999", text="pendant l'appel")
-    expected = 1 if calls == "ignore" else 2
-    wait_until(lambda: len(line.submitted()) == expected and line.settled())
+    wait_until(lambda: len(line.submitted()) == 2 and line.settled())
+    line.wait_for("hung_up")
 
     assert line.rows("SELECT kind, originator FROM contacts WHERE kind = 'call'") == [("call", NUMBER)]
-    if calls != "ignore":
-        wait_until(lambda: line.sim.do("counters")["events"].get("hung_up"))
-    assert line.sim.do("counters")["events"].get("hung_up", 0) == (0 if calls == "ignore" else 1)
-
-
-@pytest.mark.parametrize("calls", ["ring", "hang_up"])
-def test_two_callers_in_a_row_are_two_contacts(line: Line, calls: str) -> None:
-    """The second is recorded, hung up and answered like the first."""
-    line.configure(modem={"calls": calls, "ring_for": "2s"})
-    line.start()
-    line.wait_state("ready")
-    for count, number in enumerate((NUMBER, "+32470999999"), 1):
-        line.sim.do("call", from_=number, rings=9, interval=1)
-        wait_until(lambda count=count: line.sim.do("counters")["events"].get("hung_up") == count)
-    wait_until(lambda: len(line.submitted()) == 2)
-
-    assert line.rows("SELECT originator FROM contacts ORDER BY id") == [(NUMBER,), ("+32470999999",)]
-
-
-def test_call_from_a_withheld_number_is_not_answered(line: Line) -> None:
-    """It is a contact without an originator."""
-    line.start()
-    line.wait_state("ready")
-    line.sim.do("call", from_=None, rings=1)
-    wait_until(lambda: line.rows("SELECT originator, reason FROM contacts") == [(None, "not_answerable")])
 
 
 # ---- configuration, stopping, once
@@ -795,22 +769,6 @@ def test_wrong_time_stamp_of_a_text_is_tolerated(line: Line) -> None:
     assert len(line.submitted()) == 2
 
 
-def test_repeated_calls_of_one_caller_queue_one_answer(line: Line) -> None:
-    """Each call is a contact; withheld ones get no answer."""
-    line.configure(answer={"delay": "1h"})
-    line.start({"last_ring": 0.0})
-    line.wait_state("ready")
-    for count, caller in enumerate([NUMBER, NUMBER, NUMBER, None], 1):
-        line.sim.do("call", from_=caller, rings=1, interval=0.1)
-        wait_until(lambda count=count: line.count("SELECT count(*) FROM contacts") == count, "a call that is recorded")
-        line.wait_for("hung_up", count)
-    wait_until(lambda: not line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL"))
-
-    reasons = [reason for (reason,) in line.rows("SELECT reason FROM contacts ORDER BY id")]
-    assert reasons == ["first_contact", "pending", "pending", "not_answerable"]
-    assert line.count("SELECT count(*) FROM answers") == 1
-
-
 def test_ringing_call_holds_up_neither_texts_nor_answers(line: Line) -> None:
     """It rings for minutes."""
     line.configure(modem={"ring_for": "5m", "poll_interval": "60s"})
@@ -822,19 +780,3 @@ def test_ringing_call_holds_up_neither_texts_nor_answers(line: Line) -> None:
     wait_until(lambda: any(text["recipient"] == NUMBER for text in line.submitted()) and line.settled())
 
     assert line.sim.do("counters")["events"].get("hung_up", 0) == 0
-
-
-def test_call_that_rings_fifty_times_is_one_contact(line: Line) -> None:
-    """It gets one answer."""
-    line.configure(modem={"ring_for": "5m"})
-    line.start()
-    line.wait_state("ready")
-    line.sim.do("call", from_=NUMBER, rings=50, interval=0.1)
-    line.wait_for("hung_up")
-    line.sim.do("deliver", from_="+32471111111", text="un")
-    wait_until(lambda: len(line.submitted()) == 2 and line.settled())
-
-    assert line.rows("SELECT kind, originator FROM contacts ORDER BY id") == [
-        ("call", NUMBER),
-        ("text", "+32471111111"),
-    ]
