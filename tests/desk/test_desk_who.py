@@ -337,14 +337,13 @@ def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
 
 
 @needs_root
-@pytest.mark.parametrize("verb", sorted(DESKS_VERBS))
-def test_the_desk_may_decide_what_its_pages_offer(house: House, verb: str) -> None:
+def test_the_desk_may_decide_what_its_pages_offer(house: House) -> None:
     """The control program trusts the desk about the person's name."""
     house.control()
-    answer = decided_by_desk(house, verb)
-
-    assert "error" not in answer, answer
-    assert {*house.events(verb)} <= {"anna"}
+    for verb in sorted(DESKS_VERBS):
+        answer = decided_by_desk(house, verb)
+        assert "error" not in answer, answer
+        assert {*house.events(verb)} <= {"anna"}
 
 
 def test_the_desk_never_lifts_an_opt_out() -> None:

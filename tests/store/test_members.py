@@ -133,9 +133,6 @@ STATES = {
     "after log": closed_by("log"),
     "after pause": closed_by("pause"),
     "after purge": closed_by("purge"),
-    "after backup": closed_by("db", "backup", "{folder}/copy.db"),
-    "after check": closed_by("db", "check"),
-    "after status": closed_by("status"),
 }
 
 
