@@ -25,7 +25,6 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Reason, Share, WaitingFor
 from hotlined.store.answers import answers, breakers, fates, gate, queue
-from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import (
     LineRow,
     commit_share_wait,
@@ -142,7 +141,7 @@ class Sender:
         if self._note_and_apply_hold(row):
             return None
         self.breaker_watch.announce_changes(row.breaker, self.connection.ladder)
-        for turn in self._turns(now):
+        for turn in queue.due(db, now, timing=self.line.timing):
             if time.monotonic() < self._asked_again_at.get((turn.share, turn.trial), 0.0):
                 self._all_wait = True
                 continue
@@ -195,19 +194,6 @@ class Sender:
         """Commit what the answers of a share wait for, if that has changed."""
         if row.share_waits.get(share) != waiting_for:
             commit_share_wait(self.line.db, share, waiting_for)
-
-    def _turns(self, now: Now) -> list[queue.Turn]:
-        """Return the answers to ask the gate about, in order.
-
-        While the key of the pseudonyms is lost, the rest of a half-sent answer may not leave: such answers are queued
-        again first.
-        """
-        db = self.line.db
-        turns = queue.due(db, now, timing=self.line.timing)
-        if any(turn.share is None for turn in turns) and pseudonyms.is_lost(db):
-            queue.requeue_half_sent(db)
-            turns = queue.due(db, now, timing=self.line.timing)
-        return turns
 
     def _note_and_apply_hold(self, row: LineRow) -> bool:
         """Commit what holds all answers back; if something does, queue half-sent answers again, and return True."""
@@ -263,7 +249,6 @@ class Sender:
             raise
         if result is None:
             self._withdraw_segment(begun)
-            self._begin_interval()
             return
         now = self.line.db.now()
         self._commit_fate(lambda: self._settle(begun, result, now))

@@ -10,9 +10,10 @@ import year_now
 from year import Handed, Outcome, Settings
 
 from hotlined.causes import CauseCode
+from hotlined.database_files import KEY
 from hotlined.errors import ModemError
 from hotlined.store.answers import answers
-from hotlined.store.line import requests
+from hotlined.store.line import pseudonyms, requests
 from hotlined.store.line.requests import RequestVerb
 
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
@@ -151,6 +152,159 @@ def test_answer_by_hand_respects_a_stop(line: year_now.Line) -> None:
     assert accepted.answer_id is not None
 
 
+def test_segment_that_the_modem_never_got_waits_for_the_next_interval(line: year_now.Line) -> None:
+    """A modem that fails at each try is not asked in each pass."""
+    wrote(line, 10, 1, HERS)
+    with pytest.raises(ModemError):
+        line.submit_due(20, _breaks)
+    assert answered(line, 20 + INTERVAL - 1) is None
+
+    assert answered(line, 20 + INTERVAL) == HERS
+
+
+@pytest.mark.parametrize(("fate", "change"), [("taken", "'sent'"), ("not submitted", "'waiting'")])
+def test_fate_that_the_disk_refuses_is_written_later_and_once(line: year_now.Line, fate: str, change: str) -> None:
+    """Until then nothing else leaves, and the segment is not submitted again."""
+
+    def full() -> None:
+        raise MemoryError
+
+    for contact, number in ((1, HIS), (2, HERS)):
+        wrote(line, 10, contact, number)
+    sender, connection = line.daemon.sender, line.db.connection
+    connection.create_function("full", 0, full)
+    connection.execute(
+        f"CREATE TEMP TRIGGER lack BEFORE UPDATE ON answer_segments WHEN new.state = {change} BEGIN SELECT full(); END"
+    )
+    with pytest.raises(MemoryError):
+        line.submit_due(20, (lambda _: Outcome("taken", 1)) if fate == "taken" else _breaks)
+    with pytest.raises(MemoryError):
+        sender.flush_pending_write()
+    connection.execute("DROP TRIGGER temp.lack")
+    sender.flush_pending_write()
+    assert states(line) == ["queued", "sent" if fate == "taken" else "queued"]
+    written = connection.total_changes
+    sender.flush_pending_write()
+    assert connection.total_changes == written
+
+    assert answered(line, 30) == (HIS if fate == "taken" else HERS)
+
+
+def test_modem_that_is_out_of_step_gets_no_segment(line: year_now.Line) -> None:
+    """Its late answer to something else would be taken for the result."""
+    wrote(line, 10, 1, HERS)
+    line.modem.in_step = False
+    assert answered(line, 20) is None
+    line.modem.in_step = True
+
+    assert answered(line, 21) == HERS
+
+
+@pytest.mark.parametrize(("stopping", "cause"), [(True, "stopped"), (False, "no_result")])
+def test_segment_without_a_result_says_whether_the_daemon_was_stopping(
+    line: year_now.Line, stopping: bool, cause: str
+) -> None:
+    """A person who stopped it knows why nothing came."""
+    wrote(line, 10, 1, HERS)
+    line.daemon.line.stopping = stopping
+    assert answered(line, 20, Outcome("unknown", 1)) == HERS
+
+    assert line.db.value("SELECT cause FROM attempts") == cause
+
+
+@pytest.mark.parametrize(("reports", "bits"), [(True, 0x30), (False, 0x10)])
+def test_segment_asks_for_what_is_configured(line: year_now.Line, reports: bool, bits: int) -> None:
+    """TP-SRR wants a status report, TP-VPF announces a validity period (TS 23.040 9.2.3)."""
+    path = line.configure(SHORT)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"modem": {"delivery_reports": reports}}))
+    line.daemon._load_again()
+    wrote(line, 10, 1, HERS)
+    assert answered(line, 20) == HERS
+
+    assert int(line.db.value("SELECT pdu FROM answer_segments")[2:4], 16) & 0x38 == bits
+
+
+def test_reload_asks_the_gate_at_once(line: year_now.Line) -> None:
+    """A wider window is felt in the next pass."""
+    line.reload(5, Settings(texts=("Non.",), hour=1, reserve_percent=0))
+    for contact, number in ((1, HIS), (2, HERS)):
+        wrote(line, 10, contact, number)
+    assert answered(line, 20) == HERS
+    assert answered(line, 30) is None
+    line.reload(31, SHORT)
+
+    assert answered(line, 32) == HIS
+
+
+def test_rest_of_an_answer_waits_while_the_key_is_lost(line: year_now.Line) -> None:
+    """Nobody knows then whom the stored opt-outs mean; `resume` lets it go."""
+    line.reload(5, Settings(texts=("n" * 200,)))
+    wrote(line, 10, 1, HERS)
+    assert answered(line, 20) == HERS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pseudonyms, "_lacking", lambda *_: KEY)
+        assert answered(line, 30) is None
+        assert states(line) == ["queued"]
+
+    assert answered(line, 40) == HERS
+
+
+@pytest.mark.parametrize("held", ["mismatch", "no network", "no modem"])
+def test_nothing_leaves_while_the_sim_or_the_network_is_not_there(line: year_now.Line, held: str) -> None:
+    """The answers say what they wait for, and leave afterwards."""
+    wrote(line, 10, 1, HERS)
+    sender, connection = line.daemon.sender, line.daemon.sender.connection
+    match held:
+        case "mismatch":
+            connection.mismatch = "another SIM"
+        case "no network":
+            connection.can_send = False  # type: ignore[misc]
+        case _:
+            connection.modem = None
+            sender.hold_without_modem()
+    assert answered(line, 20) is None
+    hold = line.db.value("SELECT hold FROM line_state")
+    assert hold == ("held" if held == "mismatch" else "network")
+    connection.mismatch, connection.can_send, connection.modem = "", True, line.modem  # type: ignore[misc,assignment]
+
+    assert answered(line, 30) == HERS
+    assert line.db.value("SELECT hold FROM line_state") is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "asked"),
+    [
+        (27, []),
+        (28, []),
+        (331, ["recheck", "ask_network"]),
+        (330, ["recheck_service_centre", "recheck", "ask_network"]),
+    ],
+)
+def test_refusal_that_is_the_lines_asks_for_its_cause(line: year_now.Line, cause: int, asked: list[str]) -> None:
+    """If the network or the service centre is not there, the next answers wait and are not lost."""
+    wrote(line, 10, 1, HERS)
+    said: list[str] = []
+    connection = line.daemon.sender.connection
+    for name in ("recheck_service_centre", "recheck", "ask_network"):
+        setattr(connection, name, lambda name=name: said.append(name))
+    assert answered(line, 20, Outcome("unknown", 1, cause)) == HERS
+
+    assert said == asked
+
+
+def test_answer_on_which_the_program_fails_is_set_aside(line: year_now.Line) -> None:
+    """The answers behind it leave."""
+    for contact, number in ((1, HIS), (2, HERS)):
+        wrote(line, 10, contact, number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line.daemon.sender, "compose", lambda *_: 1 / 0)
+        line.daemon.sender.begin_next(line.modem)  # type: ignore[arg-type]
+    assert states(line) == ["queued", "failed"]
+    assert line.db.value("SELECT reason FROM answers WHERE state = 'failed'") == "set_aside"
+
+    assert answered(line, 30) == HIS
+
+
 def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) -> None:
     """It counts nowhere, and goes once the SIM is confirmed."""
     wrote(line, 10, 1, HERS)
@@ -159,6 +313,7 @@ def test_answer_is_withdrawn_if_the_sim_is_not_confirmed(line: year_now.Line) ->
         patch.setattr(connection, "confirm_sim", lambda _answer_id: False)
         assert answered(line, 20) is None
     assert (states(line), line.db.all("SELECT 1 FROM attempts")) == (["queued"], [])
+    assert answered(line, 20 + INTERVAL - 1) is None
 
     assert answered(line, 30) == HERS
 
