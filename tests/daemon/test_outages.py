@@ -248,6 +248,25 @@ def test_end_of_a_country_outage_resets_tries_and_pauses(db: Database) -> None:
     assert pauses(db) == [(0, 62.0)]
 
 
+def test_end_of_a_country_outage_changes_nothing_for_other_countries(db: Database) -> None:
+    """Somebody whose answer was refused meanwhile is not tried again at once."""
+    country_out(db)
+    wrote(db, 2.0, DE, person(2))
+    refuse(db, begun(db, 3.0), at(3.0), 10)
+    assert pauses(db) == [(0, 2.0), (1, 63.0)]
+    take(db, begun(db, 61.0), at(61.0))
+
+    assert pauses(db) == [(1, 63.0)]
+
+
+def test_country_is_out_since_its_first_failure(db: Database) -> None:
+    """A day after it the SIM seems unable to text that country."""
+    country_out(db)
+    (outage,) = breakers.country_outages(db)
+
+    assert (outage.is_barred(at(86399.0)), outage.is_barred(at(86400.0))) == (False, True)
+
+
 def test_erasing_people_does_not_end_a_country_outage(db: Database) -> None:
     """An attempt stores the country of its recipient."""
     numbers = [f"{DE[:-1]}{number}" for number in (1, 2, 3)]

@@ -405,6 +405,40 @@ def test_lying_hub_erases_nothing_and_raises_no_limit(fr: Line) -> None:
     assert fr.door(told(("fr", 2**62), ("nowhere", 2**62)))["write"]["list"]
 
 
+def test_only_a_newer_list_of_its_own_is_taken_in(hub: Hub, fr: Line) -> None:
+    """An older one would bring back what was lifted, and a list with another mark is of another machine."""
+    person = bytes.fromhex(pseudonym.of(KEY, LEA)[1:])
+    fr.exchange(hub)
+    known = fr.db.value("SELECT number FROM fleet")
+    for number in (known - 1, known):
+        fr.door(told(("fr", known), read=found("fr", number, person + b"\x02")))
+    fr.door(told(("fr", known), written=found("fr", known + 1, b"", mark="another")))
+
+    assert fr.text(LEA).answer
+    assert fr.db.value("SELECT number FROM fleet") == known
+
+
+def test_decisions_that_came_back_stay_beside_others(fr: Line) -> None:
+    """The line shares all of them."""
+    person = pseudonym.of(KEY, LEA)
+    for number, kinds in ((5, b"\x01"), (6, b"\x02")):
+        fr.door(told(("fr", number), read=found("fr", number, bytes.fromhex(person[1:]) + kinds)))
+    assert fleet.own_list(fr.db) == {person: Kinds.OPTED_OUT | Kinds.BLOCKED}
+    decisions.block(fr.db, LEA, "anna", fr.now())
+
+    assert fleet.own_list(fr.db) == {person: Kinds.OPTED_OUT | Kinds.BLOCKED}
+
+
+def test_own_decision_is_not_taken_back_as_well(fr: Line) -> None:
+    """A list of this line that another machine wrote has it, too; it stands in one place, and is lifted once."""
+    decisions.block(fr.db, LEA, "anna", fr.now())
+    fr.door(told(("fr", 5), read=found("fr", 5, bytes.fromhex(pseudonym.of(KEY, LEA)[1:]) + b"\x02")))
+    assert fr.db.all("SELECT 1 FROM fleet_refused") == []
+    decisions.unblock(fr.db, LEA, "anna", fr.now())
+
+    assert fr.text(LEA).answer
+
+
 def test_line_is_well_at_an_honest_hub_after_a_hostile_one(hub: Hub, fr: Line, nl: Line) -> None:
     """Numbers of 2**62 end with the new invitation; a list that was invented ends with `leave`."""
     fr.text(LEA, "stop")
