@@ -192,6 +192,7 @@ def test_line_that_leaves_forgets_the_other_lines(hub: Hub, fr: Line, nl: Line) 
 
     assert fleet.leave(nl.db) == 2
     assert not beside(nl.db.path, FLEET).exists()
+    assert nl.db.all("SELECT 1 FROM fleet_refused") == []
     assert nl.text(LEA).answer
     assert nl.text(KEVIN).reason is Reason.OPTED_OUT
     with pytest.raises(RefusedError, match="no fleet"):
@@ -474,6 +475,7 @@ def test_hub_with_the_key_of_another_fleet_gets_nothing(fr: Line) -> None:
     [
         {"numbers": None},
         {"numbers": {"../../x": 1}},
+        {"numbers": {"fr": 1, "nl\x1b[2J": 1}},
         {"numbers": {"fr": -1}},
         {"numbers": {}},
         {"numbers": {"fr": True}},
