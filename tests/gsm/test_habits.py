@@ -218,34 +218,36 @@ def test_an_announced_storage_that_cannot_be_read_is_reported(open_line: Open) -
     assert [each["name"] for each in line.status()["modem"]["storages"]] == ["SM", "ME"]
 
 
-@pytest.mark.parametrize(
-    ("offered", "chosen"),
-    [
-        ('("SM","ME"), ("SM","ME"), ("SM","ME")', ["SM", "ME"]),  # gammu, tests/at-cpms/generic
-        ('(ME", "SR"), ("ME", "SR"), ("ME")', ["ME", "SM"]),  # gammu, tests/at-cpms-sr/generic
-        ('"SM","SM","SM"', ["SM", "ME"]),  # gammu, tests/at-cpms-sm/iwow
-        (
-            '("SM", "ME", "SM_P", "ME_P", "MT"), ("SM", "ME", "SM_P", "ME_P", "MT")',
-            ["SM", "ME"],
-        ),  # gammu, tests/at-cpms/alcatel-s320
-        ("", ["SM", "ME"]),  # gammu, tests/at-cpms/samsung-j700
-        ('("SR","SM")', ["SM", "ME"]),
-        ('("ME","MT"),("ME","SM","MT"),("SM","MT")', ["MT"]),  # ModemManager, test_cpms_response_cinterion
-        ('("ME","MT"),"ME",("SM")', ["MT"]),  # ModemManager, test_cpms_response_mixed
-        ('    (  "ME"  ,  "MT"  )   ,  "ME" ,   (  "SM"  )', ["MT"]),  # the same, spaces
-        ('("MT","SM","ME"),("MT","SM","ME"),("MT","SM")', ["SM", "ME"]),  # a Siemens MC35i
-        ('("SM","MT"),("SM","MT"),("SM","MT")', ["SM", "ME"]),
-        ('("ME","SM","MT"', ["SM", "ME"]),  # cut short
-        ("(),(),()", ["SM", "ME"]),  # ModemManager, test_cpms_response_nokia_c6
-    ],
+OFFERED = (
+    ('("SM","ME"), ("SM","ME"), ("SM","ME")', ["SM", "ME"]),  # gammu, tests/at-cpms/generic
+    ('(ME", "SR"), ("ME", "SR"), ("ME")', ["ME", "SM"]),  # gammu, tests/at-cpms-sr/generic
+    ('"SM","SM","SM"', ["SM", "ME"]),  # gammu, tests/at-cpms-sm/iwow
+    (
+        '("SM", "ME", "SM_P", "ME_P", "MT"), ("SM", "ME", "SM_P", "ME_P", "MT")',
+        ["SM", "ME"],
+    ),  # gammu, tests/at-cpms/alcatel-s320
+    ("", ["SM", "ME"]),  # gammu, tests/at-cpms/samsung-j700
+    ('("SR","SM")', ["SM", "ME"]),
+    ('("ME","MT"),("ME","SM","MT"),("SM","MT")', ["MT"]),  # ModemManager, test_cpms_response_cinterion
+    ('("ME","MT"),"ME",("SM")', ["MT"]),  # ModemManager, test_cpms_response_mixed
+    ('    (  "ME"  ,  "MT"  )   ,  "ME" ,   (  "SM"  )', ["MT"]),  # the same, spaces
+    ('("MT","SM","ME"),("MT","SM","ME"),("MT","SM")', ["SM", "ME"]),  # a Siemens MC35i
+    ('("SM","MT"),("SM","MT"),("SM","MT")', ["SM", "ME"]),
+    ('("ME","SM","MT"', ["SM", "ME"]),  # cut short
+    ("(),(),()", ["SM", "ME"]),  # ModemManager, test_cpms_response_nokia_c6
 )
-def test_offered_storages_are_read_in_every_form(open_line: Open, offered: str, chosen: list[str]) -> None:
+"""Answers to AT+CPMS=?, and the storages that are then listed."""
+
+
+def test_offered_storages_are_read_in_every_form(open_line: Open) -> None:
     """Every known form of the answer to AT+CPMS=? is understood; of SM and ME the one not offered is tried, too."""
     line = open_line(offers="SM,ME,MT", me_size=10)
-    line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new=f"+CPMS: {offered}", count=1)
-    with driver(line) as modem:
-        modem.initialise()
-        assert list(modem.storages.names) == chosen
+    for offered, chosen in OFFERED:
+        form = f"+CPMS: {offered}"
+        line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new=form, count=1)
+        with driver(line) as modem:
+            modem.initialise()
+            assert list(modem.storages.names) == chosen, offered
 
 
 @pytest.mark.parametrize("cms", [320, 321, 500])
@@ -281,29 +283,29 @@ def test_a_refused_listing_of_a_filled_storage_leads_to_its_slots(open_line: Ope
 # Registration
 
 
-@pytest.mark.parametrize(
-    ("name", "registration"),
-    [
-        ("home_sms", Registration.HOME),
-        ("roaming_sms", Registration.ROAMING),
-        ("home_no_csfb", Registration.HOME),
-        ("roaming_no_csfb", Registration.ROAMING),
-        ("emergency", Registration.DENIED),
-        ("emergency_lte", Registration.DENIED),
-    ],
-)
+REGISTRATIONS = {
+    "home_sms": Registration.HOME,
+    "roaming_sms": Registration.ROAMING,
+    "home_no_csfb": Registration.HOME,
+    "roaming_no_csfb": Registration.ROAMING,
+    "emergency": Registration.DENIED,
+    "emergency_lte": Registration.DENIED,
+}
+
+
 @pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])
-def test_each_state_of_registration_is_known(open_line: Open, name: str, registration: str, question: str) -> None:
+def test_each_state_of_registration_is_known(open_line: Open, question: str) -> None:
     """Texts alone, or no calls over LTE, count as registered.
 
     Registered for emergencies alone counts as denied.
     """
     line = open_line()
     line.sim.do("habits", registers=[question])
-    line.sim.do("network", registered=name)
     with driver(line) as modem:
         modem.initialise()
-        assert modem.network().registration is registration
+        for name, registration in REGISTRATIONS.items():
+            line.sim.do("network", registered=name)
+            assert modem.network().registration is registration, name
 
 
 @pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])
