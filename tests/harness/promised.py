@@ -20,7 +20,6 @@ FIXED = "+3222345678"
 LONG = "Non. " * 50  # two segments
 WIDE = {"hour": 1000, "day": 1000, "month": 1000}
 NEVER = {"trial_after": [3600]}  # no trial by itself during a test
-SOON = {"trial_after": [1], "retry_after": [1] * 5}
 
 Answer = dict[str, Any]
 
@@ -118,11 +117,6 @@ def fate(line: Line, number: str) -> tuple[str | None, str | None]:
 def submissions(line: Line) -> int:
     """Count the segments that the modem was asked to submit."""
     return int(line.sim.do("counters")["counters"].get("+CMGS", 0))
-
-
-def wait_submissions(line: Line, count: int) -> None:
-    """Wait until the modem was asked for this number of submissions."""
-    wait_until(lambda: submissions(line) >= count, f"{count} submissions")
 
 
 def look(line: Line, times: int = 3) -> None:
