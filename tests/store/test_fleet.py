@@ -320,6 +320,9 @@ def test_purged_line_can_still_lift_its_own_block(hub: Hub, fr: Line, nl: Line) 
     decisions.unblock(fr.db, own, "anna", fr.now())
     exchange(hub, fr, nl)
     assert nl.text(LEA).answer
+    assert fr.db.value("SELECT count(fleet_pseudonym) FROM numbers") == 1
+    fleet.leave(fr.db)
+    assert fr.db.value("SELECT count(fleet_pseudonym) FROM numbers") == 0
 
 
 # ---- the list
