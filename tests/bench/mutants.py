@@ -253,7 +253,6 @@ MUTANTS = (
         "store/answers/breakers.py",
         ("    _void_refusals(db, since, now, country)\n", "    _void_refusals(db, since, now)\n"),
         ('failed["failed_from"], now, pauses)', "now.limit, now, pauses)"),
-        ('        if failed["country"] != country:\n', "        if True:\n"),
         ("if state.is_open:\n        trial", "if True:\n        trial"),
         ("due_limit = min(due_limit, :now), ", ""),
         ("not self.ever_taken and now.limit", "now.limit"),

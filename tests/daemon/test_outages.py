@@ -267,6 +267,30 @@ def test_country_is_out_since_its_first_failure(db: Database) -> None:
     assert (outage.is_barred(at(86399.0)), outage.is_barred(at(86400.0))) == (False, True)
 
 
+def test_country_that_an_answer_once_reached_is_never_called_barred(db: Database) -> None:
+    """The SIM can text it, however long its outage lasts."""
+    wrote(db, -7200.0, DE)
+    take(db, begun(db, -7200.0), at(-7200.0))
+    country_out(db)
+    (outage,) = breakers.country_outages(db)
+
+    assert not outage.is_barred(at(10 * 86400.0))
+
+
+def test_late_result_of_before_an_outage_shows_that_its_country_works(db: Database) -> None:
+    """It ends the outage, and that country does not wait by itself."""
+    lost(db, -100.0, FR)
+    wrote(db, -50.0, person(1))
+    take(db, begun(db, -50.0), at(-50.0))
+    lost(db, 0.0, *(f"{FR[:-1]}{number}" for number in (1, 2, 3)))
+    assert row_of(db).breaker.is_open
+    segment = db.value("SELECT min(id) FROM answer_segments WHERE state = 'unconfirmed'")
+    fates.settle_late(db, segment, 7, outages.RULES, at(5.0))
+
+    assert not row_of(db).breaker.is_open
+    assert breakers.country_outages(db) == []
+
+
 def test_erasing_people_does_not_end_a_country_outage(db: Database) -> None:
     """An attempt stores the country of its recipient."""
     numbers = [f"{DE[:-1]}{number}" for number in (1, 2, 3)]

@@ -62,7 +62,7 @@ def report_outcome(
         if outage:
             _end_country(db, country, now)
         if state.is_open:
-            change, state = Change.CLOSED, close_breaker(db, now, country, pauses)
+            change, state = Change.CLOSED, close_breaker(db, now, pauses)
     elif attempt["trial"] == TrialOf.COUNTRY:
         if outage:
             _set_country(db, country, _after_trial(outage, outcome, now, certainly_not_sent=certainly_not_sent))
@@ -220,11 +220,11 @@ def make_trial_due(db: Database, now: Now, gap: float) -> None:
             set_breaker(db, breaker.trial_made_due(row_of(db).breaker, now.limit, gap))
 
 
-def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[float]) -> Breaker:
-    """Close the line's breaker, because an answer to a country was taken.
+def close_breaker(db: Database, now: Now, pauses: Sequence[float]) -> Breaker:
+    """Close the line's breaker, because an answer was taken.
 
-    Answers that were refused since the first failure are due now, and these refusals are forgotten. Another country
-    whose answers have all failed since then still waits, by itself.
+    Answers that were refused since the first failure are due now, and these refusals are forgotten. A country whose
+    answers have all failed since then still waits, by itself.
     """
     latest = db.value("SELECT max(id) FROM attempts")
     before = row_of(db).breaker
@@ -235,8 +235,7 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
             events.record(db, now, ended)
     _void_refusals(db, before.failed_from, now)
     for failed in db.all(_ALL_FAILED, since=before.failed_from):
-        if failed["country"] != country:
-            _begin_country(db, failed["country"], failed["failed_from"], now, pauses)
+        _begin_country(db, failed["country"], failed["failed_from"], now, pauses)
     return state
 
 
