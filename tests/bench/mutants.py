@@ -45,6 +45,7 @@ TESTS = {
     "daemon/receiving.py": (
         "gsm/test_storages.py",
         "daemon/test_faults.py::test_drafts_on_the_sim_are_left_alone",
+        "daemon/test_faults.py::test_refused_deletion_costs_one_row_and_one_answer",
         "daemon/test_faults.py::test_truncated_listings_do_not_stop_the_line",
         "daemon/test_faults.py::test_unlistable_storage_does_not_hide_the_other",
         "daemon/test_faults.py::test_two_names_of_one_storage_are_detected",
