@@ -258,6 +258,16 @@ def test_only_a_uart_is_allowed(line: Installed, device: str) -> None:
     assert line.files() == before
 
 
+def test_alerts_need_apprise(line: Installed) -> None:
+    """The command that installs it is named before any change."""
+    assert line.run("sh", "-c", 'rm -f "$(command -v apprise)"').returncode == 0
+    before = line.files()
+    done = line.run("hotlined-setup", "alerts", typed="ntfy://a/b\n\n")
+
+    assert (done.returncode, line.files()) == (1, before)
+    assert "sudo apt install apprise" in done.stderr
+
+
 def test_addresses_of_alerts_are_readable_by_root_alone(line: Installed) -> None:
     """Addresses are typed one a line; none changes nothing."""
     before = line.files()
