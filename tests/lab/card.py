@@ -1,6 +1,6 @@
 """A card with the zip of scripts/card: first boot, later ones, a newer zip, a backup, boots without power at the end.
 
-Imager 2.0.7 and later write an instance ID into cmdline.txt, and cloud-init then looks for the zip at the first boot alone.
+Imager 2.0.7 and later write an instance ID into cmdline.txt: cloud-init then looks for the zip at the first boot alone.
 
 The computer is a container with its own systemd and Debian's cloud-init, which finds its files at /boot/firmware as in
 Raspberry Pi OS; it has no network. Power cuts kill it, so that data not yet on the disk are not lost, and the card has
