@@ -46,12 +46,12 @@ hostname: pi
 users: [{name: anna, groups: [sudo]}]
 bootcmd: [[touch, /run/of-user-data]]
 """  # as Imager writes it, with a bootcmd, which would replace a vendor's
-MINE = f"""  delay: 0s
-modem:
+DELAY = "answer:\n  delay: 0s\n"
+MINE = f"""modem:
   port: /opt/lab/main
   pin: "{PIN}"
   poll_interval: 1s
-"""  # after the zip's own text, which ends within answer:
+"""  # after the zip's own text
 
 
 class Made(NamedTuple):
@@ -112,8 +112,8 @@ class Pi:
     def write(self) -> None:
         """Write answer and configuration, as a person does."""
         (self.boot / "answer.txt").write_text(f"{ANSWER}\n")
-        with (self.boot / "hotlined.yaml").open("a") as file:
-            file.write(MINE)
+        config = self.boot / "hotlined.yaml"
+        config.write_text(config.read_text().replace("answer:\n", DELAY) + MINE)
 
     def start(self) -> None:
         """Power it on."""
@@ -206,7 +206,7 @@ class Pi:
         path = f"PYTHONPATH=/usr/share/hotlined:/srv/{made.wheel.name}"
         how = ("-q", "--collect", "--uid=hotlined-main", "--gid=hotlined-main", f"--setenv={path}")
         done = self.sh("systemd-run", *how, *words)
-        control = Path(f"/proc/{self.leader}/root", "run/lab/main.control")
+        control = Path(f"/proc/{self.leader}/root", "opt/lab/main.control")
         assert until(control.exists, 60), done.stderr
         return Client(control)
 
@@ -379,7 +379,7 @@ def sealed_of(pi: Pi, folder: Path) -> Sealed:
         file.write(f"backup:\n  folder: /opt/lab/stick\n  recipients: [{recipient}]\n")
     pi.sh("install", "-d", "-o", "hotlined-main", "-m", "700", "/opt/lab/stick")
     done = pi.hotlined("db", "backup")
-    (made,) = Path(f"/proc/{pi.leader}/root", "run/lab/stick").glob("*.age")
+    (made,) = Path(f"/proc/{pi.leader}/root", "opt/lab/stick").glob("*.age")
     check("the line is backed up", done.returncode == 0 or print(done.stderr))
     return Sealed(Path(shutil.copy(made, folder)), f"{paper.lower()}\n")
 
