@@ -200,6 +200,7 @@ class Pi:
     def simulate(self, made: Made) -> Client:
         """Start a simulated stick inside."""
         shutil.copy(made.wheel, self.tree / "srv")
+        self.sh("rm", "-rf", "/opt/lab/main.control")  # of the boot before
         self.sh("install", "-d", "-m", "777", "/opt/lab")
         where = ("--link", "/opt/lab/main", "--control", "/opt/lab/main.control", "--pin", PIN)
         words = ("python3", "-m", "hotlined.simulator", *where)
