@@ -55,6 +55,68 @@ def test_one_command_has_both_depths(tmp_path: Path) -> None:
     assert "\nscripts/test --whole\nscripts/mutants\n" in (ROOT / "scripts/release").read_text()
 
 
+@pytest.fixture
+def tagged(tmp_path: Path) -> Path:
+    """Give a small repository with a tagged version, and scripts/release; its other scripts only say their names."""
+    project = tmp_path / "project"
+    for name in ("test", "mutants", "coverage", "deb", "card"):
+        script = project / "scripts" / name
+        script.parent.mkdir(parents=True, exist_ok=True)
+        body = {"deb": 'echo x >"$1/x.deb"\necho "$1/x.deb"\n', "test": f"test ! -e '{tmp_path}/red'\n"}
+        script.write_text(f"#!/bin/sh\necho {name} >>'{tmp_path}/log'\n{body.get(name, '')}")
+        script.chmod(0o755)
+    shutil.copy(ROOT / "scripts/release", project / "scripts")
+    shutil.copytree(ROOT / ".ci", project / ".ci")
+    (project / "scripts/environment").write_text("")
+    (project / "hotlined").mkdir()
+    (project / "hotlined/__init__.py").write_text('__version__ = "0.1.0"\n')
+    (project / "CHANGELOG.md").write_text("# Changelog\n\n## 0.1.0\n")
+    (project / ".gitignore").write_text("dist/\n")
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "x"], ["tag", "v0.1.0"]):
+        subprocess.run(["git", *who, *words], cwd=project, check=True)
+    return project
+
+
+def release(project: Path, *missing: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/release of a repository, as root, where all programs are there but these."""
+    programs = project.parent / "bin"
+    shutil.rmtree(programs, ignore_errors=True)
+    programs.mkdir()
+    for name in ("bash", "sh", "git", "sed", "head", "dirname", "rm", "mkdir", "mv", "ls", "sha256sum"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    for name in {"lintian", "id", *PACKAGES} - {*missing, "bash", "git"}:
+        (programs / name).write_text(f"#!{shutil.which('sh')}\necho 0\n")
+        (programs / name).chmod(0o755)
+    words = [str(programs / "bash"), "scripts/release"]
+    return subprocess.run(words, cwd=project, env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+
+
+@needs("git")
+def test_a_release_says_first_what_it_needs(tagged: Path) -> None:
+    """All programs that are missing are named at once, before anything is made."""
+    done = release(tagged, "age", "strace")
+
+    assert (done.returncode, "apt install age strace" in done.stderr) == (1, True), done.stderr
+    assert not (tagged.parent / "log").exists()
+
+
+@needs("git")
+def test_a_release_that_is_red_leaves_none(tagged: Path) -> None:
+    """What needs a network comes before hours of tests; the folder with its name appears once they are green."""
+    (tagged.parent / "red").touch()
+    assert release(tagged).returncode != 0
+    assert not (tagged / "dist/0.1.0").exists()
+    assert (tagged.parent / "log").read_text().split() == ["deb", "card", "test"]
+
+    (tagged.parent / "red").unlink()
+    done = release(tagged)
+
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tagged / "dist").iterdir()} == {"0.1.0"}
+    assert {path.name for path in (tagged / "dist/0.1.0").iterdir()} == {"x.deb", "SHA256SUMS"}
+
+
 def test_an_environment_that_cannot_be_made_has_the_words_of_its_tool(tmp_path: Path) -> None:
     """The words of venv or pip come first, and no cure for something else follows."""
     for name in ("setup.cfg", "pyproject.toml", "scripts/environment"):

@@ -1,5 +1,7 @@
 """A card with the zip of scripts/card: first boot, later ones, a newer zip, a backup, boots without power at the end.
 
+Imager 2.0.7 and later write an instance ID into cmdline.txt: cloud-init then looks for the zip at the first boot alone.
+
 The computer is a container with its own systemd and Debian's cloud-init, which finds its files at /boot/firmware as in
 Raspberry Pi OS; it has no network. Power cuts kill it, so that data not yet on the disk are not lost, and the card has
 no FAT file system. usage: card.py DEBIAN FOLDER-OF-ZIP-AND-WHEEL
@@ -26,10 +28,15 @@ from checks import check, figure, result
 from hotlined.simulator.client import Client
 
 _starts = itertools.count(1)
+CARD = Path(__file__).parents[2] / "card"
 PIN, TEXT = "2580", "Pas ce numéro"
 ANSWER, OTHER = "Hey ! Non.", "Toujours pas."
 UNIT = "card-of-hotlined"
 CUTS = 6
+ID = "rpi-imager-1796"
+IMAGER = f"ds=nocloud;i={ID}"
+"""What Imager 2.0.11 adds to cmdline.txt; a container's first process has it in its own command line."""
+BY_HAND = ("sh", "/boot/firmware/hotlined/first-boot")
 CLOUD = """datasource_list: [NoCloud, None]
 datasource: {NoCloud: {seedfrom: file:///boot/firmware}}
 network: {config: disabled}
@@ -39,12 +46,12 @@ hostname: pi
 users: [{name: anna, groups: [sudo]}]
 bootcmd: [[touch, /run/of-user-data]]
 """  # as Imager writes it, with a bootcmd, which would replace a vendor's
-MINE = f"""  delay: 0s
-modem:
+DELAY = "answer:\n  delay: 0s\n"
+MINE = f"""modem:
   port: /opt/lab/main
   pin: "{PIN}"
   poll_interval: 1s
-"""  # after the zip's own text, which ends within answer:
+"""  # after the zip's own text
 
 
 class Made(NamedTuple):
@@ -75,7 +82,8 @@ def until(condition: Callable[[], object], seconds: float) -> bool:
 class Pi:
     """A computer and its card."""
 
-    def __init__(self, folder: Path, made: Made, sealed: "Sealed | None" = None) -> None:
+    def __init__(self, folder: Path, made: Made, sealed: "Sealed | None" = None, cmdline: str = IMAGER) -> None:
+        self._cmdline = cmdline
         self.folder, self.boot, self.tree = folder, folder / "boot", folder / "tree"
         for path in (self.boot, self.tree, folder / "upper", folder / "work"):
             path.mkdir(parents=True)
@@ -86,7 +94,7 @@ class Pi:
         (self.tree / "etc/rpi-issue").write_text("Raspberry Pi reference\n")
         (self.tree / "boot/firmware").mkdir(parents=True)
         (self.boot / "user-data").write_text(USER_DATA)
-        (self.boot / "meta-data").write_text("instance-id: rpi-imager-1\n")
+        (self.boot / "meta-data").write_text(f"instance-id: {ID}\n")
         self._process: subprocess.Popen[bytes] | None = None
         self._machine = ""
         self.unpack(made)
@@ -104,8 +112,8 @@ class Pi:
     def write(self) -> None:
         """Write answer and configuration, as a person does."""
         (self.boot / "answer.txt").write_text(f"{ANSWER}\n")
-        with (self.boot / "hotlined.yaml").open("a") as file:
-            file.write(MINE)
+        config = self.boot / "hotlined.yaml"
+        config.write_text(config.read_text().replace("answer:\n", DELAY) + MINE)
 
     def start(self) -> None:
         """Power it on."""
@@ -123,6 +131,7 @@ class Pi:
             *("--timezone=off", "--link-journal=no", "--capability=CAP_BPF,CAP_PERFMON"),
             *("--system-call-filter=bpf adjtimex clock_adjtime", f"--machine={self._machine}"),
             *(f"--directory={self.tree}", f"--bind={self.boot}:/boot/firmware"),
+            *([self._cmdline] if self._cmdline else []),
         ]
         environment = os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         with (self.folder / "console").open("ab") as console:
@@ -171,7 +180,7 @@ class Pi:
         """Return the text that the Pi wrote on the card for people."""
         path = self.boot / "hotlined.txt"
         said = path.read_text() if path.exists() else ""
-        return "" if said.startswith("1. ") else said
+        return "" if said == (CARD / "hotlined.txt").read_text() else said
 
     def hotlined(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command about the line."""
@@ -191,13 +200,14 @@ class Pi:
     def simulate(self, made: Made) -> Client:
         """Start a simulated stick inside."""
         shutil.copy(made.wheel, self.tree / "srv")
+        self.sh("rm", "-rf", "/opt/lab/main.control")  # of the boot before
         self.sh("install", "-d", "-m", "777", "/opt/lab")
         where = ("--link", "/opt/lab/main", "--control", "/opt/lab/main.control", "--pin", PIN)
         words = ("python3", "-m", "hotlined.simulator", *where)
         path = f"PYTHONPATH=/usr/share/hotlined:/srv/{made.wheel.name}"
         how = ("-q", "--collect", "--uid=hotlined-main", "--gid=hotlined-main", f"--setenv={path}")
         done = self.sh("systemd-run", *how, *words)
-        control = Path(f"/proc/{self.leader}/root", "run/lab/main.control")
+        control = Path(f"/proc/{self.leader}/root", "opt/lab/main.control")
         assert until(control.exists, 60), done.stderr
         return Client(control)
 
@@ -210,9 +220,9 @@ class Sealed(NamedTuple):
 
 
 @contextlib.contextmanager
-def card(made: Made, sealed: Sealed | None = None) -> Iterator[Pi]:
+def card(made: Made, sealed: Sealed | None = None, cmdline: str = IMAGER) -> Iterator[Pi]:
     """Give a computer with a fresh card."""
-    pi = Pi(Path(tempfile.mkdtemp(prefix="card.", dir=made.debian.parent)) / "pi", made, sealed)
+    pi = Pi(Path(tempfile.mkdtemp(prefix="card.", dir=made.debian.parent)) / "pi", made, sealed, cmdline)
     try:
         yield pi
     finally:
@@ -313,23 +323,52 @@ def newer(pi: Pi, made: Made) -> None:
     answers(pi, made, 3, OTHER)
 
 
-def later_zip(made: Made) -> None:
+def later_zip(made: Made, cmdline: str) -> None:
     """Unpack the zip onto a card whose system has already booted."""
-    with card(made) as pi:
+    with card(made, cmdline=cmdline) as pi:
         kept = pi.folder / "kept"
         kept.mkdir()
         for name in ("vendor-data", "hotlined", "hotlined.yaml", "answer.txt", "hotlined.txt"):
             shutil.move(pi.boot / name, kept)
         pi.start()
-        check(
-            "a card boots without the zip",
-            until(lambda: pi.sh("cloud-init", "status", "--wait").returncode in (0, 2), 300),
-        )
+        check("a card boots without the zip", until(lambda: is_up(pi), 300))
         pi.cut()
         for path in kept.iterdir():
             shutil.move(path, pi.boot)
-        boot(pi, "and with it")
-        check("which installs the line then", "The line runs." in pi.said or print(pi.said, pi.journal()))
+        if not cmdline:
+            boot(pi, "and with it")
+            check("which installs the line then", "The line runs." in pi.said or print(pi.said, pi.journal()))
+            return
+        pi.start()
+        check(
+            "and with it, but does not look where Imager 2.0.7 or later wrote it",
+            until(lambda: is_up(pi), 300) and not pi.said,
+        )
+        by_hand(pi)
+
+
+def without_cloud_init(made: Made) -> None:
+    """Boot an image that has no cloud-init, as Raspberry Pi prepares them."""
+    with card(made) as pi:
+        (pi.tree / "etc/cloud/cloud-init.disabled").touch()
+        pi.start()
+        check("an image without cloud-init does not look", until(lambda: is_up(pi), 300) and not pi.said)
+        by_hand(pi)
+
+
+def is_up(pi: Pi) -> bool:
+    """Tell whether the boot is over, and what cloud-init starts with it."""
+    return pi.sh("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
+
+
+def by_hand(pi: Pi) -> None:
+    """Type the command that hotlined.txt names."""
+    assert " ".join(BY_HAND) in (CARD / "hotlined.txt").read_text()
+    begun = time.monotonic()
+    done = pi.sh(*BY_HAND)
+    figure("installed by hand", time.monotonic() - begun)
+    well = done.returncode == 0 and "The line runs. Text its number." in pi.said
+    check("what its text says to type installs the line", well or print(done.stdout, done.stderr, pi.said))
 
 
 def sealed_of(pi: Pi, folder: Path) -> Sealed:
@@ -341,7 +380,7 @@ def sealed_of(pi: Pi, folder: Path) -> Sealed:
         file.write(f"backup:\n  folder: /opt/lab/stick\n  recipients: [{recipient}]\n")
     pi.sh("install", "-d", "-o", "hotlined-main", "-m", "700", "/opt/lab/stick")
     done = pi.hotlined("db", "backup")
-    (made,) = Path(f"/proc/{pi.leader}/root", "run/lab/stick").glob("*.age")
+    (made,) = Path(f"/proc/{pi.leader}/root", "opt/lab/stick").glob("*.age")
     check("the line is backed up", done.returncode == 0 or print(done.stderr))
     return Sealed(Path(shutil.copy(made, folder)), f"{paper.lower()}\n")
 
@@ -404,7 +443,9 @@ def main() -> int:
         later_boots(pi, made)
         newer(pi, made)
         sealed = sealed_of(pi, kept)
-    later_zip(made)
+    for cmdline in ("", IMAGER):
+        later_zip(made, cmdline)
+    without_cloud_init(made)
     cut_off(made, took)
     from_backup(made, sealed)
     shutil.rmtree(kept)

@@ -83,6 +83,7 @@ class Installed:
             self.put(f"usr/lib/{kind}.d/hotlined.conf", (ROOT / f"systemd/{kind}.conf").read_text())
         self.put("usr/share/hotlined/start.py", PROGRAM)
         self.put("usr/bin/systemctl", SYSTEMCTL, 0o755)
+        self.put("usr/bin/apprise", "", 0o755)
 
     def path(self, name: str) -> Path:
         """Return the place of a file of the machine that the test or a command has changed."""

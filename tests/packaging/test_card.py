@@ -603,7 +603,10 @@ CONTROL = "Version: 7\nArchitecture: all\nMaintainer: x <x@example.org>\nDescrip
 # an archive with two packages of every image, and two that only our package needs
 APT = """#!/bin/sh
 case $* in
+  *" update")
+    for word; do case $word in Dir=*) cp "${{word#Dir=}}/etc/apt/sources.list" '{here}'.sources ;; esac; done ;;
   *--print-uris*)
+    echo "$*" >>'{here}'.asked
     names='python3 libc6'
     case $* in *hotlined_7*) names="$names python3-yaml libusb-1.0-0" ;; esac
     for name in $names; do echo "'http://archive.example/$name' ${{name}}_2%3a1_arm64.deb 10 SHA256:0"; done
@@ -684,6 +687,23 @@ def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
     sums = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=boot / "hotlined", check=False)
     assert sums.returncode == 0
     assert (boot / "hotlined/SHA256SUMS").read_text().count(".deb\n") == 3
+
+
+@needs_dpkg
+def test_a_zip_takes_security_updates_and_nothing_of_the_image(card: Card, tmp_path: Path) -> None:
+    """What every image has is left out, with all that it needs; the rest is the newest of the suite and its repairs."""
+    assert card("--package", "hotlined_7_all.deb", "out").returncode == 0
+    sources = (tmp_path / "archive.sources").read_text()
+    lines = (tmp_path / "archive.asked").read_text().splitlines()
+    asked = [set(line.partition(" install ")[2].split()) for line in lines]
+
+    assert re.findall(r"\] (.*)", sources) == [
+        "http://archive.example/debian trixie main",
+        "http://archive.example/debian-security trixie-security main",
+    ]
+    base = min(asked, key=len)
+    assert base > {"base-files", "dbus", "init-system-helpers", "mawk", "python3", "systemd"}
+    assert all(base <= names for names in asked)
 
 
 @needs_dpkg

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import stat
 from pathlib import Path
 
@@ -75,33 +74,20 @@ def test_existing_files_stay(line: Installed) -> None:
     assert line.path("etc/hotlined/main.yaml").read_text() == "answer: {text_file: main.txt}\n"
 
 
-@pytest.mark.parametrize(
-    ("typed", "port"), [("2\n", "/dev/hotlined/b"), ("\n", ""), ("", ""), ("3\n", ""), ("../x\n", "")]
-)
-def test_a_further_line_is_asked_for_its_stick(line: Installed, typed: str, port: str) -> None:
-    """Users and folders are its own; the stick may be none."""
-    for name in "ab":
-        line.put(f"dev/hotlined/{name}", "")
-    done = line.run("hotlined-setup", "add", "nl", typed=typed)
+def test_a_further_line_waits_for_the_port_of_its_stick(line: Installed) -> None:
+    """Users and folders are its own; a line that was there is told nothing of ports."""
+    assert "port" not in line.run("hotlined-setup", "add", "main").stdout
+    done = line.run("hotlined-setup", "add", "nl")
 
     assert done.returncode == 0, done.stderr
-    assert "  1  /dev/hotlined/a" in done.stdout
-    text = line.path("etc/hotlined/nl.yaml").read_text()
-    assert re.findall(r"^modem:\n  port: (.*)$", text, re.MULTILINE) == ([port] if port else [])
+    assert "Name the port of its stick in /etc/hotlined/nl.yaml" in done.stdout
+    assert "modem" not in line.path("etc/hotlined/nl.yaml").read_text()
     for user in ("hotlined-nl", "hotweb-nl", "hotfleet-nl"):
         assert line.run("id", user).returncode == 0
     assert line.run("id", "-nG", "hotfleet-nl").stdout.split() == ["hotfleet-nl"]
     folder = line.path("var/lib/hotlined-nl").stat()
     assert (folder.st_uid, stat.S_IMODE(folder.st_mode)) == (int(line.run("id", "-u", "hotlined-nl").stdout), 0o2750)
     assert "hotlined --line nl status" in done.stdout
-
-
-def test_without_a_stick_no_port_is_asked_for(line: Installed) -> None:
-    """The port is configured later."""
-    done = line.run("hotlined-setup", "add", "nl")
-
-    assert "No stick is plugged in" in done.stdout
-    assert "modem" not in line.path("etc/hotlined/nl.yaml").read_text()
 
 
 def test_a_person_is_not_made_a_line(machine: Installed) -> None:
@@ -256,6 +242,16 @@ def test_only_a_uart_is_allowed(line: Installed, device: str) -> None:
 
     assert (done.returncode, "is not a UART" in done.stderr) == (1, True)
     assert line.files() == before
+
+
+def test_alerts_need_apprise(line: Installed) -> None:
+    """The command that installs it is named before any change."""
+    assert line.run("sh", "-c", 'rm -f "$(command -v apprise)"').returncode == 0
+    before = line.files()
+    done = line.run("hotlined-setup", "alerts", typed="ntfy://a/b\n\n")
+
+    assert (done.returncode, line.files()) == (1, before)
+    assert "sudo apt install apprise" in done.stderr
 
 
 def test_addresses_of_alerts_are_readable_by_root_alone(line: Installed) -> None:
