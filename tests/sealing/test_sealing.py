@@ -1009,9 +1009,8 @@ def test_missing_or_old_backup_is_a_trouble(filled: Filled) -> None:
         return [one["words"] for one in json.loads(filled.run("status", "--json").stdout)["trouble"]]
 
     assert any("There is no sealed backup yet" in words for words in told())
-    state = look(filled)
-    assert state.backup
-    assert (state.backup.level, state.backup.filling["title"]) == (1, "there is no sealed backup")
+    judged = look(filled).judged["backup"]
+    assert (judged.level, judged.filling["title"]) == (1, "there is no sealed backup")
     path = sealed(filled)
     assert not any("backup" in words for words in told())
     assert path.name in filled.run("status").stdout
@@ -1019,7 +1018,7 @@ def test_missing_or_old_backup_is_a_trouble(filled: Filled) -> None:
     assert (document["name"], document["failure"]) == (path.name, None)
     filled.db.connection.execute("UPDATE line_state SET sealed_limit = sealed_limit - 3 * 86400 - 60")
     assert any("The last sealed backup is of" in words for words in told())
-    assert [each.level for each in (look(filled).backup,) if each] == [1]
+    assert look(filled).judged["backup"].level == 1
 
 
 @needs_age
