@@ -103,7 +103,7 @@ def test_a_release_says_first_what_it_needs(tagged: Path) -> None:
 
 @needs("git")
 def test_a_release_that_is_red_leaves_none(tagged: Path) -> None:
-    """What needs a network comes before hours of tests; the folder with its name appears once they are green."""
+    """It fetches before hours of tests; the folder with its name appears once they are green."""
     (tagged.parent / "red").touch()
     assert release(tagged).returncode != 0
     assert not (tagged / "dist/0.1.0").exists()

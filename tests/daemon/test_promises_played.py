@@ -535,7 +535,7 @@ def test_block_ends_a_half_sent_answer(line: Evening) -> None:
 
 @pytest.mark.parametrize("why", ["", "paused", "too late"])
 def test_late_result_lets_the_rest_go_only_if_it_may(line: Evening, why: str) -> None:
-    """Where the line is paused, or the result comes after an hour, the answer is half sent."""
+    """The answer is half sent if the line is paused, or the result comes after an hour."""
     line.begin(answer={"text": LONG})
     line.sim.do("fault", kind="no_result", segment=1, count=1)
     line.sim.do("deliver", from_=NUMBER, text="salut")

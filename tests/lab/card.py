@@ -35,7 +35,7 @@ UNIT = "card-of-hotlined"
 CUTS = 6
 ID = "rpi-imager-1796"
 IMAGER = f"ds=nocloud;i={ID}"
-"""What Imager 2.0.11 adds to cmdline.txt; a container's first process has it in its own command line."""
+"""The words that Imager 2.0.11 adds to cmdline.txt; a container's first process has it in its own command line."""
 BY_HAND = ("sh", "/boot/firmware/hotlined/first-boot")
 CLOUD = """datasource_list: [NoCloud, None]
 datasource: {NoCloud: {seedfrom: file:///boot/firmware}}

@@ -1496,9 +1496,9 @@ def test_half_sent_answers_lost_after_closing_reopen_the_breaker(db: Database) -
         refuse(db, begun(db, 1), at(db, 1), 42)
         if row_of(db).breaker.is_open:
             with db.transaction():
-                breakers.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
+                breakers.close_breaker(db, at(db, 2), USUAL.trial_after)
     with db.transaction():
-        breakers.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
+        breakers.close_breaker(db, at(db, 3), USUAL.trial_after)
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 
