@@ -691,7 +691,7 @@ def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
 
 @needs_dpkg
 def test_a_zip_takes_security_updates_and_nothing_of_the_image(card: Card, tmp_path: Path) -> None:
-    """It leaves out all that every image has, with all that this needs; the rest is the newest of the suite and its repairs."""
+    """It leaves out all that every image has, and what this needs; the rest is the newest of suite and repairs."""
     assert card("--package", "hotlined_7_all.deb", "out").returncode == 0
     sources = (tmp_path / "archive.sources").read_text()
     lines = (tmp_path / "archive.asked").read_text().splitlines()

@@ -25,7 +25,7 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store.answers import answers, breakers, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line import pins, requests
@@ -1494,11 +1494,12 @@ def test_half_sent_answers_lost_after_closing_reopen_the_breaker(db: Database) -
         queued(db, number)
         take(db, begun(db), at(db, 0))
         refuse(db, begun(db, 1), at(db, 1), 42)
-        if row_of(db).breaker.is_open:
-            with db.transaction():
-                breakers.close_breaker(db, at(db, 2), USUAL.trial_after)
-    with db.transaction():
-        breakers.close_breaker(db, at(db, 3), USUAL.trial_after)
+    assert row_of(db).breaker.is_open
+    queued(db, "+32470000019", seconds=2.0)
+    other = db.value("SELECT max(id) FROM answers")
+    for seconds in (2, 3):
+        take(db, segment_of(begin_answer(db, other, at(db, seconds), trial=True)), at(db, seconds))
+    assert not row_of(db).breaker.is_open
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 
