@@ -77,7 +77,7 @@ class Oracle:
         """Note that a machine (or the hub) was replaced by a copy that knew this much; what no copy has is lost."""
         if machine:
             self.restored.add(self.world.machines()[machine])
-            self.known[machine] = set(known or ()) & self.standing
+            self.known[machine] = {each for each in (known or ()) if each in self.standing and each[0] not in self.old}
         else:  # the list that one machine of a line writes then lacks what the other has not written again
             lines = list(self.world.machines().values())
             self._forget({each for each in self.standing if lines.count(each[0]) > 1})
