@@ -22,6 +22,7 @@ from hotlined.states import (
     SendingState,
     TroubleCode,
     database_trouble,
+    is_about_database,
 )
 
 
@@ -612,12 +613,12 @@ TABLE: Mapping[str, Row] = {
     TroubleCode.DISK_LOW: Row(_NOTE, AlertCondition.DISK, 1, "", DISK_LOW),
     TroubleCode.READER: Row(_NOTE, "", 0, N_("Another program keeps its records from shrinking.")),
 }
-"""Every code of a trouble, as `status --json` shows it."""
+"""Every code of a trouble, as `status --json` shows it, except the rights that may be missing at a database."""
 
 
 def row(code: str) -> Row:
     """Return what follows from a code; one of another version is as grave as any."""
-    return TABLE.get(code, Row(Gravity.STOPS, "", 0))
+    return TABLE.get(code) or Row(_STOPS, "", 0, _RECORDS if is_about_database(code) else "")
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:

@@ -46,6 +46,7 @@ def test_a_subject_is_one_of_alerts_or_a_window() -> None:
 def test_a_code_of_another_version_is_grave() -> None:
     """It keeps the exit code at 69."""
     assert conditions.row("from_tomorrow").gravity is Gravity.STOPS
+    assert conditions.row("database_foreign").plain_message == conditions.row("database_full").plain_message
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -238,7 +238,7 @@ def _words(new: NewTexts, now: Now) -> Draft:
 def first_told(before: AlertProgress, drafts: Sequence[Draft], now: Now) -> tuple[Sequence[Draft], Sequence[Draft]]:
     """Return the alerts that are sent, and those that need no message: in a first run one alert names several."""
     held = [each for each in drafts if each.condition not in _NAMING]
-    if before.event_id is not None or before.levels or len(held) < 2:
+    if before.event_id is not None or len(held) < 2:
         return drafts, ()
     named = shorten("; ".join(each.title for each in held), _TITLES_LONGEST, placeholder="…")
     several = draft(AlertCondition.SEVERAL, 1, now.rfc3339, count=len(held), titles=named)

@@ -30,6 +30,7 @@ from hotlined.reports.silence import in_words
 from hotlined.states import (
     AlertCondition,
     DatabaseState,
+    HoldReason,
     ModemState,
     SendingState,
     is_about_database,
@@ -319,8 +320,10 @@ def _judged_by_database(report: LineReport, stored: Stored, now: Now) -> Iterato
         yield AlertCondition.SILENCE, Judged(int(stored.silence.is_long), filling)
     if stored.fleet and (stored.fleet.trouble or (stored.fleet.hub and stored.fleet.hub.reachable)):
         yield from _by_rank(report, AlertCondition.HUB, now)
-    for subject in (AlertCondition.KEY, AlertCondition.OUTAGE, AlertCondition.CREDIT):
-        yield from _by_rank(report, subject, now)
+    yield from _by_rank(report, AlertCondition.KEY, now)
+    yield from _by_rank(report, AlertCondition.CREDIT, now)
+    if not report.maybe(HoldReason.CREDIT):  # an outage that turned out to be about credit is not over
+        yield from _by_rank(report, AlertCondition.OUTAGE, now)
     if config.credit.ussd and stored.credit.balance is not None:
         low, balance = is_low(config, stored.credit), balance_in_words(config, stored.credit)
         yield AlertCondition.BALANCE, Judged(int(low), {"balance": balance})

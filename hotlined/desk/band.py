@@ -88,9 +88,10 @@ def _paused(report: LineReport) -> Band:
 def _full(report: LineReport, window: str) -> Band:
     """Say that the line waits for room in a window, and until when."""
     more, at = _WINDOWS[window], report.stored.next_due_at if report.stored else None
-    if at is None and report.stored:  # nothing waits: for one more
-        left = report_limits(report.config).windows[window].new_in_seconds
-        at = rfc3339(report.stored.at.utc + timedelta(seconds=left)) if left else None
+    if report.stored and (left := report_limits(report.config).windows[window].new_in_seconds):
+        # the next answer may wait for something else, such as its country: then one more would leave before it
+        one_more = rfc3339(report.stored.at.utc + timedelta(seconds=left))
+        at = min(at, one_more) if at else one_more
     if at:
         more = f"{more} " + _("There is room again {moment}.", moment=lately(at))
     return Band(Mood.LATER, _("The line answers later."), more)

@@ -700,8 +700,8 @@ def test_the_disk_of_the_database_is_checked(
 def test_a_first_run_tells_all_that_holds_in_one_alert(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """Later ones tell each change by itself, and the end of what was told together."""
     line = quiet()
-    line.db.connection.execute("DELETE FROM alerts")
     line.db.connection.execute("UPDATE line_state SET alerts_event = NULL")
+    assert line.alerts("--test")[0] == 0
     receiver.came.clear()
     line.event("flood_begin")
     line.db.connection.execute("UPDATE line_state SET breaker_cause = 'credit', key_lost_at = '2026'")
@@ -714,6 +714,17 @@ def test_a_first_run_tells_all_that_holds_in_one_alert(quiet: Callable[..., Quie
     named = "a flood of texts; a key of the pseudonyms is lost; the SIM cannot pay"
     assert f"3 things are wrong. 'hotlined status' says what helps: {named}." in shown
     assert receiver.titles() == ["hotlined fr: 3 things are wrong", "hotlined fr: the SIM can pay again"]
+
+
+def test_an_outage_that_is_about_credit_is_not_over(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Both end with the answer that is taken."""
+    line = quiet()
+    for cause in ("'outage'", "'credit'", "NULL"):
+        line.db.connection.execute(f"UPDATE line_state SET breaker_cause = {cause}")
+        line.alerts()
+
+    titles = ["nothing leaves", "the SIM cannot pay", "the SIM can pay again", "answers go out again"]
+    assert receiver.titles() == [f"hotlined fr: {title}" for title in titles]
 
 
 def test_between_two_bounds_a_full_disk_stays_told(
