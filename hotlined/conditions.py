@@ -610,7 +610,7 @@ TABLE: Mapping[str, Row] = {
         _NOTE, "", 0, N_("Nobody is warned when a threat comes in: it is only on these pages.")
     ),
     **{code: Row(_PERSON, AlertCondition.HUB, rank, "", FLEET[code]) for rank, code in enumerate(FLEET, 1)},
-    TroubleCode.DISK_LOW: Row(_NOTE, AlertCondition.DISK, 1, "", DISK_LOW),
+    TroubleCode.DISK_LOW: Row(_NOTE, AlertCondition.DISK),
     TroubleCode.READER: Row(_NOTE, "", 0, N_("Another program keeps its records from shrinking.")),
 }
 """Every code of a trouble, as `status --json` shows it, except the rights that may be missing at a database."""

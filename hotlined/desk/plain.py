@@ -33,4 +33,4 @@ def whom_to_ask(config: Config) -> str:
 
 def is_named(config: Config, name: str) -> bool:
     """Tell whether `web.ask` has a visitor's name as one of its words."""
-    return name.split(maxsplit=1)[0].casefold() in re.findall(r"\w+", (config.web.ask or "").casefold())
+    return any(each in re.findall(r"\w+", (config.web.ask or "").casefold()) for each in name.casefold().split()[:1])
