@@ -32,7 +32,8 @@ from hotlined.store.people import erasing, purging
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, object] | None
 
-_PURGE_SECONDS = 2.0  # the longest batch of a purge, so that the command can show its progress
+_PURGE_SECONDS = 2.0  # of erasing in a decision, so that the command can show its progress
+_PURGE_SHARE = 10  # times as long as it took to find what is old, or a purge would mostly be looking
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,13 @@ def _forget(decision: Decision) -> dict[str, object] | None:
 
 
 def _purge(decision: Decision) -> dict[str, object] | None:
-    """Erase old texts and numbers for two seconds, and return the counts; None if there was nothing to erase."""
+    """Erase old texts and numbers for some seconds, and return the counts; None if there was nothing to erase."""
     kept = decision.config().privacy
-    until = time.monotonic() + _PURGE_SECONDS
+    began, until = time.monotonic(), None
     texts = numbers = left = 0
     for batch in purging.purge(decision.db, kept.keep_texts, kept.keep_numbers, decision.now):
         texts, numbers, left = texts + batch.texts, numbers + batch.numbers, batch.left
+        until = until or time.monotonic() + max(_PURGE_SECONDS, _PURGE_SHARE * (time.monotonic() - began))
         if time.monotonic() > until:
             break
         time.sleep(purging.PAUSE_SECONDS)

@@ -46,7 +46,7 @@ from hotlined.control import LONG
 from hotlined.control.client import decide
 from hotlined.control.server import RefusalCounts, Server
 from hotlined.control.verbs import DESK as DESKS_VERBS
-from hotlined.control.verbs import VERBS
+from hotlined.control.verbs import VERBS, Decision
 from hotlined.errors import RefusedError
 from hotlined.language import Language
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
@@ -449,6 +449,45 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
     assert "Erased everything about" in does("forget", NUMBER, "--yes")
     assert doors.one("SELECT count(*) FROM contacts WHERE originator = '+32470123456'") == 0
     assert doors.one("SELECT erasures > 0 AND erasures = erasures_rebuilt FROM line_state") == 1
+
+
+def purge_steps(folder: Path, old: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Erase so many old contacts as the command does, by a clock that goes with SQLite's steps; return their number."""
+    (folder / "main.yaml").write_text(json.dumps({"database": "hotlined.db", "answer": {"text": "Non."}}))
+    config = configuration.load(folder / "main.yaml")
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 100
+        return 0
+
+    with open_for_daemon(make_empty(folder / "hotlined.db")) as db:
+        now = db.now()
+        with db.transaction():
+            db.connection.executemany(
+                "INSERT INTO contacts (line, kind, originator, line_type, text, segments_received, segments_total,"
+                " received_at, received_limit, synchronised, verdict, reason)"
+                " VALUES ('fr', 'text', ?, 'mobile', 'Salut', 1, 1, ?, ?, 0, 'suppress', 'stale')",
+                [(f"+32470{each:06}", now.rfc3339, now.limit - 500 * 86400) for each in range(old)],
+            )
+        monkeypatch.setattr("time.monotonic", lambda: steps / 10_000)
+        monkeypatch.setattr("time.sleep", lambda _seconds: None)
+        db.connection.set_progress_handler(step, 100)
+        while VERBS["purge"].act(Decision(db, {}, "pi", now, lambda: config)) is not None:
+            pass
+        db.connection.set_progress_handler(None, 0)
+        assert not db.all("SELECT 1 FROM contacts WHERE text IS NOT NULL OR originator LIKE '+%'")
+    return steps
+
+
+def test_purge_of_four_times_as_many_costs_four_times_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each decision of a purge looks at all that is old: it must not do that for a few rows."""
+    (tmp_path / "few").mkdir()
+    (tmp_path / "many").mkdir()
+    few, many = (purge_steps(tmp_path / name, old, monkeypatch) for name, old in (("few", 2000), ("many", 8000)))
+
+    assert many < 5 * few, (few, many)
 
 
 @needs_root
