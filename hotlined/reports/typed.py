@@ -54,8 +54,8 @@ def period(text: str, now: datetime) -> TimeRange:
     """Read a moment, an hour, a day, a week or a month.
 
     It reads RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), a
-    time as tables show it (24 Nov, 24 Nov 22:18, 24 Nov 2025), a date in numbers with the day first (24/11,
-    24/11/2025 22:18), an hour (18:00 or 18h00, the latest one), a duration before now (7d, 90m), today, yesterday,
+    time as tables show it (24 Nov, 24 Nov 22:18, 24 Nov 2025), a date in numbers with the day first (24/11, the latest
+    one, 24/11/2025 22:18), an hour (18:00 or 18h00, the latest one), a duration before now (7d, 90m), today, yesterday,
     and the name of a weekday (the latest such day, or today).
     Raises ValueError or OverflowError for anything else.
     """
@@ -72,9 +72,9 @@ def period(text: str, now: datetime) -> TimeRange:
         first = date(int(month[1]), int(month[2]), 1)
         return _days(first, (first + 31 * _DAY).replace(day=1) - first)
     if (shown := _SHOWN.fullmatch(word)) and (month_number := _month_number(shown[2])):
-        return _shown(shown, month_number, today.year)
+        return _shown(shown, month_number, today)
     if numbered := _NUMBERS.fullmatch(word):
-        return _shown(numbered, int(numbered[2]), today.year)
+        return _shown(numbered, int(numbered[2]), today)
     with suppress(ValueError):
         return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
     return _moment(datetime.fromisoformat(word).astimezone())
@@ -93,10 +93,11 @@ def _days_ago(today: date) -> dict[str, int]:
     return ago
 
 
-def _shown(found: re.Match[str], month: int, this_year: int) -> TimeRange:
-    """Return the day or minute of a written date; without a year it is this year, two digits mean 2000 to 2099."""
+def _shown(found: re.Match[str], month: int, today: date) -> TimeRange:
+    """Return the day or minute of a written date; without a year it is the latest, two digits mean 2000 to 2099."""
     day, _month_name, year, hour, minute = found.groups()
-    first = date(int(f"20{year}"[-4:]) if year else this_year, month, int(day))
+    latest = today.year - ((month, int(day)) > (today.month, today.day))
+    first = date(int(f"20{year}"[-4:]) if year else latest, month, int(day))
     if hour is None:
         return _days(first)
     return _minute(first, hour, minute)

@@ -33,7 +33,7 @@ from hotlined.gsm.alphabet import Encoding
 from hotlined.language import Language, spoken
 from hotlined.policy import AttemptCause, Reason, WaitingFor, cms_code
 from hotlined.reports.contact import rows_for_people
-from hotlined.reports.typed import period
+from hotlined.reports.typed import period, topped_up
 from hotlined.simulator import pdus
 from hotlined.states import AnswerState, SendingState
 from hotlined.store.answers import answers, decisions
@@ -755,6 +755,16 @@ def test_times_are_read_as_people_type_them() -> None:
     assert period("2026-11-24 22:18", now).start == datetime(2026, 11, 24, 22, 18).astimezone()
     with pytest.raises(ValueError):
         period("noon", now)
+
+
+def test_date_without_a_year_is_the_latest() -> None:
+    """In January people type a day of December as they did in December."""
+    now = datetime(2027, 1, 2, 9, 0, tzinfo=UTC).astimezone()
+
+    assert {period(word, now).start.date().isoformat() for word in ("31 Dec", "31/12", "31/12 22:18")} == {"2026-12-31"}
+    assert {period(word, now) for word in ("2 Jan", "2/1")} == {period("today", now)}
+    assert period("1 Jan", now) == period("yesterday", now)
+    assert topped_up("31/12", 365 * timedelta(days=1), now).date().isoformat() == "2026-12-31"
 
 
 @pytest.fixture
