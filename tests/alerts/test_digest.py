@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.message import Message
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,27 @@ def test_each_digest_is_sent_once(steps: list[tuple[int, bool]], rhythm: Digest)
         if due:
             sent.append(edition)
             last = rfc3339(now)
+
+
+@pytest.mark.parametrize("begins", [date(2026, 12, 28), date(2027, 3, 22), date(2027, 10, 25)])
+@pytest.mark.parametrize("rhythm", Digest)
+def test_new_year_and_clock_changes_lose_no_hour(begins: date, rhythm: Digest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer runs on over them; each digest is sent once and begins where the one before ended."""
+    monkeypatch.setenv("TZ", "Europe/Brussels")
+    time.tzset()
+    now, last, sent = local(begins, 12).astimezone(UTC), None, list[Edition]()
+    for _ in range(15 * 24 * 12):
+        edition = newest(rhythm, now)
+        if is_due(edition, last, Now(now, 0.0, synchronised=True)):
+            assert now.astimezone().hour == (8 if sent else 12)
+            sent.append(edition)
+            last = rfc3339(now)
+        now += timedelta(minutes=5)
+    monkeypatch.undo()
+    time.tzset()
+
+    assert len(sent) == (16 if rhythm is Digest.DAILY else 3)
+    assert all(one.end == two.start for one, two in pairwise(sent))
 
 
 def test_a_clock_once_ahead_does_not_end_the_digest() -> None:

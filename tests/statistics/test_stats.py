@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from hotlined.clock import rfc3339
 from hotlined.config import load
 from hotlined.errors import UsageError
+from hotlined.reports.glance import came
 from hotlined.statistics.document import document
 from hotlined.statistics.periods import By, before, choose, edges, week_days
 from hotlined.statistics.plain import calendar, length, rate, share
@@ -346,6 +347,24 @@ def test_days_of_a_clock_change_are_whole(line: Filled) -> None:
     assert "26 Oct 02:00 CEST" in shown
     assert "26 Oct 02:00 CET" in shown
     assert "2 texts in one day (26 October 2025)." in shown
+
+
+def test_an_hour_that_never_was_and_new_year(line: Filled) -> None:
+    """A day of 23 hours is whole; a week and its days go on over New Year, and the day's contacts begin at midnight."""
+    contact(line, datetime(2026, 3, 28, 22, 30, tzinfo=UTC))
+    for hour, minute in ((0, 59), (1, 0)):  # 01:59 in winter time, 03:00 in summer time
+        contact(line, datetime(2026, 3, 29, hour, minute, tzinfo=UTC))
+    years = [datetime(2026, 12, 31, 22, 59, tzinfo=UTC), datetime(2026, 12, 31, 23, tzinfo=UTC)]
+    for at in years:
+        contact(line, at)
+    short = told(line, "--since", "2026-03-29", "--until", "2026-03-29")
+    week = told(line, "--since", "2026-W53", "--until", "2026-W53", "--by", "day")
+
+    assert [each["texts"] for each in short["bins"]] == [0, 1, 1, *[0] * 20]
+    assert (short["week"][6][1], short["week"][6][2], short["week"][6][3]) == (1, 0, 1)
+    assert [each["texts"] for each in week["bins"]] == [0, 0, 0, 1, 1, 0, 0]
+    assert came(line.db, (years[1] + 5 * MINUTE).astimezone()).today == 1
+    assert came(line.db, datetime(2026, 3, 29, 1, 5, tzinfo=UTC).astimezone()).today == 2
 
 
 def test_the_period_before_has_as_many_days(line: Filled) -> None:
