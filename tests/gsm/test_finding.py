@@ -286,7 +286,7 @@ from pathlib import Path
 from hotlined.gsm import finding
 sys_root, pulled, elsewhere = sys.argv[1:]
 def pull(event, values):
-    if event == "os.scandir" and str(values[0]) == pulled and os.path.exists(pulled):
+    if event == "os.scandir" and str(values[0]).rstrip("/") == pulled and os.path.exists(pulled):
         os.rename(pulled, elsewhere)
 sys.addaudithook(pull)
 print(*[Path(found.port).name for found in finding.candidates(Path(sys_root))])
