@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -143,8 +144,14 @@ def simulate(line: str, *options: str) -> Client:
     path = f"--setenv=PYTHONPATH={SHARE}:{PACKED / 'reader'}"
     done = sh("systemd-run", "-q", "--collect", f"--unit={unit}", f"--uid={user}", f"--gid={user}", path, *words)
     assert done.returncode == 0, done.stderr
-    assert until(control.exists, 10), journal(unit)
+    assert until(lambda: listens(control), 10), journal(unit)
     return Client(control)
+
+
+def listens(path: Path) -> bool:
+    """Tell whether a program listens at a socket: the path is there earlier, and connections are refused until then."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        return channel.connect_ex(str(path)) == 0
 
 
 def log(line: str | None = None, *, user: str | None = None) -> list[dict[str, Any]]:
