@@ -66,8 +66,8 @@ def install(pi: Machine) -> None:
     code, said = pi.sh(INSTALL)
     figure("installation", time.monotonic() - begun)
     check("it installs without a network", code == 0 or print(said))
-    quick = "  delay: 0s\\nmodem:\\n  poll_interval: 2s\\n"
-    pi.sh(f"printf '{quick}' >>/etc/hotlined/main.yaml; echo Non merci >/etc/hotlined/main.txt")
+    pi.sh("sed -i 's/^answer:/&\\n  delay: 0s/' /etc/hotlined/main.yaml; echo Non merci >/etc/hotlined/main.txt")
+    pi.sh("printf 'modem:\\n  poll_interval: 2s\\n' >>/etc/hotlined/main.yaml")
     begun = time.monotonic()
     check("it starts without a stick", pi.sh("systemctl restart hotlined@main")[0] == 0)
     figure("start to READY=1", time.monotonic() - begun)
