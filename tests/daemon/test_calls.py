@@ -103,6 +103,19 @@ def test_call_that_rings_before_and_after_a_crash_is_one_contact(phone: Phone) -
     assert phone.callers() == [HERS, HIS, HIS]
 
 
+def test_withheld_call_that_rings_before_and_after_a_crash_is_one_contact(phone: Phone) -> None:
+    """Two that withhold their numbers cannot be told apart: within a call's length they are one."""
+    phone.ring(None)
+    phone.wait(2)
+    assert phone.callers() == [None]
+    phone.line.again(None, 2)
+    phone.at += 2
+    phone.ring(None)
+    phone.wait(2)
+
+    assert phone.callers() == [None]
+
+
 def test_withheld_caller_is_recorded_when_no_number_comes(phone: Phone) -> None:
     """A number that comes within a moment is the call's."""
     phone.ring(None)

@@ -20,7 +20,14 @@ from store_steps import judge as judge_contact
 from hotlined import RELEASED, migrations, policy, pseudonym
 from hotlined.clock import Now
 from hotlined.database_files import PINS, beside
-from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
+from hotlined.errors import (
+    DatabaseInUseError,
+    DatabaseMissingError,
+    DatabaseVersionError,
+    LifecycleError,
+    RefusedError,
+    StoreError,
+)
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
@@ -173,6 +180,27 @@ def test_row_missing_from_a_complete_listing_is_deleted(db: Database) -> None:
     assert not db.one("SELECT 1 FROM segments WHERE deleted_at IS NULL")
 
 
+def test_text_whose_place_a_listing_could_not_show_is_still_there(db: Database) -> None:
+    """A garbled line of a complete listing proves nothing about its place; read again, its text is the same one."""
+    (pdu,) = text()
+    scan(db, pdu)
+    contacts.record_listing(db, SOURCE, [], at(db, 1), complete=True, unseen=[1])
+    assert db.one("SELECT 1 FROM segments WHERE deleted_at IS NULL")
+    scan(db, pdu)
+
+    assert contact(db)["repeats"] == 0
+
+
+def test_stored_copy_of_a_text_handed_over_directly_is_a_repeat(db: Database) -> None:
+    """The first one lies in no storage, so nothing of it is still to be deleted."""
+    (pdu,) = text()
+    contacts.record(db, SOURCE._replace(storage=None), [contacts.read(pdu, len(pdu) // 2, None)], at(db, 0))
+    assert db.one("SELECT 1 FROM segments WHERE deleted_at IS NOT NULL")
+    scan(db, pdu)
+
+    assert (count(db, "contacts"), contact(db)["repeats"]) == (1, 1)
+
+
 def test_text_that_moved_is_deleted_at_its_new_index(db: Database) -> None:
     """A reset may renumber texts: only the listing's indexes count."""
     (pdu,) = text()
@@ -253,10 +281,11 @@ def test_same_reference_from_two_originators_is_two_texts(db: Database) -> None:
     assert {row["text"] for row in db.all("SELECT text FROM contacts")} == {"a" * 200, "b" * 200}
 
 
-def test_reference_used_again_a_day_later_is_another_text(db: Database) -> None:
-    """Yesterday's missing segment is not filled by today's."""
+@pytest.mark.parametrize("step", [1, -1], ids=["in order", "in reverse"])
+def test_reference_used_again_a_day_later_is_another_text(db: Database, step: int) -> None:
+    """Yesterday's missing segment is not filled by today's, though that comes first."""
     scan(db, text("a" * 200)[0])
-    scan(db, *text("b" * 200, scts=SENT + timedelta(days=1)), seconds=86400)
+    scan(db, *text("b" * 200, scts=SENT + timedelta(days=1))[::step], seconds=86400)
 
     assert [row["text"] for row in db.all("SELECT text FROM contacts")] == ["a" * 153 + "…", "b" * 200]
 
@@ -1026,6 +1055,15 @@ def test_flood_is_recorded_with_its_begin_end_and_size(db: Database) -> None:
     ]
 
 
+def test_flood_that_becomes_weaker_goes_on(db: Database) -> None:
+    """It ends at half its bound: one that swings around the bound is one flood, and one alert."""
+    for number in range(contacts.FLOOD_CONTACTS):
+        scan(db, *text("x", f"+32470{number:06}"), seconds=10 * number)
+    assert contacts.watch_flood(db, at(db, 599)) == "flood_begin"
+    assert contacts.watch_flood(db, at(db, 850)) is None
+    assert contacts.watch_flood(db, at(db, 950)) == "flood_end"
+
+
 # ---- the database
 
 
@@ -1137,6 +1175,18 @@ def test_newest_known_moment_outlives_a_restart(db: Database, monkeypatch: pytes
     db.close()
     with open_for_daemon(db.path) as again:
         assert abs(again.now().newest - max(now.utc, released)) < timedelta(milliseconds=1)
+
+
+def test_calendar_that_nobody_confirms_makes_no_text_old(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that says 2099 before it is synchronised is no moment that has passed, however often it is read."""
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    before = db.now().newest
+    with db.transaction():
+        save_limit_clock(db, db.now())
+    assert db.now().newest == before
+    db.close()
+    with open_for_daemon(db.path) as again:
+        assert again.now().newest == before
 
 
 def test_request_that_is_not_begun_in_time_expires(db: Database) -> None:
@@ -1528,6 +1578,22 @@ def test_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -
 
     assert len(kept) == 1
     assert answer(db)["state"] == "failed"
+
+
+def test_report_that_contradicts_the_rows_is_kept_and_stops_nothing(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may leave the SIM, with its reason, and so may the text beside it."""
+
+    def contradicts(*_: object) -> None:
+        raise LifecycleError("segment 1 cannot become delivered: it is waiting")
+
+    monkeypatch.setattr(fates, "apply_report", contradicts)
+    kept = scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), *text())
+
+    assert len(kept) == 2
+    assert [row["problem"] for row in db.all("SELECT problem FROM segments ORDER BY id")] == ["contradicts", None]
+    assert count(db, "contacts") == 1
 
 
 def test_second_segment_refused_twice_fails(db: Database) -> None:
