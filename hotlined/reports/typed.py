@@ -29,6 +29,7 @@ from hotlined.words.times import MONTHS
 LARGEST = 2**63 - 1  # the largest integer of SQLite
 _TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _DAY = timedelta(days=1)
+_HALF_A_YEAR = 183 * _DAY
 _OLDEST_TOP_UP = 730 * _DAY  # many operators give a SIM a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
@@ -54,8 +55,8 @@ def period(text: str, now: datetime) -> TimeRange:
     """Read a moment, an hour, a day, a week or a month.
 
     It reads RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), a
-    time as tables show it (24 Nov, 24 Nov 22:18, 24 Nov 2025), a date in numbers with the day first (24/11, the latest
-    one, 24/11/2025 22:18), an hour (18:00 or 18h00, the latest one), a duration before now (7d, 90m), today, yesterday,
+    time as tables show it (24 Nov, 24 Nov 22:18, 24 Nov 2025), a date in numbers with the day first (24/11,
+    24/11/2025 22:18), an hour (18:00 or 18h00, the latest one), a duration before now (7d, 90m), today, yesterday,
     and the name of a weekday (the latest such day, or today).
     Raises ValueError or OverflowError for anything else.
     """
@@ -94,10 +95,14 @@ def _days_ago(today: date) -> dict[str, int]:
 
 
 def _shown(found: re.Match[str], month: int, today: date) -> TimeRange:
-    """Return the day or minute of a written date; without a year it is the latest, two digits mean 2000 to 2099."""
+    """Return the day or minute of a written date; two digits of a year mean 2000 to 2099.
+
+    Without a year it is this year's: --until may name a day to come. One more than half a year ahead is last year's.
+    """
     day, _month_name, year, hour, minute = found.groups()
-    latest = today.year - ((month, int(day)) > (today.month, today.day))
-    first = date(int(f"20{year}"[-4:]) if year else latest, month, int(day))
+    first = date(int(f"20{year}"[-4:]) if year else today.year, month, int(day))
+    if not year and first - today > _HALF_A_YEAR:
+        first = first.replace(year=today.year - 1)
     if hour is None:
         return _days(first)
     return _minute(first, hour, minute)

@@ -757,14 +757,19 @@ def test_times_are_read_as_people_type_them() -> None:
         period("noon", now)
 
 
-def test_date_without_a_year_is_the_latest() -> None:
-    """In January people type a day of December as they did in December."""
-    now = datetime(2027, 1, 2, 9, 0, tzinfo=UTC).astimezone()
+def test_date_without_a_year_is_near() -> None:
+    """In January people type a day of December as they did in December; and a period may end on a day to come."""
+    january, december = (
+        datetime(year, month, 2, 9, 0, tzinfo=UTC).astimezone() for year, month in ((2027, 1), (2026, 12))
+    )
+    words = ("31 Dec", "31/12", "31/12 22:18")
 
-    assert {period(word, now).start.date().isoformat() for word in ("31 Dec", "31/12", "31/12 22:18")} == {"2026-12-31"}
-    assert {period(word, now) for word in ("2 Jan", "2/1")} == {period("today", now)}
-    assert period("1 Jan", now) == period("yesterday", now)
-    assert topped_up("31/12", 365 * timedelta(days=1), now).date().isoformat() == "2026-12-31"
+    for now in (january, december):
+        assert {period(word, now).start.date().isoformat() for word in words} == {"2026-12-31"}
+    assert {period(word, january) for word in ("2 Jan", "2/1")} == {period("today", january)}
+    assert period("1 Jan", january) == period("yesterday", january)
+    assert period("2/1", december).start.date().isoformat() == "2026-01-02"
+    assert topped_up("31/12", 365 * timedelta(days=1), january).date().isoformat() == "2026-12-31"
 
 
 @pytest.fixture
