@@ -20,7 +20,7 @@ from hotlined.language import _
 def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
     """Send the alerts that are due: each problem once, and once more when it is over.
 
-    These are problems: a modem lost for ten minutes, another SIM, a window that is 50, 80 or 100 % spent, a flood, no
+    These are problems: a modem lost for ten minutes, another SIM, a window that is 80 or 100 % spent, a flood, no
     credit, trouble with the disk, the database or the key of the pseudonyms, and, while the daemon lives, a
     configuration that cannot be used. So are a SIM whose life ends (credit.valid_for), a self-test that does not come
     back (alerts.selftest), and a silence that is much longer than usual, texts that may not come in, and a text that

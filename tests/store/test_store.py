@@ -20,14 +20,7 @@ from store_steps import judge as judge_contact
 from hotlined import RELEASED, migrations, policy, pseudonym
 from hotlined.clock import Now
 from hotlined.database_files import PINS, beside
-from hotlined.errors import (
-    DatabaseInUseError,
-    DatabaseMissingError,
-    DatabaseVersionError,
-    LifecycleError,
-    RefusedError,
-    StoreError,
-)
+from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
@@ -1580,20 +1573,18 @@ def test_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -
     assert answer(db)["state"] == "failed"
 
 
-def test_report_that_contradicts_the_rows_is_kept_and_stops_nothing(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may leave the SIM, with its reason, and so may the text beside it."""
-
-    def contradicts(*_: object) -> None:
-        raise LifecycleError("segment 1 cannot become delivered: it is waiting")
-
-    monkeypatch.setattr(fates, "apply_report", contradicts)
-    kept = scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), *text())
+def test_report_that_contradicts_the_rows_is_kept_and_stops_nothing(db: Database) -> None:
+    """A person may have changed rows by hand: the report may leave the SIM, and so may the text beside it."""
+    queue_one(db)
+    for number in (7, 8):
+        take(db, begun(db), at(db, number), number)
+    assert answer(db)["state"] == "sent"
+    db.connection.execute("UPDATE answers SET state = 'cancelled'")
+    kept = scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), *text("non", "+32470999888"), seconds=60)
 
     assert len(kept) == 2
-    assert [row["problem"] for row in db.all("SELECT problem FROM segments ORDER BY id")] == ["contradicts", None]
-    assert count(db, "contacts") == 1
+    assert db.all("SELECT kind FROM segments WHERE problem = 'contradicts'")[0]["kind"] == "status_report"
+    assert count(db, "contacts") == 2
 
 
 def test_second_segment_refused_twice_fails(db: Database) -> None:
