@@ -1,4 +1,4 @@
-"""The base of end-to-end tests: the simulator as a program on a pty, and the real daemon beside it."""
+"""The base of end-to-end tests: the simulator at a pty, and the real daemon as a program beside it."""
 
 import contextlib
 import gc
@@ -22,6 +22,7 @@ sys.path.extend(str(room) for room in Path(__file__).parent.iterdir() if room.is
 import extent
 import hypothesis
 import pytest
+import simulated
 from running import CliRunner, Result
 from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  hooks are found by their names
 from store_steps import make_empty
@@ -33,7 +34,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.language import Language, speak, spoken
 from hotlined.reports.trouble import said
-from hotlined.simulator import client as simulation
+from hotlined.simulator.client import Simulation
 from hotlined.status import DaemonStatus
 
 HASTY = Path(__file__).parent / "harness/hasty.py"
@@ -87,7 +88,7 @@ def listens(path: Path) -> bool:
 class Line:
     """One hotline: a simulated modem, a configuration, and the daemon that serves it."""
 
-    def __init__(self, folder: Path, simulator: simulation.Simulation) -> None:
+    def __init__(self, folder: Path, simulator: Simulation | simulated.Simulated) -> None:
         self.folder = folder
         self.simulator = simulator
         self.sim = simulator.client
@@ -331,7 +332,7 @@ def usual_umask() -> Iterator[None]:
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
     """Give a line with a running simulator and a stopped daemon."""
-    with simulation.start(tmp_path, sim_size=10, me_size=0) as simulator:
+    with simulated.start(tmp_path, sim_size=10, me_size=0) as simulator:
         line = Line(tmp_path, simulator)
         try:
             yield line
@@ -350,7 +351,7 @@ def _open_line(tmp_path: Path) -> Iterator[Open]:
     with contextlib.ExitStack() as stack:
 
         def open_line(**options: Any) -> Line:
-            line = Line(tmp_path, stack.enter_context(simulation.start(tmp_path, **options)))
+            line = Line(tmp_path, stack.enter_context(simulated.start(tmp_path, **options)))
             stack.callback(lambda: sys.stdout.write(line.log_path.read_text() if line.log_path.exists() else ""))
             stack.callback(line.end)
             return line

@@ -104,7 +104,7 @@ def main(*, control_path: Path | None, until_eof: bool, **options: Any) -> None:
         signal.signal(number, _end)
     bench = Bench(Options(**options))
     said = {"control": str(control_path) if control_path else None}
-    server = Server(bench, control_path, until_eof=until_eof)
+    server = Server(bench, control_path, sys.stdin.fileno() if until_eof else None)
     server.run(lambda: click.echo(json.dumps({"port": bench.port.name, **said})))
 
 

@@ -120,7 +120,7 @@ class Simulation:
         self.close()
 
 
-def _arguments(options: dict[str, Any]) -> Iterator[str]:
+def arguments(options: dict[str, Any]) -> Iterator[str]:
     """Yield options as arguments of the command line: `sim_size=3`, `me_is_sim=True`, `factory=["+CMGF=1"]`."""
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
@@ -146,7 +146,7 @@ def start(directory: str | Path, **options: Any) -> Simulation:
         [
             *(sys.executable, "-m", "hotlined.simulator", "--until-eof"),
             *("--link", str(link), "--control", str(path)),
-            *_arguments(options),
+            *arguments(options),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

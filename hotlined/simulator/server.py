@@ -9,7 +9,6 @@ import json
 import os
 import select
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,17 +39,17 @@ class _Connection:
 class Server:
     """A bench with a control socket; none if `control_path` is None."""
 
-    def __init__(self, bench: Bench, control_path: Path | None, *, until_eof: bool = False) -> None:
+    def __init__(self, bench: Bench, control_path: Path | None, until: int | None = None) -> None:
         self._bench = bench
         self._path = control_path
         self._listener: socket.socket | None = None
         self._connections: list[_Connection] = []
         self._waits: list[Callable[[], bool]] = []
-        self._until_eof = until_eof
+        self._until = until
         bench.listeners.append(self._tell)
 
     def run(self, ready: Callable[[], object]) -> None:
-        """Serve without end, or until the standard input ends if `until_eof`; leave nothing behind.
+        """Serve without end, or until the file with the descriptor `until` ends; leave nothing behind.
 
         `ready` is called once, when the port and the socket can be opened.
         """
@@ -77,12 +76,12 @@ class Server:
         """Wait for the next event and handle it; return False when it is time to end."""
         port = self._bench.port
         sources: list[Any] = [*self._connections, *([self._listener] if self._listener else [])]
-        sources += [sys.stdin] if self._until_eof else []
+        until = [] if self._until is None else [self._until]
         master = [] if port.master is None else [port.master]
         by_descriptor = {_descriptor(source): source for source in sources}
         writers = [c.socket.fileno() for c in self._connections if c.unsent]
         readable, writable, _ = select.select(
-            [*by_descriptor, *master],
+            [*by_descriptor, *master, *until],
             [*writers, *(master if port.has_unread else [])],
             [],
             self._bench.timers.wait_seconds(),
@@ -90,11 +89,11 @@ class Server:
         self._bench.timers.run()
         for descriptor in readable:
             source = by_descriptor.get(descriptor)
-            if source is None:
-                self._bench.modem.receive(port.read())
-            elif source is sys.stdin:
+            if descriptor in until:
                 if not os.read(descriptor, 4096):
                     return False
+            elif source is None:
+                self._bench.modem.receive(port.read())
             elif source is self._listener:
                 accepted, _ = self._listener.accept()
                 accepted.setblocking(False)

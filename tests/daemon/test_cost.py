@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import simulated
 from conftest import Line, Open, wait_until
 from needs import forbidden
 
-from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
 
 POLLS = 6
@@ -235,7 +235,7 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
 
     There is one check a minute.
     """
-    with simulation.start(tmp_path, sim_size=10, me_size=20) as simulator, Line(tmp_path, simulator) as line:
+    with simulated.start(tmp_path, sim_size=10, me_size=20) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
         line.wait_more("+CMGL", 2)
@@ -255,7 +255,7 @@ def idle() -> Iterator[tuple[Meters, Meters, float]]:
         forbidden("there is no tmpfs at /dev/shm")
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
-        simulation.start(name) as simulator,
+        simulated.start(Path(name)) as simulator,
         tempfile.TemporaryDirectory(dir=SHM) as runtime,
     ):
         folder = Path(name)

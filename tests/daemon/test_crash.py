@@ -26,12 +26,11 @@ sys.path.extend(str(Path(__file__).parents[1] / room) for room in ("", "harness"
 import click
 import extent
 import pytest
+import simulated
 import steps
 from conftest import Line, wait_until
 from filled import ANSWER, Filled
 from steps import Step
-
-from hotlined.simulator import client as simulation
 
 KEVIN, LEA, AXEL, NORA = "+32470123456", "+33612345678", "+32471234567", "+32472345678"
 TEXT = "Salut, ça va ?"
@@ -111,7 +110,7 @@ def play(scenario: Scenario, die_at: Step | None = None) -> list[Step]:
     taken: list[Step] = []
     with (
         tempfile.TemporaryDirectory() as name,
-        simulation.start(name, sim_size=10, me_size=0, **scenario.options) as simulator,
+        simulated.start(Path(name), sim_size=10, me_size=0, **scenario.options) as simulator,
     ):
         line = Mortal(Path(name), simulator)
         scenario.begin(line)

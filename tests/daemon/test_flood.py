@@ -23,6 +23,7 @@ sys.path.extend(str(Path(__file__).parents[1] / room) for room in ("", "harness"
 
 import click
 import extent
+import simulated
 import store_steps
 from conftest import ANSWER, Line, wait_until
 
@@ -31,7 +32,6 @@ from hotlined.clock import Now
 from hotlined.config import load
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
-from hotlined.simulator import client as simulation
 from hotlined.store.answers import contacts
 from hotlined.store.file.opening import open_for_daemon
 
@@ -60,7 +60,7 @@ def hotline(number: str = OURS[0]) -> Iterator[Line]:
     """Give a line of its own, as the fixture does, on a SIM with this number."""
     with (
         tempfile.TemporaryDirectory(dir="/var/tmp") as name,
-        simulation.start(name, sim_size=SIM_SIZE, me_size=0, number=number) as simulator,
+        simulated.start(Path(name), sim_size=SIM_SIZE, me_size=0, number=number) as simulator,
     ):
         line = Line(Path(name), simulator)
         try:

@@ -22,10 +22,9 @@ from pathlib import Path
 
 import extent
 import pytest
+import simulated
 from conftest import Line, wait_until
 from needs import needs, needs_allowance
-
-from hotlined.simulator import client as simulation
 
 PIN = "1234"
 TEXTS = 45  # enough for a checkpoint of SQLite during the run: it comes every 1,000 pages
@@ -289,7 +288,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
     """Give the calls of a daemon from its first start to its end: a PIN, texts, an answer to each."""
     folder = tmp_path_factory.mktemp("run")
     trace = folder / "trace"
-    with simulation.start(folder, sim_size=10, me_size=0, pin=PIN) as simulator:
+    with simulated.start(folder, sim_size=10, me_size=0, pin=PIN) as simulator:
         line = Line(folder, simulator)
         line.configure(modem={"pin": PIN}, limits={"segments": {"hour": 100, "day": 300, "month": 3000}})
         port = os.path.realpath(simulator.port)
@@ -320,7 +319,7 @@ def test_configuration_in_force_is_synced(tmp_path: Path) -> None:
     An editor does not, and a person may unplug the Pi a moment after writing them.
     """
     trace = tmp_path / "trace"
-    with simulation.start(tmp_path, sim_size=10) as simulator:
+    with simulated.start(tmp_path, sim_size=10) as simulator:
         line = Line(tmp_path, simulator)
         answer = tmp_path / "answer.txt"
         answer.write_text("Non.\n")

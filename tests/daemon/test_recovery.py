@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import simulated
 from conftest import Line, Open, wait_until
 from sysfs import Plugged, build
 
@@ -21,7 +22,6 @@ from hotlined.errors import PortLostError
 from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
-from hotlined.simulator import client as simulation
 from hotlined.simulator.makes import REGISTERS
 from hotlined.states import ModemTrouble
 from hotlined.timing import USUAL, RateLimit
@@ -435,8 +435,8 @@ def test_reload_with_another_port_resets_the_ladder(tmp_path: Path) -> None:
     """The ladder has reached a reset of the silent modem."""
     (tmp_path / "other").mkdir()
     with (
-        simulation.start(tmp_path) as simulator,
-        simulation.start(tmp_path / "other") as other,
+        simulated.start(tmp_path) as simulator,
+        simulated.start(tmp_path / "other") as other,
         Line(tmp_path, simulator) as line,
     ):
         start_hasty(line)
@@ -495,8 +495,8 @@ def test_stick_of_another_line_is_left_alone(tmp_path: Path) -> None:
     """
     (tmp_path / "other").mkdir()
     with (
-        simulation.start(tmp_path) as simulator,
-        simulation.start(tmp_path / "other", imei="490154203237518", imsi="206019999999999") as other,
+        simulated.start(tmp_path) as simulator,
+        simulated.start(tmp_path / "other", imei="490154203237518", imsi="206019999999999") as other,
         Line(tmp_path, simulator) as line,
     ):
         line.configure(modem={"port": "auto"})
@@ -529,8 +529,8 @@ def test_line_beside_others_needs_its_stick_named_once(tmp_path: Path) -> None:
     """It takes only that stick afterwards, or its SIM."""
     (tmp_path / "other").mkdir()
     with (
-        simulation.start(tmp_path) as simulator,
-        simulation.start(tmp_path / "other", imei="490154203237518", imsi="206019999999999") as other,
+        simulated.start(tmp_path) as simulator,
+        simulated.start(tmp_path / "other", imei="490154203237518", imsi="206019999999999") as other,
         Line(tmp_path, simulator) as line,
     ):
         line.config.with_name("nl.yaml").write_text("nobody reads it")
@@ -716,11 +716,11 @@ def test_sim_is_checked_whenever_the_network_is(line: Line) -> None:
 
 def test_same_sim_in_another_stick_needs_sim_adopt(tmp_path: Path) -> None:
     """Nothing else is needed."""
-    with simulation.start(tmp_path) as simulator, Line(tmp_path, simulator) as line:
+    with simulated.start(tmp_path) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
         line.stop()
-    with simulation.start(tmp_path, imei="490154203237518") as simulator, Line(tmp_path, simulator) as line:
+    with simulated.start(tmp_path, imei="490154203237518") as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("sim_changed")
         assert "another stick" in line.cli("sim", "adopt")

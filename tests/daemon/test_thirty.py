@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import simulated
 from conftest import ANSWER, Line, wait_until
 
-from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
 
 CORPUS = Path(__file__).parents[1] / "data" / "pdus.jsonl"
@@ -130,7 +130,7 @@ class Evening:
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     """Deliver everything to a SIM of ten places; then a second text, and one PDU again."""
     folder = tmp_path_factory.mktemp("evening")
-    with simulation.start(folder, sim_size=10) as simulator:
+    with simulated.start(folder, sim_size=10) as simulator:
         line = Line(folder, simulator)
         line.start()
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+import simulated
 from conftest import PATIENCE_SECONDS, Line, wait_until
 from desk import Connection, Desk
 from filled import KEVIN, Filled
@@ -20,7 +21,6 @@ from test_hostile import NAMES, TEXTS, obeyed, receive
 from hotlined.desk import serving
 from hotlined.desk.app import PAGES
 from hotlined.desk.headers import HEADERS
-from hotlined.simulator import client as simulation
 
 LONG = "x" * 1600
 """A text without a blank, eleven segments long."""
@@ -334,7 +334,7 @@ def test_a_crowd_beside_a_flood_loses_nothing(answering: Line) -> None:
 @pytest.fixture(name="answering")
 def _answering(tmp_path: Path) -> Iterator[Line]:
     """Give a line whose daemon runs."""
-    with simulation.start(tmp_path, sim_size=10, me_size=0) as simulator, Line(tmp_path, simulator) as line:
+    with simulated.start(tmp_path, sim_size=10, me_size=0) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
         yield line

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import simulated
 from conftest import Line
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,6 @@ from hotlined.gsm.anonymous import RecordedLine, Replacer, anonymise
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.gsm.recording import Log, RawExchange, Recording, drive, parse
-from hotlined.simulator import client as simulation
 from hotlined.simulator.client import connect
 
 PDUS = [json.loads(line) for line in (Path(__file__).parents[1] / "data/pdus.jsonl").read_text().splitlines()]
@@ -69,7 +69,7 @@ def driven(port: str) -> Modem:
 @pytest.mark.parametrize("make", ["generic", "huawei", "zte", "wavecom"])
 def test_a_recording_is_complete(make: str, tmp_path: Path) -> None:
     """A driver gets the same result, and asks nothing else."""
-    with simulation.start(tmp_path, make=make) as simulator:
+    with simulated.start(tmp_path, make=make) as simulator:
         line = Line(tmp_path, simulator)
         line.configure()
         line.sim.do("deliver", **{"from": "+32470123456", "text": "coucou toi"})

@@ -1,7 +1,7 @@
 """The other end of a simulated modem in this process, with a clock that is turned by hand.
 
 It is a driver's view of the simulator, not the daemon's: tests of the daemon have `Line` in `tests/conftest.py`, with
-the simulator as a program of its own.
+the simulator in a thread.
 """
 
 import select
