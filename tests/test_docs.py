@@ -224,7 +224,8 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
 @pytest.mark.parametrize("name", REFERENCE)
 def test_the_reference_is_up_to_date(name: str) -> None:
     """`scripts/run reference` makes commands, keys and figures from the code."""
-    assert TEXTS[name] == made(name)
+    # the click of bookworm does not say that the command may be missing
+    assert TEXTS[name] == made(name).replace("hotlined [OPTIONS] COMMAND", "hotlined [OPTIONS] [COMMAND]")
 
 
 @pytest.fixture(scope="module")

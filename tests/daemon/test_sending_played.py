@@ -166,15 +166,15 @@ def test_segment_that_the_modem_never_got_waits_for_the_next_interval(line: year
 def test_fate_that_the_disk_refuses_is_written_later_and_once(line: year_now.Line, fate: str, change: str) -> None:
     """Until then nothing else leaves, and the segment is not submitted again."""
 
-    def full() -> None:
+    def lacks() -> None:
         raise MemoryError
 
     for contact, number in ((1, HIS), (2, HERS)):
         wrote(line, 10, contact, number)
     sender, connection = line.daemon.sender, line.db.connection
-    connection.create_function("full", 0, full)
+    connection.create_function("lacks", 0, lacks)
     connection.execute(
-        f"CREATE TEMP TRIGGER lack BEFORE UPDATE ON answer_segments WHEN new.state = {change} BEGIN SELECT full(); END"
+        f"CREATE TEMP TRIGGER lack BEFORE UPDATE ON answer_segments WHEN new.state = {change} BEGIN SELECT lacks(); END"
     )
     with pytest.raises(MemoryError):
         line.submit_due(20, (lambda _: Outcome("taken", 1)) if fate == "taken" else _breaks)

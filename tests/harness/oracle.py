@@ -1070,7 +1070,8 @@ class _Ended:
     """An attempt at an answer that ended: taken, declined (by the network, with a cause of its own) or failed."""
 
     at: float
-    answer: int
+    key: tuple[int, int]
+    """Its answer and its number among that answer's attempts."""
     number: str
     what: str
 
@@ -1112,6 +1113,8 @@ class _Breaker:
                 late = self.pending.get((fact.answer, fact.attempt))
                 if late and late.total == fact.sequence:
                     self.take(fact.at, late)
+                elif late and late.key[2] == fact.sequence:
+                    self.ended = [each for each in self.ended if each.key != late.key[:2]]
             case Requeued():
                 self.either.discard(fact.answer)
             case Restarted():
@@ -1170,12 +1173,12 @@ class _Breaker:
         self.failed_in[country].append(at)
         if self.trials or country in self.countries:
             return
-        self.ended.append(_Ended(at, fact.answer, fact.number, what))
+        self.ended.append(_Ended(at, fact.key[:2], fact.number, what))
         lately = self.taken_at is not None and at - self.taken_at < LATELY_SECONDS
         latest: dict[int, _Ended] = {}
         for each in reversed(self.ended):
             if not (lately and each.what == "declined"):
-                latest.setdefault(each.answer, each)
+                latest.setdefault(each.key[0], each)
         run = list(takewhile(lambda each: each.what != "taken", latest.values()))
         if len({each.number for each in run}) < ROW:
             run = [each for each in [*latest.values()][:LATEST] if each.what != "taken"]
@@ -1199,7 +1202,7 @@ class _Breaker:
                 if name and has_failed and self.taken_in.get(name, -1.0) < self.failed_from:
                     self.countries.setdefault(name, _Trials(at))
         else:
-            self.ended.append(_Ended(at, fact.answer, fact.number, "taken"))
+            self.ended.append(_Ended(at, fact.key[:2], fact.number, "taken"))
 
     def hope(self, at: float) -> None:
         """Make the next trial due now, but at least five minutes after the last one."""

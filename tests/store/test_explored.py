@@ -6,6 +6,7 @@ from pathlib import Path
 import explore
 import extent
 import pytest
+from oracle import Submitted
 
 DEPTH = int(os.environ.get("HOTLINED_DEPTH", "0"))
 """Depth instead of those below (0: none); `python tests/harness/explore.py` prints the number of states."""
@@ -75,6 +76,15 @@ def test_exploration_finds_every_mutant(tmp_path: Path, mutant: str) -> None:
         explore.explore(exploring, depth, events)
     with explore.explorer(tmp_path, [mutant]) as exploring, pytest.raises(explore.FoundError):
         explore.explore(exploring, depth, events)
+
+
+def test_half_that_is_proven_to_have_left_is_no_failure(tmp_path: Path) -> None:
+    """Its answer goes on, and another one that fails meanwhile is the first in a row."""
+    with explore.explorer(tmp_path) as exploring:
+        explore.walk(exploring, "A writes > B writes > unknown > sent > late > unknown > sent")
+        exploring.check()
+
+        assert len([fact for fact in exploring.world.facts if isinstance(fact, Submitted)]) == 4
 
 
 @pytest.mark.parametrize("mutants", [[], ["countries tried without a pause"]])

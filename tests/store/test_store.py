@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import random
+import re
 import tempfile
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
@@ -855,7 +856,8 @@ def test_head_of_a_share_is_read_from_its_index(db: Database) -> None:
 
     assert not [step for step in plan if "TEMP B-TREE" in step]
     assert plan.count("SEARCH a USING INDEX answers_age (share=?)") == 2
-    assert plan.count("SEARCH answers USING COVERING INDEX answers_age (share=?)") == len(policy.Share)
+    by_age = re.compile(r"SEARCH answers USING (COVERING )?INDEX answers_age \(share=\?\)")
+    assert len([*filter(by_age.fullmatch, plan)]) == len(policy.Share)
 
 
 def test_waiting_answer_does_not_hold_up_a_begun_one(db: Database) -> None:

@@ -81,7 +81,7 @@ def play(played: Year) -> Played:
     return Played(played, record, player.facts, broken)
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_line_keeps_the_rules_over_the_year(played: Year) -> None:
     """No rule is broken and no contact unanswered without a cause."""
     begun = part(played, 0, DAYS)
