@@ -25,7 +25,10 @@ class Causes:
         self.played = played
         self.record = record
         self.contacts = played.contacts
-        self.left = dict(year.by_contact(each for each in record.submissions if each.outcome != "refused"))
+        self._may_have_left = [
+            each for each in record.submissions if each.outcome != "refused" or each.cause in oracle.PROVES_NOTHING
+        ]
+        self.left = dict(year.by_contact(self._may_have_left))
         self.reloads = [each for each in played.operations if isinstance(each, year.Reload)]
         self._reloaded_at = [each.at for each in self.reloads]
         self.history: dict[str, list[Text | Call]] = {}
@@ -204,7 +207,7 @@ class Causes:
     def _full(self) -> list[tuple[int, int]]:
         """Return the times in which a window had little more than no room, for known numbers or for all."""
         found: list[tuple[int, int]] = []
-        left = [each for each in self.record.submissions if each.outcome != "refused"]
+        left = self._may_have_left
         for name, seconds in oracle.WINDOWS.items():
             first = 0
             for nth, each in enumerate(left):

@@ -1008,7 +1008,7 @@ class _Queue:
     def _put_back(self, fact: Submitted) -> None:
         """Let an answer wait for its next try, if it certainly has one; its age is as before."""
         each = self._promised.get(fact.answer)
-        if each and fact.sequence == 1 and fact.outcome == "refused":
+        if each and fact.sequence == 1 and not fact.left:
             each.refused += 1
             each.due = fact.at + RETRY_PAUSES[min(each.refused, len(RETRY_PAUSES)) - 1]
             if fact.cause not in RECIPIENTS_FAULT | EITHERS_FAULT and each.refused < MOST_REFUSALS:
