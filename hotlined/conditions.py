@@ -1,11 +1,12 @@
-"""Conditions that keep a line from its work: their headlines, sentences and cures, and what follows from each code.
+"""Conditions that keep a line from its work: their headlines, sentences and cures, and what follows from each.
 
-TABLE has a row for every code of a trouble: how grave it is, what it is about, and plain words for people without a
-terminal. `status`, the desk, doctor and the alerts go by it, and by no list of their own. They fill in the names in
-braces. Commands are in backticks; an alert turns these into quotes, because GSM-7 has none. A headline and its
-sentences fit one segment.
+TABLE has a row for every condition: how grave it is, what it is about, its words for people without a terminal, and its
+alert. `reports.seen` finds which hold; `status`, the desk, doctor and the alerts go by that, and by no list of their
+own. Names in braces are filled in. Commands are in backticks; an alert turns these into quotes, because GSM-7 has
+none. A headline and what an alert says under it fit one segment.
 """
 
+import math
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from hotlined.causes import CodedCause
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
 from hotlined.policy import BUDGETS as _WINDOW_CODES
+from hotlined.policy import WaitingFor
 from hotlined.states import (
     AlertCondition,
     DatabaseState,
@@ -58,6 +60,19 @@ NOT_RUNNING = Condition(
     N_("the daemon does not run"),
     N_("The daemon does not run."),
     N_("Start it: `sudo systemctl start hotlined@{name}`, or `hotlined run` where it is not a service."),
+)
+NOT_ALIVE = Condition(
+    NOT_RUNNING.title_message,
+    N_("The daemon (process {pid}) ended unexpectedly, or hangs; below is what was last known."),
+    N_(
+        "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u hotlined@{name}` says why."
+        " Or `hotlined run`, where it is not a service."
+    ),
+)
+OTHER_DAEMON = Condition(
+    N_("another daemon has the line's name"),
+    N_("The status of this line is that of another daemon (process {pid}), which has the database {database}."),
+    N_("Give the file of one of the two another name, or another runtime_dir, and start it again."),
 )
 _LOST = N_("the modem is lost")
 MODEM: dict[str, Condition] = {
@@ -255,6 +270,8 @@ WINDOW_FULL = Condition(
     N_("`hotlined limits` says when there is room again."),
 )
 
+SIM_ENDS_DAYS = (60, 30, 7)
+"""An alert warns at these numbers of days before the SIM's end."""
 SIM_ENDS = Condition(
     N_("the SIM is switched off in {left}"),
     N_("Without a top-up the SIM is switched off on {end}, in {left}, and its number is lost."),
@@ -449,7 +466,22 @@ CONFIG_DIFFERS = Condition(
 CONFIG_BROKEN = Condition(
     N_("the configuration cannot be used"),
     N_("{problem}; the daemon keeps the configuration that it has."),
-    N_("`hotlined config check` names the lines. Correct them, then {then}."),
+    N_("`hotlined config check` names the lines. Correct them, then `sudo systemctl reload {unit}`."),
+)
+CONFIG_REFUSED = Condition(
+    CONFIG_BROKEN.title_message,
+    N_("The configuration was not read again, and the old one holds."),
+    N_("`hotlined config check` names the lines. Correct them, then reload."),
+)
+NO_REPORTS = Condition(
+    N_("nobody hears whether answers arrive"),
+    N_("The modem passes no status reports on, so no answer will be known as delivered."),
+    N_("Set modem.delivery_reports to false, or use another stick."),
+)
+READER = Condition(
+    N_("another program reads the database"),
+    N_("The database is read by {programs}, who does not let go: {file} cannot shrink, and grows with each text."),
+    N_("End that program, or what it does in the database."),
 )
 
 
@@ -502,7 +534,7 @@ FLEET: Mapping[str, Condition] = {
 """Troubles of the exchange with the fleet; none of them keeps the line from answering."""
 
 
-# ---- what follows from a code
+# ---- what follows from a condition
 
 
 class Gravity(IntEnum):
@@ -517,19 +549,29 @@ class Gravity(IntEnum):
 
 
 class Row(NamedTuple):
-    """The consequences of a code."""
+    """What follows from a condition. The key of its row is its code, and after a full stop which of several it is."""
 
     gravity: Gravity
     subject: str
     """The thing it is about: an `AlertCondition`, or for a window its code; empty if no alert is about that."""
-    rank: int = 1
-    """The level of the alert about the subject; 0: this code alone is no alert. The highest rank that holds counts."""
+    rank: int
+    """The highest rank that holds is what a subject shows and tells; 0: no alert."""
+    known: Condition
+    """The headline, the sentence and the cure; in an alert they are never replaced by what more is known."""
     plain_message: str = ""
     """A sentence without commands, files and keys; empty if the sentence of the trouble can be shown without them."""
-    known: Condition | None = None
-    """The headline and the cure of the alert, where values do not change them."""
+    alert_message: str = "{cure}"
+    """The text of the alert; `words` and `cure` are those of `known`."""
     after_seconds: float = 0.0
-    """The time that it has to last until it is an alert."""
+    """The time that its subject has to last until it is an alert."""
+    again_seconds: float = math.inf
+    """The time after which it is told once more, if it still holds."""
+    rests: bool = False
+    """True if after its end it is not told again within `again_seconds`: strangers can make it come and go."""
+    is_news: bool = False
+    """True if it is told again whenever it began anew, although it was not over in between."""
+    is_shown: bool = True
+    """False if only an alert tells it."""
 
 
 WINDOWS = tuple(_WINDOW_CODES.values())
@@ -538,87 +580,254 @@ _RECORDS = N_("Its records cannot be used.")
 _SETTINGS = N_("There is a mistake in its settings.")
 _NOTE, _PERSON, _STOPS = Gravity.NOTE, Gravity.PERSON, Gravity.STOPS
 _LASTS = 600.0  # a person may still be editing a file, or a modem be looking for its network
+_FORGOTTEN = 3600.0
+_DAY = 86_400.0
+_ALL = "{words} {cure}"
+_CHECK = N_("`hotlined config check` names the lines. Correct them, then reload the daemon, or start it.")
+_WHERE = N_("'hotlined status' says where, and what helps.")
+_PAUSED = N_("Since {since}: {words} {cure}")
+_LIFE = N_("On {end} its number is lost. {cure}")
+_NO_TEXT = N_("Its answer has no text.")
+_DATABASE = Condition(UNKNOWN_DATABASE_STATE, "", "")  # the store has its sentences
+_SPENT_80 = {
+    "hour": Condition(N_("80 % of the hour's budget"), "", ""),
+    "day": Condition(N_("80 % of the day's budget"), "", ""),
+    "month": Condition(N_("80 % of the month's budget"), "", ""),
+}
+BUDGET_LEVEL, BUDGET_OVER = 80, 40
+"""Percent of a window: from the first on there is an alert, and below the second it is over."""
+
 TABLE: Mapping[str, Row] = {
-    TroubleCode.NOT_RUNNING: Row(_STOPS, AlertCondition.MODEM, 1, N_("Its program is not running.")),
-    TroubleCode.NOT_ALIVE: Row(_STOPS, AlertCondition.MODEM, 1, N_("Its program ended unexpectedly, or hangs.")),
-    TroubleCode.OTHER_DAEMON: Row(_STOPS, AlertCondition.MODEM, 1, N_("Another program has the line.")),
+    TroubleCode.NOT_RUNNING: Row(
+        _STOPS, AlertCondition.MODEM, 1, NOT_RUNNING, N_("Its program is not running."), after_seconds=_LASTS
+    ),
+    TroubleCode.NOT_ALIVE: Row(
+        _STOPS,
+        AlertCondition.MODEM,
+        1,
+        NOT_ALIVE,
+        N_("Its program ended unexpectedly, or hangs."),
+        NOT_RUNNING.cure_message,
+        _LASTS,
+    ),
+    TroubleCode.OTHER_DAEMON: Row(
+        _STOPS, AlertCondition.MODEM, 1, OTHER_DAEMON, N_("Another program has the line."), after_seconds=_LASTS
+    ),
     # the driver may know more than these sentences, but in words about modems
     **{
-        state: Row(_STOPS, AlertCondition.MODEM, 1 + known.waits_for_a_person, known.words_message)
+        state: Row(
+            _STOPS,
+            AlertCondition.MODEM,
+            1 + known.waits_for_a_person,
+            known,
+            known.words_message,
+            after_seconds=_LASTS,
+        )
         for state, known in MODEM.items()
     },
     **{
-        database_trouble(state): Row(_STOPS, AlertCondition.DATABASE, 1, _RECORDS)
+        database_trouble(state): Row(_STOPS, AlertCondition.DATABASE, 1, _DATABASE, _RECORDS)
         for state in DatabaseState
         if state is not DatabaseState.OK
     },
-    TroubleCode.DATABASE_MISSING: Row(_STOPS, "", 0, _RECORDS),
-    TroubleCode.DATABASE_VERSION: Row(_STOPS, "", 0, _RECORDS),
-    TroubleCode.DATABASE_UNKNOWN: Row(_STOPS, AlertCondition.DATABASE, 1, _RECORDS),
-    HoldReason.KEY_LOST: Row(_STOPS, AlertCondition.KEY, 1, "", HOLDS[HoldReason.KEY_LOST]),
-    HoldReason.KEY_DENIED: Row(_STOPS, AlertCondition.KEY, 2, "", HOLDS[HoldReason.KEY_DENIED]),
-    SendingState.PAUSED: Row(_STOPS, AlertCondition.PAUSED),
-    HoldReason.OUTAGE: Row(_STOPS, AlertCondition.OUTAGE, 1, "", HOLDS[HoldReason.OUTAGE]),
-    HoldReason.CREDIT: Row(_STOPS, AlertCondition.CREDIT, 1, "", HOLDS[HoldReason.CREDIT]),
-    TroubleCode.NO_ANSWER_TEXT: Row(_STOPS, AlertCondition.ANSWER, 1, N_("Its answer has no text.")),
+    TroubleCode.DATABASE_MISSING: Row(_STOPS, "", 0, _DATABASE, _RECORDS),
+    TroubleCode.DATABASE_VERSION: Row(_STOPS, "", 0, _DATABASE, _RECORDS),
+    TroubleCode.DATABASE_UNKNOWN: Row(_STOPS, AlertCondition.DATABASE, 1, _DATABASE, _RECORDS),
+    HoldReason.KEY_LOST: Row(_STOPS, AlertCondition.KEY, 1, HOLDS[HoldReason.KEY_LOST]),
+    HoldReason.KEY_DENIED: Row(_STOPS, AlertCondition.KEY, 2, HOLDS[HoldReason.KEY_DENIED]),
+    SendingState.PAUSED: Row(
+        _STOPS,
+        AlertCondition.PAUSED,
+        1,
+        HOLDS[HoldReason.PERSON],
+        alert_message=_PAUSED,
+        after_seconds=_FORGOTTEN,
+        again_seconds=_DAY,
+    ),
+    **{
+        f"{SendingState.PAUSED}.{reason}": Row(
+            _STOPS, AlertCondition.PAUSED, 1, HOLDS[reason], alert_message=_PAUSED, again_seconds=_DAY
+        )
+        for reason in (HoldReason.RESTORED, HoldReason.MADE_ANEW)
+    },
+    HoldReason.OUTAGE: Row(_STOPS, AlertCondition.OUTAGE, 1, HOLDS[HoldReason.OUTAGE], alert_message=_ALL),
+    HoldReason.CREDIT: Row(_STOPS, AlertCondition.OUTAGE, 2, HOLDS[HoldReason.CREDIT], alert_message=_ALL),
+    TroubleCode.NO_ANSWER_TEXT: Row(
+        _STOPS,
+        AlertCondition.ANSWER,
+        1,
+        ANSWER_EMPTY,
+        _NO_TEXT,
+        N_("Nobody is answered. 'hotlined status' says what to write, and where."),
+    ),
     TroubleCode.ANSWER_REFUSED: Row(
-        _PERSON, AlertCondition.ANSWER, 2, N_("Its answer was changed, and the new text cannot be used.")
+        _PERSON,
+        AlertCondition.ANSWER,
+        2,
+        ANSWER_REFUSED,
+        N_("Its answer was changed, and the new text cannot be used."),
+        N_("After a restart nobody is answered. 'hotlined text check' says what is wrong."),
     ),
     TroubleCode.ANSWER_DIFFERS: Row(
-        _NOTE, AlertCondition.ANSWER, 0, N_("Its answer was changed, and it still sends the old one.")
+        _NOTE,
+        AlertCondition.ANSWER,
+        0,
+        ANSWER_DIFFERS,
+        N_("Its answer was changed, and it still sends the old one."),
     ),
-    TroubleCode.CONFIG_BROKEN: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS, after_seconds=_LASTS),
-    TroubleCode.CONFIG_REFUSED: Row(_PERSON, AlertCondition.CONFIG, 1, _SETTINGS, after_seconds=_LASTS),
-    TroubleCode.CONFIG_DIFFERS: Row(_NOTE, AlertCondition.CONFIG, 0),
-    TroubleCode.STORAGE_FULL: Row(
-        _PERSON,
-        AlertCondition.RECEPTION,
-        2,
-        N_("The SIM has no room for texts: they wait in the network."),
-        STORAGE_FULL,
-        _LASTS,
-    ),
+    TroubleCode.CONFIG_BROKEN: Row(_PERSON, AlertCondition.CONFIG, 1, CONFIG_BROKEN, _SETTINGS, _CHECK, _LASTS),
+    TroubleCode.CONFIG_REFUSED: Row(_PERSON, AlertCondition.CONFIG, 1, CONFIG_REFUSED, _SETTINGS, _CHECK, _LASTS),
+    TroubleCode.CONFIG_DIFFERS: Row(_NOTE, AlertCondition.CONFIG, 0, CONFIG_DIFFERS),
     TroubleCode.STORAGE_UNREAD: Row(
         _PERSON,
-        AlertCondition.RECEPTION,
-        2,
-        N_("Some texts may lie where they cannot be read."),
+        AlertCondition.STORAGE,
+        1,
         STORAGE_UNREAD,
+        N_("Some texts may lie where they cannot be read."),
+        _WHERE,
         _LASTS,
     ),
-    TroubleCode.VOLTE_ONLY: Row(_NOTE, AlertCondition.RECEPTION, 1, "", VOLTE_ONLY, _LASTS),
-    TroubleCode.TEXT_LOST: Row(_PERSON, AlertCondition.TEXT_LOST),
-    TroubleCode.NO_REPORTS: Row(_PERSON, "", 0, N_("Nobody hears whether answers arrive.")),
-    TroubleCode.COUNTRY_OUTAGE: Row(_NOTE, AlertCondition.COUNTRY),
-    TroubleCode.REFUSALS: Row(_NOTE, "", 0),
-    TroubleCode.ANSWERS_FAIL: Row(_NOTE, "", 0),
-    **{code: Row(_NOTE, code) for code in WINDOWS},
-    TroubleCode.SIM_ENDS: Row(_NOTE, AlertCondition.SIM_LIFE),
-    TroubleCode.SIM_ENDED: Row(_PERSON, AlertCondition.SIM_LIFE, 4),
-    TroubleCode.SELFTEST_LOST: Row(_PERSON, AlertCondition.SELFTEST, 1, "", SELFTEST_LOST),
-    TroubleCode.NUMBER_UNSURE: Row(_NOTE, AlertCondition.SELFTEST, 0),
-    TroubleCode.SILENCE: Row(_NOTE, AlertCondition.SILENCE),
-    TroubleCode.SIM_COUNTRY: Row(_NOTE, "", 0),
-    TroubleCode.BACKUP_OLD: Row(
-        _NOTE,
-        AlertCondition.BACKUP,
+    TroubleCode.STORAGE_FULL: Row(
+        _PERSON,
+        AlertCondition.STORAGE,
+        2,
+        STORAGE_FULL,
+        N_("The SIM has no room for texts: they wait in the network."),
+        _WHERE,
+        _LASTS,
+    ),
+    TroubleCode.VOLTE_ONLY: Row(_NOTE, AlertCondition.RECEPTION, 1, VOLTE_ONLY, after_seconds=_LASTS),
+    TroubleCode.TEXT_LOST: Row(
+        _PERSON,
+        AlertCondition.TEXT_LOST,
         1,
-        N_("There is no new backup: if the card dies, what came since the last one is lost."),
+        TEXT_LOST,
+        alert_message=N_("{words} 'hotlined status' says what helps."),
+        is_news=True,
     ),
-    TroubleCode.CREDIT_LOW: Row(_NOTE, AlertCondition.BALANCE),
+    TroubleCode.NO_REPORTS: Row(_PERSON, "", 0, NO_REPORTS, N_("Nobody hears whether answers arrive.")),
+    TroubleCode.COUNTRY_OUTAGE: Row(
+        _NOTE,
+        AlertCondition.COUNTRY,
+        1,
+        COUNTRY_OUTAGE,
+        after_seconds=_FORGOTTEN,
+        again_seconds=_DAY,
+        rests=True,
+    ),
+    f"{TroubleCode.COUNTRY_OUTAGE}.barred": Row(
+        _NOTE,
+        AlertCondition.COUNTRY,
+        2,
+        COUNTRY_BARRED,
+        after_seconds=_FORGOTTEN,
+        again_seconds=_DAY,
+        rests=True,
+    ),
+    TroubleCode.REFUSALS: Row(_NOTE, "", 0, REFUSALS),
+    TroubleCode.ANSWERS_FAIL: Row(_NOTE, "", 0, ANSWERS_FAIL),
+    **{
+        f"{code}.80": Row(
+            _NOTE,
+            code,
+            BUDGET_LEVEL,
+            _SPENT_80[window],
+            alert_message=N_("{used} of {limit} segments are spent. 'hotlined pause' stops all answers."),
+            is_shown=False,
+        )
+        for window, code in _WINDOW_CODES.items()
+    },
+    **{
+        code: Row(
+            _NOTE,
+            code,
+            100,
+            WINDOW_FULL,
+            alert_message=N_(
+                "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as"
+                " stale."
+            ),
+        )
+        for code in WINDOWS
+    },
+    **{
+        f"{TroubleCode.SIM_ENDS}.{days}": Row(_NOTE, AlertCondition.SIM_LIFE, rank, SIM_ENDS, alert_message=_LIFE)
+        for rank, days in enumerate(SIM_ENDS_DAYS, 1)
+    },
+    TroubleCode.SIM_ENDED: Row(_PERSON, AlertCondition.SIM_LIFE, len(SIM_ENDS_DAYS) + 1, SIM_ENDED),
+    TroubleCode.SELFTEST_LOST: Row(_PERSON, AlertCondition.SELFTEST, 1, SELFTEST_LOST),
+    TroubleCode.NUMBER_UNSURE: Row(_NOTE, AlertCondition.SELFTEST, 0, NUMBER_UNSURE),
+    TroubleCode.SILENCE: Row(_NOTE, AlertCondition.SILENCE, 1, SILENCE, alert_message=_ALL),
+    TroubleCode.SIM_COUNTRY: Row(_NOTE, "", 0, SIM_COUNTRY),
+    **{
+        code: Row(
+            _NOTE,
+            AlertCondition.BACKUP,
+            1,
+            known,
+            N_("There is no new backup: if the card dies, what came since the last one is lost."),
+        )
+        for code, known in (
+            (TroubleCode.BACKUP_OLD, BACKUP_OLD),
+            (f"{TroubleCode.BACKUP_OLD}.none", BACKUP_NONE),
+        )
+    },
+    TroubleCode.CREDIT_LOW: Row(
+        _NOTE, AlertCondition.BALANCE, 1, CREDIT_LOW, alert_message=N_("{balance} is left. Top the SIM up.")
+    ),
     TroubleCode.ALERTS_NOWHERE: Row(
-        _NOTE, "", 0, N_("Nobody is warned when a threat comes in: it is only on these pages.")
+        _NOTE, "", 0, ALERTS_NOWHERE, N_("Nobody is warned when a threat comes in: it is only on these pages.")
     ),
-    **{code: Row(_PERSON, AlertCondition.HUB, rank, "", FLEET[code]) for rank, code in enumerate(FLEET, 1)},
-    TroubleCode.DISK_LOW: Row(_NOTE, AlertCondition.DISK),
-    TroubleCode.READER: Row(_NOTE, "", 0, N_("Another program keeps its records from shrinking.")),
+    **{code: Row(_PERSON, AlertCondition.HUB, rank, known) for rank, (code, known) in enumerate(FLEET.items(), 1)},
+    TroubleCode.DISK_LOW: Row(_NOTE, AlertCondition.DISK, 1, DISK_LOW, alert_message=N_("{free} MB are left. {cure}")),
+    TroubleCode.READER: Row(_NOTE, "", 0, READER, N_("Another program keeps its records from shrinking.")),
 }
-"""Every code of a trouble, as `status --json` shows it, except the rights that may be missing at a database."""
+"""Every condition, by its code as `status --json` shows it, except the rights that may be missing at a database."""
+
+_SENDS_AGAIN = N_("Answers go out again.")
+_RECEIVES_AGAIN = N_("Texts are received and answered again.")
+_ROOM_AGAIN = N_("Less than 40 % of it is spent.")
+OVER: Mapping[str, tuple[str, str]] = {
+    AlertCondition.MODEM: (N_("the modem is ready"), _RECEIVES_AGAIN),
+    AlertCondition.DATABASE: (N_("the database is fine again"), _RECEIVES_AGAIN),
+    AlertCondition.CONFIG: (N_("the configuration can be used again"), N_("Nothing is wrong with it any more.")),
+    AlertCondition.ANSWER: (N_("the answer is fine again"), N_("It has a text that can be sent.")),
+    AlertCondition.DISK: (N_("the disk has room again"), N_("Twice as much is free as the line needs.")),
+    AlertCondition.OUTAGE: (
+        N_("answers go out again"),
+        N_("Waiting answers go out by themselves: the network took one."),
+    ),
+    AlertCondition.COUNTRY: (
+        N_("answers to {country} do not wait any more"),
+        N_("Answers leave again, or the country is no longer in numbers.answer_countries."),
+    ),
+    AlertCondition.BALANCE: (N_("the balance is fine again"), N_("It is no longer below credit.alert_below.")),
+    AlertCondition.KEY: (N_("the key of the pseudonyms can be used again"), _SENDS_AGAIN),
+    AlertCondition.PAUSED: (N_("the pause is over"), _SENDS_AGAIN),
+    AlertCondition.SIM_LIFE: (N_("the SIM's life counts from the beginning"), N_("It was topped up.")),
+    AlertCondition.SELFTEST: (N_("the line hears itself again"), N_("A text to itself has come back.")),
+    AlertCondition.SILENCE: (N_("something comes in again"), N_("The line has a new contact.")),
+    AlertCondition.RECEPTION: (N_("texts come in again"), N_("Nothing keeps them away any more.")),
+    AlertCondition.STORAGE: (
+        N_("texts in {storage} are within reach again"),
+        N_("They can be read, and there is room for more."),
+    ),
+    AlertCondition.BACKUP: (N_("the backup is recent again"), N_("A new one was made.")),
+    AlertCondition.HUB: (N_("the hub is back"), N_("The lines share their decisions again.")),
+    WaitingFor.BUDGET_HOUR: (N_("the hour's budget has room again"), _ROOM_AGAIN),
+    WaitingFor.BUDGET_DAY: (N_("the day's budget has room again"), _ROOM_AGAIN),
+    WaitingFor.BUDGET_MONTH: (N_("the month's budget has room again"), _ROOM_AGAIN),
+}
+"""The all-clear of each subject: headline and text. One that is not here ends without."""
 
 
-def row(code: str) -> Row:
-    """Return what follows from a code; one of another version is as grave as any."""
-    return TABLE.get(code) or Row(_STOPS, "", 0, _RECORDS if is_about_database(code) else "")
+def row(key: str) -> Row:
+    """Return the row of a condition; one of another version is as grave as any, and most likely about the modem."""
+    if is_about_database(key):
+        return TABLE.get(key, TABLE[TroubleCode.DATABASE_UNKNOWN])
+    return TABLE.get(key) or TABLE[ModemState.ABSENT]._replace(
+        known=UNKNOWN_STATE, plain_message=UNKNOWN_STATE.words_message
+    )
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:

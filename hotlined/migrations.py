@@ -312,7 +312,6 @@ LINE = (
       selftest_back_at TEXT,
       -- when the modem became ready; NULL while it is not; a daemon that starts records it anew
       ready_limit REAL,
-      unwell_limit REAL,
       -- why answers wait, as the daemon last found: all of them, those of the shares new and known
       hold TEXT CHECK (hold IN ('held', 'network')),
       hold_new TEXT CHECK (hold_new IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
@@ -361,7 +360,8 @@ LINE = (
       seal_failure TEXT CHECK (seal_failure IN
         ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database')),
       seal_failed_at TEXT,
-      alerts_event INTEGER
+      alerts_event INTEGER,
+      alerts_since TEXT NOT NULL DEFAULT '{}'
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",

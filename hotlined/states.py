@@ -292,7 +292,7 @@ def is_about_database(code: str) -> bool:
 
 
 class AlertCondition(StrEnum):
-    """The subjects of alerts, beside the names of budgets; `words.alerts` has sentences for beginning and end."""
+    """The subjects of alerts, beside the names of budgets."""
 
     MODEM = "modem"
     DATABASE = "database"
@@ -301,10 +301,10 @@ class AlertCondition(StrEnum):
     """Nobody is answered because there is no text, or nobody will be after a restart."""
     DISK = "disk"
     FLOOD = "flood"
-    CREDIT = "credit"
     OUTAGE = "outage"
+    """No answer leaves, perhaps because the SIM has no credit."""
     COUNTRY = "country"
-    """No answer to a country leaves; each country has a condition of its own (`country_condition`)."""
+    """No answer to a country leaves; each country is a subject of its own (`about`)."""
     BALANCE = "balance"
     KEY = "key"
     PAUSED = "paused"
@@ -312,7 +312,9 @@ class AlertCondition(StrEnum):
     SELFTEST = "selftest"
     SILENCE = "silence"
     RECEPTION = "reception"
-    """The modem is ready, but texts may not come in: only by SMS over IP (level 1), or they cannot be read (2)."""
+    """The modem is ready, but texts may come in only by SMS over IP."""
+    STORAGE = "storage"
+    """Texts in a storage cannot be read, or it has no room for more; each storage is a subject of its own."""
     TEXT_LOST = "text_lost"
     BACKUP = "backup"
     HUB = "hub"
@@ -329,17 +331,9 @@ class AlertCondition(StrEnum):
     """Each channel gets the newest digest again until it takes it, or until another digest replaces it."""
 
 
-_OF_COUNTRY = f"{AlertCondition.COUNTRY}_"
-
-
-def country_condition(country: str) -> str:
-    """Return the subject of the alert that no answer to this country leaves."""
-    return _OF_COUNTRY + country
-
-
-def maybe_country(condition: str) -> str | None:
-    """Return the country from a subject that `country_condition` made; None for any other subject."""
-    return condition.removeprefix(_OF_COUNTRY) if condition.startswith(_OF_COUNTRY) else None
+def about(subject: str, instance: str) -> str:
+    """Return the subject of an alert, and of which country or storage."""
+    return f"{subject}:{instance}" if instance else subject
 
 
 class SealFailure(StrEnum):

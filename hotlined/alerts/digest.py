@@ -12,7 +12,8 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.conditions import month_in_words
 from hotlined.config import Config, Digest
 from hotlined.language import _, in_digits
-from hotlined.reports.line import LineReport, balance_in_words
+from hotlined.reports.line import LineReport
+from hotlined.reports.stored import balance_in_words
 from hotlined.states import AlertCondition, ModemState, NoModemState
 from hotlined.statistics.periods import By, midnight
 from hotlined.statistics.plain import calendar

@@ -3,16 +3,17 @@
 import time
 
 from hotlined.alerts.channels import Channel
-from hotlined.alerts.due import LineState
 from hotlined.conditions import NOT_RUNNING
 from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
+from hotlined.reports.line import LineReport
 from hotlined.states import AlertCondition, ModemState, RequestState
 from hotlined.store.line import alerting, requests
 from hotlined.store.line.alerting import Alert
 from hotlined.store.line.database import Database
+from hotlined.store.line.line import row_of
 from hotlined.words.requests import result_in_words
 
 KEY = "sms"
@@ -40,9 +41,9 @@ def fitting(config: Config, alert: Alert) -> str:
     return next(text for text in texts if plan(text, config.answer.encoding).segments == 1)
 
 
-def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
+def text(config: Config, db: Database, alert: Alert, report: LineReport) -> None:
     """Have the daemon text an alert; raises RefusedError if that cannot be done now, or its result is not known yet."""
-    runs = state.modem_state is not None
+    runs, stored = report.alive, report.stored
     fate = alerting.maybe_fate(db, alert.alert_id)
     if fate is None or not (fate.state.is_pending or fate.left):
         texted, most = alerting.texted(db, db.now()), config.alerts.sms_per_day
@@ -50,9 +51,9 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
         is_word = alert.condition == AlertCondition.WORDS
         obstacles = (
             (not runs, NOT_RUNNING.title),
-            (state.modem_state != ModemState.READY, _("its modem is not ready")),
-            (state.pause is not None, _("the line is paused")),
-            (any(used >= limit for used, limit in state.budgets.values()), _("the budget is spent")),
+            (report.daemon.modem.state != ModemState.READY, _("its modem is not ready")),
+            (row_of(db).is_paused, _("the line is paused")),
+            (stored and any(each.is_spent for each in stored.budgets.values()), _("the budget is spent")),
             (texted >= most, _("alerts.sms_per_day is used up")),
             (is_word and texted >= max(1, most // 2), _("half of alerts.sms_per_day is for other alerts")),
         )

@@ -21,8 +21,8 @@ from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
 from hotlined.reports.contact import maybe_answer_text
 from hotlined.reports.decided import kept_already, sorted_meanwhile
-from hotlined.reports.line import sending_now
 from hotlined.reports.review import maybe_before
+from hotlined.reports.stored import sending_now
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of

@@ -19,9 +19,9 @@ from hotlined.language import N_, _
 from hotlined.reports.contact import by_hand_facts, rows_for_people, shown
 from hotlined.reports.contact import facts as contact_facts
 from hotlined.reports.decided import no_text_by_hand
-from hotlined.reports.line import sending_now
 from hotlined.reports.number import document, report_number
 from hotlined.reports.number import facts as number_facts
+from hotlined.reports.stored import sending_now
 from hotlined.reports.typed import answer_meant, is_id
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.line import FREE, row_of

@@ -14,9 +14,10 @@ from hotlined.conditions import spent_in_words
 from hotlined.errors import UnavailableError
 from hotlined.language import _, ngettext
 from hotlined.reports import sealed, selftest
-from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, report_line
+from hotlined.reports.line import LineReport, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.reports.status import document
+from hotlined.reports.stored import balance_in_words
 from hotlined.reports.trouble import Trouble
 from hotlined.states import SelftestObstacle, SmsService
 from hotlined.store.line.line import TopUp

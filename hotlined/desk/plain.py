@@ -5,7 +5,6 @@ A sentence from another room is kept if it has none of these; otherwise the pers
 
 import re
 
-from hotlined.conditions import row
 from hotlined.config import Config
 from hotlined.language import _
 from hotlined.reports.trouble import Trouble
@@ -17,7 +16,7 @@ _ENDS = re.compile(r"(?<=[.!?])\s+")
 
 def trouble_in_plain_words(trouble: Trouble) -> str:
     """Return a sentence about a trouble that a volunteer understands."""
-    plain = row(trouble.code).plain_message
+    plain = trouble.row.plain_message
     return _(plain) if plain else without_commands(trouble.words) or _("Something is wrong with it.")
 
 

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 
-from hotlined.conditions import SEAL_FAILURES, WINDOW_FULL, WINDOWS, row, spent_in_words
+from hotlined.conditions import SEAL_FAILURES, WINDOW_FULL, WINDOWS, spent_in_words
 from hotlined.config import maybe_missing_pin_file
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
@@ -32,7 +32,7 @@ from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 _NAMES_SHOWN = 5
 _APART = {
     *(AlertCondition.ANSWER, AlertCondition.SIM_LIFE, AlertCondition.BACKUP, AlertCondition.RECEPTION),
-    *(AlertCondition.SELFTEST, AlertCondition.DISK, *WINDOWS),
+    *(AlertCondition.SELFTEST, AlertCondition.STORAGE, AlertCondition.DISK, *WINDOWS),
 }
 """Subjects with checks of their own."""
 _CHOSEN = {SendingState.PAUSED: N_("paused")}
@@ -42,7 +42,7 @@ def answer(scene: Scene) -> Finding:
     """Check that there is a text for answers, and that the daemon has read the present one."""
     if scene.config is None or scene.report is None:
         return unknown(_(NO_CONFIGURATION))
-    found = [trouble for trouble in scene.report.trouble if row(trouble.code).subject == AlertCondition.ANSWER]
+    found = [trouble for trouble in scene.report.trouble if trouble.row.subject == AlertCondition.ANSWER]
     if not found:
         texts = scene.config.answer.texts
         longest = max((plan(text, scene.config.answer.encoding).segments for text in texts), default=0)
@@ -56,7 +56,7 @@ def answer(scene: Scene) -> Finding:
         )
     first, *others = found
     cure = " ".join((first.cure, *(trouble.sentences for trouble in others)))
-    return (fail if set(found) & {*scene.report.grave} else warn)(first.words.rstrip("."), cure)
+    return (fail if any(each in scene.report.grave for each in found) else warn)(first.words.rstrip("."), cure)
 
 
 def configuration(scene: Scene) -> Finding:
@@ -84,7 +84,7 @@ def daemon(scene: Scene) -> Finding:
     sentences = " ".join(
         trouble.sentences
         for trouble in report.trouble
-        if trouble.code not in apart and row(trouble.code).subject not in _APART
+        if trouble.code not in apart and trouble.row.subject not in _APART
     )
     if not report.alive:
         return fail(_("does not run"), sentences)

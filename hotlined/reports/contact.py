@@ -26,7 +26,7 @@ from hotlined.documents import (
 from hotlined.forms import extended
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
-from hotlined.reports.line import sending_now
+from hotlined.reports.stored import sending_now
 from hotlined.reports.text import place_in_words
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store.line.database import Database

@@ -3,11 +3,7 @@
 import shutil
 from dataclasses import dataclass
 
-from hotlined import conditions
 from hotlined.config import Config
-from hotlined.language import in_digits
-from hotlined.reports.trouble import Trouble
-from hotlined.states import TroubleCode
 
 SHARE, OCTETS = 0.05, 50_000_000
 """Less than the larger of the two is too little: a share of the disk, and octets."""
@@ -31,9 +27,9 @@ class Disk:
         return self.free >= 2 * self._need
 
     @property
-    def megabytes(self) -> str:
-        """The free megabytes in digits."""
-        return in_digits(self.free // 1_000_000)
+    def megabytes(self) -> int:
+        """The free megabytes."""
+        return self.free // 1_000_000
 
     @property
     def _need(self) -> float:
@@ -47,11 +43,3 @@ def maybe_disk(config: Config) -> Disk | None:
     except OSError:
         return None
     return Disk(use.free, use.total)
-
-
-def maybe_trouble(disk: Disk | None) -> Trouble | None:
-    """Return the trouble that a disk is nearly full."""
-    if disk is None or not disk.is_low:
-        return None
-    known = conditions.DISK_LOW
-    return Trouble(TroubleCode.DISK_LOW, known.words.format(free=disk.megabytes), known.cure)

@@ -6,11 +6,11 @@ The exchange leaves that in the runtime directory. A hub may lie, so each value 
 import re
 from dataclasses import dataclass
 
-from hotlined import clock, conditions, files
+from hotlined import clock, files
 from hotlined.config import Config
 from hotlined.exchange import HubState, RunFiles, login_path
 from hotlined.language import N_, _, in_digits
-from hotlined.reports.trouble import Trouble
+from hotlined.reports.trouble import Trouble, holding
 from hotlined.states import FleetTrouble, TroubleCode
 from hotlined.store import fleet
 from hotlined.store.line.database import Database
@@ -57,12 +57,7 @@ def maybe_fleet(db: Database, config: Config) -> Fleet | None:
         found.append((TroubleCode.HUB_LOGIN, hub.since if has_login and hub else None))
     elif hub is None or boottime - hub.boottime >= AWAY_SECONDS:
         found.append((TroubleCode.HUB_AWAY, hub.since if hub and not hub.reachable else None))
-    return Fleet(member.line, hub, tuple(_trouble(code, since) for code, since in found))
-
-
-def _trouble(code: TroubleCode, since: str | None) -> Trouble:
-    known = conditions.FLEET[code]
-    return Trouble(code, known.words, known.cure, since)
+    return Fleet(member.line, hub, tuple(holding(code, since) for code, since in found))
 
 
 def lines(db: Database, found: Fleet) -> list[FleetLine]:

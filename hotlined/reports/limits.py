@@ -16,7 +16,7 @@ from hotlined.forms import ByWindow, Seconds
 from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
 from hotlined.reports.ahead import longest_by_step, look_ahead, sizes
-from hotlined.reports.line import holds_of
+from hotlined.reports.stored import holds_of
 from hotlined.store.answers import windows
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.line import Sending

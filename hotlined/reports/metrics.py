@@ -18,7 +18,8 @@ from hotlined.config import Config
 from hotlined.database_files import WAL, beside
 from hotlined.errors import StoreError
 from hotlined.policy import WaitingFor
-from hotlined.reports.line import LineReport, Stored, report_line
+from hotlined.reports.line import LineReport, report_line
+from hotlined.reports.stored import Stored
 from hotlined.states import DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store.file.opening import open_beside_daemon

@@ -22,8 +22,8 @@ from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
 from hotlined.reports.ahead import longest, look_ahead
 from hotlined.reports.contact import entry
-from hotlined.reports.line import holds_of, sending_now
 from hotlined.reports.rules import rules_of
+from hotlined.reports.stored import holds_of, sending_now
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
 from hotlined.states import OPEN, ContactKind, HoldReason, SendingState

@@ -15,7 +15,7 @@ from hotlined.policy import Limits
 from hotlined.reports import sim_country
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.limits import worst_case
-from hotlined.reports.line import words_go_nowhere
+from hotlined.reports.seen import words_go_nowhere
 from hotlined.words.amounts import in_segments
 
 _MARKS = ("«»", "“”", "„”", "„“", "””", "‘’", '""', "''")

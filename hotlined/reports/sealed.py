@@ -1,9 +1,13 @@
 """The last sealed backup: whether it is too old, and the sentences about it."""
 
-from hotlined.conditions import BACKUP_NONE, BACKUP_OLD, SEAL_FAILURES, Condition
+from dataclasses import replace
+
+from hotlined.conditions import SEAL_FAILURES
 from hotlined.config import Config
 from hotlined.database_files import is_on_card
 from hotlined.language import _
+from hotlined.reports.trouble import Trouble, holding
+from hotlined.states import TroubleCode
 from hotlined.store.line.line import Sealed
 from hotlined.words.times import moment
 
@@ -19,21 +23,17 @@ def is_old(config: Config, sealed: Sealed) -> bool:
     return sealed.age_seconds is None or sealed.age_seconds > config.backup.alert_after.total_seconds()
 
 
-def condition(sealed: Sealed) -> Condition:
-    """Return the condition of a backup that is too old."""
-    return BACKUP_NONE if sealed.at is None else BACKUP_OLD
-
-
-def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
-    """Return the trouble of a backup that is too old, with its cure; None if it is recent enough."""
+def maybe_trouble(config: Config, sealed: Sealed) -> Trouble | None:
+    """Return the trouble of a backup that is too old; None if it is recent enough."""
     if not is_old(config, sealed):
         return None
-    known, at = condition(sealed), moment(sealed.at) if sealed.at else ""
-    words, cure = known.words.format(at=at), known.cure.format(name=config.name)
-    if sealed.failure:
-        failed = SEAL_FAILURES[sealed.failure]
-        return f"{words} {failed.words.format(folder=config.backup.folder)}", failed.cure
-    return words, cure
+    at, failed = moment(sealed.at) if sealed.at else "", SEAL_FAILURES[sealed.failure] if sealed.failure else None
+    variant = "" if sealed.at else "none"
+    found = holding(TroubleCode.BACKUP_OLD, sealed.at, variant=variant, at=at, name=config.name)
+    if failed is None:
+        return found
+    words = f"{found.words} {failed.words.format(folder=config.backup.folder)}"
+    return replace(found, words=words, cure=failed.cure, values={"cure": failed.cure})
 
 
 def in_words(config: Config, sealed: Sealed) -> str | None:

@@ -13,11 +13,9 @@ from datetime import timedelta
 from itertools import pairwise
 
 from hotlined.clock import Now
-from hotlined.conditions import SILENCE
 from hotlined.store.line import reception
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
-from hotlined.words.amounts import lasting
 
 PERIOD = timedelta(days=28)
 TIMES = 10
@@ -82,9 +80,3 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
     heard = min(length, timedelta(seconds=0.0 if ready_since is None else max(0.0, now.limit - ready_since)))
     usual = maybe_usual(reception.hours_with_contacts(db, now, PERIOD)) if length >= LEAST else None
     return judged(length, heard, usual, last.at)
-
-
-def in_words(silence: Silence) -> str:
-    """Return in words the time since the last contact, and the usual pause between contacts."""
-    usual = lasting(silence.usual) if silence.usual else ""
-    return SILENCE.words.format(silence=lasting(silence.length), usual=usual)

@@ -5,15 +5,15 @@ The end is a date, so there is no warning while the clock is not synchronised.
 
 from datetime import timedelta
 
-from hotlined import conditions
 from hotlined.clock import Now, parse_rfc3339, rfc3339
+from hotlined.conditions import SIM_ENDS_DAYS
 from hotlined.language import _, ngettext
+from hotlined.reports.trouble import Trouble, holding
+from hotlined.states import TroubleCode
 from hotlined.store.line.line import TopUp
 from hotlined.words.times import day
 
-WARNED_DAYS = (60, 30, 7)
-"""An alert warns at these numbers of days before the end; a warning in the first half of the life is left out."""
-OVER = len(WARNED_DAYS) + 1
+OVER = len(SIM_ENDS_DAYS) + 1
 """The level after the end of the life. At level 0 there is nothing to warn of."""
 
 
@@ -25,9 +25,9 @@ def valid_until(top_up: TopUp | None, valid_for: timedelta | None) -> str | None
 
 
 def level(end: str | None, valid_for: timedelta | None, now: Now) -> int | None:
-    """Return how near the end is: a level for each of `WARNED_DAYS`, then `OVER`; None without a synchronised clock.
+    """Return how near the end is: a level for each of `SIM_ENDS_DAYS`, then `OVER`; None without a synchronised clock.
 
-    It is 0 if the end is not known.
+    It is 0 if the end is not known; a warning in the first half of the life is left out.
     """
     if end is None or valid_for is None:
         return 0
@@ -36,23 +36,18 @@ def level(end: str | None, valid_for: timedelta | None, now: Now) -> int | None:
     left = parse_rfc3339(end) - now.utc
     if left <= timedelta(0):
         return OVER
-    return sum(left <= timedelta(days=days) < valid_for / 2 for days in WARNED_DAYS)
+    return sum(left <= timedelta(days=days) < valid_for / 2 for days in SIM_ENDS_DAYS)
 
 
-def in_words(reached: int, top_up: TopUp, end: str, now: Now) -> conditions.Condition:
-    """Return title, sentence and cure for a level of 1 or more."""
-    known = conditions.SIM_ENDED if reached == OVER else conditions.SIM_ENDS
-    days = -((now.utc - parse_rfc3339(end)) // timedelta(days=1))
-    filling = {"left": ngettext("{number} day", "{number} days", days), "end": day(end), "topped_up": day(top_up.at)}
-    return conditions.Condition(known.title.format(**filling), known.words.format(**filling), known.cure)
-
-
-def filling(reached: int | None, top_up: TopUp | None, end: str | None, now: Now) -> dict[str, str]:
-    """Return the values for an alert of a level; for level 0, for the alert that the trouble is over."""
+def maybe_trouble(reached: int | None, top_up: TopUp | None, end: str | None, now: Now) -> Trouble | None:
+    """Return the trouble of a level of 1 or more; None if there is none."""
     if not reached or top_up is None or end is None:
-        return {"words": _("It lasts until {day}.", day=day(end)) if end else _("Nothing is known of its end.")}
-    known = in_words(reached, top_up, end, now)
-    return {"title": known.title, "end": day(end), "cure": known.cure}
+        return None
+    if reached == OVER:
+        return holding(TroubleCode.SIM_ENDED, end, topped_up=day(top_up.at), end=day(end))
+    left = -((now.utc - parse_rfc3339(end)) // timedelta(days=1))
+    variant, days = str(SIM_ENDS_DAYS[reached - 1]), ngettext("{number} day", "{number} days", left)
+    return holding(TroubleCode.SIM_ENDS, variant=variant, left=days, end=day(end))
 
 
 def top_up_in_words(top_up: TopUp) -> str:

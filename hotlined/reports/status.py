@@ -4,10 +4,11 @@ import os
 from dataclasses import dataclass
 from typing import Annotated
 
-from hotlined import __version__, clock, conditions
+from hotlined import __version__, clock
 from hotlined.conditions import Gravity
 from hotlined.forms import ByWindow, Form, Time, extended
-from hotlined.reports.line import Budget, LineReport
+from hotlined.reports.line import LineReport
+from hotlined.reports.stored import Budget
 from hotlined.states import OPEN, AnswerState, SealFailure
 from hotlined.status import ModemStatus
 from hotlined.store.line.line import Credit, Sending
@@ -121,8 +122,7 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         backup=_backup(report),
         waiting=WaitingStatus(waiting.alert_words, waiting.reactions, len(waiting.told)) if waiting else None,
         trouble=tuple(
-            extended(TroubleStatus, each, warning=conditions.row(each.code).gravity is Gravity.NOTE)
-            for each in report.trouble
+            extended(TroubleStatus, each, warning=each.row.gravity is Gravity.NOTE) for each in report.trouble
         ),
     )
 

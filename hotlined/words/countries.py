@@ -32,13 +32,6 @@ def country_in_words(code: str) -> str:
     return COUNTRIES.get(code, code)
 
 
-def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str, str]:
-    """Return the headline, the sentence and the cure for a country to which nothing leaves."""
-    known = conditions.COUNTRY_BARRED if is_barred else conditions.COUNTRY_OUTAGE
-    places = {"country": country_in_words(country), "code": country}
-    return known.title.format(**places), known.words.format(**places), known.cure.format(**places)
-
-
 def sim_country_in_words(country: str) -> tuple[str, str]:
     """Return the sentence and the cure for a SIM of a country that is not answered."""
     places = {"country": country_in_words(country), "code": country}

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,365 +19,36 @@ from typing import Any
 
 import pytest
 import store_steps
-from conftest import PATIENCE_SECONDS, Line, speaking, wait_until
+from conftest import PATIENCE_SECONDS, Line, wait_until
 from filled import Filled
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from running import CliRunner
 
-from hotlined import conditions, recognition
 from hotlined import config as configuration
+from hotlined import recognition
 from hotlined.alerts import run as alerts_run
 from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
-from hotlined.alerts.due import EVENTS, Judged, LineState, Pause, draft, due
 from hotlined.alerts.note import open_note
 from hotlined.cli import main
-from hotlined.clock import Now, boottime
-from hotlined.gsm.alphabet import Encoding, plan
-from hotlined.language import Language, unfilled
-from hotlined.reports.disk import Disk
+from hotlined.clock import boottime
+from hotlined.gsm.alphabet import plan
+from hotlined.language import Language
 from hotlined.reports.line import report_line
-from hotlined.reports.sim_life import OVER
-from hotlined.reports.trouble import Trouble
+from hotlined.reports.seen import see
 from hotlined.simulator import pdus
-from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
+from hotlined.status import find as find_status
 from hotlined.store.answers import decisions, tells
-from hotlined.store.answers.breakers import CountryOutage
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.file.trouble import TROUBLES, LackingRight
+from hotlined.store.file.trouble import LackingRight
 from hotlined.store.line import events, requests
-from hotlined.store.line.alerting import Alert, AlertProgress
+from hotlined.store.line.alerting import Alert
 from hotlined.store.line.line import mark_copied, save_limit_clock
 from hotlined.store.people import backup
-from hotlined.words.alerts import TEXTS
 
 ADMIN = "+32470999888"
 SECRET = "s3cr3t-t0k3n"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-# ---- alerts that are due
-
-
-def at(seconds: float) -> Now:
-    """Return the moment this many seconds after noon, which is 0 on the limit clock."""
-    return Now(NOON + timedelta(seconds=seconds), seconds, synchronised=True)
-
-
-def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
-    """Return the state of a line without trouble, except for these values."""
-    usual = {"unwell_seconds": 0.0, "budgets": {}}
-    return LineState("main", modem_state, **{**usual, **more})
-
-
-JUDGED = (
-    *("hub", "key", "outage", "credit", "balance", "reception", "selftest"),
-    *("config", "answer", "silence", "text_lost", "backup", "sim_life"),
-)
-"""The subjects of which the report says how they are."""
-
-
-class Teller:
-    """Runs of `due`, each continuing where the one before ended."""
-
-    def __init__(self) -> None:
-        self.progress = AlertProgress()
-
-    def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
-        """Return the conditions and levels of the alerts that are due."""
-        happened = [events.Event(number, kind, at(seconds).rfc3339, {}) for number, kind in news]
-        self.progress, drafts = due(self.progress, look, happened, at(seconds))
-        return [(draft.condition, draft.level) for draft in drafts]
-
-
-@pytest.mark.parametrize("subject", JUDGED)
-def test_a_subject_has_an_alert_for_each_worse_rank_and_one_for_its_end(subject: str) -> None:
-    """While nothing is known of it the alert stays as it is; the same rank is told once."""
-    teller = Teller()
-    ranks = sorted({row.rank for row in conditions.TABLE.values() if row.subject == subject and row.rank})
-    first, worst = ranks[0], ranks[-1]
-
-    def look(level: int | None) -> LineState:
-        filling = dict.fromkeys(("title", "words", "cure", "end", "made", "last", "balance"), "")
-        return seen(judged={} if level is None else {subject: Judged(level, filling)})
-
-    told = [teller.tell(look(level)) for level in (None, 0, first, None, first, worst, worst, 0, 0)]
-    graver = [] if worst == first else [(subject, worst)]
-    assert told == [[], [], [(subject, first)], [], [], graver, [], [(subject, 0)], []]
-
-
-@pytest.mark.parametrize("code", [code for code, row in conditions.TABLE.items() if row.after_seconds])
-def test_a_trouble_is_told_once_it_has_lasted(tmp_path: Path, code: str) -> None:
-    """An edit of a few minutes, or a modem that looks for its network, is no alert; nor is its end known by then."""
-    line = Filled(tmp_path)
-    line.daemon_runs(modem=ModemState.READY)
-    row = conditions.row(code)
-    report = report_line(configuration.load(line.config))
-    since = Trouble(code, "", "", at(0).rfc3339)
-
-    def level(seconds: float, *trouble: Trouble) -> int | None:
-        found = dict(alerts_run.judged(replace(report, trouble=trouble), at(seconds)))
-        return found[row.subject].level if row.subject in found else None
-
-    assert level(row.after_seconds - 1, since) is None
-    assert level(row.after_seconds, since) == row.rank
-    assert level(0) == 0
-
-
-def test_an_outage_of_a_country_is_sent_after_an_hour_and_once_a_day() -> None:
-    """Each country has its own alert, and its end is sent.
-
-    After a day the SIM is named as the cause if no answer was ever sent. An outage that returns within a day is not
-    sent again.
-    """
-    teller = Teller()
-    german, french = (CountryOutage(name, "", 0.0, ever_taken=name == "FR") for name in ("DE", "FR"))
-    assert teller.tell(seen(countries=[german, french]), 3599) == []
-    assert teller.tell(seen(countries=[german, french]), 3600) == [("country_DE", 1), ("country_FR", 1)]
-    assert teller.tell(seen(countries=[german, french]), 3600 + 86399) == []
-    assert teller.tell(seen(countries=[german, french]), 3600 + 86400) == [("country_DE", 2), ("country_FR", 1)]
-    assert teller.tell(seen(countries=[french]), 100_000) == [("country_DE", 0)]
-    again = replace(german, since_limit=100_000.0)
-    assert teller.tell(seen(countries=[again, french]), 110_000) == []
-    assert teller.tell(seen(countries=[again]), 110_001) == [("country_FR", 0)]
-    assert draft("country_DE", 2, "").title == "this SIM cannot text Germany"
-    assert "take CH out of numbers.answer_countries" in draft("country_CH", 1, "").text
-
-
-@pytest.mark.parametrize("state", [None, "absent", "unregistered", "recovering", "of a later version"])
-def test_a_modem_is_reported_lost_after_ten_minutes(state: str | None) -> None:
-    """The reason does not matter; loss and return are sent once each."""
-    teller = Teller()
-
-    assert [teller.tell(seen(state), seconds) for seconds in (0, 599, 600, 900)] == [[], [], [("modem", 1)], []]
-    assert [teller.tell(seen(), seconds) for seconds in (901, 902)] == [[("modem", 0)], []]
-
-
-def test_states_that_are_not_ready_add_up() -> None:
-    """One ready moment starts the count anew."""
-    teller = Teller()
-    teller.tell(seen("absent"), 0)
-    assert teller.tell(seen("recovering"), 400) == []
-    assert teller.tell(seen("absent"), 650) == [("modem", 1)]
-
-    flapping = Teller()
-    flapping.tell(seen("absent"), 0)
-    assert flapping.tell(seen("absent"), 650, (1, "modem_ready")) == []
-    assert flapping.tell(seen("absent"), 1250) == [("modem", 1)]
-
-
-@pytest.mark.parametrize("state", sorted(name for name, known in conditions.MODEM.items() if known.waits_for_a_person))
-def test_a_lost_modem_that_waits_for_a_person_is_reported_anew(state: str) -> None:
-    """The second alert is the last until the modem is ready."""
-    teller = Teller()
-    teller.tell(seen("absent"), 0)
-    told = [teller.tell(seen(each), 600 + at) for at, each in enumerate(("absent", state, "absent", state, "ready"))]
-
-    assert told == [[("modem", 1)], [("modem", 2)], [], [], [("modem", 0)]]
-    assert Teller().tell(seen(state, unwell_seconds=600.0)) == [("modem", 2)]
-
-
-def test_the_first_run_may_find_the_modem_lost() -> None:
-    """The daemon counts the time without a modem, too."""
-    assert Teller().tell(seen("absent", unwell_seconds=600.0)) == [("modem", 1)]
-
-
-@pytest.mark.parametrize(
-    ("since", "synchronised", "expected"),
-    [(-700.0, True, 700.0), (-700.0, False, 0.0), (700.0, True, 0.0)],
-)
-def test_the_calendar_counts_only_while_it_is_synchronised(
-    since: float, synchronised: bool, expected: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A clock that was put back makes no modem lost either."""
-    monkeypatch.setattr("hotlined.clock.boottime", lambda: 86_400.0)
-    now = Now(NOON, 0.0, synchronised)
-
-    assert alerts_run.unwell_seconds(at(since).rfc3339, now) == expected
-    assert alerts_run.unwell_seconds(None, now) == 0.0
-
-
-def test_no_state_is_older_than_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A state from before the clock was set begins in 1970."""
-    monkeypatch.setattr("hotlined.clock.boottime", lambda: 90.0)
-
-    assert alerts_run.unwell_seconds("1970-01-01T00:00:20.000Z", at(0)) == 90.0
-
-
-def used(percent: int) -> LineState:
-    """Return a line that has spent this percentage of its day."""
-    return seen(budgets={"day": (percent * 3, 300)})
-
-
-def test_each_level_of_a_budget_is_sent_once() -> None:
-    """Levels of 80 and 100 % begin anew below 40 %.
-
-    A fall below 40 % is sent once, too.
-    """
-    teller = Teller()
-    told = [teller.tell(used(percent)) for percent in (49, 79, 80, 45, 79, 80, 100, 81, 40, 39, 10, 100)]
-
-    assert told == [
-        [], [], [("budget_day", 80)], [], [], [], [("budget_day", 100)], [], [],
-        [("budget_day", 0)], [], [("budget_day", 100)],
-    ]  # fmt: skip
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 120), max_size=30))
-def test_budget_levels_only_rise_between_two_ends(percents: list[int]) -> None:
-    """Spending reaches each level that is sent; an end follows a beginning."""
-    teller, level = Teller(), 0
-    for percent in percents:
-        for _, told in teller.tell(used(percent)):
-            assert told > level or (told == 0 and level and percent < 40)
-            assert told <= percent
-            level = told
-
-
-def test_a_limit_of_0_is_never_crossed() -> None:
-    """Such a window causes no alert."""
-    assert Teller().tell(seen(budgets={"hour": (0, 0)})) == []
-
-
-@pytest.mark.parametrize(
-    ("total", "low", "between", "enough"),
-    [
-        (100_000_000_000, 4_999_999_999, 9_999_999_999, 10_000_000_000),
-        (500_000_000, 49_999_999, 99_999_999, 100_000_000),
-    ],
-)
-def test_a_nearly_full_disk_ends_at_twice_the_room(total: int, low: int, between: int, enough: int) -> None:
-    """Less than 5 % or 50 MB begins the alert."""
-    found = [Disk(free, total) for free in (low, low + 1, between, enough)]
-
-    assert [each.is_low for each in found] == [True, False, False, False]
-    assert [each.has_room for each in found] == [False, False, False, True]
-
-
-def test_events_are_sent_in_order() -> None:
-    """A flood between two runs is sent with its end, repetitions never."""
-    teller = Teller()
-    teller.tell(seen())
-    told = teller.tell(seen(), 0, (1, "flood_begin"), (2, "flood_end"), (3, "flood_begin"), (4, "flood_begin"))
-
-    assert told == [("flood", 1), ("flood", 0), ("flood", 1)]
-    assert teller.progress.event_id == 4
-
-
-def test_the_first_run_sends_only_present_conditions() -> None:
-    """A flood that is over is left out."""
-    over = (1, "flood_begin"), (2, "flood_end")
-
-    assert Teller().tell(seen(judged={"balance": Judged(1, {"balance": "3"})}), 0, *over) == [("balance", 1)]
-
-
-@pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize(("condition", "level"), TEXTS)
-def test_every_alert_fits_one_segment(condition: str, level: int, language: Language) -> None:
-    """Cut alerts would lose the cure; values in them are short."""
-    told = (
-        *conditions.MODEM.values(),
-        conditions.NOT_RUNNING,
-        conditions.UNKNOWN_STATE,
-        conditions.SIM_ENDS,
-        conditions.SIM_ENDED,
-        conditions.SELFTEST_LOST,
-        conditions.SILENCE,
-        conditions.VOLTE_ONLY,
-        conditions.TEXT_LOST,
-        conditions.BACKUP_NONE,
-        conditions.BACKUP_OLD,
-        *conditions.SEAL_FAILURES.values(),
-        *conditions.HOLDS.values(),
-        *conditions.FLEET.values(),
-        conditions.DISK_LOW,
-    )
-    with speaking(language):
-        texts = {_maybe_text(condition, level, known) for known in told} - {None}
-
-    assert texts
-    for text in texts:
-        planned = plan(text, "smart")
-        assert (planned.encoding, planned.segments) == (Encoding.GSM7, 1)
-
-
-def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str | None:
-    """Return the text message of an alert with a condition; None if it never has that condition."""
-    filling = {
-        "title": known.title.format(left="60 days"),
-        "words": known.words.format_map(defaultdict(lambda: "uid 1003"))
-        if condition in {"paused", "silence", "text_lost", "credit", "outage"}
-        else known.cure,
-        "cure": known.cure.format(config=unfilled("the configuration"), name="a-line-of-twenty-two-c"),
-        "made": "24 Nov 23:00",
-        "contacts": 61,
-        "seconds": 600,
-        "balance": "13.20",
-        "free": 4999,
-        "used": 3000,
-        "limit": 3000,
-        "since": "24 Nov 23:00",
-        "end": "24 Nov 2026",
-        "count": "9,999",
-        "id": 12_345,
-        "ids": "12345, 12346, 12347",
-        "by": "anna@example.org",
-        "titles": "x" * 79 + "…",
-        "last": "24 Nov 23:00",
-    }
-    if known not in {
-        "paused": [conditions.HOLDS[each] for each in (HoldReason.PERSON, HoldReason.RESTORED, HoldReason.MADE_ANEW)],
-        "selftest": [conditions.SELFTEST_LOST],
-        "disk": [conditions.DISK_LOW],
-        "credit": [conditions.HOLDS[HoldReason.CREDIT]],
-        "outage": [conditions.HOLDS[HoldReason.OUTAGE]],
-        "silence": [conditions.SILENCE],
-        "reception": [conditions.VOLTE_ONLY],
-        "text_lost": [conditions.TEXT_LOST],
-        "hub": [*conditions.FLEET.values()],
-        "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
-        "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
-    }.get(condition, [] if known in conditions.FLEET.values() else [known]):
-        return None
-    named = country_condition("GB") if condition == "country" else condition
-    alert = draft(named, level, "", **filling)
-    return f"hotlined fr: {alert.title}. {alert.text}"
-
-
-def test_every_state_of_modem_and_database_has_an_alert() -> None:
-    """The daemon can report no state without words."""
-    assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
-    assert {trouble.state for trouble in TROUBLES.values()} | {"replaced"} == conditions.DATABASE_TITLES.keys()
-    assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}
-
-
-# ---- choices of a person that may be forgotten
-
-
-def pause(limit: float, **more: Any) -> LineState:
-    """Return a line that was paused at this moment."""
-    return seen(pause=Pause(limit, "11-24 12:00", "marie", **more))
-
-
-def test_a_pause_is_sent_after_an_hour_and_then_daily() -> None:
-    """Its end is sent once, a short pause never."""
-    teller = Teller()
-    moments = (0, 3599, 3600, 3900, 3600 + 86_399, 3600 + 86_400, 3600 + 2 * 86_400)
-
-    assert [teller.tell(pause(0), moment) for moment in moments] == [
-        [], [], [("paused", 1)], [], [], [("paused", 1)], [("paused", 1)],
-    ]  # fmt: skip
-    assert [teller.tell(seen(), 300_000 + moment) for moment in (0, 1)] == [[("paused", 0)], []]
-    assert [Teller().tell(look, 3599) for look in (pause(0), seen())] == [[], []]
-
-
-@pytest.mark.parametrize("reason", [HoldReason.RESTORED, HoldReason.MADE_ANEW])
-def test_a_pause_that_nobody_chose_is_sent_at_once(reason: HoldReason) -> None:
-    """It came with a backup, or a new database."""
-    assert Teller().tell(pause(0, reason=reason), 1) == [("paused", 1)]
 
 
 # ---- channels
@@ -449,6 +119,7 @@ class Quiet(Filled):
             database=str(self.database),
             modem=ModemStatus(state, datetime.now(UTC).isoformat()),
             database_state=database_state,
+            trouble=() if state == "ready" else (DaemonTrouble(state, since=datetime.now(UTC).isoformat()),),
             pass_boottime=boottime(),
         )
         path = self.folder / "run" / "main" / "status.json"
@@ -469,7 +140,8 @@ class Quiet(Filled):
 
     def later(self, seconds: float) -> None:
         """Let time pass: make what is recorded older."""
-        self.db.connection.execute("UPDATE line_state SET unwell_limit = unwell_limit - ?", (seconds,))
+        older = "(SELECT json_group_object(key, value - ?) FROM json_each(alerts_since))"
+        self.db.connection.execute(f"UPDATE line_state SET alerts_since = {older}", (seconds,))
         self.db.connection.execute("UPDATE alerts SET at_limit = at_limit - ?", (seconds,))
 
 
@@ -605,56 +277,23 @@ def test_a_forgotten_pause_is_sent_with_its_cure(quiet: Callable[..., Quiet], re
     assert receiver.titles() == ["hotlined fr: the line is paused"] * 2 + ["hotlined fr: the pause is over"]
 
 
-def test_a_locked_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
-    """The report, which could not be made, says nothing of it."""
+def test_a_locked_database_ends_nothing(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The report, which could not be made, says nothing of a pause or of missing credit."""
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
+    age(line, "paused_limit", 3600)
+    line.db.connection.execute("UPDATE line_state SET breaker_cause = 'credit'")
+    line.alerts()
+    told = receiver.titles()
     config = configuration.load(line.config)
-    report = replace(report_line(config), stored=None)
-    look = alerts_run.Run(config, find(config), report, say=print, complain=print).look(line.db)
+    report = report_line(config)
+    statuses = find_status(config.runtime_dir, config.name, config.database)
+    locked = see(config, statuses, None, "locked", None, report.disk)
+    run = alerts_run.Run(config, find(config), replace(report, stored=None, seen=locked), say=print, complain=print)
+    run.send_due()
 
-    assert look.pause
-
-
-def look(line: Quiet) -> LineState:
-    """Return the state of a line as a run of `alerts` sees it."""
-    config = configuration.load(line.config)
-    return alerts_run.Run(config, find(config), report_line(config), say=print, complain=print).look(line.db)
-
-
-@pytest.mark.parametrize(
-    ("code", "level"), [(TroubleCode.VOLTE_ONLY, 1), (TroubleCode.STORAGE_UNREAD, 2), (TroubleCode.NO_REPORTS, 0)]
-)
-def test_lost_reception_is_sent_after_ten_minutes(
-    quiet: Callable[..., Quiet], code: str, level: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A SIM may be busy, or have just registered."""
-    line, found = quiet(), []
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
-    for minutes in (1, 11):
-        since = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-        line.say(trouble=(DaemonTrouble(code, since=since),))
-        found.append(look(line).judged.get("reception"))
-
-    assert [each and each.level for each in found] == ([0, 0] if level == 0 else [None, level])
-
-
-def test_a_lost_text_is_a_trouble_for_a_day(quiet: Callable[..., Quiet]) -> None:
-    """The day is of powered-on time; then the end is sent."""
-    line = quiet()
-    assert look(line).judged.get("text_lost") is None
-    with line.db.transaction():
-        events.record(line.db, line.db.now(), EventKind.TEXT_LOST, detail={"answer": "+CMTI: ,-1"})
-    lost = look(line).judged.get("text_lost")
-    assert lost is not None
-    assert (lost.level, lost.filling["title"]) == (1, "a text was lost")
-    assert draft("text_lost", 1, "", **lost.filling).text.startswith("A text came at ")
-    with line.db.transaction():
-        line.db.execute("UPDATE events SET at_limit = at_limit - 86400")
-    over = look(line).judged.get("text_lost")
-    assert over is not None
-    assert over.level == 0
-    assert draft("text_lost", 0, "", **over.filling).text.startswith("The last one that was came ")
+    assert told == ["hotlined fr: the line is paused", "hotlined fr: the SIM cannot pay"]
+    assert receiver.came == []
 
 
 def test_a_restored_pause_is_sent_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
@@ -1249,7 +888,7 @@ def flood(line: Line, kind: str) -> None:
     """Record an event of the daemon about a flood."""
     detail = json.dumps({"contacts": 61, "seconds": 600})
     with sqlite3.connect(line.database) as db:
-        db.execute("INSERT INTO events (at, kind, detail) VALUES (?, ?, ?)", (at(0).rfc3339, kind, detail))
+        db.execute("INSERT INTO events (at, kind, detail) VALUES (?, ?, ?)", (NOON.isoformat(), kind, detail))
     db.close()
 
 
@@ -1297,7 +936,7 @@ def test_alerts_on_words_use_half_of_the_texts_at_most(texting: Line) -> None:
         for _ in range(2):
             db.execute(
                 "INSERT INTO alerts (condition, level, at, at_limit, title, text) VALUES ('words', 1, ?, ?, 'a', 'b')",
-                (at(0).rfc3339, at(0).limit),
+                (NOON.isoformat(), 0.0),
             )
         db.execute("INSERT INTO alert_deliveries (alert_id, channel) SELECT id, 'sms' FROM alerts")
     db.close()

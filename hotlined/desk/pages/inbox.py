@@ -12,8 +12,8 @@ from hotlined.desk.visit import line, looked_at, reading
 from hotlined.documents import WholeContact
 from hotlined.language import N_
 from hotlined.reports import typed
-from hotlined.reports.line import sending_now
 from hotlined.reports.review import maybe_before
+from hotlined.reports.stored import sending_now
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import row_of
 from hotlined.store.reading import log, review

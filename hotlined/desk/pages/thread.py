@@ -23,9 +23,9 @@ from hotlined.language import _
 from hotlined.reports import typed
 from hotlined.reports.contact import facts, maybe_answer_text, rows_for_people, shown, texts_for_people
 from hotlined.reports.decided import no_contact
-from hotlined.reports.line import sending_now
 from hotlined.reports.number import NumberReport, next_answer, refused_in_words, report_number
 from hotlined.reports.number import facts as number_facts
+from hotlined.reports.stored import sending_now
 from hotlined.reports.timeline import event_sentence, timeline
 from hotlined.states import REPEATABLE, AnswerState, EventKind
 from hotlined.store.answers import decisions, tells

@@ -5,6 +5,7 @@ lose one. An alert text is a request that carries its alert's id, so no alert is
 decide which alerts are due.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,14 +25,15 @@ SMS_WINDOW_SECONDS = 86_400.0
 class AlertProgress:
     """The progress of alerts: the level of each condition's last alert, and the last event read (None for none yet).
 
-    `unwell_limit` is when the line stopped working, None while it works; `recorded_limits` is when the last alert of
-    each condition was recorded. Both are readings of the limit clock.
+    `since_limits` is when each condition that holds began, `recorded_limits` when its last alert was recorded: readings
+    of the limit clock. `told` is the beginning that its last alert named, in RFC 3339.
     """
 
     levels: Mapping[str, int] = field(default_factory=dict)
     event_id: int | None = None
-    unwell_limit: float | None = None
+    since_limits: Mapping[str, float] = field(default_factory=dict)
     recorded_limits: Mapping[str, float] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,14 @@ def progress(db: Database) -> AlertProgress:
     """Return the progress of alerts."""
     row = line.row_of(db)
     latest = db.all(
-        "SELECT condition, level, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
+        "SELECT condition, level, at, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
     )
     return AlertProgress(
         {each["condition"]: each["level"] for each in latest},
         row.alerts_event,
-        row.unwell_limit,
+        json.loads(row.alerts_since),
         {each["condition"]: each["at_limit"] for each in latest},
+        {each["condition"]: each["at"] for each in latest},
     )
 
 
@@ -111,7 +114,7 @@ def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: 
 
 def move(db: Database, reached: AlertProgress) -> None:
     """Record the progress of alerts, except the levels, inside the transaction that is open."""
-    line.note_alerts_reached(db, reached.event_id, reached.unwell_limit)
+    line.note_alerts_reached(db, reached.event_id, json.dumps(reached.since_limits))
 
 
 def untaken(db: Database, channel: str, now: Now) -> list[Alert]:

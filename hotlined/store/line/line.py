@@ -150,7 +150,6 @@ class LineRow(NamedTuple):
     selftest_back_at: str | None = None
     ready_limit: float | None = None
     """When the modem became ready, on the limit clock; None if it is not known to be ready."""
-    unwell_limit: float | None = None
     hold: str | None = None
     hold_new: str | None = None
     hold_known: str | None = None
@@ -189,6 +188,8 @@ class LineRow(NamedTuple):
     seal_failed_at: str | None = None
     alerts_event: int | None = None
     """The last event that alerts have read."""
+    alerts_since: str = "{}"
+    """Since when each subject of alerts holds, on the limit clock, as JSON."""
 
     @property
     def sim(self) -> tuple[str, str] | None:
@@ -519,9 +520,13 @@ def copied_at_of(connection: sqlite3.Connection) -> str | None:
 def note_restored(db: Database) -> None:
     """Record that a copy is the database in use from now on, inside the open transaction.
 
-    The pause of the copy holds again, although no person decided that now: it is marked as restored.
+    The pause of the copy holds again, although no person decided that now: it is marked as restored. Alerts begin anew,
+    because what they told when the copy was made says nothing about now.
     """
-    db.execute("UPDATE line_state SET copied_at = NULL, pause_restored = paused_at IS NOT NULL")
+    db.execute(
+        "UPDATE line_state SET copied_at = NULL, pause_restored = paused_at IS NOT NULL, alerts_event = NULL,"
+        " alerts_since = '{}'"
+    )
 
 
 # ---- sealed backups
@@ -597,6 +602,6 @@ def note_rebuilt(db: Database, erasures: int) -> None:
     db.execute("UPDATE line_state SET erasures_rebuilt = max(erasures_rebuilt, ?)", erasures)
 
 
-def note_alerts_reached(db: Database, event_id: int | None, unwell_limit: float | None) -> None:
-    """Record the last event that alerts have read and when the line stopped working, inside the open transaction."""
-    db.execute("UPDATE line_state SET alerts_event = ?, unwell_limit = ?", event_id, unwell_limit)
+def note_alerts_reached(db: Database, event_id: int | None, since: str) -> None:
+    """Record the last event that alerts have read and since when each subject holds, inside the open transaction."""
+    db.execute("UPDATE line_state SET alerts_event = ?, alerts_since = ?", event_id, since)
