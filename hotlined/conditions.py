@@ -549,7 +549,7 @@ class Gravity(IntEnum):
 
 
 class Row(NamedTuple):
-    """What follows from a condition. The key of its row is its code, and after a full stop which of several it is."""
+    """The consequences of a condition. The key of its row is its code, and after a full stop which of several it is."""
 
     gravity: Gravity
     subject: str

@@ -32,7 +32,7 @@ KINDS = (*EVENTS, _READY)
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened and is no condition that holds."""
+    """News that is no condition."""
 
     events: Sequence[Event] = ()
     words: NewTexts | None = None
@@ -107,7 +107,7 @@ _NO_SUBJECTS = (
     *(AlertCondition.DATABASE, AlertCondition.FLOOD, AlertCondition.WORDS, AlertCondition.TOLD),
     *(AlertCondition.SEVERAL, AlertCondition.TEST, AlertCondition.DIGEST),
 )
-"""What is told by other ways."""
+"""The subjects that are told by other ways."""
 
 
 def _held(

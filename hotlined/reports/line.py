@@ -38,7 +38,7 @@ class LineReport:
     """None if the database cannot be read."""
     database_state: str | None
     seen: Seen
-    """What holds, and what is not known."""
+    """The conditions that hold, and the subjects of which nothing is known."""
     disk: Disk | None
     """The disk of the database; None if it cannot be seen."""
 

@@ -1,4 +1,4 @@
-"""What is wrong with a line, seen in one place: which conditions hold, and of which subjects nothing is known now.
+"""The conditions of a line, seen in one place: which conditions hold, and of which subjects nothing is known now.
 
 `status`, the desk, doctor, the digest, the metrics and the alerts go by this. Not known is not the same as absent: a
 database that cannot be read, a dead daemon, a clock that is not synchronised and a value between two bounds say

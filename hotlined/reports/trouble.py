@@ -32,11 +32,11 @@ class Trouble:
     since_limit: float | None = None
     """The same moment on the limit clock, if the database has it."""
     values: Mapping[str, object] = field(default_factory=dict)
-    """What fills the braces of its alert: an int is an amount; whatever is typed, such as an ID, is a str."""
+    """The values for the braces of its alert: an int is an amount; whatever is typed, such as an ID, is a str."""
 
     @property
     def row(self) -> conditions.Row:
-        """What follows from it."""
+        """The consequences of it."""
         return conditions.row(f"{self.code}.{self.variant}" if self.variant else self.code)
 
     @property

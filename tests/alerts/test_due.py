@@ -1,4 +1,4 @@
-"""Which alerts are due: the difference between what was told and what is seen."""
+"""The alerts that are due: the difference between what was told and what is seen."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -214,7 +214,7 @@ def test_the_first_run_tells_what_holds_in_one_alert() -> None:
 
 
 def test_a_run_after_a_restore_is_a_first_one() -> None:
-    """What was told when the copy was made says nothing about now: neither its end, nor that it was told."""
+    """Alerts of the time before the copy say nothing about now: neither its end, nor that it was told."""
     teller = Teller()
     teller.tell(holds("credit_low", "key_lost", "disk_low"), 0, (1, "flood_begin"))
     teller.progress = replace(teller.progress, event_id=None)

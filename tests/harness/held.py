@@ -53,7 +53,7 @@ class Held:
         """The percentage of the disk that is free."""
         self.config = self.line.config
         self.last: list[Callable[[], object]] = []
-        """What is done once the status is written."""
+        """The changes that are made once the status is written."""
         (folder / "urls").write_text(NOWHERE)
         self._set_clock()
         self.set(alerts_event=0)  # alerts have run before
@@ -425,10 +425,11 @@ PAIRS = [
     for pair in combinations(HOLD, 2)
     if pair[0].partition(".")[0] != pair[1].partition(".")[0]
     and not (pair[0] in _DEAD and pair[1] == TroubleCode.CONFIG_BROKEN)  # then no configuration is in force
+    and not all(name.startswith("budget_") for name in pair)  # the segments of one window are those of the others
 ]
 """Two conditions at once, of all that can be so."""
 RECORDED = Path(__file__).parent.parent / "data" / "conditions.jsonl"
-"""What is told of each condition, and of those pairs of which more or less is told than of both alone."""
+"""The alerts and troubles of each condition, and of those pairs of which more or less is told than of both alone."""
 
 
 def is_both(pair: Mapping[str, Any], alone: Sequence[Mapping[str, Any]]) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from conftest import speaking
 from filled import KEVIN, LEA, Filled
-from test_alerts import at, seen
+from test_due import NOTHING, at
 
-from hotlined.alerts.due import EVENTS, due
+from hotlined.alerts.due import EVENTS, News, due
 from hotlined.gsm.address import mask
 from hotlined.language import Language, _
 from hotlined.reports import contact, timeline
@@ -61,8 +61,9 @@ def told(db: Database) -> list[tuple[str, str, str]]:
     """Return the alerts of all events in the language in force, each as if it were the only one."""
     progress, found = alerting.AlertProgress(event_id=0), []
     for event in events.news(db, EVENTS, 0):
-        progress, drafts = due(progress, seen(), [event], at(0))
-        found += [(draft.condition, draft.title, draft.text) for draft in drafts]
+        after = due(progress, NOTHING, News([event]), at(0))
+        progress = replace(progress, levels={draft.condition: draft.level for draft in after.told})
+        found += [(draft.condition, draft.title, draft.text) for draft in after.told]
     return found
 
 

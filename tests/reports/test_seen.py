@@ -1,4 +1,4 @@
-"""Whatever is wrong with a line: status, exit code, band, alert, all-clear and doctor say one thing."""
+"""Status, exit code, band, alert, all-clear and doctor say one thing of each condition."""
 
 import json
 import math
