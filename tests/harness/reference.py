@@ -1,7 +1,8 @@
 """Makes the reference from the code: `scripts/run reference`.
 
 docs/commands.md has the help of each command, docs/configuration.md a table of the keys, docs/metrics.md one of the
-figures. Each is between two marks; the rest of these pages is written by hand.
+figures. Each is between two marks; the rest of these pages is written by hand. In the table of docs/trouble.md it is
+the cures, beside the headlines of conditions.
 """
 
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from hotlined.cli import COMMANDS, main
+from hotlined.conditions import TABLE
 from hotlined.config import KEYS
 from hotlined.config.keys import Shape
 from hotlined.reports.metrics import FIGURES
@@ -90,8 +92,33 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
 """The function that makes the generated part of each page."""
 
 
+TROUBLE = "docs/trouble.md"
+_VALUES = {"name": "main", "unit": "hotlined@main", "file": "/etc/hotlined/main.txt"}
+"""The values in cures, on a Pi with the line `main`; another value is an ellipsis."""
+
+
+def in_general(message: str) -> str:
+    """Return a sentence about conditions, as it stands in a page that is about no line of its own."""
+    return re.sub(r"\{(\w+)\}", lambda found: _VALUES.get(found[1], "…"), message)
+
+
+def with_cures(text: str) -> str:
+    """Return a page with the cures of conditions, each in the row that begins with its headline, anew."""
+    cures: dict[str, str] = {}  # of several conditions with one headline, the first one's
+    for known in (row.known for row in TABLE.values() if row.known.cure):
+        cures.setdefault(in_general(known.title), in_general(known.cure))
+
+    def row(found: re.Match[str]) -> str:
+        named = dict.fromkeys(cures[headline] for headline in found[1].split("; ") if headline in cures)
+        return f"| {found[1]} | {' '.join(named) or found[2]} |"
+
+    return re.sub(r"^\| (.*?) \| (.*?) \|", row, text, flags=re.MULTILINE)
+
+
 def made(page: str) -> str:
     """Return the text of a page, with its made part anew."""
+    if page not in PAGES:
+        return with_cures((ROOT / page).read_text("utf-8"))
     text, count = _PART.subn(
         lambda found: "\n".join((found[1], *PAGES[page](), found[2])), (ROOT / page).read_text("utf-8")
     )
@@ -100,5 +127,5 @@ def made(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for page in PAGES:
+    for page in (*PAGES, TROUBLE):
         (ROOT / page).write_text(made(page), "utf-8")
