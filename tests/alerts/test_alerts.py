@@ -43,8 +43,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import LackingRight
 from hotlined.store.line import events, requests
 from hotlined.store.line.alerting import Alert
-from hotlined.store.line.line import mark_copied, save_limit_clock
-from hotlined.store.people import backup
+from hotlined.store.line.line import save_limit_clock
 
 ADMIN = "+32470999888"
 SECRET = "s3cr3t-t0k3n"
@@ -230,18 +229,6 @@ def test_the_end_of_the_sim_is_sent_by_level(
     assert words == "It was topped up."
 
 
-def test_a_stopped_daemon_is_reported(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The alert comes after ten minutes."""
-    line = quiet()
-    (line.folder / "run" / "main" / "status.json").unlink()
-    line.alerts()
-    assert receiver.came == []
-    line.later(600)
-    line.alerts()
-
-    assert receiver.titles() == ["hotlined fr: the daemon does not run"]
-
-
 KEY_LOST = "key_lost_at = '2026-11-24T12:00:00.000Z'"
 
 
@@ -297,31 +284,6 @@ def test_a_locked_database_ends_nothing(quiet: Callable[..., Quiet], receiver: R
 
     assert told == ["hotlined fr: the line is paused", "hotlined fr: the SIM cannot pay"]
     assert receiver.came == []
-
-
-def test_a_restored_pause_is_sent_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The person who restores the backup may not know of it."""
-    line = quiet()
-    decisions.pause(line.db, "marie", line.db.now())
-    with line.db.transaction():
-        mark_copied(line.db.connection, line.db.now().rfc3339)
-    backup.quarantine_restored(line.db, line.db.now())
-    line.alerts()
-
-    ((_, body),) = receiver.came
-    assert "and the pause came back with a backup: nothing is sent" in body["message"]
-
-
-def test_spending_is_sent_by_level(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The configuration's limit is crossed in the database."""
-    line = quiet()
-    line.settings["limits"] = {"segments": {"hour": 2}}
-    line.config.write_text(json.dumps(line.settings))
-    line.judge(line.text())
-    line.send()
-    line.alerts()
-
-    assert receiver.titles() == ["hotlined fr: the hour's budget is spent"]
 
 
 def test_the_disk_of_the_database_is_checked(
