@@ -599,19 +599,19 @@ BUDGET_LEVEL, BUDGET_OVER = 80, 40
 
 TABLE: Mapping[str, Row] = {
     TroubleCode.NOT_RUNNING: Row(
-        _STOPS, AlertCondition.MODEM, 1, NOT_RUNNING, N_("Its program is not running."), after_seconds=_LASTS
+        _STOPS, AlertCondition.MODEM, 3, NOT_RUNNING, N_("Its program is not running."), after_seconds=_LASTS
     ),
     TroubleCode.NOT_ALIVE: Row(
         _STOPS,
         AlertCondition.MODEM,
-        1,
+        3,
         NOT_ALIVE,
         N_("Its program ended unexpectedly, or hangs."),
         NOT_RUNNING.cure_message,
         _LASTS,
     ),
     TroubleCode.OTHER_DAEMON: Row(
-        _STOPS, AlertCondition.MODEM, 1, OTHER_DAEMON, N_("Another program has the line."), after_seconds=_LASTS
+        _STOPS, AlertCondition.MODEM, 3, OTHER_DAEMON, N_("Another program has the line."), after_seconds=_LASTS
     ),
     # the driver may know more than these sentences, but in words about modems
     **{
@@ -655,7 +655,7 @@ TABLE: Mapping[str, Row] = {
     TroubleCode.NO_ANSWER_TEXT: Row(
         _STOPS,
         AlertCondition.ANSWER,
-        1,
+        2,
         ANSWER_EMPTY,
         _NO_TEXT,
         N_("Nobody is answered. 'hotlined status' says what to write, and where."),
@@ -663,7 +663,7 @@ TABLE: Mapping[str, Row] = {
     TroubleCode.ANSWER_REFUSED: Row(
         _PERSON,
         AlertCondition.ANSWER,
-        2,
+        1,
         ANSWER_REFUSED,
         N_("Its answer was changed, and the new text cannot be used."),
         N_("After a restart nobody is answered. 'hotlined text check' says what is wrong."),
@@ -726,6 +726,7 @@ TABLE: Mapping[str, Row] = {
     ),
     TroubleCode.REFUSALS: Row(_NOTE, "", 0, REFUSALS),
     TroubleCode.ANSWERS_FAIL: Row(_NOTE, "", 0, ANSWERS_FAIL),
+    **{f"{code}.waits": Row(_NOTE, code, 0, WINDOW_FULL) for code in WINDOWS},
     **{
         f"{code}.80": Row(
             _NOTE,

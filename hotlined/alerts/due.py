@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from textwrap import shorten
 
-from hotlined import clock
 from hotlined.clock import Now
+from hotlined.conditions import TABLE
 from hotlined.reports.seen import Seen
 from hotlined.reports.trouble import Trouble
 from hotlined.states import AlertCondition, EventKind, ModemState, modem_event
@@ -26,6 +26,8 @@ _TITLES_LONGEST = 80  # in characters: with the rest they fit one segment
 EVENTS: Mapping[str, int] = {EventKind.FLOOD_BEGIN: 1, EventKind.FLOOD_END: 0}
 """The events of a flood, which is no condition: how large it was is known only at its end."""
 _READY = modem_event(ModemState.READY)
+_SUBJECTS = {row.subject for row in TABLE.values()} - {"", AlertCondition.DATABASE}
+"""All but the database, which the note tells (`run`), because it cannot record that."""
 KINDS = (*EVENTS, _READY)
 """Every kind of event that is read for alerts."""
 
@@ -56,7 +58,7 @@ def due(before: AlertProgress, seen: Seen, news: News, now: Now) -> Due:
     The first run tells what holds in one alert, and nothing that is long over.
     """
     is_first = before.event_id is None
-    known = AlertProgress(since_limits=before.since_limits) if is_first else before
+    known = AlertProgress() if is_first else before
     since = dict(known.since_limits)
     if any(event.kind == _READY for event in news.events):
         since.pop(AlertCondition.MODEM, None)  # the modem was ready in between
@@ -75,46 +77,30 @@ def due(before: AlertProgress, seen: Seen, news: News, now: Now) -> Due:
     return Due(replace(before, event_id=newest, since_limits=since), told, silent)
 
 
-def begun_limit(trouble: Trouble, now: Now) -> float:
-    """Return when a condition began, on the limit clock: what is not known counts from now.
-
-    A moment of the calendar counts only while the clock is synchronised, and none is before the boot.
-    """
-    if trouble.since_limit is not None:
-        return trouble.since_limit
-    if trouble.since is None or not now.synchronised:
-        return now.limit
-    seconds = (now.utc - clock.parse_rfc3339(trouble.since)).total_seconds()
-    return now.limit - min(max(0.0, seconds), clock.boottime())
-
-
 def _changes(known: AlertProgress, seen: Seen, since: dict[str, float], now: Now) -> Iterator[Draft]:
     """Yield an alert for each subject that differs from what was told, and keep `since` up to date."""
     holding: dict[str, list[Trouble]] = {}
     for each in seen.holding:
-        if each.row.subject and each.row.rank and each.row.subject != AlertCondition.DATABASE:
+        if each.row.rank and each.row.subject in _SUBJECTS:
             holding.setdefault(each.subject, []).append(each)
     for subject in dict.fromkeys((*holding, *known.levels, *since)):
         if subject in holding:
             yield from _held(known, subject, holding[subject], since, now)
-        elif subject.partition(":")[0] not in (*seen.unknown, *_NO_SUBJECTS):
+        elif subject.partition(":")[0] in _SUBJECTS - seen.unknown:
             since.pop(subject, None)
             if known.levels.get(subject):
                 yield Draft(subject, 0, now.rfc3339, *end_in_words(subject))
-
-
-_NO_SUBJECTS = (
-    *(AlertCondition.DATABASE, AlertCondition.FLOOD, AlertCondition.WORDS, AlertCondition.TOLD),
-    *(AlertCondition.SEVERAL, AlertCondition.TEST, AlertCondition.DIGEST),
-)
-"""The subjects that are told by other ways."""
 
 
 def _held(
     known: AlertProgress, subject: str, troubles: Sequence[Trouble], since: dict[str, float], now: Now
 ) -> Iterator[Draft]:
     """Yield the alert that a subject holds, if it has lasted, and was not told, or not so grave, or long ago."""
-    began = since.setdefault(subject, min(begun_limit(each, now) for each in troubles))
+    stored = [each.since_limit for each in troubles]
+    if None in stored:  # then it counts from the first run that saw it
+        began = since.setdefault(subject, now.limit)
+    else:
+        began = since[subject] = min(each for each in stored if each is not None)
     lasting = [each for each in troubles if now.limit - began >= each.row.after_seconds]
     if not lasting:
         return

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hotlined.forms import Time, extended
 from hotlined.reports.fleet import Fleet, lines
-from hotlined.reports.trouble import Trouble
+from hotlined.reports.trouble import TroubleStatus, trouble_status
 from hotlined.store import fleet
 from hotlined.store.line.database import Database
 
@@ -37,7 +37,7 @@ class FleetStatus:
     unsent: bool
     """True if the hub lacks this line's present list."""
     lines: tuple[FleetLineStatus, ...]
-    trouble: tuple[Trouble, ...]
+    trouble: tuple[TroubleStatus, ...]
     """The troubles between the line and the hub, as in status."""
 
 
@@ -47,5 +47,5 @@ def document(db: Database, found: Fleet) -> FleetStatus:
         HubStatus(found.hub.reachable, found.hub.since) if found.hub else HubStatus(None, None),
         fleet.is_unsent(db),
         tuple(extended(FleetLineStatus, each) for each in lines(db, found)),
-        found.trouble,
+        tuple(map(trouble_status, found.trouble)),
     )

@@ -93,7 +93,8 @@ def see(
     if words_go_nowhere(config):
         found.append(holding(TroubleCode.ALERTS_NOWHERE, name=config.name))
     found += [*_about_readers(config, daemon), *_about_disk(disk)]
-    return Seen(tuple(found), frozenset(_unknown(config, daemon, stored, disk, found, alive=alive)))
+    unknown = [*_unknown_without(daemon, disk, alive=alive), *_unknown(config, stored, found)]
+    return Seen(tuple(found), frozenset(unknown))
 
 
 def words_go_nowhere(config: Config) -> bool:
@@ -101,15 +102,19 @@ def words_go_nowhere(config: Config) -> bool:
     return bool(config.alerts.words) and not alerts_reach_somebody(config)
 
 
-def _unknown(
-    config: Config, daemon: DaemonStatus, stored: Stored | None, disk: Disk | None, found: list[Trouble], *, alive: bool
-) -> Iterator[str]:
-    """Yield the subjects of which nothing is known."""
+def _unknown_without(daemon: DaemonStatus, disk: Disk | None, *, alive: bool) -> Iterator[str]:
+    """Yield the subjects of which daemon and disk say nothing."""
     if not (alive and daemon.modem.state == ModemState.READY):
         # a daemon that waits for its database has not looked for a modem yet, and reports no trouble of one
         yield from (AlertCondition.RECEPTION, AlertCondition.STORAGE, AlertCondition.MODEM)
+    if not alive:
+        yield from (AlertCondition.CONFIG, AlertCondition.ANSWER)
     if disk is None or not (disk.is_low or disk.has_room):
         yield AlertCondition.DISK
+
+
+def _unknown(config: Config, stored: Stored | None, found: list[Trouble]) -> Iterator[str]:
+    """Yield the subjects of which the database says nothing."""
     if stored is None:
         yield from _STORED
         return
@@ -121,11 +126,8 @@ def _unknown(
         yield AlertCondition.SILENCE
     if not (stored.fleet and (stored.fleet.trouble or (stored.fleet.hub and stored.fleet.hub.reachable))):
         yield AlertCondition.HUB
-    if (
-        config.credit.ussd is None
-        or stored.credit.balance is None
-        or any(each.code == HoldReason.CREDIT for each in found)
-    ):
+    asked = config.credit.ussd is not None and stored.credit.balance is not None
+    if not asked or any(each.code == HoldReason.CREDIT for each in found):
         yield AlertCondition.BALANCE
     if not (stored.selftest and stored.selftest.back_at):  # none ever came back: its number may be wrong
         yield AlertCondition.SELFTEST
@@ -264,15 +266,15 @@ def _maybe_about_credit(config: Config, trouble: Trouble) -> Trouble:
 
 
 def _window(stored: Stored, window: str, budget: Budget) -> Iterator[Trouble]:
-    """Yield that a window is full, or nearly full."""
-    if budget.is_spent or window in stored.full_windows:
-        variant = ""
-    elif budget.percent >= BUDGET_LEVEL:
-        variant = str(BUDGET_LEVEL)
+    """Yield that a window is spent, or nearly; or that an answer waits for it, which alone is no alert."""
+    if budget.limit and budget.is_spent:
+        variants = [""]
     else:
-        return
-    code, name = BUDGETS[window], BUDGET_NAMES[window]
-    yield holding(code, variant=variant, budget=name, used=budget.used, limit=budget.limit)
+        waits = budget.is_spent or window in stored.full_windows
+        variants = ["waits"] * waits + [str(BUDGET_LEVEL)] * (budget.percent >= BUDGET_LEVEL)
+    for variant in variants:
+        name = BUDGET_NAMES[window]
+        yield holding(BUDGETS[window], variant=variant, budget=name, used=budget.used, limit=budget.limit)
 
 
 def _about_readers(config: Config, daemon: DaemonStatus) -> Iterator[Trouble]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from hotlined import __version__, clock
-from hotlined.conditions import Gravity
-from hotlined.forms import ByWindow, Form, Time, extended
+from hotlined.forms import ByWindow, Form, Time
 from hotlined.reports.line import LineReport
 from hotlined.reports.stored import Budget
+from hotlined.reports.trouble import TroubleStatus, trouble_status
 from hotlined.states import OPEN, AnswerState, SealFailure
 from hotlined.status import ModemStatus
 from hotlined.store.line.line import Credit, Sending
@@ -48,18 +48,6 @@ class WaitingStatus:
     """Other reactions without a tag."""
     told: int
     """Contacts at which a volunteer asked the admin to look, and about which no admin has decided."""
-
-
-@dataclass(frozen=True, slots=True)
-class TroubleStatus:
-    """A trouble: a code for scripts, a sentence, its cure, and since when."""
-
-    code: str
-    words: str
-    cure: str
-    since: Time | None
-    warning: bool
-    """True if it stops nothing, passes by itself, or was chosen by a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +109,7 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         credit=stored.credit if stored else None,
         backup=_backup(report),
         waiting=WaitingStatus(waiting.alert_words, waiting.reactions, len(waiting.told)) if waiting else None,
-        trouble=tuple(
-            extended(TroubleStatus, each, warning=each.row.gravity is Gravity.NOTE) for each in report.trouble
-        ),
+        trouble=tuple(map(trouble_status, report.trouble)),
     )
 
 

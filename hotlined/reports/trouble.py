@@ -6,8 +6,9 @@ from pathlib import Path
 
 from hotlined import conditions
 from hotlined.causes import CodedCause
-from hotlined.conditions import modem_in_words
+from hotlined.conditions import Gravity, modem_in_words
 from hotlined.config import Config
+from hotlined.forms import Time, extended
 from hotlined.language import _, in_digits
 from hotlined.states import AlertCondition, DatabaseState, TroubleCode, about, database_trouble, is_about_database
 from hotlined.status import DaemonTrouble
@@ -66,6 +67,23 @@ def holding(
     shown = {name: in_digits(value) if isinstance(value, int) else value for name, value in values.items()}
     words, usual = known.words.format(**shown), known.cure.format(**shown)
     return Trouble(code, words, usual if cure is None else cure, since, variant, instance, since_limit, values)
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleStatus:
+    """A trouble: a code for scripts, a sentence, its cure, and since when."""
+
+    code: str
+    words: str
+    cure: str
+    since: Time | None
+    warning: bool
+    """True if it stops nothing, passes by itself, or was chosen by a person."""
+
+
+def trouble_status(trouble: Trouble) -> TroubleStatus:
+    """Return a trouble as programs read it."""
+    return extended(TroubleStatus, trouble, warning=trouble.row.gravity is Gravity.NOTE)
 
 
 def said(trouble: DaemonTrouble, config: Config) -> Trouble:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotlined import conditions
-from hotlined.alerts.due import EVENTS, News, begun_limit, draft, due
+from hotlined.alerts.due import EVENTS, News, draft, due
 from hotlined.clock import Now
 from hotlined.conditions import OVER, TABLE
 from hotlined.reports.disk import Disk
@@ -225,18 +225,33 @@ def test_a_run_after_a_restore_is_a_first_one() -> None:
     ]  # fmt: skip
 
 
-def test_a_clock_that_jumps_makes_no_alert(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The calendar counts only while it is synchronised, and only once; nothing is older than the boot."""
-    monkeypatch.setattr("hotlined.clock.boottime", lambda: 86_400.0)
-    absent = replace(holds("absent").holding[0], since=at(-700).rfc3339)
+def test_a_clock_that_jumps_makes_no_alert() -> None:
+    """It counts from the first run that saw it, by the limit clock, or from the moment that the database has on it."""
+    absent = replace(holds("absent").holding[0], since=at(-86_400).rfc3339)
+    seen, teller = Seen((absent,), frozenset()), Teller()
 
-    assert begun_limit(absent, at(0)) == -700
-    assert begun_limit(absent, at(0, synchronised=False)) == 0
-    assert begun_limit(replace(absent, since=at(700).rfc3339), at(0)) == 0
-    assert begun_limit(replace(absent, since="1970-01-01T00:00:20.000Z"), at(0)) == -86_400
+    assert [teller.tell(seen, seconds) for seconds in (0, 599, 600)] == [[], [], [("modem", 1)]]
+
+
+def test_a_pause_that_ended_between_two_runs_is_another_one() -> None:
+    """Its hour counts from its own beginning."""
     teller = Teller()
-    teller.tell(Seen((replace(absent, since=at(0).rfc3339),), frozenset()), 1)
-    assert teller.tell(Seen((replace(absent, since=at(-5000).rfc3339),), frozenset()), 2) == []
+    teller.tell(holds("paused", since=0), 3500)
+
+    assert teller.tell(holds("paused", since=3550), 3800) == []
+    assert teller.tell(holds("paused", since=3550), 3550 + 3600) == [("paused", 1)]
+
+
+def test_what_is_graver_is_told_too() -> None:
+    """Within a subject the rank never falls while the gravity rises."""
+    rows = [row for row in TABLE.values() if row.subject and row.rank]
+
+    assert not [
+        (one, other)
+        for one in rows
+        for other in rows
+        if one.subject == other.subject and one.gravity < other.gravity and one.rank > other.rank
+    ]
 
 
 def test_every_state_of_modem_and_database_has_an_alert() -> None:

@@ -23,7 +23,7 @@ from hotlined.errors import ConfigError
 from hotlined.reports import in_force
 from hotlined.reports.line import LineReport, report_line
 from hotlined.simulator import pdus
-from hotlined.states import EventKind, ModemState, TroubleCode
+from hotlined.states import AlertCondition, EventKind, ModemState, TroubleCode
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
 from hotlined.store.answers import contacts, decisions
 from hotlined.store.line import events
@@ -56,7 +56,8 @@ class Held:
         """The changes that are made once the status is written."""
         (folder / "urls").write_text(NOWHERE)
         self._set_clock()
-        self.set(alerts_event=0)  # alerts have run before
+        subjects = (*AlertCondition, "storage:SM", "storage:ME")
+        self.set(alerts_event=0, alerts_since=json.dumps(dict.fromkeys(subjects, 0.0)))  # alerts have run before
 
     def _set_clock(self) -> None:
         self.set(limit_time=1e9, boottime=boottime(), boot_id=boot_id())
@@ -342,6 +343,10 @@ def _window(window: str, answers: int, limit: int) -> Callable[[Held], None]:
     return lambda held: _spend(held, window, answers, limit)
 
 
+def _spent_nothing(window: str) -> Callable[[Held], None]:
+    return lambda held: held.settings(limits={"segments": {window: 0}})
+
+
 HOLD: dict[str, Callable[[Held], None]] = {
     TroubleCode.NOT_RUNNING: _stopped,
     TroubleCode.NOT_ALIVE: _dead,
@@ -375,6 +380,7 @@ HOLD: dict[str, Callable[[Held], None]] = {
     TroubleCode.REFUSALS: _declined,
     TroubleCode.ANSWERS_FAIL: _fails,
     **{f"budget_{window}": _window(window, 1, 2) for window in ("hour", "day", "month")},
+    **{f"budget_{window}.waits": _spent_nothing(window) for window in ("hour", "day", "month")},
     **{f"budget_{window}.80": _window(window, 2, 5) for window in ("hour", "day", "month")},
     "sim_ends.60": _topped_up(310),
     "sim_ends.30": _topped_up(340),
