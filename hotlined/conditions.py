@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from hotlined.causes import CodedCause
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
-from hotlined.policy import BUDGETS as _WINDOW_CODES
-from hotlined.policy import WaitingFor
+from hotlined.rules.policy import BUDGETS as _WINDOW_CODES
+from hotlined.rules.policy import WaitingFor
 from hotlined.states import (
     AlertCondition,
     DatabaseState,

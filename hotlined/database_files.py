@@ -4,7 +4,7 @@ import contextlib
 import stat
 from pathlib import Path
 
-from hotlined import files
+from hotlined.machine import files
 
 ITSELF = ""
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"

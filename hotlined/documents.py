@@ -12,7 +12,7 @@ from typing import Annotated
 
 from hotlined.forms import Detail, Form, Time
 from hotlined.gsm.alphabet import Encoding
-from hotlined.policy import WaitingFor
+from hotlined.rules.policy import WaitingFor
 from hotlined.states import AnswerState, ByHand, ContactKind, ContactVerdict, SegmentState
 
 ByHandId = Annotated[

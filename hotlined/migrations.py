@@ -11,7 +11,7 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
-from hotlined.clock import here, rfc3339
+from hotlined.machine.clock import here, rfc3339
 
 PAGE_OCTETS = 2048
 """Small, because SQLite writes a whole page to the -wal for each small change, and a text changes some forty pages."""
@@ -280,7 +280,7 @@ LINE = (
     """
     CREATE TABLE line_state (
       id INTEGER PRIMARY KEY CHECK (id = 1),
-      -- the last anchor of the limit clock (see `hotlined.clock`)
+      -- the last anchor of the limit clock (see `hotlined.machine.clock`)
       limit_time REAL NOT NULL DEFAULT 0,
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,

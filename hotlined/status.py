@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Self, get_type_hints
 
-from hotlined import clock, files
 from hotlined.causes import Value
 from hotlined.forms import Form, Time, by_key
+from hotlined.machine import clock, files
 from hotlined.states import DatabaseState, ModemState
 
 FILE = "status.json"  # in the line's folder of the runtime directory

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from hotlined import breaker, conditions, policy, states
-from hotlined.breaker import Cause, Change, Outcome
+from hotlined import conditions, states
 from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
 from hotlined.control.verbs import VERBS
 from hotlined.database_files import EVERY, SECRET
-from hotlined.policy import AttemptCause, Fate, LineHold, Reason, Share, WaitingFor
+from hotlined.rules import breaker, policy
+from hotlined.rules.breaker import Cause, Change, Outcome
+from hotlined.rules.policy import AttemptCause, Fate, LineHold, Reason, Share, WaitingFor
 from hotlined.states import (
     AlertCondition,
     AnswerState,
@@ -48,18 +49,12 @@ GROUND = {
     "forms",
     "database_files",
     "errors",
-    "clock",
-    "person",
     "states",
     "causes",
     "conditions",
     "status",
-    "timing",
-    "systemd",
-    "files",
-    "wire",
-    "peer",
-    "exchange",
+    "machine",
+    "fleet_files",
     "language",
     "",
 }
@@ -72,7 +67,7 @@ FLOORS = {
         "daemon",
         "store",
         "migrations",
-        "policy",
+        "rules",
         "pseudonym",
         "config",
         "gsm",
@@ -88,25 +83,23 @@ FLOORS = {
         "fleet",
     },
     "__main__": {"cli"},
-    "alerts": {"documents", "config", "reports", "statistics", "store", "policy", "gsm.alphabet", "words"},
-    "statistics": {"documents", "store", "config", "policy", "words"},
+    "alerts": {"documents", "config", "reports", "statistics", "store", "rules", "gsm.alphabet", "words"},
+    "statistics": {"documents", "store", "config", "rules", "words"},
     "sealing": {"agekey", "config", "pseudonym", "store", "words"},
     "evidence": {"documents", "pseudonym", "store", "words"},
     "fleet": {"pseudonym"},
     "doctor": {"reports", "store", "config", "gsm", "words"},
-    "reports": {"documents", "store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
+    "reports": {"documents", "store", "rules", "config", "gsm.address", "gsm.alphabet", "words"},
     "desk": {
-        *("documents", "control", "reports", "statistics", "evidence", "store", "policy", "config", "gsm.address"),
+        *("documents", "control", "reports", "statistics", "evidence", "store", "rules", "config", "gsm.address"),
         "words",
     },
-    "control": {"store", "config", "policy", "recognition", "pseudonym"},
-    "daemon": {"store", "policy", "recognition", "breaker", "config", "gsm", "words"},
+    "control": {"store", "config", "rules", "pseudonym"},
+    "daemon": {"store", "rules", "config", "gsm", "words"},
     "store": {
         "documents",
         "migrations",
-        "policy",
-        "recognition",
-        "breaker",
+        "rules",
         "pseudonym",
         "gsm.address",
         "gsm.alphabet",
@@ -114,23 +107,21 @@ FLOORS = {
         "gsm.push",
     },
     "forms": set(),
-    "documents": {"policy", "gsm.alphabet"},
+    "documents": {"rules", "gsm.alphabet"},
     "migrations": set(),
-    "config": {"agekey", "policy", "recognition", "gsm.address", "gsm.alphabet"},
-    "policy": {"recognition", "gsm.address"},
-    "breaker": set(),
-    "recognition": set(),
+    "config": {"agekey", "rules", "gsm.address", "gsm.alphabet"},
+    "rules": {"gsm.address"},
     "states": set(),
     "causes": set(),
-    "conditions": {"policy"},
+    "conditions": {"rules"},
     "status": set(),
     "pseudonym": set(),
     "agekey": set(),
     "gsm.modem": {
-        *("gsm.at", "gsm.exchange", "gsm.port", "gsm.profiles", "gsm.responses", "gsm.storages", "gsm.tpdu"),
+        *("gsm.at", "gsm.dialogue", "gsm.port", "gsm.profiles", "gsm.responses", "gsm.storages", "gsm.tpdu"),
     },
-    "gsm.storages": {"gsm.at", "gsm.exchange", "gsm.responses"},
-    "gsm.exchange": {"gsm.at", "gsm.port", "gsm.profiles", "gsm.responses"},
+    "gsm.storages": {"gsm.at", "gsm.dialogue", "gsm.responses"},
+    "gsm.dialogue": {"gsm.at", "gsm.port", "gsm.profiles", "gsm.responses"},
     "gsm.responses": {"gsm.at", "gsm.tpdu"},
     "gsm.tpdu": {"gsm.address", "gsm.alphabet", "gsm.push"},
     "gsm.push": set(),
@@ -147,18 +138,12 @@ FLOORS = {
     "gsm.uart": set(),
     "gsm": set(),
     "simulator": {"gsm.alphabet", "gsm.address"},
-    "clock": set(),
-    "person": set(),
-    "wire": set(),
-    "peer": set(),
-    "exchange": set(),
+    "machine": set(),
+    "fleet_files": set(),
     "errors": set(),
-    "timing": set(),
-    "systemd": set(),
-    "files": set(),
     "database_files": set(),
     "language": set(),
-    "words": {"documents", "agekey", "policy", "gsm.alphabet"},
+    "words": {"documents", "agekey", "rules", "gsm.alphabet"},
     "": set(),
 }
 
@@ -410,7 +395,7 @@ UNTYPED = {
     "fleet/hub.py": "options of libpq",
     "fleet/sync.py": "the hub's answers, and the store's questions",
     "status.py": "JSON that a daemon of another version may have written",
-    "wire.py": "JSON over a socket",
+    "machine/wire.py": "JSON over a socket",
     "words/requests.py": "what fills the places of a sentence",
 }
 """Modules above the store with dictionaries whose values mypy does not see, each with the reason."""
@@ -438,7 +423,7 @@ def test_the_state_of_the_line_has_one_owner() -> None:
         path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if "line_state" in path.read_text()
     }
 
-    assert speakers == {"store/line/line.py", "migrations.py"}
+    assert speakers == {"store/line/line_row.py", "migrations.py"}
 
 
 def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
@@ -451,7 +436,7 @@ def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
     }
 
     assert "database_files.py" in spellers
-    assert spellers <= {"database_files.py", "cli/db.py", "exchange.py"}  # files beside a configuration
+    assert spellers <= {"database_files.py", "cli/db.py", "fleet_files.py"}  # files beside a configuration
 
 
 def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
@@ -509,15 +494,15 @@ def test_consequences_of_a_state_are_requested_by_its_writer(modules: Nodes) -> 
 
 
 PLACES = {
-    "os.open": {"files.py", "pseudonym.py", "store/file/snapshot.py"},
-    "os.O_DIRECTORY": {"files.py"},
-    "os.fsync": {"files.py", "sealing/shelf.py", "store/people/backup.py"},
-    "fcntl.flock": {"files.py"},
+    "os.open": {"machine/files.py", "pseudonym.py", "store/file/snapshot.py"},
+    "os.O_DIRECTORY": {"machine/files.py"},
+    "os.fsync": {"machine/files.py", "sealing/shelf.py", "store/people/backup.py"},
+    "fcntl.flock": {"machine/files.py"},
     "subprocess.run": {"doctor/machine.py", "sealing/age.py"},
     "subprocess.Popen": {"cli/demo.py", "sealing/age.py"},
     "os.fork": {"control/server.py"},
-    "datetime.now": {"clock.py"},
-    "datetime.fromisoformat": {"clock.py", "reports/typed.py"},
+    "datetime.now": {"machine/clock.py"},
+    "datetime.fromisoformat": {"machine/clock.py", "reports/typed.py"},
     "db.connection.execute": {"store/people/erasing.py"},
     "sqlite3.connect": {"migrations.py", "store/file/opening.py", "store/people/backup.py"},
 }
@@ -620,7 +605,13 @@ def test_the_decorator_of_a_command_has_parentheses(modules: Nodes) -> None:
     assert bare == []
 
 
-ESSAYS = {"clock.py", "breaker.py", "store/answers/lifecycle.py", "store/fleet.py", "store/people/erasing.py"}
+ESSAYS = {
+    "machine/clock.py",
+    "rules/breaker.py",
+    "store/answers/lifecycle.py",
+    "store/lists.py",
+    "store/people/erasing.py",
+}
 """Modules whose faults would be hard to see: their heads say what could go wrong, and the order of steps."""
 
 
@@ -704,7 +695,7 @@ NO_EVENTS = {
     ("reports/decided.py", "cancel"): "a command",
     ("reports/decided.py", "requeue"): "the same",
     ("sealing/restoring.py", "block"): "a command",
-    ("store/line/line.py", "balance"): "a value of an event",
+    ("store/line/line_row.py", "balance"): "a value of an event",
     ("store/reading/log.py", "tag"): "the name of a filter",
 }
 """Words that spell a kind of event and mean something else, by module, with their meaning."""
@@ -835,7 +826,7 @@ def _texts(nodes: Iterable[ast.AST]) -> list[str]:
 DAEMON = (
     *(
         "watch",
-        "line",
+        "shared",
         "database_outage",
         "recovery",
         "starting",
@@ -873,7 +864,7 @@ def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tu
     assert climbing == set()
 
 
-WINGS = ("line", "file", "answers", "reading", "people", "fleet")
+WINGS = ("line", "file", "answers", "reading", "people", "lists")
 """The wings of the store; each imports only those before it."""
 
 
@@ -957,7 +948,7 @@ def test_the_session_of_a_modem_has_one_owner(modules: Nodes) -> None:
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and node.attr in fields
     }
 
-    assert changers == {"gsm/exchange.py"}
+    assert changers == {"gsm/dialogue.py"}
 
 
 def test_no_two_classes_have_one_name(modules: Nodes) -> None:

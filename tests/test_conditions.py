@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hotlined import conditions, policy
+from hotlined import conditions
 from hotlined.conditions import Gravity
+from hotlined.rules import policy
 from hotlined.states import (
     KEPT_BACK,
     AlertCondition,

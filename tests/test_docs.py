@@ -36,7 +36,7 @@ from hotlined.config import KEYS, parse
 from hotlined.config.keys import LINE_NAME
 from hotlined.desk.app import PAGES as DESK
 from hotlined.language import NO_BREAK, Language, unfilled
-from hotlined.policy import Reason, WaitingFor
+from hotlined.rules.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
 from hotlined.states import AlertCondition, ContactKind, TroubleCode
 from hotlined.words import alerts, reasons

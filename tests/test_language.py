@@ -35,7 +35,7 @@ from hotlined.language import (
     spoken,
     unfilled_plural,
 )
-from hotlined.peer import Peer
+from hotlined.machine.peer import Peer
 from hotlined.reports.typed import period
 from hotlined.statistics.periods import midnight
 from hotlined.statistics.plain import calendar, length, rate, share
@@ -202,7 +202,7 @@ def test_a_hostile_text_in_a_translated_page_stays_inert() -> None:
 def test_no_outcome_is_longer_than_its_column_in_any_language(language: Language) -> None:
     """Every state, reason and kind of wait fits the column of outcomes."""
     from hotlined.cli.contacts import OUTCOME_WIDTH  # noqa: PLC0415
-    from hotlined.policy import Reason, WaitingFor  # noqa: PLC0415
+    from hotlined.rules.policy import Reason, WaitingFor  # noqa: PLC0415
 
     with speaking(language):
         words = [briefly(each).format(at="04:12") for each in (*Reason, *WaitingFor)] + [*STATES.values()]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
-from hotlined.clock import boottime
+from hotlined.machine.clock import boottime
 from hotlined.reports.trouble import said
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
 

@@ -12,12 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hotlined import wire
 from hotlined.alerts import channels
 from hotlined.alerts.channels import Channel, Message
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
+from hotlined.machine import wire
 
 _ANSWER_SECONDS = 120.0  # a slow server, after a Pi Zero that had to load Apprise
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from hotlined.clock import Now, parse_rfc3339
 from hotlined.conditions import month_in_words
 from hotlined.config import Config, Digest
 from hotlined.language import _, in_digits
-from hotlined.reports.line import LineReport
+from hotlined.machine.clock import Now, parse_rfc3339
+from hotlined.reports.overview import LineReport
 from hotlined.reports.stored import balance_in_words
 from hotlined.states import AlertCondition, ModemState, NoModemState
 from hotlined.statistics.periods import By, midnight

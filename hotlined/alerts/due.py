@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from textwrap import shorten
 
-from hotlined.clock import Now
 from hotlined.conditions import TABLE
+from hotlined.machine.clock import Now
 from hotlined.reports.seen import Seen
 from hotlined.reports.trouble import Trouble
 from hotlined.states import AlertCondition, EventKind, ModemState, modem_event

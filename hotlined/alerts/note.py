@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from hotlined import config as configuration
-from hotlined import files
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, reason_of
 from hotlined.language import _
+from hotlined.machine import files
 
 _MODE = 0o600
 

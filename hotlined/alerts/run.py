@@ -11,18 +11,18 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from hotlined import clock
 from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
 from hotlined.alerts.due import KINDS, Due, News, draft, due
 from hotlined.alerts.note import Note, open_note
-from hotlined.clock import Now
 from hotlined.conditions import DATABASE_TITLES, UNKNOWN_DATABASE_STATE
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
-from hotlined.reports.line import LineReport
+from hotlined.machine import clock
+from hotlined.machine.clock import Now
+from hotlined.reports.overview import LineReport
 from hotlined.states import (
     AlertCondition,
     DatabaseState,

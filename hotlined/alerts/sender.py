@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hotlined import wire
 from hotlined.alerts import channels
 from hotlined.alerts.channels import Channel, Message
 from hotlined.errors import HotlinedError, UsageError
 from hotlined.language import Language, _, speak
+from hotlined.machine import wire
 
 IDLE_SECONDS = 10.0
 _SEND_SECONDS = 120.0  # for the connected program to take the answer

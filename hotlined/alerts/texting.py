@@ -8,12 +8,12 @@ from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
-from hotlined.reports.line import LineReport
+from hotlined.reports.overview import LineReport
 from hotlined.states import AlertCondition, ModemState, RequestState
 from hotlined.store.line import alerting, requests
 from hotlined.store.line.alerting import Alert
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 from hotlined.words.requests import result_in_words
 
 KEY = "sms"

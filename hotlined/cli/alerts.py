@@ -43,7 +43,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     # a timer runs this every five minutes: where nothing can go anywhere it ends before these imports
     from hotlined.alerts.delivery import find  # noqa: PLC0415
     from hotlined.alerts.run import Run  # noqa: PLC0415
-    from hotlined.reports.line import report_line  # noqa: PLC0415
+    from hotlined.reports.overview import report_line  # noqa: PLC0415
 
     report = report_line(config)
     run = Run(config, find(config), report, say=print_wrapped, complain=partial(print_wrapped, err=True))

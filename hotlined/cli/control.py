@@ -10,7 +10,7 @@ from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError
 from hotlined.language import Language, speak
-from hotlined.systemd import maybe_credential
+from hotlined.machine.systemd import maybe_credential
 
 
 @click.command(hidden=True, cls=TranslatedCommand)

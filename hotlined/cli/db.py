@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from hotlined import agekey, files, migrations
+from hotlined import agekey, migrations
 from hotlined.cli.group import Group
 from hotlined.cli.output import FILE, STANDARD_OUTPUT, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
@@ -19,6 +19,7 @@ from hotlined.config import answer_octets, kept_by_root
 from hotlined.database_files import FLEET, KEY, beside
 from hotlined.errors import SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
+from hotlined.machine import files
 from hotlined.states import DatabaseState
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_to_read, require_current, require_own

@@ -15,18 +15,18 @@ from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, confirm, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import ANSWER_ID, WHEN
-from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.errors import RefusedError, UsageError
 from hotlined.language import N_, _
+from hotlined.machine.clock import rfc3339
 from hotlined.reports import decided
 from hotlined.reports import selftest as selftests
 from hotlined.reports.answer import require_text
-from hotlined.reports.line import require_daemons_database
 from hotlined.reports.number import whom
+from hotlined.reports.overview import require_daemons_database
 from hotlined.reports.typed import AnswerMeant, TimeRange
 from hotlined.reports.typed import e164 as read_number
-from hotlined.store.answers import answers
+from hotlined.store.answers import verdicts
 from hotlined.store.answers.decisions import Resumed
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.reception import selftest_text
@@ -158,7 +158,7 @@ def requeue(settings: Settings, meant: AnswerMeant | None, since: TimeRange | No
             _("`hotlined requeue --since WHEN --yes` does not ask."),
         )
     if found.again:
-        found = answers.PerhapsSent(**decided_now(config, settings.who, "requeue_since", since=moment))
+        found = verdicts.PerhapsSent(**decided_now(config, settings.who, "requeue_since", since=moment))
     print_wrapped(decided.requeued_since(found))
 
 

@@ -12,7 +12,7 @@ from hotlined.control.client import decide
 from hotlined.errors import UnavailableError
 from hotlined.language import _
 from hotlined.reports import decided
-from hotlined.reports.line import LineReport, report_line, require_daemons_database
+from hotlined.reports.overview import LineReport, report_line, require_daemons_database
 from hotlined.states import ModemState
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import requests

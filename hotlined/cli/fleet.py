@@ -14,7 +14,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.errors import RefusedError, UnavailableError, UsageError
 from hotlined.language import Language, _, ngettext, speak
-from hotlined.systemd import maybe_credential
+from hotlined.machine.systemd import maybe_credential
 
 if TYPE_CHECKING:
     from hotlined.reports.fleet import Fleet
@@ -108,9 +108,9 @@ def sync(settings: Settings, once: bool) -> None:
     Example: hotlined fleet sync --once
     """
     from hotlined.config import KEYS  # noqa: PLC0415  --help does not need it
-    from hotlined.exchange import RunFiles  # noqa: PLC0415  the same
     from hotlined.fleet import sync as exchanging  # noqa: PLC0415  the same
-    from hotlined.wire import socket_path  # noqa: PLC0415  the same
+    from hotlined.fleet_files import RunFiles  # noqa: PLC0415  the same
+    from hotlined.machine.wire import socket_path  # noqa: PLC0415  the same
 
     url: str | None
     if settings.line and (handed := maybe_credential("fleet")):  # under systemd it cannot read the configuration
@@ -173,7 +173,7 @@ def _found(settings: Settings) -> Iterator[tuple["Database", "Fleet"]]:
 
 def _show(db: "Database", found: "Fleet") -> None:
     from hotlined.reports import fleet as report  # noqa: PLC0415  --help does not need it
-    from hotlined.store import fleet as stored  # noqa: PLC0415  the same
+    from hotlined.store import lists as stored  # noqa: PLC0415  the same
 
     is_unsent = stored.is_unsent(db)
     print_sheet(
@@ -231,9 +231,10 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
 
     Example: hotlined fleet hub invite fr fr.invitation --hub postgresql:///hotlined
     """
-    from hotlined import files, person, pseudonym  # noqa: PLC0415  --help does not need it
+    from hotlined import pseudonym  # noqa: PLC0415  --help does not need it
     from hotlined.fleet.hub import opened  # noqa: PLC0415  the same
     from hotlined.fleet.invitation import Invitation, have_key, require_line  # noqa: PLC0415  the same
+    from hotlined.machine import files, person  # noqa: PLC0415  the same
 
     require_line(line)
     with opened(url) as found:

@@ -8,11 +8,11 @@ from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.clock import here
 from hotlined.conditions import WINDOW_NAMES, hold_in_words
 from hotlined.language import N_, _, in_digits
-from hotlined.policy import Limits
+from hotlined.machine.clock import here
 from hotlined.reports.limits import LimitsReport, report_limits, waits_in_words
+from hotlined.rules.policy import Limits
 from hotlined.words.amounts import maybe_money, segments_and_price, wait_in_words
 from hotlined.words.columns import Column, Layout, figures
 

@@ -23,12 +23,12 @@ from hotlined.cli.output import json_line, print_lines, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
-from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.language import N_, _
-from hotlined.policy import Reason
+from hotlined.machine.clock import rfc3339
 from hotlined.reports.contact import entry, rows_for_people, texts_for_people
 from hotlined.reports.typed import contacts_meant, reason
+from hotlined.rules.policy import Reason
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database

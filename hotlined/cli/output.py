@@ -19,10 +19,10 @@ from typing import Any
 
 import click
 
-from hotlined import files
 from hotlined.errors import UsageError
 from hotlined.forms import plain
 from hotlined.language import _, labelled
+from hotlined.machine import files
 from hotlined.words.harmless import harmless
 
 _YES = ("y", "yes", "o", "oui", "j", "ja")

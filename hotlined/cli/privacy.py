@@ -16,7 +16,6 @@ from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, as_typed, confirm, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
-from hotlined.clock import here
 from hotlined.config import Config
 from hotlined.control import erase_requests
 from hotlined.control.client import decide
@@ -25,11 +24,12 @@ from hotlined.evidence.facts import EvidenceFacts, facts
 from hotlined.evidence.files import SUMS, zipped
 from hotlined.gsm.address import parse_number
 from hotlined.language import _
+from hotlined.machine.clock import here
 from hotlined.reports import decided, erased
 from hotlined.reports.export_sheet import sheet
-from hotlined.reports.line import report_line
+from hotlined.reports.overview import report_line
 from hotlined.reports.typed import contact_id, is_id, is_withheld
-from hotlined.store import fleet
+from hotlined.store import lists
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import elsewhere
 from hotlined.store.people import export as stored_export
@@ -77,7 +77,7 @@ def forget(settings: Settings, number: str, yes: bool) -> None:
         raise _nobodys()
     with open_beside_daemon(config.database) as db:
         if pseudonym.is_one(name):
-            name = fleet.maybe_name(db, name) or name
+            name = lists.maybe_name(db, name) or name
         amounts = stored.stored_of(db, name)
         person = elsewhere.person(db, name)
     if amounts.anything and not yes:

@@ -25,7 +25,7 @@ from hotlined.reports.review import maybe_before
 from hotlined.reports.stored import sending_now
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 from hotlined.store.reading import log
 from hotlined.store.reading import review as waiting_texts
 from hotlined.words.tags import TAG_KEYS, tag_in_words

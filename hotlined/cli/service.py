@@ -11,8 +11,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from hotlined import systemd
 from hotlined.errors import UsageError
+from hotlined.machine import systemd
 from hotlined.words.harmless import harmless
 
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # syslog(3)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hotlined import language, person
+from hotlined import language
 from hotlined.errors import ConfigError, UsageError
 from hotlined.language import _
+from hotlined.machine import person
 
 if TYPE_CHECKING:
     from hotlined.config import Config

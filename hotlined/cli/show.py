@@ -24,7 +24,7 @@ from hotlined.reports.number import facts as number_facts
 from hotlined.reports.stored import sending_now
 from hotlined.reports.typed import answer_meant, is_id
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.line import FREE, row_of
+from hotlined.store.line.line_row import FREE, row_of
 from hotlined.store.reading import log
 
 

@@ -6,7 +6,7 @@ from hotlined.cli.deciding import asked, decided_now
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.clock import here, rfc3339
+from hotlined.machine.clock import here, rfc3339
 from hotlined.reports import decided
 from hotlined.reports.typed import topped_up as read_topped_up
 from hotlined.store.line.requests import RequestVerb

@@ -17,10 +17,10 @@ from hotlined.cli.output import FILE, json_line, output_to, print_sheet, print_w
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
-from hotlined.clock import here
 from hotlined.errors import UsageError
 from hotlined.forms import by_key
 from hotlined.language import N_, _, in_digits, in_row, pgettext
+from hotlined.machine.clock import here
 from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState
 from hotlined.statistics.document import bins, document

@@ -5,22 +5,22 @@ from collections.abc import Iterator
 
 import click
 
-from hotlined import clock
 from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.clock import here, parse_rfc3339
 from hotlined.conditions import spent_in_words
 from hotlined.errors import UnavailableError
 from hotlined.language import _, ngettext
+from hotlined.machine import clock
+from hotlined.machine.clock import here, parse_rfc3339
 from hotlined.reports import sealed, selftest
-from hotlined.reports.line import LineReport, maybe_waiting, report_line
+from hotlined.reports.overview import LineReport, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.reports.status import document
 from hotlined.reports.stored import balance_in_words
 from hotlined.reports.trouble import Trouble
 from hotlined.states import SelftestObstacle, SmsService
-from hotlined.store.line.line import TopUp
+from hotlined.store.line.line_row import TopUp
 from hotlined.store.reading.review import Waiting
 from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner

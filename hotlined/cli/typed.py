@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import click
 
-from hotlined.clock import here
 from hotlined.errors import HotlinedError, UsageError
 from hotlined.language import N_, spoken
+from hotlined.machine.clock import here
 from hotlined.reports import typed
 from hotlined.store.answers import correspondents, decisions
 from hotlined.store.file.opening import open_beside_daemon

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from hotlined import person, systemd
 from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.service import prepare
@@ -18,6 +17,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config
 from hotlined.errors import ConfigError, HotlinedError, UsageError
 from hotlined.language import _
+from hotlined.machine import person, systemd
 
 OF_PROXIES = "-proxy.sock"
 """The end of a socket's path at which a proxy names the visitor; a line's name has no hyphen, so it cannot end so."""

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hotlined import files
 from hotlined.config.judging import judge_each
 from hotlined.config.problems import Problem, quoted
 from hotlined.config.reading import MOST_KEYS
 from hotlined.config.values import AnswerFile
 from hotlined.errors import reason_of
 from hotlined.language import N_, _, in_digits
+from hotlined.machine import files
 
 LARGEST = 64 * 1024  # bytes
 SEPARATOR = "---"

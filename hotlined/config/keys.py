@@ -24,7 +24,7 @@ from hotlined.config.values import (
 from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import N_, Language, _
-from hotlined.recognition import fold, has_words
+from hotlined.rules.recognition import fold, has_words
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 

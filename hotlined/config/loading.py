@@ -29,9 +29,9 @@ from hotlined.config.values import (
     WebConfig,
 )
 from hotlined.errors import ConfigError, UsageError, number_of
-from hotlined.files import is_missing
 from hotlined.language import Language, _, in_digits
-from hotlined.policy import Limits, Numbers, Windows
+from hotlined.machine.files import is_missing
+from hotlined.rules.policy import Limits, Numbers, Windows
 
 if TYPE_CHECKING:
     from hotlined.config.syntax import Node

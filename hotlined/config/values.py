@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from hotlined.config.problems import Problem, quoted
 from hotlined.language import Language, _
-from hotlined.policy import Limits, Numbers, Rules
-from hotlined.recognition import fold
+from hotlined.rules.policy import Limits, Numbers, Rules
+from hotlined.rules.recognition import fold
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of a duration in seconds."""

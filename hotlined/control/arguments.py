@@ -6,7 +6,7 @@ These functions check only the form of a value. The store checks whether a conta
 import re
 from typing import Any
 
-from hotlined.clock import parse_rfc3339, rfc3339
+from hotlined.machine.clock import parse_rfc3339, rfc3339
 from hotlined.store.line.requests import RequestVerb
 
 _LONGEST_TEXT = 255 * 153  # characters: a concatenated text has at most 255 segments

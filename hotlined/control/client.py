@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import DESKS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
 from hotlined.errors import RefusedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
+from hotlined.machine import wire
 
 _ANSWER_SECONDS = 30.0  # a Pi Zero may have to start the program first, and the database may be locked for a while
 

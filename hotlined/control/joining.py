@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from hotlined import files
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import RefusedError
-from hotlined.exchange import login_path
+from hotlined.fleet_files import login_path
 from hotlined.language import _
-from hotlined.store import fleet
+from hotlined.machine import files
+from hotlined.store import lists
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 
 _MODE = 0o600
@@ -48,15 +48,15 @@ def join(config: Config, line: str, key: bytes, hub: str | None) -> int:
     if not config.database.exists():  # the daemon has not run yet
         open_for_daemon(config.database).close()
     with open_beside_daemon(config.database) as db:
-        return fleet.join(db, config.line, key, db.now())
+        return lists.join(db, config.line, key, db.now())
 
 
 def leave(config: Config) -> int:
     """Leave the fleet; return how many persons other lines refused. Raises RefusedError if the line is not in one."""
     with open_beside_daemon(config.database) as db:
-        if fleet.maybe_member(db) is None:
+        if lists.maybe_member(db) is None:
             raise RefusedError(_("This line is in no fleet."))
-        left = fleet.leave(db)
+        left = lists.leave(db)
     with suppress(FileNotFoundError, PermissionError):  # root has the login where units are installed
         login_path(config.path).unlink()
     return left

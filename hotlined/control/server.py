@@ -18,13 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import DESKS_DOOR, FLEETS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
 from hotlined.control.verbs import DESK, EXCHANGE, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
-from hotlined.peer import Peer, is_member, peer_of
+from hotlined.machine import wire
+from hotlined.machine.peer import Peer, is_member, peer_of
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 

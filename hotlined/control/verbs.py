@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hotlined import recognition
-from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.control.arguments import (
     are_tags,
@@ -23,8 +21,10 @@ from hotlined.control.arguments import (
 )
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import fleet
-from hotlined.store.answers import answers, correspondents, decisions, tells
+from hotlined.machine.clock import Now
+from hotlined.rules import recognition
+from hotlined.store import lists
+from hotlined.store.answers import correspondents, decisions, tells, verdicts
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
 from hotlined.store.people import erasing, purging
@@ -127,18 +127,18 @@ def _purge(decision: Decision) -> dict[str, object] | None:
 
 def _requeue(decision: Decision) -> str | None:
     blocked = decision.config().numbers.blocked
-    return answers.requeue(decision.db, decision.arguments["contact_id"], decision.who, decision.now, blocked=blocked)
+    return verdicts.requeue(decision.db, decision.arguments["contact_id"], decision.who, decision.now, blocked=blocked)
 
 
 def _requeue_since(decision: Decision) -> dict[str, object]:
     """Return what `answers.PerhapsSent` has."""
     blocked, since = decision.config().numbers.blocked, decision.arguments["since"]
-    return answers.requeue_since(decision.db, since, decision.who, decision.now, blocked=blocked)._asdict()
+    return verdicts.requeue_since(decision.db, since, decision.who, decision.now, blocked=blocked)._asdict()
 
 
 def _requeue_by_hand(decision: Decision) -> str | None:
     blocked = decision.config().numbers.blocked
-    return answers.requeue_by_hand(
+    return verdicts.requeue_by_hand(
         decision.db, decision.arguments["answer_id"], decision.who, decision.now, blocked=blocked
     )
 
@@ -165,7 +165,7 @@ def _untag(decision: Decision) -> bool | None:
 
 def _exchange(decision: Decision) -> dict[str, Any]:
     """Take in what the exchange brings from the hub; return what it does next, and the hub's URL if we have it."""
-    following = fleet.turn(decision.db, decision.arguments["brought"], decision.now)
+    following = lists.turn(decision.db, decision.arguments["brought"], decision.now)
     return following | {"hub": decision.config().fleet.hub}
 
 
@@ -185,8 +185,8 @@ VERBS: Mapping[str, Verb] = {
     "requeue": Verb(_requeue, _CONTACT),
     "requeue_since": Verb(_requeue_since, {"since": is_moment}),
     "requeue_by_hand": Verb(_requeue_by_hand, {"answer_id": is_id}),
-    "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
-    "cancel_by_hand": Verb(_on_text_by_hand(answers.cancel_by_hand), {"answer_id": is_id}),
+    "cancel": Verb(_on_contact(verdicts.cancel), _CONTACT),
+    "cancel_by_hand": Verb(_on_text_by_hand(verdicts.cancel_by_hand), {"answer_id": is_id}),
     "tag": Verb(_tag, _CONTACT | {"word": is_word, "seen": are_tags}),
     "untag": Verb(_untag, _CONTACT | {"word": is_word, "undo": is_flag}),
     "tell": Verb(_on_contact(tells.tell), _CONTACT),

@@ -7,10 +7,10 @@ request is missed, the next run of the timer finds the same texts.
 import logging
 
 from hotlined import config as configuration
-from hotlined import files
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
+from hotlined.machine import files
+from hotlined.machine.timing import Interval
 from hotlined.store.answers import words_met
-from hotlined.timing import Interval
 
 log = logging.getLogger(__name__)
 

@@ -1,20 +1,20 @@
 """Watches the line's breaker: reports each opening and closing, once, to the log, the ladder and the balance.
 
-`hotlined.breaker` explains breakers; `store.answers.breakers` stores them, and the gate begins their trials.
+`hotlined.rules.breaker` explains breakers; `store.answers.breakers` stores them, and the gate begins their trials.
 """
 
 import logging
 import time
 
-from hotlined import breaker
-from hotlined.breaker import Breaker
-from hotlined.clock import Now
 from hotlined.daemon.credit import Balance
-from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder
+from hotlined.daemon.shared import Line
+from hotlined.machine.clock import Now
+from hotlined.rules import breaker
+from hotlined.rules.breaker import Breaker
 from hotlined.states import ModemTrouble
 from hotlined.store.answers import breakers
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 
 log = logging.getLogger(__name__)
 

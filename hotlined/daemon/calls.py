@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from hotlined.config import Calls
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
 from hotlined.gsm import address
 from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.modem import Modem

@@ -9,10 +9,9 @@ import logging
 import sqlite3
 
 from hotlined.causes import CauseCode, CodedCause
-from hotlined.clock import Now
 from hotlined.conditions import MODEM, modem_in_words
-from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, Rung
+from hotlined.daemon.shared import Line
 from hotlined.daemon.starting import (
     MISMATCHES,
     Mismatch,
@@ -36,15 +35,16 @@ from hotlined.errors import (
 )
 from hotlined.gsm import address
 from hotlined.gsm.at import Final
-from hotlined.gsm.exchange import refused
+from hotlined.gsm.dialogue import refused
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, Network, Registration
-from hotlined.policy import Reason
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import Backoff, Interval, RateLimit
+from hotlined.rules.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
 from hotlined.store.answers import breakers, lifecycle
 from hotlined.store.line import events
-from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
-from hotlined.timing import Backoff, Interval, RateLimit
+from hotlined.store.line.line_row import bind_sim, commit_own_number, commit_sim_changed, note_ready
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 If there is a reason to doubt the last balance, the daemon asks sooner, but at most once an hour; a question that
 brought no balance does not use up that hour. A balance that does not pay for one segment opens the line's breaker, or
 names the cause of one that is open: answers wait. Refusals by the network can open it, too, even if no balance is known
-(`hotlined.breaker`).
+(`hotlined.rules.breaker`).
 """
 
 import logging
@@ -11,15 +11,15 @@ import re
 import time
 from decimal import Decimal
 
-from hotlined import breaker
-from hotlined.clock import Now
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
+from hotlined.machine.clock import Now
+from hotlined.rules import breaker
 from hotlined.states import EventKind
 from hotlined.store.answers import breakers
 from hotlined.store.line import events
-from hotlined.store.line.line import (
+from hotlined.store.line.line_row import (
     TopUp,
     commit_balance,
     commit_balance_before,

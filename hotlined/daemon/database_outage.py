@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hotlined.causes import Value
-from hotlined.clock import Now
 from hotlined.conditions import REPLACED
-from hotlined.daemon.line import Line, file_at
+from hotlined.daemon.shared import Line, file_at
 from hotlined.errors import StoreError
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import Interval
 from hotlined.states import DatabaseState, database_event
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.line import events
-from hotlined.store.line.line import save_limit_clock
-from hotlined.timing import Interval
+from hotlined.store.line.line_row import save_limit_clock
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ aside, so that it does not stop the others.
 import logging
 import random
 
-from hotlined import policy
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import concerns_database
-from hotlined.daemon.line import Line
 from hotlined.daemon.sending import Sender
-from hotlined.store.answers import answers, contacts, queue
-from hotlined.timing import Interval
+from hotlined.daemon.shared import Line
+from hotlined.machine.timing import Interval
+from hotlined.rules import policy
+from hotlined.store.answers import contacts, queue, verdicts
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Judge:
         db, line = self._line.db, self._line
         shortest, longest = line.config.answer.delay
         try:
-            verdict = answers.judge(
+            verdict = verdicts.judge(
                 db,
                 contact.contact_id,
                 rules,
@@ -70,8 +70,8 @@ class Judge:
             if concerns_database(error):
                 raise
             log.exception("contact %d cannot be judged: set aside", contact.contact_id)
-            answers.set_contact_aside(db, contact.contact_id, repr(error), db.now())
+            verdicts.set_contact_aside(db, contact.contact_id, repr(error), db.now())
             return
         if contact.is_from_centre:
-            self._balance.note_operator_text(answers.notice(db, contact.contact_id))
+            self._balance.note_operator_text(verdicts.notice(db, contact.contact_id))
         log.info("contact %d: %s (%s)", contact.contact_id, "answer" if verdict.answer else "no answer", verdict.reason)

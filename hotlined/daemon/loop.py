@@ -16,9 +16,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 
-from hotlined import __version__, systemd
+from hotlined import __version__
 from hotlined import config as configuration
-from hotlined.clock import Now
 from hotlined.conditions import modem_in_words
 from hotlined.config import Config
 from hotlined.daemon.calls import CallReceiver
@@ -26,7 +25,6 @@ from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.judging import Judge
-from hotlined.daemon.line import Line, file_at
 from hotlined.daemon.mark import MarkWriter
 from hotlined.daemon.opening import SIGNALS, open_database
 from hotlined.daemon.receiving import Receiver
@@ -35,6 +33,7 @@ from hotlined.daemon.reloading import keep, load_again, log_answer
 from hotlined.daemon.requesting import Requests
 from hotlined.daemon.selftest import SelfTests
 from hotlined.daemon.sending import Sender
+from hotlined.daemon.shared import Line, file_at
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import StatusWriter, require_no_other
 from hotlined.daemon.watch import FolderWatch
@@ -44,13 +43,15 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
+from hotlined.machine import systemd
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import USUAL, Interval, Timing
 from hotlined.states import EventKind, ModemState, NoModemState, modem_event
 from hotlined.store.answers import contacts, decisions, fates
 from hotlined.store.line import events, pseudonyms, requests
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import calendar_moved, note_ready, row_of, save_limit_clock
+from hotlined.store.line.line_row import calendar_moved, note_ready, row_of, save_limit_clock
 from hotlined.store.people import backup
-from hotlined.timing import USUAL, Interval, Timing
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ It is the number of the last event: every decision is one. What other programs d
 
 import logging
 
-from hotlined import exchange
-from hotlined.daemon.line import Line
-from hotlined.exchange import RunFiles
+from hotlined import fleet_files
+from hotlined.daemon.shared import Line
+from hotlined.fleet_files import RunFiles
 from hotlined.store.line import elsewhere, events
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class MarkWriter:
             return
         self._written = mark
         try:
-            exchange.write(self._path, mark, _MODE)
+            fleet_files.write(self._path, mark, _MODE)
         except OSError as error:
             if self._error != str(error):
                 log.warning("the mark for the exchange cannot be written to %s: %s", self._path, error.strerror)

@@ -8,15 +8,15 @@ import logging
 import signal
 import time
 
-from hotlined import systemd
-from hotlined.clock import LimitClock
 from hotlined.config import Config
 from hotlined.daemon.database_outage import DatabaseOutage, outage_of
 from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
+from hotlined.machine import systemd
+from hotlined.machine.clock import LimitClock
+from hotlined.machine.timing import Timing, pause_after
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.timing import Timing, pause_after
 
 log = logging.getLogger(__name__)
 

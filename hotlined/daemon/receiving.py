@@ -15,25 +15,25 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hotlined import recognition
 from hotlined.causes import CauseCode
-from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.daemon.alert_request import AlertRequest
 from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm import profiles
 from hotlined.gsm.at import Unsolicited
-from hotlined.gsm.exchange import PROBES
+from hotlined.gsm.dialogue import PROBES
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import Backoff, Interval
+from hotlined.rules import recognition
 from hotlined.states import EventKind
 from hotlined.store.answers import contacts
 from hotlined.store.line import events
-from hotlined.timing import Backoff, Interval
 
 log = logging.getLogger(__name__)
 

@@ -19,14 +19,14 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from hotlined import config as configuration
-from hotlined import files
 from hotlined.causes import CodedCause
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
 from hotlined.errors import CausedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
+from hotlined.machine import files
+from hotlined.machine.timing import USUAL, Backoff, RateLimit, Timing
 from hotlined.states import EventKind, ModemState, ModemTrouble
 from hotlined.store.line import events
-from hotlined.timing import USUAL, Backoff, RateLimit, Timing
 
 log = logging.getLogger(__name__)
 

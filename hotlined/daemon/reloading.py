@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hotlined import config as configuration
-from hotlined import files
 from hotlined.causes import CauseCode, CodedCause
 from hotlined.config import Config
 from hotlined.config.problems import Problem
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
 from hotlined.errors import ConfigError
+from hotlined.machine import files
 from hotlined.states import TroubleCode
 from hotlined.status import DaemonTrouble
 

@@ -9,17 +9,17 @@ import random
 from datetime import timedelta
 from typing import assert_never
 
-from hotlined import policy
 from hotlined.causes import CauseCode
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
-from hotlined.daemon.line import Line
 from hotlined.daemon.sending import Sender
+from hotlined.daemon.shared import Line
 from hotlined.errors import AddressError, CausedError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet
-from hotlined.policy import Reason, WaitingFor
+from hotlined.rules import policy
+from hotlined.rules.policy import Reason, WaitingFor
 from hotlined.states import ContactKind, ModemState, Refusal
-from hotlined.store.answers import answers
+from hotlined.store.answers import verdicts
 from hotlined.store.line import requests
 from hotlined.store.line.history import history_of
 from hotlined.store.line.requests import Request, RequestVerb
@@ -30,7 +30,7 @@ IGNORED_BY_HAND = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
 """Reasons against an answer that do not count if a person has the answer sent to their own phone."""
 
 
-MOST = {"most": answers.BY_HAND_A_DAY}
+MOST = {"most": verdicts.BY_HAND_A_DAY}
 """The values in the sentence of `Refusal.ANSWERS_USED_UP`."""
 
 
@@ -98,7 +98,7 @@ class Requests:
             self._refuse(request, Refusal.TOO_MANY_SEGMENTS, segments=planned.segments, most=config.answer.max_segments)
             return
         with db.transaction():
-            queued = answers.enqueue_by_hand(
+            queued = verdicts.enqueue_by_hand(
                 db,
                 recipient,
                 planned,
@@ -115,7 +115,7 @@ class Requests:
     def _plan(self, request: Request, recipient: str) -> alphabet.Plan:
         """Return the text of a request, split into segments: a person's text, or a variant of the first answer."""
         if request.verb is RequestVerb.ANSWER:
-            draw = random.SystemRandom().randrange(answers.DRAWS)
+            draw = random.SystemRandom().randrange(verdicts.DRAWS)
             composed = self._sender.compose(0, self._identify(recipient).country, draw)
             assert composed  # `_maybe_reason` has checked that there is a text
             return composed.plan
@@ -129,7 +129,7 @@ class Requests:
         verdict = policy.judge(contact, history, self._rules_by_hand(contact.identity), db.now().limit)
         if not verdict.answer and verdict.reason not in IGNORED_BY_HAND:
             return verdict.reason
-        if answers.by_hand_today(db, db.now()) >= answers.BY_HAND_A_DAY:
+        if verdicts.by_hand_today(db, db.now()) >= verdicts.BY_HAND_A_DAY:
             return Refusal.ANSWERS_USED_UP
         return None
 

@@ -9,17 +9,17 @@ else sends under the line's own number is taken for one that came back.
 import logging
 from dataclasses import replace
 
-from hotlined.clock import Now
 from hotlined.daemon.connection import Connection
-from hotlined.daemon.line import Line
 from hotlined.daemon.requesting import Requests
-from hotlined.policy import WINDOW_SECONDS
+from hotlined.daemon.shared import Line
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import Interval
+from hotlined.rules.policy import WINDOW_SECONDS
 from hotlined.states import ModemState, ModemTrouble
 from hotlined.store.answers import windows
 from hotlined.store.line import reception, requests
-from hotlined.store.line.line import SelfTest, commit_selftest, row_of
+from hotlined.store.line.line_row import SelfTest, commit_selftest, row_of
 from hotlined.store.line.requests import RequestVerb
-from hotlined.timing import Interval
 
 log = logging.getLogger(__name__)
 

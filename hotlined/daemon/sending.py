@@ -12,20 +12,20 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from hotlined import policy
-from hotlined.clock import Now
 from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import concerns_database
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
 from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
-from hotlined.policy import AttemptCause, Reason, Share, WaitingFor
-from hotlined.store.answers import answers, breakers, fates, gate, queue
-from hotlined.store.line.line import (
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
+from hotlined.rules.policy import AttemptCause, Reason, Share, WaitingFor
+from hotlined.store.answers import breakers, fates, gate, queue, verdicts
+from hotlined.store.line.line_row import (
     LineRow,
     commit_share_wait,
     commit_wait,
@@ -218,7 +218,7 @@ class Sender:
 
     def _rules(self, own: str | None) -> policy.Rules:
         if self._texts is None:
-            self._texts = answers.recent_texts(self.line.db, self.line.db.now())
+            self._texts = verdicts.recent_texts(self.line.db, self.line.db.now())
         return self.line.config.rules(own, sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts)
 
     def compose(self, step: int, country: str | None, draw: int) -> gate.Composition | None:

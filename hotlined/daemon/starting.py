@@ -13,10 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotlined import config as configuration
-from hotlined import systemd
 from hotlined.causes import CauseCode, SystemCause, Value
 from hotlined.conditions import MODEM
-from hotlined.daemon.line import Line
+from hotlined.daemon.shared import Line
 from hotlined.errors import (
     CausedError,
     HotlinedError,
@@ -32,14 +31,15 @@ from hotlined.errors import (
     number_of,
 )
 from hotlined.gsm import finding, profiles
-from hotlined.gsm.exchange import PROBES
+from hotlined.gsm.dialogue import PROBES
 from hotlined.gsm.finding import Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.gsm.responses import Identification, SimState
+from hotlined.machine import systemd
 from hotlined.states import ModemState, ModemTrouble
 from hotlined.store.line import pins
-from hotlined.store.line.line import bind_sim, row_of
+from hotlined.store.line.line_row import bind_sim, row_of
 
 log = logging.getLogger(__name__)
 

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from hotlined import __version__, files, systemd
+from hotlined import __version__
 from hotlined import config as configuration
-from hotlined.clock import boottime
 from hotlined.config import Config
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
-from hotlined.daemon.line import Line
 from hotlined.daemon.receiving import Receiver
+from hotlined.daemon.shared import Line
 from hotlined.errors import ConfigError
+from hotlined.machine import files, systemd
+from hotlined.machine.clock import boottime
+from hotlined.machine.timing import Interval, Timing
 from hotlined.states import DatabaseState, ModemState, TroubleCode, database_trouble
 from hotlined.status import FILE, DaemonStatus, DaemonTrouble, ModemStatus, Storage
-from hotlined.timing import Interval, Timing
 
 log = logging.getLogger(__name__)
 

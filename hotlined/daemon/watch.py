@@ -9,8 +9,8 @@ import ctypes
 import os
 from pathlib import Path
 
-from hotlined.clock import libc
 from hotlined.gsm.port import drain
+from hotlined.machine.clock import libc
 
 _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC  # inotify_init1(2) takes these
 _MODIFY, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x40, 0x80, 0x100, 0x200  # sys/inotify.h

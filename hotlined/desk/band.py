@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from hotlined.clock import rfc3339
 from hotlined.conditions import MODEM
 from hotlined.desk.plain import trouble_in_plain_words, whom_to_ask
 from hotlined.language import N_, Phrases, _
-from hotlined.policy import BUDGETS
+from hotlined.machine.clock import rfc3339
 from hotlined.reports.limits import report_limits
-from hotlined.reports.line import LineReport
+from hotlined.reports.overview import LineReport
+from hotlined.rules.policy import BUDGETS
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.words.times import lately
 

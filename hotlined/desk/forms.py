@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from flask import Request
 from werkzeug.exceptions import BadRequest, Forbidden
 
-from hotlined import files
 from hotlined.language import _
+from hotlined.machine import files
 
 FIELD = "form_token"
 _KEY_OCTETS = 32

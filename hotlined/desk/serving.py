@@ -25,12 +25,12 @@ from waitress.task import ErrorTask, WSGITask
 from hotlined.desk.headers import HEADERS
 from hotlined.errors import HotlinedError
 from hotlined.language import _
-from hotlined.peer import Peer, maybe_local_peer, peer_of
+from hotlined.machine.peer import Peer, maybe_local_peer, peer_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PEER, DOOR = "hotlined.peer", "hotlined.door"
+PEER, DOOR = "hotlined.machine.peer", "hotlined.door"
 """The keys of peer and door in the environment of a request. No header can set them: its key begins with HTTP_."""
 IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first byte of a request to its last

@@ -15,7 +15,7 @@ from hotlined.control.client import decide
 from hotlined.desk.notices import Notice, Notices
 from hotlined.desk.who import Visitor
 from hotlined.gsm.address import mask
-from hotlined.reports.line import LineReport, report_line, require_daemons_database
+from hotlined.reports.overview import LineReport, report_line, require_daemons_database
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
 

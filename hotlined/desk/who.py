@@ -24,7 +24,7 @@ from hotlined.config.keys import PERSON
 from hotlined.config.values import WebConfig
 from hotlined.desk.serving import DOOR, PEER
 from hotlined.language import _
-from hotlined.peer import Peer, is_member
+from hotlined.machine.peer import Peer, is_member
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from hotlined.doctor import calls, line, machine, sim, stick
+from hotlined.doctor import calls, machine, operation, sim, stick
 from hotlined.doctor.findings import Finding, fail, unknown
 from hotlined.doctor.scene import Scene
 from hotlined.errors import HotlinedError, refusal_of
@@ -11,10 +11,10 @@ from hotlined.language import NP_, Phrases
 
 CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
     {
-        "answer": line.answer,
+        "answer": operation.answer,
         "interpreter": machine.interpreter,
         "libraries": machine.libraries,
-        "configuration": line.configuration,
+        "configuration": operation.configuration,
         "user": machine.user,
         "clock": machine.clocks,
         "power": machine.power,
@@ -26,12 +26,12 @@ CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
         "port": stick.holders,
         "ModemManager": stick.modemmanager,
         "brltty": stick.brltty,
-        "daemon": line.daemon,
-        "database": line.database,
-        "budgets": line.budgets,
-        "backup": line.backup,
-        "reception": line.reception,
-        "MMS": line.mms,
+        "daemon": operation.daemon,
+        "database": operation.database,
+        "budgets": operation.budgets,
+        "backup": operation.backup,
+        "reception": operation.reception,
+        "MMS": operation.mms,
         "SIM": sim.sim,
         "SIM's life": sim.life,
         "generation": stick.generation,

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from hotlined import __version__, clock
+from hotlined import __version__
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import NO_CONFIGURATION, Scene, text_of
 from hotlined.language import N_, _, in_digits, ngettext
+from hotlined.machine import clock
 from hotlined.states import TroubleCode
 
 LEAST_FREE = 20 << 20  # bytes on the database's disk; less is a failure

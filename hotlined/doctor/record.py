@@ -8,7 +8,6 @@ from datetime import UTC
 from pathlib import Path
 
 from hotlined import __version__
-from hotlined.clock import here
 from hotlined.doctor.machine import unit_name
 from hotlined.doctor.probe import FORWARDING, TRIES
 from hotlined.doctor.scene import Scene
@@ -18,6 +17,7 @@ from hotlined.gsm.anonymous import Replacer
 from hotlined.gsm.finding import Candidate
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.language import _
+from hotlined.machine.clock import here
 
 
 @dataclass(frozen=True, slots=True)

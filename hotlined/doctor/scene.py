@@ -12,7 +12,7 @@ from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.responses import Network, Registration
 from hotlined.language import N_, _
-from hotlined.reports.line import LineReport, report_line
+from hotlined.reports.overview import LineReport, report_line
 from hotlined.states import TroubleCode
 from hotlined.status import ModemStatus
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from hotlined import __version__, pseudonym
-from hotlined.clock import Now, parse_rfc3339
 from hotlined.documents import TextByHand
 from hotlined.evidence.words import MISSING
 from hotlined.forms import Time, extended
 from hotlined.language import _
+from hotlined.machine.clock import Now, parse_rfc3339
 from hotlined.states import ContactKind
 from hotlined.store.people.stored_evidence import EvidenceContact, EvidenceLine, RefusedSince, StoredEvidence
 from hotlined.words.times import exact

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hotlined import files, pseudonym
+from hotlined import pseudonym
 from hotlined.errors import RefusedError, UsageError
 from hotlined.language import _
+from hotlined.machine import files
 
 KEY_FILE = "fleet.key"
 """The file of the fleet's key, beside the first invitation: 64 hexadecimal digits."""

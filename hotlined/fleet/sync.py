@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hotlined import clock, systemd, wire
 from hotlined.errors import HotlinedError, NotLetInError, UnavailableError, reason_of
-from hotlined.exchange import HubState, RunFiles, write
 from hotlined.fleet.hub import Hub, opened
+from hotlined.fleet_files import HubState, RunFiles, write
 from hotlined.language import Language, _
-from hotlined.timing import Backoff
+from hotlined.machine import clock, systemd, wire
+from hotlined.machine.timing import Backoff
 
 _SEEN_SECONDS = 600.0
 """Seconds between two reports that this line was at the hub, each of which the hub writes to its disk."""

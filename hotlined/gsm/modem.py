@@ -16,7 +16,7 @@ from hotlined.causes import CauseCode
 from hotlined.errors import ModemRefusedError, ModemSilentError, NoTextsError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
 from hotlined.gsm.at import Final, Prompt, Response
-from hotlined.gsm.exchange import PROBES, Exchange, refused
+from hotlined.gsm.dialogue import PROBES, Exchange, refused
 from hotlined.gsm.port import Port
 from hotlined.gsm.responses import (
     CMS_SMSC_UNKNOWN,
@@ -35,8 +35,8 @@ from hotlined.gsm.responses import (
     SubmitUnknown,
 )
 from hotlined.gsm.storages import Storages
+from hotlined.machine.timing import USUAL_MODEM, ModemWaits
 from hotlined.states import SubmitProblem
-from hotlined.timing import USUAL_MODEM, ModemWaits
 
 log = logging.getLogger(__name__)
 

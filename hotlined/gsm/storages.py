@@ -17,7 +17,7 @@ from hotlined.causes import CauseCode
 from hotlined.errors import ModemBusyError, ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import responses
 from hotlined.gsm.at import Final, Information, Response
-from hotlined.gsm.exchange import Exchange, refused
+from hotlined.gsm.dialogue import Exchange, refused
 from hotlined.gsm.responses import Entry, Listing, StorageUse
 
 log = logging.getLogger(__name__)

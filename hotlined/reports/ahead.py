@@ -1,9 +1,9 @@
 """The forecast of a line's queue with its configuration: when the next answer leaves, and when one more could."""
 
-from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import Share
+from hotlined.machine.clock import Now
+from hotlined.rules.policy import Share
 from hotlined.store.line.database import Database
 from hotlined.store.reading import forecast
 from hotlined.store.reading.forecast import Forecast

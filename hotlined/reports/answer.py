@@ -9,8 +9,8 @@ from hotlined.conditions import Condition
 from hotlined.config import AnswerConfig, Config
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.policy import Reason
 from hotlined.reports.trouble import Trouble
+from hotlined.rules.policy import Reason
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus
 from hotlined.store.file.opening import open_beside_daemon

@@ -31,7 +31,7 @@ from hotlined.reports.text import place_in_words
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
-from hotlined.store.line.line import FREE, Sending, row_of
+from hotlined.store.line.line_row import FREE, Sending, row_of
 from hotlined.store.reading import log as contact_log
 from hotlined.words.columns import inner
 from hotlined.words.problems import problem_in_words

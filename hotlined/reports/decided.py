@@ -6,25 +6,25 @@ The control program carries out the decision. This module asks the database only
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 
-from hotlined.clock import synchronised
 from hotlined.conditions import NOT_RUNNING, SIM_UNKNOWN, WINDOWS
 from hotlined.config import Config, alerts_reach_somebody
 from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, in_row, ngettext
-from hotlined.policy import History, Reason, WaitingFor
-from hotlined.reports.line import report_line
+from hotlined.machine.clock import synchronised
+from hotlined.reports.overview import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
+from hotlined.rules.policy import History, Reason, WaitingFor
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
-from hotlined.store.answers import answers, tells
-from hotlined.store.answers.answers import PerhapsSent
+from hotlined.store.answers import tells, verdicts
 from hotlined.store.answers.decisions import THREAT, Resumed
+from hotlined.store.answers.verdicts import PerhapsSent
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import elsewhere
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
-from hotlined.store.line.line import Sending, TopUp, row_of
+from hotlined.store.line.line_row import Sending, TopUp, row_of
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import forecast, log
 from hotlined.words.amounts import sentence, wait_in_words
@@ -326,7 +326,7 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
 def perhaps_sent(config: Config, since: str) -> PerhapsSent:
     """Return what `requeue --since` would send again."""
     with open_beside_daemon(config.database) as db:
-        return answers.perhaps_sent(db, since, blocked=config.numbers.blocked)
+        return verdicts.perhaps_sent(db, since, blocked=config.numbers.blocked)
 
 
 def requeue_question(found: PerhapsSent) -> Iterator[str]:

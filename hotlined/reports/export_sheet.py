@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from hotlined.clock import rfc3339
 from hotlined.documents import LoggedAnswer, WholeContact
 from hotlined.language import _, labelled, pgettext
+from hotlined.machine.clock import rfc3339
 from hotlined.reports.number import decided_elsewhere
 from hotlined.store.people.export import Export, ExportedRequest, ExportedText
 from hotlined.words.columns import inner

@@ -6,13 +6,13 @@ The exchange leaves that in the runtime directory. A hub may lie, so each value 
 import re
 from dataclasses import dataclass
 
-from hotlined import clock, files
 from hotlined.config import Config
-from hotlined.exchange import HubState, RunFiles, login_path
+from hotlined.fleet_files import HubState, RunFiles, login_path
 from hotlined.language import N_, _, in_digits
+from hotlined.machine import clock, files
 from hotlined.reports.trouble import Trouble, holding
 from hotlined.states import FleetTrouble, TroubleCode
-from hotlined.store import fleet
+from hotlined.store import lists
 from hotlined.store.line.database import Database
 from hotlined.words.columns import Column, Layout
 from hotlined.words.times import maybe_moment, moment
@@ -47,7 +47,7 @@ class Fleet:
 
 def maybe_fleet(db: Database, config: Config) -> Fleet | None:
     """Return the fleet of a line; None if it is not in a fleet."""
-    member = fleet.maybe_member(db)
+    member = lists.maybe_member(db)
     if member is None:
         return None
     hub, boottime = RunFiles(config.runtime_dir, config.name).maybe_hub(), clock.boottime()
@@ -62,9 +62,9 @@ def maybe_fleet(db: Database, config: Config) -> Fleet | None:
 
 def lines(db: Database, found: Fleet) -> list[FleetLine]:
     """Return the lines that the hub knows, or whose list is here, by their names."""
-    refused = fleet.refused(db) | {found.line: len(fleet.own_list(db))}
+    refused = lists.refused(db) | {found.line: len(lists.own_list(db))}
     seen = {line: at for line, at in (found.hub.seen if found.hub else {}).items() if _NAME.fullmatch(line)}
-    names = sorted({*seen, *refused})[: fleet.MOST_LINES]
+    names = sorted({*seen, *refused})[: lists.MOST_LINES]
     return [FleetLine(name, _maybe_time(seen.get(name)), refused.get(name, 0)) for name in names]
 
 

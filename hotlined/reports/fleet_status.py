@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hotlined.forms import Time, extended
 from hotlined.reports.fleet import Fleet, lines
 from hotlined.reports.trouble import TroubleStatus, trouble_status
-from hotlined.store import fleet
+from hotlined.store import lists
 from hotlined.store.line.database import Database
 
 
@@ -45,7 +45,7 @@ def document(db: Database, found: Fleet) -> FleetStatus:
     """Return the document that `fleet status --json` prints."""
     return FleetStatus(
         HubStatus(found.hub.reachable, found.hub.since) if found.hub else HubStatus(None, None),
-        fleet.is_unsent(db),
+        lists.is_unsent(db),
         tuple(extended(FleetLineStatus, each) for each in lines(db, found)),
         tuple(map(trouble_status, found.trouble)),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hotlined.conditions import month_in_words
 from hotlined.language import _, ngettext
-from hotlined.reports.line import LineReport
+from hotlined.reports.overview import LineReport
 from hotlined.states import AnswerState
 from hotlined.store.line.database import Database
 from hotlined.store.reading import figures, log

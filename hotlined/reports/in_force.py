@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from hotlined import clock, person, status
 from hotlined import config as configuration
+from hotlined import status
 from hotlined.config import Broken, Config
 from hotlined.errors import ConfigError
+from hotlined.machine import clock, person
 
 _OF_THE_DAEMON = ("line_number", "modem.", "answer.", "limits.", "numbers.", "credit.")
 """Keys, or beginnings of keys, that take effect when the daemon reads them; commands and units read the others."""

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from hotlined import policy
-from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError
 from hotlined.forms import ByWindow, Seconds
 from hotlined.language import _, ngettext, pgettext
-from hotlined.policy import Share, Spent
+from hotlined.machine.clock import rfc3339
 from hotlined.reports.ahead import longest_by_step, look_ahead, sizes
 from hotlined.reports.stored import holds_of
+from hotlined.rules import policy
+from hotlined.rules.policy import Share, Spent
 from hotlined.store.answers import windows
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.line import Sending
+from hotlined.store.line.line_row import Sending
 from hotlined.store.reading import forecast
 from hotlined.store.reading.forecast import Forecast, Outlook
 from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, maybe_price, room_in_words, segments_and_price

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hotlined import __version__
-from hotlined.clock import parse_rfc3339
 from hotlined.config import Config
 from hotlined.database_files import WAL, beside
 from hotlined.errors import StoreError
-from hotlined.policy import WaitingFor
-from hotlined.reports.line import LineReport, report_line
+from hotlined.machine.clock import parse_rfc3339
+from hotlined.reports.overview import LineReport, report_line
 from hotlined.reports.stored import Stored
+from hotlined.rules.policy import WaitingFor
 from hotlined.states import DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store.file.opening import open_beside_daemon

@@ -9,9 +9,7 @@ from datetime import timedelta
 from sqlite3 import Row
 from typing import Annotated
 
-from hotlined import policy
 from hotlined.causes import CauseCode
-from hotlined.clock import Now, rfc3339
 from hotlined.conditions import SHORT_BUDGETS, hold_in_words
 from hotlined.config import Config, Wording
 from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
@@ -19,13 +17,15 @@ from hotlined.errors import AddressError, UsageError
 from hotlined.forms import ByWindow, Form, Seconds, extended
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify, parse_number
 from hotlined.language import _, in_digits, in_row, labelled, ngettext
-from hotlined.policy import Reason
+from hotlined.machine.clock import Now, rfc3339
 from hotlined.reports.ahead import longest, look_ahead
 from hotlined.reports.contact import entry
 from hotlined.reports.rules import rules_of
 from hotlined.reports.stored import holds_of, sending_now
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
+from hotlined.rules import policy
+from hotlined.rules.policy import Reason
 from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
 from hotlined.store.answers import correspondents
 from hotlined.store.answers.correspondents import Correspondent, Order
@@ -34,7 +34,7 @@ from hotlined.store.line import elsewhere, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.elsewhere import Elsewhere
 from hotlined.store.line.history import history_of
-from hotlined.store.line.line import FREE, Sending, row_of
+from hotlined.store.line.line_row import FREE, Sending, row_of
 from hotlined.store.reading import log
 from hotlined.store.reading.forecast import Ahead
 from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, room_in_words

@@ -9,7 +9,7 @@ from hotlined.reports import typed
 from hotlined.reports.contact import rows_for_people
 from hotlined.store.answers import decisions
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import Sending
+from hotlined.store.line.line_row import Sending
 from hotlined.store.reading import log
 from hotlined.words.tags import TAG_KEYS, tag_in_words, tag_of_words, words_of_tags
 

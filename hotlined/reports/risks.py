@@ -8,14 +8,14 @@ from datetime import timedelta
 
 from hotlined import conditions
 from hotlined.config import Config
-from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
-from hotlined.policy import Limits
+from hotlined.machine.files import is_missing
 from hotlined.reports import sim_country
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.limits import worst_case
 from hotlined.reports.seen import words_go_nowhere
+from hotlined.rules.policy import Limits
 from hotlined.words.amounts import in_segments
 
 _MARKS = ("«»", "“”", "„”", "„“", "””", "‘’", '""', "''")

@@ -8,7 +8,7 @@ from hotlined.database_files import is_on_card
 from hotlined.language import _
 from hotlined.reports.trouble import Trouble, holding
 from hotlined.states import TroubleCode
-from hotlined.store.line.line import Sealed
+from hotlined.store.line.line_row import Sealed
 from hotlined.words.times import moment
 
 

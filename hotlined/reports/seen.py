@@ -16,12 +16,12 @@ from hotlined.config import Config, alerts_reach_somebody
 from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.language import _
-from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, sim_country, sim_life
 from hotlined.reports.disk import Disk
 from hotlined.reports.in_force import differing_keys
 from hotlined.reports.stored import Budget, Stored, balance_in_words, is_low
 from hotlined.reports.trouble import Trouble, database_in_words, holding, said
+from hotlined.rules.policy import BUDGETS
 from hotlined.states import (
     AlertCondition,
     DatabaseState,
@@ -35,7 +35,7 @@ from hotlined.states import (
 from hotlined.status import DaemonStatus, FoundStatus
 from hotlined.store.file import holders
 from hotlined.store.file.trouble import DatabaseTrouble
-from hotlined.store.line.line import Sending
+from hotlined.store.line.line_row import Sending
 from hotlined.words.amounts import lasting, sentence
 from hotlined.words.countries import country_in_words
 from hotlined.words.sealing import service_of

@@ -3,16 +3,16 @@
 import time
 from datetime import timedelta
 
-from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError
 from hotlined.language import _, in_digits
-from hotlined.policy import Limits
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import USUAL
+from hotlined.rules.policy import Limits
 from hotlined.store.answers import contacts
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import SelfTest, row_of
+from hotlined.store.line.line_row import SelfTest, row_of
 from hotlined.store.line.reception import MOST_TRIES, last_text_limit, selftest_due_limit
-from hotlined.timing import USUAL
 from hotlined.words import selftest as words
 from hotlined.words.amounts import lasting, segments_and_price
 from hotlined.words.times import moment

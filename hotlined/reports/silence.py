@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from hotlined.clock import Now
+from hotlined.machine.clock import Now
 from hotlined.store.line import reception
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 
 PERIOD = timedelta(days=28)
 TIMES = 10

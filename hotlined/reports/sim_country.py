@@ -11,7 +11,7 @@ from hotlined.errors import StoreError
 from hotlined.reports import selftest
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 from hotlined.words.countries import sim_country_in_words
 
 # calling codes of ITU-T E.164, mobile country codes of ITU-T E.212 (its list of 15 December 2018)

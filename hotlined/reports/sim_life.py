@@ -5,12 +5,12 @@ The end is a date, so there is no warning while the clock is not synchronised.
 
 from datetime import timedelta
 
-from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.conditions import SIM_ENDS_DAYS
 from hotlined.language import _, ngettext
+from hotlined.machine.clock import Now, parse_rfc3339, rfc3339
 from hotlined.reports.trouble import Trouble, holding
 from hotlined.states import TroubleCode
-from hotlined.store.line.line import TopUp
+from hotlined.store.line.line_row import TopUp
 from hotlined.words.times import day
 
 OVER = len(SIM_ENDS_DAYS) + 1

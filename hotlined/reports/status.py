@@ -4,14 +4,15 @@ import os
 from dataclasses import dataclass
 from typing import Annotated
 
-from hotlined import __version__, clock
+from hotlined import __version__
 from hotlined.forms import ByWindow, Form, Time
-from hotlined.reports.line import LineReport
+from hotlined.machine import clock
+from hotlined.reports.overview import LineReport
 from hotlined.reports.stored import Budget
 from hotlined.reports.trouble import TroubleStatus, trouble_status
 from hotlined.states import OPEN, AnswerState, SealFailure
 from hotlined.status import ModemStatus
-from hotlined.store.line.line import Credit, Sending
+from hotlined.store.line.line_row import Credit, Sending
 from hotlined.store.reading.review import Waiting
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from hotlined import status as daemon_status
-from hotlined.clock import Now
 from hotlined.config import Config
+from hotlined.machine.clock import Now
 from hotlined.reports import selftest, sim_country, sim_life
 from hotlined.reports.ahead import look_ahead
 from hotlined.reports.fleet import Fleet, maybe_fleet
@@ -22,7 +22,7 @@ from hotlined.store.answers.breakers import (
 )
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import FREE, Credit, LineRow, Sealed, SelfTest, Sending, TopUp, row_of
+from hotlined.store.line.line_row import FREE, Credit, LineRow, Sealed, SelfTest, Sending, TopUp, row_of
 from hotlined.store.line.reception import LostText, maybe_lost_text
 from hotlined.store.reading import forecast
 from hotlined.words.amounts import in_money

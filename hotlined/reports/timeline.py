@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hotlined.documents import ReceivedPart, ShownEvent, WholeContact
 from hotlined.language import N_, Phrases, _
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, EventKind, SegmentState
-from hotlined.store.line.line import Sending
+from hotlined.store.line.line_row import Sending
 from hotlined.words.reasons import SEGMENT_STATES, answer_in_words, cause_in_words, reason_in_words
 from hotlined.words.states import KINDS, event_in_words
 from hotlined.words.times import clock_time

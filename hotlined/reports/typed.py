@@ -15,12 +15,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from hotlined.causes import CauseCode
-from hotlined.clock import synchronised
 from hotlined.config import parse_duration
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm import address
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.language import NO_BREAK, _
+from hotlined.machine.clock import synchronised
 from hotlined.store.reading.log import WITHHELD, Filter
 from hotlined.words.reasons import BRIEF_REASONS
 from hotlined.words.tags import tag_of_words

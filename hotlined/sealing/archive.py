@@ -20,8 +20,8 @@ from hotlined import database_files
 from hotlined.config import LARGEST_ANSWER
 from hotlined.config.keys import LINE_NAME
 from hotlined.errors import SealError
-from hotlined.files import LARGEST
 from hotlined.language import _
+from hotlined.machine.files import LARGEST
 from hotlined.pseudonym import KEY_OCTETS
 from hotlined.store.file.snapshot import Snapshot
 

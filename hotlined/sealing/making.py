@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from hotlined import __version__, files, pseudonym
-from hotlined.clock import Now
+from hotlined import __version__, pseudonym
 from hotlined.config import Config, answer_octets, kept_by_root
 from hotlined.database_files import beside, is_on_card
 from hotlined.errors import HotlinedError, SealError, StoreError
 from hotlined.language import _
+from hotlined.machine import files
+from hotlined.machine.clock import Now
+from hotlined.machine.systemd import maybe_credential
 from hotlined.sealing import age, archive
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.snapshot import snapshot
-from hotlined.store.line import line
-from hotlined.systemd import maybe_credential
+from hotlined.store.line import line_row
 
 CREDENTIALS = (archive.PIN, archive.URLS)
 """The credentials that the unit hands over from files that only root reads; see systemd/hotlined-offcard@.service."""
@@ -44,10 +45,10 @@ def make(config: Config) -> Made:
     except (SealError, StoreError) as error:
         failure = error.failure if isinstance(error, SealError) else SealFailure.DATABASE
         with contextlib.suppress(HotlinedError), open_beside_daemon(config.database) as db:
-            line.commit_seal_failure(db, SealFailure(failure or SealFailure.NO_AGE), began)
+            line_row.commit_seal_failure(db, SealFailure(failure or SealFailure.NO_AGE), began)
         raise
     with open_beside_daemon(config.database) as db:
-        line.commit_sealed(db, made.path.name, began)
+        line_row.commit_sealed(db, made.path.name, began)
     return made
 
 

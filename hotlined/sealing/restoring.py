@@ -17,8 +17,8 @@ from typing import IO
 from hotlined.config import Config, load, parse, parse_octets
 from hotlined.config import differences as differing
 from hotlined.errors import ConfigError
-from hotlined.files import is_missing
 from hotlined.language import _
+from hotlined.machine.files import is_missing
 from hotlined.sealing import age, archive
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.people import backup

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hotlined import files
 from hotlined.conditions import SEAL_FAILURES
 from hotlined.database_files import is_on_card
 from hotlined.errors import RefusedError, SealError
 from hotlined.language import _
+from hotlined.machine import files
 from hotlined.states import SealFailure
 
 NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")

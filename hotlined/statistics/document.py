@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from hotlined.clock import rfc3339
 from hotlined.forms import Form, Seconds, Time, by_key, extended
-from hotlined.policy import Limits
+from hotlined.machine.clock import rfc3339
+from hotlined.rules.policy import Limits
 from hotlined.statistics.periods import By, zone
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds

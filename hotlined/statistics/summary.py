@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from hotlined.config import Config
-from hotlined.policy import Limits
+from hotlined.rules.policy import Limits
 from hotlined.states import NoModemState
 from hotlined.statistics.periods import (
     DAY,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
-from hotlined.policy import Limits
+from hotlined.rules.policy import Limits
 
 SOON_SECONDS = 60
 """A shorter wait is shown as "now": the next answer often waits only for the answers before it to leave."""

@@ -7,9 +7,9 @@ a refused request in `words.requests`.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from hotlined import policy
 from hotlined.language import N_, NP_, Phrases, _, ngettext
-from hotlined.policy import AttemptCause, Reason, WaitingFor
+from hotlined.rules import policy
+from hotlined.rules.policy import AttemptCause, Reason, WaitingFor
 from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
 from hotlined.words.times import clock_time
 

@@ -10,7 +10,7 @@ from typing import Any
 from hotlined.causes import CodedCause
 from hotlined.conditions import HOLDS
 from hotlined.language import N_, Phrases, _
-from hotlined.policy import Reason, WaitingFor
+from hotlined.rules.policy import Reason, WaitingFor
 from hotlined.states import Adoption, AnswerState, HoldReason, Refusal
 from hotlined.words.reasons import REASONS, STATES, cause_in_words
 

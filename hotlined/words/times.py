@@ -5,8 +5,8 @@ They follow the current language and no locale. Documents for machines have RFC 
 
 from datetime import datetime, timedelta
 
-from hotlined.clock import here, parse_rfc3339
 from hotlined.language import N_, Language, Phrases, _, ngettext, spoken
+from hotlined.machine.clock import here, parse_rfc3339
 
 MONTHS = {
     Language.ENGLISH: ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),

@@ -24,17 +24,17 @@ from filled import Filled
 from running import CliRunner
 
 from hotlined import config as configuration
-from hotlined import recognition
 from hotlined.alerts import run as alerts_run
 from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
 from hotlined.alerts.note import open_note
 from hotlined.cli import main
-from hotlined.clock import boottime
 from hotlined.gsm.alphabet import plan
 from hotlined.language import Language
-from hotlined.reports.line import report_line
+from hotlined.machine.clock import boottime
+from hotlined.reports.overview import report_line
 from hotlined.reports.seen import see
+from hotlined.rules import recognition
 from hotlined.simulator import pdus
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
 from hotlined.status import find as find_status
@@ -43,7 +43,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import LackingRight
 from hotlined.store.line import events, requests
 from hotlined.store.line.alerting import Alert
-from hotlined.store.line.line import save_limit_clock
+from hotlined.store.line.line_row import save_limit_clock
 
 ADMIN = "+32470999888"
 SECRET = "s3cr3t-t0k3n"
@@ -202,7 +202,7 @@ def test_the_end_of_the_sim_is_sent_by_level(
 
     A wrong clock sends none.
     """
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: True)
     line = quiet()
     line.config.write_text(json.dumps(line.settings | {"credit": {"valid_for": "365d"}}))
 
@@ -220,9 +220,9 @@ def test_the_end_of_the_sim_is_sent_by_level(
     assert re.fullmatch(r"On .* 20.. its number is lost\. Top it up, then say so: 'hotlined sim topup'\.", words)
     assert told(311) == []
     assert [title for title, _ in told(360)] == ["the SIM is switched off in 5 days"]
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: False)
     assert told(400) == []
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: True)
     assert [title for title, _ in told(401)] == ["the SIM may be switched off"]
     ((title, words),) = told(0)
     assert title == "the SIM's life counts from the beginning"

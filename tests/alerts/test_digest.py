@@ -20,13 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_alerts import Quiet, Receiver, receiver
 
-from hotlined import clock
 from hotlined.alerts import digest
 from hotlined.alerts.channels import Channel, post
 from hotlined.alerts.channels import Message as AlertMessage
 from hotlined.alerts.digest import Edition, is_due, newest
-from hotlined.clock import Now, rfc3339
 from hotlined.config import Digest
+from hotlined.machine import clock
+from hotlined.machine.clock import Now, rfc3339
 from hotlined.status import DaemonTrouble
 from hotlined.store.answers import words_met
 from hotlined.store.line import alerting, events

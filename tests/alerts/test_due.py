@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hotlined import conditions
 from hotlined.alerts.due import EVENTS, News, draft, due
-from hotlined.clock import Now
 from hotlined.conditions import OVER, TABLE
+from hotlined.machine.clock import Now
 from hotlined.reports.disk import Disk
 from hotlined.reports.seen import Seen
 from hotlined.reports.trouble import Trouble

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_desk_pages import at, follow, press
 from test_tags import walk
 
-from hotlined import policy, recognition
+from hotlined.rules import policy, recognition
 from hotlined.simulator import pdus
 from hotlined.store.answers import contacts, decisions, words_met
 from hotlined.store.file.opening import open_beside_daemon

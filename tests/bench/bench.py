@@ -36,16 +36,16 @@ from desk import Browser, Desk
 from persons import COMMAND
 from test_cost import COUNTED, SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
-from hotlined import policy
-from hotlined.clock import rfc3339
 from hotlined.desk.app import PAGES
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
+from hotlined.machine.clock import rfc3339
+from hotlined.rules import policy
 from hotlined.simulator import client as simulation
 from hotlined.store.answers import contacts
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import save_limit_clock
+from hotlined.store.line.line_row import save_limit_clock
 
 ROOT = Path(__file__).parents[2]
 DISK = Path("/var/tmp")  # the only temporary folder that is on a disk everywhere

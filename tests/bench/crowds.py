@@ -22,18 +22,18 @@ import click
 import store_steps
 
 from hotlined import config as configuration
-from hotlined import policy
-from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
-from hotlined.policy import Reason, Share
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
+from hotlined.rules.policy import Reason, Share
 from hotlined.states import MAY_HAVE_LEFT, ContactKind
-from hotlined.store.answers import answers, fates, gate, queue, windows
+from hotlined.store.answers import fates, gate, queue, verdicts, windows
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import commit_share_wait
+from hotlined.store.line.line_row import commit_share_wait
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR_SECONDS = 3600.0
@@ -156,7 +156,7 @@ def play(crowd: Crowd, folder: Path) -> Outcome:
             identity = Identity(who, who, config.numbers.country, LineType.MOBILE)
             contact_id = store_steps.record_whole(db, config.line, ContactKind.TEXT, identity, text, moment(at))
             delay = rng.uniform(shortest, longest)
-            verdict = answers.judge(db, contact_id, config.rules(), moment(at), delay_seconds=delay)
+            verdict = verdicts.judge(db, contact_id, config.rules(), moment(at), delay_seconds=delay)
             if verdict.answer:
                 sender.expect(at + delay, Share.KNOWN if verdict.reason is Reason.COOLDOWN_OVER else Share.NEW)
             end = at + longest

@@ -19,10 +19,15 @@ import click
 
 ROOT = Path(__file__).parents[2]
 TESTS = {
-    "policy.py": ("test_policy.py", "store/test_rules.py", "store/test_store.py", "store/test_money.py"),
-    "clock.py": ("store/test_store.py", "store/test_money.py"),
-    "breaker.py": ("test_breaker.py", "daemon/test_outages.py", "store/test_rules.py", "store/test_money.py"),
-    "recognition.py": ("test_recognition.py", "test_policy.py", "alerts/test_words_met.py"),
+    "rules/policy.py": ("rules/test_policy.py", "store/test_rules.py", "store/test_store.py", "store/test_money.py"),
+    "machine/clock.py": ("store/test_store.py", "store/test_money.py"),
+    "rules/breaker.py": (
+        "rules/test_breaker.py",
+        "daemon/test_outages.py",
+        "store/test_rules.py",
+        "store/test_money.py",
+    ),
+    "rules/recognition.py": ("rules/test_recognition.py", "rules/test_policy.py", "alerts/test_words_met.py"),
     "gsm/responses.py": ("gsm/test_responses.py", "doctor/test_doctor.py", "gsm/test_habits.py", "gsm/test_answers.py"),
     "store/answers/windows.py": ("store/test_counting.py", "store/test_rules.py", "cli/test_cli_limits.py"),
     "store/answers/queue.py": (
@@ -38,7 +43,7 @@ TESTS = {
         "daemon/test_sending_played.py",
     ),
     "store/answers/breakers.py": ("daemon/test_outages.py",),
-    "store/fleet.py": ("store/test_fleet.py", "store/test_fleet_model.py"),
+    "store/lists.py": ("store/test_fleet.py", "store/test_fleet_model.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
     "store/line/reception.py": ("daemon/test_texting_itself.py", "reports/test_selftest.py"),
     "store/answers/contacts.py": (
@@ -74,7 +79,7 @@ def _of(module: str, *changes: tuple[str, str]) -> Iterator[Mutant]:
 
 MUTANTS = (
     *_of(
-        "policy.py",
+        "rules/policy.py",
         ("LONG_TEXT = 40", "LONG_TEXT = 400"),
         ("SAME_SHORT_TEXTS = 3", "SAME_SHORT_TEXTS = 4"),
         ('"day": 86400.0', '"day": 8640.0'),
@@ -117,12 +122,12 @@ MUTANTS = (
         ("AtFault.RECIPIENT:\n        return Fate.FAILED", "AtFault.RECIPIENT:\n        return Fate.RETRY"),
     ),
     *_of(
-        "clock.py",
+        "machine/clock.py",
         ("max(since_arrival, now.newest - scts)", "since_arrival"),
         ("self._known = now.newest", "self._known = now.utc"),
     ),
     *_of(
-        "breaker.py",
+        "rules/breaker.py",
         ("ROW = 3\n", "ROW = 4\n"),
         ("AMONG, FAILURES = 10, 6", "AMONG, FAILURES = 10, 8"),
         ("TRIALS_AT_ONCE = 3", "TRIALS_AT_ONCE = 2"),
@@ -139,7 +144,7 @@ MUTANTS = (
         ("else max(now, breaker.last_trial + gap)", "else now"),
     ),
     *_of(
-        "recognition.py",
+        "rules/recognition.py",
         ("SHARED_RUN = 24", "SHARED_RUN = 48"),
         ('.replace("œ", "oe")', ""),
         ("opted or word in wanted", "True"),
@@ -293,7 +298,7 @@ MUTANTS = (
         ("if country not in countries]", "if False]"),
     ),
     *_of(
-        "store/fleet.py",
+        "store/lists.py",
         ('if known is None or found.number > known["number"]:  # S1', "if True:"),
         ('if there > state["number"]:  # S2', "if False:"),
         ('if there == state["number"] and _digest', "if _digest"),

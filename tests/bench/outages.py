@@ -22,15 +22,15 @@ sys.path.append(str(Path(__file__).parents[1] / "harness"))
 import click
 import store_steps
 
-from hotlined import breaker, policy
-from hotlined.clock import Now
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import AttemptCause
-from hotlined.store.answers import answers, fates, gate, queue
+from hotlined.machine.clock import Now
+from hotlined.rules import breaker, policy
+from hotlined.rules.policy import AttemptCause
+from hotlined.store.answers import fates, gate, queue, verdicts
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 BEFORE = 10 * 86400.0  # of the limit clock: windows look back
@@ -161,7 +161,7 @@ class Player:
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
         assert identity.country == crowd.country, number
         contact = store_steps.record_whole(self.db, "fr", "text", identity, f"qui es-tu {number}", self.now)
-        verdict = answers.judge(self.db, contact, self.rules, self.now, delay_seconds=delay)
+        verdict = verdicts.judge(self.db, contact, self.rules, self.now, delay_seconds=delay)
         assert verdict.answer, verdict
         self.refused[number] = crowd.refused
         if crowd.honest:

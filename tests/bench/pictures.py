@@ -22,7 +22,7 @@ import filled
 from chromium import chromium, linked_desk
 from filled import KEVIN, Filled
 
-from hotlined.clock import Now
+from hotlined.machine.clock import Now
 from hotlined.states import ModemState
 from hotlined.store.answers import decisions, words_met
 

@@ -33,7 +33,7 @@ import click
 from conftest import Line
 from sysfs import Plugged, build
 
-from hotlined.policy import WINDOW_SECONDS
+from hotlined.rules.policy import WINDOW_SECONDS
 from hotlined.simulator import client as simulation
 from hotlined.simulator.makes import MAKES
 

@@ -15,7 +15,7 @@ from hotlined import config as configuration
 from hotlined.cli import main
 from hotlined.reports.limits import worst_case
 from hotlined.states import ModemState
-from hotlined.store.line.line import bind_sim
+from hotlined.store.line.line_row import bind_sim
 
 
 def judged(folder: Path, **sections: Any) -> str:

@@ -16,8 +16,8 @@ from filled import ANSWER, LEA, Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotlined import policy
-from hotlined.clock import Now
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
 from hotlined.store.answers import decisions, windows
 from hotlined.words.amounts import wait_in_words
 

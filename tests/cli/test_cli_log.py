@@ -26,17 +26,17 @@ from test_stats import MONDAY, contact
 from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
 from hotlined.cli.output import json_line
 from hotlined.cli.table import table
-from hotlined.clock import rfc3339
 from hotlined.config import load
 from hotlined.documents import LoggedAnswer
 from hotlined.gsm.alphabet import Encoding
 from hotlined.language import Language, spoken
-from hotlined.policy import AttemptCause, Reason, WaitingFor, cms_code
+from hotlined.machine.clock import rfc3339
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.typed import period, topped_up
+from hotlined.rules.policy import AttemptCause, Reason, WaitingFor, cms_code
 from hotlined.simulator import pdus
 from hotlined.states import AnswerState, SendingState
-from hotlined.store.answers import answers, decisions
+from hotlined.store.answers import decisions, verdicts
 from hotlined.store.reading import log as contact_log
 from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import CAUSES, REASONS, answer_in_words, briefly, cause_in_words
@@ -865,7 +865,7 @@ def test_old_contacts_are_followed_too(line: Filled) -> None:
     assert heard() == []
     line.pdu(*(pdus.write_status_report(mr, KEVIN, SENT, SENT, 0) for mr in (7, 8)))
     assert heard() == [(reported, "delivered")]
-    answers.requeue(line.db, unconfirmed, "somebody", line.now())
+    verdicts.requeue(line.db, unconfirmed, "somebody", line.now())
     assert heard() == [(unconfirmed, "queued")]
     decisions.tag(line.db, reported, "excuses", "somebody", line.now())
     assert heard() == [(reported, "delivered")]

@@ -19,16 +19,16 @@ from filled import KEVIN, LEA, Filled
 
 from hotlined import conditions
 from hotlined import config as configuration
-from hotlined.breaker import Cause, Opening
 from hotlined.causes import CauseCode
-from hotlined.clock import boottime, parse_rfc3339
 from hotlined.desk.band import band_of
-from hotlined.reports.line import report_line
+from hotlined.machine.clock import boottime, parse_rfc3339
+from hotlined.reports.overview import report_line
+from hotlined.rules.breaker import Cause, Opening
 from hotlined.states import KEPT_BACK, HoldReason, SendingState
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
 from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
-from hotlined.store.line.line import calendar_time, commit_balance, row_of
+from hotlined.store.line.line_row import calendar_time, commit_balance, row_of
 from hotlined.words.harmless import harmless
 from hotlined.words.times import lately
 

@@ -18,10 +18,10 @@ from promised import run
 from test_docs import COMMANDS
 
 from hotlined import config as configuration
-from hotlined.policy import Reason, WaitingFor
 from hotlined.reports import decided
+from hotlined.rules.policy import Reason, WaitingFor
 from hotlined.states import Refusal
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 from hotlined.words.requests import REFUSALS, refusal_in_words, result_in_words
 from hotlined.words.times import moment
 

@@ -15,15 +15,15 @@ import pytest
 from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined import pseudonym
-from hotlined.clock import boottime
 from hotlined.gsm import alphabet
-from hotlined.policy import Reason, WaitingFor
+from hotlined.machine.clock import boottime
+from hotlined.rules.policy import Reason, WaitingFor
 from hotlined.states import ByHand
 from hotlined.status import DaemonStatus
-from hotlined.store.answers import answers, decisions
+from hotlined.store.answers import decisions, verdicts
 from hotlined.store.answers.correspondents import Order, correspondents
 from hotlined.store.line import pseudonyms
-from hotlined.store.line.line import commit_own_number, commit_sim_changed, commit_wait
+from hotlined.store.line.line_row import commit_own_number, commit_sim_changed, commit_wait
 from hotlined.words.reasons import REASONS
 from hotlined.words.times import moment
 
@@ -432,7 +432,7 @@ def test_a_text_by_hand_is_not_an_answer(line: Filled) -> None:
     """Its segments are shown as a person's."""
     plan, now = alphabet.plan(ANSWER), line.now()
     with line.db.transaction():
-        answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi")
+        verdicts.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi")
     line.send()
 
     assert "\nanswers        none, but 2 segments by hand\n" in line.run("show", KEVIN).stdout

@@ -9,7 +9,7 @@ from filled import KEVIN, LEA, RULES, Filled
 
 from hotlined.gsm import alphabet
 from hotlined.states import ByHand
-from hotlined.store.answers import answers
+from hotlined.store.answers import verdicts
 
 SHORT_CODE = "8850"
 
@@ -28,7 +28,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 def by_hand(line: Filled, recipient: str = KEVIN, text: str = "Tout va bien.") -> str:
     """Queue a text that a person sends, and return its ID."""
     with line.db.transaction():
-        queued = answers.enqueue_by_hand(
+        queued = verdicts.enqueue_by_hand(
             line.db, recipient, alphabet.plan(text), RULES, line.now(), kind=ByHand.SEND, who="anna"
         )
     assert isinstance(queued, int)

@@ -17,11 +17,11 @@ from needs import needs_root
 from persons import MEMBER, give
 
 from hotlined import config as configuration
-from hotlined.clock import boottime
 from hotlined.config import answer_file, load, maybe_unusable_answer, parse
 from hotlined.errors import ConfigError
+from hotlined.machine.clock import boottime
 from hotlined.reports import in_force
-from hotlined.reports.line import report_line
+from hotlined.reports.overview import report_line
 from hotlined.status import DaemonStatus, ModemStatus
 
 ONE, TWO = "Non, c’est non.", "Quand on te dit non, c’est non."

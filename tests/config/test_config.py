@@ -34,7 +34,7 @@ from hotlined.config import (
     show,
 )
 from hotlined.errors import ConfigError, UsageError
-from hotlined.policy import Limits, Numbers, Windows
+from hotlined.rules.policy import Limits, Numbers, Windows
 
 EXAMPLE = Path(__file__).parents[2] / "config.yaml"
 FILE = Path("/somewhere/main.yaml")

@@ -15,10 +15,10 @@ from desk import Desk
 from filled import KEVIN, Filled
 from test_stats import HOUR, MONDAY, NOVEMBER, answer, contact, told
 
-from hotlined.clock import Now
 from hotlined.config import in_force, parse, show
 from hotlined.errors import ConfigError
 from hotlined.gsm.alphabet import plan
+from hotlined.machine.clock import Now
 from hotlined.store.people import purging
 
 ROOT = Path(__file__).parents[2]

@@ -40,8 +40,6 @@ from store_steps import make_empty
 
 import hotlined
 from hotlined import config as configuration
-from hotlined import wire
-from hotlined.clock import boottime
 from hotlined.control import LONG
 from hotlined.control.client import decide
 from hotlined.control.server import RefusalCounts, Server
@@ -49,6 +47,8 @@ from hotlined.control.verbs import DESK as DESKS_VERBS
 from hotlined.control.verbs import VERBS, Decision
 from hotlined.errors import RefusedError
 from hotlined.language import Language
+from hotlined.machine import wire
+from hotlined.machine.clock import boottime
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line.requests import RequestVerb, next_request
 

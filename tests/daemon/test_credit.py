@@ -10,11 +10,12 @@ from contextlib import closing
 import pytest
 from conftest import ANSWERS, Line, wait_until
 
-from hotlined import config, recognition
-from hotlined.daemon import line as daemon
+from hotlined import config
+from hotlined.daemon import shared as daemon
 from hotlined.daemon.credit import BALANCE_SECONDS, FAILED_SECONDS, REASON_SECONDS, Balance
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
+from hotlined.rules import recognition
 from hotlined.store.file.opening import open_for_daemon
 
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}

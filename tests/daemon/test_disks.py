@@ -21,9 +21,9 @@ from conftest import PATIENCE_SECONDS, Line, wait_until
 from needs import forbidden, needs_root
 from store_steps import make_empty
 
-from hotlined.clock import LimitClock
 from hotlined.daemon.database_outage import outage_of
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
+from hotlined.machine.clock import LimitClock
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 

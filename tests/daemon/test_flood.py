@@ -27,11 +27,11 @@ import simulated
 import store_steps
 from conftest import ANSWER, Line, wait_until
 
-from hotlined import policy
-from hotlined.clock import Now
 from hotlined.config import load
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
 from hotlined.store.answers import contacts
 from hotlined.store.file.opening import open_for_daemon
 

@@ -10,7 +10,7 @@ import pytest
 from filled import KEVIN, LEA, Filled
 
 from hotlined import config
-from hotlined.daemon import line as daemon
+from hotlined.daemon import shared as daemon
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.judging import Judge
@@ -19,7 +19,7 @@ from hotlined.daemon.starting import Starter
 from hotlined.daemon.watch import FolderWatch
 from hotlined.states import ModemState
 from hotlined.store.answers import decisions
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 
 
 class Answering(NamedTuple):

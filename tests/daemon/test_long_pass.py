@@ -9,8 +9,8 @@ import sys
 import pytest
 from conftest import Line, Open, wait_until
 
-from hotlined.clock import boottime
-from hotlined.timing import USUAL
+from hotlined.machine.clock import boottime
+from hotlined.machine.timing import USUAL
 
 SCALE = 30.0
 ALIVE = USUAL.alive / SCALE

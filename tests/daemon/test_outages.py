@@ -17,19 +17,19 @@ from outages import ABROAD, CAUSES, Crowd, Outage, barred, honest, play
 from promised import NEVER, begin, deliver, fate, person, told, wait_open, wait_states, waits
 from store_steps import refuse, segment_of, take
 
-from hotlined import breaker, policy
-from hotlined.clock import Now
 from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.recovery import Ladder
 from hotlined.gsm.address import Address, Ton, identify
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import USUAL
+from hotlined.rules import breaker, policy
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, breakers, fates, gate, queue
+from hotlined.store.answers import breakers, fates, gate, queue, verdicts
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import bind_sim, row_of
+from hotlined.store.line.line_row import bind_sim, row_of
 from hotlined.store.people import erasing
-from hotlined.timing import USUAL
 
 HOUR = 3600.0
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
@@ -97,7 +97,7 @@ def wrote(db: Database, seconds: float, *numbers: str) -> None:
     for number in numbers:
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
         contact = store_steps.record_whole(db, "fr", "text", identity, f"salut {number} {seconds}", at(seconds))
-        assert answers.judge(db, contact, outages.RULES, at(seconds), delay_seconds=0.0).answer
+        assert verdicts.judge(db, contact, outages.RULES, at(seconds), delay_seconds=0.0).answer
 
 
 def begun(db: Database, seconds: float) -> gate.Begun:
@@ -208,7 +208,7 @@ def test_any_accepted_segment_ends_a_country_outage(db: Database, how: str) -> N
         take(db, begun(db, 61.0), at(61.0))
     elif how == "by hand":
         with db.transaction():
-            answers.enqueue_by_hand(
+            verdicts.enqueue_by_hand(
                 db, DE[:-2] + "77", outages.TEXT, outages.RULES, at(3.0), kind=ByHand.SEND, who="pi"
             )
         take(db, begun(db, 3.0), at(3.0))
@@ -443,7 +443,7 @@ def test_failed_texts_by_hand_do_not_open_the_breaker(db: Database) -> None:
     """People mistype numbers: a failed text says nothing about the line."""
     for number in range(4):
         with db.transaction():
-            answers.enqueue_by_hand(
+            verdicts.enqueue_by_hand(
                 db, person(number), outages.TEXT, outages.RULES, at(0.0), kind=ByHand.SEND, who="pi"
             )
         refuse(db, begun(db, 0.0), at(0.0), 42)

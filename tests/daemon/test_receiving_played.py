@@ -17,8 +17,8 @@ from hotlined.causes import CauseCode
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.responses import Entry, Listing
+from hotlined.machine.timing import Interval
 from hotlined.simulator import pdus
-from hotlined.timing import Interval
 
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
 Words, Numbers, Contacts = list[str], list[int], list[tuple[str, int]]

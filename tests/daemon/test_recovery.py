@@ -22,9 +22,9 @@ from hotlined.errors import PortLostError
 from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
+from hotlined.machine.timing import USUAL, RateLimit
 from hotlined.simulator.makes import REGISTERS
 from hotlined.states import ModemTrouble
-from hotlined.timing import USUAL, RateLimit
 
 NUMBER = "+32470123456"
 SILENCE_SECONDS = 120.0  # for the ladder against a silent modem: each rung takes its time

@@ -12,7 +12,7 @@ from year import Handed, Outcome, Settings
 from hotlined.causes import CauseCode
 from hotlined.database_files import KEY
 from hotlined.errors import ModemError
-from hotlined.store.answers import answers
+from hotlined.store.answers import verdicts
 from hotlined.store.line import pseudonyms, requests
 from hotlined.store.line.requests import RequestVerb
 
@@ -127,7 +127,7 @@ def test_delay_is_drawn_between_both_its_ends(line: year_now.Line) -> None:
     path.write_text(json.dumps(written | {"answer": written["answer"] | {"delay": ["30m", "31m"]}}))
     line.daemon._load_again()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answers, "judge", line._judge)
+        patch.setattr(verdicts, "judge", line._judge)
         for contact in range(40):
             wrote(line, 10, contact, f"+3247{contact:07}")
     delays = [row["delay"] for row in line.db.all("SELECT due_limit - queued_limit AS delay FROM answers")]

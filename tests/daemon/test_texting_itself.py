@@ -11,11 +11,11 @@ import pytest
 from conftest import SPENT, Line, wait_until
 from store_steps import make_empty
 
-from hotlined.clock import boot_id, boottime
+from hotlined.machine.clock import boot_id, boottime
+from hotlined.machine.timing import USUAL
 from hotlined.states import TroubleCode
-from hotlined.store.line.line import SelfTest
+from hotlined.store.line.line_row import SelfTest
 from hotlined.store.line.reception import selftest_due_limit
-from hotlined.timing import USUAL
 
 OWN, KEVIN = "+32460209399", "+32470123456"
 WEEK = timedelta(days=7).total_seconds()

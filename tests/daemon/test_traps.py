@@ -11,8 +11,8 @@ import pytest
 from conftest import ANSWER, Line, wait_until
 from test_recovery import start_hasty
 
-from hotlined import files
 from hotlined.database_files import KEYS, beside
+from hotlined.machine import files
 
 NUMBER = "+32470123456"
 TRAPS: dict[str, Callable[[Path, Path], object]] = {

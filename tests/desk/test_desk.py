@@ -43,7 +43,7 @@ from hotlined.desk.headers import HEADERS
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import MOST_OF_A_DOOR, Ending, serve
 from hotlined.desk.who import MembersDoor
-from hotlined.peer import Peer, maybe_local_peer
+from hotlined.machine.peer import Peer, maybe_local_peer
 from hotlined.states import ModemState
 
 PLAIN = [page.path for page in PAGES if page.methods == ("GET",) and "<" not in page.path and page.name != "enter"]

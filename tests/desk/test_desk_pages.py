@@ -31,7 +31,7 @@ from hotlined.desk.who import Visitor
 from hotlined.gsm.address import mask
 from hotlined.states import ModemState
 from hotlined.store.answers import decisions, words_met
-from hotlined.store.line.line import SelfTest, commit_selftest
+from hotlined.store.line.line_row import SelfTest, commit_selftest
 from hotlined.store.reading import review
 from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import moment

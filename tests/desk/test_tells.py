@@ -10,9 +10,9 @@ from desk import Browser, Desk
 from filled import KEVIN, LEA, Filled
 from test_desk_pages import follow, press
 
-from hotlined.clock import Now
 from hotlined.config import Role, load
-from hotlined.store.answers import answers, decisions, tells
+from hotlined.machine.clock import Now
+from hotlined.store.answers import decisions, tells, verdicts
 from hotlined.words.helplines import HELPLINES
 
 OTHERS = ("marie", "marie (proxy)")
@@ -81,7 +81,7 @@ def test_a_request_ends_with_what_an_admin_decides(line: Filled) -> None:
         lambda: decisions.tag(line.db, contact, "other", "anna", line.now()),
         lambda: decisions.keep(line.db, contact, "anna", line.now()),
         lambda: decisions.keep_no_more(line.db, contact, "anna", line.now()),
-        lambda: answers.cancel(line.db, contact, "anna", line.now()),
+        lambda: verdicts.cancel(line.db, contact, "anna", line.now()),
         lambda: decisions.keep_all(line.db, LEA, "anna", line.now()),
         lambda: decisions.block(line.db, LEA, "anna", line.now()),
         lambda: tells.see(line.db, contact, "anna", line.now()),

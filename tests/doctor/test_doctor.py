@@ -22,16 +22,16 @@ from test_control import Doors, doors
 from test_finding import AIR780E, CH340, HILINK, SIM7600, ZERO_CD
 
 from hotlined import config as configuration
-from hotlined.clock import boottime
 from hotlined.doctor import calls as call_checks
 from hotlined.doctor import checks
-from hotlined.doctor import line as line_checks
 from hotlined.doctor import machine as machine_checks
+from hotlined.doctor import operation as line_checks
 from hotlined.doctor import sim as sim_checks
 from hotlined.doctor import stick as stick_checks
 from hotlined.doctor.checks import CHECKS
 from hotlined.doctor.findings import Finding, Health
 from hotlined.doctor.scene import Scene
+from hotlined.machine.clock import boottime
 from hotlined.reports import disk
 from hotlined.status import DaemonStatus, ModemStatus, Storage
 from hotlined.store.answers import decisions

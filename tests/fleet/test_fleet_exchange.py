@@ -10,16 +10,16 @@ import pytest
 from filled import KEVIN, LEA, Filled
 from hubs import Cluster, cluster
 
-from hotlined import exchange, pseudonym
+from hotlined import fleet_files, pseudonym
 from hotlined.config import load
 from hotlined.control import joining
-from hotlined.daemon.line import Line
 from hotlined.daemon.mark import MarkWriter
+from hotlined.daemon.shared import Line
 from hotlined.errors import HotlinedError, UnavailableError
-from hotlined.exchange import HubState, RunFiles
 from hotlined.fleet.hub import opened
 from hotlined.fleet.invitation import Invitation
 from hotlined.fleet.sync import HubExchange, Pace
+from hotlined.fleet_files import HubState, RunFiles
 from hotlined.reports.fleet import FleetLine, lines, maybe_fleet
 
 __all__ = ["cluster"]
@@ -103,7 +103,7 @@ def place(line: Filled) -> RunFiles:
 
 def mark(line: Filled, number: int) -> None:
     """Write the mark as the daemon does."""
-    exchange.write(place(line).mark, number, 0o640)
+    fleet_files.write(place(line).mark, number, 0o640)
 
 
 class Stopped(BaseException):
@@ -270,7 +270,7 @@ def test_restored_line_needs_another_invitation(enter: Enter) -> None:
     fr, nl = enter("fr"), enter("nl")
     nl.judge(nl.text("Stop"))
     sync(nl, fr)
-    exchange.login_path(fr.config).unlink()
+    fleet_files.login_path(fr.config).unlink()
 
     assert refused(fr) == ("opted_out", ["nl"])
     for words in (("fleet", "status", "--json"), ("status", "--json")):
@@ -296,7 +296,7 @@ def test_fleet_status_shows_the_other_lines(enter: Enter) -> None:
     nl.run("block", LEA)
     assert "still to send" in nl.run("fleet", "status").stdout
     lie = HubState(reachable=True, since="2026-01-01T00:00:00.000Z", boottime=0.0, seen={"fr": "<b>", "../x": "x"})
-    exchange.write(place(nl).hub, lie, 0o644)
+    fleet_files.write(place(nl).hub, lie, 0o644)
     assert [(each.line, each.seen_at) for each in shown(nl)] == [("fr", None), ("nl", None)]
 
 
@@ -331,7 +331,7 @@ def test_invitation_for_another_line_is_refused(tmp_path: Path, hub: str) -> Non
         assert (other.exit_code, [each.exit_code for each in none]) == (75, [2] * 4)
         assert "is for line nl; this one is fr" in other.output
         assert fr.run("fleet", "status").exit_code == 75
-        assert not exchange.login_path(fr.config).exists()
+        assert not fleet_files.login_path(fr.config).exists()
 
 
 def test_line_that_leaves_drops_lists_and_login(enter: Enter) -> None:
@@ -343,7 +343,7 @@ def test_line_that_leaves_drops_lists_and_login(enter: Enter) -> None:
     left = fr.run("fleet", "leave", "--yes")
 
     assert "1 person" in left.output
-    assert not exchange.login_path(fr.config).exists()
+    assert not fleet_files.login_path(fr.config).exists()
     assert refused(fr) == ("first_contact", [])
     assert fr.run("fleet", "leave", "--yes").exit_code == 75
 

@@ -18,7 +18,7 @@ from behaving import DATA, OWN, PACE, Behaviour, Entry, Modem, behaviours
 from conftest import PATIENCE_SECONDS, Line, wait_until
 from store_steps import make_empty
 
-from hotlined.clock import boot_id, boottime
+from hotlined.machine.clock import boot_id, boottime
 
 WAITS: dict[str, Any] = {
     "dialogue": {

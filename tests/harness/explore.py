@@ -36,18 +36,19 @@ from oracle import (
     Submitted,
 )
 
-from hotlined import breaker, migrations, policy, pseudonym, states
-from hotlined.clock import Now
+from hotlined import migrations, pseudonym, states
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
+from hotlined.machine.clock import Now
+from hotlined.rules import breaker, policy
 from hotlined.simulator import pdus
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, lifecycle, queue, windows
+from hotlined.store.answers import contacts, decisions, fates, gate, lifecycle, queue, verdicts, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import opened
 from hotlined.store.line import history, pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of, set_breaker
+from hotlined.store.line.line_row import row_of, set_breaker
 from hotlined.store.people import purging
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -145,7 +146,7 @@ class Explorer:
         """Judge a contact that came from a number."""
         fact = Received(at=self.world.now, contact=contact_id, number=number, text=words, kind=kind)
         self.note(fact, contacts=self.world.contacts + 1)
-        verdict = answers.judge(self.db, contact_id, RULES, self.now, delay_seconds=0.0)
+        verdict = verdicts.judge(self.db, contact_id, RULES, self.now, delay_seconds=0.0)
         if verdict.answer:
             answer = self.db.value("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             self.note(Promised(at=self.world.now, answer=answer, contact=contact_id, segments=2))
@@ -256,7 +257,7 @@ class Explorer:
         row = self.db.one(
             f"SELECT id, contact_id FROM answers WHERE state IN {states.listed(states.REPEATABLE)} ORDER BY id LIMIT 1"
         )
-        if row and answers.requeue(self.db, row["contact_id"], "admin", self.now) is None:
+        if row and verdicts.requeue(self.db, row["contact_id"], "admin", self.now) is None:
             self.note(Requeued(at=self.world.now, answer=row["id"]))
 
     def late(self) -> None:
@@ -277,7 +278,7 @@ class Explorer:
     def cancel(self) -> None:
         """Cancel the oldest waiting answer."""
         row = self.db.one(f"SELECT id, contact_id FROM answers WHERE {states.WAITS} ORDER BY id LIMIT 1")
-        if row and answers.cancel(self.db, row["contact_id"], "admin", self.now) is None:
+        if row and verdicts.cancel(self.db, row["contact_id"], "admin", self.now) is None:
             self.note(Cancelled(at=self.world.now, answer=row["id"]))
 
     def purge(self) -> None:
@@ -577,14 +578,14 @@ def _second_after_refusal() -> Iterator[None]:
 
 @mutant("requeue counted twice")
 def _requeue_twice() -> Iterator[None]:
-    requeue = answers.requeue
+    requeue = verdicts.requeue
 
     def twice(db: Database, *more: Any) -> str | None:
         said = requeue(db, *more)
         db.connection.execute("UPDATE answer_segments SET state = 'unconfirmed' WHERE state = 'cancelled'")
         return said
 
-    with patched(answers, "requeue", twice):
+    with patched(verdicts, "requeue", twice):
         yield
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import store_steps
 from running import CliRunner, Result
 
-from hotlined import policy
 from hotlined.cli import main
-from hotlined.clock import Now, boottime
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
+from hotlined.machine.clock import Now, boottime
+from hotlined.rules import policy
 from hotlined.simulator import pdus
 from hotlined.states import ModemState
 from hotlined.status import DaemonStatus, ModemStatus

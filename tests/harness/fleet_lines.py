@@ -10,18 +10,18 @@ from hubs import Hub
 from running import CliRunner, Result
 from store_steps import RULES, begin_next, judge, make_empty, record_whole, segment_of, take
 
-from hotlined import policy
 from hotlined.cli import main
-from hotlined.clock import Now
 from hotlined.database_files import SHM, WAL, beside
 from hotlined.documents import LoggedContact
-from hotlined.exchange import RunFiles
 from hotlined.fleet.hub import Hub as HubOfLine
 from hotlined.fleet.sync import HubExchange
+from hotlined.fleet_files import RunFiles
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
 from hotlined.states import ContactKind
-from hotlined.store import fleet
+from hotlined.store import lists
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.reading import log
 
@@ -69,7 +69,7 @@ class Line:
 
     def join(self) -> int:
         """Join the fleet."""
-        return fleet.join(self.db, self.name, KEY, self.now())
+        return lists.join(self.db, self.name, KEY, self.now())
 
     def now(self) -> Now:
         """Return the moment by its clocks."""
@@ -91,7 +91,7 @@ class Line:
 
     def door(self, brought: dict[str, Any] | None) -> dict[str, Any]:
         """Take in what an exchange brings; return what it does next."""
-        return fleet.turn(self.db, brought, self.now()) | {"hub": None}
+        return lists.turn(self.db, brought, self.now()) | {"hub": None}
 
     def exchange(self, hub: Hub | HubOfLine) -> None:
         """Exchange with the hub until neither side has anything new."""

@@ -16,7 +16,7 @@ from hubs import Hub
 
 from hotlined import pseudonym
 from hotlined.fleet.hub import Hub as HubOfLine
-from hotlined.store import fleet
+from hotlined.store import lists
 from hotlined.store.answers import decisions
 from hotlined.store.line.history import history_of
 
@@ -112,14 +112,14 @@ class Played:
 
     def has_decided(self, machine: str, person: int) -> bool:
         """Tell whether a machine refuses a person by its line's own decision."""
-        return pseudonym.of(KEY, PERSONS[person]) in fleet.own_list(self.lines[machine].db)
+        return pseudonym.of(KEY, PERSONS[person]) in lists.own_list(self.lines[machine].db)
 
     def at_hub(self) -> set[Decision]:
         """Return all that the lists at the hub have."""
         return {
             (line, _PSEUDONYMS[person])
             for line, _number, _mark, octets in self._hub_copy()
-            for person in fleet.unpack(octets)
+            for person in lists.unpack(octets)
             if person in _PSEUDONYMS
         }
 

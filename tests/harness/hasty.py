@@ -16,14 +16,14 @@ from typing import Self
 
 import click
 
-from hotlined import clock
 from hotlined.cli import LazyGroup
 from hotlined.cli import main as real
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.daemon import serve
 from hotlined.gsm.finding import Machine
-from hotlined.timing import ModemWaits, Timing
+from hotlined.machine import clock
+from hotlined.machine.timing import ModemWaits, Timing
 
 PATIENT = Timing(clip=60.0)
 """For tests of callers with a number: on a busy machine it may come later than the usual wait."""

@@ -17,11 +17,11 @@ import store_steps
 from filled import KEVIN, Filled
 
 from hotlined import config as configuration
-from hotlined.clock import Now, boot_id, boottime
 from hotlined.desk.band import band_of
 from hotlined.errors import ConfigError
+from hotlined.machine.clock import Now, boot_id, boottime
 from hotlined.reports import in_force
-from hotlined.reports.line import LineReport, report_line
+from hotlined.reports.overview import LineReport, report_line
 from hotlined.simulator import pdus
 from hotlined.states import AlertCondition, EventKind, ModemState, TroubleCode
 from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
@@ -128,7 +128,7 @@ class Held:
             change()
         use = type(shutil.disk_usage("/"))
         stack = ExitStack()
-        stack.enter_context(patch("hotlined.clock.synchronised", lambda: True))
+        stack.enter_context(patch("hotlined.machine.clock.synchronised", lambda: True))
         stack.enter_context(patch("shutil.disk_usage", lambda _: use(10**11, 0, self.free * 10**9)))
         stack.callback(self.db.close)
         return stack

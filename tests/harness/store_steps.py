@@ -6,16 +6,16 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from hotlined import policy
-from hotlined.clock import Now
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, identify
 from hotlined.gsm.alphabet import Plan, plan
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
 from hotlined.states import SubmitProblem
-from hotlined.store.answers import answers, contacts, fates, gate, queue
+from hotlined.store.answers import contacts, fates, gate, queue, verdicts
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import save_limit_clock
+from hotlined.store.line.line_row import save_limit_clock
 
 RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
 PLAN = plan("x" * 200)
@@ -70,7 +70,7 @@ def judge(
     delay: float = 0.0,
 ) -> policy.Verdict:
     """Judge a contact and queue its answer."""
-    return answers.judge(db, contact_id, rules, now, delay_seconds=delay)
+    return verdicts.judge(db, contact_id, rules, now, delay_seconds=delay)
 
 
 def encode(recipient: str, planned: Plan, reference: int) -> tuple[tpdu.EncodedSegment, ...]:

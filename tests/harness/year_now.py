@@ -18,19 +18,21 @@ import pytest
 from store_steps import make_empty, record
 from year import BY_HAND, HOUR, Handed, Network, Outcome, Settings, Verdict
 
-from hotlined import clock, config, policy, recognition
+from hotlined import config
 from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.responses import Sent, SubmitRefused, SubmitUnknown
+from hotlined.machine import clock
+from hotlined.machine.timing import Interval
+from hotlined.rules import policy, recognition
 from hotlined.simulator import pdus
-from hotlined.store.answers import answers, contacts, decisions, queue
+from hotlined.store.answers import contacts, decisions, queue, verdicts
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of, save_limit_clock
+from hotlined.store.line.line_row import row_of, save_limit_clock
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import erasing, purging
-from hotlined.timing import Interval
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 LOOK_SECONDS = 600  # while an answer waits for a window
@@ -141,7 +143,7 @@ class Line:
         self.delays: dict[int, int] = {}
         self.parts: dict[int, list[str]] = {}
         self.verdicts: list[Verdict] = []
-        self._judge = answers.judge
+        self._judge = verdicts.judge
 
     @property
     def db(self) -> Database:
@@ -383,7 +385,7 @@ class Line:
     def requeue(self, at: int, contact: int) -> bool:
         """Requeue an answer."""
         self.to(at)
-        refused = answers.requeue(self.beside, self.ids[contact], "admin", self.beside.now())
+        refused = verdicts.requeue(self.beside, self.ids[contact], "admin", self.beside.now())
         self.daemon._serve_requests()
         return refused is None
 
@@ -443,7 +445,7 @@ def line(folder: Path) -> Iterator[Line]:
         patch.setattr(time, "clock_gettime", lambda _: float(machine.boottime))
         patch.setattr(time, "monotonic", lambda: float(machine.powered))
         played = Line(folder, machine)
-        patch.setattr(answers, "judge", played.judge)
+        patch.setattr(verdicts, "judge", played.judge)
         try:
             yield played
         finally:

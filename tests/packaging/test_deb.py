@@ -237,12 +237,13 @@ def test_versions_are_ordered(package: Path, tmp_path: Path) -> None:
     ]
     for older, newer in itertools.pairwise(versions):
         assert subprocess.run(["dpkg", "--compare-versions", older, "lt", newer], check=False).returncode == 0
-    (project / "hotlined/person.py").write_text("raise SystemExit(3)\n")
+    (project / "hotlined/machine/person.py").write_text("raise SystemExit(3)\n")
     (project / "hotlined/foreign.py").touch()
     made, said = built(project)
     subprocess.run(["dpkg-deb", "--extract", made, tmp_path / "again"], check=True)
     assert "not committed" in said
-    assert (tmp_path / "again" / SHARE / "hotlined/person.py").read_bytes() == committed("hotlined/person.py")
+    person = "hotlined/machine/person.py"
+    assert (tmp_path / "again" / SHARE / person).read_bytes() == committed(person)
     assert not (tmp_path / "again" / SHARE / "hotlined/foreign.py").exists()
 
 

@@ -14,16 +14,16 @@ from conftest import PATIENCE_SECONDS
 from needs import needs, require_root
 from test_docs import resolve
 
-from hotlined import wire
 from hotlined.cli.web import OF_PROXIES
 from hotlined.config import find
 from hotlined.control import DESKS_DOOR, FLEETS_DOOR
 from hotlined.desk import serving
 from hotlined.errors import ConfigError, UsageError
-from hotlined.exchange import RunFiles
+from hotlined.fleet_files import RunFiles
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
+from hotlined.machine import wire
+from hotlined.machine.timing import USUAL
 from hotlined.sealing import making
-from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parents[2]
 SETUP = runpy.run_path(str(ROOT / "debian/hotlined-setup"))

@@ -16,10 +16,10 @@ from hotlined.gsm.address import mask
 from hotlined.language import Language, _
 from hotlined.reports import contact, timeline
 from hotlined.states import EventKind, SendingState
-from hotlined.store.answers import answers, contacts, decisions
+from hotlined.store.answers import contacts, decisions, verdicts
 from hotlined.store.line import alerting, events
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import Sending, commit_balance
+from hotlined.store.line.line_row import Sending, commit_balance
 from hotlined.store.people import erasing
 from hotlined.store.reading import log
 
@@ -173,8 +173,8 @@ def decide(line: Filled) -> None:
     decisions.keep(db, 1, "marie", now)
     decisions.keep_no_more(db, 1, "luc", now)
     line.judge(line.text("encore", LEA))
-    answers.cancel(db, 2, "pi", now)
-    answers.requeue(db, 2, "luc", now)
+    verdicts.cancel(db, 2, "pi", now)
+    verdicts.requeue(db, 2, "luc", now)
     decisions.block(db, KEVIN, "pi", now)
     decisions.unblock(db, KEVIN, "pi", now)
     db.connection.execute("UPDATE numbers SET opted_out_at = ? WHERE number = ?", (now.rfc3339, KEVIN))

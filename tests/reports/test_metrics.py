@@ -16,8 +16,8 @@ from needs import needs
 from prometheus_client.parser import text_string_to_metric_families
 
 from hotlined import __version__
-from hotlined.policy import WaitingFor
 from hotlined.reports.metrics import FIGURES
+from hotlined.rules.policy import WaitingFor
 from hotlined.states import ModemState, SendingState
 from hotlined.store.answers import decisions
 

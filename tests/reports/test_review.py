@@ -13,7 +13,7 @@ from test_tags import walk
 
 from hotlined.alerts import digest
 from hotlined.config import Digest, load
-from hotlined.reports.line import report_line
+from hotlined.reports.overview import report_line
 from hotlined.store.people import purging
 from hotlined.store.reading.review import Waiting, queue, waiting
 

@@ -13,16 +13,16 @@ from held import HOLD, NOW, PAIRS, RECORDED, Held, is_both, moment, record
 
 from hotlined import conditions
 from hotlined.alerts.due import News, due
-from hotlined.clock import Now
 from hotlined.conditions import OVER, TABLE, Gravity
 from hotlined.desk.band import Mood, band_of
-from hotlined.doctor import line as checks
 from hotlined.doctor import machine, sim
+from hotlined.doctor import operation as checks
 from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import Language
-from hotlined.reports.line import LineReport
+from hotlined.machine.clock import Now
+from hotlined.reports.overview import LineReport
 from hotlined.reports.seen import Seen
 from hotlined.states import AlertCondition, ModemState, TroubleCode, is_about_database
 from hotlined.status import ModemStatus

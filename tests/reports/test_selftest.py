@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
-from hotlined.clock import Now
-from hotlined.doctor import line as line_checks
+from hotlined.doctor import operation as line_checks
 from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
+from hotlined.machine.clock import Now
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
-from hotlined.store.line.line import SelfTest, Sending, bind_sim, commit_selftest, row_of
+from hotlined.store.line.line_row import SelfTest, Sending, bind_sim, commit_selftest, row_of
 from hotlined.store.line.reception import maybe_back_at, selftest_obstacles
 from hotlined.words import selftest as words
 

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
-from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.daemon.credit import is_top_up, maybe_amount
 from hotlined.doctor.scene import Scene
 from hotlined.doctor.sim import life as examined
 from hotlined.errors import RefusedError
+from hotlined.machine.clock import Now, boot_id, rfc3339
 from hotlined.reports import sim_life
-from hotlined.reports.line import LineReport, report_line
+from hotlined.reports.overview import LineReport, report_line
 from hotlined.store.answers.decisions import top_up
-from hotlined.store.line.line import (
+from hotlined.store.line.line_row import (
     TopUp,
     bind_sim,
     commit_balance,
@@ -40,7 +40,7 @@ CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "valid_for":
 @pytest.fixture
 def line_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
     """Give a line whose SIM lives for a year after a top-up, on a machine with a synchronised clock."""
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: True)
     for name in ("reports.typed", "reports.decided"):
         monkeypatch.setattr(f"hotlined.{name}.synchronised", lambda: True)
     line = Filled(tmp_path, credit={"valid_for": "365d"})
@@ -232,7 +232,7 @@ def test_an_unsynchronised_clock_causes_no_warning(line_of: Filled, monkeypatch:
     with line_of.db.transaction():
         note_top_up(line_of.db, TopUp(days_ago(400), by="anna"), line_of.now(), dated=True)
     assert codes(line_of) == ["sim_ended"]
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: False)
 
     assert codes(line_of) == []
     assert examined(Scene(configuration.load(line_of.config))).verdict == "unknown"

@@ -43,13 +43,13 @@ from hotlined.conditions import SEAL_FAILURES
 from hotlined.config import load, parse
 from hotlined.database_files import FLEET, KEY, PINS, beside, write_key
 from hotlined.errors import ConfigError, SealError
-from hotlined.reports.line import report_line
+from hotlined.reports.overview import report_line
 from hotlined.sealing import age, archive
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import AlertCondition, SealFailure
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.file.snapshot import snapshot
-from hotlined.store.line import line as line_row
+from hotlined.store.line import line_row
 from hotlined.store.people import backup
 from hotlined.words.sealing import key_on_paper
 

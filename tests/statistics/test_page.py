@@ -14,7 +14,7 @@ import pytest
 from filled import ANSWER, KEVIN, LEA, Filled
 from needs import needs
 
-from hotlined.clock import rfc3339
+from hotlined.machine.clock import rfc3339
 from hotlined.statistics.page import ready_percent
 
 MONTH = ("--since", "2026-11", "--until", "2026-11")  # the times of `Filled`

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from test_stats import DAY, HOUR, MINUTE, MONDAY, answer, brussels, contact
 
 from hotlined.cli.output import json_line
-from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.config import load
+from hotlined.machine.clock import parse_rfc3339, rfc3339
 from hotlined.statistics.document import document
 from hotlined.statistics.summary import summarise
 

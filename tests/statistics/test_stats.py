@@ -20,9 +20,9 @@ from filled import KEVIN, LEA, Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotlined.clock import rfc3339
 from hotlined.config import load
 from hotlined.errors import UsageError
+from hotlined.machine.clock import rfc3339
 from hotlined.reports.glance import came
 from hotlined.statistics.document import document
 from hotlined.statistics.periods import By, before, choose, edges, week_days

@@ -9,13 +9,13 @@ import store_steps
 from filled import KEVIN, Filled
 from store_steps import RULES, begin_next, lose, refuse, segment_of, take
 
-from hotlined import policy
-from hotlined.clock import Now
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, decisions, fates, gate, queue
+from hotlined.store.answers import decisions, fates, gate, queue, verdicts
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
@@ -85,7 +85,7 @@ def asked_again(db: Database, planned: object = ONE) -> gate.Begun:
     came(db)
     begun = let_out(db, 1, planned)
     lose(db, begun, at(121))
-    assert answers.requeue(db, 1, "marie", at(130)) is None
+    assert verdicts.requeue(db, 1, "marie", at(130)) is None
     return begun
 
 
@@ -100,7 +100,7 @@ def test_report_that_an_answer_left_whole_ends_its_requeue(db: Database, status:
 
     assert state(db) == (becomes, None)
     assert queue.due(db, at(150)) == []
-    assert answers.cancel(db, 1, "marie", at(150)) == becomes
+    assert verdicts.cancel(db, 1, "marie", at(150)) == becomes
 
 
 def test_late_result_of_the_last_segment_ends_a_requeue(db: Database) -> None:
@@ -109,7 +109,7 @@ def test_late_result_of_the_last_segment_ends_a_requeue(db: Database) -> None:
     fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
 
     assert state(db) == ("sent", None)
-    assert answers.requeue(db, 1, "marie", at(150)) == "sent"
+    assert verdicts.requeue(db, 1, "marie", at(150)) == "sent"
 
 
 def test_answer_proven_to_have_left_half_stays_requeued_whole(db: Database) -> None:
@@ -121,7 +121,7 @@ def test_answer_proven_to_have_left_half_stays_requeued_whole(db: Database) -> N
     fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
 
     assert state(db)[0] == "queued"
-    assert answers.cancel(db, 1, "marie", at(150)) is None
+    assert verdicts.cancel(db, 1, "marie", at(150)) is None
     assert state(db) == ("failed", "person")
 
 
@@ -141,7 +141,7 @@ def test_late_result_after_a_report_changes_nothing(db: Database) -> None:
 
 
 def _cancel(db: Database) -> None:
-    answers.cancel(db, 1, "marie", at(140))
+    verdicts.cancel(db, 1, "marie", at(140))
 
 
 def _block(db: Database) -> None:
@@ -231,8 +231,8 @@ def test_report_more_than_eight_days_late_matches_nothing(db: Database) -> None:
 def test_requeued_answer_that_never_left_keeps_its_due_time(db: Database) -> None:
     """A mistaken cancel does not shorten the delay."""
     came(db, delay=1800)
-    answers.cancel(db, 1, "marie", at(60))
-    assert answers.requeue(db, 1, "marie", at(120)) is None
+    verdicts.cancel(db, 1, "marie", at(60))
+    assert verdicts.requeue(db, 1, "marie", at(120)) is None
     assert queue.due(db, at(1799)) == []
     take(db, let_out(db, 1800), at(1801))
 
@@ -241,9 +241,9 @@ def test_requeued_answer_whose_due_time_is_over_goes_at_once(db: Database) -> No
     """An answer that may have left does so, too."""
     came(db)
     refuse(db, let_out(db, 1), at(2), 27)
-    assert answers.requeue(db, 1, "marie", at(60)) is None
+    assert verdicts.requeue(db, 1, "marie", at(60)) is None
     lose(db, let_out(db, 60), at(180))
-    assert answers.requeue(db, 1, "marie", at(200)) is None
+    assert verdicts.requeue(db, 1, "marie", at(200)) is None
     assert [turn.answer_id for turn in queue.due(db, at(200))] == [1]
 
 
@@ -253,7 +253,7 @@ def test_requeued_answer_that_may_have_left_goes_at_once(db: Database) -> None:
     begun = let_out(db, 1)
     lose(db, begun, at(2))
     db.connection.execute("UPDATE answers SET due_limit = 900")
-    assert answers.requeue(db, 1, "marie", at(60)) is None
+    assert verdicts.requeue(db, 1, "marie", at(60)) is None
     assert [turn.answer_id for turn in queue.due(db, at(60))] == [1]
 
 
@@ -274,22 +274,22 @@ def test_requeue_refuses_blocked_and_opted_out_recipients(db: Database) -> None:
     """
     came(db)
     refuse(db, let_out(db, 1), at(2), 27)
-    assert answers.requeue(db, 1, "marie", at(3), blocked=[HERS]) == "blocked"
+    assert verdicts.requeue(db, 1, "marie", at(3), blocked=[HERS]) == "blocked"
     decisions.block(db, HERS, "marie", at(4))
-    assert answers.requeue(db, 1, "marie", at(5)) == "blocked"
+    assert verdicts.requeue(db, 1, "marie", at(5)) == "blocked"
     decisions.unblock(db, HERS, "marie", at(6))
     db.connection.execute("UPDATE contacts SET other_originator = ?", (HIS,))
     decisions.block(db, HIS, "marie", at(7))
-    assert answers.requeue(db, 1, "marie", at(8)) == "blocked"
+    assert verdicts.requeue(db, 1, "marie", at(8)) == "blocked"
     decisions.unblock(db, HIS, "marie", at(9))
     with db.transaction():
         decisions.opt_out(db, HERS, at(10))
-    assert answers.requeue(db, 1, "marie", at(11)) == "opted_out"
+    assert verdicts.requeue(db, 1, "marie", at(11)) == "opted_out"
     with db.transaction():
-        typed = answers.enqueue_by_hand(db, HERS, ONE, RULES, at(12), kind=ByHand.SEND, who="marie")
+        typed = verdicts.enqueue_by_hand(db, HERS, ONE, RULES, at(12), kind=ByHand.SEND, who="marie")
     assert isinstance(typed, int)
-    answers.cancel_by_hand(db, typed, "marie", at(13))
-    assert answers.requeue_by_hand(db, typed, "marie", at(14)) is None
+    verdicts.cancel_by_hand(db, typed, "marie", at(13))
+    assert verdicts.requeue_by_hand(db, typed, "marie", at(14)) is None
 
 
 def test_requeue_restores_all_tries_and_a_new_age(db: Database) -> None:
@@ -305,7 +305,7 @@ def test_requeue_restores_all_tries_and_a_new_age(db: Database) -> None:
         seconds += 1
     assert state(db) == ("failed", "cms_42")
     later = 30 * 3600.0
-    assert answers.requeue(db, 1, "marie", at(later)) is None
+    assert verdicts.requeue(db, 1, "marie", at(later)) is None
     assert queue.sweep(db, timedelta(hours=24), at(later + 60), by_calendar=False) == 0
     refuse(db, let_out(db, later + 60), at(later + 60), 42)
     assert state(db)[0] == "queued"
@@ -317,7 +317,7 @@ def test_requeued_answer_ages_from_its_requeue_by_both_clocks(db: Database) -> N
     db.connection.execute("UPDATE contacts SET scts = '2026-11-24T22:00:00+00:00'")
     lose(db, let_out(db, 1), at(2))
     now = at(30 * 3600)._replace(synchronised=True)
-    assert answers.requeue(db, 1, "marie", now) is None
+    assert verdicts.requeue(db, 1, "marie", now) is None
     assert queue.sweep(db, timedelta(hours=24), now, by_calendar=True) == 0
     assert isinstance(begin_next(db, now, ONE), gate.Begun)
 
@@ -375,7 +375,7 @@ def test_answers_that_were_perhaps_sent_since_a_moment_are_sent_again(db: Databa
     came(db, reached, later)
     take(db, let_out(db, later), at(later))
     with db.transaction():
-        answers.enqueue_by_hand(db, by_hand, ONE, EVERYWHERE, at(later), kind=ByHand.SEND, who="marie")
+        verdicts.enqueue_by_hand(db, by_hand, ONE, EVERYWHERE, at(later), kind=ByHand.SEND, who="marie")
     take(db, let_out(db, later), at(later))
     came(db, waits, later, delay=900.0)
     decisions.block(db, blocked, "marie", at(later))
@@ -385,13 +385,13 @@ def test_answers_that_were_perhaps_sent_since_a_moment_are_sent_again(db: Databa
     left_out = {"taken": 2, "waits": 1, "blocked": 1, "opted_out": 1, "erased": 1}
 
     since = at(1).rfc3339
-    assert answers.perhaps_sent(db, since) == answers.PerhapsSent(1, at(later).rfc3339, left_out)
-    assert answers.requeue_since(db, since, "marie", at(later + 9)) == answers.PerhapsSent(
+    assert verdicts.perhaps_sent(db, since) == verdicts.PerhapsSent(1, at(later).rfc3339, left_out)
+    assert verdicts.requeue_since(db, since, "marie", at(later + 9)) == verdicts.PerhapsSent(
         1, at(later).rfc3339, left_out
     )
-    assert answers.perhaps_sent(db, since) == answers.PerhapsSent(0, None, left_out | {"waits": 2})
+    assert verdicts.perhaps_sent(db, since) == verdicts.PerhapsSent(0, None, left_out | {"waits": 2})
     assert [turn.answer_id for turn in queue.due(db, at(later + 9))] == [
         db.value("SELECT id FROM answers WHERE contact_id = 9")
     ]
     assert [tuple(row) for row in db.all("SELECT contact_id, who FROM events WHERE kind = 'requeue'")] == [(9, "marie")]
-    assert answers.requeue_since(db, at(0).rfc3339, "marie", at(later + 9), blocked=[early]).left_out["blocked"] == 2
+    assert verdicts.requeue_since(db, at(0).rfc3339, "marie", at(later + 9), blocked=[early]).left_out["blocked"] == 2

@@ -10,8 +10,8 @@ from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined.gsm.alphabet import plan
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, decisions, fates, gate
-from hotlined.store.line.line import save_limit_clock
+from hotlined.store.answers import decisions, fates, gate, verdicts
+from hotlined.store.line.line_row import save_limit_clock
 
 TWO_SEGMENTS = plan(ANSWER)
 
@@ -39,7 +39,7 @@ def answered(line: Filled, sender: str = KEVIN) -> None:
 def by_hand(line: Filled) -> None:
     """Let a text by hand leave to a number that never wrote."""
     with line.db.transaction():
-        queued = answers.enqueue_by_hand(
+        queued = verdicts.enqueue_by_hand(
             line.db, "+32479998877", TWO_SEGMENTS, RULES, line.now(), kind=ByHand.SEND, who="pi"
         )
     assert isinstance(queued, int)
@@ -58,7 +58,7 @@ def requeued(line: Filled) -> None:
     contact_id = line.text()
     line.judge(contact_id)
     store_steps.lose(line.db, begun(line), line.now())
-    assert answers.requeue(line.db, contact_id, "pi", line.now()) is None
+    assert verdicts.requeue(line.db, contact_id, "pi", line.now()) is None
     line.send()
 
 

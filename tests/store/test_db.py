@@ -20,7 +20,7 @@ from test_docs import TEXTS
 from hotlined import migrations, pseudonym
 from hotlined.database_files import FLEET, KEY, beside, write_key
 from hotlined.errors import DatabaseVersionError
-from hotlined.store import fleet
+from hotlined.store import lists
 from hotlined.store.answers import decisions
 from hotlined.store.file import integrity, trouble
 from hotlined.store.file.opening import open_for_daemon
@@ -360,7 +360,7 @@ def test_backup_says_where_the_key_of_the_pseudonyms_is(filled: Filled) -> None:
 def test_backup_names_the_key_of_the_fleet(filled: Filled) -> None:
     """A copy without the key could not match other lines' rows."""
     assert "fleet" not in filled.run("db", "backup", "-").stderr
-    fleet.join(filled.db, "test", b"3" * 32, filled.db.now())
+    lists.join(filled.db, "test", b"3" * 32, filled.db.now())
 
     said = " ".join(filled.run("db", "backup", "-").stderr.split())
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_stats import DAY, HOUR, MONDAY, answer, contact
 
-from hotlined.clock import Now, parse_rfc3339, rfc3339
+from hotlined.machine.clock import Now, parse_rfc3339, rfc3339
 from hotlined.statistics.periods import By
 from hotlined.statistics.periods import edges as edges_of
 from hotlined.store.answers.correspondents import Order, correspondents

@@ -15,15 +15,16 @@ from fleet_lines import KEY, Line
 from hubs import Cluster, Hub, cluster  # noqa: F401  a fixture
 from store_steps import begin_next
 
-from hotlined import policy, pseudonym
+from hotlined import pseudonym
 from hotlined.database_files import FLEET, beside
 from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import Reason
+from hotlined.rules import policy
+from hotlined.rules.policy import Reason
 from hotlined.states import FleetTrouble, HoldReason
-from hotlined.store import fleet
-from hotlined.store.answers import answers, decisions
-from hotlined.store.line import line as line_state
+from hotlined.store import lists
+from hotlined.store.answers import decisions, verdicts
+from hotlined.store.line import line_row as line_state
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.elsewhere import Kinds
 from hotlined.store.line.history import history_of
@@ -63,7 +64,7 @@ def exchange(hub: Hub, *lines: Line) -> None:
 
 def trouble(line: Line) -> FleetTrouble | None:
     """Return the trouble of a line with its hub."""
-    member = fleet.maybe_member(line.db)
+    member = lists.maybe_member(line.db)
     assert member
     return member.trouble
 
@@ -92,10 +93,10 @@ def test_gate_cancels_a_queued_answer_after_a_block_elsewhere(hub: Hub, fr: Line
 
     assert begin_next(nl.db, nl.now(), plan("Non.")) == policy.Cancel(Reason.BLOCKED)
     assert nl.log()[-1].elsewhere == ("fr",)
-    assert answers.requeue(nl.db, 1, "anna", nl.now()) == Reason.BLOCKED
+    assert verdicts.requeue(nl.db, 1, "anna", nl.now()) == Reason.BLOCKED
     decisions.unblock(fr.db, LEA, "anna", fr.now())
     exchange(hub, fr, nl)
-    assert answers.requeue(nl.db, 1, "anna", nl.now()) is None
+    assert verdicts.requeue(nl.db, 1, "anna", nl.now()) is None
     assert nl.log()[-1].elsewhere == ()
 
 
@@ -177,10 +178,10 @@ def test_line_shares_decisions_from_before_it_joined(hub: Hub, tmp_path: Path, f
 def test_invitation_of_another_fleet_is_refused(fr: Line) -> None:
     """The line has to leave its fleet: under another key nobody is the same person."""
     with pytest.raises(RefusedError, match="already"):
-        fleet.join(fr.db, "fr", b"x" * 32, fr.now())
+        lists.join(fr.db, "fr", b"x" * 32, fr.now())
     assert beside(fr.db.path, FLEET).read_bytes() == KEY
     with pytest.raises(RefusedError, match="already"):
-        fleet.join(fr.db, "nl", KEY, fr.now())
+        lists.join(fr.db, "nl", KEY, fr.now())
 
 
 def test_line_that_leaves_forgets_the_other_lines(hub: Hub, fr: Line, nl: Line) -> None:
@@ -190,7 +191,7 @@ def test_line_that_leaves_forgets_the_other_lines(hub: Hub, fr: Line, nl: Line) 
     nl.text(KEVIN, "stop")
     exchange(hub, fr, nl)
 
-    assert fleet.leave(nl.db) == 2
+    assert lists.leave(nl.db) == 2
     assert not beside(nl.db.path, FLEET).exists()
     assert nl.db.all("SELECT 1 FROM fleet_refused") == []
     assert nl.text(LEA).answer
@@ -321,7 +322,7 @@ def test_purged_line_can_still_lift_its_own_block(hub: Hub, fr: Line, nl: Line) 
     exchange(hub, fr, nl)
     assert nl.text(LEA).answer
     assert fr.db.value("SELECT count(fleet_pseudonym) FROM numbers") == 1
-    fleet.leave(fr.db)
+    lists.leave(fr.db)
     assert fr.db.value("SELECT count(fleet_pseudonym) FROM numbers") == 0
 
 
@@ -335,15 +336,15 @@ def test_hub_gets_no_number(hub: Hub, fr: Line) -> None:
     fr.exchange(hub)
     ((_line, persons),) = hub.admin.execute("SELECT line, persons FROM hotlined.lists WHERE line = 'fr'").fetchall()
     assert persons == bytes.fromhex(PERSON[1:]) + b"\x03"
-    assert fleet.unpack(persons) == {PERSON: Kinds.OPTED_OUT | Kinds.BLOCKED}
+    assert lists.unpack(persons) == {PERSON: Kinds.OPTED_OUT | Kinds.BLOCKED}
 
 
 def test_line_writes_only_a_list_that_is_new(hub: Hub, fr: Line) -> None:
     """Nothing is written to card or hub while nothing is new."""
     fr.text(LEA, "stop")
-    assert fleet.is_unsent(fr.db)
+    assert lists.is_unsent(fr.db)
     fr.exchange(hub)
-    assert not fleet.is_unsent(fr.db)
+    assert not lists.is_unsent(fr.db)
     before = fr.db.connection.total_changes, hub.one("SELECT number FROM hotlined.lists WHERE line = 'fr'")
     fr.exchange(hub)
     assert (fr.db.connection.total_changes, hub.one("SELECT number FROM hotlined.lists WHERE line = 'fr'")) == before
@@ -351,12 +352,12 @@ def test_line_writes_only_a_list_that_is_new(hub: Hub, fr: Line) -> None:
 
 def test_list_of_fifty_thousand_persons_arrives(hub: Hub, nl: Line) -> None:
     """That is the most that a line has at the hub; a longer one is refused there."""
-    persons = {f"~{each:012x}": Kinds.BLOCKED for each in range(fleet.MOST_PERSONS + 1)}
-    octets = fleet.pack(persons)
+    persons = {f"~{each:012x}": Kinds.BLOCKED for each in range(lists.MOST_PERSONS + 1)}
+    octets = lists.pack(persons)
     assert len(octets) == 350_000
     hub.admin.execute("UPDATE hotlined.lists SET persons = %s WHERE line = 'fr'", [octets])
     nl.exchange(hub)
-    assert fleet.refused(nl.db) == {"fr": 50_000}
+    assert lists.refused(nl.db) == {"fr": 50_000}
     refusal = hub.cluster.refusal(hub.cluster.url(hub.name), "UPDATE hotlined.lists SET persons = persons || '\\x00'")
     assert "violates check constraint" in refusal
 
@@ -378,7 +379,7 @@ def test_line_without_a_fleet_reads_no_fleet_tables(tmp_path: Path) -> None:
         assert [row["number"] for row in fr.db.all("SELECT number FROM numbers")] == [LEA, KEVIN]
     loaded = "import sys, hotlined.daemon.loop; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
-    assert {"psycopg", "hotlined.fleet", "hotlined.store.fleet"}.isdisjoint(done.stdout.split())
+    assert {"psycopg", "hotlined.fleet", "hotlined.store.lists"}.isdisjoint(done.stdout.split())
 
 
 # ---- a hub that lies
@@ -427,10 +428,10 @@ def test_decisions_that_came_back_stay_beside_others(fr: Line) -> None:
     person = pseudonym.of(KEY, LEA)
     for number, kinds in ((5, b"\x01"), (6, b"\x02")):
         fr.door(told(("fr", number), read=found("fr", number, bytes.fromhex(person[1:]) + kinds)))
-    assert fleet.own_list(fr.db) == {person: Kinds.OPTED_OUT | Kinds.BLOCKED}
+    assert lists.own_list(fr.db) == {person: Kinds.OPTED_OUT | Kinds.BLOCKED}
     decisions.block(fr.db, LEA, "anna", fr.now())
 
-    assert fleet.own_list(fr.db) == {person: Kinds.OPTED_OUT | Kinds.BLOCKED}
+    assert lists.own_list(fr.db) == {person: Kinds.OPTED_OUT | Kinds.BLOCKED}
 
 
 def test_own_decision_is_not_taken_back_as_well(fr: Line) -> None:
@@ -483,7 +484,7 @@ def test_hub_with_the_key_of_another_fleet_gets_nothing(fr: Line) -> None:
         {"numbers": {}},
         {"numbers": {"fr": True}},
         {"numbers": {"fr": 2**63}},
-        {"numbers": {f"l{each}": 1 for each in range(fleet.MOST_LINES + 1)}},
+        {"numbers": {f"l{each}": 1 for each in range(lists.MOST_LINES + 1)}},
         {"numbers": {"nl": 1}, "read": 5},
         {"read": {"line": "nl"}},
         {"read": found("NL", 2, b"")},
@@ -501,18 +502,18 @@ def test_malformed_list_is_refused(hub: Hub, fr: Line, lies: dict[str, Any]) -> 
     fr.text(LEA, "stop")
     assert fr.door(told(("fr", 1), ("nl", 1)) | lies) == {"line": "fr", "hub": None}
     assert trouble(fr) is FleetTrouble.REFUSED
-    assert fleet.refused(fr.db) == {}
+    assert lists.refused(fr.db) == {}
     fr.exchange(hub)
     assert trouble(fr) is None
-    assert not fleet.is_unsent(fr.db)
+    assert not lists.is_unsent(fr.db)
 
 
 def test_lists_of_others_are_bounded(fr: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub that invents lists cannot fill the card; those of before stay."""
-    monkeypatch.setattr(fleet, "MOST_REFUSED", 2)
+    monkeypatch.setattr(lists, "MOST_REFUSED", 2)
     three = b"".join(bytes([each] * 6) + b"\x01" for each in range(3))
     fr.door(told(("fr", 1), ("nl", 1), read=found("nl", 1, three[:14])))
     fr.door(told(("fr", 1), ("nl", 2), read=found("nl", 2, three)))
-    assert (trouble(fr), fleet.refused(fr.db)) == (FleetTrouble.REFUSED, {"nl": 2})
+    assert (trouble(fr), lists.refused(fr.db)) == (FleetTrouble.REFUSED, {"nl": 2})
     fr.door(told(("fr", 1), ("nl", 2), ("xx", 2), read=found("xx", 2, three[:7])))
-    assert fleet.refused(fr.db) == {"nl": 2}
+    assert lists.refused(fr.db) == {"nl": 2}

@@ -15,7 +15,7 @@ from hubs import Cluster, Hub, cluster  # noqa: F401  a fixture
 
 from hotlined import pseudonym
 from hotlined.fleet import hub as hub_module
-from hotlined.store import fleet
+from hotlined.store import lists
 
 SEEDS = range(extent.SEED, extent.SEED + extent.examples(40, 400))
 RULES = {
@@ -42,7 +42,7 @@ WITHOUT = {
 @contextlib.contextmanager
 def without(rule: str) -> Iterator[None]:
     """Make the program leave out a rule."""
-    module = hub_module if rule == "S2 race" else fleet
+    module = hub_module if rule == "S2 race" else lists
     source = changed = Path(module.__file__).read_text()
     for before, after in WITHOUT.get(rule, ()):
         assert source.count(before) == 1, before

@@ -11,10 +11,10 @@ from desk import Desk
 from filled import KEVIN, LEA, SENT, Filled
 
 from hotlined import config as configuration
-from hotlined import recognition
-from hotlined.doctor import line as line_checks
+from hotlined.doctor import operation as line_checks
 from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
+from hotlined.rules import recognition
 from hotlined.simulator import pdus
 from hotlined.store.answers import decisions
 from hotlined.store.reading import review

@@ -33,17 +33,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hotlined import clock, policy, recognition, states
-from hotlined.clock import LimitClock, Now
+from hotlined import states
 from hotlined.database_files import KEY, beside, write_key
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
+from hotlined.machine import clock
+from hotlined.machine.clock import LimitClock, Now
+from hotlined.rules import policy, recognition
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, lifecycle, queue
+from hotlined.store.answers import contacts, decisions, fates, gate, lifecycle, queue, verdicts
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
-from hotlined.store.line.line import save_limit_clock
+from hotlined.store.line.line_row import save_limit_clock
 from hotlined.store.people import backup, erasing, purging
 
 EXAMPLES = extent.examples(25, 60)
@@ -667,7 +669,7 @@ class Hotline(RuleBasedStateMachine):
         """Ask for the answer to a contact again."""
         contacts = self.db.all("SELECT id FROM contacts ORDER BY id")
         contact_id = contacts[which % len(contacts)]["id"]
-        if answers.requeue(self.db, contact_id, "admin", self.now()) is None:
+        if verdicts.requeue(self.db, contact_id, "admin", self.now()) is None:
             row = self.db.one("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             assert row
             answer = self.name("answers", row["id"])
@@ -682,7 +684,7 @@ class Hotline(RuleBasedStateMachine):
         """Take the answer to a contact back."""
         contacts = self.db.all("SELECT id FROM contacts ORDER BY id")
         contact_id = contacts[which % len(contacts)]["id"]
-        if answers.cancel(self.db, contact_id, "admin", self.now()) is None:
+        if verdicts.cancel(self.db, contact_id, "admin", self.now()) is None:
             answer_id = self.db.value("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             self.tell(oracle.Cancelled, answer=self.name("answers", answer_id))
 
@@ -690,7 +692,7 @@ class Hotline(RuleBasedStateMachine):
     def send_by_hand(self, number: str, plan: alphabet.Plan) -> None:
         """Send a text to a number."""
         with self.db.transaction():
-            queued = answers.enqueue_by_hand(
+            queued = verdicts.enqueue_by_hand(
                 self.db, number, plan, self.in_force(), self.now(), kind=ByHand.SEND, who="admin"
             )
         if isinstance(queued, int):

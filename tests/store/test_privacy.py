@@ -22,21 +22,22 @@ from filled import ANSWER, KEVIN, LEA, RULES, SENT, Filled
 from interrupting import Copies, copies
 from persons import UNPRIVILEGED, user_name
 
-from hotlined import database_files, policy, pseudonym
+from hotlined import database_files, pseudonym
 from hotlined.cli.output import json_line
-from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
+from hotlined.machine.clock import Now, parse_rfc3339
+from hotlined.rules import policy
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store.answers import answers, contacts, decisions, fates, queue, windows
+from hotlined.store.answers import contacts, decisions, fates, queue, verdicts, windows
 from hotlined.store.file import opening
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import events, requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import erasing, export, purging, stored
 from hotlined.store.reading.log import maybe_contact
@@ -383,7 +384,7 @@ def test_rows_without_a_contact_are_purged_too(line_of: Filled) -> None:
     db, now = line_of.db, line_of.now()
     request_id = requests.ask(db, RequestVerb.SEND, {"number": LEA, "text": "Tout va bien"}, "pi", now)
     with db.transaction():
-        answer_id = answers.enqueue_by_hand(
+        answer_id = verdicts.enqueue_by_hand(
             db, LEA, alphabet.plan("Tout va bien"), RULES, now, kind=ByHand.SEND, who="pi"
         )
         assert isinstance(answer_id, int)
@@ -1155,7 +1156,7 @@ def test_export_shows_everything_stored_about_a_number(line_of: Filled) -> None:
     line_of.judge(line_of.text(hostile))
     line_of.send()
     with db.transaction():
-        answers.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind=ByHand.SEND, who="pi")
+        verdicts.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind=ByHand.SEND, who="pi")
     decisions.block(db, KEVIN, "pi", now)
     requests.end(db, requests.ask(db, RequestVerb.SEND, {"number": KEVIN, "text": "À la main"}, "pi", now), "sent", now)
     line_of.pdu(report(KEVIN, 99))

@@ -9,16 +9,16 @@ import store_steps
 from store_steps import RULES, begin_next, lose, refuse, segment_of, take
 from test_asked_again import ONE, START, TWO, at, report, state
 
-from hotlined import policy
-from hotlined.breaker import Outcome
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
+from hotlined.rules import policy
+from hotlined.rules.breaker import Outcome
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, breakers, decisions, fates, gate, lifecycle, queue, windows
+from hotlined.store.answers import breakers, decisions, fates, gate, lifecycle, queue, verdicts, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
-from hotlined.store.line import history, line, pseudonyms
+from hotlined.store.line import history, line_row, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.people import purging
 
@@ -79,7 +79,7 @@ def sent(db: Database, number: str, seconds: float, rules: policy.Rules = AGAIN,
 def typed(db: Database, number: str, seconds: float, *, kind: ByHand = ByHand.SEND) -> int:
     """Queue a text by hand, and return its id."""
     with db.transaction():
-        queued = answers.enqueue_by_hand(db, number, ONE, AGAIN, at(seconds), kind=kind, who="marie")
+        queued = verdicts.enqueue_by_hand(db, number, ONE, AGAIN, at(seconds), kind=kind, who="marie")
     assert isinstance(queued, int)
     return queued
 
@@ -100,7 +100,7 @@ def test_trial_waits_for_the_delay_of_its_answer(db: Database) -> None:
     for second, number in enumerate((HERS, HIS, THEIRS), 1):
         wrote(db, number, second)
         lose(db, goes(db, second), at(second))
-    assert line.row_of(db).breaker.lets_try(1799.0)
+    assert line_row.row_of(db).breaker.lets_try(1799.0)
 
     assert queue.due(db, at(1799.0)) == []
     assert queue.due(db, at(1800.0))[0].trial
@@ -165,7 +165,7 @@ def test_rest_after_a_late_result_needs_room_in_its_share(db: Database) -> None:
     rules = within(hour=6)
     wrote(db, HERS, 0, rules)
     lose(db, goes(db, 1, rules, TWO), at(2))
-    answers.requeue(db, 1, "marie", at(3))
+    verdicts.requeue(db, 1, "marie", at(3))
     begun = goes(db, 4, rules, TWO)
     lose(db, begun, at(5))
     for nth in range(3):
@@ -258,7 +258,7 @@ def test_text_by_hand_without_room_is_refused(db: Database) -> None:
     """The queued texts by hand take room, too."""
     rules = within(hour=1)
     with db.transaction():
-        asked = [answers.enqueue_by_hand(db, HERS, ONE, rules, at(0), kind=ByHand.SEND, who="marie") for _ in range(2)]
+        asked = [verdicts.enqueue_by_hand(db, HERS, ONE, rules, at(0), kind=ByHand.SEND, who="marie") for _ in range(2)]
 
     assert isinstance(asked[0], int)
     assert asked[1] == policy.Wait(policy.WaitingFor.BUDGET_HOUR)
@@ -371,9 +371,9 @@ def test_rest_after_a_late_result_goes_only_without_another_text(db: Database, l
 def two_wait(db: Database) -> None:
     """Queue two answers to one new number: one that was cancelled and requeued, and a later one."""
     wrote(db)
-    answers.cancel(db, 1, "marie", at(0))
+    verdicts.cancel(db, 1, "marie", at(0))
     wrote(db, HERS, 1)
-    answers.requeue(db, 1, "marie", at(2))
+    verdicts.requeue(db, 1, "marie", at(2))
 
 
 def test_number_is_known_from_its_first_segment_on(db: Database) -> None:
@@ -406,7 +406,7 @@ def test_limit_clock_is_saved_with_a_received_segment(db: Database) -> None:
     parts = pdus.write_text(HERS, "x" * 200, scts=at(0).utc, reference=1)
     now = at(500.0)
     store_steps.record(db, parts[0], now=now)
-    anchor, _ = line.clock_of(db.connection)
+    anchor, _ = line_row.clock_of(db.connection)
 
     assert anchor
     assert anchor.limit_time == 500.0
@@ -417,7 +417,7 @@ def test_limit_clock_is_saved_with_a_released_segment(db: Database) -> None:
     wrote(db)
     goes(db, 700)
 
-    anchor, _ = line.clock_of(db.connection)
+    anchor, _ = line_row.clock_of(db.connection)
     assert anchor
     assert anchor.limit_time == 700.0
 
@@ -478,14 +478,14 @@ def test_late_proof_closes_the_breaker_but_not_a_country(db: Database, late: str
         wrote(db, number, 10.0 * nth, rules)
         begun.append(goes(db, 10.0 * nth + 1, rules))
         lose(db, begun[-1], at(10.0 * nth + 2))
-    assert line.row_of(db).breaker.is_open
+    assert line_row.row_of(db).breaker.is_open
 
     if late == "result":
         fates.settle_late(db, begun[1].segment_id, 7, rules, at(40))
     else:
         report(db, 40, number=HERS)
 
-    assert not line.row_of(db).breaker.is_open
+    assert not line_row.row_of(db).breaker.is_open
     assert [row["country"] for row in db.all("SELECT country FROM country_outages")] == ["FR"]
 
 
@@ -504,12 +504,12 @@ def test_late_proof_sets_the_time_of_sending(db: Database) -> None:
 def test_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
     """It takes nothing from the reserve; the day's five are counted."""
     for nth in range(5):
-        assert answers.by_hand_today(db, at(nth)) == nth
+        assert verdicts.by_hand_today(db, at(nth)) == nth
         typed(db, HERS, nth, kind=ByHand.ANSWER)
         take(db, goes(db, nth), at(nth))
 
     assert windows.spent(db, at(9))["hour"] == policy.Spent(5, 5)
-    assert answers.by_hand_today(db, at(86400)) == 4
+    assert verdicts.by_hand_today(db, at(86400)) == 4
 
 
 def test_another_sim_ends_queued_answers(db: Database) -> None:
@@ -544,11 +544,11 @@ def test_number_is_known_under_its_pseudonym(db: Database) -> None:
     assert history.history_of(db, HERS).answers == 1
     wrote(db, HERS, 20, delay=60)
     assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
-    answers.cancel(db, 2, "marie", at(21))
+    verdicts.cancel(db, 2, "marie", at(21))
     db.connection.execute("UPDATE answers SET share = 'new' WHERE id = 2")
-    answers.requeue(db, 2, "marie", at(22))
+    verdicts.requeue(db, 2, "marie", at(22))
     assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
-    assert answers.requeue(db, 1, "marie", at(30)) == "erased"
+    assert verdicts.requeue(db, 1, "marie", at(30)) == "erased"
 
 
 def test_answers_return_to_their_share_once_the_key_is_back(db: Database) -> None:
@@ -578,14 +578,14 @@ def test_erased_answer_is_not_requeued(db: Database, numbers: float) -> None:
     wrote(db)
     lose(db, goes(db, 1), at(2))
     wrote(db, HIS, 3)
-    answers.cancel(db, 2, "marie", at(4))
+    verdicts.cancel(db, 2, "marie", at(4))
     with db.transaction():
         pseudonyms.adopt_key(db)
     for _ in purging.purge(db, timedelta(0), timedelta(seconds=numbers), at(10)):
         pass
 
-    assert answers.requeue(db, 1, "marie", at(20)) == "erased"
-    assert answers.requeue(db, 2, "marie", at(20)) == (None if numbers else "erased")
+    assert verdicts.requeue(db, 1, "marie", at(20)) == "erased"
+    assert verdicts.requeue(db, 2, "marie", at(20)) == (None if numbers else "erased")
 
 
 def test_each_answer_to_a_number_has_the_text_of_its_step(db: Database) -> None:
@@ -614,5 +614,5 @@ def test_loop_guard_knows_answers_of_30_days(db: Database) -> None:
     """
     sent(db, HERS, 0)
     typed(db, HIS, 1)
-    assert answers.recent_texts(db, at(30 * DAY - 1)) == ["Non."]
-    assert answers.recent_texts(db, at(30 * DAY)) == []
+    assert verdicts.recent_texts(db, at(30 * DAY - 1)) == ["Non."]
+    assert verdicts.recent_texts(db, at(30 * DAY)) == []

@@ -18,21 +18,23 @@ from store_steps import PLAN, RULES, SOURCE, begin_next, listing, lose, make_emp
 from store_steps import begin as begin_answer
 from store_steps import judge as judge_contact
 
-from hotlined import RELEASED, migrations, policy, pseudonym
-from hotlined.clock import Now
+from hotlined import RELEASED, migrations, pseudonym
 from hotlined.database_files import PINS, beside
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import USUAL
+from hotlined.rules import policy
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.answers import contacts, decisions, fates, gate, queue, verdicts, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line import pins, requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
-from hotlined.store.line.line import (
+from hotlined.store.line.line_row import (
     Sending,
     commit_share_wait,
     commit_wait,
@@ -45,7 +47,6 @@ from hotlined.store.line.line import (
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import backup
 from hotlined.store.reading import forecast
-from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -727,8 +728,8 @@ def test_block_cancels_queued_answers_at_once(db: Database) -> None:
 def test_cancel_ends_one_answer_and_leaves_its_number_alone(db: Database) -> None:
     """The number's next text is answered."""
     queue_one(db)
-    assert answers.cancel(db, 1, "admin", at(db, 1)) is None
-    assert answers.cancel(db, 1, "admin", at(db, 2)) == "cancelled"
+    assert verdicts.cancel(db, 1, "admin", at(db, 1)) is None
+    assert verdicts.cancel(db, 1, "admin", at(db, 2)) == "cancelled"
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "person")
     assert receive(db, "encore", 60) is policy.Reason.FIRST_CONTACT
@@ -840,7 +841,7 @@ def test_texts_by_hand_leave_in_their_order(db: Database) -> None:
     """The first one is the first to leave."""
     for seconds, recipient in enumerate(("+32470000001", "+32470000002")):
         with db.transaction():
-            answers.enqueue_by_hand(db, recipient, plan("Salut"), RULES, at(db, seconds), kind=ByHand.SEND, who="pi")
+            verdicts.enqueue_by_hand(db, recipient, plan("Salut"), RULES, at(db, seconds), kind=ByHand.SEND, who="pi")
 
     assert recipients(db, 10) == ["+32470000001"]
 
@@ -904,7 +905,7 @@ def test_requeued_answer_counts_again_in_the_windows(db: Database) -> None:
     """Both attempts count; the cooldown runs from the second."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
-    assert answers.requeue(db, 1, "admin", at(db, 500)) is None
+    assert verdicts.requeue(db, 1, "admin", at(db, 500)) is None
     assert windows.spent(db, at(db, 500))["hour"].total == 1
     take(db, begun(db, 1000), at(db, 1000), 1)
 
@@ -945,7 +946,7 @@ def test_report_does_not_turn_an_accepted_text_into_a_refusal(db: Database, stat
     request_id = requests.ask(db, RequestVerb.SEND, {"number": SENDER, "text": "Salut"}, "pi", at(db, 0))
     requests.next_request(db, at(db, 0))
     with db.transaction():
-        answer_id = answers.enqueue_by_hand(db, SENDER, plan("Salut"), RULES, at(db, 0), kind=ByHand.SEND, who="pi")
+        answer_id = verdicts.enqueue_by_hand(db, SENDER, plan("Salut"), RULES, at(db, 0), kind=ByHand.SEND, who="pi")
         assert isinstance(answer_id, int)
         requests.await_answer(db, request_id, answer_id)
     assert requests.settle(db, at(db, 0)) == 1
@@ -1007,7 +1008,7 @@ def test_queries_of_the_loop_use_indexes(db: Database) -> None:
     receive(db, "encore", 2)
     scan(db, pdus.write_status_report(1, SENDER, SENT, SENT, 0), seconds=3)
     contacts.has_call(db, identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE"), 0.0)
-    answers.notice(db, 1)
+    verdicts.notice(db, 1)
     db.connection.set_trace_callback(None)
     plans = {
         query: [row["detail"] for row in db.all(f"EXPLAIN QUERY PLAN {query}")]
@@ -1158,15 +1159,15 @@ def test_limit_clock_goes_on_after_a_restart(db: Database) -> None:
 
 def test_newest_known_moment_outlives_a_restart(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the last moment at which the calendar could be trusted, or the date of this version if that is later."""
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: False)
     released = db.now().newest
     assert released == datetime.fromisoformat(RELEASED).replace(tzinfo=UTC)
 
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: True)
     now = db.now()
     with db.transaction():
         save_limit_clock(db, now)
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: False)
     db.close()
     with open_for_daemon(db.path) as again:
         assert abs(again.now().newest - max(now.utc, released)) < timedelta(milliseconds=1)
@@ -1174,7 +1175,7 @@ def test_newest_known_moment_outlives_a_restart(db: Database, monkeypatch: pytes
 
 def test_calendar_that_nobody_confirms_makes_no_text_old(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that says 2099 before it is synchronised is no moment that has passed, however often it is read."""
-    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: False)
     before = db.now().newest
     with db.transaction():
         save_limit_clock(db, db.now())
@@ -1320,7 +1321,7 @@ def test_late_proof_of_an_earlier_attempt_leaves_the_requeue_alone(db: Database)
     queue_one(db)
     first = begun(db)
     lose(db, first, at(db, 1))
-    answers.requeue(db, 1, "admin", at(db, 2))
+    verdicts.requeue(db, 1, "admin", at(db, 2))
     fates.settle_late(db, first.segment_id, 7, RULES, at(db, 3))
     assert answer(db)["state"] == "queued"
     send_all(db, 4)
@@ -1338,7 +1339,7 @@ def test_report_that_fits_two_unconfirmed_segments_proves_neither(db: Database) 
     """Neither has a known reference."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
-    answers.requeue(db, 1, "admin", at(db, 2))
+    verdicts.requeue(db, 1, "admin", at(db, 2))
     lose(db, begun(db, 3), at(db, 4))
     scan(db, pdus.write_status_report(99, SENDER, SENT, SENT, 0), seconds=60)
 
@@ -1368,7 +1369,7 @@ def test_cancel_between_a_query_and_its_transaction_is_respected(db: Database, s
     def end_it_first(statement: str) -> None:
         if statement.startswith("BEGIN") and not ended:
             with open_beside_daemon(db.path) as other:
-                ended.append(answers.cancel(other, 1, "pi", at(db, 2)))
+                ended.append(verdicts.cancel(other, 1, "pi", at(db, 2)))
 
     db.connection.set_trace_callback(end_it_first)
     if step == "sweep":
@@ -1509,7 +1510,7 @@ def test_texts_by_hand_to_wrong_numbers_do_not_open_the_breaker(db: Database) ->
     """Unassigned numbers say nothing about the line."""
     for number in range(4):
         with db.transaction():
-            queued_id = answers.enqueue_by_hand(
+            queued_id = verdicts.enqueue_by_hand(
                 db, f"+3247900000{number}", PLAN, RULES, at(db, number), kind=ByHand.SEND, who="pi"
             )
         assert isinstance(queued_id, int)
@@ -1526,7 +1527,7 @@ def test_text_by_hand_counts_earlier_ones_that_wait(db: Database) -> None:
     for number in range(2):
         with db.transaction():
             accepted.append(
-                answers.enqueue_by_hand(db, f"+3247900000{number}", PLAN, rules, at(db, 0), kind=ByHand.SEND, who="pi")
+                verdicts.enqueue_by_hand(db, f"+3247900000{number}", PLAN, rules, at(db, 0), kind=ByHand.SEND, who="pi")
             )
 
     assert accepted == [1, policy.Wait(policy.WaitingFor.BUDGET_MONTH)]
@@ -1555,8 +1556,8 @@ def test_cancelled_requeue_is_unconfirmed_as_before(db: Database) -> None:
     """It may have left, and a report about it still counts."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
-    answers.requeue(db, 1, "pi", at(db, 2))
-    assert answers.cancel(db, 1, "pi", at(db, 3)) is None
+    verdicts.requeue(db, 1, "pi", at(db, 2))
+    assert verdicts.cancel(db, 1, "pi", at(db, 3)) is None
     assert answer(db)["state"] == "unconfirmed"
     scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
 
@@ -1567,7 +1568,7 @@ def test_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -
     """It proves its own segment, and the answer stays failed."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
-    answers.requeue(db, 1, "pi", at(db, 2))
+    verdicts.requeue(db, 1, "pi", at(db, 2))
     gate.set_aside(db, 1, "AddressError()", at(db, 3))
     kept = scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
 
@@ -1608,7 +1609,7 @@ def test_requeued_answer_may_be_longer_than_max_segments(db: Database) -> None:
     """Only the windows bound a stored answer."""
     queue_one(db)
     lose(db, begun(db), at(db, 1))
-    answers.requeue(db, 1, "pi", at(db, 2))
+    verdicts.requeue(db, 1, "pi", at(db, 2))
 
     assert isinstance(begin(db, 3, max_segments=1), gate.Begun)
 

@@ -14,7 +14,7 @@ import year
 import year_now
 from year import DAY, Call, Handed, Network, Record, Text, Verdict, Year
 
-from hotlined import breaker, policy, recognition
+from hotlined.rules import breaker, policy, recognition
 from hotlined.store.answers import queue, windows
 from hotlined.store.file import integrity
 

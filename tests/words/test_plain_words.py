@@ -12,10 +12,10 @@ from hotlined.cli.contacts import CONTACTS
 from hotlined.documents import ListedContact, LoggedContact, SegmentCount
 from hotlined.forms import extended
 from hotlined.language import Language
-from hotlined.policy import Reason
 from hotlined.reports import contact
+from hotlined.rules.policy import Reason
 from hotlined.states import ContactKind, ContactVerdict
-from hotlined.store.line.line import FREE
+from hotlined.store.line.line_row import FREE
 
 ROOT = Path(__file__).parents[2]
 PAGES = {

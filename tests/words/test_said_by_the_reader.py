@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_language import OTHERS, TRANSLATED, english_in, speaking
 
-from hotlined import policy
 from hotlined.causes import CauseCode, CodedCause, SystemCause
 from hotlined.errors import CausedError, LifecycleError, PortError, PortLostError, TextError, number_of, reason_of
 from hotlined.gsm.alphabet import plan
@@ -25,10 +24,11 @@ from hotlined.gsm.finding import Holder
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.language import Language
 from hotlined.reports.timeline import timeline
+from hotlined.rules import policy
 from hotlined.states import AnswerState, PduProblem, SegmentState, SubmitProblem
-from hotlined.store.answers import answers, contacts, fates, lifecycle
+from hotlined.store.answers import contacts, fates, lifecycle, verdicts
 from hotlined.store.line import requests
-from hotlined.store.line.line import FREE
+from hotlined.store.line.line_row import FREE
 from hotlined.store.reading import log
 from hotlined.words.problems import problem_in_words
 from hotlined.words.requests import refusal_in_words
@@ -301,7 +301,7 @@ def test_a_failure_of_the_program_is_shown_in_the_language(tmp_path: Path, langu
     """`show` and the desk have no English; the error keeps its name."""
     filled = Filled(tmp_path, language=language)
     with filled.db:
-        answers.set_contact_aside(filled.db, filled.text(), "KeyError('x')", filled.now())
+        verdicts.set_contact_aside(filled.db, filled.text(), "KeyError('x')", filled.now())
         contact = log.maybe_contact(filled.db, 1)
         assert contact
         with speaking(language):

@@ -200,8 +200,8 @@ ENGLISH = {
     "migrations.py": "is SQL",
     "documents.py": "speaks to readers of the schema",
     "forms.py": "the same",
-    "policy.py": "has codes",
-    "recognition.py": "has what strangers type",
+    "rules/policy.py": "has codes",
+    "rules/recognition.py": "has what strangers type",
     "reports/metrics.py": "speaks to Prometheus",
     "store/line/database.py": "its one sentence is about a bug",
     "store/answers/lifecycle.py": "its two sentences are about bugs",
@@ -209,8 +209,8 @@ ENGLISH = {
     "store/answers/words_met.py": "is SQL",
     "statistics/style.py": "is CSS",
     "simulator": "is for tests and the demo",
-    "systemd.py": "speaks to systemd",
-    "wire.py": "its sentences are caught by who asks, and told in other words",
+    "machine/systemd.py": "speaks to systemd",
+    "machine/wire.py": "its sentences are caught by who asks, and told in other words",
 }
 """Rooms and modules whose sentences are not translated, each with its reason."""
 

@@ -15,7 +15,7 @@ from hotlined.reports import typed
 from hotlined.reports.review import maybe_before
 from hotlined.reports.stored import sending_now
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 from hotlined.store.reading import log, review
 
 

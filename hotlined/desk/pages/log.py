@@ -7,15 +7,15 @@ from typing import Any
 
 from flask import render_template, request
 
-from hotlined.clock import here
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, looked_through, reading
 from hotlined.language import N_, NP_
-from hotlined.policy import Reason
+from hotlined.machine.clock import here
 from hotlined.reports import typed
 from hotlined.reports.contact import rows_for_people, texts_for_people
 from hotlined.reports.review import tag_meant
+from hotlined.rules.policy import Reason
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store.answers import decisions
 from hotlined.store.reading import log

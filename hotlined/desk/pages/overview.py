@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from flask import render_template
 
-from hotlined.clock import here
 from hotlined.conditions import WINDOW_NAMES
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
@@ -13,9 +12,10 @@ from hotlined.desk.visit import line_report, looked_through, reading, visitor
 from hotlined.documents import ListedContact
 from hotlined.errors import StoreError
 from hotlined.language import N_
+from hotlined.machine.clock import here
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
-from hotlined.reports.line import LineReport
+from hotlined.reports.overview import LineReport
 from hotlined.store.reading import log
 
 _LAST = 5  # contacts

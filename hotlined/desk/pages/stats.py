@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 from flask import Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
-from hotlined.clock import here
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, reading
 from hotlined.errors import UsageError
 from hotlined.language import N_, Phrases, _
+from hotlined.machine.clock import here
 from hotlined.reports import typed
 from hotlined.statistics.page import draw_parts, maybe_picture
 from hotlined.statistics.periods import UNITS, By

@@ -31,7 +31,7 @@ from hotlined.states import REPEATABLE, AnswerState, EventKind
 from hotlined.store.answers import decisions, tells
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import Sending, row_of
+from hotlined.store.line.line_row import Sending, row_of
 from hotlined.store.reading import log
 from hotlined.words.amounts import sentence
 from hotlined.words.reasons import answer_in_words

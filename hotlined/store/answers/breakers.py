@@ -1,7 +1,7 @@
 """Opens, tries and closes the breakers of the line and of countries, by how attempts ended.
 
-The rules of a breaker are pure functions (`hotlined.breaker`); this module stores its state. The line's breaker is a
-part of the line's state (`line`). A country that waits by itself has a row in `country_outages`, which no other module
+The rules of a breaker are pure functions (`rules.breaker`); this module stores its state. The line's breaker is a part
+of the line's state (`line_row`). A country that waits by itself has a row in `country_outages`, which no other module
 writes. `make_trial_due` and `keep_countries` are transactions of their own; every other function that writes is a part
 of the open one.
 """
@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from hotlined import breaker, policy, pseudonym, states
-from hotlined.breaker import Breaker, Change, Opening, Outcome, TrialOf
-from hotlined.clock import Now
+from hotlined import pseudonym, states
+from hotlined.machine.clock import Now
+from hotlined.rules import breaker, policy
+from hotlined.rules.breaker import Breaker, Change, Opening, Outcome, TrialOf
 from hotlined.states import EventKind
-from hotlined.store.line import events, line
+from hotlined.store.line import events, line_row
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of, set_breaker
+from hotlined.store.line.line_row import row_of, set_breaker
 
 _ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
 _NOT_TAKEN = states.listed(breaker.NOT_TAKEN)
@@ -168,7 +169,7 @@ def maybe_declined(db: Database, now: Now) -> Declined | None:
         f" AND t.outcome IN {_NOT_TAKEN} AND {_ABOUT_LINE}",
         taken,
     )
-    return Declined(line.calendar_time(db, first), line.calendar_time(db, taken))
+    return Declined(line_row.calendar_time(db, first), line_row.calendar_time(db, taken))
 
 
 def maybe_failing_since(db: Database) -> str | None:
@@ -182,7 +183,7 @@ def maybe_failing_since(db: Database) -> str | None:
     first = breaker.maybe_first_failed(
         breaker.Ended(row["answer_id"], "", Outcome(row["outcome"]), row["ended_limit"]) for row in rows
     )
-    return line.calendar_time(db, first.at) if first else None
+    return line_row.calendar_time(db, first.at) if first else None
 
 
 # ---- the line's breaker
@@ -362,7 +363,7 @@ def _begin_country(db: Database, country: str, failed_from: float, now: Now, pau
     db.execute(
         "INSERT INTO country_outages (country, since, since_limit, due) VALUES (?, ?, ?, ?)",
         country,
-        line.calendar_time(db, failed_from),
+        line_row.calendar_time(db, failed_from),
         failed_from,
         state.due,
     )

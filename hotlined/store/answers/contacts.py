@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from hotlined import policy, states
-from hotlined.clock import Now, parse_rfc3339
+from hotlined import states
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
+from hotlined.machine.clock import Now, parse_rfc3339
+from hotlined.rules import policy
 from hotlined.states import ContactKind, EventKind, PduProblem, SegmentKind
 from hotlined.store.answers import fates, words_met
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import note_flood, row_of, save_limit_clock
+from hotlined.store.line.line_row import note_flood, row_of, save_limit_clock
 
 BATCH = 50  # entries or verdicts in one commit: limits how long a flood keeps other processes from writing
 INCOMPLETE_AFTER_SECONDS = 30.0  # this long after its first segment a contact is judged without the missing ones

@@ -5,10 +5,10 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hotlined import policy
 from hotlined.forms import Time
 from hotlined.gsm.address import UNKNOWN_COUNTRY, Address, Identity, LineType, Ton, identify
 from hotlined.pseudonym import NOBODY
+from hotlined.rules import policy
 from hotlined.states import OCCUPIES, ContactKind
 from hotlined.store.line.database import Database
 

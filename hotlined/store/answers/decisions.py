@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.policy import Reason
+from hotlined.machine.clock import Now, parse_rfc3339
+from hotlined.rules.policy import Reason
 from hotlined.states import EventKind
 from hotlined.store.answers import lifecycle, tells
-from hotlined.store.line import elsewhere, events, line, pseudonyms
+from hotlined.store.line import elsewhere, events, line_row, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.elsewhere import Kinds
 
@@ -64,7 +64,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
 def pause(db: Database, who: str, now: Now) -> None:
     """Commit that nothing is sent until `resume`; receiving goes on."""
     with db.transaction():
-        line.note_pause(db, who, now)
+        line_row.note_pause(db, who, now)
         events.record(db, now, EventKind.PAUSE, who=who)
 
 
@@ -102,14 +102,14 @@ def resume(db: Database, who: str, now: Now, *, drops: bool = False) -> Resumed:
         )
     lost = pseudonyms.is_lost(db)
     with db.transaction():
-        dropped = lifecycle.end_all(db, Reason.PERSON) if drops and (lost or line.row_of(db).is_paused) else ()
+        dropped = lifecycle.end_all(db, Reason.PERSON) if drops and (lost or line_row.row_of(db).is_paused) else ()
         for answer in dropped:
             number = answer["recipient"] if answer["contact_id"] is None else None
             events.record(db, now, EventKind.CANCEL, contact_id=answer["contact_id"], who=who, number=number)
         if lost:
             pseudonyms.adopt_key(db)
             events.record(db, now, EventKind.KEY_NEW, who=who)
-        line.end_pause(db)
+        line_row.end_pause(db)
         events.record(db, now, EventKind.RESUME, who=who)
     return Resumed(lost, len(dropped))
 
@@ -128,9 +128,9 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
         raise RefusedError(_("That is in the future."), _("Name the day on which the SIM was topped up."))
     moment = at or now.rfc3339
     with db.transaction():
-        line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
-        line.forget_balance(db)
-        line.note_trial_request(db)
+        line_row.note_top_up(db, line_row.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
+        line_row.forget_balance(db)
+        line_row.note_trial_request(db)
         events.record(db, now, EventKind.TOPUP, who=who, detail={"topped_up_at": moment})
     return moment
 
@@ -142,10 +142,10 @@ def commit_key_lack(db: Database, now: Now) -> bool:
     this time all go into the share of new numbers; after each change the queued answers are put into shares anew.
     """
     lack = pseudonyms.maybe_lack(db)
-    if lack == line.row_of(db).key_lack:
+    if lack == line_row.row_of(db).key_lack:
         return False
     with db.transaction():
-        line.note_key_lack(db, lack, pseudonyms.lacking_file(db).name, now)
+        line_row.note_key_lack(db, lack, pseudonyms.lacking_file(db).name, now)
         lifecycle.refile(db)
     return lack is not None
 

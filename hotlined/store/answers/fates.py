@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from hotlined import policy, states
-from hotlined.breaker import Outcome
-from hotlined.clock import Now, boot_id
+from hotlined import states
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton
-from hotlined.policy import AttemptCause, Fate
+from hotlined.machine.clock import Now, boot_id
+from hotlined.machine.timing import USUAL, pause_after
+from hotlined.rules import policy
+from hotlined.rules.breaker import Outcome
+from hotlined.rules.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, EventKind, SegmentState
 from hotlined.store.answers import breakers, gate, lifecycle
 from hotlined.store.answers.breakers import BreakerUpdate
@@ -22,8 +24,7 @@ from hotlined.store.answers.gate import Begun
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_rest, move_segment
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import forget_waits, row_of
-from hotlined.timing import USUAL, pause_after
+from hotlined.store.line.line_row import forget_waits, row_of
 
 REPORT_WITHIN = timedelta(days=8)
 """A status report is matched to a segment only within this time: references are one byte, and come again."""

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hotlined import policy
-from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
-from hotlined.policy import Reason, Share
+from hotlined.machine.clock import Now, age, parse_rfc3339
+from hotlined.machine.timing import USUAL
+from hotlined.rules import policy
+from hotlined.rules.policy import Reason, Share
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
 from hotlined.store.answers import breakers, lifecycle, windows
 from hotlined.store.answers.correspondents import country_in, identity_of
@@ -22,8 +23,7 @@ from hotlined.store.answers.lifecycle import move, move_segment
 from hotlined.store.line import elsewhere, events
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import ANY_MAY_HAVE_LEFT, history_of
-from hotlined.store.line.line import BREAKER_IS_OPEN, IS_PAUSED, save_limit_clock
-from hotlined.timing import USUAL
+from hotlined.store.line.line_row import BREAKER_IS_OPEN, IS_PAUSED, save_limit_clock
 
 if TYPE_CHECKING:
     from hotlined.gsm.tpdu import EncodedSegment  # the desk reads this module, but needs no PDUs

@@ -34,10 +34,10 @@ from collections.abc import Collection, Iterable
 from sqlite3 import Row
 from typing import Any
 
-from hotlined.breaker import Outcome
-from hotlined.clock import Now
 from hotlined.errors import LifecycleError
-from hotlined.policy import Reason, Share
+from hotlined.machine.clock import Now
+from hotlined.rules.breaker import Outcome
+from hotlined.rules.policy import Reason, Share
 from hotlined.states import (
     FACTS,
     LEFT,
@@ -49,7 +49,7 @@ from hotlined.states import (
     AnswerState,
     SegmentState,
 )
-from hotlined.store.line import line, pseudonyms
+from hotlined.store.line import line_row, pseudonyms
 from hotlined.store.line.database import Database
 
 
@@ -275,7 +275,7 @@ def refile(db: Database, recipients: Collection[str] | None = None) -> None:
 
 _TO_THEM = (
     "recipient IN (SELECT value FROM json_each(:names)"
-    f" UNION SELECT pseudonym_of(value, {line.KEY_DIGEST}) FROM json_each(:names))"
+    f" UNION SELECT pseudonym_of(value, {line_row.KEY_DIGEST}) FROM json_each(:names))"
 )
 _SHARE = f"""
 CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id

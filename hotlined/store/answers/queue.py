@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from hotlined import breaker, states
-from hotlined.clock import Now, rfc3339
-from hotlined.policy import Reason, Share
+from hotlined import states
+from hotlined.machine.clock import Now, rfc3339
+from hotlined.machine.timing import USUAL, Timing
+from hotlined.rules import breaker
+from hotlined.rules.policy import Reason, Share
 from hotlined.states import AnswerState, SegmentState
 from hotlined.store.answers import breakers, contacts, lifecycle
 from hotlined.store.answers.lifecycle import move
-from hotlined.store.line import line
+from hotlined.store.line import line_row
 from hotlined.store.line.database import Database
-from hotlined.timing import USUAL, Timing
 
 SWEPT_AT_ONCE = 100  # the most answers that one sweep cancels; the next pass of the daemon cancels the others
 
@@ -61,7 +62,7 @@ def waiting(db: Database) -> Backlog:
     return Backlog(judged, due, oldest, bool(answers), bool(early))
 
 
-_ANY_TRIAL = f"({line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages))"
+_ANY_TRIAL = f"({line_row.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages))"
 _DUE = f"(SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = '{{}}')"
 # without INDEXED BY SQLite uses the index on the state, and reads the whole queue in every pass
 _OLDEST = (
@@ -126,7 +127,7 @@ def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     These are the first answers of each country and share, of the country with the best chance first. If the gate has
     no room for one, it is asked about the next.
     """
-    state = line.row_of(db).breaker
+    state = line_row.row_of(db).breaker
     if not state.is_open:
         for country, outage in breakers.countries_due(db, now, timing.trial_after):
             if turns := _candidates(db, country, breakers.in_round(db, outage, now, country), now):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hotlined.clock import Now
+from hotlined.machine.clock import Now
 from hotlined.states import AnswerState, EventKind
 from hotlined.store.line import events
 from hotlined.store.line.database import Database

@@ -7,9 +7,10 @@ now, so its place never runs out. `states.FACTS` says what each state counts for
 import math
 from dataclasses import dataclass, field
 
-from hotlined import policy, states
-from hotlined.clock import Now
-from hotlined.policy import Share
+from hotlined import states
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
+from hotlined.rules.policy import Share
 from hotlined.states import SegmentState
 from hotlined.store.line.database import Database
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hotlined.clock import Now
+from hotlined.machine.clock import Now
 from hotlined.states import AlertCondition
 from hotlined.store.line.database import Database
 

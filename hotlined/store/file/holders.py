@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hotlined.clock import boottime
 from hotlined.database_files import ITSELF, LOCK, SHM, WAL, WAL_OCTETS, beside
 from hotlined.language import _
-from hotlined.peer import user_name
+from hotlined.machine.clock import boottime
+from hotlined.machine.peer import user_name
 
 _LOCKS = Path("/proc/locks")
 _STARTED = 19  # proc_pid_stat(5), field 22: the start of a process, in ticks since the boot; 3 fields are before ')'

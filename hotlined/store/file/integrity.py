@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from hotlined import states
-from hotlined.breaker import Outcome
 from hotlined.language import N_, _
-from hotlined.policy import AttemptCause, Reason, Share
+from hotlined.rules.breaker import Outcome
+from hotlined.rules.policy import AttemptCause, Reason, Share
 from hotlined.states import AnswerState, ContactVerdict, SegmentState
-from hotlined.store.line import line
+from hotlined.store.line import line_row
 
 Tick = Callable[[int, int], None]
 """A function that is called repeatedly with the number of checks done and the number of all checks."""
@@ -30,7 +30,7 @@ _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.a
 _NO_CAUSES = (AttemptCause.HALF, *(reason for reason in Reason if reason is not Reason.RESTORED))
 
 PROMISES = {
-    N_("the line's own state is there once"): line.WRONG_NUMBER_OF_ROWS,
+    N_("the line's own state is there once"): line_row.WRONG_NUMBER_OF_ROWS,
     N_("a contact has as many segments as it counts"): (
         "SELECT id FROM contacts c WHERE segments_received <>"
         " (SELECT count(*) FROM segments s WHERE s.contact_id = c.id AND s.repeat = 0)"
@@ -99,7 +99,7 @@ PROMISES = {
         f" WHERE s.state IN {states.OCCUPIES}) WHERE windows <> figures OR figures <> numbers"
     ),
     N_("nothing counts from a time that the limit clock has not reached"): (
-        f"SELECT id FROM answer_segments WHERE submitted_limit > {line.LIMIT_TIME}"
+        f"SELECT id FROM answer_segments WHERE submitted_limit > {line_row.LIMIT_TIME}"
     ),
 }
 """Promises that the rows keep among each other, each with the query for the ids of rows that break it."""

@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
-from hotlined import files, migrations
+from hotlined import migrations
 from hotlined.causes import CauseCode
-from hotlined.clock import LimitClock
 from hotlined.database_files import (
     FILE_MODE,
     FOLDER_MODE,
@@ -43,11 +42,13 @@ from hotlined.errors import (
     reason_of,
 )
 from hotlined.language import _
-from hotlined.peer import user_name
+from hotlined.machine import files
+from hotlined.machine.clock import LimitClock
+from hotlined.machine.peer import user_name
 from hotlined.states import DatabaseState
 from hotlined.store.file import holders, integrity
 from hotlined.store.file.trouble import RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
-from hotlined.store.line import line, pseudonyms
+from hotlined.store.line import line_row, pseudonyms
 from hotlined.store.line.database import Database
 
 BUSY_SECONDS = 5.0
@@ -173,7 +174,7 @@ def _open_beside(path: Path, cache_kib: int) -> Database:
 
 def opened(path: Path, connection: sqlite3.Connection, release: Callable[[], None] = lambda: None) -> Database:
     """Return a database on a connection; `release` gives up the daemon's lock when it is closed."""
-    anchor, epoch = line.clock_of(connection)
+    anchor, epoch = line_row.clock_of(connection)
     database = Database(path, connection, LimitClock(anchor), epoch, release)
     pseudonyms.teach(database)  # only once: after this SQLite compiles every statement anew
     return database

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hotlined.clock import Now
+from hotlined.machine.clock import Now
 from hotlined.states import MAY_HAVE_LEFT, AlertCondition, AnswerState, RequestState
-from hotlined.store.line import line, requests
+from hotlined.store.line import line_row, requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.requests import RequestVerb
 
@@ -74,7 +74,7 @@ class TextFate:
 
 def progress(db: Database) -> AlertProgress:
     """Return the progress of alerts."""
-    row = line.row_of(db)
+    row = line_row.row_of(db)
     latest = db.all(
         "SELECT condition, level, at, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
     )
@@ -114,7 +114,7 @@ def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: 
 
 def move(db: Database, reached: AlertProgress) -> None:
     """Record the progress of alerts, except the levels, inside the transaction that is open."""
-    line.note_alerts_reached(db, reached.event_id, json.dumps(reached.since_limits))
+    line_row.note_alerts_reached(db, reached.event_id, json.dumps(reached.since_limits))
 
 
 def untaken(db: Database, channel: str, now: Now) -> list[Alert]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from hotlined.clock import LimitClock, Now
 from hotlined.database_files import KEY, beside
+from hotlined.machine.clock import LimitClock, Now
 
 
 class Database:

@@ -8,9 +8,10 @@ import json
 from dataclasses import dataclass
 from enum import IntFlag
 
-from hotlined import policy, pseudonym
+from hotlined import pseudonym
 from hotlined.database_files import FLEET, beside
-from hotlined.policy import Reason
+from hotlined.rules import policy
+from hotlined.rules.policy import Reason
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
 

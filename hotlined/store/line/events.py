@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hotlined.clock import Now
 from hotlined.gsm.address import mask
+from hotlined.machine.clock import Now
 from hotlined.states import EventKind, StateEvent
 from hotlined.store.line.database import Database
 

@@ -3,7 +3,8 @@
 `states.FACTS` says what each state counts for. An attempt counts for its number from its beginning.
 """
 
-from hotlined import policy, states
+from hotlined import states
+from hotlined.rules import policy
 from hotlined.store.line import elsewhere, pseudonyms
 from hotlined.store.line.database import Database
 

@@ -3,8 +3,8 @@
 import os
 
 from hotlined import pseudonym
-from hotlined.clock import Now
 from hotlined.database_files import PINS, beside, write_key
+from hotlined.machine.clock import Now
 from hotlined.store.line.database import Database
 
 

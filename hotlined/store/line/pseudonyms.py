@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from hotlined import pseudonym
-from hotlined.clock import Now
 from hotlined.database_files import FLEET, KEY, beside, write_key
 from hotlined.errors import StoreError, reason_of
 from hotlined.language import _
-from hotlined.peer import user_name
+from hotlined.machine.clock import Now
+from hotlined.machine.peer import user_name
 from hotlined.states import EventKind, HoldReason, ModemState, modem_event
-from hotlined.store.line import events, line
+from hotlined.store.line import events, line_row
 from hotlined.store.line.database import Database
 
 
@@ -25,15 +25,15 @@ def names(db: Database, name: str) -> tuple[str, str]:
 
     The second is the same as the first if there are no pseudonyms yet, or if their key is lost.
     """
-    return name, _second(db, name, line.key_digests_of(db.connection)[0])
+    return name, _second(db, name, line_row.key_digests_of(db.connection)[0])
 
 
 def both(name: str) -> str:
     """Return SQL for a list of the two `names` of a value; `name` is SQL for the value."""
-    return f"({name}, pseudonym_of({name}, {line.KEY_DIGEST}))"
+    return f"({name}, pseudonym_of({name}, {line_row.KEY_DIGEST}))"
 
 
-IS_KEY_LOST = f"is_key_lost({line.KEY_DIGEST}, {line.FLEET_KEY_DIGEST})"
+IS_KEY_LOST = f"is_key_lost({line_row.KEY_DIGEST}, {line_row.FLEET_KEY_DIGEST})"
 """SQL that is true if a key is lost."""
 
 
@@ -60,7 +60,7 @@ def is_fleet_key_lost(db: Database) -> bool:
 
 def _lost(db: Database) -> str | None:
     """Return the file ending of a key that is lost, the line's own first; None if neither is."""
-    return _lacking(db, line.key_digests_of(db.connection))
+    return _lacking(db, line_row.key_digests_of(db.connection))
 
 
 def _lacking(db: Database, digests: tuple[str | None, ...]) -> str | None:
@@ -116,19 +116,19 @@ def pause_beside_old_key(db: Database, now: Now) -> None:
     Nobody knows who has opted out or is blocked, and what is spent. Before its daemon starts for the first time, a
     database has made no key: one that is there is of another.
     """
-    own, _fleet = line.key_digests_of(db.connection)
+    own, _fleet = line_row.key_digests_of(db.connection)
     started = db.one("SELECT 1 FROM events WHERE kind = ?", modem_event(ModemState.STARTING))
     if own is None and started is None and db.key_path.exists():
-        line.note_pause(db, None, now)
+        line_row.note_pause(db, None, now)
         events.record(db, now, EventKind.PAUSE)
 
 
 def require_key(db: Database, now: Now) -> None:
     """Raise StoreError, and record it, if there are pseudonyms whose key is lost."""
     if lack := maybe_lack(db):
-        if lack != line.row_of(db).key_lack:
+        if lack != line_row.row_of(db).key_lack:
             with db.transaction():
-                line.note_key_lack(db, lack, lacking_file(db).name, now)
+                line_row.note_key_lack(db, lack, lacking_file(db).name, now)
         raise StoreError(
             _("{problem}: numbers that are pseudonyms already cannot be recognised.", problem=lost_in_words(db)),
             _("Bring it back from a backup, or decide to go on without it: `hotlined resume`."),
@@ -141,7 +141,7 @@ def adopt_key(db: Database) -> bytes:
     A file that this user may not read is left alone: it may be the right key. Raises StoreError.
     """
     key = make_key(db)
-    line.bind_key(db, pseudonym.digest(key))
+    line_row.bind_key(db, pseudonym.digest(key))
     db.keys[KEY] = key
     return key
 
@@ -172,13 +172,13 @@ def have_fleet_key(db: Database, key: bytes) -> None:
 
 def maybe_fleet_key(db: Database) -> bytes | None:
     """Return the key of the line's fleet; None if the line is in no fleet, or the key is lost."""
-    _own, wanted = line.key_digests_of(db.connection)
+    _own, wanted = line_row.key_digests_of(db.connection)
     return _key_of(db, FLEET, wanted) if wanted else None
 
 
 def _maybe_key(db: Database) -> bytes | None:
     """Return the key that pseudonyms are made with; None if there are no pseudonyms yet, or it is lost."""
-    wanted, _fleet = line.key_digests_of(db.connection)
+    wanted, _fleet = line_row.key_digests_of(db.connection)
     return _key_of(db, KEY, wanted) if wanted else None
 
 

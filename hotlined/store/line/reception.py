@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hotlined.clock import Now
-from hotlined.policy import Reason
+from hotlined.machine.clock import Now
+from hotlined.machine.timing import Timing
+from hotlined.rules.policy import Reason
 from hotlined.states import (
     MAY_HAVE_LEFT,
     EventKind,
@@ -22,8 +23,7 @@ from hotlined.states import (
 )
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import SelfTest, Sending, row_of
-from hotlined.timing import Timing
+from hotlined.store.line.line_row import SelfTest, Sending, row_of
 
 LOST_TEXT_SECONDS = 86_400.0
 """A lost text counts as trouble for a day."""

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from hotlined.clock import Now, boot_id, boottime
 from hotlined.errors import RefusedError
 from hotlined.language import _
+from hotlined.machine.clock import Now, boot_id, boottime
 from hotlined.states import OPEN, TAKEN, ByHand, Refusal, RequestState
 from hotlined.store.line.database import Database
 

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from hotlined import files, migrations, pseudonym, states
-from hotlined.clock import LimitClock, Now
+from hotlined import migrations, pseudonym, states
 from hotlined.database_files import (
     EVERY,
     FILE_MODE,
@@ -34,13 +33,15 @@ from hotlined.database_files import (
 )
 from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.language import _
-from hotlined.policy import Reason
+from hotlined.machine import files
+from hotlined.machine.clock import LimitClock, Now
+from hotlined.rules.policy import Reason
 from hotlined.states import ContactVerdict, DatabaseState, EventKind, RequestState
 from hotlined.store.answers import fates
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import lock_out_daemons, open_to_read, require_known, require_own
 from hotlined.store.file.trouble import DatabaseTrouble
-from hotlined.store.line import events, line
+from hotlined.store.line import events, line_row
 from hotlined.store.line.database import Database
 
 Progress = Callable[[int, int], None]
@@ -90,7 +91,7 @@ def maybe_key(database: Path, ending: str = KEY) -> bytes | None:
     """
     octets = pseudonym.maybe_key(beside(database, ending))
     with open_to_read(database) as source:
-        digest = line.key_digests_of(source)[ending == FLEET]
+        digest = line_row.key_digests_of(source)[ending == FLEET]
     return octets if octets is not None and digest in (None, pseudonym.digest(octets)) else None
 
 
@@ -169,7 +170,7 @@ def place(database: Path) -> Placed:
         )
     with lock_out_daemons(database):
         with contextlib.closing(sqlite3.connect(new)) as copy:
-            made_at = str(line.copied_at_of(copy))
+            made_at = str(line_row.copied_at_of(copy))
         aside = None
         if real.exists():
             if _copied_at(real) != made_at:  # otherwise an interrupted call had already replaced it
@@ -215,13 +216,13 @@ def _as_copy(new: Path, made_at: str | None) -> str:
         if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
             raise StoreError(_("The backup is damaged: {damage}.", damage=found), _("Take another one."))
         require_known(new, copy)
-        if not migrations.applied(copy) or (made_at is None and line.copied_at_of(copy) is None):
+        if not migrations.applied(copy) or (made_at is None and line_row.copied_at_of(copy) is None):
             raise _no_copy()
         require_own(new, copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # the backup was read from a database in use, in WAL mode
         if made_at is not None:
             _mark(copy, made_at)
-        marked = str(line.copied_at_of(copy))
+        marked = str(line_row.copied_at_of(copy))
     _finish(new)
     return marked
 
@@ -238,7 +239,7 @@ def _copied_at(real: Path) -> str | None:
     """
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(real)) as there:
         there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return line.copied_at_of(there)
+        return line_row.copied_at_of(there)
     return None
 
 
@@ -296,7 +297,7 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
     Contacts without a verdict are not answered, and open requests expire. A pause in it holds again; as nobody may
     expect that, it is an event of its own.
     """
-    row = line.row_of(db)
+    row = line_row.row_of(db)
     if row.copied_at is None:
         return None
     with db.transaction():
@@ -313,9 +314,9 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
             RequestState.EXPIRED,
             now.rfc3339,
         )
-        line.save_limit_clock(db, now)
+        line_row.save_limit_clock(db, now)
         events.record(db, now, EventKind.RESTORED, detail={"copied_at": row.copied_at, "answers": len(waited)})
-        line.note_restored(db)
+        line_row.note_restored(db)
         if row.is_paused:
             detail = {"paused_at": row.paused_at, "paused_by": row.paused_by}
             events.record(db, now, EventKind.PAUSE_RESTORED, detail=detail)
@@ -367,7 +368,7 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
 
 def _mark(copy: sqlite3.Connection, at: str) -> None:
     copy.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (at, EventKind.BACKUP))
-    line.mark_copied(copy, at)
+    line_row.mark_copied(copy, at)
 
 
 def _finish(path: Path) -> None:

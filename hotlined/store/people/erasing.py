@@ -31,12 +31,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hotlined import policy, pseudonym
-from hotlined.clock import Now
+from hotlined import pseudonym
 from hotlined.gsm.address import mask
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, EventKind, Refusal, RequestState, SegmentState, listed
 from hotlined.store.answers import decisions, lifecycle
-from hotlined.store.line import elsewhere, events, line, pseudonyms
+from hotlined.store.line import elsewhere, events, line_row, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.elsewhere import Kinds
 from hotlined.store.people import stored
@@ -112,7 +113,7 @@ def _erase(db: Database, name: str, found: PersonRows, now: Now) -> None:
     # belong to them, or the ON DELETE CASCADE would also delete answers that the windows still have to count
     for statement in _FORGET:
         db.execute(statement, **arguments)
-    line.request_rebuild(db)
+    line_row.request_rebuild(db)
 
 
 def know_pseudonyms(db: Database, now: Now) -> None:
@@ -209,10 +210,10 @@ def rebuild(db: Database) -> bool:
     wait with writing; a reader whose transaction stays open keeps a copy. If nothing was erased since the last time,
     this does nothing.
     """
-    if not line.row_of(db).needs_rebuild:
+    if not line_row.row_of(db).needs_rebuild:
         return True
     for _time in range(MOST_REBUILDS):
-        before = line.row_of(db).erasures
+        before = line_row.row_of(db).erasures
         db.connection.execute("VACUUM")
         deadline = time.monotonic() + CHECKPOINT_SECONDS
         while not (done := _checkpoint(db)) and time.monotonic() < deadline:
@@ -220,9 +221,9 @@ def rebuild(db: Database) -> bool:
         if not done:
             return False
         with db.transaction():
-            line.note_rebuilt(db, before)
+            line_row.note_rebuilt(db, before)
             # the file may still have what another process erased meanwhile
-            again = line.row_of(db).needs_rebuild
+            again = line_row.row_of(db).needs_rebuild
         if not again:
             return True
     return False

@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from hotlined import pseudonym
-from hotlined.clock import Now, rfc3339
+from hotlined.machine.clock import Now, rfc3339
 from hotlined.states import OPEN, PENDING, listed
-from hotlined.store.line import line, pseudonyms
+from hotlined.store.line import line_row, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.people import erasing
 
@@ -230,5 +230,5 @@ def _erase(db: Database, erasure: Erasure, age: Mapping[str, Any], ids: list[Any
         for (row_id,) in rows:
             for statement in erasure.erase:
                 db.execute(statement, id=row_id)
-        line.request_rebuild(db)
+        line_row.request_rebuild(db)
     return len(rows)

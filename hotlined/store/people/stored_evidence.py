@@ -21,7 +21,7 @@ from hotlined.forms import Time, extended
 from hotlined.gsm import tpdu
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import row_of
+from hotlined.store.line.line_row import row_of
 from hotlined.store.reading import log
 
 _NAMED = "IN (SELECT value FROM json_each(:names))"

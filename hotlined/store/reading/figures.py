@@ -17,7 +17,7 @@ from itertools import pairwise
 from sqlite3 import Row
 from typing import Any, NamedTuple
 
-from hotlined.clock import parse_rfc3339, rfc3339
+from hotlined.machine.clock import parse_rfc3339, rfc3339
 from hotlined.states import (
     MAY_HAVE_LEFT,
     OCCUPIES,

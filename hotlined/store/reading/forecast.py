@@ -15,13 +15,13 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import NamedTuple
 
-from hotlined import policy
-from hotlined.clock import Now
-from hotlined.policy import BUDGETS, WINDOW_SECONDS, Share
+from hotlined.machine.clock import Now
+from hotlined.rules import policy
+from hotlined.rules.policy import BUDGETS, WINDOW_SECONDS, Share
 from hotlined.states import OPEN, WAITS, AnswerState, EventKind, SegmentState, SendingState, listed
 from hotlined.store.answers.windows import Occupancy, occupancy
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import FREE, Sending, calendar_time, row_of
+from hotlined.store.line.line_row import FREE, Sending, calendar_time, row_of
 
 
 @dataclass(frozen=True, slots=True)

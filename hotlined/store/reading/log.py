@@ -16,8 +16,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from hotlined import pseudonym, recognition
-from hotlined.clock import rfc3339
+from hotlined import pseudonym
 from hotlined.documents import (
     Kept,
     LoggedAnswer,
@@ -33,7 +32,9 @@ from hotlined.documents import (
 )
 from hotlined.forms import extended
 from hotlined.gsm.alphabet import Encoding
-from hotlined.policy import WaitingFor
+from hotlined.machine.clock import rfc3339
+from hotlined.rules import recognition
+from hotlined.rules.policy import WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, ContactVerdict, SegmentState, listed
 from hotlined.store.answers import words_met
 from hotlined.store.line import events, pseudonyms

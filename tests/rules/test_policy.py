@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotlined import policy, recognition
 from hotlined.gsm.address import Identity, LineType
-from hotlined.policy import Contact, History, Limits, Numbers, Queued, Reason, Rules, Spent, WaitingFor, Windows
+from hotlined.rules import policy, recognition
+from hotlined.rules.policy import Contact, History, Limits, Numbers, Queued, Reason, Rules, Spent, WaitingFor, Windows
 
 NUMBER = "+32470123456"
 BELGIAN = Identity(originator=NUMBER, e164=NUMBER, country="BE", line_type=LineType.MOBILE)

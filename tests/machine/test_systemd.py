@@ -2,7 +2,7 @@
 
 import pytest
 
-from hotlined import systemd
+from hotlined.machine import systemd
 
 
 @pytest.mark.parametrize(("given", "seconds"), [("3000000", 1.5), ("", 10.0), ("odd", 10.0)])

@@ -2,7 +2,7 @@
 
 from conftest import Line
 
-from hotlined.timing import Backoff, Interval
+from hotlined.machine.timing import Backoff, Interval
 
 
 def test_pauses_grow_until_the_last_which_repeats() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from oracle import opts_out as oracle_says
 
-from hotlined.recognition import opts_out
+from hotlined.rules.recognition import opts_out
 
 STOPS = (
     *("stop", "Stop", "STOP", "sToP", "stop.", "STOP!", "Stop !!!", "stop...", "« stop »", '"Stop"', "stop?"),

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hotlined import person
 from hotlined.errors import UsageError
 from hotlined.language import _
+from hotlined.machine import person
 
 LARGEST = 4 << 20  # bytes that are read: status files are the largest, with a configuration of up to 128 KiB as JSON
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -34,12 +34,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from hotlined import pseudonym
-from hotlined.clock import Now
 from hotlined.database_files import FLEET, beside
 from hotlined.errors import RefusedError
 from hotlined.language import _
+from hotlined.machine.clock import Now
 from hotlined.states import FleetTrouble
-from hotlined.store.line import line, pseudonyms
+from hotlined.store.line import line_row, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.elsewhere import Kinds
 
@@ -68,7 +68,7 @@ class Member:
 
 def maybe_member(db: Database) -> Member | None:
     """Return the line as a member of its fleet; None if it is in no fleet."""
-    if line.key_digests_of(db.connection)[1] is None:
+    if line_row.key_digests_of(db.connection)[1] is None:
         return None
     row = db.the("SELECT line, trouble, trouble_at FROM fleet")
     return Member(row["line"], FleetTrouble(row["trouble"]) if row["trouble"] else None, row["trouble_at"])
@@ -82,7 +82,7 @@ def join(db: Database, name: str, key: bytes, now: Now) -> int:
     others may know a higher number of it, where it was emptied and the hub then put back. Raises RefusedError if it is
     in a fleet with another key, StoreError if its own key is lost.
     """
-    digest, (_own, known) = pseudonym.digest(key), line.key_digests_of(db.connection)
+    digest, (_own, known) = pseudonym.digest(key), line_row.key_digests_of(db.connection)
     if known not in (None, digest) or db.one("SELECT 1 FROM fleet WHERE line <> ?", name):
         raise RefusedError(
             _("The line is in a fleet already, and the invitation is of another fleet or for another line."),
@@ -93,7 +93,7 @@ def join(db: Database, name: str, key: bytes, now: Now) -> int:
     pseudonyms.have_fleet_key(db, key)  # before the row: from then on the line needs the key
     pseudonyms.have_key(db, now)
     with db.transaction():
-        line.bind_fleet_key(db, digest)
+        line_row.bind_fleet_key(db, digest)
         db.execute(
             "INSERT INTO fleet (id, line) VALUES (1, ?)"
             " ON CONFLICT DO UPDATE SET trouble = NULL, trouble_at = NULL, arrived = NULL",
@@ -116,7 +116,7 @@ def leave(db: Database) -> int:
         for table in ("fleet", "fleet_lists", "fleet_refused"):
             db.execute(f"DELETE FROM {table}")
         db.execute("UPDATE numbers SET fleet_pseudonym = NULL WHERE fleet_pseudonym IS NOT NULL")
-        line.bind_fleet_key(db, None)
+        line_row.bind_fleet_key(db, None)
     beside(db.path, FLEET).unlink(missing_ok=True)
     return lifted
 
@@ -231,7 +231,7 @@ def turn(db: Database, brought: Mapping[str, Any] | None, now: Now) -> dict[str,
     with db.transaction():
         try:
             found = _read(brought)
-            if found.key != line.key_digests_of(db.connection)[1]:
+            if found.key != line_row.key_digests_of(db.connection)[1]:
                 _note(db, FleetTrouble.OTHER_KEY, now)
                 return {"line": member.line}
             is_taken_back = _take(db, member.line, found)

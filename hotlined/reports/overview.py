@@ -20,7 +20,7 @@ from hotlined.reports.trouble import Trouble
 from hotlined.states import DatabaseState, ModemState, SelftestObstacle
 from hotlined.status import DaemonStatus
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.line import Sending
+from hotlined.store.line.line_row import Sending
 from hotlined.store.line.reception import selftest_obstacles
 from hotlined.store.reading import review
 from hotlined.store.reading.review import Waiting

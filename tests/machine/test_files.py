@@ -15,9 +15,9 @@ from filled import KEVIN, Filled
 from needs import needs_readers, needs_root
 from persons import COMMAND, LINE, MEMBER, ROOT, Person, give
 
-from hotlined import files, person
 from hotlined.database_files import KEY, PINS, beside, write_key
 from hotlined.errors import UsageError
+from hotlined.machine import files, person
 
 COMMANDS = {
     "db backup": (["db", "backup"], b"SQLite format 3\0"),

@@ -12,14 +12,15 @@ from datetime import timedelta
 from sqlite3 import Row
 from typing import NamedTuple
 
-from hotlined import policy, pseudonym, recognition, states
-from hotlined.clock import Now, age, parse_rfc3339
+from hotlined import pseudonym, states
 from hotlined.gsm.alphabet import Plan
-from hotlined.policy import Reason, Share
+from hotlined.machine.clock import Now, age, parse_rfc3339
+from hotlined.rules import policy, recognition
+from hotlined.rules.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind, SegmentState
 from hotlined.store.answers import decisions, gate, lifecycle
 from hotlined.store.answers.correspondents import identity_of
-from hotlined.store.line import elsewhere, events, line
+from hotlined.store.line import elsewhere, events, line_row
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of, may_have_left
 
@@ -269,7 +270,7 @@ def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[
         left,
         answer["id"],
     )
-    line.save_limit_clock(db, now)
+    line_row.save_limit_clock(db, now)
     return None
 
 
@@ -346,7 +347,7 @@ def _enqueue(
         age_limit=age_limit,
         due_limit=now.limit + delay_seconds,
     )
-    line.save_limit_clock(db, now)
+    line_row.save_limit_clock(db, now)
     return answer_id
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hotlined.gsm.address import Identity, LineType
-from hotlined.recognition import is_among
+from hotlined.rules.recognition import is_among
 from hotlined.states import ContactKind
 
 ANSWERABLE_LINES = frozenset({LineType.MOBILE, LineType.FIXED_OR_MOBILE})

@@ -8,9 +8,9 @@ from pathlib import Path
 from hotlined.config import Config
 from hotlined.gsm import address
 from hotlined.gsm.finding import THIS_MACHINE, Machine
+from hotlined.machine.timing import USUAL, Timing
 from hotlined.status import DaemonTrouble
 from hotlined.store.line.database import Database
-from hotlined.timing import USUAL, Timing
 
 
 def file_at(path: Path) -> tuple[int, int] | None:

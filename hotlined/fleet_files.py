@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hotlined import files
+from hotlined.machine import files
 
 
 @dataclass(frozen=True, slots=True)

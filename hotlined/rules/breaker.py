@@ -39,7 +39,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from hotlined.timing import pause_after
+from hotlined.machine.timing import pause_after
 
 ROW = 3
 """The number of recipients in a row whose answers were not taken that opens the breaker."""

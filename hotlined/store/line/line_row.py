@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
 
-from hotlined import breaker
-from hotlined.breaker import Breaker
-from hotlined.clock import Anchor, Now, boot_id, rfc3339
 from hotlined.forms import Time
-from hotlined.policy import Share, WaitingFor
+from hotlined.machine.clock import Anchor, Now, boot_id, rfc3339
+from hotlined.rules import breaker
+from hotlined.rules.breaker import Breaker
+from hotlined.rules.policy import Share, WaitingFor
 from hotlined.states import KEPT_BACK, EventKind, HoldReason, SealFailure, SendingState
 from hotlined.store.line import events
 from hotlined.store.line.database import Database

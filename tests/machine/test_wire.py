@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hotlined import wire
+from hotlined.machine import wire
 
 ASKED = {"verb": "pause"}
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotlined import breaker
-from hotlined.breaker import Breaker, Cause, Ended, Opening, Outcome, Record
+from hotlined.rules import breaker
+from hotlined.rules.breaker import Breaker, Cause, Ended, Opening, Outcome, Record
 
 PAUSES = (60.0, 300.0, 900.0, 3600.0)
 TAKEN, DECLINED, REFUSED, LOST = Outcome.TAKEN, Outcome.DECLINED, Outcome.REFUSED, Outcome.UNCONFIRMED

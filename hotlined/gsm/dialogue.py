@@ -30,7 +30,7 @@ from hotlined.gsm.at import (
 )
 from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
-from hotlined.timing import USUAL_MODEM, ModemWaits
+from hotlined.machine.timing import USUAL_MODEM, ModemWaits
 
 log = logging.getLogger(__name__)
 

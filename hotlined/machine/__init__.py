@@ -1,0 +1,1 @@
+"""The computer, and who uses it: clocks, waits, files, persons, sockets, systemd."""
