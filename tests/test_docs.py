@@ -359,7 +359,7 @@ def test_every_headline_has_its_row() -> None:
 
 
 def test_the_cures_are_existing_commands() -> None:
-    """Where a condition has its cure there, the row begins with its headline; others have one command at most."""
+    """A row that has a cure of the table begins with its headline; others have one command at most."""
     cures = {in_general(row.known.cure_message) for row in conditions.TABLE.values()}
     verbs, units = setup_verbs(), {path.name.partition(".")[0] for path in (ROOT / "systemd").iterdir()}
     others = {"adduser", "nano", "dmesg", "fuser", "df", "ssh", "read"}

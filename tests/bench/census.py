@@ -20,8 +20,12 @@ DECLARED = """
 import configparser, json, re, sqlite3
 from pathlib import Path
 import click
-from hotlined import migrations, policy, states
+from hotlined import migrations, states
 from hotlined.cli import main
+try:
+    from hotlined.rules import policy
+except ImportError:  # an earlier commit
+    from hotlined import policy
 from hotlined.config import KEYS
 
 def commands(group):

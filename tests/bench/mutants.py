@@ -305,7 +305,7 @@ MUTANTS = (
         ('if found.mark and found.mark == state["mark"]:', "if False:"),
         ('    if found.number <= state["number"]:\n        return False\n', ""),
         ('if brought.written and brought.written.mark == state["mark"]:', "if brought.written:"),
-        ("if found.key != line.key_digests_of(db.connection)[1]:", "if False:"),
+        ("if found.key != line_row.key_digests_of(db.connection)[1]:", "if False:"),
         ("if others + len(persons) > MOST_REFUSED:", "if False:"),
         ("if len(numbers) > MOST_LINES:", "if False:"),
         ("if len(octets) % _OCTETS or len", "if len"),

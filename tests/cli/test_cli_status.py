@@ -537,7 +537,7 @@ def test_decisions_are_under_the_name_that_the_kernel_gives(line: Filled, monkey
     assert status(line)[0]["paused_by"] == pwd.getpwuid(os.getuid()).pw_name
 
     if os.getuid() == 0:
-        program = "import os; from hotlined import person; os.setuid(54321); print(person.who())"
+        program = "import os; from hotlined.machine import person; os.setuid(54321); print(person.who())"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout == "uid 54321\n"
 

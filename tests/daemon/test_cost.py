@@ -370,7 +370,7 @@ main()
 """
 LIST_WHEN_READY = f"""
 import sys
-from hotlined import systemd
+from hotlined.machine import systemd
 
 def notify(told=systemd.notify, **fields):
     if "READY" in fields:

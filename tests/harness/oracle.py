@@ -713,7 +713,7 @@ def breaker(facts: History) -> Iterator[str]:
                 state.take_in(each)
             last = {each.answer: each for each in taken_in if isinstance(each, Submitted)}
             # an answer that was to be tried again proves nothing: its later fate is unknown
-            state.ended = [each for each in state.ended if last[each.answer].left]
+            state.ended = [each for each in state.ended if last[each.key[0]].left]
             continue
         taken_in.append(fact)
         if (words := state.take_in(fact)) and isinstance(fact, Submitted):

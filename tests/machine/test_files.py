@@ -174,7 +174,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(house: Path) -> None:
     """A limit on file sizes stands for the full disk."""
     file = house / "state/named"
     code = (
-        "import sys; from pathlib import Path; from hotlined import files\n"
+        "import sys; from pathlib import Path; from hotlined.machine import files\n"
         "with files.create(Path(sys.argv[1])) as file: file.write(bytes(40_000))"
     )
     python, *program = LINE.program(code, str(file))
@@ -190,7 +190,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(house: Path) -> None:
 def test_a_file_put_there_meanwhile_stays(house: Path) -> None:
     """A failed command removes only its own file."""
     code = (
-        "import sys; from pathlib import Path; from hotlined import files\n"
+        "import sys; from pathlib import Path; from hotlined.machine import files\n"
         "path = Path(sys.argv[1])\n"
         "with files.create(path) as file:\n"
         "    path.rename(path.with_name('moved')); path.write_text('another'); raise SystemExit(7)"
