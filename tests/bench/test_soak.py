@@ -125,13 +125,14 @@ def test_soak_finds_each_broken_promise(spoilt: soak.Soak, words: str) -> None:
         soak.check(spoilt, soak.AT_THE_END)
 
 
-def test_soak_finds_a_daemon_that_ended_by_itself(line: Line) -> None:
+def test_soak_finds_a_daemon_that_ended_by_itself(tmp_path: Path) -> None:
     """The soak ends with the end of the log."""
-    dying = soak.Soak(line, seed=1, longest=1.0, limit=20)
-    try:
-        dying.begin()
-        line.stop()
-        with pytest.raises(soak.ViolatedError, match="by itself"):
-            dying.tick()
-    finally:
-        dying.end()
+    with simulation.start(tmp_path, sim_size=10, me_size=5) as simulator:
+        dying = soak.Soak(Line(tmp_path, simulator), seed=1, longest=1.0, limit=20)
+        try:
+            dying.begin()
+            dying.line.stop()
+            with pytest.raises(soak.ViolatedError, match="by itself"):
+                dying.tick()
+        finally:
+            dying.end()
