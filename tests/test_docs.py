@@ -379,6 +379,18 @@ def test_the_cures_are_existing_commands() -> None:
         assert len(typed) <= 2
 
 
+# ---- the tour
+
+
+def test_the_tour_names_existing_functions() -> None:
+    """Each link is to the module that has the function."""
+    tour = TEXTS["CONTRIBUTING.md"].partition("\n## A tour\n")[2].partition("\n## ")[0]
+    named = re.findall(r"\[`(\w+)`\]\((\S+)\)", tour)
+
+    assert len(named) == 17
+    assert [(name, path) for name, path in named if f"def {name}(" not in (ROOT / path).read_text("utf-8")] == []
+
+
 # ---- configuration
 
 
