@@ -42,7 +42,7 @@ def leaves(group):
 
 try:
     from hotlined.conditions import TABLE
-except ImportError:  # an earlier commit
+except (ImportError, AttributeError):  # an earlier commit, and a module of this one beside it
     TABLE = ()
 
 database = sqlite3.connect(":memory:")
