@@ -1,7 +1,7 @@
 """The choice of alerts that are due: pure, the difference between what was told and what is seen now.
 
-Known to be wrong: the moment at which a daemon stopped is not known, so its ten minutes begin with the first run that
-finds it stopped; and what came and went between two runs is told only if it is news by itself.
+Known to be wrong: a condition of which the database has no moment on the limit clock waits from the first run that
+finds it, up to an interval late; and what came and went between two runs is told only if it is news by itself.
 """
 
 import math

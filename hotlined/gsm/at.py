@@ -2,7 +2,7 @@
 
 A modem answers a command (`AT+CSQ`) with lines of information text (`+CSQ: 17,99`) and one final result code (`OK`).
 Between them it may write unsolicited result codes (`+CMTI`: a text has come). This module only sorts these lines, and
-the pieces in which the bytes are read make no difference; `exchange` and `modem` wait, log and retry. Text mode and
+the pieces in which the bytes are read make no difference; `dialogue` and `modem` wait, log and retry. Text mode and
 numeric result codes (ATV0) are not supported. Known to be wrong: if a modem silently returns to text mode, a text that
 looks like a result code is taken for one. A +CUSD without its closing quote swallows a payload, or an answer without
 prefix, that follows it. Blank lines in a +CUSD, and spaces at the ends of its lines, are lost. A late answer with the

@@ -1,6 +1,6 @@
 """One modem: set-up, PIN, checks, recovery, sending, USSD, calls, network. Knows no hotline and no database.
 
-Each command has a method here; `exchange` writes it and reads the response, and `responses` interprets the answer. The
+Each command has a method here; `dialogue` writes it and reads the response, and `responses` interprets the answer. The
 modem's storages, with listing and deletion, are in `storages`. USSD codes such as *100# ask the operator's network for
 something, for example the credit of the SIM. Known to be wrong: a make of modem without AT+CSMS=1 hands directly
 delivered texts over without waiting until we acknowledge them.

@@ -1,4 +1,4 @@
-"""Turns answers of modems of any make into values. Pure: `exchange` asks, `modem` decides.
+"""Turns answers of modems of any make into values. Pure: `dialogue` asks, `modem` decides.
 
 Some makes leave out quotes, parentheses, spaces or whole fields, and some say more than they were asked; each function
 here reads what there is.

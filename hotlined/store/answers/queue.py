@@ -1,6 +1,6 @@
 """Finds the answers that are due, that may be a trial while nothing leaves, that stopped halfway, or that are too old.
 
-`answers` fills the queue; `gate` lets answers out.
+`verdicts` fills the queue; `gate` lets answers out.
 """
 
 import itertools
