@@ -597,6 +597,10 @@ _SPENT_80 = {
 BUDGET_LEVEL, BUDGET_OVER = 80, 40
 """Percent of a window: from the first on there is an alert, and below the second it is over."""
 
+_COUNTRY = Row(
+    _NOTE, AlertCondition.COUNTRY, 1, COUNTRY_OUTAGE, after_seconds=_FORGOTTEN, again_seconds=_DAY, rests=True
+)
+
 TABLE: Mapping[str, Row] = {
     TroubleCode.NOT_RUNNING: Row(
         _STOPS, AlertCondition.MODEM, 3, NOT_RUNNING, N_("Its program is not running."), after_seconds=_LASTS
@@ -706,24 +710,8 @@ TABLE: Mapping[str, Row] = {
         is_news=True,
     ),
     TroubleCode.NO_REPORTS: Row(_PERSON, "", 0, NO_REPORTS, N_("Nobody hears whether answers arrive.")),
-    TroubleCode.COUNTRY_OUTAGE: Row(
-        _NOTE,
-        AlertCondition.COUNTRY,
-        1,
-        COUNTRY_OUTAGE,
-        after_seconds=_FORGOTTEN,
-        again_seconds=_DAY,
-        rests=True,
-    ),
-    f"{TroubleCode.COUNTRY_OUTAGE}.barred": Row(
-        _NOTE,
-        AlertCondition.COUNTRY,
-        2,
-        COUNTRY_BARRED,
-        after_seconds=_FORGOTTEN,
-        again_seconds=_DAY,
-        rests=True,
-    ),
+    TroubleCode.COUNTRY_OUTAGE: _COUNTRY,
+    f"{TroubleCode.COUNTRY_OUTAGE}.barred": _COUNTRY._replace(rank=2, known=COUNTRY_BARRED),
     TroubleCode.REFUSALS: Row(_NOTE, "", 0, REFUSALS),
     TroubleCode.ANSWERS_FAIL: Row(_NOTE, "", 0, ANSWERS_FAIL),
     **{f"{code}.waits": Row(_NOTE, code, 0, WINDOW_FULL) for code in WINDOWS},

@@ -225,6 +225,14 @@ def test_a_run_after_a_restore_is_a_first_one() -> None:
     ]  # fmt: skip
 
 
+def test_a_restored_wait_counts_for_nothing() -> None:
+    """A condition of the time before the copy has not lasted since then."""
+    teller = Teller(first=True)
+    teller.progress = replace(teller.progress, since_limits={"config": -1e6})
+
+    assert [teller.tell(holds("config_broken"), seconds) for seconds in (0, 599, 600)] == [[], [], [("config", 1)]]
+
+
 def test_a_clock_that_jumps_makes_no_alert() -> None:
     """It counts from the first run that saw it, by the limit clock, or from the moment that the database has on it."""
     absent = replace(holds("absent").holding[0], since=at(-86_400).rfc3339)
@@ -238,6 +246,7 @@ def test_a_pause_that_ended_between_two_runs_is_another_one() -> None:
     teller = Teller()
     teller.tell(holds("paused", since=0), 3500)
 
+    assert Teller().tell(holds("paused", since=0), 3600) == [("paused", 1)]
     assert teller.tell(holds("paused", since=3550), 3800) == []
     assert teller.tell(holds("paused", since=3550), 3550 + 3600) == [("paused", 1)]
 

@@ -174,3 +174,10 @@ def test_a_modem_that_was_not_looked_for_is_not_known(held: Held) -> None:
 
     assert AlertCondition.MODEM in report.seen.unknown
     assert keys(report) == {"database_locked"}
+
+
+def test_a_dead_daemon_says_nothing_of_its_configuration(held: Held) -> None:
+    """A reload that it refused is not forgiven because it died."""
+    held.hold([TroubleCode.NOT_ALIVE])
+    with held.shown():
+        assert {AlertCondition.CONFIG, AlertCondition.ANSWER} <= held.report().seen.unknown
