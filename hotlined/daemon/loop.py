@@ -227,9 +227,10 @@ class Daemon:
         except sqlite3.Error as error:
             log.warning("the last state could not be saved: %s", error)
         self._watch.close()
-        self.status.remove()
         self.mark.remove()
-        log.info("stopped")
+        if self.line.stopping or not self.outages.is_damaged:  # else the status stays until the wait has its own
+            self.status.remove()
+            log.info("stopped")
 
     def _catch_signals(self) -> None:
         def stop(_number: int, _frame: object) -> None:

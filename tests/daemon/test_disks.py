@@ -137,11 +137,12 @@ def test_wal_beside_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_running_daemon_stops_writing_at_damage(stopped: Line) -> None:
-    """SQLite reports it; the line goes on with a good database."""
+    """SQLite reports it; the line goes on with a good database, and its status was there at every moment."""
     line = stopped
     line.start()
     line.wait_state("ready")
     assert line.stop() == 0
+    line.log_path.write_text("")
     good = line.database.read_bytes()
     line.start()
     line.wait_state("ready")
@@ -160,6 +161,7 @@ def test_running_daemon_stops_writing_at_damage(stopped: Line) -> None:
     goes_on(line)
 
     assert outages(line) == ["database_damaged"]
+    assert "stopped" not in line.log_path.read_text()
 
 
 def test_daemon_that_waits_for_its_database_stops_at_once(stopped: Line) -> None:

@@ -309,6 +309,9 @@ def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, w
 SMALL = PHONE | {"viewport": {"width": 360, "height": 740}}
 BAR = ".thumb button"
 TAPPED = """([button, seconds]) => {
+  button.style.animation = "none";
+  button.getBoundingClientRect();
+  button.style.animation = "";
   const [held] = button.getAnimations();
   held.pause();
   held.currentTime = seconds * 1000;
@@ -316,7 +319,10 @@ TAPPED = """([button, seconds]) => {
   const found = document.elementFromPoint(left + width / 2, top + height / 2);
   return [button.contains(found), found.closest(".thumb") !== null];
 }"""
-"""A script that tells whether a tap at this moment falls on the button, and whether it falls on the bar."""
+"""A script that tells whether a tap at this moment falls on the button, and whether it falls on the bar.
+
+It begins the animation again: on a busy machine the page's own has ended.
+"""
 
 
 def thumbed(page: "Page", name: str) -> None:
