@@ -42,7 +42,7 @@ class SmsService(StrEnum):
 
 
 class ModemTrouble(StrEnum):
-    """Why a modem does not do its work, for the ladder of its recovery."""
+    """Why a modem does not do its work, for the escalation of its recovery."""
 
     SILENT = "silent"
     """It does not answer, or not as the protocol demands."""

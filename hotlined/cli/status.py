@@ -26,7 +26,7 @@ from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner
 from hotlined.words.reasons import queue_in_words
 from hotlined.words.selftest import DUE, OBSTACLES
-from hotlined.words.states import DATABASE_STATES, MODEM_STATES, REGISTRATIONS, RUNGS, SMS_SERVICES
+from hotlined.words.states import DATABASE_STATES, MODEM_STATES, RECOVERY_STEPS, REGISTRATIONS, SMS_SERVICES
 from hotlined.words.times import day, moment
 
 
@@ -85,8 +85,8 @@ def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
     modem = report.daemon.modem
     yield _("modem"), _modem_state(report)
     if modem.step and report.alive:
-        rung = RUNGS.get(modem.step, modem.step)
-        yield inner(_("recovery")), _("{rung}, step {number}", rung=rung, number=modem.steps)
+        step = RECOVERY_STEPS.get(modem.step, modem.step)
+        yield inner(_("recovery")), _("{step}, step {number}", step=step, number=modem.steps)
     yield inner(_("port")), modem.port
     yield inner(_("make")), " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = REGISTRATIONS.get(modem.registration)

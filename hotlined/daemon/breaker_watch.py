@@ -1,4 +1,4 @@
-"""Watches the line's breaker: reports each opening and closing, once, to the log, the ladder and the balance.
+"""Watches the line's breaker: reports each opening and closing, once, to the log, the escalation and the balance.
 
 `hotlined.rules.breaker` explains breakers; `store.answers.breakers` stores them, and the gate begins their trials.
 """
@@ -7,7 +7,7 @@ import logging
 import time
 
 from hotlined.daemon.credit import Balance
-from hotlined.daemon.recovery import Ladder
+from hotlined.daemon.recovery import Escalation
 from hotlined.daemon.shared import Line
 from hotlined.machine.clock import Now
 from hotlined.rules import breaker
@@ -28,30 +28,30 @@ class BreakerWatch:
         self._cause = row_of(line.db).breaker.cause
         self._unregistered_since: float | None = None
 
-    def announce_changes(self, state: Breaker, ladder: Ladder) -> None:
-        """Report a change of the breaker to the log, the ladder and the balance."""
+    def announce_changes(self, state: Breaker, escalation: Escalation) -> None:
+        """Report a change of the breaker to the log, the escalation and the balance."""
         if state.is_open and state.trial_requested:  # by a command of a person, which cannot make a trial due itself
             breakers.make_trial_due(self._line.db, self._line.db.now(), self._line.timing.trial_gap)
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
                 self._balance.ask_soon()
-                ladder.report(ModemTrouble.NOT_LEAVING)
+                escalation.report(ModemTrouble.NOT_LEAVING)
             else:
                 log.warning("answers go out again")
-                ladder.clear(ModemTrouble.NOT_LEAVING)
+                escalation.clear(ModemTrouble.NOT_LEAVING)
             self._cause = state.cause
 
-    def report(self, update: breakers.BreakerUpdate, ladder: Ladder) -> None:
-        """Report to the log, the ladder and the balance how the outcome of a segment changed the breaker."""
+    def report(self, update: breakers.BreakerUpdate, escalation: Escalation) -> None:
+        """Report to the log, the escalation and the balance how the outcome of a segment changed the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._balance.ask_soon()
-            ladder.report(ModemTrouble.NOT_LEAVING)
+            escalation.report(ModemTrouble.NOT_LEAVING)
         elif update.change is breaker.Change.ROW_DECLINED:
             self._balance.ask_soon()
         elif not update.breaker.is_open:
-            ladder.clear(ModemTrouble.NOT_LEAVING)
-        self.announce_changes(update.breaker, ladder)
+            escalation.clear(ModemTrouble.NOT_LEAVING)
+        self.announce_changes(update.breaker, escalation)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
         """Make a trial due if the modem is registered again after a long time without a network."""

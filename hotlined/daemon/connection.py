@@ -10,7 +10,7 @@ import sqlite3
 
 from hotlined.causes import CauseCode, CodedCause
 from hotlined.conditions import MODEM, modem_in_words
-from hotlined.daemon.recovery import Ladder, Rung
+from hotlined.daemon.recovery import Escalation, RecoveryStep
 from hotlined.daemon.shared import Line
 from hotlined.daemon.starting import (
     MISMATCHES,
@@ -67,7 +67,7 @@ class Connection:
         self.mismatch: Mismatch = ()
         self.identification = Identification()
         self.network = NOT_ASKED
-        self.ladder = Ladder(line.timing)
+        self.escalation = Escalation(line.timing)
         self.retry = Interval(0.0)
         """The pause before the daemon looks for the modem again, while there is none."""
         self._network_check = Interval(line.timing.network_unregistered)
@@ -130,7 +130,7 @@ class Connection:
             self.modem = None
             self._start_failed(modem, error)
             return False
-        self.ladder.postpone(ModemTrouble.UNREGISTERED)
+        self.escalation.postpone(ModemTrouble.UNREGISTERED)
         self.follow_network()
         return True
 
@@ -143,7 +143,7 @@ class Connection:
         self._is_set_up = False
         self.network = NOT_ASKED  # nothing may be sent before the network is asked
         self.starter.enter_pin(modem)
-        self.ladder.clear(ModemTrouble.NO_SIM)
+        self.escalation.clear(ModemTrouble.NO_SIM)
         try:
             self.identification = modem.prepare()
         except NoTextsError as error:
@@ -167,10 +167,10 @@ class Connection:
             self._note_own_number()
         self.network = modem.network()
         self._schedule_network_check()
-        self.ladder.clear(ModemTrouble.UNREADY)
+        self.escalation.clear(ModemTrouble.UNREADY)
 
     def _start_failed(self, modem: Modem | None, error: CausedError) -> None:
-        """Close the port of a modem that could not be started, set its state, and report the trouble to the ladder."""
+        """Close the port of a modem that could not be started, set its state, and report the trouble."""
         if modem:
             error = explain(error, modem.port.name)
             modem.port.close()
@@ -180,11 +180,11 @@ class Connection:
         self.set_state(state_of(error), error.cause)
         trouble = maybe_trouble(error)
         if trouble is not ModemTrouble.ABSENT:
-            self.ladder.clear(ModemTrouble.ABSENT)  # the port is there, whatever else is wrong
-        elif self.ladder.has_climbed(ModemTrouble.SILENT):
+            self.escalation.clear(ModemTrouble.ABSENT)  # the port is there, whatever else is wrong
+        elif self.escalation.has_step(ModemTrouble.SILENT):
             trouble = ModemTrouble.SILENT  # the reset of the silent modem made the port disappear
         if trouble and not self.line.stopping:
-            self.ladder.report(trouble)
+            self.escalation.report(trouble)
 
     def adopt(self, who: str) -> Adoption:
         """Bind the line to the stick and SIM that are plugged in; return which of them is new to it."""
@@ -228,7 +228,7 @@ class Connection:
             self.identification = self.identification._replace(service_centre=self.modem.service_centre())
         self.follow_network()
         if not self.registered:
-            self.ladder.report(ModemTrouble.UNREGISTERED)
+            self.escalation.report(ModemTrouble.UNREGISTERED)
 
     @property
     def seconds_left(self) -> float:
@@ -274,9 +274,9 @@ class Connection:
     def scan_advanced(self) -> None:
         """Note that a step of listing the storages ended without an error: the modem does its work."""
         self._backoff.reset()
-        self.ladder.clear(ModemTrouble.ABSENT)
-        if self.ladder.has_climbed(ModemTrouble.SILENT):
-            self.ladder.clear(ModemTrouble.SILENT)
+        self.escalation.clear(ModemTrouble.ABSENT)
+        if self.escalation.has_step(ModemTrouble.SILENT):
+            self.escalation.clear(ModemTrouble.SILENT)
             self.follow_network()
 
     def follow_network(self) -> None:
@@ -284,8 +284,8 @@ class Connection:
         if not self._is_set_up:
             return
         if self.registered:
-            self.ladder.clear(ModemTrouble.UNREGISTERED)
-        if self.state is ModemState.RECOVERING and self.ladder.has_climbed(ModemTrouble.SILENT):
+            self.escalation.clear(ModemTrouble.UNREGISTERED)
+        if self.state is ModemState.RECOVERING and self.escalation.has_step(ModemTrouble.SILENT):
             return
         if self.mismatch:
             self.set_state(ModemState.SIM_CHANGED, CodedCause(MISMATCHES[self.mismatch]))
@@ -297,7 +297,7 @@ class Connection:
     # ---- failure
 
     def command_failed(self, error: CausedError) -> None:
-        """Report to the ladder that a command failed; close the port if the ladder has no step against that now."""
+        """Report that a command failed; close the port if the escalation has no step against that now."""
         if self.modem is None:
             self.set_state(state_of(error), error.cause)
             return
@@ -307,16 +307,18 @@ class Connection:
             return
         if self._failures_limit.count_if_allowed():
             log.warning("%s", error.message)
-        self.ladder.report(ModemTrouble.SILENT)
-        if not self.ladder.pending:
+        self.escalation.report(ModemTrouble.SILENT)
+        if not self.escalation.pending:
             self.close(ModemState.RECOVERING, error.cause)
-        elif self.ladder.rung is not Rung.RESYNCHRONISE:  # that rung takes a moment, and often ends the trouble
+        elif (
+            self.escalation.step is not RecoveryStep.RESYNCHRONISE
+        ):  # that step takes a moment, and often ends the trouble
             self.set_state(ModemState.RECOVERING, error.cause)
 
     def port_lost(self, error: PortLostError) -> None:
-        """Close a port that went away, and report this to the ladder."""
+        """Close a port that went away, and report this to the escalation."""
         self.close(ModemState.ABSENT, error.cause)
-        self.ladder.report(ModemTrouble.ABSENT)
+        self.escalation.report(ModemTrouble.ABSENT)
 
     def close(self, state: ModemState, cause: CodedCause | None) -> None:
         """Close the port, and set the state with its cause; after a pause the daemon looks for the modem again."""
@@ -337,7 +339,7 @@ class Connection:
     def reopen_elsewhere(self) -> None:
         """Close the port and look for the modem at the port that the configuration names now."""
         self.close(ModemState.STARTING, CodedCause(CauseCode.OTHER_PORT))
-        self.ladder.clear(*ModemTrouble)
+        self.escalation.clear(*ModemTrouble)
         self.starter.forget_port()
         self._backoff.reset()
         self.retry.make_due()

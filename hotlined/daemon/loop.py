@@ -152,7 +152,7 @@ class Daemon:
                 raise self._unavailable()
             self._work(modem)
             while self._has_more_to_do():
-                self.connection.ladder.next_rung()  # taken and not used: a single run does not recover the modem
+                self.connection.escalation.next_step()  # taken and not used: a single run does not recover the modem
                 self._sleep()
                 if not modem.in_step:
                     modem.exchange.resynchronise()
@@ -312,17 +312,17 @@ class Daemon:
         self.sender.flush_pending_write()  # before sending: a segment whose fate is not on the disk may go out twice
         self.connection.announce_state()
         modem = self.connection.modem
-        # before the ladder: a step of the recovery may close the port, and a late result would be lost with it
+        # before the escalation: a step of the recovery may close the port, and a late result would be lost with it
         if modem:
             self._settle_late_result(modem)
-        if self.recovery.climb():
+        if self.recovery.take_step():
             self.receiver.scan_soon()  # only a scan shows whether the step helped
-        # after the ladder: its step may have closed the port, and set the time at which it is opened again
+        # after the escalation: its step may have closed the port, and set the time at which it is opened again
         if self.connection.modem is None and self.connection.retry.is_due():
             self.status.write()  # before a port that may hang
             self._connect()
         try:
-            if self.connection.modem and not self.connection.ladder.pending:
+            if self.connection.modem and not self.connection.escalation.pending:
                 self._work(self.connection.modem)
         finally:  # even without a modem: texts that were read are judged, and people's requests are served
             with self.db.shared_commit():
@@ -465,7 +465,7 @@ class Daemon:
         connection = self.connection
         if left := self.outages.seconds_left:
             return min(self.timing.tick, left)
-        if connection.ladder.pending:
+        if connection.escalation.pending:
             return 0.0
         waits = [self.timing.idle, self._watchdog.seconds, connection.seconds_left]
         if connection.modem is not None:

@@ -1,11 +1,11 @@
-"""The recovery of a modem that does not do its work: a ladder of steps, its rungs, with pauses between them.
+"""The recovery of a modem that does not do its work: an escalation of steps, with pauses between them.
 
-A trouble is reported to the ladder as long as it lasts (`Ladder.report`), and cleared by proof that it is over
-(`Ladder.clear`): a finished scan, a registration, a segment that leaves. The ladder chooses the next rung; `Recovery`
-carries it out early in a pass, in a bounded time. Only a cleared trouble shows that a rung helped, so a rung that fails
-or changes nothing is followed by the next one. Several troubles may last at once, and each has its own climb: a reset
-because of a missing network also makes the port disappear for a while, and this must not start the climb against the
-missing network again.
+A trouble is reported as long as it lasts (`Escalation.report`), and cleared by proof that it is over
+(`Escalation.clear`): a finished scan, a registration, a segment that leaves. The escalation chooses the next step;
+`Recovery` carries it out early in a pass, in a bounded time. Only a cleared trouble shows that a step helped, so a step
+that fails or changes nothing is followed by the next one. Several troubles may last at once, and each has its own
+course: a reset because of a missing network also makes the port disappear for a while, and this must not start the
+course against the missing network again.
 Known to be wrong: a broken modem looks like a modem in a place without a network; both are reset hourly.
 """
 
@@ -31,8 +31,8 @@ from hotlined.store.line import events
 log = logging.getLogger(__name__)
 
 
-class Rung(StrEnum):
-    """The rungs, as `status` names them."""
+class RecoveryStep(StrEnum):
+    """The steps, as `status` names them."""
 
     RESYNCHRONISE = "resynchronise"
     INITIALISE = "initialise"
@@ -44,12 +44,12 @@ class Rung(StrEnum):
 
 
 class Remedy(NamedTuple):
-    """The remedy for a trouble: the grace before the first rung, the rungs, and the pauses after them."""
+    """The remedy for a trouble: the grace before the first step, the steps, and the pauses after them."""
 
     grace_seconds: float
-    rungs: tuple[Rung, ...]
+    steps: tuple[RecoveryStep, ...]
     pauses: tuple[float, ...]
-    """Seconds from each rung to the next; the last pause repeats."""
+    """Seconds from each step to the next; the last pause repeats."""
 
 
 IN_LOG: Mapping[ModemTrouble, str] = {
@@ -61,109 +61,109 @@ IN_LOG: Mapping[ModemTrouble, str] = {
     ModemTrouble.NOT_LEAVING: "it is registered, but nothing leaves",
     ModemTrouble.NOT_ARRIVING: "it is registered, but a text to itself did not come back",
 }
-"""The trouble that a rung is against, in words for the log, which is always in English."""
+"""The trouble that a step is against, in words for the log, which is always in English."""
 
 
 def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
-    """Return the remedy for each trouble; after its last rung a climb goes on at RESET, or at its first rung."""
-    reset = (Rung.RESET, Rung.POWER_CYCLE)
-    radio = (Rung.RADIO, *reset)
+    """Return the remedy for each trouble; after its last step a course goes on at RESET, or at its first step."""
+    reset = (RecoveryStep.RESET, RecoveryStep.POWER_CYCLE)
+    radio = (RecoveryStep.RADIO, *reset)
     return {
-        ModemTrouble.SILENT: Remedy(timing.silent_grace, tuple(Rung), timing.silent_pauses),
-        ModemTrouble.ABSENT: Remedy(timing.absent_grace, (Rung.POWER_CYCLE,), timing.absent_pauses),
+        ModemTrouble.SILENT: Remedy(timing.silent_grace, tuple(RecoveryStep), timing.silent_pauses),
+        ModemTrouble.ABSENT: Remedy(timing.absent_grace, (RecoveryStep.POWER_CYCLE,), timing.absent_pauses),
         ModemTrouble.UNREADY: Remedy(timing.unready_grace, reset, timing.unready_pauses),
         ModemTrouble.NO_SIM: Remedy(timing.no_sim_grace, reset, timing.no_sim_pauses),
         ModemTrouble.UNREGISTERED: Remedy(timing.unregistered_grace, radio, timing.unregistered_pauses),
         ModemTrouble.NOT_LEAVING: Remedy(timing.not_leaving_grace, radio, timing.not_leaving_pauses),
         ModemTrouble.NOT_ARRIVING: Remedy(
-            timing.not_arriving_grace, (Rung.RADIO, Rung.RESET), timing.not_arriving_pauses
+            timing.not_arriving_grace, (RecoveryStep.RADIO, RecoveryStep.RESET), timing.not_arriving_pauses
         ),
     }
 
 
 @dataclass(slots=True)
-class Climb:
-    """The climb against one trouble: `rung` is the last one, `due` is when the next may follow."""
+class Course:
+    """The course against one trouble: `step` is the last one, `due` is when the next may follow."""
 
     began: float
     backoff: Backoff
-    rung: Rung | None = None
+    step: RecoveryStep | None = None
     due: float = 0.0
 
 
 @dataclass(slots=True)
-class Ladder:
-    """The climbs of one modem, one for each trouble; times are readings of `clock`, in monotonic seconds.
+class Escalation:
+    """The courses of one modem, one for each trouble; times are readings of `clock`, in monotonic seconds.
 
-    `trouble` is the one whose rung was chosen last; while `pending`, that rung is not carried out yet.
+    `trouble` is the one whose step was chosen last; while `pending`, that step is not carried out yet.
     """
 
     timing: Timing = USUAL
     clock: Callable[[], float] = time.monotonic
     trouble: ModemTrouble | None = None
     pending: bool = False
-    _climbs: dict[ModemTrouble, Climb] = field(default_factory=dict)
+    _courses: dict[ModemTrouble, Course] = field(default_factory=dict)
     _remedies: Mapping[ModemTrouble, Remedy] = field(init=False)
 
     def __post_init__(self) -> None:
         self._remedies = remedies(self.timing)
 
     @property
-    def rung(self) -> Rung | None:
-        """The last rung of the climb against `trouble`; None while there is no climb."""
-        return self._climbs[self.trouble].rung if self.trouble else None
+    def step(self) -> RecoveryStep | None:
+        """The last step of the course against `trouble`; None while there is no course."""
+        return self._courses[self.trouble].step if self.trouble else None
 
     @property
-    def climbed(self) -> int:
-        """The number of rungs so far in the climb against `trouble`."""
-        return self._climbs[self.trouble].backoff.failures if self.trouble else 0
+    def steps(self) -> int:
+        """The number of steps so far in the course against `trouble`."""
+        return self._courses[self.trouble].backoff.failures if self.trouble else 0
 
     def report(self, trouble: ModemTrouble) -> bool:
-        """Report a trouble that has begun or goes on; return whether a rung is pending."""
+        """Report a trouble that has begun or goes on; return whether a step is pending."""
         now = self.clock()
         remedy = self._remedies[trouble]
-        climb = self._climbs.setdefault(trouble, Climb(now, Backoff(remedy.pauses)))
-        if not self.pending and now >= max(climb.began + remedy.grace_seconds, climb.due):
-            self._climb(trouble, climb, now)
+        course = self._courses.setdefault(trouble, Course(now, Backoff(remedy.pauses)))
+        if not self.pending and now >= max(course.began + remedy.grace_seconds, course.due):
+            self._choose(trouble, course, now)
         return self.pending
 
     def postpone(self, trouble: ModemTrouble) -> None:
         """Let the grace of a trouble begin now, because the modem has only just started."""
-        if trouble in self._climbs:
-            self._climbs[trouble].began = self.clock()
+        if trouble in self._courses:
+            self._courses[trouble].began = self.clock()
 
     def clear(self, *troubles: ModemTrouble) -> None:
-        """Note that these troubles are over; if one comes back, its climb begins at the first rung."""
+        """Note that these troubles are over; if one comes back, its course begins at the first step."""
         for trouble in troubles:
-            self._climbs.pop(trouble, None)
+            self._courses.pop(trouble, None)
         if self.trouble in troubles:
             self.pending = False
-            self.trouble = next((trouble for trouble, climb in self._climbs.items() if climb.rung), None)
+            self.trouble = next((trouble for trouble, course in self._courses.items() if course.step), None)
 
-    def has_climbed(self, trouble: ModemTrouble) -> bool:
-        """Tell whether a rung was chosen against a trouble that is not cleared."""
-        return trouble in self._climbs and self._climbs[trouble].rung is not None
+    def has_step(self, trouble: ModemTrouble) -> bool:
+        """Tell whether a step was chosen against a trouble that is not cleared."""
+        return trouble in self._courses and self._courses[trouble].step is not None
 
-    def next_rung(self) -> Rung | None:
-        """Return the pending rung, only once; else None."""
-        rung, self.pending = (self.rung, False) if self.pending else (None, False)
-        return rung
+    def next_step(self) -> RecoveryStep | None:
+        """Return the pending step, only once; else None."""
+        step, self.pending = (self.step, False) if self.pending else (None, False)
+        return step
 
-    def _climb(self, trouble: ModemTrouble, climb: Climb, now: float) -> None:
+    def _choose(self, trouble: ModemTrouble, course: Course, now: float) -> None:
         remedy = self._remedies[trouble]
-        at = remedy.rungs.index(climb.rung) + 1 if climb.rung else 0
-        if at == len(remedy.rungs):
-            at = remedy.rungs.index(Rung.RESET) if Rung.RESET in remedy.rungs else 0
-        climb.rung = remedy.rungs[at]
-        pause = climb.backoff.next()
-        climb.due = now + (self.timing.ladder_rest if climb.rung is Rung.WAIT else pause)
+        at = remedy.steps.index(course.step) + 1 if course.step else 0
+        if at == len(remedy.steps):
+            at = remedy.steps.index(RecoveryStep.RESET) if RecoveryStep.RESET in remedy.steps else 0
+        course.step = remedy.steps[at]
+        pause = course.backoff.next()
+        course.due = now + (self.timing.escalation_rest if course.step is RecoveryStep.WAIT else pause)
         self.trouble, self.pending = trouble, True
 
 
-UNRECORDED = frozenset({Rung.RESYNCHRONISE, Rung.INITIALISE, Rung.REOPEN, Rung.WAIT})
+UNRECORDED = frozenset({RecoveryStep.RESYNCHRONISE, RecoveryStep.INITIALISE, RecoveryStep.REOPEN, RecoveryStep.WAIT})
 """Rungs that are not recorded as events; the changes of state that they cause are."""
 
-NEED_A_MODEM_IN_STEP = frozenset({Rung.INITIALISE, Rung.RADIO})
+NEED_AN_ANSWERING_MODEM = frozenset({RecoveryStep.INITIALISE, RecoveryStep.RADIO})
 
 
 class LastPort(Protocol):
@@ -177,9 +177,9 @@ class LastPort(Protocol):
 
 
 class Recoverable(Protocol):
-    """The connection, as far as the rungs need it."""
+    """The connection, as far as the steps need it."""
 
-    ladder: Ladder
+    escalation: Escalation
     modem: Modem | None
 
     @property
@@ -193,7 +193,7 @@ class Recoverable(Protocol):
         """Set the state by the registration."""
 
     def command_failed(self, error: CausedError) -> None:
-        """Report to the ladder that a command failed."""
+        """Report to the escalation that a command failed."""
 
     def close(self, state: ModemState, cause: CodedCause | None) -> None:
         """Close the port, and set the state with its cause."""
@@ -203,7 +203,7 @@ class Recoverable(Protocol):
 
 
 class Recovery:
-    """Carries out the rungs that the ladder of a connection chooses."""
+    """Carries out the steps that the escalation of a connection chooses."""
 
     def __init__(self, line: Line, connection: Recoverable, last_port: LastPort) -> None:
         self.line = line
@@ -212,27 +212,27 @@ class Recovery:
         self._recorded_limit = RateLimit(line.timing.changes_most, line.timing.changes_within)
         self._power_cycle_path = configuration.runtime_dir(line.config) / "power-cycle"
         self._power_cycle_error = ""
-        self._rungs: dict[Rung, Callable[[], None]] = {
-            Rung.RESYNCHRONISE: self._resynchronise,
-            Rung.INITIALISE: self._initialise,
-            Rung.RADIO: self._restart_radio,
-            Rung.RESET: self._reset,
-            Rung.REOPEN: self._reopen,
-            Rung.POWER_CYCLE: self._power_cycle,
-            Rung.WAIT: self._wait,
+        self._steps: dict[RecoveryStep, Callable[[], None]] = {
+            RecoveryStep.RESYNCHRONISE: self._resynchronise,
+            RecoveryStep.INITIALISE: self._initialise,
+            RecoveryStep.RADIO: self._restart_radio,
+            RecoveryStep.RESET: self._reset,
+            RecoveryStep.REOPEN: self._reopen,
+            RecoveryStep.POWER_CYCLE: self._power_cycle,
+            RecoveryStep.WAIT: self._wait,
         }
 
-    def climb(self) -> bool:
-        """Carry out the pending rung; return whether there was one. A rung that fails is reported to the ladder."""
-        ladder = self.connection.ladder
-        while (rung := ladder.next_rung()) is not None:
-            assert ladder.trouble
-            if self._is_impossible(rung):
-                ladder.report(ladder.trouble)
+    def take_step(self) -> bool:
+        """Carry out the pending step; return whether there was one. A step that fails is reported to the escalation."""
+        escalation = self.connection.escalation
+        while (step := escalation.next_step()) is not None:
+            assert escalation.trouble
+            if self._is_impossible(step):
+                escalation.report(escalation.trouble)
                 continue
-            self._record(rung, ladder.trouble)
+            self._record(step, escalation.trouble)
             try:
-                self._rungs[rung]()
+                self._steps[step]()
             except PortLostError as error:
                 self.connection.close(ModemState.RECOVERING, error.cause)
             except (ModemError, PortError) as error:
@@ -245,22 +245,22 @@ class Recovery:
         with contextlib.suppress(OSError):
             self._power_cycle_path.unlink(missing_ok=True)
 
-    def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
-        """Record a rung that disturbs the modem, in the log and the events."""
-        if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
-            log.warning("recovery: %s: %s", rung, IN_LOG[trouble])
+    def _record(self, step: RecoveryStep, trouble: ModemTrouble) -> None:
+        """Record a step that disturbs the modem, in the log and the events."""
+        if step not in UNRECORDED and self._recorded_limit.count_if_allowed():
+            log.warning("recovery: %s: %s", step, IN_LOG[trouble])
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
                 events.record(
-                    self.line.db, self.line.db.now(), EventKind.RECOVERY, detail={"rung": rung, "trouble": trouble}
+                    self.line.db, self.line.db.now(), EventKind.RECOVERY, detail={"step": step, "trouble": trouble}
                 )
 
-    def _is_impossible(self, rung: Rung) -> bool:
-        """Tell whether a rung needs an open modem, or one in step, while there is none."""
+    def _is_impossible(self, step: RecoveryStep) -> bool:
+        """Tell whether a step needs an open modem, or one that answers in order, while there is none."""
         if (modem := self.connection.modem) is None:
-            return rung in {Rung.RESYNCHRONISE, *NEED_A_MODEM_IN_STEP}
-        return rung in NEED_A_MODEM_IN_STEP and not modem.in_step
+            return step in {RecoveryStep.RESYNCHRONISE, *NEED_AN_ANSWERING_MODEM}
+        return step in NEED_AN_ANSWERING_MODEM and not modem.in_step
 
-    # ---- the rungs
+    # ---- the steps
 
     @property
     def _modem(self) -> Modem:

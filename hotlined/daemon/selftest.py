@@ -1,8 +1,8 @@
 """The line's texts to itself: after a long time without any text they show whether it still receives.
 
 A text from anybody is the better witness, and costs nothing: it starts the wait anew and ends every loss. A lost text
-to itself is reported to the ladder, if one came back on this SIM before; after each rung another one is sent.
-Known to be wrong: a daemon that is started again between two rungs begins with the first one, and a text that somebody
+to itself is reported as a trouble, if one came back on this SIM before; after each step another one is sent.
+Known to be wrong: a daemon that is started again between two steps begins with the first one, and a text that somebody
 else sends under the line's own number is taken for one that came back.
 """
 
@@ -35,11 +35,11 @@ class SelfTests:
         self._connection = connection
         self._requests = requests
         self._look = Interval(line.timing.selftest_look)
-        self._climbed_at = 0
-        """The number of lost texts at which the last rung was chosen."""
+        self._escalated_at = 0
+        """The number of lost texts at which the last step was chosen."""
 
     def look(self) -> None:
-        """Note what became of the last text to itself; send the next one, or choose a rung before it, if it is due."""
+        """Note what became of the last text to itself; send the next one, or choose a step before it, if it is due."""
         config, db = self._line.config, self._line.db
         if not self._look.is_due():
             return
@@ -55,7 +55,7 @@ class SelfTests:
         due = reception.selftest_due_limit(test, heard_limit, every, self._line.timing)
         if due is None or now.limit < due or reception.is_selftest_pending(db, test) or self._has_obstacle(test, now):
             return
-        if test.tries < reception.MOST_TRIES and test.lost_at and test.left_limit and not self._climb(test.tries):
+        if test.tries < reception.MOST_TRIES and test.lost_at and test.left_limit and not self._escalate(test.tries):
             return
         self._send(test, now)
 
@@ -66,7 +66,7 @@ class SelfTests:
         if test.tries and heard_limit >= test.at_limit:
             if test.lost_at:
                 log.warning("a text has come: the line receives again")
-            self._forget_rungs()
+            self._forget_steps()
             return replace(test, tries=0, lost_at=None)
         if test.tries and test.left_limit is None:
             test = replace(test, left_limit=reception.maybe_left_limit(db, test))
@@ -93,18 +93,18 @@ class SelfTests:
         )
         return next(obstacles, None) is not None
 
-    def _climb(self, lost: int) -> bool:
-        """Report to the ladder that so many texts were lost; return whether its rung was carried out since."""
-        ladder = self._connection.ladder
-        if self._climbed_at == lost:
-            return not ladder.pending
-        if ladder.report(ModemTrouble.NOT_ARRIVING) and ladder.trouble is ModemTrouble.NOT_ARRIVING:
-            self._climbed_at = lost
+    def _escalate(self, lost: int) -> bool:
+        """Report to the escalation that so many texts were lost; return whether its step was carried out since."""
+        escalation = self._connection.escalation
+        if self._escalated_at == lost:
+            return not escalation.pending
+        if escalation.report(ModemTrouble.NOT_ARRIVING) and escalation.trouble is ModemTrouble.NOT_ARRIVING:
+            self._escalated_at = lost
         return False
 
-    def _forget_rungs(self) -> None:
-        self._connection.ladder.clear(ModemTrouble.NOT_ARRIVING)
-        self._climbed_at = 0
+    def _forget_steps(self) -> None:
+        self._connection.escalation.clear(ModemTrouble.NOT_ARRIVING)
+        self._escalated_at = 0
 
     def _send(self, test: SelfTest, now: Now) -> None:
         """Ask for a text to itself, and record that; one that did not leave is not counted twice."""
@@ -112,7 +112,7 @@ class SelfTests:
         if not tries or test.left_limit is not None:
             tries = tries % reception.MOST_TRIES + 1
         if tries == 1:
-            self._forget_rungs()
+            self._forget_steps()
         arguments = {"number": test.number, "text": reception.selftest_text()}
         with db.shared_commit():  # the request alone would be sent, and not be known as a text to itself
             request_id = requests.ask(db, RequestVerb.SEND, arguments, WHO, now)

@@ -95,7 +95,7 @@ class Sender:
             self._pending_write = None
             log.info("a result came late: the segment was sent")
             if update:
-                self.breaker_watch.report(update, self.connection.ladder)
+                self.breaker_watch.report(update, self.connection.escalation)
 
         self._commit_fate(settle)
 
@@ -140,7 +140,7 @@ class Sender:
         row = row_of(db)
         if self._note_and_apply_hold(row):
             return None
-        self.breaker_watch.announce_changes(row.breaker, self.connection.ladder)
+        self.breaker_watch.announce_changes(row.breaker, self.connection.escalation)
         for turn in queue.due(db, now, timing=self.line.timing):
             if time.monotonic() < self._asked_again_at.get((turn.share, turn.trial), 0.0):
                 self._all_wait = True
@@ -281,7 +281,7 @@ class Sender:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.fault is policy.AtFault.LINE:
             self._ask_network()
-        self.breaker_watch.report(settled.update, self.connection.ladder)
+        self.breaker_watch.report(settled.update, self.connection.escalation)
 
     def _ask_network(self) -> None:
         """Ask for the registration at once: if its lack caused the refusal, the next answers wait and are not lost."""

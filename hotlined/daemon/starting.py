@@ -1,8 +1,8 @@
 """Starts a modem until its storages can be listed: finds its port, enters its PIN, recognises stick and SIM.
 
 The result is a modem, or an error; `state_of` and `maybe_trouble` translate the error into a state of the modem and a
-trouble for the ladder. Known to be wrong: with `port: auto` and several sticks, a stick that does not answer within two
-probes is skipped.
+trouble. Known to be wrong: with `port: auto` and several sticks, a stick that does not answer within two probes is
+skipped.
 """
 
 import logging
@@ -327,7 +327,7 @@ def explain(error: CausedError, port: str) -> CausedError:
 
 
 def maybe_trouble(error: CausedError) -> ModemTrouble | None:
-    """Return the trouble of a modem that could not be started, for the ladder; None if no rung can help."""
+    """Return the trouble of a modem that could not be started, for the escalation; None if no step can help."""
     if isinstance(error, NotOursError | NoTextsError):
         return None
     if isinstance(error, SimError):

@@ -171,8 +171,8 @@ class StatusWriter:
         return ModemStatus(
             state=connection.state.value,
             since=connection.since.rfc3339,
-            step=connection.ladder.rung,
-            steps=connection.ladder.climbed,
+            step=connection.escalation.step,
+            steps=connection.escalation.steps,
             undeletable=self._receiver.undeletable,
             port=modem.port.name if modem else None,
             manufacturer=who.manufacturer or None,

@@ -100,7 +100,7 @@ class Timing(NamedTuple):
     reset: float = 5.0
     """Before the search for a modem that was reset."""
     changes_most: int = 20
-    """The most changes of state or rungs within `changes_within` that become an event and a line in the log.
+    """The most changes of state or steps within `changes_within` that become an event and a line in the log.
 
     A stick with a loose plug changes its state a hundred times an hour, and writing wears the card.
     """
@@ -109,10 +109,10 @@ class Timing(NamedTuple):
     dialogue: ModemWaits = USUAL_MODEM
     """The time limits of its commands."""
 
-    # the ladder of recovery: the grace is the time before the first rung, the pauses are before the next rungs
+    # the escalation of recovery: the grace is the time before the first step, the pauses are before the next steps
     silent_grace: float = 0.0
     silent_pauses: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 20.0, 60.0)
-    """Every rung is tried within two minutes."""
+    """Every step is tried within two minutes."""
     absent_grace: float = 120.0
     absent_pauses: tuple[float, ...] = (1800.0, 3600.0)
     unready_grace: float = 60.0
@@ -125,9 +125,9 @@ class Timing(NamedTuple):
     not_leaving_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
     not_arriving_grace: float = 0.0
     not_arriving_pauses: tuple[float, ...] = (0.0,)
-    """The waits between these rungs are those of the self-tests, which last longer than the daemon may run."""
-    ladder_rest: float = 3600.0
-    """Between two rounds of rungs if none has helped."""
+    """The waits between these steps are those of the self-tests, which last longer than the daemon may run."""
+    escalation_rest: float = 3600.0
+    """Between two rounds of steps if none has helped."""
 
     # the line's texts to itself, on the limit clock
     selftest_look: float = 60.0

@@ -37,7 +37,7 @@ MODEM_STATES: Phrases[str] = Phrases(
 )
 """The states of the modem."""
 
-RUNGS = Phrases(
+RECOVERY_STEPS = Phrases(
     {
         "resynchronise": N_("resynchronise"),
         "initialise": N_("initialise"),

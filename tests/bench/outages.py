@@ -1,7 +1,7 @@
 """Plays networks that refuse: barred countries, forged numbers, outages; in virtual time, on the real store and rules.
 
-`scripts/run outages` prints a table: answered people and their waits, hours of the open breaker, calls of the ladder,
-and segments spent without an answer. It judges nothing; test_outages has some of these days, shortened.
+`scripts/run outages` prints a table: answered people and their waits, hours of the open breaker, escalations, and
+segments spent without an answer. It judges nothing; test_outages has some of these days, shortened.
 
 Known to be wrong: the modem is always there, and a segment takes five seconds.
 """
@@ -83,8 +83,8 @@ class Played:
     longest_hours: float
     opened: int
     open_share: float
-    climbs: int
-    """Reports to the ladder that nothing leaves."""
+    escalations: int
+    """Reports to the escalation that nothing leaves."""
     tried: int
     """Submissions that were not accepted."""
     spent: int
@@ -113,7 +113,7 @@ class Player:
     answered: dict[str, float] = field(default_factory=dict)
     opened: int = 0
     open_seconds: float = 0.0
-    climbs: int = 0
+    escalations: int = 0
     tried: int = 0
     spent: int = 0
 
@@ -150,7 +150,7 @@ class Player:
             longest_hours=max(waits, default=0.0),
             opened=self.opened,
             open_share=open_share,
-            climbs=self.climbs,
+            escalations=self.escalations,
             tried=self.tried,
             spent=self.spent,
             out=tuple(row["country"] for row in self.db.all("SELECT country FROM country_outages ORDER BY country")),
@@ -214,7 +214,7 @@ class Player:
             self.spent += settled.fate is policy.Fate.UNCONFIRMED
         change = settled.update.change
         self.opened += change is breaker.Change.OPENED
-        self.climbs += change in (breaker.Change.OPENED, breaker.Change.TRIAL_FAILED)
+        self.escalations += change in (breaker.Change.OPENED, breaker.Change.TRIAL_FAILED)
 
 
 def play(
@@ -285,11 +285,11 @@ def main(only: str) -> None:
             continue
         if group != shown:
             shown = group
-            click.echo(f"\n{group}\n{'':40}answered   median  longest  opened  open  climbs  tried  spent  out")
+            click.echo(f"\n{group}\n{'':40}answered   median  longest  opened  open  escalated  tried  spent  out")
         p = played()
         click.echo(
             f"{name:40}{p.answered:3}/{p.due:<3}  {p.median_hours:6.2f} h {p.longest_hours:6.2f} h  {p.opened:4}"
-            f"  {p.open_share:4.0%}  {p.climbs:5}  {p.tried:5}  {p.spent:5}  {' '.join(p.out)}"
+            f"  {p.open_share:4.0%}  {p.escalations:9}  {p.tried:5}  {p.spent:5}  {' '.join(p.out)}"
         )
         sys.stdout.flush()
 

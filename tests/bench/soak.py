@@ -499,7 +499,7 @@ def _kill_later(soak: Soak) -> None:
 
 
 def _kill_in_recovery(soak: Soak) -> None:
-    """Kill the daemon on its way up the ladder."""
+    """Kill the daemon in the midst of a recovery."""
     _hang(soak)
     _kill_later(soak)
 

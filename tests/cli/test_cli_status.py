@@ -543,7 +543,7 @@ def test_decisions_are_under_the_name_that_the_kernel_gives(line: Filled, monkey
 
 
 def test_the_counts_of_the_daemon_are_shown(line: Filled) -> None:
-    """These are undeletable entries and the rung of the recovery ladder."""
+    """These are undeletable entries and the step of the recovery."""
     say(line)
     assert (status(line)[0]["modem"]["undeletable"], status(line)[0]["modem"]["steps"]) == (3, 2)
     assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout

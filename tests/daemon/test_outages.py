@@ -19,7 +19,7 @@ from store_steps import refuse, segment_of, take
 
 from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.credit import Balance
-from hotlined.daemon.recovery import Ladder
+from hotlined.daemon.recovery import Escalation
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.machine.clock import Now
 from hotlined.machine.timing import USUAL
@@ -71,7 +71,7 @@ def test_outage_ends_for_all_countries(cause: str) -> None:
     played = play(*both, hours=12, outage=Outage(3, 8, CAUSES[cause]))
 
     assert played.opened == 1
-    assert played.climbs > 3
+    assert played.escalations > 3
     assert played.out == ()
     assert played.answered + played.spent == played.due
     assert played.spent == 0 if cause == "10" else 0 < played.spent <= 3 + 7
@@ -403,9 +403,9 @@ def test_three_refusals_in_a_row_cause_a_balance_query(db: Database) -> None:
     """The line goes on, but its credit may be low."""
     balance = Balance(SimpleNamespace(db=db))  # type: ignore[arg-type]
     watch = BreakerWatch(SimpleNamespace(db=db, timing=USUAL), balance)  # type: ignore[arg-type]
-    watch.report(breakers.BreakerUpdate(None, row_of(db).breaker), Ladder())
+    watch.report(breakers.BreakerUpdate(None, row_of(db).breaker), Escalation())
     assert not balance._has_reason
-    watch.report(breakers.BreakerUpdate(breaker.Change.ROW_DECLINED, row_of(db).breaker), Ladder())
+    watch.report(breakers.BreakerUpdate(breaker.Change.ROW_DECLINED, row_of(db).breaker), Escalation())
 
     assert balance._has_reason
 

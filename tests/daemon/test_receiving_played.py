@@ -267,7 +267,7 @@ def test_undeletable_text_at_an_unreadable_place_is_still_there(stick: Stick) ->
 
 
 def test_storage_that_is_not_listed_keeps_no_other_from_it(stick: Stick) -> None:
-    """The error is raised at the end of the scan, for the ladder."""
+    """The error is raised at the end of the scan, for the escalation."""
     stick.held = {"SM": {1: text(HERS)}, "ME": {1: text(HIS)}}
     stick.unlisted = "SM"
     with pytest.raises(ModemError):

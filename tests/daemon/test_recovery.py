@@ -1,4 +1,4 @@
-"""The ladder of steps against a modem that fails, and another SIM or stick."""
+"""The escalation of steps against a modem that fails, and another SIM or stick."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ import simulated
 from conftest import Line, Open, wait_until
 from sysfs import Plugged, build
 
-from hotlined.daemon.recovery import IN_LOG, Ladder, Rung, remedies
+from hotlined.daemon.recovery import IN_LOG, Escalation, RecoveryStep, remedies
 from hotlined.errors import PortLostError
 from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
@@ -27,7 +27,7 @@ from hotlined.simulator.makes import REGISTERS
 from hotlined.states import ModemTrouble
 
 NUMBER = "+32470123456"
-SILENCE_SECONDS = 120.0  # for the ladder against a silent modem: each rung takes its time
+SILENCE_SECONDS = 120.0  # for the escalation against a silent modem: each step takes its time
 HASTY: Mapping[str, float | Sequence[float]] = {
     "list_pauses": (0.0, 0.0, 3.0),
     "changes_most": 6,
@@ -36,11 +36,11 @@ HASTY: Mapping[str, float | Sequence[float]] = {
     **{f"{cause}_grace": 1.0 for cause in ("absent", "unready", "no_sim", "unregistered")},
     **{f"{cause}_pauses": (3.0,) for cause in ("absent", "unready", "no_sim", "unregistered", "not_leaving")},
 }
-"""Timings of a ladder with short waits."""
+"""Timings of an escalation with short waits."""
 
 
 def start_hasty(line: Line, **more: float | Sequence[float]) -> None:
-    """Start the daemon with short waits of the ladder; `port: auto` looks in the line's folder."""
+    """Start the daemon with short waits of the escalation; `port: auto` looks in the line's folder."""
     line.start({**HASTY, **more, "sysfs": str(line.folder / "usb/sys"), "dev": str(line.folder / "usb/dev")})
 
 
@@ -50,8 +50,8 @@ def answered(line: Line, count: int = 1) -> None:
 
 
 def steps(line: Line) -> list[str]:
-    """Return the rungs that are events, in order."""
-    return [json.loads(detail)["rung"] for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'recovery'")]
+    """Return the steps that are events, in order."""
+    return [json.loads(detail)["step"] for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'recovery'")]
 
 
 # ---- the order
@@ -68,37 +68,41 @@ class Clock:
         return self.seconds
 
 
-def climbed(ladder: Ladder, clock: Clock, trouble: ModemTrouble, seconds: int) -> list[tuple[float, Rung]]:
-    """Let a trouble last, and return the rungs with their times since its beginning."""
+def taken(
+    escalation: Escalation, clock: Clock, trouble: ModemTrouble, seconds: int
+) -> list[tuple[float, RecoveryStep]]:
+    """Let a trouble last, and return the steps with their times since its beginning."""
     began, found = clock.seconds, []
     for _ in range(seconds):
-        ladder.report(trouble)
-        while rung := ladder.next_rung():
-            found.append((clock.seconds - began, rung))
-            ladder.report(trouble)
+        escalation.report(trouble)
+        while step := escalation.next_step():
+            found.append((clock.seconds - began, step))
+            escalation.report(trouble)
         clock.seconds += 1
     return found
 
 
-def test_silent_modem_gets_every_rung_within_two_minutes() -> None:
+def test_silent_modem_gets_every_step_within_two_minutes() -> None:
     """It is reset about hourly afterwards."""
     clock = Clock()
-    found = climbed(Ladder(clock=clock), clock, ModemTrouble.SILENT, 3 * 3600)
+    found = taken(Escalation(clock=clock), clock, ModemTrouble.SILENT, 3 * 3600)
 
-    assert [step for _, step in found[: len(Rung)]] == list(Rung)
-    assert found[len(Rung) - 1][0] < 120
-    later = [at for at, step in found[len(Rung) :] if step is Rung.RESET]
+    assert [step for _, step in found[: len(RecoveryStep)]] == list(RecoveryStep)
+    assert found[len(RecoveryStep) - 1][0] < 120
+    later = [at for at, step in found[len(RecoveryStep) :] if step is RecoveryStep.RESET]
     assert later
     assert all(second - first >= 3600 for first, second in itertools.pairwise(later))
 
 
-# of texts that do not arrive each lost self-test asks for one rung, and nothing climbs by itself
+# of texts that do not arrive each lost self-test asks for one step, and nothing escalates by itself
 @pytest.mark.parametrize("trouble", sorted({*ModemTrouble} - {ModemTrouble.NOT_ARRIVING}))
-def test_ladder_goes_on_for_ever_with_growing_pauses(trouble: ModemTrouble) -> None:
+def test_escalation_goes_on_for_ever_with_growing_pauses(trouble: ModemTrouble) -> None:
     """The modem is disturbed about hourly after six hours."""
     clock = Clock()
-    found = climbed(Ladder(clock=clock), clock, trouble, 24 * 3600)
-    disturbing = [at for at, step in found if step in (Rung.RADIO, Rung.RESET, Rung.POWER_CYCLE)]
+    found = taken(Escalation(clock=clock), clock, trouble, 24 * 3600)
+    disturbing = [
+        at for at, step in found if step in (RecoveryStep.RADIO, RecoveryStep.RESET, RecoveryStep.POWER_CYCLE)
+    ]
     late = [at for at in disturbing if at > 6 * 3600]
 
     assert len(late) >= 12
@@ -108,59 +112,59 @@ def test_ladder_goes_on_for_ever_with_growing_pauses(trouble: ModemTrouble) -> N
 
 def test_trouble_that_was_cleared_begins_at_the_first_rung() -> None:
     """Clearing another trouble changes nothing."""
-    clock, ladder = Clock(), Ladder()
-    ladder.clock = clock
-    climbed(ladder, clock, ModemTrouble.SILENT, 40)
-    ladder.clear(ModemTrouble.UNREGISTERED)
-    assert ladder.rung is Rung.POWER_CYCLE
-    ladder.clear(ModemTrouble.SILENT)
-    assert ladder.rung is None
-    assert climbed(ladder, clock, ModemTrouble.SILENT, 1)[0][1] is Rung.RESYNCHRONISE
+    clock, escalation = Clock(), Escalation()
+    escalation.clock = clock
+    taken(escalation, clock, ModemTrouble.SILENT, 40)
+    escalation.clear(ModemTrouble.UNREGISTERED)
+    assert escalation.step is RecoveryStep.POWER_CYCLE
+    escalation.clear(ModemTrouble.SILENT)
+    assert escalation.step is None
+    assert taken(escalation, clock, ModemTrouble.SILENT, 1)[0][1] is RecoveryStep.RESYNCHRONISE
 
 
-def test_trouble_caused_by_a_rung_does_not_reset_the_ladder() -> None:
-    """After silence, the next rungs against the first trouble follow."""
-    clock, ladder = Clock(), Ladder()
-    ladder.clock = clock
+def test_trouble_caused_by_a_step_does_not_reset_the_escalation() -> None:
+    """After silence, the next steps against the first trouble follow."""
+    clock, escalation = Clock(), Escalation()
+    escalation.clock = clock
     found = []
     for _ in range(3600):
-        ladder.report(ModemTrouble.UNREGISTERED)
-        while rung := ladder.next_rung():
-            found.append(rung)
-            assert ladder.report(ModemTrouble.SILENT)
-            assert ladder.next_rung() is Rung.RESYNCHRONISE
-            ladder.clear(ModemTrouble.SILENT)
-            assert ladder.trouble is ModemTrouble.UNREGISTERED
+        escalation.report(ModemTrouble.UNREGISTERED)
+        while step := escalation.next_step():
+            found.append(step)
+            assert escalation.report(ModemTrouble.SILENT)
+            assert escalation.next_step() is RecoveryStep.RESYNCHRONISE
+            escalation.clear(ModemTrouble.SILENT)
+            assert escalation.trouble is ModemTrouble.UNREGISTERED
         clock.seconds += 1
 
-    assert found[:4] == [Rung.RADIO, Rung.RESET, Rung.POWER_CYCLE, Rung.RESET]
+    assert found[:4] == [RecoveryStep.RADIO, RecoveryStep.RESET, RecoveryStep.POWER_CYCLE, RecoveryStep.RESET]
 
 
 def test_stick_that_stays_away_after_a_reset_is_power_cycled() -> None:
-    """The lost port has a ladder of its own."""
-    clock, ladder = Clock(), Ladder()
-    ladder.clock = clock
-    climbed(ladder, clock, ModemTrouble.UNREGISTERED, 700)
-    assert ladder.rung is Rung.RESET
+    """The lost port has an escalation of its own."""
+    clock, escalation = Clock(), Escalation()
+    escalation.clock = clock
+    taken(escalation, clock, ModemTrouble.UNREGISTERED, 700)
+    assert escalation.step is RecoveryStep.RESET
 
-    assert [step for _, step in climbed(ladder, clock, ModemTrouble.ABSENT, 200)] == [Rung.POWER_CYCLE]
+    assert [step for _, step in taken(escalation, clock, ModemTrouble.ABSENT, 200)] == [RecoveryStep.POWER_CYCLE]
 
 
 def test_postponed_trouble_has_its_grace_time_again() -> None:
-    """It goes on at the rung where it was."""
-    clock, ladder = Clock(), Ladder()
-    ladder.clock = clock
-    ladder.postpone(ModemTrouble.UNREGISTERED)
-    climbed(ladder, clock, ModemTrouble.UNREGISTERED, 301)
+    """It goes on at the step where it was."""
+    clock, escalation = Clock(), Escalation()
+    escalation.clock = clock
+    escalation.postpone(ModemTrouble.UNREGISTERED)
+    taken(escalation, clock, ModemTrouble.UNREGISTERED, 301)
     clock.seconds += 86_400
-    ladder.postpone(ModemTrouble.UNREGISTERED)
+    escalation.postpone(ModemTrouble.UNREGISTERED)
 
-    [(after, step)] = climbed(ladder, clock, ModemTrouble.UNREGISTERED, 302)
-    assert (after, step) == (300, Rung.RESET)
+    [(after, step)] = taken(escalation, clock, ModemTrouble.UNREGISTERED, 302)
+    assert (after, step) == (300, RecoveryStep.RESET)
 
 
 def test_every_trouble_has_words_for_the_log() -> None:
-    """Missing words would end the daemon at the first rung."""
+    """Missing words would end the daemon at the first step."""
     assert {*IN_LOG} == {*ModemTrouble}
     assert all(" " in words for words in IN_LOG.values())
 
@@ -179,11 +183,11 @@ def test_rate_limit_allows_a_number_in_any_period() -> None:
 
 def test_silence_goes_before_every_other_trouble() -> None:
     """A modem silent during a network search is resynchronised first."""
-    clock, ladder = Clock(), Ladder()
-    ladder.clock = clock
-    climbed(ladder, clock, ModemTrouble.UNREGISTERED, 400)
+    clock, escalation = Clock(), Escalation()
+    escalation.clock = clock
+    taken(escalation, clock, ModemTrouble.UNREGISTERED, 400)
 
-    assert climbed(ladder, clock, ModemTrouble.SILENT, 1)[0][1] is Rung.RESYNCHRONISE
+    assert taken(escalation, clock, ModemTrouble.SILENT, 1)[0][1] is RecoveryStep.RESYNCHRONISE
 
 
 # ---- the modem
@@ -207,7 +211,7 @@ def test_lost_settings_are_restored_at_the_next_poll(line: Line, settings: list[
 
 
 @pytest.mark.parametrize("remedy", ["radio", "reset", "power"])
-def test_ladder_reaches_the_step_that_helps(line: Line, remedy: str) -> None:
+def test_escalation_reaches_the_step_that_helps(line: Line, remedy: str) -> None:
     """Listings fail until the radio, a reset or a power cycle."""
     start_hasty(line)
     line.wait_state("ready")
@@ -362,14 +366,14 @@ def test_radio_restarts_when_registered_submissions_get_no_result(line: Line) ->
 
 
 def test_modem_is_not_ready_before_a_listing_succeeds(line: Line) -> None:
-    """It is recovering through every rung, and the events agree."""
+    """It is recovering through every step, and the events agree."""
     start_hasty(line)
     line.wait_state("ready")
     line.sim.do("fault", kind="error", command="+CMGL", cms=313)
-    wait_until(lambda: "power_cycle" in steps(line), "every rung", SILENCE_SECONDS)
+    wait_until(lambda: "power_cycle" in steps(line), "every step", SILENCE_SECONDS)
     modem = line.status()["modem"]
-    assert modem["step"] in [rung.value for rung in Rung]
-    assert modem["steps"] >= list(Rung).index(Rung.POWER_CYCLE) + 1
+    assert modem["step"] in [step.value for step in RecoveryStep]
+    assert modem["steps"] >= list(RecoveryStep).index(RecoveryStep.POWER_CYCLE) + 1
     assert modem["since"]
     states = "SELECT kind FROM events WHERE kind LIKE 'modem_%' ORDER BY id"
     assert [kind for (kind,) in line.rows(states)] == ["modem_starting", "modem_ready", "modem_recovering"]
@@ -431,8 +435,8 @@ def test_radio_that_was_off_is_switched_on_at_the_start(line: Line) -> None:
     line.wait_state("ready")
 
 
-def test_reload_with_another_port_resets_the_ladder(tmp_path: Path) -> None:
-    """The ladder has reached a reset of the silent modem."""
+def test_reload_with_another_port_resets_the_escalation(tmp_path: Path) -> None:
+    """The escalation has reached a reset of the silent modem."""
     (tmp_path / "other").mkdir()
     with (
         simulated.start(tmp_path) as simulator,
@@ -442,7 +446,7 @@ def test_reload_with_another_port_resets_the_ladder(tmp_path: Path) -> None:
         start_hasty(line)
         line.wait_state("ready")
         line.sim.do("fault", kind="hang")
-        wait_until(lambda: "reset" in steps(line), "a rung", SILENCE_SECONDS)
+        wait_until(lambda: "reset" in steps(line), "a step", SILENCE_SECONDS)
         line.configure(modem={"port": other.port})
         assert line.daemon
         line.daemon.send_signal(signal.SIGHUP)

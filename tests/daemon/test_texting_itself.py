@@ -1,4 +1,4 @@
-"""A line that is registered and deaf: after a week without a text it texts itself, and a lost one climbs the ladder."""
+"""A line that is registered and deaf: after a week without a text it texts itself, and a lost one begins a recovery."""
 
 import json
 import sqlite3
@@ -52,9 +52,9 @@ def codes(line: Line) -> list[str]:
     return [each["code"] for each in json.loads(line.cli("status", "--json", check=False))["trouble"]]
 
 
-def rungs(line: Line) -> list[str]:
-    """Return the rungs that disturbed the modem."""
-    return [rung for (rung,) in line.rows("SELECT detail ->> '$.rung' FROM events WHERE kind = 'recovery' ORDER BY id")]
+def steps(line: Line) -> list[str]:
+    """Return the steps that disturbed the modem."""
+    return [step for (step,) in line.rows("SELECT detail ->> '$.step' FROM events WHERE kind = 'recovery' ORDER BY id")]
 
 
 def alerts(line: Line) -> list[tuple[str, int]]:
@@ -100,7 +100,7 @@ def test_a_quiet_line_texts_itself_once_a_week(line: Line) -> None:
     line.wait_state("ready")
 
     assert stays_silent(line, 1)
-    assert (line.count(SPENT), rungs(line), codes(line), alerts(line)) == (1, [], [], [])
+    assert (line.count(SPENT), steps(line), codes(line), alerts(line)) == (1, [], [], [])
 
 
 def test_a_text_from_somebody_is_the_better_witness(line: Line) -> None:
@@ -120,7 +120,7 @@ def test_a_text_from_somebody_is_the_better_witness(line: Line) -> None:
     assert stays_silent(line, 1)
 
 
-def test_a_lost_text_climbs_two_rungs_and_three_segments(line: Line) -> None:
+def test_a_lost_text_takes_two_steps_and_three_segments(line: Line) -> None:
     """The radio is restarted before the second and the modem reset before the third; then it is left alone."""
     age(line, WEEK)
     start(line)
@@ -128,7 +128,7 @@ def test_a_lost_text_climbs_two_rungs_and_three_segments(line: Line) -> None:
     line.wait_state("ready")
 
     assert stays_silent(line, 3)
-    assert rungs(line) == ["radio", "reset"]
+    assert steps(line) == ["radio", "reset"]
     assert codes(line) == [TroubleCode.SELFTEST_LOST]
     assert line.run("status").exit_code == 69
     assert (alerts(line), alerts(line)) == ([("selftest", 1)], [("selftest", 1)])
@@ -140,13 +140,13 @@ def test_a_lost_text_climbs_two_rungs_and_three_segments(line: Line) -> None:
 
 
 def test_a_number_that_never_came_back_is_asked_about(line: Line) -> None:
-    """The loss is a note without a rung, and no other text follows until one came back."""
+    """The loss is a note without a step, and no other text follows until one came back."""
     age(line, WEEK, heard=False)
     start(line, line_number=OWN)
     wait_until(lambda: codes(line) == [TroubleCode.NUMBER_UNSURE])
 
     assert stays_silent(line, 1)
-    assert (rungs(line), alerts(line), line.run("status").exit_code) == ([], [], 0)
+    assert (steps(line), alerts(line), line.run("status").exit_code) == ([], [], 0)
 
     line.sim.do("deliver", from_=OWN, text="hotlined selftest 00000000")
     wait_until(lambda: not codes(line))

@@ -63,7 +63,7 @@ def test_trap_in_place_of_the_status_holds_up_no_answer(line: Line, trap: str) -
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_trap_in_place_of_the_power_request_does_not_stop_the_ladder(line: Line, trap: str) -> None:
+def test_trap_in_place_of_the_power_request_does_not_stop_the_escalation(line: Line, trap: str) -> None:
     """The request replaces it, or the log says that it cannot."""
     start_hasty(line)
     line.wait_state("ready")

@@ -44,7 +44,7 @@ WAITS: dict[str, Any] = {
     "settings_polls": 1,
     "settings_longest": 1.0,
     "silent_pauses": (0.0, 0.0, 0.0, 0.0, 20 * PACE, 60 * PACE),
-    "ladder_rest": 60 * PACE,
+    "escalation_rest": 60 * PACE,
     "unready_grace": 60 * PACE,
     "unready_pauses": (120 * PACE, 600 * PACE),
     "no_sim_grace": 300 * PACE,

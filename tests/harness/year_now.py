@@ -74,8 +74,8 @@ class Machine:
         self.off += seconds_off
 
 
-class Ladder:
-    """A ladder that never climbs: the modem works."""
+class Escalation:
+    """An escalation that never takes a step: the modem works."""
 
     def clear(self, *_: Any) -> None:
         """Do nothing."""
@@ -88,7 +88,7 @@ class Connection:
 
     mismatch = ""
     registered = can_send = True
-    ladder = Ladder()
+    escalation = Escalation()
     modem: "Modem"
 
     def confirm_sim(self, _answer_id: int) -> bool:

@@ -183,7 +183,7 @@ ENGLISH = {
     "control/__init__.py": "its one constant is a code",
     "config/syntax.py": "marks its sentences; what else has a blank in it is what PyYAML says",
     "daemon/credit.py": "marks what it says; the balance is the note of an event",
-    "daemon/recovery.py": "why a rung is taken stands in the log and in the note of an event",
+    "daemon/recovery.py": "why a step is taken stands in the log and in the note of an event",
     "daemon/status.py": "marks what it says; what keeps it from a start is in the journal",
     "doctor/record.py": "marks what it says; a recording is English",
     "doctor/udev.py": "marks what it says; the rule is English",

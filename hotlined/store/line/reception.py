@@ -57,7 +57,7 @@ def last_text_limit(db: Database) -> float:
 # ---- texts to itself
 
 MOST_TRIES = 3
-"""The most texts to itself before the next wait for a text: one, and one after each rung of the ladder."""
+"""The most texts to itself before the next wait for a text: one, and one after each step of the escalation."""
 
 
 def selftest_text() -> str:
@@ -69,7 +69,7 @@ def selftest_due_limit(test: SelfTest, heard_limit: float, every: timedelta, tim
     """Return when the next text to itself is due, on the limit clock; None as long as the last one says otherwise.
 
     `heard_limit` is when the last text came. One that did not leave is tried again. One that may still come back is
-    waited for, and so is a person if none ever came back. A lost one is followed by others, with a rung before each.
+    waited for, and so is a person if none ever came back. A lost one is followed by others, with a step before each.
     """
     if not test.tries:
         return heard_limit + every.total_seconds()
