@@ -577,7 +577,7 @@ def test_exceptions_are_defined_in_errors(modules: Nodes) -> None:
 def test_a_dataclass_has_slots(modules: Nodes) -> None:
     """A misspelled attribute is then an error.
 
-    Only `doctor`'s Scene has none, because it caches results.
+    Only `doctor`'s Host has none, because it caches results.
     """
     loose = {
         (path.relative_to(PACKAGE).as_posix(), node.name)
@@ -588,7 +588,7 @@ def test_a_dataclass_has_slots(modules: Nodes) -> None:
         if ast.unparse(decorator).startswith("dataclass") and "slots=True" not in ast.unparse(decorator)
     }
 
-    assert loose == {("doctor/scene.py", "Scene")}
+    assert loose == {("doctor/host.py", "Host")}
 
 
 def test_the_decorator_of_a_command_has_parentheses(modules: Nodes) -> None:

@@ -19,8 +19,8 @@ from test_privacy import on_a_terminal
 from hotlined.cli import main
 from hotlined.config import load, parse
 from hotlined.desk.app import make
-from hotlined.desk.serving import DOOR, PEER
-from hotlined.desk.who import LinkDoor
+from hotlined.desk.serving import AUTHENTICATOR, PEER
+from hotlined.desk.who import LinkAuthenticator
 from hotlined.errors import ConfigError
 from hotlined.language import (
     NO_BREAK,
@@ -292,12 +292,12 @@ def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
 
     The page exchanges the link for a cookie.
     """
-    door = LinkDoor("anna", 1000, 8080)
+    authenticator = LinkAuthenticator("anna", 1000, 8080)
     config = load(line.config)
     with speaking(config.language):
         client = make(config, b"").test_client()
-        client.environ_base |= {DOOR: door, PEER: Peer(1000)}
-        page = client.get(f"/enter?token={door.token}").text
+        client.environ_base |= {AUTHENTICATOR: authenticator, PEER: Peer(1000)}
+        page = client.get(f"/enter?token={authenticator.token}").text
 
     assert {"fr": ">Vers la ligne<", "nl": ">Naar de lijn<"}[config.language] in page
 

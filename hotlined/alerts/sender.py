@@ -29,9 +29,9 @@ class AlertSender:
         self._kept = kept
         self._idle_seconds = idle_seconds
 
-    def serve(self, doors: Sequence[socket.socket]) -> None:
+    def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until no request has come for some time."""
-        wire.serve(doors, self._idle_seconds, self._answer)
+        wire.serve(listeners, self._idle_seconds, self._answer)
 
     def _answer(self, _door: socket.socket, asking: socket.socket, octets: bytes) -> None:
         speak(Language.ENGLISH)

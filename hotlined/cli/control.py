@@ -19,7 +19,7 @@ from hotlined.machine.systemd import maybe_credential
     "paths",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Make this socket, instead of systemd's; one that ends with -desk.sock is the door of the desk.",
+    help="Make this socket, instead of systemd's; one that ends with -desk.sock is the desk's.",
 )
 @pass_settings
 def control(settings: Settings, paths: tuple[Path, ...]) -> None:
@@ -35,15 +35,15 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
     try:
         config = settings.config()
     except ConfigError as error:
-        with listening(*paths) as doors:
-            refuse(doors, error)
+        with listening(*paths) as listeners:
+            refuse(listeners, error)
         speak(Language.ENGLISH)
         if settings.path:
             configuration.load(settings.path)  # again, because the journal needs the error in English
         raise
     prepare(config.log_level)
-    with listening(*paths) as doors:
-        Server(config.database, lambda: in_force.read(config.path)).serve(doors)
+    with listening(*paths) as listeners:
+        Server(config.database, lambda: in_force.read(config.path)).serve(listeners)
 
 
 @click.command("alerts-sender", hidden=True, cls=TranslatedCommand)
@@ -60,5 +60,5 @@ def alerts_sender(paths: tuple[Path, ...]) -> None:
     from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  --help does not need it
 
     prepare("info")
-    with listening(*paths) as doors:
-        AlertSender(maybe_credential("urls")).serve(doors)
+    with listening(*paths) as listeners:
+        AlertSender(maybe_credential("urls")).serve(listeners)

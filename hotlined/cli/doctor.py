@@ -10,8 +10,8 @@ from hotlined.cli.output import FILE, as_typed, json_line, output_to, print_wrap
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM, examine
 from hotlined.doctor.findings import VERDICTS, Checked, Health, tally_in_words
+from hotlined.doctor.host import Host
 from hotlined.doctor.record import record, wanted
-from hotlined.doctor.scene import Scene
 from hotlined.errors import ConfigError, HotlinedError, UnavailableError, UsageError
 from hotlined.language import _, ngettext
 
@@ -44,25 +44,25 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
         settings.speak_early()
         raise UsageError(_("--record writes no JSON."), _("Leave --json out."))
     try:
-        scene = Scene(settings.config())
+        host = Host(settings.config())
     except ConfigError as error:
-        scene = Scene(None, error)
+        host = Host(None, error)
     if file:
-        _record(scene, file)
+        _record(host, file)
         return
-    failures = _examine(scene, as_json=as_json)
+    failures = _examine(host, as_json=as_json)
     ctx.exit(HotlinedError.exit_code if failures else 0)
 
 
-def _examine(scene: Scene, *, as_json: bool) -> int:
+def _examine(host: Host, *, as_json: bool) -> int:
     """Print the finding of each check, and return how many failed."""
     tally: Counter[Health] = Counter()
-    for name, finding in examine(scene):
+    for name, finding in examine(host):
         if as_json:
             tally[finding.verdict] += 1
             click.echo(json_line(Checked(name, finding.verdict, finding.seen, finding.cure)))
             continue
-        if CHECKS[name] in OF_A_MODEM and finding.verdict is Health.UNKNOWN and not scene.has_port:
+        if CHECKS[name] in OF_A_MODEM and finding.verdict is Health.UNKNOWN and not host.has_port:
             continue
         tally[finding.verdict] += 1
         verdict = VERDICTS[finding.verdict]
@@ -71,15 +71,15 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
             print_wrapped(as_typed(f"→ {finding.cure}"), " ")
     if not as_json:
         print_wrapped(tally_in_words(tally))
-        if not scene.has_port:
+        if not host.has_port:
             print_wrapped(_("Modem, SIM and network are checked once a stick is in."))
     return tally[Health.FAIL]
 
 
-def _record(scene: Scene, file: Path) -> None:
+def _record(host: Host, file: Path) -> None:
     """Record the stick; each question is printed when it is asked."""
     with output_to(file):
-        recorded = record(wanted(scene), before=lambda command: click.echo(f"  {command}", err=True))
+        recorded = record(wanted(host), before=lambda command: click.echo(f"  {command}", err=True))
         click.echo(recorded.text, nl=False)
     said = ngettext(
         "The recording has {number} question and what came. Numbers, identities and texts are replaced; read it all "

@@ -116,7 +116,7 @@ def sync(settings: Settings, once: bool) -> None:
     if settings.line and (handed := maybe_credential("fleet")):  # under systemd it cannot read the configuration
         runtime_dir = KEYS["runtime_dir"].default
         place, url = RunFiles(runtime_dir, settings.line), handed.read_text("utf-8").strip()
-        door = exchanging.at(socket_path(runtime_dir, "control", settings.line, "fleet"))
+        ask_line = exchanging.at(socket_path(runtime_dir, "control", settings.line, "fleet"))
         speak(Language.ENGLISH)
         prepare("info")
     else:
@@ -124,8 +124,8 @@ def sync(settings: Settings, once: bool) -> None:
 
         config = settings.config()
         place, url = RunFiles(config.runtime_dir, config.name), joining.maybe_url(config)
-        door = joining.door(config, settings.who)
-    exchange = exchanging.HubExchange(door, url, place)
+        ask_line = joining.asker(config, settings.who)
+    exchange = exchanging.HubExchange(ask_line, url, place)
     if not once:
         exchange.run()
         return

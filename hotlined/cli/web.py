@@ -64,11 +64,11 @@ def _serve_sockets(settings: Settings) -> None:
     prepare(config.log_level)
     kept = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     key = forms.key_in(Path(kept) if kept else None)
-    members, proxies = who.MembersDoor(config.database), who.ProxyDoor(config.web)
-    doors = {each: proxies if each.getsockname().endswith(OF_PROXIES) else members for each in listeners}
+    members, proxies = who.MembersAuthenticator(config.database), who.ProxyAuthenticator(config.web)
+    authenticators = {each: proxies if each.getsockname().endswith(OF_PROXIES) else members for each in listeners}
     ending = serving.Ending.at_sigterm()
     desk = app.make(config, key)
-    serving.serve(desk, doors, ending, is_stale=_changes(config))
+    serving.serve(desk, authenticators, ending, is_stale=_changes(config))
 
 
 def _changes(config: Config) -> Callable[[], bool]:
@@ -100,9 +100,9 @@ def _serve_port(settings: Settings, port: int) -> None:
         listener.bind((_LOCAL, port))
         listener.listen()
         bound = listener.getsockname()[1]
-        door = who.LinkDoor(settings.who, person.uid(), bound)
+        authenticator = who.LinkAuthenticator(settings.who, person.uid(), bound)
         print_wrapped(_("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk."))
-        click.echo(f"http://{_LOCAL}:{bound}/enter?token={door.token}")
+        click.echo(f"http://{_LOCAL}:{bound}/enter?token={authenticator.token}")
         sys.stdout.flush()
         desk = app.make(config, forms.key_in(None))
-        serving.serve(desk, {listener: door}, ending, idle_seconds=None)
+        serving.serve(desk, {listener: authenticator}, ending, idle_seconds=None)

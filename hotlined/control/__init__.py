@@ -1,8 +1,8 @@
 """The decisions of people about a line, and the control program, which carries them out for other users.
 
 Only the line's user writes its database. That user decides directly; everybody else asks the control program at one of
-its sockets, its doors, where the kernel says which user asks. Both ways run the same functions of the store, with or
-without a daemon. NAME.sock is the door for members, NAME-desk.sock for the desk's user, NAME-fleet.sock for the
+its sockets, where the kernel says which user asks. Both ways run the same functions of the store, with or
+without a daemon. NAME.sock is the socket for members, NAME-desk.sock for the desk's user, NAME-fleet.sock for the
 exchange. A request has `verb`, `arguments` and `database` (the file that it is about); it may have `who`, and
 `language`, which is the language of a refusal.
 """
@@ -10,10 +10,10 @@ exchange. A request has `verb`, `arguments` and `database` (the file that it is 
 from hotlined.errors import RefusedError
 from hotlined.language import _
 
-DESKS_DOOR = "desk"
+DESKS_SOCKET = "desk"
 """The ending of the name of the desk's socket, after a hyphen."""
 
-FLEETS_DOOR = "fleet"
+FLEETS_SOCKET = "fleet"
 """The ending of the name of the exchange's socket. Requests there have no `database`: the exchange knows none."""
 
 OTHER_LINE = "other line"

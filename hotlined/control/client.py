@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hotlined.config import Config
-from hotlined.control import DESKS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
+from hotlined.control import DESKS_SOCKET, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
 from hotlined.errors import RefusedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
 from hotlined.machine import wire
@@ -58,7 +58,7 @@ def _asked(channel: socket.socket, config: Config, who: str, verb: str, argument
 
 def _path(config: Config) -> Path:
     """Return the socket for this user: the desk's user has its own."""
-    desks = wire.socket_path(config.runtime_dir, "control", config.name, DESKS_DOOR)
+    desks = wire.socket_path(config.runtime_dir, "control", config.name, DESKS_SOCKET)
     with contextlib.suppress(OSError):
         if desks.stat().st_uid == os.geteuid():
             return desks

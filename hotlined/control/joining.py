@@ -62,7 +62,7 @@ def leave(config: Config) -> int:
     return left
 
 
-def door(config: Config, who: str) -> Callable[[dict[str, Any] | None], dict[str, Any]]:
+def asker(config: Config, who: str) -> Callable[[dict[str, Any] | None], dict[str, Any]]:
     """Return a function that takes what the hub has and returns what to do next, by the decision `exchange`."""
 
     def ask(brought: dict[str, Any] | None) -> dict[str, Any]:

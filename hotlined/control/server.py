@@ -3,9 +3,9 @@
 It answers one request after the other; a client that connects and says nothing delays nobody. A decision that may take
 minutes gets a process of its own. The program ends after ten minutes without a request; systemd starts it again. The
 kernel says which user asks (SO_PEERCRED), and at each request the system says whether that user is in the line's group.
-Each door has its own verbs and callers. Members decide in their own names. The desk's user decides at its door alone,
-in the names of the desk's visitors. The exchange's user fetches questions and brings answers, but decides nothing.
-A refusal is in the language of the request, because the client may know a newer configuration. The journal is English.
+Each socket has its own verbs and callers. Members decide in their own names, the desk's user in those of the desk's
+visitors. The exchange's user fetches questions and brings answers, but decides nothing. A refusal is in the language of
+the request, because the client may know a newer configuration. The journal is English.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hotlined.config import Config
-from hotlined.control import DESKS_DOOR, FLEETS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
+from hotlined.control import DESKS_SOCKET, FLEETS_SOCKET, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
 from hotlined.control.verbs import DESK, EXCHANGE, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
@@ -35,16 +35,16 @@ _WHO_CHARACTERS = 64
 _AGAIN_SECONDS = 60.0  # between two log lines about the same refusal
 _MALFORMED = N_("The request is malformed.")
 
-_OF_DOORS = {DESKS_DOOR: DESK, FLEETS_DOOR: EXCHANGE}
-"""The verbs at the doors that are not for members."""
+_OF_SOCKETS = {DESKS_SOCKET: DESK, FLEETS_SOCKET: EXCHANGE}
+"""The verbs at the sockets that are not for members."""
 
 log = logging.getLogger(__name__)
 
 
-def refuse(doors: Sequence[socket.socket], error: HotlinedError) -> None:
+def refuse(listeners: Sequence[socket.socket], error: HotlinedError) -> None:
     """Answer all waiting clients with an error: while one of them waits, systemd would start this again and again."""
     wire.serve(
-        doors,
+        listeners,
         _REFUSING_SECONDS,
         lambda _door, channel, _octets: wire.send(channel, wire.from_error(error), time.monotonic() + wire.SAY_SECONDS),
     )
@@ -75,14 +75,14 @@ class Server:
         self._config = config
         self._idle_seconds = idle_seconds
         self._language = spoken()
-        self._doors: Sequence[socket.socket] = ()
+        self._listeners: Sequence[socket.socket] = ()
         self._children: set[int] = set()
         self._refusals = RefusalCounts()
 
-    def serve(self, doors: Sequence[socket.socket]) -> None:
+    def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until there was no request for `idle_seconds` and no child process runs."""
-        self._doors = doors
-        wire.serve(doors, self._idle_seconds, self._answer, self._working)
+        self._listeners = listeners
+        wire.serve(listeners, self._idle_seconds, self._answer, self._working)
 
     def _working(self) -> bool:
         """Collect the child processes that have ended, and tell whether another one still runs."""
@@ -91,22 +91,22 @@ class Server:
                 self._children.discard(child)
         return bool(self._children)
 
-    def _answer(self, door: socket.socket, channel: socket.socket, octets: bytes) -> None:
+    def _answer(self, listener: socket.socket, channel: socket.socket, octets: bytes) -> None:
         """Carry out a request or refuse it, in the language of the request."""
         deadline = time.monotonic() + wire.SAY_SECONDS
         speak(self._language)
         try:
-            peer, path = peer_of(channel), Path(door.getsockname())
-            of_whom = next((each for each in _OF_DOORS if path.stem.endswith(f"-{each}")), None)
-            is_desk = of_whom == DESKS_DOOR
+            peer, path = peer_of(channel), Path(listener.getsockname())
+            of_whom = next((each for each in _OF_SOCKETS if path.stem.endswith(f"-{each}")), None)
+            is_desk = of_whom == DESKS_SOCKET
             self._require_known(peer, path if of_whom else None)
-            request = _read(octets, self._database if of_whom == FLEETS_DOOR else None)
+            request = _read(octets, self._database if of_whom == FLEETS_SOCKET else None)
             if request.get("language") in list(Language):
                 speak(Language(request["language"]))
             if request.get("database") != os.path.realpath(self._database):
                 wire.send(channel, {"error": {"kind": OTHER_LINE, "message": str(self._database)}}, deadline)
                 return
-            self._require_verb(request, _OF_DOORS[of_whom] if of_whom else _members(peer))
+            self._require_verb(request, _OF_SOCKETS[of_whom] if of_whom else _members(peer))
         except HotlinedError as error:
             wire.send(channel, wire.from_error(error), deadline)
             return
@@ -119,7 +119,7 @@ class Server:
             wire.send(channel, self._decided(request, who), time.monotonic() + wire.SAY_SECONDS)
 
     def _require_verb(self, request: Mapping[str, Any], allowed: frozenset[str]) -> None:
-        """Raise UsageError for an unknown verb or wrong arguments, RefusedError for a verb of another door.
+        """Raise UsageError for an unknown verb or wrong arguments, RefusedError for a verb of another socket.
 
         So an attacker who breaks into the desk can only decide what its pages can decide.
         """
@@ -131,9 +131,9 @@ class Server:
         verb.require(arguments if isinstance(arguments, dict) else {"": None})
         if name not in allowed:
             if count := self._refusals.count(name, time.monotonic()):
-                log.warning("%s was asked for at a door at which nobody decides that (%d times)", name, count)
+                log.warning("%s was asked for at a socket at which nobody decides that (%d times)", name, count)
             raise RefusedError(
-                _("This is nothing that is decided at this door ({verb}).", verb=name),
+                _("This is not decided at this socket ({verb}).", verb=name),
                 _("It is done at the command line."),
             )
 
@@ -150,18 +150,20 @@ class Server:
             return
         with contextlib.suppress(BaseException):
             try:
-                for door in self._doors:  # left open here, a client could connect and wait after the program has ended
-                    door.close()
+                for (
+                    listener
+                ) in self._listeners:  # left open, a client could connect and wait after the program has ended
+                    listener.close()
                 wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
             except Exception:
                 log.exception("%s broke off", request["verb"])
         os._exit(0)
 
     def _require_known(self, peer: Peer, own: Path | None) -> None:
-        """Raise RefusedError for a user who may not ask at this door.
+        """Raise RefusedError for a user who may not ask at this socket.
 
-        At the doors of the desk and the exchange only the owner of the socket may ask. At the members' door the line's
-        user and the members of the database's group may ask.
+        At the sockets of the desk and the exchange only the owner of the socket may ask; at the members', the line's
+        user and the members of the database's group.
         """
         if own:
             is_known = peer.uid == own.stat().st_uid
@@ -170,7 +172,7 @@ class Server:
             is_known = peer.uid == os.getuid() or is_member(peer.uid, members)
         if not is_known:
             if count := self._refusals.count(peer.name, time.monotonic()):
-                log.warning("a decision of %s was refused: this is no door of its (%d times)", peer.name, count)
+                log.warning("a decision of %s was refused: it has another socket (%d times)", peer.name, count)
             raise not_allowed(peer.name)
 
     def _decided(self, request: Mapping[str, Any], who: str) -> dict[str, object]:
@@ -195,7 +197,7 @@ def _maybe_name(claimed: Any) -> str | None:
 
 
 def _members(peer: Peer) -> frozenset[str]:
-    """Return the verbs for a user at the members' door; those of the exchange are only for the line's own user."""
+    """Return the verbs for a user at the members' socket; those of the exchange are only for the line's own user."""
     return frozenset(VERBS) - (frozenset() if peer.uid == os.getuid() else EXCHANGE)
 
 

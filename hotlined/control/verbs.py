@@ -225,7 +225,7 @@ DESK = frozenset(
         *("tag", "untag", "keep", "keep_no_more", "skip", "tell", "seen", "evidence"),
     }
 )
-"""The verbs at the desk's door: the decisions that a page of the desk can take."""
+"""The verbs at the desk's socket: the decisions that a page of the desk can take."""
 
 EXCHANGE = frozenset({"exchange"})
-"""The verbs at the exchange's door. Members may not use them, because they could forge the lists of other lines."""
+"""The verbs at the exchange's socket. Members may not use them, because they could forge the lists of other lines."""

@@ -19,7 +19,7 @@ from hotlined.desk.plain import whom_to_ask
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import EXTENSION, Desk, desk, line, maybe_visitor
-from hotlined.desk.who import door_of
+from hotlined.desk.who import authenticator_of
 from hotlined.errors import HotlinedError, StoreError
 from hotlined.language import N_, Phrases, _
 from hotlined.reports import in_force
@@ -96,7 +96,7 @@ def _require() -> Any:
     forms.require_visit(request)
     if request.endpoint == enter.NAME:
         return None
-    g.visitor = door_of(request).visitor(request)
+    g.visitor = authenticator_of(request).visitor(request)
     if request.endpoint is None:
         return None  # Flask answers 404, but only to a visitor who was let in
     needed = NEEDS[request.endpoint]

@@ -15,7 +15,7 @@ CONTACT_ID = f"<int(max={LARGEST}):contact_id>"
 class Page:
     """A page: its path, its name (for `url_for`), the role that it needs, and the function that shows it.
 
-    `needs` is None for a page without a role; its door still checks the request. `title` is its name in the
+    `needs` is None for a page without a role; its socket still checks the request. `title` is its name in the
     navigation, `sign` the icon beside that.
     """
 

@@ -1,7 +1,7 @@
-"""Serves the desk at its listening sockets (its doors), with waitress; each request has the door by which it came.
+"""Serves the desk at its listening sockets, with waitress; each request has the authenticator of its socket.
 
-No visitor can keep the others out: the connection of an unfinished request is closed after some seconds, and no door
-gets all connections.
+No visitor can keep the others out: the connection of an unfinished request is closed after some seconds, and no
+listener gets all connections.
 
 Known to be wrong: waitress wakes once a second as long as it runs. Under systemd it ends ten minutes after the last
 visit.
@@ -30,8 +30,8 @@ from hotlined.machine.peer import Peer, maybe_local_peer, peer_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PEER, DOOR = "hotlined.machine.peer", "hotlined.door"
-"""The keys of peer and door in the environment of a request. No header can set them: its key begins with HTTP_."""
+PEER, AUTHENTICATOR = "hotlined.machine.peer", "hotlined.authenticator"
+"""The keys of peer and authenticator in the environment of a request. No header can set them: its key has HTTP_."""
 IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first byte of a request to its last
 FINISH_SECONDS = 10.0
@@ -56,12 +56,12 @@ _limited = partial(
 
 
 class _Task(WSGITask):
-    """A request that knows which process connected (`PEER`), and at which socket (`DOOR`)."""
+    """A request that knows which process connected (`PEER`), and who tells its visitor (`AUTHENTICATOR`)."""
 
     def get_environment(self) -> "WSGIEnvironment":
         environ = super().get_environment()
         channel: Any = self.channel
-        environ |= {PEER: channel.peer, DOOR: channel.door}
+        environ |= {PEER: channel.peer, AUTHENTICATOR: channel.authenticator}
         return environ
 
 
@@ -82,9 +82,11 @@ class _Channel(HTTPChannel):
     began = 0.0
     """The beginning of the request that is not complete yet, by the monotonic clock."""
 
-    def __init__(self, server: Any, sock: socket.socket, *arguments: Any, door: object, **options: Any) -> None:
+    def __init__(
+        self, server: Any, sock: socket.socket, *arguments: Any, authenticator: object, **options: Any
+    ) -> None:
         self.peer = peer_of(sock) if sock.family == socket.AF_UNIX else maybe_local_peer(sock)
-        self.door = door
+        self.authenticator = authenticator
         super().__init__(server, sock, *arguments, **options)
 
     def received(self, data: bytes) -> bool:
@@ -128,7 +130,7 @@ def _nothing() -> None:
 
 def serve(
     app: "WSGIApplication",
-    doors: Mapping[socket.socket, object],
+    listeners: Mapping[socket.socket, object],
     ending: Ending | None = None,
     *,
     idle_seconds: float | None = IDLE_SECONDS,
@@ -138,18 +140,18 @@ def serve(
 ) -> None:
     """Serve until nobody has connected for `idle_seconds` (None: without end), or the configuration is stale.
 
-    `doors` has the door of each listening socket; each request has its door in its environment. If the end is asked
-    for, or the configuration is stale, requests that have begun get `finish_seconds` more. A peer that connects
-    during that time waits for the next start of the desk.
+    `listeners` has the authenticator of each listening socket; each request has it in its environment. If the end is
+    asked for, or the configuration is stale, requests that have begun get `finish_seconds` more. A peer that
+    connects during that time waits for the next start of the desk.
     """
     ending = ending or Ending()
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it would report each request that waits for a thread
     table: dict[int, Any] = {}
-    _limited(app, map=table, sockets=[*doors], ident=None)
+    _limited(app, map=table, sockets=[*listeners], ident=None)
     servers = [each for each in table.values() if isinstance(each, BaseWSGIServer)]
     for server in servers:
         server.channel_class = cast(
-            "type[HTTPChannel]", partial(_Channel, door=doors[cast("socket.socket", server.socket)])
+            "type[HTTPChannel]", partial(_Channel, authenticator=listeners[cast("socket.socket", server.socket)])
         )
     seen, end = time.monotonic(), math.inf
     ending.wake = servers[0].pull_trigger
@@ -203,7 +205,7 @@ def _close_after_answers(channels: list[_Channel]) -> None:
 
 
 def _drop(channels: list[_Channel], slow_seconds: float) -> None:
-    """Close slow connections, and the oldest connections of a door that has too many."""
+    """Close slow connections, and the oldest connections of a listener that has too many."""
     counted: Counter[object] = Counter()
     # the newest first, so that the oldest are closed: idle connections must not keep new ones out
     for channel in reversed(channels):

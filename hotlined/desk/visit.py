@@ -80,7 +80,7 @@ def visitor() -> Visitor:
 
 
 def maybe_visitor() -> Visitor | None:
-    """Return the visitor of this request; None before a door has let one in."""
+    """Return the visitor of this request; None before one is authenticated."""
     found: Visitor | None = g.get("visitor")
     return found
 

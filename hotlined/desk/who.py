@@ -1,6 +1,6 @@
 """The visitor of a request and the visitor's role: the system knows them, or a proxy that asks for names.
 
-Each door is a socket. At the members' socket the kernel knows which user connects, and the system's lists (NSS) say
+At the members' socket the kernel knows which user connects, and the system's lists (NSS) say
 whether that is a member. At the proxies' socket, which belongs to another group, a header names the person. A port is
 for the one person with the printed link.
 """
@@ -22,7 +22,7 @@ from werkzeug.exceptions import BadRequest, Forbidden
 from hotlined.config import Role
 from hotlined.config.keys import PERSON
 from hotlined.config.values import WebConfig
-from hotlined.desk.serving import DOOR, PEER
+from hotlined.desk.serving import AUTHENTICATOR, PEER
 from hotlined.language import _
 from hotlined.machine.peer import Peer, is_member
 
@@ -37,21 +37,21 @@ class Visitor:
     """True if a proxy names the person: such a person has no terminal."""
 
 
-class Door(Protocol):
-    """A way to the desk."""
+class Authenticator(Protocol):
+    """Tells who visits at one socket."""
 
     def visitor(self, request: Request) -> Visitor:
         """Return the visitor; raises Forbidden for a person without access, BadRequest for an impossible name."""
 
 
-def door_of(request: Request) -> Door:
-    """Return the door by which a request came in."""
-    found: Door = request.environ[DOOR]
+def authenticator_of(request: Request) -> Authenticator:
+    """Return the authenticator of the socket at which a request came in."""
+    found: Authenticator = request.environ[AUTHENTICATOR]
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class MembersDoor:
+class MembersAuthenticator:
     """The socket of the line's group: its members come in under their Unix names, as the system has them now."""
 
     database: Path
@@ -73,7 +73,7 @@ class MembersDoor:
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyDoor:
+class ProxyAuthenticator:
     """The socket of the group hotlined-proxy: the proxy names the visitor in a header."""
 
     web: WebConfig
@@ -108,7 +108,7 @@ def _apart(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkDoor:
+class LinkAuthenticator:
     """A port of this machine, for one person: the printed link gives a cookie for it, once.
 
     A browser sends that cookie to every port of this machine, and another user may listen at one. So if the kernel

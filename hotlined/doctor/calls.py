@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hotlined.config import Calls, Config, format_duration
 from hotlined.doctor.findings import Finding, ok, unknown, warn
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.gsm.responses import Forwarding, ForwardingReason
 from hotlined.language import N_, Phrases, _, in_digits, in_row
 
@@ -36,22 +36,25 @@ _NEVER_TAKEN = {
 _RACE = N_("whether `modem.ring_for` ({ring_for}) is over before that, a call shows")
 
 
-def forwarding(scene: Scene) -> Finding:
+def forwarding(host: Host) -> Finding:
     """Check that calls ring here, at the port that is read; for each forwarding, say what becomes of a call."""
-    if scene.probe.announces_at:
-        seen = _("the modem announces calls at its port {port}, where nobody hears them", port=scene.probe.announces_at)
+    if host.probe.announces_at:
+        seen = _(
+            "the modem announces calls at its port {port}, where nobody hears them",
+            port=host.probe.announces_at,
+        )
         return warn(seen, _("""Set it, in a terminal on the port: `AT+QURCCFG="urcport","usbat"`."""))
-    active = scene.probe.forwarding
+    active = host.probe.forwarding
     if active is None:
-        return unknown(scene.probe.why_not or _("the network does not say"))
-    if not active and scene.denies_circuits:
+        return unknown(host.probe.why_not or _("the network does not say"))
+    if not active and host.denies_circuits:
         seen = _("calls are not forwarded, but the network takes this SIM for LTE alone: without VoLTE none rings here")
         return warn(seen, _("Call the line, and see whether `hotlined log` shows the call."))
     if not active:
         return ok(_("calls are not forwarded: each rings here"))
     always = [each for each in active if each.reason is ForwardingReason.ALWAYS]
     # a network that forwards every call never uses the other reasons
-    seen = in_row(sentence for each in always or active for sentence in _sentences(each, scene.config))
+    seen = in_row(sentence for each in always or active for sentence in _sentences(each, host.config))
     return warn(seen, _(_END_ALWAYS)) if always else ok(seen)
 
 

@@ -5,11 +5,11 @@ from types import MappingProxyType
 
 from hotlined.doctor import calls, machine, operation, sim, stick
 from hotlined.doctor.findings import Finding, fail, unknown
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.errors import HotlinedError, refusal_of
 from hotlined.language import NP_, Phrases
 
-CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
+CHECKS: Mapping[str, Callable[[Host], Finding]] = MappingProxyType(
     {
         "answer": operation.answer,
         "interpreter": machine.interpreter,
@@ -94,11 +94,11 @@ OF_A_MODEM = frozenset(
 """Checks that are pointless without a modem: a missing modem is one trouble, reported by the check of the stick."""
 
 
-def examine(scene: Scene) -> Iterator[tuple[str, Finding]]:
+def examine(host: Host) -> Iterator[tuple[str, Finding]]:
     """Run all checks, and yield the name and the finding of each."""
     for name, check in CHECKS.items():
         try:
-            yield name, check(scene)
+            yield name, check(host)
         except HotlinedError as error:
             yield name, fail(error.message.rstrip("."), error.hint)
         except OSError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hotlined import __version__
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
-from hotlined.doctor.scene import NO_CONFIGURATION, Scene, text_of
+from hotlined.doctor.host import NO_CONFIGURATION, Host, text_of
 from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.machine import clock
 from hotlined.states import TroubleCode
@@ -45,18 +45,18 @@ _UNDERVOLTAGE = N_("undervoltage, now")
 _STRONGER = N_("Use the supply that was made for this Pi, and a powered hub for the stick.")
 
 
-def interpreter(_scene: Scene) -> Finding:
+def interpreter(_scene: Host) -> Finding:
     """Return the versions of hotlined, Python and SQLite."""
     versions = f"hotlined {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     return ok(f"{versions} ({sys.executable})")
 
 
-def libraries(scene: Scene) -> Finding:
+def libraries(host: Host) -> Finding:
     """Check that the libraries of the program, and those that the configuration needs, are installed."""
     wanted = dict(LIBRARIES)
-    if scene.config and (scene.config.alerts.urls or scene.config.alerts.urls_file):
+    if host.config and (host.config.alerts.urls or host.config.alerts.urls_file):
         wanted["apprise"] = OPTIONAL_LIBRARIES["apprise"]
-    if scene.report and scene.report.stored and scene.report.stored.fleet:
+    if host.report and host.report.stored and host.report.stored.fleet:
         wanted["psycopg"] = OPTIONAL_LIBRARIES["psycopg"]
     missing = {name: package for name, package in wanted.items() if find_spec(name) is None}
     if missing:
@@ -64,10 +64,10 @@ def libraries(scene: Scene) -> Finding:
     return ok(ngettext("{number} library is there", "all {number} libraries are there", len(wanted)))
 
 
-def user(scene: Scene) -> Finding:
+def user(host: Host) -> Finding:
     """Check that this user may open the ports; with a service only the service opens them, and no person has to."""
     name, groups = pwd.getpwuid(os.getuid()).pw_name, [grp.getgrgid(gid).gr_name for gid in os.getgroups()]
-    for port in map(Path, () if _has_service(scene) else scene.ports):
+    for port in map(Path, () if _has_service(host) else host.ports):
         if port.exists() and not os.access(port, os.R_OK | os.W_OK):
             group = port.group()
             cure = _("`sudo adduser {user} {group}`, then log in again.", user=name, group=group)
@@ -77,7 +77,7 @@ def user(scene: Scene) -> Finding:
     return ok(_("{user}, in {groups}", user=name, groups=", ".join(sorted(set(groups)))))
 
 
-def clocks(_scene: Scene) -> Finding:
+def clocks(_scene: Host) -> Finding:
     """Check that the calendar is synchronised: the age of a backlog depends on it; limits do not."""
     if clock.synchronised():
         return ok(_("synchronised"))
@@ -87,10 +87,10 @@ def clocks(_scene: Scene) -> Finding:
     )
 
 
-def power(scene: Scene) -> Finding:
+def power(host: Host) -> Finding:
     """Check that the power supply of a Raspberry Pi holds its voltage."""
     is_measured = False
-    for sensor in (scene.root / "sys/class/hwmon").glob("hwmon*"):
+    for sensor in (host.root / "sys/class/hwmon").glob("hwmon*"):
         if text_of(sensor / "name") == "rpi_volt":
             is_measured = True
             if text_of(sensor / "in0_lcrit_alarm") == "1":
@@ -105,17 +105,17 @@ def power(scene: Scene) -> Finding:
     return ok(_("no undervoltage")) if is_measured else unknown(_("this machine does not measure its voltage"))
 
 
-def disk(scene: Scene) -> Finding:
+def disk(host: Host) -> Finding:
     """Check that the disk of the database can be written, keeps its data without power, and has room."""
-    if scene.config is None:
+    if host.config is None:
         return unknown(_(NO_CONFIGURATION))
-    folder = next(parent for parent in (scene.config.database, *scene.config.database.parents) if parent.is_dir())
+    folder = next(parent for parent in (host.config.database, *host.config.database.parents) if parent.is_dir())
     use = os.statvfs(folder)
     free = use.f_bavail * use.f_frsize
     if use.f_flag & os.ST_RDONLY:
         cure = _("`sudo mount -o remount,rw /`; if it comes back, replace the card.")
         return fail(_("{folder} is read-only", folder=folder), cure)
-    if kind := _maybe_memory(folder, scene.root / "proc/self/mounts"):
+    if kind := _maybe_memory(folder, host.root / "proc/self/mounts"):
         return fail(
             _(
                 "{folder} is in memory ({kind}): what is written is gone at the next power cut",
@@ -125,15 +125,15 @@ def disk(scene: Scene) -> Finding:
             _("`sudo raspi-config nonint do_overlayfs 1`, or put the database on a disk."),
         )
     room = _("{number} MiB free at {folder}", number=in_digits(free >> 20), folder=folder)
-    low = scene.report is not None and scene.report.maybe(TroubleCode.DISK_LOW) is not None
+    low = host.report is not None and host.report.maybe(TroubleCode.DISK_LOW) is not None
     if low or free < LEAST_FREE:
         return (fail if free < LEAST_FREE else warn)(room, "`sudo apt clean; sudo journalctl --vacuum-size=50M`")
     return ok(room)
 
 
-def unit(scene: Scene) -> Finding:
+def unit(host: Host) -> Finding:
     """Check that the service is installed, enabled and running."""
-    name = unit_name(scene)
+    name = unit_name(host)
     output = output_of("systemctl", "show", f"--property={','.join(_PROPERTIES)}", name)
     properties = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     if not properties:
@@ -146,14 +146,14 @@ def unit(scene: Scene) -> Finding:
     return _judge_unit(name, properties)
 
 
-def _has_service(scene: Scene) -> bool:
+def _has_service(host: Host) -> bool:
     """Tell whether systemd has a service for the line."""
-    return output_of("systemctl", "show", "--property=LoadState", unit_name(scene)).strip() == "LoadState=loaded"
+    return output_of("systemctl", "show", "--property=LoadState", unit_name(host)).strip() == "LoadState=loaded"
 
 
-def unit_name(scene: Scene) -> str:
+def unit_name(host: Host) -> str:
     """Return the name of the line's service."""
-    return f"hotlined@{scene.config.name if scene.config else 'main'}.service"
+    return f"hotlined@{host.config.name if host.config else 'main'}.service"
 
 
 def _judge_unit(name: str, properties: Mapping[str, str]) -> Finding:

@@ -8,9 +8,9 @@ from datetime import UTC
 from pathlib import Path
 
 from hotlined import __version__
+from hotlined.doctor.host import Host
 from hotlined.doctor.machine import unit_name
 from hotlined.doctor.probe import FORWARDING, TRIES
-from hotlined.doctor.scene import Scene
 from hotlined.errors import PortError, RefusedError, UnavailableError
 from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
@@ -39,17 +39,17 @@ class RecordedStick:
     answered: bool
 
 
-def wanted(scene: Scene) -> Wanted:
+def wanted(host: Host) -> Wanted:
     """Return the plan of a recording; raises RefusedError while the daemon runs, UnavailableError without a port."""
-    if scene.alive:
+    if host.alive:
         raise RefusedError(
             _("The daemon has the port."),
-            _("Stop it for as long: `sudo systemctl stop {unit}`.", unit=unit_name(scene)),
+            _("Stop it for as long: `sudo systemctl stop {unit}`.", unit=unit_name(host)),
         )
-    if not scene.ports:
+    if not host.ports:
         raise UnavailableError(_("There is no port to ask."), _("`hotlined doctor` says what is plugged in."))
     tries = [command for command, _, _ in TRIES]
-    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()))
+    return Wanted(host.ports, host.candidates, host.baudrate, (*tries, *FORWARDING.values()))
 
 
 def record(wanted: Wanted, before: Callable[[str], None], seconds: float = recording.LONGEST_SECONDS) -> RecordedStick:

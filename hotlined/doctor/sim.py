@@ -2,8 +2,8 @@
 
 from hotlined.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN, STORAGE_UNREAD, VOLTE_ONLY
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
+from hotlined.doctor.host import DATABASE_UNREADABLE, NO_CONFIGURATION, NO_WORD, Host
 from hotlined.doctor.probe import INDICATIONS
-from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, NO_WORD, Scene
 from hotlined.gsm.modem import TEXTS
 from hotlined.gsm.responses import Registration, SimState
 from hotlined.language import N_, NO_BREAK, _, in_digits
@@ -24,17 +24,17 @@ _TEXTS_KNOWN = N_("the modem knows texts")
 _SEE = N_("Put the SIM into a phone and see.")
 
 
-def sim(scene: Scene) -> Finding:
+def sim(host: Host) -> Finding:
     """Check that the SIM can be used; if not, say how many tries of its PIN are left."""
-    if scene.report and scene.report.alive:
-        state = str(scene.report.daemon.modem.state)
+    if host.report and host.report.alive:
+        state = str(host.report.daemon.modem.state)
         if state in (ModemState.READY, ModemState.UNREGISTERED):
             return ok(_("ready, as the daemon says"))
         if state in SIM_STATES:
-            trouble = scene.report.maybe(state)
+            trouble = host.report.maybe(state)
             return fail(MODEM_STATES[state], trouble.sentences if trouble else "")
         return unknown(_(_NOT_READY, state=MODEM_STATES.get(state, state)))
-    probe = scene.probe
+    probe = host.probe
     if probe.sim is None:
         return unknown(probe.why_not)
     state = probe.words
@@ -53,13 +53,13 @@ def sim(scene: Scene) -> Finding:
     return fail(state, _(_SIM_CURES.get(probe.sim, _SEE)))
 
 
-def life(scene: Scene) -> Finding:
+def life(host: Host) -> Finding:
     """Check that the last top-up of the SIM is recent enough for the operator to keep the SIM alive."""
-    report = scene.report
-    if scene.config is None or report is None or report.stored is None:
+    report = host.report
+    if host.config is None or report is None or report.stored is None:
         return unknown(_(DATABASE_UNREADABLE) if report else _(NO_CONFIGURATION))
     top_up, end = report.stored.top_up, report.stored.credit.valid_until
-    if scene.config.credit.valid_for is None:
+    if host.config.credit.valid_for is None:
         cure = _(
             "If it is prepaid, set credit.valid_for, such as 365d: the line warns you before the operator ends it."
         )
@@ -76,12 +76,12 @@ def life(scene: Scene) -> Finding:
     return ok(seen)
 
 
-def registration(scene: Scene) -> Finding:
+def registration(host: Host) -> Finding:
     """Check that the SIM is registered with the network."""
-    state, operator = scene.network.registration, scene.network.operator or _("an unnamed operator")
+    state, operator = host.network.registration, host.network.operator or _("an unnamed operator")
     if state is Registration.UNKNOWN:
-        return unknown(scene.probe.why_not or _(NO_WORD))
-    if scene.denies_circuits:
+        return unknown(host.probe.why_not or _(NO_WORD))
+    if host.denies_circuits:
         return warn(VOLTE_ONLY.words.rstrip("."), VOLTE_ONLY.cure)
     if state is Registration.HOME:
         return ok(_("at home with {operator}", operator=operator))
@@ -92,10 +92,10 @@ def registration(scene: Scene) -> Finding:
     return fail(REGISTRATIONS[state], cure)
 
 
-def technology(scene: Scene) -> Finding:
+def technology(host: Host) -> Finding:
     """Check which kind of network is used and how it carries texts; warn of one that is being switched off."""
-    used = scene.network.technology
-    service = (scene.modem.sms_service if scene.modem else scene.probe.sms_service) or ""
+    used = host.network.technology
+    service = (host.modem.sms_service if host.modem else host.probe.sms_service) or ""
 
     way = SMS_SERVICES.get(service, service)
 
@@ -103,51 +103,51 @@ def technology(scene: Scene) -> Finding:
         return _("{network}, texts by {service} (`AT+CGSMS?`)", network=network, service=way) if way else network
 
     if not used:
-        why = scene.probe.why_not or _(NO_WORD)
+        why = host.probe.why_not or _(NO_WORD)
         return unknown(_("{why}; texts by {service}", why=why, service=way) if way else why)
     if used in _ENDING:
         return warn(
             _("{network}: this network is being switched off", network=with_way(used)),
             _("Ask the operator until when; a stick that knows LTE uses it by itself where it is there."),
         )
-    if service == (SmsService.CIRCUIT if scene.denies_circuits else SmsService.PACKET):
+    if service == (SmsService.CIRCUIT if host.denies_circuits else SmsService.PACKET):
         seen = _("{network} alone", network=with_way(used))
         return warn(seen, _("If texts are refused: `AT+CGSMS=3` lets the other way in, too."))
     return ok(with_way(used))
 
 
-def signal(scene: Scene) -> Finding:
+def signal(host: Host) -> Finding:
     """Check that the signal is strong enough."""
-    percent = scene.network.signal_percent
+    percent = host.network.signal_percent
     if percent is None:
-        return unknown(scene.probe.why_not or _(NO_WORD))
+        return unknown(host.probe.why_not or _(NO_WORD))
     seen = f"{percent}{NO_BREAK}%"
     if percent < WEAK_PERCENT:
         return warn(seen, _("Bring the stick to a window, on an extension cable and away from the Pi."))
     return ok(seen)
 
 
-def service_centre(scene: Scene) -> Finding:
+def service_centre(host: Host) -> Finding:
     """Check that the SIM knows its service centre; without it no text leaves."""
-    if scene.probe.sim is not SimState.READY:
-        return unknown(scene.probe.why_not or _("the SIM is not ready"))
-    if scene.probe.service_centre:
-        return ok(scene.probe.service_centre)
-    if scene.probe.service_centre is None:
+    if host.probe.sim is not SimState.READY:
+        return unknown(host.probe.why_not or _("the SIM is not ready"))
+    if host.probe.service_centre:
+        return ok(host.probe.service_centre)
+    if host.probe.service_centre is None:
         return unknown(_(NO_WORD))
     cure = _("""Ask the operator for it and set it with `AT+CSCA="+32…",145` or in a phone.""")
     return fail(_("the SIM has none"), cure)
 
 
-def texts(scene: Scene) -> Finding:
+def texts(host: Host) -> Finding:
     """Check that the modem supports texts; some variants of a model support only data."""
-    if scene.modem:
-        state = str(scene.modem.state)
-        if state == ModemState.NO_TEXTS and scene.report and (trouble := scene.report.maybe(state)):
+    if host.modem:
+        state = str(host.modem.state)
+        if state == ModemState.NO_TEXTS and host.report and (trouble := host.report.maybe(state)):
             return fail(trouble.words.rstrip("."), trouble.cure)
         known = state in (ModemState.READY, ModemState.UNREGISTERED)
         return ok(_(_TEXTS_KNOWN)) if known else unknown(_(_NOT_READY, state=MODEM_STATES.get(state, state)))
-    probe = scene.probe
+    probe = host.probe
     if probe.refused is None:
         return unknown(probe.why_not or _("the SIM is not ready"))
     if probe.refused >= {*TEXTS}:
@@ -164,34 +164,34 @@ def texts(scene: Scene) -> Finding:
     return ok(_(_TEXTS_KNOWN))
 
 
-def storages(scene: Scene) -> Finding:
+def storages(host: Host) -> Finding:
     """Check that the SIM has room for texts, and that the daemon can read every storage into which texts come."""
-    by_daemon = tuple((use.name, use.used, use.total) for use in scene.modem.storages) if scene.modem else ()
-    storages = by_daemon or scene.probe.storages
+    by_daemon = tuple((use.name, use.used, use.total) for use in host.modem.storages) if host.modem else ()
+    storages = by_daemon or host.probe.storages
     for code in (TroubleCode.STORAGE_FULL, TroubleCode.STORAGE_UNREAD):
-        if scene.report and (trouble := scene.report.maybe(code)):
+        if host.report and (trouble := host.report.maybe(code)):
             return fail(trouble.words.rstrip("."), trouble.cure)
-    if scene.probe.why_no_storage:
-        return unknown(scene.probe.why_no_storage)
-    if scene.probe.unread:
-        seen = _("texts may lie in {storages}, which cannot be read", storages=", ".join(scene.probe.unread))
+    if host.probe.why_no_storage:
+        return unknown(host.probe.why_no_storage)
+    if host.probe.unread:
+        seen = _("texts may lie in {storages}, which cannot be read", storages=", ".join(host.probe.unread))
         return fail(seen, STORAGE_UNREAD.cure)
     if not storages:
-        return unknown(scene.probe.why_not or _(NO_WORD))
+        return unknown(host.probe.why_not or _(NO_WORD))
     room = ", ".join(_("{name} {used} of {total}", name=name, used=used, total=total) for name, used, total in storages)
-    if scene.probe.unknown:
-        offered = ", ".join(scene.probe.unknown)
+    if host.probe.unknown:
+        offered = ", ".join(host.probe.unknown)
         room = _("{room}; {storages} is offered, and is not there", room=room, storages=offered)
-    if scene.modem and scene.modem.undeletable:
+    if host.modem and host.modem.undeletable:
         return warn(
             _(
                 "{room}; the modem does not delete {number} of them",
                 room=room,
-                number=in_digits(scene.modem.undeletable),
+                number=in_digits(host.modem.undeletable),
             ),
             _("Their content is recorded. Delete them with the SIM in a phone, or replace the SIM."),
         )
-    if not scene.modem and any(used >= total for _, used, total in storages):
+    if not host.modem and any(used >= total for _, used, total in storages):
         seen = _("{room}: full, so texts wait in the network", room=room)
         return warn(seen, _("`hotlined run` records and empties it."))
     return ok(room)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
+from hotlined.doctor.host import Host, text_of
 from hotlined.doctor.machine import output_of, unit_name
-from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
 from hotlined.gsm.responses import Generation
 from hotlined.gsm.sticks import PortRole
@@ -40,21 +40,21 @@ _ROLES = Phrases(
 )
 
 
-def stick(scene: Scene) -> Finding:
+def stick(host: Host) -> Finding:
     """Check that there is a port for a modem, and that no stick is in a mode without ports."""
-    troubles = finding.portless_sticks(scene.root / "sys")
-    configured = scene.config.modem.port if scene.config else "auto"
+    troubles = finding.portless_sticks(host.root / "sys")
+    configured = host.config.modem.port if host.config else "auto"
     if uart.is_uart(configured):
         return ok(_("{port}, as configured: a modem on the UART", port=configured))
     if configured.startswith("/") and not Path(configured).exists():
-        others = ", ".join(candidate.port for candidate in scene.candidates)
+        others = ", ".join(candidate.port for candidate in host.candidates)
         cure = _("Ports that may be asked: {ports}.", ports=others) if others else _(_PLUG_IN)
         return fail(_("modem.port names {port}, which is not there", port=configured), cure)
     if troubles:
         words, cures = (" ".join(texts) for texts in zip(*((each.words, each.cure) for each in troubles), strict=True))
-        return (warn if scene.ports else fail)(words, cures)
-    if not scene.ports:
-        strangers = ", ".join(stick.title for stick in finding.strangers(scene.root / "sys"))
+        return (warn if host.ports else fail)(words, cures)
+    if not host.ports:
+        strangers = ", ".join(stick.title for stick in finding.strangers(host.root / "sys"))
         return fail(
             _("no stick is plugged in that is known as a modem; there is {devices}", devices=strangers)
             if strangers
@@ -69,37 +69,37 @@ def stick(scene: Scene) -> Finding:
     return ok(
         ", ".join(
             _("{port} ({role} of {stick})", port=port.port, role=_ROLES[port.role], stick=port.stick.title)
-            for port in scene.candidates
+            for port in host.candidates
         )
     )
 
 
-def uarts(scene: Scene) -> Finding:
+def uarts(host: Host) -> Finding:
     """Check the needs of a modem on the UART: the UART itself, no console or Bluetooth on it, a modem that is on."""
-    port = scene.config.modem.port if scene.config else "auto"
+    port = host.config.modem.port if host.config else "auto"
     if not uart.is_uart(port):
         return ok(_("not used"))
-    if obstacles := uart.obstacles(port, scene.root):
+    if obstacles := uart.obstacles(port, host.root):
         judge = fail if any(obstacle.is_fatal for obstacle in obstacles) else warn
         messages = in_row(obstacle.message for obstacle in obstacles)
         return judge(messages, " ".join(obstacle.cure for obstacle in obstacles))
-    if not scene.alive and scene.probe.sim is None and not scene.holders:
+    if not host.alive and host.probe.sim is None and not host.holders:
         return warn(_("nothing answers at {port}", port=port), _(uart.WAKING))
     return ok(_("{port} is free for the modem", port=port))
 
 
-def sandbox(scene: Scene) -> Finding:
+def sandbox(host: Host) -> Finding:
     """Check that the sandbox and the groups of the service let it open the ports."""
-    name = unit_name(scene)
+    name = unit_name(host)
     output = output_of(
         "systemctl", "show", "--property=LoadState,DevicePolicy,DeviceAllow,Group,SupplementaryGroups", name
     )
     rows = [line.split("=", 1) for line in output.splitlines() if "=" in line]
     if ["LoadState", "loaded"] not in rows:
         return unknown(_("there is no {service} here", service=name))
-    if scene.modem and scene.modem.state == ModemState.READY and scene.modem.port:  # it has that port open
-        return ok(_("{service} may open {ports}", service=name, ports=scene.modem.port))
-    return judge_sandbox(name, rows, [Path(port) for port in scene.ports if Path(port).exists()])
+    if host.modem and host.modem.state == ModemState.READY and host.modem.port:  # it has that port open
+        return ok(_("{service} may open {ports}", service=name, ports=host.modem.port))
+    return judge_sandbox(name, rows, [Path(port) for port in host.ports if Path(port).exists()])
 
 
 def judge_sandbox(name: str, rows: Sequence[Sequence[str]], ports: Iterable[Path]) -> Finding:
@@ -159,52 +159,55 @@ def _lets_in(rule: str, device: int) -> bool:
         return False
 
 
-def holders(scene: Scene) -> Finding:
+def holders(host: Host) -> Finding:
     """Check that no other program has the ports open."""
-    if scene.holders:
+    if host.holders:
         programs = in_row(
             _("{port}: {programs}", port=port, programs=", ".join(map(str, holders)))
-            for port, holders in scene.holders.items()
+            for port, holders in host.holders.items()
         )
-        cures = dict.fromkeys(holder.hint for holders in scene.holders.values() for holder in holders)
+        cures = dict.fromkeys(holder.hint for holders in host.holders.values() for holder in holders)
         return fail(_("held by another program: {programs}", programs=programs), " ".join(cures))
-    if not scene.ports:
+    if not host.ports:
         return unknown(_(_NO_PORT))
-    if not scene.sees_everybody:
+    if not host.sees_everybody:
         return ok(
-            _("no other program of this user; `sudo fuser -v {ports}` names those of all", ports=" ".join(scene.ports))
+            _(
+                "no other program of this user; `sudo fuser -v {ports}` names those of all",
+                ports=" ".join(host.ports),
+            )
         )
     return ok(_("no other program"))
 
 
-def modemmanager(scene: Scene) -> Finding:
+def modemmanager(host: Host) -> Finding:
     """Check that ModemManager does not run, or that a rule keeps it off the ports."""
-    if not scene.running("ModemManager"):
+    if not host.running("ModemManager"):
         return ok(_(_DOES_NOT_RUN))
-    if scene.ports and all(_is_left_alone(Path(port), scene.root / "run/udev/data") for port in scene.ports):
+    if host.ports and all(_is_left_alone(Path(port), host.root / "run/udev/data") for port in host.ports):
         return ok(_("runs, and a udev rule keeps it off"))
-    is_modem = any(candidate.role is not PortRole.ADAPTER for candidate in scene.candidates)
+    is_modem = any(candidate.role is not PortRole.ADAPTER for candidate in host.candidates)
     return (fail if is_modem else warn)(  # by default ModemManager leaves bare serial adapters alone
         _("runs, and takes the answers of any modem that it knows"),
         _("`sudo systemctl mask --now ModemManager`, or the rule that `hotlined udev-rule` prints."),
     )
 
 
-def brltty(scene: Scene) -> Finding:
+def brltty(host: Host) -> Finding:
     """Check that brltty does not run: it mistakes serial adapters for braille displays."""
-    if scene.running("brltty"):
+    if host.running("brltty"):
         return warn(_("runs: it takes CH340, CP210x and FTDI adapters away"), "`sudo apt remove brltty`")
     return ok(_(_DOES_NOT_RUN))
 
 
-def generation(scene: Scene) -> Finding:
+def generation(host: Host) -> Finding:
     """Check that the modem supports LTE, and so will find a network in the years to come."""
-    model = (scene.modem.model if scene.modem else scene.probe.model) or _("the modem")
-    newest = scene.modem.generation if scene.modem else scene.probe.generation
-    if newest == Generation.LTE or scene.network.technology in _LTE:  # Huawei's E398 uses LTE without knowing AT+CEREG
+    model = (host.modem.model if host.modem else host.probe.model) or _("the modem")
+    newest = host.modem.generation if host.modem else host.probe.generation
+    if newest == Generation.LTE or host.network.technology in _LTE:  # Huawei's E398 uses LTE without knowing AT+CEREG
         return ok(_("{model} knows LTE", model=model))
     if newest is None or newest not in _OLD:
-        return unknown(scene.probe.why_not or _("{model} does not say which networks it knows", model=model))
+        return unknown(host.probe.why_not or _("{model} does not say which networks it knows", model=model))
     return warn(
         _(
             "{model} knows {networks} only: these networks are being switched off (in Belgium 3G has been, and 2G "

@@ -24,13 +24,13 @@ from hotlined.machine.timing import Backoff
 
 _SEEN_SECONDS = 600.0
 """Seconds between two reports that this line was at the hub, each of which the hub writes to its disk."""
-_DOOR_SECONDS = 30.0  # a Pi Zero may have to start the control program first; a database may be locked for a while
+_ASK_SECONDS = 30.0  # a Pi Zero may have to start the control program first; a database may be locked for a while
 _MOST_TURNS = 2000  # of one exchange: each line's list, and some that were written meanwhile
 _UNMARKED = 4  # looks at the hub without a daemon's mark before the line is asked: a minute
 _ANYWAY = 240  # looks at the hub before the line is asked in any case: an hour
 _STATE_MODE = 0o644  # no number is in it, and its readers share no group with the exchange
 
-Door = Callable[[dict[str, Any] | None], dict[str, Any]]
+AskLine = Callable[[dict[str, Any] | None], dict[str, Any]]
 """Brings what the hub has, or None, to the line, and returns what to do next (`store.fleet.turn`).
 
 It also has `hub`, the hub's address, if the configuration has one.
@@ -54,17 +54,17 @@ class Pace:
 
 
 class HubExchange:
-    """The exchange of one line: `door` asks the line; `url` is its hub's, unless the line gives it."""
+    """The exchange of one line: `ask_line` asks the line; `url` is its hub's, unless the line gives it."""
 
     def __init__(
         self,
-        door: Door,
+        ask_line: AskLine,
         url: str | None,
         place: RunFiles,
         pace: Pace = Pace(),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._door, self._url, self._place, self._pace, self._sleep = door, url, place, pace, sleep
+        self._ask_line, self._url, self._place, self._pace, self._sleep = ask_line, url, place, pace, sleep
         self._state = place.maybe_hub()
         self._reported = float("-inf")
         self._mark: int | None = None
@@ -159,7 +159,7 @@ class HubExchange:
     def _ask(self, brought: dict[str, Any] | None) -> dict[str, Any]:
         """Ask the line; raises _LineError if it does not take part."""
         try:
-            return self._door(brought)
+            return self._ask_line(brought)
         except NotLetInError:
             raise
         except HotlinedError as error:
@@ -217,15 +217,15 @@ def digest_of(numbers: Mapping[str, int]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def at(path: Path) -> Door:
-    """Return the door of a line's control program, at the socket `path`."""
+def at(path: Path) -> AskLine:
+    """Return a function that asks a line's control program, at the socket `path`."""
 
     def ask(brought: dict[str, Any] | None) -> dict[str, Any]:
         request = {"verb": "exchange", "arguments": {"brought": brought}, "language": Language.ENGLISH}
         try:
             with socket.socket(socket.AF_UNIX) as channel:
                 channel.connect(os.fspath(path))
-                said = wire.ask(channel, request, time.monotonic() + _DOOR_SECONDS)
+                said = wire.ask(channel, request, time.monotonic() + _ASK_SECONDS)
         except (OSError, ValueError) as error:
             reason = reason_of(error) if isinstance(error, OSError) else _("it ended")
             raise UnavailableError(

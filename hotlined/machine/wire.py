@@ -54,9 +54,9 @@ def send(channel: socket.socket, message: Mapping[str, object], deadline: float)
 
 @dataclass(slots=True)
 class _Caller:
-    """A program that has connected at a door and has not been answered yet."""
+    """A program that has connected at a listener and has not been answered yet."""
 
-    door: socket.socket
+    listener: socket.socket
     deadline: float
     octets: bytes = b""
 
@@ -71,34 +71,34 @@ class _Caller:
 
 
 def serve(
-    doors: Sequence[socket.socket],
+    listeners: Sequence[socket.socket],
     idle_seconds: float,
     answer: Callable[[socket.socket, socket.socket, bytes], None],
     is_busy: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Answer the callers at the doors, one after the other, until `idle_seconds` pass without one and nothing is busy.
+    """Answer the callers, one after the other, until `idle_seconds` pass without one and nothing is busy.
 
-    `answer` gets the door, the connection, and the bytes that came; `parse` checks that they are a line. A caller that
-    sends nothing, or no whole line, delays no other caller.
+    `answer` gets the listener, the connection, and the bytes that came; `parse` checks that they are a line. A caller
+    that sends nothing, or no whole line, delays no other caller.
     """
     callers: dict[socket.socket, _Caller] = {}
     while True:
         now = time.monotonic()
         left = min((caller.deadline - now for caller in callers.values()), default=idle_seconds)
-        ready, _, _ = select.select([*doors, *callers], (), (), max(0.0, left))
+        ready, _, _ = select.select([*listeners, *callers], (), (), max(0.0, left))
         if not ready and not callers and not is_busy():
             return
-        for door in set(doors).intersection(ready):
-            channel, _ = door.accept()
+        for listener in set(listeners).intersection(ready):
+            channel, _ = listener.accept()
             channel.setblocking(False)
-            callers[channel] = _Caller(door, time.monotonic() + SAY_SECONDS)
+            callers[channel] = _Caller(listener, time.monotonic() + SAY_SECONDS)
         ended = [channel for channel, caller in callers.items() if channel in ready and caller.hear(channel)]
         now = time.monotonic()
         ended += [channel for channel, caller in callers.items() if caller.deadline <= now and channel not in ended]
         for channel in ended or [*callers][:-_MOST_CALLERS]:
             caller = callers.pop(channel)
             with channel, contextlib.suppress(OSError):  # the caller may have gone
-                answer(caller.door, channel, caller.octets)
+                answer(caller.listener, channel, caller.octets)
 
 
 def from_error(error: HotlinedError) -> dict[str, object]:
@@ -123,10 +123,10 @@ def ask(channel: socket.socket, request: Mapping[str, object], deadline: float) 
     return answer
 
 
-def socket_path(runtime_dir: Path, purpose: str, name: str, door: str = "") -> Path:
+def socket_path(runtime_dir: Path, purpose: str, name: str, kind: str = "") -> Path:
     """Return the path of a line's socket, beside the runtime folder, in a folder of root's.
 
-    A door for people other than members has its name after a hyphen; the name of a line never has one.
+    A socket for others than members has its kind after a hyphen; the name of a line never has one.
     """
-    ending = f"-{door}.sock" if door else ".sock"
+    ending = f"-{kind}.sock" if kind else ".sock"
     return runtime_dir.with_name(f"{runtime_dir.name}-{purpose}") / f"{name}{ending}"

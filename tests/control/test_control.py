@@ -304,7 +304,7 @@ def test_verbs_of_the_exchange_are_refused_to_all_others(doors: Doors) -> None:
     assert kind(EXCHANGE, doors.socket, request) == "nothing"
     for person, path in ((MEMBER, doors.socket), (DESK, doors.desks)):
         said = json.loads(person.call(ASK, str(path), request).stdout)
-        assert said["error"]["message"] == "This is nothing that is decided at this door (exchange)."
+        assert said["error"]["message"] == "This is not decided at this socket (exchange)."
     for person, path, asked in (
         (EXCHANGE, doors.fleets, OF_THE_EXCHANGE),
         (LINE, doors.socket, json.loads(request)),

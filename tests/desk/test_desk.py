@@ -42,7 +42,7 @@ from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import MOST_OF_A_DOOR, Ending, serve
-from hotlined.desk.who import MembersDoor
+from hotlined.desk.who import MembersAuthenticator
 from hotlined.machine.peer import Peer, maybe_local_peer
 from hotlined.states import ModemState
 
@@ -521,7 +521,7 @@ class Program:
 
     def __init__(self, line: Filled, path: Path, **options: Any) -> None:
         self.path, self.second = path, path.with_name("second.sock")
-        self.door = MembersDoor(line.database)
+        self.authenticator = MembersAuthenticator(line.database)
         self.app = make(line_config.load(line.config), b"")
         self.options = {"idle_seconds": 0.1} | options
         self.listeners = [listening(self.path), listening(self.second)]
@@ -537,8 +537,8 @@ class Program:
 
     def start(self) -> threading.Thread:
         """Start it; also again after it has ended."""
-        doors = {each.dup(): self.door for each in self.listeners}
-        thread = threading.Thread(target=serve, args=(self.app, doors), kwargs=self.options)
+        listeners = {each.dup(): self.authenticator for each in self.listeners}
+        thread = threading.Thread(target=serve, args=(self.app, listeners), kwargs=self.options)
         thread.start()
         return thread
 
@@ -581,7 +581,7 @@ def test_a_slow_request_is_dropped(line: Filled, tmp_path: Path, said: bytes) ->
 
 
 def test_no_door_takes_all_connections(desk: Desk) -> None:
-    """Visitors at the other door are still served."""
+    """Visitors at the other socket are still served."""
     with contextlib.ExitStack() as stack:
         for _ in range(MOST_OF_A_DOOR + 120):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))

@@ -25,7 +25,7 @@ from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.band import Mood
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
-from hotlined.desk.serving import DOOR
+from hotlined.desk.serving import AUTHENTICATOR
 from hotlined.desk.visit import Looks
 from hotlined.desk.who import Visitor
 from hotlined.gsm.address import mask
@@ -916,8 +916,8 @@ def test_acts_need_the_promised_roles() -> None:
 
 
 @dataclass
-class AnyDoor:
-    """A door whose visitors have a given role."""
+class AnyAuthenticator:
+    """A authenticator whose visitors have a given role."""
 
     role: Role
     by_proxy: bool = False
@@ -929,22 +929,22 @@ class AnyDoor:
 
 
 @pytest.fixture(scope="module")
-def doored(line: Filled) -> tuple[Flask, AnyDoor]:
-    """Give the desk's application and its door; its compiled templates are shared."""
-    door = AnyDoor(Role.FIGURES)
-    return make(load(line.config), b""), door
+def app_of_role(line: Filled) -> tuple[Flask, AnyAuthenticator]:
+    """Give the desk's application and its authenticator; its compiled templates are shared."""
+    authenticator = AnyAuthenticator(Role.FIGURES)
+    return make(load(line.config), b""), authenticator
 
 
 @pytest.mark.parametrize("role", Role)
-def test_each_role_sees_its_own_part_of_a_page(doored: tuple[Flask, AnyDoor], role: Role) -> None:
+def test_each_role_sees_its_own_part_of_a_page(app_of_role: tuple[Flask, AnyAuthenticator], role: Role) -> None:
     """The role of figures sees no number or text.
 
     Each role is offered only its own acts.
     """
-    app, door = doored
-    door.role = role
+    app, authenticator = app_of_role
+    authenticator.role = role
     client = app.test_client()
-    client.environ_base[DOOR] = door
+    client.environ_base[AUTHENTICATOR] = authenticator
     found = {
         path: client.get(path)
         for path in ("/", "/stats", "/contact/10", "/contact/3", "/contact/4", "/person/1", "/log")
@@ -964,7 +964,7 @@ def test_each_role_sees_its_own_part_of_a_page(doored: tuple[Flask, AnyDoor], ro
 def test_a_look_is_a_line_of_the_journal(line: Filled, caplog: pytest.LogCaptureFixture) -> None:
     """It comes once an hour, without a number or a text; the database gets nothing."""
     client = make(load(line.config), b"").test_client()
-    client.environ_base[DOOR] = AnyDoor(Role.ADMIN)
+    client.environ_base[AUTHENTICATOR] = AnyAuthenticator(Role.ADMIN)
     written = line.db.value("PRAGMA data_version")
     with caplog.at_level("INFO", "hotlined.desk"):
         for path in ("/", "/log", "/by-hand", "/numbers", "/contact/1", "/contact/99", "/person/1") * 2:
@@ -1024,9 +1024,9 @@ def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) 
         with line.db.transaction():
             words_met.note(line.db, 1, ["tue"])
         STATES[name](line)
-        door = AnyDoor(Role.VOLUNTEER, by_proxy=True)
+        authenticator = AnyAuthenticator(Role.VOLUNTEER, by_proxy=True)
         client = make(load(line.config), b"").test_client()
-        client.environ_base[DOOR] = door
+        client.environ_base[AUTHENTICATOR] = authenticator
         found = {
             path: client.get(path).text
             for path in (

@@ -30,7 +30,7 @@ from hotlined.doctor import sim as sim_checks
 from hotlined.doctor import stick as stick_checks
 from hotlined.doctor.checks import CHECKS
 from hotlined.doctor.findings import Finding, Health
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.machine.clock import boottime
 from hotlined.reports import disk
 from hotlined.status import DaemonStatus, ModemStatus, Storage
@@ -58,7 +58,7 @@ def examined(*options: str, cwd: Path, env: Mapping[str, str] | None = None) -> 
     return done.returncode, {row["check"]: row for row in rows}
 
 
-def scene(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = None, **settings: Any) -> Scene:
+def host(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = None, **settings: Any) -> Host:
     """Return a machine with these sticks and programs, and with a line unless its settings are None."""
     build(root, sticks)
     for pid, name in (programs or {}).items():
@@ -68,7 +68,7 @@ def scene(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = Non
     path.write_text(
         json.dumps({"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}} | settings)
     )
-    return Scene(configuration.load(path), root=root)
+    return Host(configuration.load(path), root=root)
 
 
 # ---- as a program
@@ -169,7 +169,7 @@ def test_a_stick_that_is_locked_to_an_operator_is_named(line: Line) -> None:
 def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
     """The configuration fails before any SIM asks for the PIN."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
-    told = Scene(configuration.load(tmp_path / "main.yaml"))
+    told = Host(configuration.load(tmp_path / "main.yaml"))
     found = line_checks.configuration(told)
 
     assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.FAIL, True)
@@ -287,7 +287,7 @@ def test_the_remaining_tries_of_the_pin_are_shown(
 ) -> None:
     """Each make has its command; one remaining try is a failure."""
     talker = talk({"AT+CPIN?": "+CPIN: SIM PIN"} | answers)
-    found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.sim(host(tmp_path, modem={"port": talker.port}))
 
     assert found.verdict is verdict
     assert found.seen.endswith(seen)
@@ -355,7 +355,7 @@ def test_forwarding_is_put_in_words(
     Each is shown with its number and its effect on calls. The network is only asked.
     """
     talker = talk(NOT_FORWARDED | answers)
-    found = call_checks.forwarding(scene(tmp_path, modem={"port": talker.port} | modem))
+    found = call_checks.forwarding(host(tmp_path, modem={"port": talker.port} | modem))
     sentences = found.seen.split("; ")
 
     assert found.verdict is verdict
@@ -371,17 +371,17 @@ def test_calls_that_are_announced_at_another_port_are_a_warning(
 ) -> None:
     """The cure is the command that sets the port; another make is not asked."""
     quectel = {"AT+CGMI": "Quectel", "AT+CGMM": "EC25", 'AT+QURCCFG="urcport"': f'+QURCCFG: "urcport","{port}"'}
-    found = call_checks.forwarding(scene(tmp_path, modem={"port": talk(NOT_FORWARDED | quectel).port}))
+    found = call_checks.forwarding(host(tmp_path, modem={"port": talk(NOT_FORWARDED | quectel).port}))
     other = talk(NOT_FORWARDED)
 
     assert (found.verdict, "QURCCFG" in found.cure) == (verdict, verdict is WARN)
-    assert call_checks.forwarding(scene(tmp_path / "other", modem={"port": other.port})).verdict is OK
+    assert call_checks.forwarding(host(tmp_path / "other", modem={"port": other.port})).verdict is OK
     assert not any("QURCCFG" in command for command in other.asked)
 
 
 def test_a_silent_network_leaves_forwarding_unknown(talk: Any, tmp_path: Path) -> None:
     """A network that does not answer may still forward."""
-    machine = scene(tmp_path, modem={"port": talk({}).port})
+    machine = host(tmp_path, modem={"port": talk({}).port})
     assert call_checks.forwarding(machine) == Finding(UNKNOWN, "the network does not say")
 
 
@@ -398,7 +398,7 @@ def test_the_simulated_network_forwards(line: Line) -> None:
 def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
     """Texts cannot leave without the number of a service centre."""
     talker = talk({"AT+CSCA?": '+CSCA: "",129', "AT+CREG?": "+CREG: 0,3"})
-    machine = scene(tmp_path, modem={"port": talker.port})
+    machine = host(tmp_path, modem={"port": talker.port})
 
     assert sim_checks.service_centre(machine).verdict is FAIL
     assert sim_checks.registration(machine).seen == "denied"
@@ -408,7 +408,7 @@ def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["+CSCA: ,", "ERROR"])
 def test_an_unreadable_service_centre_is_unknown(talk: Any, tmp_path: Path, answer: str) -> None:
     """The SIM may have one that the modem does not report."""
-    machine = scene(tmp_path, modem={"port": talk({"AT+CSCA?": answer}).port})
+    machine = host(tmp_path, modem={"port": talk({"AT+CSCA?": answer}).port})
 
     assert sim_checks.service_centre(machine).verdict is UNKNOWN
 
@@ -416,7 +416,7 @@ def test_an_unreadable_service_centre_is_unknown(talk: Any, tmp_path: Path, answ
 def test_the_character_set_is_set_first(talk: Any, tmp_path: Path) -> None:
     """Strings are read after it: another program may have left UCS-2."""
     talker = talk({"AT+COPS?": '+COPS: 0,0,"Proximus"'})
-    sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
+    sim_checks.registration(host(tmp_path, modem={"port": talker.port}))
 
     assert 'AT+CSCS="IRA"' in talker.asked
     assert talker.asked.index('AT+CSCS="IRA"') < talker.asked.index("AT+CSCA?")
@@ -443,7 +443,7 @@ def test_a_modem_without_lte_is_a_warning(
 ) -> None:
     """The modem is asked for its technologies, whatever its model."""
     talker = talk({"AT+CGMM": "+CGMM: MF710"} | answers)
-    found = stick_checks.generation(scene(tmp_path, modem={"port": talker.port}))
+    found = stick_checks.generation(host(tmp_path, modem={"port": talker.port}))
 
     assert (found.verdict, words in found.seen) == (verdict, True)
 
@@ -452,7 +452,7 @@ def test_a_modem_without_lte_is_a_warning(
 def test_a_busy_sim_is_unknown(cause: str, talk: Any, tmp_path: Path) -> None:
     """The advice is to wait: the SIM is still read."""
     talker = talk({"AT+CPIN?": Refused(cause)})
-    found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.sim(host(tmp_path, modem={"port": talker.port}))
 
     assert (found.verdict, found.cure) == (UNKNOWN, "Ask again in a minute.")
     assert cause in found.seen
@@ -465,7 +465,7 @@ def test_busy_storages_are_reported_as_busy(talk: Any, tmp_path: Path) -> None:
     """
     busy = Refused("+CMS ERROR: 314")
     talker = talk({f"AT+CPMS={','.join(['SM'] * count)}".replace("SM", '"SM"'): busy for count in (1, 2, 3)})
-    found = sim_checks.storages(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.storages(host(tmp_path, modem={"port": talker.port}))
 
     assert found == Finding(UNKNOWN, "The SIM is still busy (+CMS ERROR: 314)")
 
@@ -477,7 +477,7 @@ def test_a_modem_without_texts_is_named(refused: Sequence[str], verdict: Health,
     """A data-only variant refuses both questions, as one does at its start; its model is named."""
     answers = {"AT+CMGF=?": "+CMGF: (0,1)", "AT+CSMS?": "+CSMS: 0,1,1,1", "AT+CNMI=?": "+CNMI: (0-2)"}
     talker = talk({"AT+CGMM": "A7670E-LNXY-UBL"} | answers | dict.fromkeys(refused, Refused("ERROR")))
-    found = sim_checks.texts(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.texts(host(tmp_path, modem={"port": talker.port}))
 
     assert found.verdict is verdict
     assert {*answers} <= {*talker.asked}
@@ -503,7 +503,7 @@ def test_a_sim_for_lte_alone_is_a_warning(
 ) -> None:
     """Circuits are denied; a stick that never has them is fine."""
     talker = talk({"AT+CREG?": circuits, "AT+COPS?": '+COPS: 0,0,"Proximus",7', **others})
-    found = sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.registration(host(tmp_path, modem={"port": talker.port}))
 
     assert (found.verdict, words in found.seen) == (verdict, True)
 
@@ -512,7 +512,7 @@ def test_a_sim_for_lte_alone_may_get_no_calls(talk: Any, tmp_path: Path) -> None
     """Texts that go by circuits alone get a warning, too."""
     answers = {"AT+CREG?": "+CREG: 0,3", "AT+CEREG?": "+CEREG: 0,1", "AT+COPS?": '+COPS: 0,0,"Proximus",7'}
     talker = talk(NOT_FORWARDED | answers | {"AT+CGSMS?": "+CGSMS: 1"})
-    machine = scene(tmp_path, modem={"port": talker.port})
+    machine = host(tmp_path, modem={"port": talker.port})
     rings, used = call_checks.forwarding(machine), sim_checks.technology(machine)
 
     assert (rings.verdict, "without VoLTE" in rings.seen) == (WARN, True)
@@ -530,11 +530,11 @@ def test_an_offered_storage_may_be_missing(talk: Any, tmp_path: Path) -> None:
         "AT+CPMS?": '+CPMS: "SM",1,50,"SM",1,50,"SM",1,50',
     }
     talker = talk(answers)
-    found = sim_checks.storages(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.storages(host(tmp_path, modem={"port": talker.port}))
     assert found == Finding(OK, "SM 1 of 50; ME is offered, and is not there")
     deaf = talk(answers | {"AT+CPMS?": '+CPMS: "SM",1,50,"SM",1,50,"ME",0,23'})
     (tmp_path / "deaf").mkdir()
-    told = sim_checks.storages(scene(tmp_path / "deaf", modem={"port": deaf.port}))
+    told = sim_checks.storages(host(tmp_path / "deaf", modem={"port": deaf.port}))
     assert (told.verdict, told.seen) == (FAIL, "texts may lie in ME, which cannot be read")
 
 
@@ -567,7 +567,7 @@ def test_the_technology_in_use_is_shown(
     The way of texts is shown, too, and is a warning where it may not work.
     """
     talker = talk(answers)
-    found = sim_checks.technology(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.technology(host(tmp_path, modem={"port": talker.port}))
 
     assert found.verdict is expected
     assert words in found.seen
@@ -577,7 +577,7 @@ def test_the_technology_in_use_is_shown(
 def test_a_silent_port_leaves_the_modem_unknown(tmp_path: Path) -> None:
     """Each check of the modem is unknown, with the reason."""
     master, slave = pty.openpty()
-    machine = scene(tmp_path, modem={"port": os.ttyname(slave)})
+    machine = host(tmp_path, modem={"port": os.ttyname(slave)})
     os.close(slave)
     try:
         assert "does not answer" in sim_checks.sim(machine).seen
@@ -593,7 +593,7 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline()
-        machine = scene(tmp_path, modem={"port": talker.port})
+        machine = host(tmp_path, modem={"port": talker.port})
         machine.root = Path("/")
         found = stick_checks.holders(machine)
         assert sim_checks.sim(machine).seen.endswith("held by another program")
@@ -620,7 +620,7 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
 )
 def test_sticks_are_named(sticks: list[Plugged], verdict: Health, words: str, tmp_path: Path) -> None:
     """A stick in the wrong mode is a failure when alone."""
-    found = stick_checks.stick(scene(tmp_path, *sticks))
+    found = stick_checks.stick(host(tmp_path, *sticks))
 
     assert found.verdict is verdict
     assert words in found.seen
@@ -629,7 +629,7 @@ def test_sticks_are_named(sticks: list[Plugged], verdict: Health, words: str, tm
 
 def test_programs_that_take_ports_are_named(tmp_path: Path) -> None:
     """ModemManager is a failure with its cure, brltty a warning."""
-    machine = scene(tmp_path, SIM7600, programs={1: "systemd", 400: "ModemManager", 401: "brltty"})
+    machine = host(tmp_path, SIM7600, programs={1: "systemd", 400: "ModemManager", 401: "brltty"})
 
     assert (stick_checks.modemmanager(machine).verdict, stick_checks.brltty(machine).verdict) == (FAIL, WARN)
     assert "mask --now ModemManager" in stick_checks.modemmanager(machine).cure
@@ -640,7 +640,7 @@ def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
 
     A bare adapter without the tag is only a warning: by default ModemManager leaves those alone.
     """
-    machine = scene(tmp_path, CH340, programs={400: "ModemManager"}, modem={"port": "/dev/null"})
+    machine = host(tmp_path, CH340, programs={400: "ModemManager"}, modem={"port": "/dev/null"})
     assert stick_checks.modemmanager(machine).verdict is WARN
     tags = tmp_path / "run/udev/data/c1:3"
     tags.parent.mkdir(parents=True)
@@ -665,7 +665,7 @@ def test_missing_libraries_are_named(
     """Only a library that the line needs is a failure."""
     if missing:
         monkeypatch.setitem(sys.modules, missing, None)
-    found = machine_checks.libraries(scene(tmp_path, **settings))
+    found = machine_checks.libraries(host(tmp_path, **settings))
 
     assert (found.verdict, found.cure) == (FAIL if cure else OK, cure)
 
@@ -676,7 +676,7 @@ def test_a_member_of_a_line_is_not_advised_to_open_the_port(tmp_path: Path, monk
     port.touch(0o600)
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != port)  # everything is open to root
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    machine = scene(tmp_path, modem={"port": str(port)})
+    machine = host(tmp_path, modem={"port": str(port)})
     for state, verdict in (("not-found", FAIL), ("loaded", OK)):
         program(tmp_path / "systemctl", f"#!/bin/sh\necho LoadState={state}")
         found = machine_checks.user(machine)
@@ -709,23 +709,23 @@ def test_a_program_that_fails_makes_its_check_unknown(
     monkeypatch.setattr(machine_checks, "COMMAND_SECONDS", 0.5)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
-    assert machine_checks.unit(scene(tmp_path)).verdict is UNKNOWN
+    assert machine_checks.unit(host(tmp_path)).verdict is UNKNOWN
 
 
 def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service of /etc/hotlined/nl.yaml is hotlined@nl, whatever the key `line` says."""
     program(tmp_path / "systemctl", "#!/bin/sh\necho LoadState=not-found")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    machine = scene(tmp_path)
+    machine = host(tmp_path)
     assert "hotlined@main.service" in machine_checks.unit(machine).seen
     path = (tmp_path / "main.yaml").rename(tmp_path / "nl.yaml")
-    assert "hotlined@nl.service" in machine_checks.unit(Scene(configuration.load(path))).seen
+    assert "hotlined@nl.service" in machine_checks.unit(Host(configuration.load(path))).seen
 
 
 @pytest.mark.parametrize(("alarm", "verdict"), [("0", OK), ("1", FAIL), (None, UNKNOWN)])
 def test_undervoltage_is_a_failure(alarm: str | None, verdict: Health, tmp_path: Path) -> None:
     """The check is unknown without a Pi's sensor."""
-    machine = scene(tmp_path)
+    machine = host(tmp_path)
     if alarm:
         sensor = tmp_path / "sys/class/hwmon/hwmon1"
         sensor.mkdir(parents=True)
@@ -745,7 +745,7 @@ def test_undervoltage_since_the_boot_is_a_warning(
     program(tmp_path / "vcgencmd", f"#!/bin/sh\necho {answer}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
-    assert machine_checks.power(scene(tmp_path)).verdict is verdict
+    assert machine_checks.power(host(tmp_path)).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -783,7 +783,7 @@ def test_the_service_is_judged(
     """
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '%s\\n' {state}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    found = machine_checks.unit(scene(tmp_path))
+    found = machine_checks.unit(host(tmp_path))
 
     assert found.verdict is verdict
     assert words in found.seen
@@ -804,7 +804,7 @@ def test_a_volatile_disk_is_a_failure(
 ) -> None:
     """The database is in memory or on raspi-config's read-only overlay."""
     monkeypatch.setattr(disk, "SHARE", 0.0)
-    machine = scene(tmp_path)
+    machine = host(tmp_path)
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/mounts").write_text(mounts.format(folder=tmp_path))
 
@@ -817,7 +817,7 @@ def test_little_room_is_reported(least: int, verdict: Health, tmp_path: Path, mo
     monkeypatch.setattr(disk, "OCTETS", 1 << 62)
     monkeypatch.setattr(machine_checks, "LEAST_FREE", least)
 
-    assert machine_checks.disk(scene(tmp_path)).verdict is verdict
+    assert machine_checks.disk(host(tmp_path)).verdict is verdict
 
 
 @pytest.mark.parametrize("pages", [slice(1, -1), slice(-2, None)], ids=["all", "the last"])
@@ -832,7 +832,7 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
     for page in range(len(octets) // size)[pages]:
         octets[page * size : (page + 1) * size] = b"\xff" * size
     filled.database.write_bytes(octets)
-    found = dict(checks.examine(Scene(configuration.load(filled.config))))
+    found = dict(checks.examine(Host(configuration.load(filled.config))))
 
     assert found["database"].verdict is FAIL
     assert found["database"].cure
@@ -843,7 +843,7 @@ def test_a_database_with_a_trigger_of_somebody_elses_fails(tmp_path: Path) -> No
     """The daemon would not start with it."""
     with Filled(tmp_path).db as db:
         db.connection.execute("CREATE TRIGGER later AFTER INSERT ON contacts BEGIN DELETE FROM answers; END")
-    found = dict(checks.examine(Scene(configuration.load(tmp_path / "main.yaml"))))["database"]
+    found = dict(checks.examine(Host(configuration.load(tmp_path / "main.yaml"))))["database"]
 
     assert (found.verdict, "(later)" in found.seen, "restore" in found.cure) == (FAIL, True, True)
 
@@ -869,14 +869,14 @@ def test_a_line_that_answers_nobody_is_not_healthy(
     )
     (tmp_path / "run" / "main").mkdir(parents=True)
     (tmp_path / "run" / "main" / "status.json").write_text(dataclasses.replace(told, **more).to_json())
-    look = Scene(configuration.load(filled.config))
+    look = Host(configuration.load(filled.config))
 
     assert (line_checks.daemon(look).verdict, words in line_checks.daemon(look).cure) == (verdict, True)
     undeletable = "modem" in more
     assert ("does not delete 2 of them" in sim_checks.storages(look).seen) is undeletable
     with filled.db:
         decisions.pause(filled.db, "marie", filled.now())
-    paused = line_checks.daemon(Scene(configuration.load(filled.config)))
+    paused = line_checks.daemon(Host(configuration.load(filled.config)))
     assert (paused.verdict, "`hotlined resume`" in paused.cure) == (FAIL, True)
     assert "Paused by marie" in paused.cure
 
@@ -887,9 +887,9 @@ def test_a_used_up_budget_is_a_warning(tmp_path: Path) -> None:
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-    fine = line_checks.budgets(Scene(configuration.load(filled.config)))
+    fine = line_checks.budgets(Host(configuration.load(filled.config)))
     filled.config.write_text(json.dumps(filled.settings | {"limits": {"segments": {"hour": 2}}}))
-    full = line_checks.budgets(Scene(configuration.load(filled.config)))
+    full = line_checks.budgets(Host(configuration.load(filled.config)))
 
     assert (fine.verdict, full.verdict) == (OK, WARN)
     assert full.seen.startswith("hour 2 of 2")

@@ -23,7 +23,7 @@ from submits import decode_any
 
 from hotlined import config as configuration
 from hotlined.doctor import record as recorder
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.errors import PduError
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Ton
@@ -214,7 +214,7 @@ def test_a_recording_ends_in_time(line: Line) -> None:
     line.configure()
     line.sim.do("fault", kind="hang", after=20, until="reset")
     with chattering(line):
-        made = recorder.record(recorder.wanted(Scene(configuration.load(line.config))), lambda _: None, seconds=8.0)
+        made = recorder.record(recorder.wanted(Host(configuration.load(line.config))), lambda _: None, seconds=8.0)
     recording = parse(made.text)
     asked = [said.text.strip("\x1b\r") for said in recording.lines if said.ours]
 

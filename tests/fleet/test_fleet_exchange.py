@@ -115,14 +115,14 @@ def served(
 ) -> tuple[list[dict[str, Any] | None], list[float]]:
     """Let the exchange run, with a step each time that it sleeps; return its requests to the line, and its pauses."""
     config = load(line.config)
-    door, url = joining.door(config, "hotfleet"), joining.maybe_url(config)
+    ask_line, url = joining.asker(config, "hotfleet"), joining.maybe_url(config)
     handed: list[dict[str, Any] | None] = []
     pauses: list[float] = []
     left = iter(steps)
 
     def ask(brought: dict[str, Any] | None) -> dict[str, Any]:
         handed.append(brought)
-        return door(brought)
+        return ask_line(brought)
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)

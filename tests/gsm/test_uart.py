@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sysfs import Plugged, build
-from test_doctor import FAIL, OK, UNKNOWN, WARN, program, scene
+from test_doctor import FAIL, OK, UNKNOWN, WARN, host, program
 
 from hotlined.doctor import stick as stick_checks
 from hotlined.doctor.findings import Health
@@ -91,7 +91,7 @@ def test_unsuitable_uarts_are_reported(tmp_path: Path) -> None:
 
 def test_auto_leaves_uarts_alone(tmp_path: Path) -> None:
     """A machine that obeys commands may be connected to one."""
-    machine = scene(tmp_path)
+    machine = host(tmp_path)
     pi(tmp_path, "ttyAMA0", "arm,pl011")
 
     assert finding.candidates(tmp_path / "sys", tmp_path / "dev") == []
@@ -117,7 +117,7 @@ def test_a_uart_is_recognised_by_its_name(name: str, expected: bool) -> None:
 )
 def test_doctor_checks_the_uart(kind: str, console: str, verdict: Health, words: str, tmp_path: Path) -> None:
     """Obstacles have their own check; silence without one names PWRKEY."""
-    machine = scene(pi(tmp_path, kind=kind), modem={"port": "/dev/serial0"})
+    machine = host(pi(tmp_path, kind=kind), modem={"port": "/dev/serial0"})
     (tmp_path / "proc/cmdline").write_text(console)
     found = stick_checks.uarts(machine)
 
@@ -128,7 +128,7 @@ def test_doctor_checks_the_uart(kind: str, console: str, verdict: Health, words:
 
 def test_a_line_without_a_uart_has_no_warning(tmp_path: Path) -> None:
     """A line that uses a stick gets no warning about UARTs."""
-    assert stick_checks.uarts(scene(tmp_path)).verdict is OK
+    assert stick_checks.uarts(host(tmp_path)).verdict is OK
 
 
 # ---- the service
@@ -187,7 +187,7 @@ def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
 
 def test_the_installed_unit_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Properties of the line's own service count; without it nothing is claimed."""
-    machine = scene(tmp_path, modem={"port": "/dev/null"})
+    machine = host(tmp_path, modem={"port": "/dev/null"})
     told = "\\n".join("=".join(row) for row in allow("char-188"))
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '{told}\\n'")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)

@@ -89,14 +89,14 @@ class Line:
             take(self.db, segment_of(begin_next(self.db, self.now(), plan("Non."))), self.now())
         return verdict.reason
 
-    def door(self, brought: dict[str, Any] | None) -> dict[str, Any]:
+    def ask(self, brought: dict[str, Any] | None) -> dict[str, Any]:
         """Take in what an exchange brings; return what it does next."""
         return lists.turn(self.db, brought, self.now()) | {"hub": None}
 
     def exchange(self, hub: Hub | HubOfLine) -> None:
         """Exchange with the hub until neither side has anything new."""
         place = RunFiles(self.folder / "run", "main")
-        HubExchange(self.door, None, place).exchange(hub.of(self.name) if isinstance(hub, Hub) else hub)
+        HubExchange(self.ask, None, place).exchange(hub.of(self.name) if isinstance(hub, Hub) else hub)
 
     def log(self) -> list[LoggedContact]:
         """Return its contacts."""

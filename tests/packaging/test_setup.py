@@ -339,7 +339,7 @@ def test_a_line_leaves_its_fleet(line: Installed) -> None:
 
 
 def test_the_desk_is_enabled_by_its_socket(line: Installed) -> None:
-    """For members the desk needs only its socket; the control program opens another door at its next start."""
+    """For members the desk needs only its socket; the control program opens another socket at its next start."""
     before = line.path("etc/hotlined/main.yaml").read_text()
     done = line.run("hotlined-setup", "web")
 

@@ -16,7 +16,7 @@ from test_docs import resolve
 
 from hotlined.cli.web import OF_PROXIES
 from hotlined.config import find
-from hotlined.control import DESKS_DOOR, FLEETS_DOOR
+from hotlined.control import DESKS_SOCKET, FLEETS_SOCKET
 from hotlined.desk import serving
 from hotlined.errors import ConfigError, UsageError
 from hotlined.fleet_files import RunFiles
@@ -186,7 +186,7 @@ def test_the_daemon_stays_up() -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_without_extras_has_five_units(line: str) -> None:
-    """Doors come with what knocks there, the power cycle with its command, the sender with a run."""
+    """Sockets come with what connects to them, the power cycle with its command, the sender with a run."""
     started, new = {f"hotlined@{line}.service"}, {f"hotlined@{line}.service"}
     while new:
         wanted = {each for unit in new for each in " ".join(settings(unit, "Unit").get("Wants", [])).split()}
@@ -262,7 +262,7 @@ def test_all_sandboxes_are_as_tight_as_the_daemons(unit: str) -> None:
         assert service["PrivateDevices"] == ["yes"]
 
 
-DOORS = {str(Path(text).parent) for name in UNITS for text in settings(name, "Socket").get("ListenStream", [])}
+SOCKET_FOLDERS = {str(Path(text).parent) for name in UNITS for text in settings(name, "Socket").get("ListenStream", [])}
 """The folders with the sockets of our programs."""
 RESOLVERS = {"/run/systemd/resolve", "/run/NetworkManager/resolv.conf", "/run/resolvconf"}
 RUN: dict[str, tuple[set[str], set[str]]] = {
@@ -304,7 +304,7 @@ def test_security_names_every_unit_with_its_user_and_network() -> None:
         )
 
 
-def test_the_program_that_opens_a_backup_sees_no_door() -> None:
+def test_the_program_that_opens_a_backup_sees_no_socket() -> None:
     """A backup may be forged.
 
     Programs of ours, D-Bus and PostgreSQL are out of its reach.
@@ -430,7 +430,7 @@ def test_users_and_folders_are_the_same_everywhere() -> None:
         assert service.get("SupplementaryGroups", []) == groups
         binding = "BindReadOnlyPaths" if unit in DESKS else "BindPaths"
         bound = {word.removeprefix("-") for word in words(unit, binding)}
-        bound -= {*DOORS, *words("hotlined@main.service", "BindReadOnlyPaths")}
+        bound -= {*SOCKET_FOLDERS, *words("hotlined@main.service", "BindReadOnlyPaths")}
         shelves = {STICK, f"/srv/hotlined-backups/{line}"}
         assert bound & shelves == (shelves if unit in OFFCARD else set())
         bound -= {*shelves, *([f"/run/hotlined-fleet/{line}"] if unit not in JOBS else [])}
@@ -447,9 +447,9 @@ def test_users_and_folders_are_the_same_everywhere() -> None:
         assert re.search(f"^d {folder} 0755 root root( m:60d)?$", shared, re.MULTILINE)
     for unit in (each for each in UNITS if each.endswith(".socket")):
         socket, line = settings(unit, "Socket"), line_of(unit)
-        door = next((each for each in ("-desk", "-proxy", "-fleet") if f"{each}@" in unit), "")
-        assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
-        owner = {"-desk": f"hotweb-{line}", "-fleet": f"hotfleet-{line}"}.get(door)
+        kind = next((each for each in ("-desk", "-proxy", "-fleet") if f"{each}@" in unit), "")
+        assert socket["ListenStream"][0] in {f"{folder}/{line}{kind}.sock" for folder in sockets}
+        owner = {"-desk": f"hotweb-{line}", "-fleet": f"hotfleet-{line}"}.get(kind)
         owner = f"hotlined-{line}" if "sender" in unit else owner
         assert socket.get("SocketUser") == ([owner] if owner else None)
     lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
@@ -531,12 +531,12 @@ def test_each_day_has_a_copy_with_key_and_answer(tmp_path: Path, trap: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("job", "door"), [("control", "control"), ("control", "control-desk"), ("web", "web"), ("web", "web-proxy")]
+    ("job", "name"), [("control", "control"), ("control", "control-desk"), ("web", "web"), ("web", "web-proxy")]
 )
 @pytest.mark.parametrize("line", ["main", "nl"])
-def test_no_limit_closes_a_socket_for_people(job: str, door: str, line: str) -> None:
+def test_no_limit_closes_a_socket_for_people(job: str, name: str, line: str) -> None:
     """Repeated connections cannot make systemd close the socket."""
-    socket = settings(f"hotlined-{door}@{line}.socket", "Socket")
+    socket = settings(f"hotlined-{name}@{line}.socket", "Socket")
 
     assert (socket["TriggerLimitIntervalSec"], socket["Accept"]) == (["0"], ["no"])
     assert settings(f"hotlined-{job}@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
@@ -553,9 +553,9 @@ def test_the_journal_keeps_the_daemons_words_and_all_failures(unit: str) -> None
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_control_program_has_three_doors(line: str) -> None:
+def test_the_control_program_has_three_sockets(line: str) -> None:
     """Members come by group, desk and exchange by their users."""
-    kinds = ("", f"-{DESKS_DOOR}", f"-{FLEETS_DOOR}")
+    kinds = ("", f"-{DESKS_SOCKET}", f"-{FLEETS_SOCKET}")
     names = [f"hotlined-control{each}@{line}" for each in kinds]
     members, *own = (settings(f"{name}.socket", "Socket") for name in names)
 
@@ -563,21 +563,21 @@ def test_the_control_program_has_three_doors(line: str) -> None:
     assert "SocketUser" not in members
     assert "Sockets" not in settings(f"{names[0]}.service", "Service")  # it would open all of them
     assert "Wants" not in settings(f"{names[0]}.socket", "Unit")
-    for unit, door in (f"hotlined-web@{line}.socket", names[1]), (f"hotlined-fleet@{line}.service", names[2]):
-        assert f"{door}.socket" in settings(unit, "Unit")["Wants"][0].split()
-    for door, name, kind, job in zip(own, names[1:], (DESKS_DOOR, FLEETS_DOOR), ("web", "fleet"), strict=True):
-        assert door["SocketMode"] == ["0600"]
+    for unit, name in (f"hotlined-web@{line}.socket", names[1]), (f"hotlined-fleet@{line}.service", names[2]):
+        assert f"{name}.socket" in settings(unit, "Unit")["Wants"][0].split()
+    for each, name, kind, job in zip(own, names[1:], (DESKS_SOCKET, FLEETS_SOCKET), ("web", "fleet"), strict=True):
+        assert each["SocketMode"] == ["0600"]
         assert (
-            door["SocketUser"] == [f"hot{job}-{line}"] == settings(f"hotlined-{job}@{line}.service", "Service")["User"]
+            each["SocketUser"] == [f"hot{job}-{line}"] == settings(f"hotlined-{job}@{line}.service", "Service")["User"]
         )
-        assert "SocketGroup" not in door
-        assert door["Service"] == [f"{names[0]}.service"]
+        assert "SocketGroup" not in each
+        assert each["Service"] == [f"{names[0]}.service"]
         assert settings(f"{name}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
-        assert door["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, kind))]
+        assert each["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, kind))]
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
+def test_the_desk_has_a_socket_for_members_and_one_for_proxies(line: str) -> None:
     """Each opens to its group; one program serves both.
 
     The two start and stop as one, and have names.

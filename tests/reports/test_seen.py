@@ -18,7 +18,7 @@ from hotlined.desk.band import Mood, band_of
 from hotlined.doctor import machine, sim
 from hotlined.doctor import operation as checks
 from hotlined.doctor.findings import Health
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import Language
 from hotlined.machine.clock import Now
@@ -69,9 +69,9 @@ def test_all_say_one_thing(held: Held, name: str) -> None:
         status = held.line.run("status", "--json")
         shown = json.loads(status.stdout)["trouble"]
         report = held.report()
-        scene = Scene(report.config)
-        found = [check(scene) for check in (checks.daemon, checks.answer, checks.budgets, checks.configuration)]
-        found += [check(scene) for check in (checks.backup, checks.reception, sim.life, sim.storages, machine.disk)]
+        host = Host(report.config)
+        found = [check(host) for check in (checks.daemon, checks.answer, checks.budgets, checks.configuration)]
+        found += [check(host) for check in (checks.backup, checks.reception, sim.life, sim.storages, machine.disk)]
         band = band_of(report)
     code, _stop, variant = name.partition(".")
     (trouble,) = [each for each in report.seen.holding if each.code == code]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hotlined import config as configuration
 from hotlined.doctor import operation as line_checks
 from hotlined.doctor.findings import Health
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.machine.clock import Now
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
@@ -107,7 +107,7 @@ def test_config_check_and_doctor_warn_that_reception_is_not_watched(tmp_path: Pa
     line = Filled(tmp_path, alerts={"selftest": None})
     with closing(line.db):
         output = " ".join(line.run("config", "check").output.split())
-        found = line_checks.reception(Scene(configuration.load(line.config)))
+        found = line_checks.reception(Host(configuration.load(line.config)))
 
     assert "Careful: alerts.selftest is null: nobody notices a line that receives nothing." in output
     assert (found.verdict, found.seen) == (Health.WARN, "nobody notices if nothing arrives")
@@ -130,7 +130,7 @@ def test_doctor_says_whether_reception_is_watched(
     line.daemon_runs(modem=ModemState.READY)
     with closing(line.db):
         commit_selftest(line.db, SelfTest(OWN, at=AT, left_limit=0.0, tries=1, **known))
-        assert line_checks.reception(Scene(configuration.load(line.config))).verdict is expected
+        assert line_checks.reception(Host(configuration.load(line.config))).verdict is expected
 
 
 # ---- silence
@@ -286,7 +286,7 @@ def test_a_long_silence_is_in_status_and_doctor(tmp_path: Path) -> None:
             status = line.run("status")
             assert (status.stdout.count(told.partition(" `")[0]), status.exit_code) == (expected, 0)
         codes = {one["code"] for one in json.loads(line.run("status", "--json").stdout)["trouble"]}
-        daemon = line_checks.daemon(Scene(configuration.load(line.config)))
+        daemon = line_checks.daemon(Host(configuration.load(line.config)))
 
         assert "silence" in codes
         assert (daemon.verdict, told in daemon.cure) == (Health.WARN, True)

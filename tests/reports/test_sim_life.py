@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hotlined import config as configuration
 from hotlined.daemon.credit import is_top_up, maybe_amount
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.doctor.sim import life as examined
 from hotlined.errors import RefusedError
 from hotlined.machine.clock import Now, boot_id, rfc3339
@@ -183,14 +183,14 @@ def test_an_unknown_end_causes_no_warning(line_of: Filled) -> None:
     """Doctor says which fact is missing: a top-up or the life's length."""
     assert codes(line_of) == []
     assert told(line_of)["credit"]["valid_until"] is None
-    finding = examined(Scene(configuration.load(line_of.config)))
+    finding = examined(Host(configuration.load(line_of.config)))
     assert finding.verdict == "unknown"
     assert "hotlined sim topup" in finding.cure
 
     line_of.config.write_text(json.dumps(line_of.settings | {"credit": {}}))
     line_of.run("sim", "topup")
     assert told(line_of)["credit"]["valid_until"] is None
-    finding = examined(Scene(configuration.load(line_of.config)))
+    finding = examined(Host(configuration.load(line_of.config)))
     assert finding.verdict == "unknown"
     assert "credit.valid_for" in finding.cure
 
@@ -217,7 +217,7 @@ def test_the_end_is_named_with_its_cure(
     assert bool(found) == bool(code)
     assert [each.code in ("sim_ended", "not_running") for each in report.grave] == [True] * (1 + (code == "sim_ended"))
     assert all(words in each.words and "hotlined sim topup" in each.cure for each in found)
-    finding = examined(Scene(configuration.load(line_of.config)))
+    finding = examined(Host(configuration.load(line_of.config)))
     assert finding.verdict == verdict
     assert words in finding.cure
 
@@ -235,7 +235,7 @@ def test_an_unsynchronised_clock_causes_no_warning(line_of: Filled, monkeypatch:
     monkeypatch.setattr("hotlined.machine.clock.synchronised", lambda: False)
 
     assert codes(line_of) == []
-    assert examined(Scene(configuration.load(line_of.config))).verdict == "unknown"
+    assert examined(Host(configuration.load(line_of.config))).verdict == "unknown"
 
 
 def test_another_sim_has_no_top_up_yet(line_of: Filled) -> None:

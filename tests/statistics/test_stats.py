@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hotlined.config import load
 from hotlined.errors import UsageError
 from hotlined.machine.clock import rfc3339
-from hotlined.reports.glance import came
+from hotlined.reports.summary import came
 from hotlined.statistics.document import document
 from hotlined.statistics.periods import By, before, choose, edges, week_days
 from hotlined.statistics.plain import calendar, length, rate, share

@@ -197,7 +197,7 @@ def test_line_that_leaves_forgets_the_other_lines(hub: Hub, fr: Line, nl: Line) 
     assert nl.text(LEA).answer
     assert nl.text(KEVIN).reason is Reason.OPTED_OUT
     with pytest.raises(RefusedError, match="no fleet"):
-        nl.door(None)
+        nl.ask(None)
 
 
 def test_line_without_the_fleets_key_sends_nothing(hub: Hub, fr: Line, nl: Line) -> None:
@@ -212,7 +212,7 @@ def test_line_without_the_fleets_key_sends_nothing(hub: Hub, fr: Line, nl: Line)
     assert line_state.row_of(nl.db).key_lack is HoldReason.KEY_LOST
     assert begin_next(nl.db, nl.now(), plan("Non.")) == policy.Wait(policy.WaitingFor.HELD)
     with pytest.raises(StoreError, match=r"hotlined\.db\.fleet is missing"):
-        nl.door(None)
+        nl.ask(None)
     with pytest.raises(RefusedError, match="nobody whom other lines refuse"):
         decisions.resume(nl.db, "anna", nl.now())
     decisions.block(nl.db, KEVIN, "anna", nl.now())
@@ -402,12 +402,12 @@ def test_lying_hub_erases_nothing_and_raises_no_limit(fr: Line) -> None:
     decisions.block(fr.db, KEVIN, "anna", fr.now())
     invented = bytes.fromhex(PERSON[1:]) + b"\x01"
     for read in (found("nowhere", 2**62, invented), found("fr", 2**62, b""), found("nowhere", 2**62 + 1, b"")):
-        fr.door(told(("fr", 2**62), ("nowhere", 2**62), read=read))
+        fr.ask(told(("fr", 2**62), ("nowhere", 2**62), read=read))
 
     assert len(fr.log()) == 1
     assert history_of(fr.db, KEVIN).blocked
     assert history_of(fr.db, LEA).answers == 1
-    assert fr.door(told(("fr", 2**62), ("nowhere", 2**62)))["write"]["list"]
+    assert fr.ask(told(("fr", 2**62), ("nowhere", 2**62)))["write"]["list"]
 
 
 def test_only_a_newer_list_of_its_own_is_taken_in(hub: Hub, fr: Line) -> None:
@@ -416,8 +416,8 @@ def test_only_a_newer_list_of_its_own_is_taken_in(hub: Hub, fr: Line) -> None:
     fr.exchange(hub)
     known = fr.db.value("SELECT number FROM fleet")
     for number in (known - 1, known):
-        fr.door(told(("fr", known), read=found("fr", number, person + b"\x02")))
-    fr.door(told(("fr", known), written=found("fr", known + 1, b"", mark="another")))
+        fr.ask(told(("fr", known), read=found("fr", number, person + b"\x02")))
+    fr.ask(told(("fr", known), written=found("fr", known + 1, b"", mark="another")))
 
     assert fr.text(LEA).answer
     assert fr.db.value("SELECT number FROM fleet") == known
@@ -427,7 +427,7 @@ def test_decisions_that_came_back_stay_beside_others(fr: Line) -> None:
     """The line shares all of them."""
     person = pseudonym.of(KEY, LEA)
     for number, kinds in ((5, b"\x01"), (6, b"\x02")):
-        fr.door(told(("fr", number), read=found("fr", number, bytes.fromhex(person[1:]) + kinds)))
+        fr.ask(told(("fr", number), read=found("fr", number, bytes.fromhex(person[1:]) + kinds)))
     assert lists.own_list(fr.db) == {person: Kinds.OPTED_OUT | Kinds.BLOCKED}
     decisions.block(fr.db, LEA, "anna", fr.now())
 
@@ -437,7 +437,7 @@ def test_decisions_that_came_back_stay_beside_others(fr: Line) -> None:
 def test_own_decision_is_not_taken_back_as_well(fr: Line) -> None:
     """A list of this line that another machine wrote has it, too; it stands in one place, and is lifted once."""
     decisions.block(fr.db, LEA, "anna", fr.now())
-    fr.door(told(("fr", 5), read=found("fr", 5, bytes.fromhex(pseudonym.of(KEY, LEA)[1:]) + b"\x02")))
+    fr.ask(told(("fr", 5), read=found("fr", 5, bytes.fromhex(pseudonym.of(KEY, LEA)[1:]) + b"\x02")))
     assert fr.db.all("SELECT 1 FROM fleet_refused") == []
     decisions.unblock(fr.db, LEA, "anna", fr.now())
 
@@ -450,9 +450,9 @@ def test_line_is_well_at_an_honest_hub_after_a_hostile_one(hub: Hub, fr: Line, n
     exchange(hub, fr, nl)
     invented = bytes.fromhex(pseudonym.of(KEY, KEVIN)[1:]) + b"\x02"
     for line, other in ((fr, "nl"), (nl, "fr")):
-        line.door(told((line.name, 2**62), (other, 2**62), read=found(other, 2**62, invented)))
-        line.door(told((line.name, 2**62), (other, 2**62), read=found(line.name, 2**62, b"")))
-        line.door(told((line.name, 2**62), ("de", 2**62), read=found("de", 2**62, invented)))
+        line.ask(told((line.name, 2**62), (other, 2**62), read=found(other, 2**62, invented)))
+        line.ask(told((line.name, 2**62), (other, 2**62), read=found(line.name, 2**62, b"")))
+        line.ask(told((line.name, 2**62), ("de", 2**62), read=found("de", 2**62, invented)))
     for line in (fr, nl):
         line.join()
     exchange(hub, fr, nl)
@@ -468,10 +468,10 @@ def test_line_is_well_at_an_honest_hub_after_a_hostile_one(hub: Hub, fr: Line, n
 def test_hub_with_the_key_of_another_fleet_gets_nothing(fr: Line) -> None:
     """The line answers on, and says the trouble."""
     fr.text(LEA, "stop")
-    assert fr.door(told(("fr", 0), key="0" * 64)) == {"line": "fr", "hub": None}
+    assert fr.ask(told(("fr", 0), key="0" * 64)) == {"line": "fr", "hub": None}
     assert trouble(fr) is FleetTrouble.OTHER_KEY
     assert fr.text(KEVIN).answer
-    assert "write" in fr.door(told(("fr", 0)))
+    assert "write" in fr.ask(told(("fr", 0)))
 
 
 @pytest.mark.parametrize(
@@ -500,7 +500,7 @@ def test_hub_with_the_key_of_another_fleet_gets_nothing(fr: Line) -> None:
 def test_malformed_list_is_refused(hub: Hub, fr: Line, lies: dict[str, Any]) -> None:
     """It changes nothing; a proper hub ends the trouble."""
     fr.text(LEA, "stop")
-    assert fr.door(told(("fr", 1), ("nl", 1)) | lies) == {"line": "fr", "hub": None}
+    assert fr.ask(told(("fr", 1), ("nl", 1)) | lies) == {"line": "fr", "hub": None}
     assert trouble(fr) is FleetTrouble.REFUSED
     assert lists.refused(fr.db) == {}
     fr.exchange(hub)
@@ -512,8 +512,8 @@ def test_lists_of_others_are_bounded(fr: Line, monkeypatch: pytest.MonkeyPatch) 
     """A hub that invents lists cannot fill the card; those of before stay."""
     monkeypatch.setattr(lists, "MOST_REFUSED", 2)
     three = b"".join(bytes([each] * 6) + b"\x01" for each in range(3))
-    fr.door(told(("fr", 1), ("nl", 1), read=found("nl", 1, three[:14])))
-    fr.door(told(("fr", 1), ("nl", 2), read=found("nl", 2, three)))
+    fr.ask(told(("fr", 1), ("nl", 1), read=found("nl", 1, three[:14])))
+    fr.ask(told(("fr", 1), ("nl", 2), read=found("nl", 2, three)))
     assert (trouble(fr), lists.refused(fr.db)) == (FleetTrouble.REFUSED, {"nl": 2})
-    fr.door(told(("fr", 1), ("nl", 2), ("xx", 2), read=found("xx", 2, three[:7])))
+    fr.ask(told(("fr", 1), ("nl", 2), ("xx", 2), read=found("xx", 2, three[:7])))
     assert lists.refused(fr.db) == {"nl": 2}

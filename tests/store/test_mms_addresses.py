@@ -13,7 +13,7 @@ from filled import KEVIN, LEA, SENT, Filled
 from hotlined import config as configuration
 from hotlined.doctor import operation as line_checks
 from hotlined.doctor.findings import Health
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.host import Host
 from hotlined.rules import recognition
 from hotlined.simulator import pdus
 from hotlined.store.answers import decisions
@@ -247,5 +247,5 @@ def test_doctor_names_unknown_announcers(filled: Filled) -> None:
 
 def mms(filled: Filled) -> tuple[Health, str]:
     """Return the finding of doctor about MMS."""
-    found = line_checks.mms(Scene(configuration.load(filled.config)))
+    found = line_checks.mms(Host(configuration.load(filled.config)))
     return found.verdict, found.seen

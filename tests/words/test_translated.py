@@ -39,7 +39,7 @@ from hotlined.cli import mistakes
 from hotlined.config import load
 from hotlined.desk.app import make
 from hotlined.desk.roles import Role
-from hotlined.desk.serving import DOOR
+from hotlined.desk.serving import AUTHENTICATOR
 from hotlined.desk.who import Visitor
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM
 from hotlined.doctor.findings import Health
@@ -404,8 +404,8 @@ def test_an_alert_with_its_own_title_is_texted_whole(language: Language) -> None
 # ---- whole outputs
 
 
-class AnyDoor:
-    """A door whose visitors may do everything."""
+class AnyAuthenticator:
+    """An authenticator whose visitors may do everything."""
 
     def visitor(self, request: Request) -> Visitor:
         """Return that visitor."""
@@ -418,7 +418,7 @@ def pages(line: Filled) -> Callable[[str], str]:
     """Return a function that renders a page of the desk in the line's language."""
     config = load(line.config)
     client = make(config, b"").test_client()
-    client.environ_base[DOOR] = AnyDoor()
+    client.environ_base[AUTHENTICATOR] = AnyAuthenticator()
 
     def show(path: str) -> str:
         with speaking(config.language):

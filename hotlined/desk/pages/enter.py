@@ -4,7 +4,7 @@ from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from hotlined.desk.routes import Page
-from hotlined.desk.who import LinkDoor, door_of
+from hotlined.desk.who import LinkAuthenticator, authenticator_of
 
 NAME = "enter"
 """The name of the only page that needs no visitor."""
@@ -16,14 +16,14 @@ def show() -> Response:
     A page leads on, not a redirect: after a redirect that began at another site, a browser would not send a cookie of
     SameSite=Strict.
     """
-    door = door_of(request)
-    if not isinstance(door, LinkDoor):
+    authenticator = authenticator_of(request)
+    if not isinstance(authenticator, LinkAuthenticator):
         raise NotFound
     if request.method != "GET":
         return Response()  # a request that only checks the link must not use it up
-    cookie = door.exchange(request)
+    cookie = authenticator.exchange(request)
     response = make_response(render_template("enter.html"))
-    response.set_cookie(door.cookie_name, cookie, httponly=True, samesite="Strict")
+    response.set_cookie(authenticator.cookie_name, cookie, httponly=True, samesite="Strict")
     return response
 
 

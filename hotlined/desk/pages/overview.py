@@ -14,8 +14,8 @@ from hotlined.errors import StoreError
 from hotlined.language import N_
 from hotlined.machine.clock import here
 from hotlined.reports.contact import rows_for_people
-from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.overview import LineReport
+from hotlined.reports.summary import Came, at_a_glance, came
 from hotlined.store.reading import log
 
 _LAST = 5  # contacts

@@ -1,4 +1,4 @@
-"""A line at a glance, in a few sentences: its contacts, its next answer, and what it has spent this month."""
+"""The summary of a line in a few sentences: its contacts, its next answer, and what it has spent this month."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

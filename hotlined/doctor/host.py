@@ -1,4 +1,4 @@
-"""The scene of the checks: configuration, machine, daemon and modem, each looked at only once."""
+"""The host that checks examine: its configuration, machine, daemon and modem, each looked at only once."""
 
 import os
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ NO_WORD = N_("the modem does not say")
 
 
 @dataclass
-class Scene:
+class Host:
     """The configuration, or the problem with it; the machine below the folder `root`; the daemon and the modem."""
 
     config: Config | None
