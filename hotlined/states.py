@@ -118,7 +118,7 @@ KEPT_BACK = {
 
 
 class SelftestObstacle(StrEnum):
-    """The obstacles that keep the line from texting itself; `words.selftest.OBSTACLES` has each in words."""
+    """The obstacles that keep the line from texting itself; `reports.selftest.OBSTACLES` has each in words."""
 
     NO_NUMBER = "no_number"
     NEVER_BACK = "never_back"
@@ -381,7 +381,7 @@ class SegmentKind(StrEnum):
 
 
 class PduProblem(StrEnum):
-    """The problem of a segment that was received; `words.problems` has each in words."""
+    """The problem of a segment that was received; `words.reasons` has each in words."""
 
     TRUNCATED = "truncated"
     NOISE = "noise"

@@ -299,7 +299,7 @@ def test_every_command_line_in_prose_is_valid() -> None:
     assert {"README.md", "docs/people.md", "config.yaml", "hotlined/cli/log.py", "fr.po", "nl.po"} <= {
         name for name, _ in lines
     }
-    assert ("hotlined/words/digest.py", "review") in lines
+    assert ("hotlined/alerts/digest.py", "review") in lines
     assert ("docs/desk.md", "show NUMBER") in lines
     for name, arguments in lines:
         command, options = resolve(arguments)

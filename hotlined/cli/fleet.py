@@ -148,7 +148,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """
     with _found(settings) as (db, found):
         if as_json:
-            from hotlined.reports.fleet_status import document  # noqa: PLC0415  only --json needs it
+            from hotlined.reports.fleet import document  # noqa: PLC0415  only --json needs it
 
             click.echo(json_line(document(db, found)))
         else:

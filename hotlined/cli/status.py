@@ -15,6 +15,7 @@ from hotlined.machine import clock
 from hotlined.machine.clock import here, parse_rfc3339
 from hotlined.reports import sealed, selftest
 from hotlined.reports.overview import LineReport, maybe_waiting, report_line
+from hotlined.reports.selftest import DUE, OBSTACLES
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.reports.status import document
 from hotlined.reports.stored import balance_in_words
@@ -25,7 +26,6 @@ from hotlined.store.reading.review import Waiting
 from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner
 from hotlined.words.reasons import queue_in_words
-from hotlined.words.selftest import DUE, OBSTACLES
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES, RECOVERY_STEPS, REGISTRATIONS, SMS_SERVICES
 from hotlined.words.times import day, moment
 

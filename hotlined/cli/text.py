@@ -15,9 +15,8 @@ from hotlined.gsm.alphabet import Encoding
 from hotlined.language import _, in_digits, ngettext
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.risks import of_texts
-from hotlined.reports.text import TextCost, checked, cost, wording_in_words
+from hotlined.reports.text import TextCost, checked, cost, replacement_in_words, wording_in_words
 from hotlined.words.amounts import in_money, in_segments
-from hotlined.words.characters import replacement_in_words
 
 
 @click.group(cls=Group)

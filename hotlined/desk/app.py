@@ -11,13 +11,12 @@ from flask import Flask, Response, g, render_template, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import Forbidden, HTTPException
 
-from hotlined.config import Config
+from hotlined.config import Config, Role
 from hotlined.desk import forms, showing
-from hotlined.desk.headers import HEADERS
 from hotlined.desk.pages import acts, enter, evidence, health, inbox, log, numbers, overview, stats, thread
 from hotlined.desk.plain import whom_to_ask
-from hotlined.desk.roles import ROLES, Role
-from hotlined.desk.routes import Page
+from hotlined.desk.routes import ROLES, Page
+from hotlined.desk.serving import HEADERS
 from hotlined.desk.visit import EXTENSION, Desk, desk, line, maybe_visitor
 from hotlined.desk.who import authenticator_of
 from hotlined.errors import HotlinedError, StoreError

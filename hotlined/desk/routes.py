@@ -4,8 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hotlined.desk.roles import Role
+from hotlined.config import Role
+from hotlined.language import NP_, Phrases
 from hotlined.reports.typed import LARGEST
+
+ROLES = Phrases(
+    {
+        Role.FIGURES: NP_("role", "figures"),
+        Role.READER: NP_("role", "reader"),
+        Role.VOLUNTEER: NP_("role", "volunteer"),
+        Role.ADMIN: NP_("role", "admin"),
+    }
+)
+
 
 CONTACT_ID = f"<int(max={LARGEST}):contact_id>"
 """The ID of a contact in a path; a number too large for the database is not a page."""

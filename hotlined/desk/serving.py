@@ -22,7 +22,6 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
-from hotlined.desk.headers import HEADERS
 from hotlined.errors import HotlinedError
 from hotlined.language import _
 from hotlined.machine.peer import Peer, maybe_local_peer, peer_of
@@ -212,3 +211,14 @@ def _drop(channels: list[_Channel], slow_seconds: float) -> None:
         counted[channel.server] += 1
         if counted[channel.server] > MOST_OF_A_DOOR or channel.is_slow(slow_seconds):
             channel.will_close = True  # waitress closes it in the next pass
+
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
+    " img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}

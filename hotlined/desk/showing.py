@@ -13,12 +13,13 @@ from typing import Any
 from flask import g
 from markupsafe import Markup, escape
 
+from hotlined.config import Role
 from hotlined.desk import forms
 from hotlined.desk.band import Band, band_of
 from hotlined.desk.icons import icon
 from hotlined.desk.notices import Notice
 from hotlined.desk.plain import is_named, trouble_in_plain_words, whom_to_ask, without_commands
-from hotlined.desk.roles import ROLES, Role
+from hotlined.desk.routes import ROLES
 from hotlined.desk.visit import desk, line, line_report, maybe_visitor, notice_of, reading, visitor
 from hotlined.errors import StoreError
 from hotlined.language import N_, NP_, Phrases, _, in_digits, spoken, unfilled, unfilled_plural
@@ -27,8 +28,8 @@ from hotlined.reports.trouble import Trouble
 from hotlined.states import ContactKind
 from hotlined.store.reading import review
 from hotlined.store.reading.review import Waiting
+from hotlined.words.countries import HELPLINES
 from hotlined.words.harmless import harmless
-from hotlined.words.helplines import HELPLINES
 from hotlined.words.tags import TAG_KEYS, tag_in_words
 from hotlined.words.times import day_said, lately, of_day
 

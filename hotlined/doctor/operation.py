@@ -11,6 +11,7 @@ from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, _, in_row, ngettext
 from hotlined.reports import sealed, selftest
+from hotlined.reports.selftest import OBSTACLES
 from hotlined.states import (
     AlertCondition,
     DatabaseState,
@@ -26,7 +27,6 @@ from hotlined.store.file import integrity
 from hotlined.store.file.opening import CHECK_SECONDS, open_beside_daemon, require_own
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.amounts import in_segments
-from hotlined.words.selftest import OBSTACLES
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
 _NAMES_SHOWN = 5

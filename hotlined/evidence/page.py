@@ -15,8 +15,7 @@ from hotlined.language import N_, NP_, Phrases, _, in_row
 from hotlined.states import ContactKind
 from hotlined.store.people.stored_evidence import EvidenceContact, EvidencePart, EvidenceReport
 from hotlined.words.html import text_in_html, whole_page
-from hotlined.words.problems import problem_in_words
-from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
+from hotlined.words.reasons import SEGMENT_STATES, STATES, problem_in_words, reason_in_words
 from hotlined.words.tags import tag_in_words
 
 UNSURE = N_("The clock of the machine was not synchronised then.")

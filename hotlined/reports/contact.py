@@ -34,8 +34,15 @@ from hotlined.store.line.history import history_of
 from hotlined.store.line.line_row import FREE, Sending, row_of
 from hotlined.store.reading import log as contact_log
 from hotlined.words.columns import inner
-from hotlined.words.problems import problem_in_words
-from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, cause_in_words, reason_in_words
+from hotlined.words.reasons import (
+    SEGMENT_STATES,
+    VERDICTS,
+    answer_in_words,
+    briefly,
+    cause_in_words,
+    problem_in_words,
+    reason_in_words,
+)
 from hotlined.words.states import EVENTS, KINDS, SEGMENT_KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment

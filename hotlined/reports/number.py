@@ -20,14 +20,13 @@ from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.machine.clock import Now, rfc3339
 from hotlined.reports.ahead import longest, look_ahead
 from hotlined.reports.contact import entry
-from hotlined.reports.rules import rules_of
 from hotlined.reports.stored import holds_of, sending_now
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
 from hotlined.rules import policy
-from hotlined.rules.policy import Reason
+from hotlined.rules.policy import Reason, Rules
 from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
-from hotlined.store.answers import correspondents
+from hotlined.store.answers import correspondents, verdicts
 from hotlined.store.answers.correspondents import Correspondent, Order
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import elsewhere, pseudonyms
@@ -346,3 +345,10 @@ def _queued_in_words(report: NumberReport, config: Config) -> str:
         return ""
     sending = sending_now(config, next(iter(report.holds), FREE))
     return answer_in_words(report.queued, sending.state) if report.queued else briefly(Reason.PENDING)
+
+
+def rules_of(db: Database, config: Config, *, sim_changed: bool = False) -> Rules:
+    """Return the rules from a configuration, the line's own number and the texts of its recent answers."""
+    return config.rules(
+        row_of(db).own_number, sim_changed=sim_changed, earlier_texts=verdicts.recent_texts(db, db.now())
+    )

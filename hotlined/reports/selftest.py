@@ -3,19 +3,47 @@
 import time
 from datetime import timedelta
 
+from hotlined import conditions
+from hotlined.conditions import HOLDS
 from hotlined.config import Config
 from hotlined.errors import HotlinedError
-from hotlined.language import _, in_digits
+from hotlined.language import N_, Phrases, _, in_digits
 from hotlined.machine.clock import Now
 from hotlined.machine.timing import USUAL
 from hotlined.rules.policy import Limits
+from hotlined.states import HoldReason, SelftestObstacle
 from hotlined.store.answers import contacts
 from hotlined.store.line.database import Database
 from hotlined.store.line.line_row import SelfTest, row_of
 from hotlined.store.line.reception import MOST_TRIES, last_text_limit, selftest_due_limit
-from hotlined.words import selftest as words
 from hotlined.words.amounts import lasting, segments_and_price
 from hotlined.words.times import moment
+
+OBSTACLES = Phrases(
+    {
+        SelftestObstacle.NO_NUMBER: N_("the line does not know its own number: set line_number"),
+        SelftestObstacle.NEVER_BACK: N_(
+            "no text to itself came back on this SIM yet: `hotlined selftest`, or set line_number"
+        ),
+        SelftestObstacle.NO_ANSWER: N_("its answer has no text"),
+        SelftestObstacle.NOT_RUNNING: conditions.NOT_RUNNING.title_message,
+        SelftestObstacle.MODEM_NOT_READY: N_("the modem is not ready"),
+        SelftestObstacle.PAUSED: HOLDS[HoldReason.PERSON].title_message,
+        SelftestObstacle.CREDIT: HOLDS[HoldReason.CREDIT].title_message,
+        SelftestObstacle.OUTAGE: HOLDS[HoldReason.OUTAGE].title_message,
+        SelftestObstacle.HELD: N_("the line holds all answers back"),
+        SelftestObstacle.FULL: N_("the budget is spent"),
+    }
+)
+"""The obstacles to a self-test."""
+
+_NONE_YET = N_("none yet")
+_BACK = N_("came back, sent {at}")
+_LOST = N_("did not come back, sent {at}")
+_ON_ITS_WAY = N_("on its way, sent {at}")
+_NOT_SENT = N_("not sent yet, asked for {at}")
+_OTHERS_CAME = N_("sent {at}; a text from somebody else came since")
+DUE = N_("{last}; no next one: {obstacle}")
 
 _YEAR = timedelta(days=365)
 _COMES_BACK_SECONDS = 120.0  # a person waits for it
@@ -71,13 +99,13 @@ def cost_in_words(every: timedelta, limits: Limits) -> str:
 def in_words(test: SelfTest | None) -> str:
     """Return the result of the last text to itself in words, as `status` shows it."""
     if test is None or test.at is None:
-        return _(words.NONE_YET)
+        return _(_NONE_YET)
     if test.back_at is not None and test.back_at >= test.at:
-        known = words.BACK
+        known = _BACK
     elif test.tries and test.lost_at:
-        known = words.LOST
+        known = _LOST
     elif test.tries:
-        known = words.NOT_SENT if test.left_limit is None else words.ON_ITS_WAY
+        known = _NOT_SENT if test.left_limit is None else _ON_ITS_WAY
     else:
-        known = words.OTHERS_CAME
+        known = _OTHERS_CAME
     return _(known, at=moment(test.at))

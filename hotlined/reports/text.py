@@ -8,9 +8,8 @@ from decimal import Decimal
 from hotlined.config import Config, Wording
 from hotlined.forms import extended
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
-from hotlined.language import _
+from hotlined.language import _, character_name, ngettext
 from hotlined.words.amounts import maybe_price, segments_and_price
-from hotlined.words.characters import replacement_in_words
 from hotlined.words.columns import inner
 
 _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # bytes of a body for one septet or one UCS-2 unit
@@ -153,3 +152,15 @@ def _forcing(character: str, text: str, config: Config) -> ForcingCharacter:
 def _without(text: str, characters: tuple[str, ...], config: Config) -> Plan:
     composed = unicodedata.normalize("NFC", text) if characters else text
     return plan(composed.translate(dict.fromkeys(map(ord, characters))), config.answer.encoding)
+
+
+def replacement_in_words(replaced: Replacement) -> str:
+    """Write which character was replaced by what, and how often."""
+    character, by = replaced.original, replaced.replacement
+    return ngettext(
+        "{original} by {by}, {number} time",
+        "{original} by {by}, {number} times",
+        replaced.count,
+        original=_("a {name}", name=character_name(character)) if character.isspace() else character,
+        by=_("a blank") if by == " " else repr(by),
+    )

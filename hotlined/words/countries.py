@@ -1,4 +1,6 @@
-"""Names of the countries whose people write to lines; any other country is shown as its code."""
+"""Countries: the names of those whose people write to lines, and the numbers to call there in despair."""
+
+from collections.abc import Mapping
 
 from hotlined import conditions
 from hotlined.language import N_, Phrases
@@ -36,3 +38,14 @@ def sim_country_in_words(country: str) -> tuple[str, str]:
     """Return the sentence and the cure for a SIM of a country that is not answered."""
     places = {"country": country_in_words(country), "code": country}
     return conditions.SIM_COUNTRY.words.format(**places), conditions.SIM_COUNTRY.cure.format(**places)
+
+
+HELPLINES: Mapping[str, tuple[str, ...]] = {
+    # Zelfmoordlijn, in Dutch: 8 September 2019, https://www.vrt.be/vrtnws/fr/2019/09/08/chaque-jour-trois-personnes-mettent-fin-a-leur-vie-en-flandre/
+    # Centre de Prévention du Suicide, in French: on 2022, https://www.preventionsuicide.be/actualites/le-centre-de-prevention-du-suicide-publie-son-rapport-dactivites-2022
+    "BE": ("1813", "0800 32 123"),
+    # 29 September 2021, https://www.service-public.fr/particuliers/actualites/A15206
+    "FR": ("3114",),
+    # free of charge: ANP, 3 October 2025, https://www.upday.com/nl/binnenland/nummer-113-nu-gratis-betere-hulp-bij-zelfdodingsgedachten/pj8neqt
+    "NL": ("113",),
+}

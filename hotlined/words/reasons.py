@@ -1,7 +1,6 @@
-"""Reasons, states, verdicts and the network's refusals (+CMS ERROR) in words; the codes are for scripts.
+"""Reasons, states, verdicts, a segment's problems and refusals (+CMS ERROR) in words; the codes are for scripts.
 
-The words for an error of the port, the modem or the SIM are in `causes`, for a PDU's problem in `words.problems`, for
-a refused request in `words.requests`.
+The words for an error of the port, the modem or the SIM are in `causes`, for a refused request in `words.requests`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from hotlined.language import N_, NP_, Phrases, _, ngettext
 from hotlined.rules import policy
 from hotlined.rules.policy import AttemptCause, Reason, WaitingFor
-from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
+from hotlined.states import AnswerState, ContactVerdict, PduProblem, SegmentState, SendingState, SubmitProblem
 from hotlined.words.times import clock_time
 
 if TYPE_CHECKING:  # every command needs reasons, few show a contact
@@ -210,3 +209,23 @@ def answer_in_words(answer: "LoggedAnswer", sending: SendingState) -> str:
     if answer.state is AnswerState.FAILED and answer.segments_sent:
         return _("only {sent} of {segments} left", sent=answer.segments_sent, segments=answer.segments)
     return STATES[answer.state]
+
+
+_PROBLEMS: Phrases[str] = Phrases(
+    {
+        PduProblem.TRUNCATED: N_("truncated"),
+        PduProblem.NOISE: N_("neither the address nor the time is one"),
+        PduProblem.NOT_HEXADECIMAL: N_("not an even number of hexadecimal digits"),
+        PduProblem.WRONG_DIRECTION: N_("a type of message that only goes out"),
+        PduProblem.CONTRADICTS: N_("the report does not fit the state of its segment"),
+        SubmitProblem.OUT_OF_STEP: N_("out of step"),
+        SubmitProblem.NO_PROMPT: N_("no prompt came"),
+        SubmitProblem.NO_RESPONSE: N_("no answer came"),
+        SubmitProblem.PORT_LOST: N_("the port went away"),
+    }
+)
+
+
+def problem_in_words(stored: str | None) -> str | None:
+    """Return a stored problem in words; an answer of the modem, which has no code, is returned unchanged."""
+    return _PROBLEMS.get(stored, stored) if stored else None

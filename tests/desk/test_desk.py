@@ -38,10 +38,9 @@ from test_hostile import TEXTS, receive
 
 from hotlined import config as line_config
 from hotlined.cli import main
+from hotlined.config import Role
 from hotlined.desk.app import NEEDS, PAGES, make
-from hotlined.desk.headers import HEADERS
-from hotlined.desk.roles import Role
-from hotlined.desk.serving import MOST_OF_A_DOOR, Ending, serve
+from hotlined.desk.serving import HEADERS, MOST_OF_A_DOOR, Ending, serve
 from hotlined.desk.who import MembersAuthenticator
 from hotlined.machine.peer import Peer, maybe_local_peer
 from hotlined.states import ModemState

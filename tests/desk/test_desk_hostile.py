@@ -20,7 +20,7 @@ from test_hostile import NAMES, TEXTS, obeyed, receive
 
 from hotlined.desk import serving
 from hotlined.desk.app import PAGES
-from hotlined.desk.headers import HEADERS
+from hotlined.desk.serving import HEADERS
 
 LONG = "x" * 1600
 """A text without a blank, eleven segments long."""

@@ -20,11 +20,10 @@ from filled import KEVIN, LEA, Filled, unpack
 from flask import Flask, Request
 from persons import user_name
 
-from hotlined.config import load
+from hotlined.config import Role, load
 from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.band import Mood
 from hotlined.desk.pages.acts import ACTS
-from hotlined.desk.roles import Role
 from hotlined.desk.serving import AUTHENTICATOR
 from hotlined.desk.visit import Looks
 from hotlined.desk.who import Visitor

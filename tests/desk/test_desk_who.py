@@ -19,10 +19,10 @@ from filled import KEVIN, Filled
 from needs import needs_readers, needs_root
 from persons import COMMAND, DESK, LINE, MEMBER, STRANGER, Lists, Person, give
 
+from hotlined.config import Role
 from hotlined.control.verbs import DESK as DESKS_VERBS
 from hotlined.control.verbs import VERBS
 from hotlined.desk.app import PAGES
-from hotlined.desk.roles import Role
 
 pytestmark = needs_readers
 HEADER = "X-Remote-User"

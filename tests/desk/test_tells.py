@@ -13,7 +13,7 @@ from test_desk_pages import follow, press
 from hotlined.config import Role, load
 from hotlined.machine.clock import Now
 from hotlined.store.answers import decisions, tells, verdicts
-from hotlined.words.helplines import HELPLINES
+from hotlined.words.countries import HELPLINES
 
 OTHERS = ("marie", "marie (proxy)")
 

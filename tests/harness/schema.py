@@ -20,7 +20,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from hotlined.doctor.findings import Checked
 from hotlined.documents import PreviewedContact, ShownContact, TextByHand, WholeTextByHand
 from hotlined.forms import Form
-from hotlined.reports.fleet_status import FleetStatus
+from hotlined.reports.fleet import FleetStatus
 from hotlined.reports.limits import LimitsReport
 from hotlined.reports.number import ShownNumber
 from hotlined.reports.status import LineStatus

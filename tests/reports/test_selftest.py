@@ -19,11 +19,11 @@ from hotlined.doctor import operation as line_checks
 from hotlined.doctor.findings import Health
 from hotlined.doctor.host import Host
 from hotlined.machine.clock import Now
+from hotlined.reports.selftest import OBSTACLES
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
 from hotlined.store.line.line_row import SelfTest, Sending, bind_sim, commit_selftest, row_of
 from hotlined.store.line.reception import maybe_back_at, selftest_obstacles
-from hotlined.words import selftest as words
 
 OWN, AT = "+32460209399", "2026-11-24T12:00:00.000Z"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -55,7 +55,7 @@ def test_each_obstacle_of_the_selftest_has_a_name(more: dict[str, Any], expected
     usual |= {"modem_is_ready": True, "holds": (), "full": False}
 
     assert next(selftest_obstacles(**usual | more), None) == expected
-    assert words.OBSTACLES.keys() == {*SelftestObstacle}
+    assert OBSTACLES.keys() == {*SelftestObstacle}
 
 
 def test_only_the_own_number_proves_that_a_selftest_comes_back(tmp_path: Path) -> None:

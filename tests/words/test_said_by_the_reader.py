@@ -30,7 +30,7 @@ from hotlined.store.answers import contacts, fates, lifecycle, verdicts
 from hotlined.store.line import requests
 from hotlined.store.line.line_row import FREE
 from hotlined.store.reading import log
-from hotlined.words.problems import problem_in_words
+from hotlined.words.reasons import problem_in_words
 from hotlined.words.requests import refusal_in_words
 
 EXAMPLES = extent.examples(200, 2000)

@@ -36,9 +36,8 @@ from test_language import (
 from hotlined import conditions
 from hotlined.alerts.due import draft
 from hotlined.cli import mistakes
-from hotlined.config import load
+from hotlined.config import Role, load
 from hotlined.desk.app import make
-from hotlined.desk.roles import Role
 from hotlined.desk.serving import AUTHENTICATOR
 from hotlined.desk.who import Visitor
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM

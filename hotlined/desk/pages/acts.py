@@ -12,8 +12,8 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from hotlined.config import Role
 from hotlined.desk.notices import Link, Notice, Undo
-from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import SAID, decided, line, notify, reading
 from hotlined.documents import WholeContact

@@ -6,7 +6,7 @@ from flask import redirect, send_file, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from hotlined.desk.roles import Role
+from hotlined.config import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_up, reading, visitor
 from hotlined.evidence.facts import facts

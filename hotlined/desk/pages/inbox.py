@@ -5,8 +5,8 @@ from itertools import islice
 
 from flask import render_template, request
 
+from hotlined.config import Role
 from hotlined.desk.pages.thread import Item, Side, deciding, items_of
-from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, looked_at, reading
 from hotlined.documents import WholeContact

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import render_template, request
 
-from hotlined.desk.roles import Role
+from hotlined.config import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, looked_through, reading
 from hotlined.language import N_, NP_

@@ -2,7 +2,7 @@
 
 from flask import render_template, request
 
-from hotlined.desk.roles import Role
+from hotlined.config import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, looked_through, reading
 from hotlined.errors import UsageError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import render_template
 
 from hotlined.conditions import WINDOW_NAMES
-from hotlined.desk.roles import Role
+from hotlined.config import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line_report, looked_through, reading, visitor
 from hotlined.documents import ListedContact

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from flask import Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
-from hotlined.desk.roles import Role
+from hotlined.config import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, reading
 from hotlined.errors import UsageError

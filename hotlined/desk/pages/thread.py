@@ -14,8 +14,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from hotlined.config import alerts_reach_somebody
-from hotlined.desk.roles import Role
+from hotlined.config import Role, alerts_reach_somebody
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, looked_up, reading
 from hotlined.documents import ListedContact, ListedTextByHand, LoggedAnswer, ShownEvent
