@@ -609,11 +609,9 @@ def test_a_number_can_come_from_the_standard_input(tmp_path: Path) -> None:
     assert optional == ["log", "show"]
     taking |= {"log --number": [""], "show --number": [""], "show": [""]}
     for name in sorted(taking):
-        words = [sys.executable, "-m", "hotlined", "--config", str(filled.config), *name.split(), "-"]
-        words += ["Bonjour"] * (len(taking[name]) - 1)
+        words = [*name.split(), "-", *["Bonjour"] * (len(taking[name]) - 1)]
         for typed, said in ((f"{NUMBER}\n", ""), ("", "no number in the first line"), ("\n", "no number in the first")):
-            done = subprocess.run(words, input=typed, capture_output=True, text=True, check=False, cwd=tmp_path)
-            output = " ".join((done.stdout + done.stderr).split())
+            output = " ".join(filled.run(*words, input=typed).output.split())
             assert ("no number in the first" in output) == bool(said), (name, output)
 
 

@@ -31,7 +31,7 @@ from desk import Answer, Browser, Connection, Desk, listening, start
 from filled import KEVIN, Filled
 from flask import render_template_string
 from jinja2 import UndefinedError
-from needs import needs_readers, needs_root
+from needs import needs_root
 from persons import ADMIN, COMMAND, DESK, LINE, MEMBER, NOBODY, STRANGER, Lists, Person, give, user_name
 from running import CliRunner
 from test_hostile import TEXTS, receive
@@ -183,7 +183,6 @@ def folder() -> Iterator[Path]:
 
 
 @needs_root
-@needs_readers
 def test_visitors_are_known_by_their_system_user(folder: Path) -> None:
     """Members of the line's group see every page; others, even root, none.
 
@@ -443,7 +442,6 @@ def test_a_port_serves_one_user_of_the_machine(folder: Path, family: int) -> Non
 
 
 @needs_root
-@needs_readers
 @pytest.mark.parametrize(
     ("named", "person"), [({"SUDO_UID": str(STRANGER.uid)}, STRANGER), ({"SUDO_UID": "0"}, ADMIN), ({}, ADMIN)]
 )

@@ -16,7 +16,7 @@ import pytest
 from conftest import listens, wait_until
 from desk import Answer, Browser, Desk
 from filled import KEVIN, Filled
-from needs import needs_readers, needs_root
+from needs import needs_root
 from persons import COMMAND, DESK, LINE, MEMBER, STRANGER, Lists, Person, give
 
 from hotlined.config import Role
@@ -24,7 +24,6 @@ from hotlined.control.verbs import DESK as DESKS_VERBS
 from hotlined.control.verbs import VERBS
 from hotlined.desk.app import PAGES
 
-pytestmark = needs_readers
 HEADER = "X-Remote-User"
 PEOPLE = {role.value: role.value for role in Role} | {
     "anna": "reader",

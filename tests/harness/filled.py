@@ -5,16 +5,16 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
+import time
 import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 import store_steps
 from running import CliRunner, Result
 
@@ -155,13 +155,15 @@ class Filled:
     def on_a_terminal(self, columns: int, *arguments: str, **environment: str) -> list[str]:
         """Return the lines that a command shows on a terminal of this width."""
         ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments]
-        chosen = os.environ | {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm"} | environment
+        chosen = {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm"} | environment
         with os.fdopen(ours, "rb") as screen:
-            try:
-                subprocess.run(command, stdout=theirs, env=chosen, check=False)
-            finally:
-                os.close(theirs)
+            with os.fdopen(theirs, "w") as terminal, redirect_stdout(terminal), pytest.MonkeyPatch.context() as patch:
+                for name, value in chosen.items():
+                    patch.setenv(name, value)
+                time.tzset()
+                with suppress(SystemExit):
+                    main(["--config", str(self.config), *arguments])
+            time.tzset()
             shown = b""
             with suppress(OSError):  # a pseudo-terminal ends with this error
                 while octets := os.read(screen.fileno(), 4096):

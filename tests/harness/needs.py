@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -38,13 +37,6 @@ FORBIDDEN = "the system forbids it: "
 """The beginning of reasons that no package and no user can remedy."""
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason=ROOT)
-
-
-needs_readers = pytest.mark.skipif(
-    os.getuid() == 0 and not all(each.stat().st_mode & 0o001 for each in Path(__file__).resolve().parents),
-    reason=f"{FORBIDDEN}other users cannot come to the files of this checkout",
-)
-"""The mark of tests whose other users read files of the project: templates, catalogues."""
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:

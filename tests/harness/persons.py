@@ -4,22 +4,16 @@ They are numbers without a name for the kernel, except in a program that runs wi
 user. As a program, `persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
 """
 
-import ast
-import codecs
-import contextlib
-import importlib
+import fcntl
 import os
-import pkgutil
 import pwd
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SELDOM = {"desk": "web", "simulator": "demo", "daemon": "run"}
-"""Rooms that take long to import, and the commands that alone need them."""
 COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
 
 
@@ -107,49 +101,35 @@ def give(folder: Path, uid: int = LINE.uid, gid: int = LINE.gids[0]) -> None:
         os.chown(path, uid, gid, follow_symlinks=False)
 
 
-def import_for(code: str, words: Collection[str]) -> None:
-    """Import the modules that code needs: those that it names, and of ours also those that a command imports late.
+def _open(name: str) -> int:
+    """Open a folder beyond the descriptors that systemd hands over."""
+    low = os.open(name, os.O_PATH)
+    try:
+        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 64)
+    finally:
+        os.close(low)
 
-    `words` are those of the command.
+
+def become(uid: int, gids: Sequence[int]) -> None:
+    """Become another user for good, who can import what root can.
+
+    This Python may be in a folder that only root can reach: then modules are found by a descriptor of their folder.
     """
-    for node in ast.walk(ast.parse(code)):
-        names = [node.module] if isinstance(node, ast.ImportFrom) else []
-        names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
-        for name in filter(None, names):
-            importlib.import_module(name)
-    if "hotlined" not in sys.modules:
-        return
-
-    import hotlined  # noqa: PLC0415  only where it is run as a program
-
-    left_out = tuple(f"hotlined.{room}" for room, command in SELDOM.items() if command not in words)
-    for found in pkgutil.walk_packages(hotlined.__path__, "hotlined."):
-        if not found.name.endswith("__main__") and not found.name.startswith(left_out):
-            importlib.import_module(found.name)
-    for name in ("phonenumbers.data.region_BE", "rich.live", "rich.progress", "yaml"):
-        importlib.import_module(name)
-    for name in ("ascii", "idna", "latin-1", "unicode-escape", "utf-8-sig", "utf-16-be"):
-        codecs.lookup(name)  # imports it
-    importlib.import_module("rich.cells").cell_len("한")  # imports the tables of character widths
-    if "fleet" in words or "fleet" in code:
-        with contextlib.suppress(ImportError):  # the hub's tests name the missing package
-            importlib.import_module("psycopg")
-
-
-def become(uid: int, gids: Sequence[int], code: str, words: Collection[str]) -> None:
-    """Become another user for good, after importing everything that code and the words of its command need.
-
-    This Python may be in a folder that only root can read.
-    """
-    if uid:
-        import_for(code, words)
+    packages = (getattr(module, "__path__", None) for module in sys.modules.values())
+    sys.path.append(str(ROOT))
+    paths = [sys.path, *(path for path in packages if isinstance(path, list))]
+    opened = {name: _open(name) for path in paths for name in path if Path(name).exists()}
     os.setgroups(list(gids[1:]))
     os.setresgid(gids[0], gids[0], gids[0])
     os.setresuid(uid, uid, uid)
+    for path in paths:
+        path[:] = (
+            name if os.access(name, os.R_OK) else f"/proc/self/fd/{opened[name]}" for name in path if name in opened
+        )
 
 
 if __name__ == "__main__":
     code = sys.argv[3]
-    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")], code, sys.argv[4:])
+    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")])
     sys.argv = ["hotlined", *sys.argv[4:]]
     exec(code)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from filled import KEVIN, Filled
-from needs import needs_readers, needs_root
+from needs import needs_root
 from persons import COMMAND, LINE, MEMBER, ROOT, Person, give
 
 from hotlined.database_files import KEY, PINS, beside, write_key
@@ -28,7 +28,6 @@ COMMANDS = {
     "doctor": (["doctor", "--record"], b"# hotlined recording 1\n"),
 }
 """Each command that writes a FILE: its words before the name, and the first bytes of the file."""
-NAMES = [pytest.param(name, marks=needs_readers if name == "stats" else ()) for name in COMMANDS]
 WAYS = ["metrics", "db backup"]
 """A command for each way of making a FILE: a copy of the database has its own."""
 
@@ -58,7 +57,7 @@ def write(house: Path, words: list[str], user: Person = LINE, **environment: str
 
 
 @needs_root
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_file_is_new_and_its_owners_alone(house: Path, name: str) -> None:
     """It has stdout's content and mode 0600; a second run leaves it."""
     words, begins = COMMANDS[name]
