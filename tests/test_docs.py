@@ -293,6 +293,14 @@ def test_every_shown_command_line_is_valid() -> None:
             command.make_context(name, words[at:], parent=context)
 
 
+def test_each_row_of_a_table_has_as_many_cells_as_its_head() -> None:
+    """A cell too few would shift the others; a bar in a cell is escaped."""
+    for page in PAGES:
+        for table in re.findall(r"(?:^\|.*\n)+", (ROOT / page).read_text("utf-8"), re.MULTILINE):
+            cells = [len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()]
+            assert len({*cells}) == 1, (page, table)
+
+
 def test_every_command_line_in_prose_is_valid() -> None:
     """Documents, config.yaml, hints, errors and mails name only existing commands and options."""
     lines = list(spoken())

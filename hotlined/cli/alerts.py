@@ -20,14 +20,10 @@ from hotlined.language import _
 def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
     """Send the alerts that are due: each problem once, and once more when it is over.
 
-    These are problems: a modem lost for ten minutes, another SIM, a window that is 80 or 100 % spent, a flood, no
-    credit, trouble with the disk, the database or the key of the pseudonyms, and, while the daemon lives, a
-    configuration that cannot be used. So are a SIM whose life ends (credit.valid_for), a self-test that does not come
-    back (alerts.selftest), and a silence that is much longer than usual, texts that may not come in, and a text that
-    was lost. Texts with a word of alerts.words are reported once an hour at most, and each contact that somebody at the
-    desk asks the admin to look at is reported, too. A pause becomes a problem after an hour, and is sent daily. If a
-    channel does not take an alert, the exit code is 1, and later runs try again for 24 hours. With alerts.digest, the
-    figures of the day or the week are sent in the morning.
+    Most problems are sent at once, a lost modem after ten minutes, a pause after an hour and then daily. Texts with a
+    word of alerts.words are reported once an hour at most, and each contact that somebody at the desk asks the admin to
+    look at is reported, too. If a channel does not take an alert, the exit code is 1, and later runs try again for 24
+    hours. With alerts.digest, the figures of the day or the week are sent in the morning.
 
     Example: hotlined alerts --test
     """

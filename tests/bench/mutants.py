@@ -434,6 +434,8 @@ def main(only: str) -> None:
     Example: scripts/mutants --only breaker
     """
     chosen = [each for each in MUTANTS if only in f"{each.module} {each.before}"]
+    if not chosen:
+        raise click.UsageError(f"no mutant has {only!r} in its module or text.")
     texts = {each: mutated(each) for each in MUTANTS}
     began = time.monotonic()
 

@@ -15,12 +15,10 @@ def test_nothing_grows_unnoticed() -> None:
     held = {name: int(number.replace(",", "")) for name, number in TABLE.findall(text.partition("\n## ")[0])}
     found = census.here()
     found["states"] = sum(number for name, number in found.items() if name.startswith("states of "))
-    most = held.pop("tokens")
+    found["tokens"] = max(found["tokens"], held["tokens"]) if sys.version_info[:2] == (3, 11) else held["tokens"]
 
-    assert len(held) == 10
+    assert len(held) == 11
     assert {name: found[name] for name in held} == held
-    if sys.version_info[:2] == (3, 11):
-        assert found["tokens"] <= most
 
 
 def test_tokens_are_without_prose() -> None:

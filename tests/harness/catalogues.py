@@ -100,7 +100,7 @@ def untranslated(catalogue: Catalog) -> Iterator[str]:
 
 
 def update() -> None:
-    """Update the catalogues and name the sentences to translate."""
+    """Update the catalogues and name the sentences to translate, and the translations that went."""
     template = said()
     for language in TRANSLATED:
         catalogue = stored(language)
@@ -110,6 +110,8 @@ def update() -> None:
         click.echo(f"{language}: {len(catalogue)} sentences, {len(missing)} to translate")
         for sentence in missing:
             click.echo(f"  {sentence}")
+        for gone in catalogue.obsolete.values():
+            click.echo(f"  gone: {gone.string}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import store_steps
 from filled import KEVIN, Filled
+from rich.progress import track
 
 from hotlined import config as configuration
 from hotlined.desk.band import band_of
@@ -46,7 +47,7 @@ class Held:
     def __init__(self, folder: Path) -> None:
         self.line = Filled(folder, alerts={"urls_file": "urls"}, credit={"valid_for": "365d", "ussd": "*100#"})
         self.db = self.line.db
-        self.status: dict[str, Any] = {"modem": ModemStatus(ModemState.READY, moment())}
+        self.status: dict[str, Any] = {"modem": ModemStatus(ModemState.READY, moment(), registration="home")}
         self.trouble: list[DaemonTrouble] = []
         self.runs = True
         self.free = 50
@@ -445,6 +446,6 @@ def is_both(pair: Mapping[str, Any], alone: Sequence[Mapping[str, Any]]) -> bool
 
 if __name__ == "__main__":
     singles = {name: recorded([name]) for name in HOLD}
-    pairs = (recorded(pair) for pair in PAIRS)
+    pairs = (recorded(pair) for pair in track(PAIRS, "Pairs"))
     told = [pair for pair in pairs if not is_both(pair, [singles[name] for name in pair["names"]])]
     RECORDED.write_text("".join(f"{json.dumps(each)}\n" for each in (*singles.values(), *told)))

@@ -110,9 +110,9 @@ def with_cures(text: str) -> str:
 
     def row(found: re.Match[str]) -> str:
         named = dict.fromkeys(cures[headline] for headline in found[1].split("; ") if headline in cures)
-        return f"| {found[1]} | {' '.join(named) or found[2]} |"
+        return f"| {found[1]} | {' '.join(named)} |" if named else found[0]
 
-    return re.sub(r"^\| (.*?) \| (.*?) \|", row, text, flags=re.MULTILINE)
+    return re.sub(r"^\| (.*?) \|(?: (.*?))?? \|", row, text, flags=re.MULTILINE)
 
 
 def made(page: str) -> str:

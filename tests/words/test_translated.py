@@ -93,6 +93,7 @@ def test_every_sentence_is_translated(language: Language) -> None:
 
     assert [*untranslated(catalogue)] == []
     assert [message.id for message in catalogue if message.id and message.fuzzy] == []
+    assert written(catalogue, language) == (CATALOGUES / f"{language}.po").read_text("utf-8")
 
 
 def places(text: str) -> set[str | None]:
