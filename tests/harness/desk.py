@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from conftest import PATIENCE_SECONDS
+from conftest import PATIENCE_SECONDS, listens
 from persons import ADMIN, COMMAND, Lists, Person
 
 from hotlined import config as configuration
@@ -222,7 +222,8 @@ def served(config: Path) -> Iterator[Browser]:
         try:
             yield Browser(path)
         finally:
-            ending.ask()
+            ending.is_asked_for = True
+            listens(path)  # it wakes: from another thread its pipe may be closed
             thread.join()
             path.unlink()
 
