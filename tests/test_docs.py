@@ -27,6 +27,7 @@ from filled import Filled
 from needs import needs, needs_allowance
 from reference import PAGES as MADE
 from reference import TROUBLE, in_general, made
+from running import CliRunner
 
 from hotlined import conditions, errors
 from hotlined.cli import main
@@ -253,25 +254,20 @@ def runnable(path: str) -> ParameterSet:
 @pytest.mark.parametrize(
     "path", [runnable(path) for path, each in COMMANDS.items() if not isinstance(each, click.Group)]
 )
-def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
+def test_every_example_runs(path: str, asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The help's example runs as far as it can without a modem."""
     found = re.search(r"Example:\s+hotlined (.+)", COMMANDS[path].help or "")
     assert found
     assert resolve(found[1])[0] is COMMANDS[path]
     shutil.copytree(asked, tmp_path, dirs_exist_ok=True)
     words, file = without_file(shlex.split(found[1]))
-    done = subprocess.run(
-        [sys.executable, "-m", "hotlined", *words, *SHORTER.get(path, [])],
-        cwd=tmp_path,
-        env={"HOTLINED_CONFIG": str(tmp_path / "main.yaml"), "PYTHONPATH": str(ROOT), "USER": "somebody"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOTLINED_CONFIG", str(tmp_path / "main.yaml"))
+    done = CliRunner().invoke(main, [*words, *SHORTER.get(path, [])])
 
-    assert done.returncode == EXIT_CODES.get(path, 0), done.stderr
-    assert b"Traceback" not in done.stderr
-    assert done.stdout or (done.stderr and not file)
+    assert done.exit_code == EXIT_CODES.get(path, 0), done.stderr
+    assert isinstance(done.exception, SystemExit | None), done.exception
+    assert done.stdout_bytes or (done.stderr and not file)
 
 
 def without_file(words: list[str]) -> tuple[list[str], str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import store_steps
-from desk import Desk
+from desk import served
 from filled import KEVIN, LEA, Filled
 from hypothesis import given
 from hypothesis import strategies as st
@@ -264,8 +264,7 @@ def test_matching_texts_come_first_in_the_inbox(line: Filled) -> None:
     line.send()
     reaction = line.text("Quoi ?")
     threats = [line.text("je te tue", sender=LEA), line.text("🔪 <b>", sender=LEA)]
-    with Desk(line.config) as desk:
-        browser = desk.browser()
+    with served(line.config) as browser:
         assert "2 texts have an alert word and want a tag" in browser.get("/").words
         page = browser.get("/inbox")
         assert (at(page), "Alert word: 🔪" in page.words, "call 112" in page.words) == (threats[1], True, True)

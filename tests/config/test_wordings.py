@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ANSWERS, Line, wait_until
-from desk import Desk
+from desk import served
 from filled import KEVIN, Filled
 from test_stats import HOUR, MONDAY, NOVEMBER, answer, contact, told
 
@@ -397,8 +397,7 @@ def test_a_cooldown_of_nothing_is_a_risk(tmp_path: Path, recipe: dict[str, Any])
 def test_the_desk_shows_the_text_of_an_answer_and_the_figures_of_each(choosy: Filled) -> None:
     """The contact's page names it; the page of figures has all."""
     played(choosy, {ONE: [["apology"], []], MANY: [["insult"]]})
-    with Desk(choosy.config) as desk:
-        browser = desk.browser()
+    with served(choosy.config) as browser:
         assert "which Answer 1, variant 1" in browser.get("/contact/1").words
         figures = browser.get(f"/stats?since={NOVEMBER[1]}&until={NOVEMBER[3]}").words
     assert "Answers by their text" in figures

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from conftest import Open, wait_until
-from desk import Answer, Browser, Connection, Desk
+from desk import Answer, Browser, Connection, Desk, served
 from filled import KEVIN, LEA, Filled, unpack
 from flask import Flask, Request
 from persons import user_name
@@ -75,14 +75,13 @@ def browser(line: Filled) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def busy(tmp_path: Path) -> Iterator[tuple[Filled, Browser]]:
+def busy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[tuple[Filled, Browser]]:
     """Give a line for tests that decide something, and a browser at its desk."""
     filled = Filled(tmp_path)
-    with filled.db, Desk(filled.config) as desk:
+    with filled.db, served(filled.config) as browser:
         fill(filled)
-        yield filled, desk.browser()
-        desk.end()
-        assert "Traceback" not in desk.journal
+        yield filled, browser
+    assert not [each for each in caplog.get_records("call") if each.exc_info]
 
 
 def shown(page: Answer) -> list[int]:
@@ -125,9 +124,8 @@ def test_the_overview_counts_untagged_reactions(busy: tuple[Filled, Browser]) ->
 def test_a_lost_selftest_is_shown_with_its_cure(tmp_path: Path) -> None:
     """The overview has it among the troubles."""
     line = Filled(tmp_path, line_number="+32460209399")
-    with line.db, Desk(line.config) as desk:
+    with line.db, served(line.config) as browser:
         fill(line)
-        browser = desk.browser()
         assert "texted itself" not in browser.get("/").words
         at = line.now().rfc3339
         commit_selftest(line.db, SelfTest("+32460209399", at=at, left_limit=0.0, tries=1, lost_at=at, back_at=at))
@@ -227,14 +225,14 @@ LOOKED_THROUGH = ["search=salut", "kinds=mms", "verdicts=suppress", "reasons=not
 def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Browser]]:
     """Give a line with two contacts whose IDs are a hundred thousand apart, and a browser at its desk."""
     filled = Filled(tmp_path_factory.mktemp("long"))
-    with filled.db, Desk(filled.config) as desk:
+    with filled.db, served(filled.config) as browser:
         first = filled.text("salut, le premier", sender="Proximus")
         filled.db.connection.execute("UPDATE contacts SET received_at = '2026-01-02T12:00:00.000Z', kind = 'mms'")
         filled.db.connection.execute("UPDATE sqlite_sequence SET seq = 150000 WHERE name = 'contacts'")
         filled.judge(first)
         decisions.tag(filled.db, first, "threat", "anna", filled.now())
         assert filled.run("keep", str(first)).exit_code == 0
-        yield first, filled.text("bonjour"), desk.browser()
+        yield first, filled.text("bonjour"), browser
 
 
 @pytest.mark.parametrize("query", LOOKED_THROUGH)
@@ -286,12 +284,12 @@ def test_the_list_of_numbers_is_of_the_newest_contacts(long: tuple[int, int, Bro
 def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:
     """Every contact is shown once, with the same filter."""
     filled = Filled(tmp_path)
-    with filled.db, Desk(filled.config) as desk:
+    with filled.db, served(filled.config) as browser:
         ids = [filled.text(f"{'salut' if number % 2 else 'bonjour'} {number}") for number in range(MANY)]
         for query, expected in (("", ids), ("search=salut", ids[1::2])):
             path, found = f"/log?{query}", []
             while path:
-                page = desk.browser().get(path)
+                page = browser.get(path)
                 found += shown(page)
                 older = re.search(r'href="(/log\?[^"]*)" rel="next"', page.body)
                 path = older[1].replace("&amp;", "&") if older else ""
@@ -391,9 +389,8 @@ def test_a_person_is_a_conversation(busy: tuple[Filled, Browser]) -> None:
 def test_an_old_contact_has_its_place_in_the_conversation(tmp_path: Path) -> None:
     """A page has thirty contacts; the one asked for is last."""
     line = Filled(tmp_path)
-    with line.db, Desk(line.config) as desk:
+    with line.db, served(line.config) as browser:
         ids = [line.text(f"numéro {number}") for number in range(70)]
-        browser = desk.browser()
         newest = browser.get(f"/person/{ids[0]}")
         assert shown(newest) == ids[-30:]
         older = re.search('rel="prev" href="([^"]*)"', newest.body)
@@ -861,11 +858,10 @@ def test_an_answer_without_a_text_is_not_sent_again(tmp_path: Path) -> None:
     """The page refuses like the command; the overview names the empty file."""
     (tmp_path / "main.txt").touch()
     line = Filled(tmp_path, answer={"text_file": "main.txt"})
-    with line.db, Desk(line.config) as desk:
+    with line.db, served(line.config) as browser:
         contact = line.text()
         line.judge(contact, delay=3600)
         assert line.run("cancel", str(contact)).exit_code == 0
-        browser = desk.browser()
         refused = browser.act(f"/act/requeue?contact_id={contact}")
         assert (refused.status, "Refused: the answer has no text." in refused.words) == (409, True), refused.words
         assert f"{tmp_path}/main.txt is empty: nobody is answered." in browser.get("/").words
@@ -1010,6 +1006,10 @@ MOODS = {"answers": Mood.ANSWERS, "paused": Mood.PAUSED, ModemState.STARTING: Mo
 COMMAND = re.compile(r"hotlined |sudo|systemctl|journalctl|\b(answer|web|alerts|modem|limits|numbers|credit)\.[a-z_]+")
 
 
+EVERY = "/", "/inbox", "/act/block?number=1", "/contact/1", "/log", "/numbers", "/stats", "/contact/99"
+"""A page of each kind: a line in one condition shows them all, in another the first three."""
+
+
 @pytest.mark.parametrize("name", STATES)
 def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) -> None:
     """Any trouble has plain words, a colour, and whom to call.
@@ -1026,19 +1026,7 @@ def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) 
         authenticator = AnyAuthenticator(Role.VOLUNTEER, by_proxy=True)
         client = make(load(line.config), b"").test_client()
         client.environ_base[AUTHENTICATOR] = authenticator
-        found = {
-            path: client.get(path).text
-            for path in (
-                "/",
-                "/inbox",
-                "/contact/1",
-                "/log",
-                "/numbers",
-                "/stats",
-                "/contact/99",
-                "/act/block?number=1",
-            )
-        }
+        found = {path: client.get(path).text for path in EVERY[: len(EVERY) if name == "no daemon" else 3]}
         for path, page in found.items():
             words = Answer(200, {}, page).words.replace("– hotlined ", "")
             assert not COMMAND.search(words), (path, COMMAND.search(words))
@@ -1063,11 +1051,11 @@ def test_a_reader_without_a_terminal_sees_no_command(tmp_path: Path, name: str) 
 def test_a_full_window_is_shown_with_its_end(tmp_path: Path) -> None:
     """The band names the budget, and when there is room."""
     line = Filled(tmp_path, limits={"segments": {"hour": 2, "day": 9, "month": 9}})
-    with line.db, Desk(line.config) as desk:
+    with line.db, served(line.config) as browser:
         line.judge(line.text())
         line.send()
         line.daemon_runs(modem=ModemState.READY)
-        words = desk.browser().get("/log").words
+        words = browser.get("/log").words
         used_up = "The line answers later. What it may send in an hour is used up."
         assert re.search(f"{used_up} There is room again to[a-z]* [0-9:]{{5}}", words)
 

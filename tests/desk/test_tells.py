@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import Browser, Desk
+from desk import Desk, served
 from filled import KEVIN, LEA, Filled
 from test_desk_pages import follow, press
 
@@ -132,9 +132,8 @@ def test_the_admin_whom_the_desk_names_is_not_told_to_call_herself(line: Filled)
 def test_each_text_has_the_number_for_who_speaks_of_killing_himself(tmp_path: Path, country: str) -> None:
     """It is that of the line's country; another country has none."""
     line = Filled(tmp_path, numbers={"country": country})
-    with line.db, Desk(line.config) as desk:
+    with line.db, served(line.config) as browser:
         contact = line.text("Je n'en peux plus")
-        browser: Browser = desk.browser()
         for path in (f"/contact/{contact}", "/inbox?all=1"):
             words = browser.get(path).words
             found = re.search(r"Somebody speaks of killing himself\? (.*?)Do not answer him\.", words)

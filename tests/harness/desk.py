@@ -1,6 +1,7 @@
 """The desk for its visitors: a real `hotlined web` at its sockets, and a browser that only speaks HTTP.
 
-`Desk` is the program, `Browser` a visitor: it keeps cookies and fills in the forms of a page.
+`Desk` is the program, `served` the same in a thread, where the process is not what is promised. `Browser` is a visitor:
+it keeps cookies and fills in the forms of a page.
 """
 
 import http.client
@@ -9,16 +10,20 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from conftest import PATIENCE_SECONDS
+from conftest import PATIENCE_SECONDS, listens
 from persons import ADMIN, COMMAND, Lists, Person
+
+from hotlined import config as configuration
+from hotlined.desk import app, forms, serving, who
 
 
 @dataclass
@@ -204,6 +209,23 @@ class Desk:
     def proxied(self, name: str) -> Browser:
         """Return the browser of a person whom a proxy names, at the socket of proxies."""
         return Browser(self.proxies, {}, {"X-Remote-User": name})
+
+
+@contextmanager
+def served(config: Path) -> Iterator[Browser]:
+    """Serve a desk in a thread of the tests' process, and give a browser at its members' socket."""
+    given, ending, path = configuration.load(config), serving.Ending(), config.parent / "web.sock"
+    with listening(path) as members:
+        arguments = app.make(given, forms.key_in(None)), {members: who.MembersAuthenticator(given.database)}, ending
+        thread = threading.Thread(target=serving.serve, args=arguments, daemon=True)
+        thread.start()
+        try:
+            yield Browser(path)
+        finally:
+            ending.is_asked_for = True
+            listens(path)  # it wakes: from another thread its pipe may be closed
+            thread.join()
+            path.unlink()
 
 
 def listening(path: Path) -> socket.socket:

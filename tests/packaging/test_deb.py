@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import itertools
 import os
 import re
@@ -9,7 +10,9 @@ import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import packaged
@@ -100,9 +103,18 @@ def below(folder: Path) -> dict[str, Path]:
     return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
 
 
+@cache
+def commit() -> dict[str, bytes]:
+    """Return the files of the checked-out commit, and the targets of its links."""
+    octets = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(octets)) as archive:
+        found = {each: archive.extractfile(each) if each.isfile() else None for each in archive if not each.isdir()}
+        return {each.name: file.read() if file else each.linkname.encode() for each, file in found.items()}
+
+
 def committed(path: str) -> bytes:
-    """Return the files of the checked-out commit."""
-    return subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, check=True).stdout
+    """Return a file of the checked-out commit."""
+    return commit()[path]
 
 
 def in_git(name: str) -> str | None:

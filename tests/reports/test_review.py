@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from desk import Desk
+from desk import served
 from filled import KEVIN, LEA, Filled
 from test_tags import walk
 
@@ -96,8 +96,7 @@ def test_all_counts_of_waiting_texts_agree(line: Filled) -> None:
     skipped = walk(line, "s", "q")
     assert skipped.count("4 left: contact ") == 2
     assert skipped.endswith("0 reactions tagged, 4 left.\n")
-    with Desk(line.config) as desk:
-        browser = desk.browser()
+    with served(line.config) as browser:
         now = browser.get("/").words
         assert "2 texts have an alert word and want a tag " in now
         assert " 2 reactions want a tag " in now
@@ -122,7 +121,6 @@ def test_a_skip_is_shown_at_the_contact(line: Filled) -> None:
 
     events = json.loads(line.run("show", str(reaction), "--json").stdout)["events"]
     assert [event["kind"] for event in events] == ["skip"]
-    with Desk(line.config) as desk:
-        browser = desk.browser()
+    with served(line.config) as browser:
         assert "Skipped by " in browser.get(f"/contact/{reaction}").words
         assert "There is no contact 99." in browser.act("/act/skip?contact_id=99").words

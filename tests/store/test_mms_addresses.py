@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import store_steps
 from conftest import Line, wait_until
-from desk import Desk
+from desk import served
 from filled import KEVIN, LEA, SENT, Filled
 
 from hotlined import config as configuration
@@ -161,8 +161,8 @@ def test_subject_is_searched_and_shown_as_a_text(filled: Filled) -> None:
     assert [each["id"] for each in filled.log("--search", "MA BELLE")] == [contact]
     for words in (("log",), ("show", str(contact)), ("export", KEVIN)):
         assert "Ma belle" in filled.run(*words).stdout
-    with Desk(filled.config) as desk:
-        assert "Ma belle" in desk.browser().get(f"/contact/{contact}").words
+    with served(filled.config) as browser:
+        assert "Ma belle" in browser.get(f"/contact/{contact}").words
 
 
 def test_lost_segment_leaves_the_subject_out(filled: Filled) -> None:
