@@ -42,7 +42,7 @@ JOIN_SECONDS = 5
 _REFUSING_SECONDS = 1.0
 _LOOK_SECONDS = 1.0  # between two checks whether a connection is open
 MOST = 500  # connections: half of the descriptors that a process usually has
-MOST_OF_A_DOOR = 400
+MOST_OF_A_SOCKET = 400
 _limited = partial(
     create_server,
     threads=4,
@@ -209,7 +209,7 @@ def _drop(channels: list[_Channel], slow_seconds: float) -> None:
     # the newest first, so that the oldest are closed: idle connections must not keep new ones out
     for channel in reversed(channels):
         counted[channel.server] += 1
-        if counted[channel.server] > MOST_OF_A_DOOR or channel.is_slow(slow_seconds):
+        if counted[channel.server] > MOST_OF_A_SOCKET or channel.is_slow(slow_seconds):
             channel.will_close = True  # waitress closes it in the next pass
 
 

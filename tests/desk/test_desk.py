@@ -40,7 +40,7 @@ from hotlined import config as line_config
 from hotlined.cli import main
 from hotlined.config import Role
 from hotlined.desk.app import NEEDS, PAGES, make
-from hotlined.desk.serving import HEADERS, MOST_OF_A_DOOR, Ending, serve
+from hotlined.desk.serving import HEADERS, MOST_OF_A_SOCKET, Ending, serve
 from hotlined.desk.who import MembersAuthenticator
 from hotlined.machine.peer import Peer, maybe_local_peer
 from hotlined.states import ModemState
@@ -580,10 +580,10 @@ def test_a_slow_request_is_dropped(line: Filled, tmp_path: Path, said: bytes) ->
 def test_no_door_takes_all_connections(desk: Desk) -> None:
     """Visitors at the other socket are still served."""
     with contextlib.ExitStack() as stack:
-        for _ in range(MOST_OF_A_DOOR + 120):
+        for _ in range(MOST_OF_A_SOCKET + 120):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
             visitor.connect(os.fspath(desk.socket))
-        wait_until(lambda: accepted(desk.socket) == MOST_OF_A_DOOR, "the others are dropped")
+        wait_until(lambda: accepted(desk.socket) == MOST_OF_A_SOCKET, "the others are dropped")
         assert desk.proxied("nobody").get().status == 403
         assert [desk.browser().get("/healthz").status for _ in range(3)] == [503] * 3
 
