@@ -316,8 +316,8 @@ def gate(
     """Decide whether a queued answer goes out, waits, or is cancelled, by the present configuration and history.
 
     `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. The gate
-    asks the questions of the verdict again, except three: whether the contact can be answered at all, whether it comes
-    from a machine, and whether another answer is under way. Only the gate asks whether the text is too long, because
+    asks the questions of the verdict again, except whether the contact can be answered at all, whether it comes from a
+    machine, and whether another answer is under way. Only the gate asks whether the text is too long, because
     the text is chosen only now.
 
     An answer that skips the number's limits, or whose first segment has left, is asked only four questions: is the
