@@ -133,13 +133,13 @@ def count(folder: Path, paths: list[str]) -> dict[str, int]:
 
 def files_of(folder: Path) -> list[str]:
     """Return the files of a checkout, relative to it."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    return [path.relative_to(folder).as_posix() for path in paths]
 
 
 def here() -> dict[str, int]:
-    """Return all figures of the work tree."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, check=True, text=True).stdout
-    return count(ROOT, listed.splitlines())
+    """Return all figures of the work tree, which may be without git."""
+    return count(ROOT, files_of(ROOT))
 
 
 def main(commits: list[str]) -> None:
