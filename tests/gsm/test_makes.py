@@ -8,7 +8,7 @@ from functools import partial
 import extent
 import pytest
 from answers import PAIRS
-from conftest import ANSWER, PATIENCE_SECONDS, Line, Open, driver, wait_until
+from conftest import ANSWER, BRISK, PATIENCE_SECONDS, Line, Open, driver, wait_until
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles, tpdu
@@ -567,7 +567,7 @@ def test_a_storage_that_hangs_when_listed_is_served(open_line: Open) -> None:
     """Two failed listings lead to reading by index, without loss."""
     line = open_line(sim_size=3)
     line.sim.do("fault", kind="truncate_listing", lines=0)
-    line.start()
+    line.start(BRISK)
     line.sim.do("deliver", from_="+32470000001", text="coucou")
     wait_until(lambda: recorded(line) == ["coucou"] and line.settled(), seconds=2 * PATIENCE_SECONDS)
 
