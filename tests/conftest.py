@@ -61,6 +61,19 @@ WAITING = {
     *("test_demo", "test_behaviours", "test_members", "test_promises", "test_disks", "test_while_broken"),
 }
 """Files whose tests mostly wait, for a modem or a daemon, or are long."""
+BRISK: Mapping[str, Any] = {
+    "dialogue": {
+        "command": 1.5,
+        "slow_command": 3.0,
+        "radio": 3.0,
+        "prompt": 2.0,
+        "first_line": 3.0,
+        "next_line": 2.0,
+        "probe": 0.7,
+        "late_answers": 1.0,
+    }
+}
+"""Shorter waits for a modem, for tests in which it does not answer; one that answers late is only asked again."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 
 

@@ -36,10 +36,12 @@ from persons import (
     Person,
     give,
 )
+from running import CliRunner, Result
 from store_steps import make_empty
 
 import hotlined
 from hotlined import config as configuration
+from hotlined.cli import main
 from hotlined.control import LONG
 from hotlined.control.client import decide
 from hotlined.control.server import RefusalCounts, Server
@@ -178,6 +180,11 @@ def doors() -> Iterator[Doors]:
     finally:
         doors.stop()
         shutil.rmtree(folder)
+
+
+def as_root(config: Path, *words: str) -> Result:
+    """Run a command as root, who runs the tests that need it."""
+    return CliRunner().invoke(main, ["--config", str(config), *words])
 
 
 FOR_ROOT = {"HOTLINED_FOR_ROOT": "1"}
@@ -361,7 +368,7 @@ def test_owner_alone_decides_without_a_socket(doors: Doors) -> None:
     assert refused.returncode == 75
     assert "there is no control socket" in refused.stderr
 
-    assert ADMIN.hotlined(doors.config, "pause").returncode == 1
+    assert as_root(doors.config, "pause").exit_code == 1
     assert LINE.hotlined(doors.config, "pause").returncode == 0
     assert LINE.hotlined(doors.config, "resume").returncode == 0
     assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
@@ -745,14 +752,14 @@ def test_endless_request_is_ended(doors: Doors) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("name", [[], {}, 1, None])
-def test_wrong_type_of_a_request_leaves_the_program_running(doors: Doors, name: object) -> None:
+def test_wrong_type_of_a_request_leaves_the_program_running(doors: Doors) -> None:
     """It is refused as a malformed request."""
     doors.start()
-    request = {"verb": "ask", "arguments": {"request": name, "arguments": {}}, "database": str(doors.database)}
-    done = MEMBER.call(ASK, str(doors.socket), json.dumps(request))
-
-    assert json.loads(done.stdout)["error"]["kind"] == "UsageError"
+    for name in ([], {}, 1, None):
+        assert (
+            kind(MEMBER, doors.socket, doors.request(verb="ask", arguments={"request": name, "arguments": {}}))
+            == "UsageError"
+        )
     assert MEMBER.hotlined(doors.config, "pause").returncode == 0
     assert doors.program
     assert doors.program.poll() is None
@@ -873,9 +880,9 @@ COMMANDS = [
 def test_root_refuses_to_work_on_another_users_database(doors: Doors, words: str) -> None:
     """It ends with 1, names the right commands, changes nothing."""
     before = there(doors.folder)
-    done = ADMIN.hotlined(doors.config, *words.split())
+    done = as_root(doors.config, *words.split())
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert f"{doors.database} is uid 61001's, and root does not work there." in done.stderr
     assert "`sudo hotlined --line main …`" in done.stderr
     assert "`sudo -u '#61001' …`" in done.stderr
@@ -892,9 +899,9 @@ def test_root_may_use_a_database_of_its_own(tmp_path: Path) -> None:
     """All folders above it are root's, as in a container."""
     filled = Filled(tmp_path)
     filled.db.close()
-    assert ADMIN.hotlined(filled.config, "pause").returncode == 0
+    assert as_root(filled.config, "pause").exit_code == 0
     os.chown(tmp_path, LINE.uid, LINE.gids[0])  # not in a folder that another user can write to
-    assert ADMIN.hotlined(filled.config, "pause").returncode == 1
+    assert as_root(filled.config, "pause").exit_code == 1
 
 
 @needs_root
@@ -914,8 +921,8 @@ def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, ta
     doors.database.parent.chmod(0o755)
     there = sorted(doors.folder.iterdir())
 
-    assert ADMIN.hotlined(doors.config, "pause").returncode == 1
-    assert ADMIN.hotlined(doors.config, "status").returncode == 1
+    assert as_root(doors.config, "pause").exit_code == 1
+    assert as_root(doors.config, "status").exit_code == 1
     assert sorted(doors.folder.iterdir()) == there
     with contextlib.closing(sqlite3.connect(theirs)) as db:
         assert db.execute("SELECT paused_at FROM line_state").fetchone() == (None,)
@@ -937,7 +944,7 @@ def test_root_refuses_a_link_of_its_own_to_another_users_folder(doors: Doors, li
     settings["database"] = str(path / doors.database.name if link == "folder" else path)
     doors.config.write_text(json.dumps(settings))
 
-    assert ADMIN.hotlined(doors.config, "pause").returncode == 1
+    assert as_root(doors.config, "pause").exit_code == 1
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
 
 
@@ -967,9 +974,9 @@ def test_root_ignores_the_status_of_another_users_daemon(doors: Doors, tmp_path:
     if whose == "runtime folder":
         broken["database"] = str(tmp_path / "roots.db")
     doors.config.write_text(json.dumps(broken))
-    done = ADMIN.hotlined(doors.config, "pause")
+    done = as_root(doors.config, "pause")
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "root does not work there" in done.stderr
     with contextlib.closing(sqlite3.connect(precious)) as db:
         assert db.execute("SELECT paused_at FROM line_state").fetchone() == (None,)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, Open, wait_until
+from conftest import ANSWER, ANSWERS, BRISK, PATIENCE_SECONDS, SPENT, Line, Open, wait_until
 
 from hotlined.simulator.makes import REGISTERS
 
@@ -56,7 +56,7 @@ def deliver_and_settle(line: Line, *bodies: str) -> None:
 )
 def test_fault_while_receiving_loses_nothing(line: Line, fault: dict[str, Any]) -> None:
     """Each text is recorded once, answered once, and leaves the SIM."""
-    line.start()
+    line.start(BRISK)
     line.wait_state("ready")
     line.sim.do("fault", **fault)
     deliver_and_settle(line, "un", "deux 😀", "trois")
@@ -96,7 +96,7 @@ def test_late_result_is_not_taken_for_another_command(line: Line) -> None:
     """
     line.configure(modem={"send_timeout": "3s"})
     line.sim.do("fault", kind="late_result", seconds=3.5, count=1)
-    line.start()
+    line.start(BRISK)
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: [row[0] for row in line.rows(ANSWERS)] == ["sent"])
     deliver_and_settle(line, "deux")
@@ -236,7 +236,7 @@ def test_stick_pulled_while_a_code_waits_does_not_end_the_daemon(
     line: Line, faults: list[dict[str, Any]], struck: str, state: str
 ) -> None:
     """A lost port ends what was asked of the modem; a code that came before waits to be acted on."""
-    line.start()
+    line.start(BRISK | {"retry_after": [1.0], "trial_after": [1.0]})
     line.wait_state("ready")
     line.sim.do("fault", kind="urc_inside", command="+CIMI", urc='+CMTI: "SM",1', at=0, count=1)
     for fault in faults:
@@ -263,7 +263,7 @@ def test_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: str)
 
 def test_modem_that_hangs_is_initialised_again(line: Line) -> None:
     """Its silence is the state recovering, which ends when it answers."""
-    line.start()
+    line.start(BRISK)
     line.wait_state("ready")
     line.sim.do("fault", kind="hang")
     line.wait_state("recovering")
@@ -283,7 +283,7 @@ def test_status_is_there_before_the_first_connection(line: Line) -> None:
 def test_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
     """The modem is out of step between two commands."""
     line.sim.do("fault", kind="garbage", octets="OK", command="+COPS", count=2)
-    line.start()
+    line.start(BRISK)
     deliver_and_settle(line, "un", "deux", "trois")
 
     assert {row[0] for row in line.rows(ANSWERS)} == {"sent"}
@@ -291,7 +291,7 @@ def test_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
 
 def test_truncated_listings_do_not_stop_the_line(line: Line) -> None:
     """The listed entries are handled each time until the SIM is empty."""
-    line.start()
+    line.start(BRISK)
     line.wait_state("ready")
     line.sim.do("fault", kind="truncate_listing", lines=3, command="+CMGL", count=3)
     for count in range(3):
@@ -430,7 +430,7 @@ def test_port_without_at_commands_is_a_state(line: Line) -> None:
     """A wrong port is recovering, with a sentence."""
     master, slave = pty.openpty()
     line.configure(modem={"port": os.ttyname(slave)})
-    line.start()
+    line.start(BRISK)
     line.wait_state("recovering")
     assert "does not answer" in line.trouble()
     os.close(master)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from conftest import Line, wait_until
+from conftest import BRISK, Line, wait_until
 from promised import (
     LONG,
     NEVER,
@@ -61,7 +61,7 @@ def used(line: Line, window: str = "hour") -> int:
 def test_stick_that_dies_at_each_submission_costs_three_answers(line: Line) -> None:
     """The stick comes back, and the others wait."""
     line.sim.do("fault", kind="interrupt_listing", command="+CMGS", lines=0)
-    begin(line, timing=NEVER)
+    begin(line, timing=BRISK | NEVER)
     deliver(line, *range(6))
     wait_open(line)
     line.wait_state("ready")
@@ -176,7 +176,7 @@ def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
 def test_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None:
     """The answer is sent whole."""
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
-    begin(line)
+    begin(line, timing=BRISK)
     line.sim.do("fault", kind="no_result", segment=1, count=1)
     line.sim.do("deliver", from_=NUMBER, text="salut")
     wait_until(lambda: fate(line, NUMBER)[0] == "unconfirmed")
@@ -200,7 +200,7 @@ def test_late_result_is_not_given_to_the_next_person(line: Line, open_result: di
     line.sim.do("fault", kind="one_late", command="+CMGS", count=1)
     line.sim.do("fault", command="+CMGS", recipient=person(2), count=1, **open_result)
     deliver(line, 2, 1)  # the newest is answered first
-    begin(line, timing=NEVER)
+    begin(line, timing=BRISK | NEVER)
     wait_states(line, sent=1, unconfirmed=1)
 
     assert fate(line, person(1))[0] == "sent"
@@ -213,7 +213,7 @@ def test_late_result_at_the_next_prompt_belongs_to_the_segment_before(line: Line
     line.configure(modem={"send_timeout": "2s"})
     line.sim.do("fault", kind="result_at_prompt", count=1)
     deliver(line, 1, 2)
-    begin(line)
+    begin(line, timing=BRISK | {"retry_after": [1.0], "trial_after": [1.0]})
     wait_states(line, sent=2)
 
     assert untrue(line) == []

@@ -11,10 +11,11 @@ import sys
 import tty
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import simulated
-from conftest import Line, Open, wait_until
+from conftest import BRISK, Line, Open, wait_until
 from sysfs import Plugged, build
 
 from hotlined.daemon.recovery import IN_LOG, Escalation, RecoveryStep, remedies
@@ -28,7 +29,8 @@ from hotlined.states import ModemTrouble
 
 NUMBER = "+32470123456"
 SILENCE_SECONDS = 120.0  # for the escalation against a silent modem: each step takes its time
-HASTY: Mapping[str, float | Sequence[float]] = {
+HASTY: Mapping[str, Any] = {
+    **BRISK,
     "list_pauses": (0.0, 0.0, 3.0),
     "changes_most": 6,
     "changes_within": 15.0,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import Line, Open, driver, wait_until
+from conftest import BRISK, Line, Open, driver, wait_until
 
 from hotlined.errors import ModemRefusedError
 from hotlined.gsm.profiles import STANDARD_CNMI
@@ -80,7 +80,7 @@ def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cau
     line.sim.do("fault", kind="storage_refused", storage="SM", **cause)
     deliver(line, "+32470000001")
     line.sim.do("store", pdu=PDU, storage="ME")
-    line.start()
+    line.start(BRISK)
     wait_until(lambda: recorded(line) == ["+32470123456"])
     wait_until(lambda: "storage_unread" in troubles(line), "the storage as trouble")
     assert "SM" in line.trouble()
@@ -255,7 +255,7 @@ def test_an_empty_storage_may_refuse_its_listing(open_line: Open, cms: int) -> N
     """Phonesim and some phones do so; no recovery begins."""
     line = open_line()
     line.sim.do("fault", kind="empty_refused", cms=cms)
-    line.start()
+    line.start(BRISK)
     line.wait_state("ready")
     line.sim.do("reset_counters")
     line.wait_for("+CMGL", 4)
@@ -353,7 +353,7 @@ def test_a_delayed_answer_without_network_causes_no_reset(open_line: Open, regis
     line.sim.do("fault", kind=kind, command="+COPS", **({"seconds": 60.0} if kind == "slow" else {}))
     deliver(line, "+32470000001")
     line.sim.do("store", pdu=PDU)
-    line.start()
+    line.start(BRISK)
     line.wait_state("unregistered")
     wait_until(lambda: len(recorded(line)) == 1)
 
@@ -542,7 +542,7 @@ def test_the_first_word_is_understood_by_every_parser(open_line: Open, lines: st
     line = open_line()
     line.sim.do("habits", lines=lines)
     deliver(line, "+32470000001")
-    line.start()
+    line.start(BRISK)
     wait_until(lambda: line.settled() and len(line.submitted()) == 1)
 
     assert line.sim.do("state")["events"]["reset"] == 1
@@ -579,7 +579,7 @@ def test_a_modem_that_keeps_echoing_is_served(open_line: Open) -> None:
     """Android's emulated modem refuses ATE0 and echoes each command."""
     line = open_line(lacks=["E"])
     deliver(line, "+32470000001")
-    line.start()
+    line.start(BRISK)
     wait_until(lambda: line.settled() and len(line.submitted()) == 1)
 
     assert line.sim.do("state")["events"]["reset"] == 1

@@ -5,9 +5,10 @@ import json
 import re
 from functools import partial
 
+import extent
 import pytest
 from answers import PAIRS
-from conftest import ANSWER, PATIENCE_SECONDS, Line, Open, driver, wait_until
+from conftest import ANSWER, BRISK, PATIENCE_SECONDS, Line, Open, driver, wait_until
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles, tpdu
@@ -101,7 +102,7 @@ def draft() -> str:
     return segment.pdu
 
 
-@pytest.mark.parametrize("make", sorted(MAKES))
+@pytest.mark.parametrize("make", sorted({*extent.sample(sorted(MAKES), 3), *STATES, *TROUBLES, *PINS}))
 def test_the_main_job_on_each_make(open_line: Open, make: str) -> None:
     """Texts and calls are recorded, answered, reported and deleted.
 
@@ -222,13 +223,24 @@ def test_a_late_refusal_does_not_answer_the_last_question(open_line: Open) -> No
 
 @pytest.mark.parametrize("make", sorted(MAKES.keys() - {"a7670e-lnxy"}))
 def test_each_make_is_recognised(open_line: Open, make: str) -> None:
-    """Each also identifies its SIM, finds the network, and restarts."""
+    """Each also identifies its SIM, finds the network, receives, submits, and restarts."""
     line = open_line(make=make)
     with driver(line) as modem:
         assert modem.profile.name == PROFILE_OF.get(make, make)
         assert modem.sim_state() == (SimState.READY, "READY")
         assert modem.sim_identity() == ("356938035643809" if make == "qualcomm" else "8932012345678901234")
         modem.initialise()
+        line.sim.do("store", pdu=PDU, storage=line.sim.do("state")["memories"][2])
+        found = []
+        for name in modem.storages.names:
+            for entry in modem.storages.list(name).entries:
+                found.append(entry.pdu)
+                assert modem.storages.delete(name, entry.index)
+        assert found == [PDU]
+        assert line.sim_is_empty()
+        (segment,) = tpdu.encode_submit(parse_number("+32470000001", "BE"), plan(ANSWER))
+        modem.submit(segment.pdu, segment.tpdu_length, 20.0)
+        assert [text["text"] for text in line.submitted()] == [ANSWER]
         modem.restart_radio()
         assert modem.network().registration == ("denied" if make in STATES else "home")
         modem.reset()
@@ -555,7 +567,7 @@ def test_a_storage_that_hangs_when_listed_is_served(open_line: Open) -> None:
     """Two failed listings lead to reading by index, without loss."""
     line = open_line(sim_size=3)
     line.sim.do("fault", kind="truncate_listing", lines=0)
-    line.start()
+    line.start(BRISK)
     line.sim.do("deliver", from_="+32470000001", text="coucou")
     wait_until(lambda: recorded(line) == ["coucou"] and line.settled(), seconds=2 * PATIENCE_SECONDS)
 
