@@ -60,7 +60,7 @@ class CauseCode(StrEnum):
     DATABASE_NOWHERE = (
         "database_nowhere",
         N_("There is no folder {folder}, and none can be made there ({reason})."),
-        N_("Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a disk."),
+        N_("Does `database` name this line's own? A service sees no other; see /usr/share/doc/hotlined/disk.conf."),
     )
     PORT_MISSING = (
         "port_missing",

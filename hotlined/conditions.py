@@ -197,7 +197,7 @@ HOLDS: dict[HoldReason | None, Condition] = {
     ),
     HoldReason.OUTAGE: Condition(
         N_("nothing leaves"),
-        N_("Nothing leaves though the network has the line: answers wait, and one is tried now and then."),
+        N_("Nothing leaves, though the network is there: answers wait, and one is tried now and then."),
         N_("Top the SIM up, or try it in a phone."),
     ),
     HoldReason.CREDIT: Condition(
@@ -326,13 +326,13 @@ STORAGE_UNREAD = Condition(
     N_("texts come where they cannot be read"),
     N_("The modem keeps texts in {storage} and does not let it be read ({answer}): the texts there are not seen."),
     N_(
-        "It is asked again at every poll. No phone shows what is in the stick's own memory: if it stays so, take"
-        " another stick."
+        "It is tried again and again. No phone shows what is in the stick's own memory: if it stays so, take another"
+        " stick."
     ),
 )
 _HIDDEN = N_("The modem counts texts in {storage} that it does not show ({count}): they are not seen.")
 _STORAGE_OF_SIM_CURE = N_(
-    "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."
+    "It is tried again and again. If it stays so, move the SIM to a phone and delete what is in it."
 )
 _OF_SIM = ("SM", "SM_P")
 """The storages that are on the SIM and go with it into a phone (3GPP TS 27.005 3.1)."""
@@ -733,8 +733,7 @@ TABLE: Mapping[str, Row] = {
             100,
             WINDOW_FULL,
             alert_message=N_(
-                "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as"
-                " stale."
+                "{used} of {limit} segments are spent. Answers wait until there is room; those too old are cancelled."
             ),
         )
         for code in WINDOWS

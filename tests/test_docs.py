@@ -499,11 +499,13 @@ def test_both_readmes_have_the_same_sections() -> None:
     assert outline("README.fr.md") == outline("README.md")
 
 
-def test_french_apostrophes_are_curly() -> None:
-    """French text on the pages has no straight apostrophe, except in code."""
+def test_french_signs_are_typeset() -> None:
+    """French text has no straight apostrophe, and no line breaks before its colon, except in code and headings."""
     for name in FRENCH:
         written = re.sub(r"`[^`\n]+`", "", prose(TEXTS[name]))
         assert re.findall(r".{0,20}'.{0,20}", written) == [], name
+        paragraphs = re.sub(r"^#.*$", "", written, flags=re.MULTILINE)  # a heading's blank is in its anchor
+        assert re.findall(r".{0,20} [:;?!%»](?!\S).{0,20}|.{0,20}« .{0,20}", paragraphs) == [], name
 
 
 def test_the_volunteers_page_has_every_outcome() -> None:
@@ -557,7 +559,7 @@ def test_the_volunteers_page_has_every_line_of_status() -> None:
 
 def test_the_volunteers_page_has_every_page_and_button() -> None:
     """Its words are all words of the desk."""
-    page = sections("docs/fr/volontaires.md")["Dans le navigateur"]
+    page = sections("docs/fr/volontaires.md")["Dans le navigateur"].replace(NO_BREAK, " ")
     translated = stored(Language.FRENCH)
     sentences = [
         str(form).replace(NO_BREAK, " ").casefold()

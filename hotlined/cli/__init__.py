@@ -75,7 +75,7 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
         "fleet": Listed("hotlined.cli.fleet:fleet", N_("several lines share a stop")),
         "demo": Listed("hotlined.cli.demo:demo", N_("try it without a modem")),
     },
-    N_("Run by units and scripts"): {
+    N_("Run by systemd and scripts"): {
         "run": Listed("hotlined.cli.run:run"),
         "purge": Listed("hotlined.cli.privacy:purge"),
         "alerts": Listed("hotlined.cli.alerts:alerts"),

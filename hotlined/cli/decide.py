@@ -82,7 +82,7 @@ def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None
 @click.command(cls=TranslatedCommand)
 @pass_settings
 def pause(settings: Settings) -> None:
-    """Send nothing until `resume`. Contacts are recorded and judged as usual.
+    """Send nothing until `resume`. Contacts are still recorded, and answers wait.
 
     An answer that becomes older than answer.max_age meanwhile is cancelled.
 

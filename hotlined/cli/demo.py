@@ -79,7 +79,7 @@ STEPS = (
         4,
     ),
     DemoStep(
-        N_("The operator's notice, a short code and a number abroad are never answered."),
+        N_("The operator's notice, a short code and a country left out are never answered."),
         (
             _text("Proximus", "Votre forfait est presque épuisé."),
             _text("8850", "Gagnez un iPhone, répondez OUI"),

@@ -31,8 +31,6 @@ from hotlined.language import _, ngettext
 def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | None) -> None:
     """Check everything that a line needs, and say what is wrong and how to cure it.
 
-    The checks go from the power supply to the forwarding of calls.
-
     It does not disturb a running daemon; if none runs, it asks the modem itself. The exit code is 1 if a check fails.
 
     --record makes a recording of the stick, which the project can replay. Stop the daemon first. The recording sends

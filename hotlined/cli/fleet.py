@@ -35,8 +35,8 @@ def fleet() -> None:
 def join(settings: Settings, file: BinaryIO) -> None:
     """Make this line a member of a fleet, with the invitation in FILE; - is the standard input.
 
-    Where units are installed, `sudo hotlined-setup fleet NAME < FILE` does it, and keeps the login for root. FILE
-    holds a password and the key of the fleet: erase it afterwards. A line can join again with a new invitation.
+    On an installed line `sudo hotlined-setup fleet NAME < FILE` does it, and keeps the login for root. FILE holds a
+    password and the key of the fleet: erase it afterwards. A line can join again with a new invitation.
 
     Example: hotlined fleet join fr.invitation
     """
@@ -68,7 +68,7 @@ def leave(settings: Settings, yes: bool) -> None:
     """Take this line out of its fleet, even if the hub cannot be reached. The command asks first.
 
     The lists of other lines no longer apply here. That of this line stays at the hub, under pseudonyms, until `hub
-    lift` empties it there. Where units are installed: `sudo hotlined-setup fleet NAME --leave`.
+    lift` empties it there. On an installed line: `sudo hotlined-setup fleet NAME --leave`.
 
     Example: hotlined fleet leave --yes
     """
@@ -140,9 +140,10 @@ def sync(settings: Settings, once: bool) -> None:
 @pass_settings
 @click.pass_context
 def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
-    """Show the lines of the fleet, when each was last at the hub, and how many it refuses; exit code 69 with a trouble.
+    """Show the lines of the fleet, when each was last at the hub, and how many it refuses.
 
-    It also shows since when the hub can or cannot be reached, and whether it has this line's present list.
+    It also shows since when the hub can or cannot be reached, and whether it has this line's present list. The exit
+    code is 69 if something is wrong.
 
     Example: hotlined fleet status
     """

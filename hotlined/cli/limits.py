@@ -21,11 +21,11 @@ from hotlined.words.columns import Column, Layout, figures
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 def limits(settings: Settings, as_json: bool) -> None:
-    """Show what is left in each window, what waits, and the worst that can be spent.
+    """Show what is left of each budget, what waits, and the worst that can be spent.
 
     NEW says when there is room for one more answer to a new number, KNOWN for one to a number that was answered before:
-    these numbers may not use the reserve. Answers that wait go first only while it is not due yet: of those that are
-    due, the newest leaves first. The worst is the most that the windows allow, whatever comes.
+    these numbers may not use the reserve. Of the answers that are due, the newest leaves first. The worst is the most
+    that the budgets allow, whatever comes.
 
     Example: hotlined limits --json
     """

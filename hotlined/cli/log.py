@@ -112,11 +112,11 @@ _FILTERS = options(
         help="From this number in any spelling, from this name, or withheld; - reads it from the input.",
     ),
     _any_of("--kind", "kinds", "KIND", ContactKind, "Of this kind"),
-    _any_of("--verdict", "verdicts", "DECISION", ContactVerdict, "Decided so"),
+    _any_of("--verdict", "verdicts", "DECISION", ContactVerdict, "With this decision"),
     _any_of("--reason", "reasons", "REASON", Reason, "Decided or cancelled for this reason"),
     _any_of("--state", "states", "STATE", AnswerState, "With an answer in this state"),
     click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag."),
-    click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`."),
+    click.option("--kept", is_flag=True, help="Kept: not erased, however old."),
     click.option("--alert-words", is_flag=True, help="With a word of alerts.words in its text."),
     click.option("--search", metavar="TEXT", help="With this in its text; case and accents do not count."),
 )
@@ -144,9 +144,8 @@ def log(
     """Show contacts and what became of them, the newest last.
 
     ANSWER says when an answer goes, what it waits for, or why there is none. TEXT also shows the contact's tags, and
-    (kept) if the contact is exempt from erasure. In a pipe or a file no text is cut. With several filters, a contact
-    has to fit all of them. A filter whose values are listed here may be given more than once: then one of them has to
-    fit.
+    (kept) if it is not to be erased. In a pipe or a file no text is cut. With several filters, a contact has to fit all
+    of them. A filter whose values are listed here may be given more than once: then one of them has to fit.
 
     Example: hotlined log --since yesterday --verdict answer
     """
@@ -168,7 +167,7 @@ def log(
             _print_csv(rows, contact_log.columns(db))
         else:
             everybody = where == contact_log.Filter()
-            nothing = _("Nobody has contacted the line yet.") if everybody else _("No contact is like that.")
+            nothing = _("Nobody has contacted the line yet.") if everybody else _("No contact fits.")
             if where.since:
                 click.echo(_("Since {moment}:", moment=moment(rfc3339(where.since), dated=True)))
             lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)

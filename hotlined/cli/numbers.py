@@ -103,5 +103,5 @@ def numbers(
         writer.writerow(_COLUMNS)
         writer.writerows(map(csv_cell, by_key(who).values()) for who in shown)
     else:
-        nobody = _("Nobody is refused so.") if refused else _("Nobody has contacted the line yet.")
+        nobody = _("Nobody is in this list.") if refused else _("Nobody has contacted the line yet.")
         print_lines(table(shown, _REFUSED if refused else _LAYOUTS, nobody))

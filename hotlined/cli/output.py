@@ -125,7 +125,7 @@ def confirm(question: str, without: str) -> None:
 
     `without` is the hint of the UsageError: it names a command that does the same without a question.
     """
-    if not asked(question, _("Nobody can be asked here."), without):
+    if not asked(question, _("The command cannot ask here."), without):
         raise click.Abort(_("Nothing has changed."))
 
 

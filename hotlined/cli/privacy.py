@@ -44,7 +44,7 @@ def purge(settings: Settings) -> None:
     """Erase texts older than privacy.keep_texts and make pseudonyms of numbers older than privacy.keep_numbers.
 
     A timer runs it each day, beside the daemon. Limits, blocks and opt-outs apply to a pseudonym as to its number.
-    Contacts that `keep` exempts stay as they are, and so do contacts whose answer waits or is being sent.
+    Contacts that are kept stay as they are, and so do contacts whose answer waits or is being sent.
 
     Example: hotlined purge
     """
@@ -59,7 +59,7 @@ def purge(settings: Settings) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
 def forget(settings: Settings, number: str, yes: bool) -> None:
-    """Erase everything about NUMBER, also what `keep` exempts; an answer that waits is never sent.
+    """Erase everything about NUMBER, also what is kept; an answer that waits is never sent.
 
     When the command ends, everything is gone from every file of the database, also while the daemon runs. If the number
     contacts the line again, it is a new number, and a block is gone, too. Only an opt-out stays, as a pseudonym, until
@@ -130,10 +130,10 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
 
 @click.command(cls=TranslatedCommand)
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
-@click.option("--undo", is_flag=True, help="End the exemption.")
+@click.option("--undo", is_flag=True, help="No longer keep it.")
 @pass_settings
 def keep(settings: Settings, contact_id: int, undo: bool) -> None:
-    """Exempt contact ID from `purge`: its text, its bytes as they came, its number.
+    """Keep contact ID, however old it becomes: its text, its bytes as they came, its number.
 
     This is for threats, which are evidence. The command records who decided it and when. `forget` still erases the
     contact.

@@ -63,8 +63,8 @@ def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -
 
     A reaction is a text that came within a day after an answer to its number. A text with a word of alerts.words comes
     first, whether it is a reaction or not. Then the newest comes first, and what was skipped comes last. Press t for
-    threat, which also exempts the contact from erasure, a for apology, i for insult, o for other. k only exempts it, as
-    `hotlined keep` does, and asks again. s skips, q ends. u undoes the last key, but what k kept stays kept.
+    threat, which also keeps the contact, a for apology, i for insult, o for other. k only keeps it, as `hotlined keep`
+    does, and asks again. s skips, q ends. u undoes the last key, but what k kept stays kept.
 
     Example: hotlined review --all
     """

@@ -58,7 +58,7 @@ def topup(settings: Settings, date: str | None) -> None:
 @sim.command()
 @pass_settings
 def adopt(settings: Settings) -> None:
-    """Use the stick and the SIM that are in the modem now for this line.
+    """Use for this line the stick and the SIM that are plugged in now.
 
     The daemon answers only with the stick and the SIM that it knows: with another SIM, answers would come from another
     number. Answers that were queued for the former SIM are cancelled. The exit code is 69 if the daemon does not run.

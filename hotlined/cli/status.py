@@ -148,7 +148,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Show whether the daemon lives, whether its modem is ready, and whether answers go out.
 
     It also shows what waits, what is spent, and what is wrong, since when, and the cure. The exit code is 69 if
-    something is wrong. A full window is shown as trouble, too, but the exit code stays 0 if there is nothing else.
+    something is wrong. A spent budget is shown as trouble, too, but the exit code stays 0 if there is nothing else.
     `hotlined` without a command shows the same.
 
     Example: hotlined status --json

@@ -27,7 +27,7 @@ from hotlined.words.tags import tag_in_words, tag_of_words
 def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool) -> None:
     """Put WORD on contact ID, so that you can find and count it.
 
-    The tag threat also exempts the contact from erasure, as `hotlined keep` does; --remove does not end that.
+    The tag threat also keeps the contact, as `hotlined keep` does; --remove does not end that.
 
     The command asks about a new WORD that is nearly the same as a tag in use: the figures would count the two
     separately. Where it cannot ask, it refuses such a WORD. `hotlined review` shows the texts that need a tag, one by

@@ -58,7 +58,7 @@ _WORDS = Phrases(
     {
         404: N_("There is nothing at this address."),
         405: N_("This page cannot be asked for like that. Go back, and use its buttons."),
-        413: N_("A form of this desk is never that long."),
+        413: N_("No form here is that long."),
     }
 )
 """The sentence of an error page, by its status, for errors that have none."""

@@ -48,7 +48,7 @@ def require_visit(asked: Request) -> None:
     """Raise Forbidden if another site fetches or embeds a page; it may only link to it."""
     site, into = asked.headers.get("Sec-Fetch-Site"), asked.headers.get("Sec-Fetch-Dest")
     if site in {"cross-site", "same-site"} and into != "document":
-        raise Forbidden(_("Another site asks for this. It is shown to nobody but who looks here."))
+        raise Forbidden(_("Another site asks for this page. Open it yourself to see it."))
 
 
 def require_token(asked: Request, key: bytes, name: str, line: str) -> None:

@@ -36,7 +36,7 @@ from hotlined.words.times import day_said, lately, of_day
 _SAID_KINDS: Phrases[str] = Phrases(
     {
         ContactKind.CALL: N_("Call"),
-        ContactKind.MMS: N_("Picture message; the picture is not fetched"),
+        ContactKind.MMS: N_("Photo message; the photo is not fetched"),
         ContactKind.DATA: N_("Message for an app"),
         ContactKind.SERVICE: N_("Message of the network"),
         ContactKind.UNREADABLE: N_("Message that cannot be read"),

@@ -28,7 +28,7 @@ _KINDS = Phrases(
     {
         ContactKind.TEXT: NP_("contact", "Text"),
         ContactKind.CALL: N_("Call"),
-        ContactKind.MMS: N_("Notice of a picture message"),
+        ContactKind.MMS: N_("Notice of a photo message"),
         ContactKind.DATA: N_("Data message"),
         ContactKind.SERVICE: N_("Service message"),
         ContactKind.UNREADABLE: N_("Message that cannot be read"),

@@ -30,7 +30,7 @@ MISSING = {
     "incomplete": N_("Contacts {contacts}: segments of a longer text never came. The place of each is marked with …"),
     "unreadable": N_("Contacts {contacts}: what came could not be read by the program. It is in the annex as it came."),
     "other": N_(
-        "Contacts {contacts} are notices of picture messages that name two addresses, this number and"
+        "Contacts {contacts} are notices of photo messages that name two addresses, this number and"
         " another one. What a notice says of its sender can be made up."
     ),
     "clock_now": N_("The clock of the machine was not synchronised when this page was made."),
@@ -116,7 +116,7 @@ SHEET = (
     ),
     (
         N_("Kept"),
-        N_("Who exempted the contact from erasure, and when. It was stored before and is not changed by that."),
+        N_("Who decided to keep the contact, and when. It was stored before and is not changed by that."),
     ),
     (
         N_("SHA-256"),

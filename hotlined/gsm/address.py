@@ -164,7 +164,7 @@ def parse_number(text: str, country: str) -> str:
     national = len(re.sub(r"\D", "", text)) > SHORT_CODE_DIGITS and "+" not in text
     if number is None and country == UNKNOWN_COUNTRY and national and _TYPED.fullmatch(text):
         raise UsageError(
-            _("Nobody can say in which country {typed} is dialled.", typed=repr(text)),
+            _("It is not clear which country {typed} belongs to.", typed=repr(text)),
             _("Write the number with its + and its country, such as +32470123456."),
         )
     if number is None or number.e164 is None:

@@ -480,7 +480,7 @@ def kept_no_more(contact_id: int, *, found: bool) -> str:
     """Return the result of `keep --undo` in a sentence; raises HotlinedError if there is no such contact."""
     if not found:
         raise no_contact(contact_id)
-    return _("Contact {number} ages like any other again.", number=contact_id)
+    return _("Contact {number} is no longer kept: it will be erased like any other.", number=contact_id)
 
 
 def skipped(contact_id: int, *, found: bool) -> str:

@@ -60,7 +60,7 @@ def _of_limits(config: Config) -> Iterator[str]:
     elif least < largest:
         yield _("limits.segments has no room for an answer of {segments}.", segments=in_segments(largest))
     elif not limits.segments.hour <= limits.segments.day <= limits.segments.month:
-        yield _("limits.segments has a window that is larger than a longer one: it holds nothing back.")
+        yield _("limits.segments allows more in one period than in a longer one: that holds nothing back.")
     if limits.reserve_for_new == 100:
         yield _("limits.reserve_for_new is {share}: a number is never answered again.", share="100%")
     if not limits.cooldown[-1]:

@@ -15,7 +15,7 @@ _CAME = Phrases(
     {
         ContactKind.TEXT: N_("The text came."),
         ContactKind.CALL: N_("The call came."),
-        ContactKind.MMS: N_("The notice of a picture message came."),
+        ContactKind.MMS: N_("The notice of a photo message came."),
     }
 )
 _EVENTS: Phrases[str] = Phrases(

@@ -264,7 +264,7 @@ def _week(summary: Summary) -> Figure:
         per_hour = in_digits(most, 0 if f"{most:.1f}".endswith(".0") else 1)
         told.append(_("The strongest colour means {number} in an hour.", number=per_hour))
     if any(None in day for day in week):
-        told.append(_("An hour without a field is not in the period."))
+        told.append(_("An hour without a square is not in the period."))
     return Figure(
         name="week",
         title=_("Hours of the week"),

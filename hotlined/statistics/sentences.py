@@ -39,7 +39,7 @@ def sentences(summary: Summary) -> Iterator[str]:
         yield ngettext("{number} call in the same time.", "{number} calls in the same time.", counts.calls)
     if counts.mms:
         yield ngettext(
-            "{number} picture message in the same time.", "{number} picture messages in the same time.", counts.mms
+            "{number} photo message in the same time.", "{number} photo messages in the same time.", counts.mms
         )
     yield from _people(counts, is_whole_life=summary.began is not None and summary.began >= start)
     yield from _answers(summary.total)

@@ -83,8 +83,8 @@ REFUSALS = {
 ADOPTIONS = Phrases(
     {
         Adoption.UNCHANGED: N_("Nothing has changed."),
-        Adoption.SIM: N_("The line is served with another SIM from now on."),
-        Adoption.STICK: N_("The line is served with another stick from now on."),
+        Adoption.SIM: N_("The line uses another SIM from now on."),
+        Adoption.STICK: N_("The line uses another stick from now on."),
     }
 )
 """The results of `sim adopt`."""

@@ -73,7 +73,7 @@ def test_help_names_every_command_under_its_heading(columns: int) -> None:
             line = rf"  {name} +{re.escape(listed.briefly)}(?:  |$)" if listed.briefly else rf"\b{name}\b"
             assert re.search(line, text, re.MULTILINE), name
     assert [heading for heading, names in COMMANDS.items() if not all(each.briefly for each in names.values())] == [
-        "Run by units and scripts"
+        "Run by systemd and scripts"
     ]
 
 

@@ -54,7 +54,7 @@ def test_check_of_a_sound_configuration_names_its_costs(tmp_path: Path) -> None:
         ({"limits": {"per_number": 0}}, "limits.per_number is 0"),
         ({"limits": {"segments": {"day": 0}}}, "nothing is ever sent"),
         ({"limits": {"segments": {"hour": 1}}}, "no room for an answer of 2 segments"),
-        ({"limits": {"segments": {"hour": 400, "day": 300}}}, "larger than a longer one"),
+        ({"limits": {"segments": {"hour": 400, "day": 300}}}, "more in one period than in a longer one"),
         ({"limits": {"reserve_for_new": "100%"}}, "limits.reserve_for_new"),
         ({"limits": {"cooldown": ["24h", "0s"]}}, "limits.cooldown"),
         ({"limits": {"cooldown": "1m", "per_number": 50}}, "soon has all 50 answers of limits.per_number"),

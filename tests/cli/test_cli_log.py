@@ -470,7 +470,7 @@ def test_a_reason_may_be_typed_as_the_log_has_it(busy: Filled) -> None:
 def test_an_empty_log_is_a_sentence(line: Filled) -> None:
     """Programs get no output."""
     assert line.run("log").stdout == "Nobody has contacted the line yet.\n"
-    assert line.run("log", "--kind", "call").stdout == "No contact is like that.\n"
+    assert line.run("log", "--kind", "call").stdout == "No contact fits.\n"
     assert line.run("log", "--json").stdout == ""
 
 

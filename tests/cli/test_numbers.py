@@ -172,7 +172,7 @@ def test_a_refusal_names_its_person_and_beginning(refusing: Filled) -> None:
 def test_an_empty_list_of_refused_numbers_has_its_own_words(line: Filled) -> None:
     """They differ from those of a line without contacts."""
     line.text()
-    assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
+    assert line.run("numbers", "--blocked").stdout == "Nobody is in this list.\n"
 
 
 def test_csv_calculates_nothing(busy: Filled) -> None:
@@ -293,7 +293,7 @@ def test_the_next_answer_waits_for_its_window(tmp_path: Path) -> None:
     [
         ("paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'", "Paused by pi: nothing is sent."),
         ("key_lost_at = '2026-11-24T22:00:00.000Z'", "A key of the pseudonyms is lost"),
-        ("breaker_cause = 'outage'", "Nothing leaves though the network has the line"),
+        ("breaker_cause = 'outage'", "Nothing leaves, though the network is there"),
     ],
 )
 def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words: str) -> None:

@@ -448,7 +448,7 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
     assert "was already tagged" in does("tag", "1", "insult")
     assert "is no longer tagged" in does("tag", "1", "insult", "--remove")
     assert "is kept" in does("keep", "1")
-    assert "ages like any other" in does("keep", "1", "--undo")
+    assert "will be erased like any other" in does("keep", "1", "--undo")
     assert "no answer" in MEMBER.hotlined(doors.config, "cancel", "1").stderr
     assert "Salut" in does("log")
     assert "Nothing was old enough." in does("purge")

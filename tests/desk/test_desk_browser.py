@@ -553,7 +553,7 @@ def test_renewal_of_a_page_can_be_stopped(visit: Visit) -> None:
     line.text("une nouvelle", sender=WRITERS[0])
     page.clock.run_for(20_000)
     page.get_by_text("une nouvelle").first.wait_for()
-    page.get_by_role("button", name="Do not renew it").click()
+    page.get_by_role("button", name="Stop refreshing").click()
     line.text("encore une", sender=WRITERS[0])
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -195,7 +195,7 @@ def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser,
 
     assert page.status == 200
     assert shown(page) == [contact["id"] for contact in line.log(*options)][::-1]
-    assert ("No contact is like that." in page.words) == (name in {"nothing", "alert words"})
+    assert ("No contact fits." in page.words) == (name in {"nothing", "alert words"})
     assert ("Only contacts that fit the filter are shown." in page.words) == bool(query)
 
 
@@ -244,7 +244,7 @@ def test_contacts_are_searched_from_the_newest(long: tuple[int, int, Browser], q
     first, last, browser = long
     page = browser.get(f"/log?{query}")
     assert not shown(page)
-    assert f"No contact from {last - 99_999} on is like that." in page.words
+    assert f"No contact from {last - 99_999} on fits." in page.words
     assert "Search older contacts" in page.words
 
     [older] = re.findall(r'href="([^"]*)" rel="next"', page.body)
@@ -771,7 +771,7 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str | None]] = {
     "tag": ({"contact_id": 3, "word": "Bizarre"}, "Contact 3 is tagged bizarre.", "bizarre"),
     "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology"),
     "keep": ({"contact_id": 2}, "Contact 2 is kept", None),
-    "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", None),
+    "keep_no_more": ({"contact_id": 3}, "Contact 3 is no longer kept: it will be erased like any other.", None),
     "skip": ({"contact_id": 3}, "Contact 3 is skipped: it comes last in the inbox.", None),
     "tell": ({"contact_id": 3}, "Contact 3 is on the first page of the admin, and no alert tells of it.", None),
     "seen": ({"contact_id": 3}, "Contact 3 waits for no admin any more.", None),

@@ -207,8 +207,8 @@ def test_the_heat_map_has_averages(line: Filled) -> None:
     line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
     page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
     assert "The strongest colour means 2 in an hour." in page  # not 2.0
-    assert "An hour without a field" not in page
-    assert "An hour without a field" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
+    assert "An hour without a square" not in page
+    assert "An hour without a square" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
 
 
 def test_calls_are_drawn_below_their_answers(line: Filled) -> None:

@@ -229,7 +229,7 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"(?:, (?P<side>more than |nearly )?(?P<rate>{NUMBER}) (?P<article>an?) (?P<per>week|day|hour))?\.": texts,
     r"(?P<share>.+) of them came in the week from .+\.": busiest,
     rf"(?P<number>{NUMBER}) calls? in the same time\.": figure("calls"),
-    rf"(?P<number>{NUMBER}) picture messages? in the same time\.": figure("mms"),
+    rf"(?P<number>{NUMBER}) photo messages? in the same time\.": figure("mms"),
     rf"The busiest day was (?P<day>.+), with (?P<number>{NUMBER}) texts?\.": busiest_day,
     rf"(?P<numbers>{NUMBER})(?: different)? telephone numbers? texted or called"
     rf"(?P<told>, (?:(?P<new>all|none|{NUMBER}) of them |(?P<not>not )?)for the first time)?\.": numbers,

@@ -882,7 +882,7 @@ def test_picture_messages_are_counted(line: Filled) -> None:
     contact(line, MONDAY, kind="mms", text=None)
     contact(line, MONDAY, kind="mms", text=None)
 
-    assert "2 picture messages in the same time." in told(line)["words"]
+    assert "2 photo messages in the same time." in told(line)["words"]
 
 
 def test_the_busiest_day_is_named_among_many_texts(line: Filled) -> None:

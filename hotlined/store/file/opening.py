@@ -241,7 +241,7 @@ def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
             database=path,
             files=files,
         ),
-        _("Once its owner has, all can again: `sudo hotlined status`."),
+        _("Once its owner has opened it, all can again: `sudo hotlined status`."),
         DatabaseTrouble.of(error).name,
     )
 
