@@ -322,6 +322,18 @@ def test_second_ambiguous_refusal_fails_while_others_leave(line: Evening, cms: i
     assert used(line) == 1
 
 
+def test_ambiguous_refusals_of_one_number_hold_up_no_other(line: Evening) -> None:
+    """That number waits for a retry, and all others are answered."""
+    line.begin()
+    refuse(line, 42, recipient=person(0))
+    deliver(line, *range(6))
+    line.play(40)
+
+    assert states(line) == {"queued": 1, "sent": 5}
+    assert fate(line, person(0)) == ("queued", "cms_42")
+    assert (submissions(line), used(line)) == (6, 5)
+
+
 @pytest.mark.parametrize("cms", [42, 38, 500])
 def test_refused_second_segments_are_an_outage(line: Evening, cms: int) -> None:
     """Three answers are begun, for first segments are accepted."""

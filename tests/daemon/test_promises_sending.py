@@ -16,7 +16,6 @@ from promised import (
     NUMBER,
     answers,
     begin,
-    contact,
     deliver,
     fate,
     is_alive,
@@ -43,13 +42,6 @@ def refuse(line: Line, cms: int, **more: Any) -> None:
     line.sim.do("fault", kind="error", command="+CMGS", cms=cms, **more)
 
 
-def resume_anew(line: Line) -> None:
-    """Pause and resume: a waiting trial is tried now."""
-    line.cli("pause")
-    look(line, 1)
-    line.cli("resume")
-
-
 def used(line: Line, window: str = "hour") -> int:
     """Return the segments that `limits` counts in a window."""
     return int(told(line, "limits")["windows"][window]["used"])
@@ -60,6 +52,7 @@ def used(line: Line, window: str = "hour") -> int:
 
 def test_stick_that_dies_at_each_submission_costs_three_answers(line: Line) -> None:
     """The stick comes back, and the others wait."""
+    line.configure(modem={"send_timeout": "2s"})
     line.sim.do("fault", kind="interrupt_listing", command="+CMGS", lines=0)
     begin(line, timing=BRISK | NEVER)
     deliver(line, *range(6))
@@ -86,31 +79,6 @@ def test_regained_network_causes_a_trial_at_once(line: Line) -> None:
     line.sim.do("network", registered="home")
 
     wait_states(line, sent=5)
-
-
-def test_ambiguous_refusals_of_one_number_hold_up_no_other(line: Line) -> None:
-    """That number waits for a retry, and all others are answered."""
-    begin(line)
-    refuse(line, 42, recipient=person(0))
-    deliver(line, *range(6))
-    wait_states(line, queued=1, sent=5)
-
-    assert fate(line, person(0)) == ("queued", "cms_42")
-    assert waits(line) == {"retry": 1}
-    assert used(line) == 5
-
-
-# Shares and windows
-
-
-def say(line: Line, number: int, *texts: str) -> None:
-    """Let a person write several times, each time after the previous answer was sent."""
-    for text in texts:
-        deliver(line, number, text=text)
-        wait_until(lambda text=text: contact(line, text)["answer"]["state"] == "sent", f"an answer to {text}")
-
-
-# Stale answers
 
 
 # Reasons to wait
@@ -171,21 +139,6 @@ def test_pause_between_two_segments_is_shown_and_obeyed(line: Line) -> None:
 
 
 # Unconfirmed answers
-
-
-def test_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None:
-    """The answer is sent whole."""
-    line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
-    begin(line, timing=BRISK)
-    line.sim.do("fault", kind="no_result", segment=1, count=1)
-    line.sim.do("deliver", from_=NUMBER, text="salut")
-    wait_until(lambda: fate(line, NUMBER)[0] == "unconfirmed")
-    line.sim.do("say", line=RESULT)
-
-    wait_states(line, sent=1)
-    assert recipients(line) == [NUMBER]
-    assert submissions(line) == 2
-    assert used(line) == 2
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -474,10 +474,18 @@ def unpacked(
     credentials = filled.folder / "key"
     credentials.mkdir(exist_ok=True)
     (credentials / "key").write_text("\n".join(agekey.on_paper(identity)))
-    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "unpack", *options]
-    environment = os.environ | {"CREDENTIALS_DIRECTORY": str(credentials)}
-    with path.open("rb") as file:
-        return subprocess.run(command, stdin=file, capture_output=True, env=environment, check=False)
+    words = ["--config", str(filled.config), "db", "unpack", *options]
+    said, complained = (io.TextIOWrapper(io.BytesIO()) for _ in range(2))
+    with path.open(encoding="latin-1") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", file)
+        patch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+        with redirect_stdout(said), redirect_stderr(complained), pytest.raises(SystemExit) as ended:
+            main(words)
+    octets = []
+    for written in (said, complained):
+        written.flush()
+        octets.append(written.buffer.getvalue())
+    return subprocess.CompletedProcess(words, int(ended.value.code or 0), *octets)
 
 
 def restored(filled: Filled, path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -877,10 +885,8 @@ def test_header_of_a_gigabyte_is_refused_without_memory(tmp_path: Path, kind: by
     """Compressed it has a MiB; the process may have 200 MiB."""
     header = tarfile.TarInfo("about.json")
     header.type, header.size, header.mode = kind, 1 << 30, 0o600
-    with gzip.open(tmp_path / "bomb", "wb", compresslevel=1) as file:
-        file.write(header.tobuf(tarfile.USTAR_FORMAT))
-        for _ in range(1 << 10):
-            file.write(bytes(1 << 20))
+    begin, mebibyte = gzip.compress(header.tobuf(tarfile.USTAR_FORMAT)), gzip.compress(bytes(1 << 20))
+    (tmp_path / "bomb").write_bytes(begin + mebibyte * (1 << 10))
     script = (
         "import resource, sys; from hotlined.sealing import archive; from hotlined.errors import SealError\n"
         "resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))\n"
