@@ -194,7 +194,7 @@ class CauseCode(StrEnum):
     SIM_NOT_READY = ("sim_not_ready", N_("The SIM is not ready ({answer})."))
     SIM_UNNAMED = ("sim_unnamed", N_("The SIM does not say who it is (AT+CIMI)."), _SOON)
     SIM_UNNAMED_NOW = ("sim_unnamed_now", N_("The SIM does not say who it is any more."), _SOON)
-    PIN_UNNOTED = ("pin_unnoted", _UNNOTED, N_("Look after the disk that the database is on."))
+    PIN_UNNOTED = ("pin_unnoted", _UNNOTED, N_("Check the disk that the database is on."))
     PIN_NOTE_DENIED = (
         "pin_note_denied",
         _UNNOTED,

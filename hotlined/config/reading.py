@@ -74,7 +74,7 @@ def _judge_name(section: str, name: str, value: "Node", lines: Mapping[str, int]
     nearest, is_like = nearest_key(path)
     return in_yaml(path[:80]), in_row(
         (
-            _("unknown key (a dot does not nest)") if "." in name else _("unknown key"),
+            _("unknown key (a dot does not indent)") if "." in name else _("unknown key"),
             _("the nearest known one is {key}", key=nearest)
             if is_like
             else _("the config.yaml that came with hotlined has them all"),
@@ -90,10 +90,10 @@ def _nested(path: str, names: list[str], value: "Node", lines: Mapping[str, int]
     written = [f"`{'  ' * depth}{each}:`" for depth, each in enumerate(outer)]
     written.append(f"`{'  ' * len(outer)}{key}: {stated}`")
     if (line := lines.get(outer[0])) is None:
-        return _("a dot does not nest: write {number} lines, {rows}", number=len(names), rows=_in_turn(written))
+        return _("a dot does not indent: write {number} lines, {rows}", number=len(names), rows=_in_turn(written))
     first, *rest = written  # the section exists already
     return _(
-        "a dot does not nest: below {first} on line {line} write {rows}", first=first, line=line, rows=_in_turn(rest)
+        "a dot does not indent: below {first} on line {line} write {rows}", first=first, line=line, rows=_in_turn(rest)
     )
 
 

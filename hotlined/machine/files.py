@@ -145,7 +145,7 @@ def create(path: Path) -> Iterator[BinaryIO]:
     try:
         descriptor = open_new(path, 0o600)
     except FileExistsError as error:
-        raise UsageError(_("{file} is there already.", file=path), _("Name a file that is not.")) from error
+        raise UsageError(_("{file} is there already.", file=path), _("Name a file that does not exist yet.")) from error
     made = os.fstat(descriptor)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -293,17 +293,17 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
         ),
         (
             "modem.port: auto",
-            "modem.port: a dot does not nest: write 2 lines, `modem:` and below it `  port: auto`",
+            "modem.port: a dot does not indent: write 2 lines, `modem:` and below it `  port: auto`",
         ),
         (
             "limits.segments.hour: 5",
-            "limits.segments.hour: a dot does not nest: write 3 lines, `limits:` and below it {}".format(
+            "limits.segments.hour: a dot does not indent: write 3 lines, `limits:` and below it {}".format(
                 "`  segments:` and below it `    hour: 5`"
             ),
         ),
-        ("modem.pin: 4711", "modem.pin: a dot does not nest: write 2 lines, `modem:` and below it `  pin: …`"),
-        ("answer.delay: 0s", "answer.delay: a dot does not nest: below `answer:` on line 1 write `  delay: 0s`"),
-        ("modem.prt: x", "modem.prt: unknown key (a dot does not nest); the nearest known one is modem.port"),
+        ("modem.pin: 4711", "modem.pin: a dot does not indent: write 2 lines, `modem:` and below it `  pin: …`"),
+        ("answer.delay: 0s", "answer.delay: a dot does not indent: below `answer:` on line 1 write `  delay: 0s`"),
+        ("modem.prt: x", "modem.prt: unknown key (a dot does not indent); the nearest known one is modem.port"),
         (
             "limits: {price_per_segment: 0,06}",
             "limits.06: unknown key (a comma ends a value within braces: write 0.06)",

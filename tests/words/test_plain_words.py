@@ -154,7 +154,7 @@ def test_the_next_answer_has_a_local_day_and_time(line: Filled) -> None:
         ("answer: {delay: 1h}", "answer.text: is missing, and it alone has no default"),
         (
             "answer.delay: 0s\nanswer:\n  text: x\n",
-            "1: answer.delay: a dot does not nest: below `answer:` on line 2 write `  delay: 0s`",
+            "1: answer.delay: a dot does not indent: below `answer:` on line 2 write `  delay: 0s`",
         ),
     ],
 )
