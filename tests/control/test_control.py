@@ -1,4 +1,4 @@
-"""Doors of the control program: who may decide about a line, and through which socket."""
+"""Sockets of the control program: who may decide about a line, and through which socket."""
 
 import contextlib
 import json
@@ -59,12 +59,12 @@ ACTIVATED = f"os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); {C
 HANDED = """
 import os, sys
 given = [int(number) for number in sys.argv[1].split(",")]
-doors = [os.dup(number) for number in given]
-for number, door in enumerate(doors, 3):
-    os.dup2(door, number)
-for number in {*given, *doors} - {*range(3, 3 + len(doors))}:
+sockets = [os.dup(number) for number in given]
+for number, listener in enumerate(sockets, 3):
+    os.dup2(listener, number)
+for number in {*given, *sockets} - {*range(3, 3 + len(sockets))}:
     os.close(number)
-os.environ.update(LISTEN_FDS=str(len(doors)), LISTEN_PID=str(os.getpid()))
+os.environ.update(LISTEN_FDS=str(len(sockets)), LISTEN_PID=str(os.getpid()))
 del sys.argv[1]
 """
 """Code that hands sockets over to the rest of a program, as systemd does."""
@@ -80,7 +80,7 @@ with socket.socket(socket.AF_UNIX) as channel:
 
 
 @dataclass
-class Doors:
+class Sockets:
     """A line with a user of its own, and the program at its control socket."""
 
     folder: Path
@@ -161,24 +161,24 @@ def make_database(path: Path, owner: Person) -> None:
 
 
 @pytest.fixture
-def doors() -> Iterator[Doors]:
+def sockets() -> Iterator[Sockets]:
     """Give a line as an installation has it: folders of root's above, one of the line's user below."""
-    folder = Path(tempfile.mkdtemp(prefix="hotlined-doors-"))
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-sockets-"))
     folder.chmod(0o755)
-    doors = Doors(folder)
+    sockets = Sockets(folder)
     for name in ("run", "run-control"):
         (folder / name).mkdir(mode=0o755)
-    doors.database.parent.mkdir(mode=0o750)
-    os.chown(doors.database.parent, LINE.uid, LINE.gids[0])
-    doors.config.write_text(
-        json.dumps({"database": str(doors.database), "runtime_dir": str(folder / "run"), "answer": {"text": "Non."}})
+    sockets.database.parent.mkdir(mode=0o750)
+    os.chown(sockets.database.parent, LINE.uid, LINE.gids[0])
+    sockets.config.write_text(
+        json.dumps({"database": str(sockets.database), "runtime_dir": str(folder / "run"), "answer": {"text": "Non."}})
     )
-    make_database(doors.database, LINE)
-    doors.lists.write("anna")
+    make_database(sockets.database, LINE)
+    sockets.lists.write("anna")
     try:
-        yield doors
+        yield sockets
     finally:
-        doors.stop()
+        sockets.stop()
         shutil.rmtree(folder)
 
 
@@ -192,9 +192,9 @@ FOR_ROOT = {"HOTLINED_FOR_ROOT": "1"}
 
 
 @needs_root
-def test_decision_is_recorded_under_the_name_from_the_kernel(doors: Doors) -> None:
+def test_decision_is_recorded_under_the_name_from_the_kernel(sockets: Sockets) -> None:
     """A member's claims do not count; sudo as root names the person."""
-    doors.start()
+    sockets.start()
 
     for person, name, claims in (
         (MEMBER, "anna", {"USER": "root", "SUDO_USER": "root", "SUDO_UID": "0", **FOR_ROOT}),
@@ -205,36 +205,36 @@ def test_decision_is_recorded_under_the_name_from_the_kernel(doors: Doors) -> No
         (LINE, "root", {"SUDO_UID": "0", **FOR_ROOT}),
         (LINE, "uid 61001", FOR_ROOT),
     ):
-        done = person.hotlined(doors.config, "pause", **claims)
+        done = person.hotlined(sockets.config, "pause", **claims)
         assert (done.returncode, done.stderr) == (0, "")
-        assert doors.one("SELECT who FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == name
-    assert doors.one("SELECT paused_by FROM line_state") == "anna"  # the first of these pauses
-    assert MEMBER.hotlined(doors.config, "resume").returncode == 0
-    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+        assert sockets.one("SELECT who FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == name
+    assert sockets.one("SELECT paused_by FROM line_state") == "anna"  # the first of these pauses
+    assert MEMBER.hotlined(sockets.config, "resume").returncode == 0
+    assert sockets.one("SELECT paused_at IS NULL FROM line_state") == 1
 
 
 @needs_root
 @pytest.mark.parametrize("has_socket", [True, False], ids=["control socket", "directly"])
-def test_block_with_sudo_is_recorded_under_the_person(doors: Doors, has_socket: bool) -> None:
+def test_block_with_sudo_is_recorded_under_the_person(sockets: Sockets, has_socket: bool) -> None:
     """The line's user carries it out, as `sudo hotlined block` does."""
     if has_socket:
-        doors.start()
-    done = LINE.hotlined(doors.config, "block", NUMBER, SUDO_UID=str(MEMBER.uid), **FOR_ROOT)
+        sockets.start()
+    done = LINE.hotlined(sockets.config, "block", NUMBER, SUDO_UID=str(MEMBER.uid), **FOR_ROOT)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert doors.one("SELECT blocked_by FROM numbers") == "uid 61002"
+    assert sockets.one("SELECT blocked_by FROM numbers") == "uid 61002"
 
 
 @needs_root
-def test_root_is_not_a_member_by_itself(doors: Doors) -> None:
+def test_root_is_not_a_member_by_itself(sockets: Sockets) -> None:
     """NSS decides about membership: root's process in the group is refused."""
-    doors.start()
+    sockets.start()
     for root in (ADMIN, Person(0, (0, LINE.gids[0]))):
-        done = root.call(ASK, str(doors.socket), doors.request(who="anna"))
+        done = root.call(ASK, str(sockets.socket), sockets.request(who="anna"))
         assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
-    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
-    doors.lists.write("root")
-    assert json.loads(ADMIN.call(ASK, str(doors.socket), doors.request()).stdout) == {"result": None}
+    assert sockets.one("SELECT paused_at IS NULL FROM line_state") == 1
+    sockets.lists.write("root")
+    assert json.loads(ADMIN.call(ASK, str(sockets.socket), sockets.request()).stdout) == {"result": None}
 
 
 UNIT = Person(STRANGER.uid, (*STRANGER.gids, *LINE.gids))
@@ -248,30 +248,30 @@ def kind(person: Person, path: Path, request: str, *many: str) -> str:
 
 
 @needs_root
-def test_membership_is_checked_at_each_request(doors: Doors) -> None:
+def test_membership_is_checked_at_each_request(sockets: Sockets) -> None:
     """The group's list decides at once, not the session's groups."""
-    doors.start()
-    asked = doors.socket, doors.request()
+    sockets.start()
+    asked = sockets.socket, sockets.request()
 
     assert (kind(MEMBER, *asked), kind(UNIT, *asked), kind(DESK, *asked)) == ("decided", "RefusedError", "RefusedError")
-    doors.lists.write("stranger")
+    sockets.lists.write("stranger")
     assert (kind(MEMBER, *asked), kind(UNIT, *asked)) == ("RefusedError", "decided")
 
 
 @needs_root
-def test_each_socket_serves_its_own_users_only(doors: Doors) -> None:
+def test_each_socket_serves_its_own_users_only(sockets: Sockets) -> None:
     """Strangers, other lines' users and unknown users of a namespace decide nowhere.
 
     The desk's socket refuses members, the line's user and root, and the members' socket refuses the desk. The socket of
     the exchange refuses all of them, and the exchange cannot pause at any.
     """
-    doors.start()
-    whose = ((doors.socket, (MEMBER, LINE)), (doors.desks, (DESK,)), (doors.fleets, ()))
+    sockets.start()
+    whose = ((sockets.socket, (MEMBER, LINE)), (sockets.desks, (DESK,)), (sockets.fleets, ()))
 
     for person in (STRANGER, OTHER_LINE, UNIT, NOBODY, ADMIN, MEMBER, LINE, DESK, EXCHANGE):
-        for door in (door for door, its in whose if person not in its):
-            assert kind(person, door, doors.request(who="root")) in ("nothing", "RefusedError"), (person, door)
-    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+        for path in (path for path, its in whose if person not in its):
+            assert kind(person, path, sockets.request(who="root")) in ("nothing", "RefusedError"), (person, path)
+    assert sockets.one("SELECT paused_at IS NULL FROM line_state") == 1
 
 
 ASKED = {
@@ -286,46 +286,46 @@ OF_THE_EXCHANGE = {"verb": "exchange", "arguments": {"brought": None}}
 
 
 @needs_root
-def test_desk_gets_only_the_verbs_of_its_pages(doors: Doors) -> None:
+def test_desk_gets_only_the_verbs_of_its_pages(sockets: Sockets) -> None:
     """The members' socket gives it none, whatever its unit's group."""
-    doors.start()
-    requests = {verb: doors.request(verb=verb, arguments=given, who="ada") for verb, given in ASKED.items()}
+    sockets.start()
+    requests = {verb: sockets.request(verb=verb, arguments=given, who="ada") for verb, given in ASKED.items()}
 
     for verb, request in requests.items():
-        assert kind(DESK, doors.socket, request) == "RefusedError", verb
-        assert kind(DESK, doors.desks, request) == ("decided" if verb in DESKS_VERBS else "RefusedError"), verb
-    assert doors.one("SELECT (SELECT count(*) FROM requests) + erasures FROM line_state") == 0
+        assert kind(DESK, sockets.socket, request) == "RefusedError", verb
+        assert kind(DESK, sockets.desks, request) == ("decided" if verb in DESKS_VERBS else "RefusedError"), verb
+    assert sockets.one("SELECT (SELECT count(*) FROM requests) + erasures FROM line_state") == 0
     for verb, request in requests.items():
-        assert kind(MEMBER, doors.socket, request) == "decided", verb
+        assert kind(MEMBER, sockets.socket, request) == "decided", verb
 
 
 @needs_root
-def test_verbs_of_the_exchange_are_refused_to_all_others(doors: Doors) -> None:
+def test_verbs_of_the_exchange_are_refused_to_all_others(sockets: Sockets) -> None:
     """A member could otherwise forge rows of other lines.
 
     The exchange names no database: its socket decides the line.
     """
-    doors.start()
-    request = doors.request(**OF_THE_EXCHANGE)
+    sockets.start()
+    request = sockets.request(**OF_THE_EXCHANGE)
 
-    assert kind(EXCHANGE, doors.socket, request) == "nothing"
-    for person, path in ((MEMBER, doors.socket), (DESK, doors.desks)):
+    assert kind(EXCHANGE, sockets.socket, request) == "nothing"
+    for person, path in ((MEMBER, sockets.socket), (DESK, sockets.desks)):
         said = json.loads(person.call(ASK, str(path), request).stdout)
         assert said["error"]["message"] == "This is not decided at this socket (exchange)."
     for person, path, asked in (
-        (EXCHANGE, doors.fleets, OF_THE_EXCHANGE),
-        (LINE, doors.socket, json.loads(request)),
+        (EXCHANGE, sockets.fleets, OF_THE_EXCHANGE),
+        (LINE, sockets.socket, json.loads(request)),
     ):
         said = json.loads(person.call(ASK, str(path), json.dumps(asked)).stdout)
         assert said["error"]["message"] == "The line is in no fleet."
     huge = json.dumps(OF_THE_EXCHANGE | {"arguments": {"brought": {"list": "MANY"}}})  # too long to hand over
-    assert kind(EXCHANGE, doors.fleets, huge, str(wire.MOST_OCTETS)) == "UsageError"
+    assert kind(EXCHANGE, sockets.fleets, huge, str(wire.MOST_OCTETS)) == "UsageError"
 
 
 @needs_root
-def test_desk_may_name_the_person_at_its_own_socket(doors: Doors) -> None:
+def test_desk_may_name_the_person_at_its_own_socket(sockets: Sockets) -> None:
     """The client finds the desk's socket, and for members theirs."""
-    doors.start()
+    sockets.start()
     decide = """
 import sys
 from pathlib import Path
@@ -335,43 +335,43 @@ decide(config.load(Path(sys.argv[1])), "ada (proxy)", "pause")
 decide(config.load(Path(sys.argv[1])), "ada (proxy)", "resume", drops=False)
 """
     for person, name in ((DESK, "ada (proxy)"), (MEMBER, "anna")):
-        done = person.call(decide, str(doors.config))
+        done = person.call(decide, str(sockets.config))
         assert (done.returncode, done.stderr) == (0, "")
-        assert doors.one("SELECT who FROM events WHERE kind = 'resume' ORDER BY id DESC LIMIT 1") == name
+        assert sockets.one("SELECT who FROM events WHERE kind = 'resume' ORDER BY id DESC LIMIT 1") == name
 
 
 @needs_root
-def test_claimed_name_of_a_member_does_not_count(doors: Doors) -> None:
+def test_claimed_name_of_a_member_does_not_count(sockets: Sockets) -> None:
     """The decision is recorded under the member's own name."""
-    doors.start()
-    done = MEMBER.call(ASK, str(doors.socket), doors.request(who="root"))
+    sockets.start()
+    done = MEMBER.call(ASK, str(sockets.socket), sockets.request(who="root"))
 
     assert json.loads(done.stdout) == {"result": None}, done.stderr
-    assert doors.one("SELECT paused_by FROM line_state") == "anna"
+    assert sockets.one("SELECT paused_by FROM line_state") == "anna"
 
 
 @needs_root
-def test_stranger_may_not_decide(doors: Doors) -> None:
+def test_stranger_may_not_decide(sockets: Sockets) -> None:
     """The command ends with a sentence and 75."""
-    doors.start()
-    done = STRANGER.hotlined(doors.config, "block", NUMBER)
+    sockets.start()
+    done = STRANGER.hotlined(sockets.config, "block", NUMBER)
 
     assert done.returncode == 75
     assert "may not decide for this line" in done.stderr
-    assert doors.one("SELECT count(*) FROM numbers") == 0
+    assert sockets.one("SELECT count(*) FROM numbers") == 0
 
 
 @needs_root
-def test_owner_alone_decides_without_a_socket(doors: Doors) -> None:
+def test_owner_alone_decides_without_a_socket(sockets: Sockets) -> None:
     """No other user writes to the database, not even root."""
-    refused = MEMBER.hotlined(doors.config, "pause")
+    refused = MEMBER.hotlined(sockets.config, "pause")
     assert refused.returncode == 75
     assert "there is no control socket" in refused.stderr
 
-    assert as_root(doors.config, "pause").exit_code == 1
-    assert LINE.hotlined(doors.config, "pause").returncode == 0
-    assert LINE.hotlined(doors.config, "resume").returncode == 0
-    assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
+    assert as_root(sockets.config, "pause").exit_code == 1
+    assert LINE.hotlined(sockets.config, "pause").returncode == 0
+    assert LINE.hotlined(sockets.config, "resume").returncode == 0
+    assert {path.stat().st_uid for path in sockets.database.parent.iterdir()} == {LINE.uid}
 
 
 def test_owner_decides_where_no_socket_is_possible(tmp_path: Path) -> None:
@@ -386,41 +386,41 @@ def test_owner_decides_where_no_socket_is_possible(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_failing_socket_is_an_error(doors: Doors) -> None:
+def test_failing_socket_is_an_error(sockets: Sockets) -> None:
     """Not even the owner writes beside an existing socket."""
-    doors.start()
-    assert doors.program
-    wait_until(lambda: MEMBER.hotlined(doors.config, "resume").returncode == 0)
-    doors.program.kill()
-    doors.program.wait()
+    sockets.start()
+    assert sockets.program
+    wait_until(lambda: MEMBER.hotlined(sockets.config, "resume").returncode == 0)
+    sockets.program.kill()
+    sockets.program.wait()
 
-    done = LINE.hotlined(doors.config, "pause")
+    done = LINE.hotlined(sockets.config, "pause")
     assert done.returncode == 69
     assert "does not answer" in done.stderr
-    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+    assert sockets.one("SELECT paused_at IS NULL FROM line_state") == 1
 
 
 @needs_root
-def test_socket_of_another_line_is_not_used(doors: Doors) -> None:
+def test_socket_of_another_line_is_not_used(sockets: Sockets) -> None:
     """A configuration of the same name has its own database."""
-    doors.start()
-    mine = doors.folder / "mine"
+    sockets.start()
+    mine = sockets.folder / "mine"
     mine.mkdir()
     os.chown(mine, MEMBER.uid, MEMBER.gids[0])
-    settings = json.loads(doors.config.read_text()) | {"database": str(mine / "hotlined.db")}
-    (doors.folder / "elsewhere").mkdir()
-    other = doors.folder / "elsewhere/main.yaml"
+    settings = json.loads(sockets.config.read_text()) | {"database": str(mine / "hotlined.db")}
+    (sockets.folder / "elsewhere").mkdir()
+    other = sockets.folder / "elsewhere/main.yaml"
     other.write_text(json.dumps(settings))
     make_database(mine / "hotlined.db", MEMBER)
 
     assert MEMBER.hotlined(other, "pause").returncode == 0
-    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+    assert sockets.one("SELECT paused_at IS NULL FROM line_state") == 1
 
 
 @needs_root
-def test_every_decision_works_for_a_member(doors: Doors) -> None:
+def test_every_decision_works_for_a_member(sockets: Sockets) -> None:
     """A member's commands have the same effects as the owner's."""
-    doors.start()
+    sockets.start()
     contact = """
 from pathlib import Path
 import sys
@@ -433,11 +433,11 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
         verdict="suppress", reason="stale",
     )
 """
-    made = LINE.call(contact, str(doors.database))
+    made = LINE.call(contact, str(sockets.database))
     assert made.returncode == 0, made.stderr
 
     def does(*words: str) -> str:
-        done = MEMBER.hotlined(doors.config, *words)
+        done = MEMBER.hotlined(sockets.config, *words)
         assert done.returncode == 0, (words, done.stderr)
         return " ".join(done.stdout.split())
 
@@ -449,12 +449,12 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
     assert "is no longer tagged" in does("tag", "1", "insult", "--remove")
     assert "is kept" in does("keep", "1")
     assert "will be erased like any other" in does("keep", "1", "--undo")
-    assert "no answer" in MEMBER.hotlined(doors.config, "cancel", "1").stderr
+    assert "no answer" in MEMBER.hotlined(sockets.config, "cancel", "1").stderr
     assert "Salut" in does("log")
     assert "Nothing was old enough." in does("purge")
     assert "Erased everything about" in does("forget", NUMBER, "--yes")
-    assert doors.one("SELECT count(*) FROM contacts WHERE originator = '+32470123456'") == 0
-    assert doors.one("SELECT erasures > 0 AND erasures = erasures_rebuilt FROM line_state") == 1
+    assert sockets.one("SELECT count(*) FROM contacts WHERE originator = '+32470123456'") == 0
+    assert sockets.one("SELECT erasures > 0 AND erasures = erasures_rebuilt FROM line_state") == 1
 
 
 def purge_steps(folder: Path, old: int, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -497,20 +497,20 @@ def test_purge_of_four_times_as_many_costs_four_times_as_much(tmp_path: Path, mo
 
 
 @needs_root
-def test_member_can_pause_with_a_broken_configuration(doors: Doors) -> None:
+def test_member_can_pause_with_a_broken_configuration(sockets: Sockets) -> None:
     """The control program uses the configuration in force, as commands do."""
-    told = {"pid": os.getpid(), "database": str(doors.database), "modem": {}, "config": str(doors.config)}
-    told |= {"pass_boottime": boottime(), "in_force": doors.config.read_text()}
-    status = doors.folder / "run/main/status.json"
+    told = {"pid": os.getpid(), "database": str(sockets.database), "modem": {}, "config": str(sockets.config)}
+    told |= {"pass_boottime": boottime(), "in_force": sockets.config.read_text()}
+    status = sockets.folder / "run/main/status.json"
     status.parent.mkdir()
     status.write_text(json.dumps(told))
     give(status.parent)
-    doors.config.write_text(doors.config.read_text().replace('"Non."', '"Non.", "txet": "x"'))
-    doors.start()
+    sockets.config.write_text(sockets.config.read_text().replace('"Non."', '"Non.", "txet": "x"'))
+    sockets.start()
 
-    done = MEMBER.hotlined(doors.config, "pause")
+    done = MEMBER.hotlined(sockets.config, "pause")
     assert done.returncode == 0, done.stderr
-    assert doors.one("SELECT paused_by FROM line_state") == "anna"
+    assert sockets.one("SELECT paused_by FROM line_state") == "anna"
 
 
 # ---- the protocol of the socket
@@ -625,19 +625,19 @@ def test_command_sends_its_language(asked: tuple[Path, Path]) -> None:
 
 
 @needs_root
-def test_refusal_is_in_the_lines_language_and_the_journal_in_english(doors: Doors) -> None:
+def test_refusal_is_in_the_lines_language_and_the_journal_in_english(sockets: Sockets) -> None:
     """The line is French, and a stranger asks."""
-    doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"language": "fr"}))
-    doors.start()
+    sockets.config.write_text(json.dumps(json.loads(sockets.config.read_text()) | {"language": "fr"}))
+    sockets.start()
     refused = "n’a pas le droit de décider pour cette ligne."
 
     for _ in range(5):
-        said = json.loads(UNIT.call(ASK, str(doors.socket), doors.request()).stdout)
+        said = json.loads(UNIT.call(ASK, str(sockets.socket), sockets.request()).stdout)
         assert refused in said["error"]["message"]
-    assert doors.program
-    doors.program.kill()
-    _, journal = doors.program.communicate()
-    doors.program = None
+    assert sockets.program
+    sockets.program.kill()
+    _, journal = sockets.program.communicate()
+    sockets.program = None
     assert journal.count(b"a decision of stranger was refused") == 1
     assert refused.encode() not in journal
 
@@ -716,7 +716,7 @@ def test_idle_program_ends(tmp_path: Path) -> None:
 
 
 def test_every_verb_is_used_by_a_command_or_page() -> None:
-    """An unused verb is a door without a purpose."""
+    """An unused verb lets people in for nothing."""
     package = Path(hotlined.__file__).parent
     asking = [path for room in ("cli", "desk") for path in (package / room).rglob("*.py")]
     asking += [package / "control/erase_requests.py", package / "control/joining.py"]
@@ -744,25 +744,25 @@ with socket.socket(socket.AF_UNIX) as channel:
 
 
 @needs_root
-def test_endless_request_is_ended(doors: Doors) -> None:
+def test_endless_request_is_ended(sockets: Sockets) -> None:
     """Octets that come slowly do not extend its time limit."""
-    doors.start()
+    sockets.start()
 
-    assert MEMBER.call(HOLD, str(doors.socket)).stdout == "ended\n"
+    assert MEMBER.call(HOLD, str(sockets.socket)).stdout == "ended\n"
 
 
 @needs_root
-def test_wrong_type_of_a_request_leaves_the_program_running(doors: Doors) -> None:
+def test_wrong_type_of_a_request_leaves_the_program_running(sockets: Sockets) -> None:
     """It is refused as a malformed request."""
-    doors.start()
+    sockets.start()
     for name in ([], {}, 1, None):
         assert (
-            kind(MEMBER, doors.socket, doors.request(verb="ask", arguments={"request": name, "arguments": {}}))
+            kind(MEMBER, sockets.socket, sockets.request(verb="ask", arguments={"request": name, "arguments": {}}))
             == "UsageError"
         )
-    assert MEMBER.hotlined(doors.config, "pause").returncode == 0
-    assert doors.program
-    assert doors.program.poll() is None
+    assert MEMBER.hotlined(sockets.config, "pause").returncode == 0
+    assert sockets.program
+    assert sockets.program.poll() is None
 
 
 MANY = """
@@ -779,20 +779,20 @@ for channel in asked:
 
 
 @needs_root
-def test_number_of_erasures_at_a_time_is_limited(doors: Doors) -> None:
+def test_number_of_erasures_at_a_time_is_limited(sockets: Sockets) -> None:
     """Further ones are refused, and the program goes on."""
-    with contextlib.closing(sqlite3.connect(doors.database)) as db:
+    with contextlib.closing(sqlite3.connect(sockets.database)) as db:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
-        doors.start()
+        sockets.start()
         request = json.dumps(
             {
                 "verb": "forget",
                 "arguments": {"name": NUMBER},
-                "database": str(doors.database),
+                "database": str(sockets.database),
             }
         )
         with subprocess.Popen(
-            MEMBER.program(MANY, str(doors.socket), request),
+            MEMBER.program(MANY, str(sockets.socket), request),
             cwd="/",
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -802,27 +802,27 @@ def test_number_of_erasures_at_a_time_is_limited(doors: Doors) -> None:
             said = asking.stdout.read().split()
 
     assert said.count("RefusedError") == 16
-    assert LINE.hotlined(doors.config, "pause").returncode == 0
+    assert LINE.hotlined(sockets.config, "pause").returncode == 0
 
 
 @needs_root
-def test_running_erasure_does_not_keep_the_socket_open(doors: Doors) -> None:
+def test_running_erasure_does_not_keep_the_socket_open(sockets: Sockets) -> None:
     """Connections are refused after the program's end, not left waiting."""
-    with contextlib.closing(sqlite3.connect(doors.database)) as db:
+    with contextlib.closing(sqlite3.connect(sockets.database)) as db:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
-        doors.start()
-        assert doors.program
-        assert kind(MEMBER, doors.socket, "{}") == "UsageError"  # it serves: a child is an erasure from now on
+        sockets.start()
+        assert sockets.program
+        assert kind(MEMBER, sockets.socket, "{}") == "UsageError"  # it serves: a child is an erasure from now on
         forget = {"verb": "forget", "arguments": {"name": NUMBER}}
-        request = json.dumps(forget | {"database": str(doors.database)})
+        request = json.dumps(forget | {"database": str(sockets.database)})
         with subprocess.Popen(
-            MEMBER.program(ASK, str(doors.socket), request), cwd="/", stdout=subprocess.PIPE, text=True
+            MEMBER.program(ASK, str(sockets.socket), request), cwd="/", stdout=subprocess.PIPE, text=True
         ) as asking:
-            children = Path(f"/proc/{doors.program.pid}/task/{doors.program.pid}/children")
+            children = Path(f"/proc/{sockets.program.pid}/task/{sockets.program.pid}/children")
             wait_until(lambda: children.read_text().strip(), "that it is being erased")
-            doors.program.kill()
-            doors.program.wait()
-            wait_until(lambda: not listens(doors.socket), "that no door is left open")
+            sockets.program.kill()
+            sockets.program.wait()
+            wait_until(lambda: not listens(sockets.socket), "that no socket is left open")
             db.rollback()
             assert asking.stdout
             assert "result" in json.loads(asking.stdout.read())
@@ -834,7 +834,13 @@ def test_unusable_configuration_is_reported_to_all_who_wait(tmp_path: Path) -> N
     The answer is in the line's language, the journal in English.
     """
     (tmp_path / "main.yaml").write_text("language: fr\ndatabase: hotlined.db\nanswer: {txet: Non}\n")
-    words = ("-c", f"import os; os.dup2(int(os.environ['DOOR']), 3); {ACTIVATED}", "--config", "main.yaml", "control")
+    words = (
+        "-c",
+        f"import os; os.dup2(int(os.environ['LISTENER']), 3); {ACTIVATED}",
+        "--config",
+        "main.yaml",
+        "control",
+    )
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(tmp_path / "c.sock"))
@@ -846,7 +852,7 @@ def test_unusable_configuration_is_reported_to_all_who_wait(tmp_path: Path) -> N
         done = subprocess.run(
             [sys.executable, *words],
             pass_fds=[listener.fileno()],
-            env=os.environ | {"DOOR": str(listener.fileno()), "PYTHONPATH": str(ROOT)},
+            env=os.environ | {"LISTENER": str(listener.fileno()), "PYTHONPATH": str(ROOT)},
             cwd=tmp_path,
             check=False,
             capture_output=True,
@@ -877,16 +883,16 @@ COMMANDS = [
 
 @needs_root
 @pytest.mark.parametrize("words", COMMANDS)
-def test_root_refuses_to_work_on_another_users_database(doors: Doors, words: str) -> None:
+def test_root_refuses_to_work_on_another_users_database(sockets: Sockets, words: str) -> None:
     """It ends with 1, names the right commands, changes nothing."""
-    before = there(doors.folder)
-    done = as_root(doors.config, *words.split())
+    before = there(sockets.folder)
+    done = as_root(sockets.config, *words.split())
 
     assert (done.exit_code, done.stdout) == (1, "")
-    assert f"{doors.database} is uid 61001's, and root does not work there." in done.stderr
+    assert f"{sockets.database} is uid 61001's, and root does not work there." in done.stderr
     assert "`sudo hotlined --line main …`" in done.stderr
     assert "`sudo -u '#61001' …`" in done.stderr
-    assert there(doors.folder) == before
+    assert there(sockets.folder) == before
 
 
 def there(folder: Path) -> set[tuple[Path, int, int]]:
@@ -906,75 +912,75 @@ def test_root_may_use_a_database_of_its_own(tmp_path: Path) -> None:
 
 @needs_root
 @pytest.mark.parametrize("target", ["root", "another line"])
-def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, target: str) -> None:
+def test_root_follows_no_link_of_the_lines_user(sockets: Sockets, tmp_path: Path, target: str) -> None:
     """Links in the database's place are refused, whoever owns the target."""
-    theirs = doors.folder / "theirs.db"
+    theirs = sockets.folder / "theirs.db"
     make_empty(theirs)
     if target == "another line":
         for each in theirs.parent.glob("theirs.db*"):
             os.chown(each, OTHER_LINE.uid, OTHER_LINE.gids[0])
     theirs.chmod(0o600)
-    for each in doors.database.parent.iterdir():
+    for each in sockets.database.parent.iterdir():
         each.rename(tmp_path / each.name)
-    doors.database.symlink_to(theirs)
-    os.lchown(doors.database, LINE.uid, LINE.gids[0])
-    doors.database.parent.chmod(0o755)
-    there = sorted(doors.folder.iterdir())
+    sockets.database.symlink_to(theirs)
+    os.lchown(sockets.database, LINE.uid, LINE.gids[0])
+    sockets.database.parent.chmod(0o755)
+    there = sorted(sockets.folder.iterdir())
 
-    assert as_root(doors.config, "pause").exit_code == 1
-    assert as_root(doors.config, "status").exit_code == 1
-    assert sorted(doors.folder.iterdir()) == there
+    assert as_root(sockets.config, "pause").exit_code == 1
+    assert as_root(sockets.config, "status").exit_code == 1
+    assert sorted(sockets.folder.iterdir()) == there
     with contextlib.closing(sqlite3.connect(theirs)) as db:
         assert db.execute("SELECT paused_at FROM line_state").fetchone() == (None,)
 
 
 @needs_root
 @pytest.mark.parametrize("link", ["file", "folder", "file that the line's user has replaced"])
-def test_root_refuses_a_link_of_its_own_to_another_users_folder(doors: Doors, link: str) -> None:
+def test_root_refuses_a_link_of_its_own_to_another_users_folder(sockets: Sockets, link: str) -> None:
     """An admin moved the database to where its user can write."""
-    path = doors.folder / "elsewhere"
-    path.symlink_to(doors.database.parent if link == "folder" else doors.database)
+    path = sockets.folder / "elsewhere"
+    path.symlink_to(sockets.database.parent if link == "folder" else sockets.database)
     if link.endswith("replaced"):
-        precious = doors.folder / "precious.db"
-        doors.database.rename(precious)
+        precious = sockets.folder / "precious.db"
+        sockets.database.rename(precious)
         os.chown(precious, 0, 0)
-        doors.database.symlink_to(precious)
-    doors.database.parent.chmod(0o755)
-    settings = json.loads(doors.config.read_text())
-    settings["database"] = str(path / doors.database.name if link == "folder" else path)
-    doors.config.write_text(json.dumps(settings))
+        sockets.database.symlink_to(precious)
+    sockets.database.parent.chmod(0o755)
+    settings = json.loads(sockets.config.read_text())
+    settings["database"] = str(path / sockets.database.name if link == "folder" else path)
+    sockets.config.write_text(json.dumps(settings))
 
-    assert as_root(doors.config, "pause").exit_code == 1
-    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+    assert as_root(sockets.config, "pause").exit_code == 1
+    assert sockets.one("SELECT paused_at IS NULL FROM line_state") == 1
 
 
 @needs_root
 @pytest.mark.parametrize("whose", ["database", "runtime folder"])
-def test_root_ignores_the_status_of_another_users_daemon(doors: Doors, tmp_path: Path, whose: str) -> None:
+def test_root_ignores_the_status_of_another_users_daemon(sockets: Sockets, tmp_path: Path, whose: str) -> None:
     """A captured daemon may write anything there.
 
     Commands use the status while the configuration is broken.
     """
-    precious = doors.folder / "precious.db"
+    precious = sockets.folder / "precious.db"
     make_empty(precious)
     told = {
         "pid": os.getpid(),
         "database": str(precious),
         "modem": {},
-        "config": str(doors.config),
+        "config": str(sockets.config),
         "pass_boottime": 0.0,
-        "in_force": json.dumps(json.loads(doors.config.read_text()) | {"database": str(precious)}),
+        "in_force": json.dumps(json.loads(sockets.config.read_text()) | {"database": str(precious)}),
     }
-    theirs = doors.folder / "run/main"
+    theirs = sockets.folder / "run/main"
     theirs.mkdir()
     (theirs / "status.json").write_text(json.dumps(told))
     for path in (theirs, theirs / "status.json"):
         os.chown(path, LINE.uid, LINE.gids[0])
-    broken = json.loads(doors.config.read_text()) | {"answer": {"text": "Non.", "txet": "x"}}
+    broken = json.loads(sockets.config.read_text()) | {"answer": {"text": "Non.", "txet": "x"}}
     if whose == "runtime folder":
         broken["database"] = str(tmp_path / "roots.db")
-    doors.config.write_text(json.dumps(broken))
-    done = as_root(doors.config, "pause")
+    sockets.config.write_text(json.dumps(broken))
+    done = as_root(sockets.config, "pause")
 
     assert done.exit_code == 1
     assert "root does not work there" in done.stderr

@@ -18,7 +18,7 @@ from filled import Filled
 from needs import needs_root
 from persons import LINE
 from sysfs import Plugged, build
-from test_control import Doors, doors
+from test_control import Sockets, sockets
 from test_finding import AIR780E, CH340, HILINK, SIM7600, ZERO_CD
 
 from hotlined import config as configuration
@@ -36,7 +36,7 @@ from hotlined.reports import disk
 from hotlined.status import DaemonStatus, ModemStatus, Storage
 from hotlined.store.answers import decisions
 
-__all__ = ["doors"]
+__all__ = ["sockets"]
 
 OK, WARN, FAIL, UNKNOWN = Health
 
@@ -902,10 +902,10 @@ def program(path: Path, script: str) -> None:
 
 
 @needs_root
-def test_a_user_who_cannot_see_other_programs_gets_the_command(doors: Doors) -> None:
+def test_a_user_who_cannot_see_other_programs_gets_the_command(sockets: Sockets) -> None:
     """The line's user sees only its own programs at a port."""
-    doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"modem": {"port": "/dev/null"}}))
-    done = LINE.hotlined(doors.config, "doctor", "--json")
+    sockets.config.write_text(json.dumps(json.loads(sockets.config.read_text()) | {"modem": {"port": "/dev/null"}}))
+    done = LINE.hotlined(sockets.config, "doctor", "--json")
     checks = {row["check"]: row for row in map(json.loads, done.stdout.splitlines())}
 
     assert checks["port"]["verdict"] == "ok"
