@@ -1,10 +1,10 @@
 """The decisions of people about a line, and the control program, which carries them out for other users.
 
 Only the line's user writes its database. That user decides directly; everybody else asks the control program at one of
-its sockets, where the kernel says which user asks. Both ways run the same functions of the store, with or
-without a daemon. NAME.sock is the socket for members, NAME-desk.sock for the desk's user, NAME-fleet.sock for the
-exchange. A request has `verb`, `arguments` and `database` (the file that it is about); it may have `who`, and
-`language`, which is the language of a refusal.
+its sockets, where the kernel says which user asks. Both ways run the same functions of the store, with or without a
+daemon. NAME.sock is the socket for members, NAME-desk.sock for the desk's user, NAME-fleet.sock for the exchange. A
+request has `verb`, `arguments` and `database` (the file that it is about); it may have `who`, and `language`, which is
+the language of a refusal.
 """
 
 from hotlined.errors import RefusedError

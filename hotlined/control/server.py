@@ -150,9 +150,7 @@ class Server:
             return
         with contextlib.suppress(BaseException):
             try:
-                for (
-                    listener
-                ) in self._listeners:  # left open, a client could connect and wait after the program has ended
+                for listener in self._listeners:  # else a client could connect, and wait after the program has ended
                     listener.close()
                 wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
             except Exception:

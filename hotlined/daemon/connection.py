@@ -310,9 +310,7 @@ class Connection:
         self.escalation.report(ModemTrouble.SILENT)
         if not self.escalation.pending:
             self.close(ModemState.RECOVERING, error.cause)
-        elif (
-            self.escalation.step is not RecoveryStep.RESYNCHRONISE
-        ):  # that step takes a moment, and often ends the trouble
+        elif self.escalation.step is not RecoveryStep.RESYNCHRONISE:  # that takes a moment, and often ends it
             self.set_state(ModemState.RECOVERING, error.cause)
 
     def port_lost(self, error: PortLostError) -> None:

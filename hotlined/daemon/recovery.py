@@ -161,7 +161,7 @@ class Escalation:
 
 
 UNRECORDED = frozenset({RecoveryStep.RESYNCHRONISE, RecoveryStep.INITIALISE, RecoveryStep.REOPEN, RecoveryStep.WAIT})
-"""Rungs that are not recorded as events; the changes of state that they cause are."""
+"""Steps that are not recorded as events; the changes of state that they cause are."""
 
 NEED_AN_ANSWERING_MODEM = frozenset({RecoveryStep.INITIALISE, RecoveryStep.RADIO})
 
