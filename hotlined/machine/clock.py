@@ -11,6 +11,7 @@ So limits count the seconds for which this machine was powered on. The limit clo
 since boot (CLOCK_BOOTTIME, sleep included), and an anchor on the disk, which is a reading of the limit clock with the
 boot and the boot time of that moment. In the same boot the limit clock is the anchor plus the time since: exact,
 however often the daemon starts. In another boot it goes on from the anchor, because the time without power is unknown.
+A restored copy goes on from its first use in this boot: the machine may have been on for days before its line came.
 
     boot 1   0 ──────── 500 (anchor) ─ ─ 520  power cut
     boot 2                  500 ──────────────── 900      the 20 s after the anchor are lost
@@ -81,12 +82,8 @@ class LimitClock:
 
     def __init__(self, anchor: Anchor | None) -> None:
         self.boot_id = boot_id()
-        if anchor is None:
-            anchor = Anchor(0.0, self.boot_id, boottime())
-        if anchor.boot_id == self.boot_id:
-            self._offset = anchor.limit_time - anchor.boottime
-        else:
-            self._offset = anchor.limit_time
+        anchor = anchor or Anchor(0.0, self.boot_id, boottime())
+        self._offset = anchor.limit_time - (anchor.boottime if anchor.boot_id == self.boot_id else 0.0)
         self._latest = anchor.limit_time
         released = datetime.fromisoformat(RELEASED).replace(tzinfo=UTC)
         self._known = max(released, datetime.fromtimestamp(anchor.known_time, UTC))

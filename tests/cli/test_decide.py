@@ -594,8 +594,9 @@ def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:
     wait_until(lambda: line.rows("SELECT reason FROM contacts") == [("own_number",)])
 
 
-def test_a_number_can_come_from_the_standard_input(tmp_path: Path) -> None:
+def test_a_number_can_come_from_the_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command with a number reads its first line for `-`."""
+    monkeypatch.chdir(tmp_path)  # where export and evidence make their file
     filled = Filled(tmp_path)
     with filled.db:
         filled.text()

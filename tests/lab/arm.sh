@@ -51,7 +51,7 @@ inside='
   cd tests
   # the reader has escapes that a newer Python warns of
   python3 -m pytest -W ignore::pytest.PytestConfigWarning -W ignore::SyntaxWarning --quiet -p no:cacheprovider \
-    gsm/test_address.py gsm/test_alphabet.py gsm/test_at.py test_policy.py gsm/test_push.py gsm/test_tpdu.py
+    gsm/test_address.py gsm/test_alphabet.py gsm/test_at.py rules/test_policy.py gsm/test_push.py gsm/test_tpdu.py
   # and the whole of it once, against its simulated modem
   cd /
   python3 -m hotlined demo --keep /tmp/demo >/tmp/said || { cat /tmp/said && exit 1; }

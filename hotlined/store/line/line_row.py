@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
 
 from hotlined.forms import Time
-from hotlined.machine.clock import Anchor, Now, boot_id, rfc3339
+from hotlined.machine.clock import Anchor, Now, boot_id, boottime, rfc3339
 from hotlined.rules import breaker
 from hotlined.rules.breaker import Breaker
 from hotlined.rules.policy import Share, WaitingFor
@@ -295,10 +295,15 @@ _SELFTEST = {field.name: f"selftest_{field.name}" for field in fields(SelfTest)}
 
 
 def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
-    """Return the last anchor of the limit clock, None without one, and the calendar's time when the clock was 0."""
+    """Return the last anchor of the limit clock, None without one, and the calendar's time when the clock was 0.
+
+    A copy of another boot goes on from now: the machine may have been on for days before its line came.
+    """
     state = _read(connection)
-    anchor = Anchor(state.limit_time, state.boot_id, state.boottime, state.known_time) if state.boot_id else None
-    return anchor, state.limit_epoch
+    boot, since = state.boot_id, state.boottime
+    if state.copied_at and boot != boot_id():
+        boot, since = boot_id(), boottime()
+    return Anchor(state.limit_time, boot, since, state.known_time) if boot else None, state.limit_epoch
 
 
 def save_limit_clock(db: Database, now: Now) -> None:
