@@ -45,6 +45,7 @@ TESTS = {
     "store/answers/breakers.py": ("daemon/test_outages.py",),
     "store/lists.py": ("store/test_fleet.py", "store/test_fleet_model.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
+    "store/line/line_row.py": ("store/test_db.py",),
     "store/line/reception.py": ("daemon/test_texting_itself.py", "reports/test_selftest.py"),
     "store/answers/contacts.py": (
         "store/test_store.py",
@@ -126,6 +127,7 @@ MUTANTS = (
         ("max(since_arrival, now.newest - scts)", "since_arrival"),
         ("self._known = now.newest", "self._known = now.utc"),
     ),
+    *_of("store/line/line_row.py", ("if state.copied_at and boot != boot_id():", "if False:")),
     *_of(
         "rules/breaker.py",
         ("ROW = 3\n", "ROW = 4\n"),
