@@ -45,7 +45,7 @@ TESTS = {
     "store/answers/breakers.py": ("daemon/test_outages.py",),
     "store/lists.py": ("store/test_fleet.py", "store/test_fleet_model.py"),
     "store/answers/fates.py": ("store/test_rules.py", "store/test_store.py", "store/test_asked_again.py"),
-    "store/line/line_row.py": ("store/test_db.py",),
+    "store/line/line_row.py": ("store/test_store.py",),
     "store/line/reception.py": ("daemon/test_texting_itself.py", "reports/test_selftest.py"),
     "store/answers/contacts.py": (
         "store/test_store.py",

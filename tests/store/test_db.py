@@ -6,7 +6,6 @@ import resource
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,7 +20,6 @@ from test_docs import TEXTS
 from hotlined import migrations, pseudonym
 from hotlined.database_files import FLEET, KEY, beside, write_key
 from hotlined.errors import DatabaseVersionError
-from hotlined.machine import clock
 from hotlined.store import lists
 from hotlined.store.answers import decisions
 from hotlined.store.file import integrity, trouble
@@ -468,27 +466,6 @@ def test_restored_line_sends_no_answer_that_was_queued(filled: Filled) -> None:
         copied(target, again)
     with open_for_daemon(again) as db:
         assert backup.quarantine_restored(db, filled.now())
-
-
-def test_time_before_a_restore_ends_no_cooldown(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that was on for days before its line came counts none of them."""
-    target, another = filled.folder / "copy.db", filled.folder / "boot_id"
-    copied(filled.database, target)
-    known = filled.db.the("SELECT limit_time FROM line_state")["limit_time"]
-    another.write_text("another machine's boot\n")
-    monkeypatch.setattr(clock, "_BOOT_ID", another)
-    on_for = 9e6
-    monkeypatch.setattr(time, "clock_gettime", lambda _: on_for)
-    with open_for_daemon(target) as db:
-        assert db.now().limit == pytest.approx(known)
-        on_for += 60
-        assert db.now().limit == pytest.approx(known + 60)
-        assert backup.quarantine_restored(db, db.now())
-    with open_for_daemon(target) as db:
-        assert db.now().limit == pytest.approx(known + 60)
-    another.write_text("the next boot\n")
-    with open_for_daemon(target) as db:
-        assert db.now().limit == pytest.approx(known + 60 + on_for)
 
 
 def test_pause_that_returns_with_a_backup_is_reported(filled: Filled) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -1155,6 +1156,29 @@ def test_limit_clock_goes_on_after_a_restart(db: Database) -> None:
         again.connection.execute("UPDATE line_state SET boot_id = 'another', limit_time = 1e9")
     with open_for_daemon(db.path) as later:
         assert later.now().limit >= 1e9
+
+
+def test_time_before_a_restore_ends_no_cooldown(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that was on for days before its line came counts none of them."""
+    with db.transaction():
+        save_limit_clock(db, now := db.now())
+    target, boot = tmp_path / "copy.db", tmp_path / "boot_id"
+    with backup.copied(db.path, lambda *_: None) as copy:
+        target.write_bytes(copy.read())
+    boot.write_text("another machine's boot\n")
+    monkeypatch.setattr("hotlined.machine.clock._BOOT_ID", boot)
+    on_for = 9e6
+    monkeypatch.setattr(time, "clock_gettime", lambda _: on_for)
+    with open_for_daemon(target) as restored:
+        assert restored.now().limit == pytest.approx(now.limit)
+        on_for += 60
+        assert restored.now().limit == pytest.approx(now.limit + 60)
+        assert backup.quarantine_restored(restored, restored.now())
+    with open_for_daemon(target) as restored:
+        assert restored.now().limit == pytest.approx(now.limit + 60)
+    boot.write_text("the next boot\n")
+    with open_for_daemon(target) as restored:
+        assert restored.now().limit == pytest.approx(now.limit + 60 + on_for)
 
 
 def test_newest_known_moment_outlives_a_restart(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
