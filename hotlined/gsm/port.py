@@ -151,7 +151,7 @@ def _open(name: str, baudrate: int) -> serial.Serial:
             name,
             baudrate=baudrate,
             timeout=0,
-            write_timeout=WRITE_TIMEOUT_SECONDS,
+            write_timeout=None if name.startswith("rfc2217:") else WRITE_TIMEOUT_SECONDS,  # pyserial refuses it there
             exclusive=True if name.startswith("/") else None,
         )
     except (OSError, termios.error, ValueError) as error:
