@@ -154,7 +154,7 @@ def _open(name: str, baudrate: int) -> serial.Serial:
             write_timeout=None if name.startswith("rfc2217:") else WRITE_TIMEOUT_SECONDS,  # pyserial refuses it there
             exclusive=True if name.startswith("/") else None,
         )
-    except (OSError, termios.error, ValueError) as error:
+    except Exception as error:  # pyserial's URLs raise many
         raise _opening_error(name, error) from error
 
 
