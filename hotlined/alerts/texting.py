@@ -6,7 +6,7 @@ from hotlined.alerts.channels import Channel
 from hotlined.conditions import NOT_RUNNING
 from hotlined.config import Config
 from hotlined.errors import RefusedError
-from hotlined.gsm.alphabet import plan
+from hotlined.gsm.alphabet import plan, smart
 from hotlined.language import _
 from hotlined.reports.overview import LineReport
 from hotlined.states import AlertCondition, ModemState, RequestState
@@ -34,10 +34,13 @@ def subject(config: Config, title: str) -> str:
 
 
 def fitting(config: Config, alert: Alert) -> str:
-    """Return as much of an alert as fits one segment, in the encoding that the daemon will choose."""
+    """Return as much of an alert as fits one segment, in the encoding that the daemon will choose.
+
+    Letters that GSM-7 lacks are replaced here: `gsm7` refuses them.
+    """
     headline = subject(config, alert.title)
     shorter = (headline[:length] for length in range(len(headline), 0, -1))
-    texts = (f"{headline}. {alert.text}", *shorter)
+    texts = (smart(text).text for text in (f"{headline}. {alert.text}", *shorter))
     return next(text for text in texts if plan(text, config.answer.encoding).segments == 1)
 
 

@@ -21,7 +21,7 @@ from hotlined.daemon.alert_request import AlertRequest
 from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.shared import Line
-from hotlined.errors import ModemError, ModemSilentError
+from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles
 from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.dialogue import PROBES
@@ -48,10 +48,14 @@ LOST_AFTER = 3  # announcements that nothing follows; one may be noise on the li
 
 @dataclass(slots=True)
 class Postponed:
-    """A deletion or a listing that the modem refused; it is tried again at `not_before` (monotonic seconds)."""
+    """A deletion or a listing that the modem refused; it is tried again at `not_before` (monotonic seconds).
+
+    `answer` is that of the modem, once such a listing no longer ends the scan.
+    """
 
     backoff: Backoff
     not_before: float = 0.0
+    answer: str = ""
 
     def count(self) -> None:
         """Count one more refusal and set the next try."""
@@ -261,9 +265,18 @@ class Receiver:
         at_once = self.timing.list_pauses.count(0.0)
         if unlisted.backoff.failures <= at_once or self._has_nothing_else(modem):
             return error
-        if unlisted.backoff.failures == at_once + 1:
+        if not unlisted.answer:
             log.warning("%s cannot be listed: tried again now and then", storage)
+        unlisted.answer = error.final if isinstance(error, ModemRefusedError) else error.message
         return None
+
+    def unlisted(self, modem: Modem) -> list[tuple[str, str]]:
+        """Return the storages that the modem refuses to list while it lists another one, with its answer."""
+        return [
+            (storage, each.answer)
+            for storage, each in self._unlisted.items()
+            if each.answer and storage in modem.storages.names
+        ]
 
     def _is_postponed(self, modem: Modem, storage: str) -> bool:
         unlisted = self._unlisted.get(storage)

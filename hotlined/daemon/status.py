@@ -190,7 +190,7 @@ class StatusWriter:
         """Yield the troubles of a modem that lacks something for the line, though its state may be ready."""
         if (modem := self._connection.modem) is None:
             return
-        for name, answer in modem.storages.unread.items():
+        for name, answer in (*self._receiver.unlisted(modem), *modem.storages.unread.items()):
             yield DaemonTrouble(TroubleCode.STORAGE_UNREAD, values={"storage": name, "answer": answer})
         for name, count in modem.storages.hidden.items():
             yield DaemonTrouble(TroubleCode.STORAGE_UNREAD, values={"storage": name, "count": count})

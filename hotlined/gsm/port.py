@@ -151,10 +151,10 @@ def _open(name: str, baudrate: int) -> serial.Serial:
             name,
             baudrate=baudrate,
             timeout=0,
-            write_timeout=WRITE_TIMEOUT_SECONDS,
+            write_timeout=None if name.startswith("rfc2217:") else WRITE_TIMEOUT_SECONDS,  # pyserial refuses it there
             exclusive=True if name.startswith("/") else None,
         )
-    except (OSError, termios.error, ValueError) as error:
+    except Exception as error:  # pyserial's URLs raise many
         raise _opening_error(name, error) from error
 
 

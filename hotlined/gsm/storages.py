@@ -142,8 +142,8 @@ class Storages:
     @property
     def full(self) -> StorageUse | None:
         """The storage that texts come into, if it has no room for another (see `direct_texts`); else None."""
-        name = self._receiving[0] if self._receiving else ""
-        return self._uses[name] if name in self._uses and self._room(name) <= 0 else None
+        name = next((name for name in (self._said_to_receive, *self._receiving) if name in self._uses), None)
+        return self._uses[name] if name and self._room(name) <= 0 else None
 
     @property
     def unknown(self) -> Mapping[str, str]:
@@ -349,7 +349,9 @@ class Storages:
         for name in (now, target):
             self._roles.pop(name, None)
         self._session.note_selection("")
-        if not self._select(target).final.ok:
+        if self._select(target).final.ok:
+            self._said_to_receive = target  # until `confirm` knows better: with fewer than three names it may not be so
+        else:
             self._undirected.add(target)
             self._receiving = before
 

@@ -901,6 +901,20 @@ def test_texted_alerts_are_limited_by_day(texting: Line) -> None:
     assert ADMIN not in texting.log_path.read_text()
 
 
+def test_texted_alerts_leave_in_the_strict_alphabet_too(line: Line) -> None:
+    """With answer.encoding gsm7 a text with ê is refused: an alert is written without it."""
+    line.configure(language="fr", answer={"encoding": "gsm7"}, alerts={"sms_to": ADMIN})
+    line.start()
+    line.wait_state("ready")
+    assert alert(line) == (0, "")
+    flood(line, "flood_begin")
+    alert(line)
+
+    [(recipient, text)] = texts(line)
+    assert recipient == ADMIN
+    assert "'hotlined pause' arrete toutes les réponses." in text
+
+
 def test_alerts_on_words_use_half_of_the_texts_at_most(texting: Line) -> None:
     """Alerts on troubles go first."""
     texting.configure(alerts={"sms_per_day": 2})

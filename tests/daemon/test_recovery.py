@@ -399,14 +399,16 @@ def test_stick_that_comes_and_goes_writes_few_events(line: Line) -> None:
 
 
 def test_busy_storage_is_listed_again(open_line: Open) -> None:
-    """Texts that came to it meanwhile are found."""
+    """Until then `status` names it; texts that came to it meanwhile are found."""
     line = open_line(me_size=5)
     for after in (0, 1, 1):  # the listings of SM: ME is listed after the first
         line.sim.do("fault", kind="error", command="+CMGL", cms=314, count=1, after=after)
     start_hasty(line)
     wait_until(lambda: "SM cannot be listed" in line.log_path.read_text(), "a storage that is put off")
+    wait_until(lambda: "does not let it be read (+CMS ERROR: 314)" in line.trouble(), "the storage as trouble")
     line.sim.do("deliver", from_=NUMBER, text="un")
     answered(line)
+    wait_until(lambda: line.trouble() == "", "no trouble")
 
 
 def test_port_that_takes_no_bytes_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
