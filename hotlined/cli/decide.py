@@ -211,17 +211,16 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
 
     Example: hotlined send 0470123456 "Tout va bien."
     """
+    text = " ".join(words)
+    if answer and words:
+        raise click.UsageError(N_("--answer sends the answer of the line: give no TEXT."))
+    if not answer and not text.strip():
+        raise click.UsageError(N_("Give a TEXT, or --answer."))
+    config, e164 = _number(settings, number)
     if answer:
-        if words:
-            raise click.UsageError(N_("--answer sends the answer of the line: give no TEXT."))
-        config, e164 = _number(settings, number)
         result = asked(config, settings.who, RequestVerb.ANSWER, number=e164)
         print_wrapped(fate_in_words(_("The answer to {recipient}", recipient=e164), result))
         return
-    if not words:
-        raise click.UsageError(N_("Give a TEXT, or --answer."))
-    text = " ".join(words)
-    config, e164 = _number(settings, number)
     if len(words) > 1:
         raise UsageError(
             _("The text has more than one word: put it in quotes."), f"`hotlined send {number} {_quoted(text)}`"

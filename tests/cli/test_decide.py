@@ -156,10 +156,15 @@ def test_requeue_sends_a_text_by_hand_again(line: Line) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [((NUMBER,), "Give a TEXT, or --answer."), ((NUMBER, "un", "--answer"), "give no TEXT"), (("--answer",), "NUMBER")],
+    [
+        ((NUMBER,), "Give a TEXT, or --answer."),
+        ((NUMBER, " "), "Give a TEXT, or --answer."),
+        ((NUMBER, "un", "--answer"), "give no TEXT"),
+        (("--answer",), "NUMBER"),
+    ],
 )
 def test_send_takes_a_text_or_the_answer_not_both(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    """`send --answer` takes none."""
+    """`send --answer` takes none; a blank one, such as an unset variable of a script, would cost as much as any."""
     filled = Filled(tmp_path)
     filled.db.close()
     done = filled.run("send", *words)
