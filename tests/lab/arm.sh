@@ -49,8 +49,8 @@ inside='
   hotlined --version
   export PYTHONPATH=/usr/share/hotlined:/srv/packed/reader
   cd tests
-  # the reader has escapes that a newer Python warns of
-  python3 -m pytest -W ignore::pytest.PytestConfigWarning -W ignore::SyntaxWarning --quiet -p no:cacheprovider \
+  # the reader has escapes that a newer Python warns of, and the pytest of bookworm knows not every setting of setup.cfg
+  python3 -m pytest -o addopts=--strict-markers -W ignore::pytest.PytestConfigWarning -W ignore::SyntaxWarning --quiet -p no:cacheprovider \
     gsm/test_address.py gsm/test_alphabet.py gsm/test_at.py rules/test_policy.py gsm/test_push.py gsm/test_tpdu.py
   # and the whole of it once, against its simulated modem
   cd /
