@@ -309,9 +309,8 @@ def offered(answer: str) -> list[list[str]]:
 
     Some makes leave out quotes, parentheses or roles; without parentheses the answer is one list, for reading.
     """
-    is_whole = re.search(r"\([^()]*\)", answer) is not None
-    roles = re.findall(r"\(([^()]*)\)|(\w+)", answer) if is_whole else [(answer, "")]
-    return [re.findall(r"\w+", several or one) for several, one in roles]
+    roles = re.findall(r"\(([^()]*)\)|(\w+)", answer) if re.search(r"\([^()]*\)", answer) else [(answer, "")]
+    return [re.findall(r"\w+", several or one, re.ASCII) for several, one in roles]
 
 
 def roles_of(response: Response) -> list[StorageUse]:

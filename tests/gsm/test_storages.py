@@ -205,6 +205,15 @@ def test_an_unreadable_line_of_a_listing_hinders_no_confirmation(open_line: Open
     assert line.status()["modem"]["undeletable"] == 1
 
 
+def test_noise_among_the_offered_storages_ends_nothing(open_line: Open) -> None:
+    """What is not ASCII is no part of a command."""
+    line = open_line()
+    line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\(.*", new="(\xe9\xe9)")
+    deliver(line, 1)
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 1 and line.settled())
+
+
 def test_texts_that_are_shown_nowhere_are_a_trouble(open_line: Open) -> None:
     """The slots are read once, the storage is named with the number, and nothing is reset."""
     line = open_line(me_size=0, sim_size=10)
