@@ -258,6 +258,7 @@ MUTANTS = (
         ("        self._promised.clear()\n", ""),
         ("            if not modem.storages.holds_listing(self._scanning.storage):\n", "            if False:\n"),
         ("            scan.error = self._count_refused_listing(", "            self._count_refused_listing("),
+        ("if each.answer and storage in modem.storages.names", "if each.answer == storage"),
         ("            return seconds >= max(self.timing.delete_least,", "            return seconds >= min(0.0,"),
         ("self._scanning.deletable and not self._deletions_first.is_due()", "self._scanning.deletable"),
         ("            self._settings_check.make_due()\n", "            pass\n"),

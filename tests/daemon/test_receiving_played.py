@@ -267,13 +267,17 @@ def test_undeletable_text_at_an_unreadable_place_is_still_there(stick: Stick) ->
 
 
 def test_storage_that_is_not_listed_keeps_no_other_from_it(stick: Stick) -> None:
-    """The error is raised at the end of the scan, for the escalation."""
+    """The error is raised at the end of the scan, for the escalation; later the storage is named for `status`."""
     stick.held = {"SM": {1: text(HERS)}, "ME": {1: text(HIS)}}
     stick.unlisted = "SM"
-    with pytest.raises(ModemError):
-        stick.scan()
+    for _time in range(2):
+        assert stick.receiver.unlisted(stick) == []  # type: ignore[arg-type]
+        with pytest.raises(ModemError):
+            stick.scan()
+    stick.scan()
 
     assert stick.recorded() == [(HIS, 0)]
+    assert [name for name, _answer in stick.receiver.unlisted(stick)] == ["SM"]  # type: ignore[arg-type]
 
 
 def test_modem_that_restarts_between_deletions_is_listed_again(stick: Stick) -> None:
