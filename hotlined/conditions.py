@@ -512,7 +512,7 @@ def full_in_words(storage: str, places: str) -> tuple[str, str]:
 FLEET: Mapping[str, Condition] = {
     TroubleCode.HUB_AWAY: Condition(
         N_("the hub is away"),
-        N_("The hub of the fleet was not reached for an hour or more: other lines get nothing new from here."),
+        N_("The hub of the fleet was not reached: other lines get nothing new from here."),
         N_("`hotlined fleet status` says since when; what was decided is exchanged once it is back."),
     ),
     TroubleCode.HUB_LOGIN: Condition(

@@ -88,6 +88,7 @@ CASES = {
     "an unreadable configuration": Case("log", 78, "Permission denied", forbid("main.yaml")),
     "a folder as configuration": Case("--config . log", 78, "directory"),
     "no configuration": Case("--config none.yaml log", 78, "none.yaml"),
+    "another line's configuration": Case("--config none.yaml log", 78, "with --line or --config"),
     "an empty configuration": Case("log", 78, "answer.text", write("")),
     "a configuration that is no YAML": Case("log", 78, "main.yaml", write("a: [1")),
     "a configuration that is no text": Case("log", 78, "main.yaml", write(b"\xff\xfe\x00")),

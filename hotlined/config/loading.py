@@ -244,5 +244,7 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
         else _("no configuration: there is no {system} nor {here}", system=places[0], here=places[-1])
     )
     raise ConfigError(
-        sought, (), _("Start from the annotated config.yaml that came with hotlined, or name another with --config.")
+        sought,
+        (),
+        _("Start from the annotated config.yaml that came with hotlined, or name another with --line or --config."),
     )

@@ -68,9 +68,7 @@ def _judge_name(section: str, name: str, value: "Node", lines: Mapping[str, int]
     if "." in name and path in KEYS:
         return path, _nested(path, name.split("."), value, lines)
     if name.isdecimal():  # the end of a number with a comma
-        return in_yaml(path[:80]), _(
-            "unknown key (a comma ends a value within braces: write {point})", point="0." + name
-        )
+        return in_yaml(path[:80]), _("unknown key (a comma ends a value within braces: write 0.06, or 3000)")
     nearest, is_like = nearest_key(path)
     return in_yaml(path[:80]), in_row(
         (

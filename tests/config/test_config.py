@@ -306,7 +306,11 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
         ("modem.prt: x", "modem.prt: unknown key (a dot does not indent); the nearest known one is modem.port"),
         (
             "limits: {price_per_segment: 0,06}",
-            "limits.06: unknown key (a comma ends a value within braces: write 0.06)",
+            "limits.06: unknown key (a comma ends a value within braces: write 0.06, or 3000)",
+        ),
+        (
+            "limits: {segments: {month: 3,000}}",
+            "limits.segments.000: unknown key (a comma ends a value within braces: write 0.06, or 3000)",
         ),
         ("cooldown: 3h", "cooldown: unknown key; the nearest known one is limits.cooldown"),
         ("modem: {baud: 9600}", "modem.baud: unknown key; the nearest known one is modem.baudrate"),

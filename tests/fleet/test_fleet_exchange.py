@@ -241,8 +241,9 @@ def test_unreachable_hub_is_tried_again(enter: Enter, cluster: Cluster) -> None:
 
 
 def test_exchange_by_hand_updates_the_state_of_the_hub(enter: Enter, cluster: Cluster) -> None:
-    """`fleet status` says after a failure that it is away."""
+    """`fleet status` says after a failure that it is away, and names no hour to a line that has just joined."""
     fr = enter("fr")
+    assert "hour" not in fr.run("fleet", "status").stdout
     sync(fr)
     assert state(fr)["reachable"]
     with cluster.connect("exchanged") as session:
