@@ -1,8 +1,6 @@
 """Ports that are no device of this machine: pyserial's URLs."""
 
 import contextlib
-import os
-import pty
 import socket
 import threading
 import time
@@ -73,9 +71,5 @@ def test_a_port_may_be_on_another_machine(scheme: str, speak: Speak) -> None:
 
 def test_what_cannot_be_opened_is_an_error_of_the_port() -> None:
     """It is one whatever pyserial raises: a daemon with it looks for a modem again and again."""
-    master, slave = pty.openpty()
-    for name, baudrate in (("hwgrep://(", 9600), (os.ttyname(slave), 1 << 31)):
-        with pytest.raises(PortError, match="cannot be opened"):
-            Port(name, baudrate)
-    os.close(master)
-    os.close(slave)
+    with pytest.raises(PortError, match="cannot be opened"):
+        Port("hwgrep://(", 9600)

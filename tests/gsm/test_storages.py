@@ -206,7 +206,7 @@ def test_an_unreadable_line_of_a_listing_hinders_no_confirmation(open_line: Open
 
 
 def test_noise_among_the_offered_storages_ends_nothing(open_line: Open) -> None:
-    """What is not ASCII is no part of a command."""
+    """A letter beyond ASCII is no part of a command."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\(.*", new="(\xe9\xe9)")
     deliver(line, 1)
