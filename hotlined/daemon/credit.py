@@ -122,13 +122,13 @@ class Balance:
         balance = None
         if credit.pattern and (match := credit.pattern.search(reply)):
             balance = maybe_amount(match[1] or "")
+        self._has_failed = balance is None and credit.pattern is not None
+        if self._has_failed:
+            log.warning("the balance is not known: credit.pattern finds no amount; see `hotlined sim balance`")
         if balance is None:
-            self._has_failed = credit.pattern is not None
             return reply
-        self._has_failed = False
-        low = balance < credit.alert_below
         self.asked_at = self._line.db.now()
-        commit_balance(self._line.db, str(balance), self.asked_at, low=low)
+        commit_balance(self._line.db, str(balance), self.asked_at, low=balance < credit.alert_below)
         self._note_top_up(balance, self.asked_at)
         self._update_breaker(balance)
         return reply

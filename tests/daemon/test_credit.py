@@ -94,6 +94,15 @@ def test_unknown_ussd_code_leaves_the_line_working(line: Line) -> None:
     assert events(line, "balance%") == []
 
 
+def test_pattern_that_finds_no_amount_is_said(line: Line) -> None:
+    """The operator's wording has changed, say: the balance before would stand, and nobody would know why."""
+    line.sim.do("ussd", code="*121#", text="Solde: voir l'application")
+    line.configure(credit=CREDIT)
+    line.start()
+    wait_until(lambda: "credit.pattern finds no amount" in line.log_path.read_text())
+    assert events(line, "balance%") == []
+
+
 def test_balance_query_waits_for_the_network(line: Line) -> None:
     """The day's query is not spent before a stick is registered."""
     line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
