@@ -41,7 +41,7 @@ _VOLTAGES = {Meaning.UNDERVOLTAGE: EventKind.UNDERVOLTAGE, Meaning.OVERVOLTAGE: 
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
 _NOWHERE = re.compile(r'\+CMTI:\s*(?:"\w*")?\s*,\s*-\d')  # a SIM7000G reports this for a text that it could not store
-_ANNOUNCED = re.compile(r'\+CMTI:\s*"(\w+)"\s*,\s*(\d+)')
+_ANNOUNCED = re.compile(r'\+CMTI:\s*"(\w+)"\s*,\s*(\d{1,5})\b')  # more digits are glued to it
 FEW_PROBES = 2  # after a listing without entries: if the modem hangs altogether, the recovery deals with that later
 LOST_AFTER = 3  # announcements that nothing follows; one may be noise on the line
 

@@ -330,7 +330,9 @@ def test_lintian_finds_nothing(package: Path) -> None:
 def test_the_program_starts_from_its_folder(tree: Path, tmp_path: Path) -> None:
     """Its library is beside it, and it makes a database."""
     config = tmp_path / "main.yaml"
-    config.write_text(f"answer: {{text: x}}\ndatabase: {tmp_path}/x.db\nmodem: {{port: {tmp_path}/none}}\n")
+    config.write_text(
+        f"answer: {{text: x}}\ndatabase: {tmp_path}/x.db\nruntime_dir: {tmp_path}\nmodem: {{port: {tmp_path}/none}}\n"
+    )
     start = tree / SHARE / "start.py"
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
