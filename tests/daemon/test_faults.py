@@ -476,6 +476,19 @@ def test_wrong_pin_is_given_only_once(open_line: Open) -> None:
     line.wait_state("ready")
 
 
+def test_reload_tries_a_corrected_pin(open_line: Open) -> None:
+    """The wrong one was tried once; it lies in a file, and the configuration stays as it is."""
+    line = open_line(pin="1234")
+    line.configure(modem={"pin_file": "secret"})
+    (line.folder / "secret").write_text("9999")
+    line.start()
+    line.wait_state("pin_refused")
+    (line.folder / "secret").write_text("1234")
+    line.reload(modem={"pin_file": "secret"})
+    line.wait_state("ready")
+    assert line.sim.do("state")["pin_tries"] == 3
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
