@@ -20,9 +20,11 @@ from typing import Any, Self
 sys.path.extend(str(room) for room in Path(__file__).parent.iterdir() if room.is_dir() and room.name != "lab")
 
 import extent
+import hasty
 import hypothesis
 import pytest
 import simulated
+from forked import Forked, keep_socket_in
 from running import CliRunner, Result
 from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  hooks are found by their names
 from store_steps import make_empty
@@ -37,7 +39,6 @@ from hotlined.reports.trouble import said
 from hotlined.simulator.client import Simulation
 from hotlined.status import DaemonStatus
 
-HASTY = Path(__file__).parent / "harness/hasty.py"
 ANSWER = "Non, c'est non."
 SPENT = "SELECT count(*) FROM answer_segments WHERE state NOT IN ('refused', 'cancelled')"
 """Counts the segments that count in windows, at any age."""
@@ -108,7 +109,7 @@ class Line:
         self.config = folder / "main.yaml"
         self.database = folder / "hotlined.db"
         self.log_path = folder / "daemon.log"
-        self.daemon: subprocess.Popen[bytes] | None = None
+        self.daemon: subprocess.Popen[bytes] | Forked | None = None
         self.settings: dict[str, Any] = {
             "line": "fr",
             "database": str(self.database),
@@ -144,16 +145,21 @@ class Line:
     def start(self, timing: Mapping[str, Any] | None = None, **environment: str) -> None:
         """Start the daemon with the arguments of tests/harness/hasty.py and more in its environment.
 
-        It finds an empty database; the making of one at the very first start has tests of its own.
+        It finds an empty database; the making of one at the very first start has tests of its own. With another
+        environment Python starts anew.
         """
         if not self.config.exists():
             self.configure()
         if not self.database.exists() and self.settings["database"] == str(self.folder / "hotlined.db"):
             make_empty(self.database)
-        program = ["-m", "hotlined"] if timing is None else [str(HASTY), json.dumps(timing)]
+        given = "" if timing is None else json.dumps(timing)
+        arguments = given, "--config", str(self.config), "run"
+        if not environment:
+            self.daemon = Forked(hasty.start, arguments, self.log_path, self.folder)
+            return
         with self.log_path.open("ab") as output:
             self.daemon = subprocess.Popen(
-                [sys.executable, *program, "--config", str(self.config), "run"],
+                [sys.executable, hasty.__file__, *arguments],
                 stderr=output,
                 stdout=output,
                 cwd=self.folder,
@@ -332,6 +338,11 @@ def english() -> Iterator[None]:
     speak(Language.ENGLISH)
     yield
     speak(Language.ENGLISH)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    keep_socket_in(tmp_path_factory.getbasetemp().parent)
 
 
 @pytest.fixture(autouse=True)

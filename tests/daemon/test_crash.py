@@ -17,7 +17,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
-from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ import simulated
 import steps
 from conftest import Line, wait_until
 from filled import ANSWER, Filled
+from forked import Forked
 from steps import Step
 
 KEVIN, LEA, AXEL, NORA = "+32470123456", "+33612345678", "+32471234567", "+32472345678"
@@ -46,18 +46,6 @@ COSTLY = re.compile(
 """Each run tries one step of each of these names: a crash there can cost a text, money, or the SIM."""
 
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(list(steps.PRELOADED))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _socket_in_the_tests_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the forkserver's socket there: a process of pytest-xdist that is killed as it ends does not remove it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp().parent))
-        util.get_temp_dir()  # multiprocessing remembers it
-
-
 class Mortal(Line):
     """A line whose daemon records its steps and is killed before a given one."""
 
@@ -71,20 +59,17 @@ class Mortal(Line):
         status = self.folder / "run" / "main" / "status.json"
         status.unlink(missing_ok=True)
         arguments = ("--config", str(self.config), "run")
-        daemon = _FORKS.Process(target=steps.run, args=(arguments, self.log_path, self.trace, die_at))
-        daemon.start()
+        daemon = Forked(steps.run, (arguments, self.trace, die_at), self.log_path, self.folder)
         try:
             wait_until(
-                lambda: daemon.exitcode is not None or (status.exists() and done(self)), "what the daemon has to do"
+                lambda: daemon.poll() is not None or (status.exists() and done(self)), "what the daemon has to do"
             )
             daemon.terminate()
-            daemon.join()
-            assert daemon.exitcode in {0, -signal.SIGKILL}
-            return daemon.exitcode == 0
+            assert daemon.wait() in {0, -signal.SIGKILL}
+            return daemon.returncode == 0
         finally:
             daemon.kill()
-            daemon.join()
-            daemon.close()
+            daemon.wait()
 
 
 @dataclass(frozen=True, slots=True)

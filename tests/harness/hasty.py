@@ -3,7 +3,7 @@
 JSON is an object of fields of `Timing` in seconds; its `dialogue` is an object of fields of `ModemWaits`. It may also
 have `sysfs` and `dev`, the folders to search for sticks, and `calendar`: a folder whose file `days` has the calendar's
 error, and whose file `synchronised` exists while the kernel takes the calendar for right. Everything else is as in
-service.
+service; with an empty word instead of JSON, all of it.
 
 Known to be wrong: the calendar cannot be handed in, so the module that reads it is changed.
 """
@@ -69,5 +69,10 @@ def step_calendar(folder: Path) -> None:
     clock.synchronised = (folder / "synchronised").exists
 
 
+def start(given: str, *arguments: str) -> None:
+    """Be `hotlined` with these arguments, with the waits and the machine of a JSON object, or with those of service."""
+    (program(*read(given)) if given else real)(list(arguments), prog_name="hotlined")
+
+
 if __name__ == "__main__":
-    program(*read(sys.argv.pop(1)))()
+    start(*sys.argv[1:])

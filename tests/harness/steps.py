@@ -21,16 +21,6 @@ from typing import Any, NamedTuple
 
 from hotlined.gsm.finding import THIS_MACHINE
 
-PRELOADED = (
-    "hasty",
-    "hotlined.cli.run",
-    "hotlined.daemon",
-    "hotlined.store.line.database",
-    "hotlined.migrations",
-    "serial",
-)
-"""Modules that are imported before a process is forked for a run."""
-
 # https://docs.python.org/3/library/audit_events.html: events that change files or start programs
 _FILE_EVENTS = frozenset(
     {
@@ -110,13 +100,10 @@ class Steps:
             self._take(shown)
 
 
-def run(arguments: Sequence[str], log: Path, trace: Path, die_at: Step | None) -> None:
+def run(arguments: Sequence[str], trace: Path, die_at: Step | None) -> None:
     """Be `hotlined` with these arguments, in the forked process that calls this."""
     from hasty import PATIENT, program  # noqa: PLC0415  # imported before the fork
 
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(output, sys.stdout.fileno())
-    os.dup2(output, sys.stderr.fileno())
     sys.dont_write_bytecode = True
     Steps(trace, die_at).watch()
     program(PATIENT, THIS_MACHINE)(list(arguments))
