@@ -36,12 +36,14 @@ def subject(config: Config, title: str) -> str:
 def fitting(config: Config, alert: Alert) -> str:
     """Return as much of an alert as fits one segment, in the encoding that the daemon will choose.
 
-    Letters that GSM-7 lacks are replaced here: `gsm7` refuses them.
+    Signs that GSM-7 lacks are replaced here, at worst by `?`: `gsm7` refuses them, and UCS-2 has room for half as many.
     """
-    headline = subject(config, alert.title)
-    shorter = (headline[:length] for length in range(len(headline), 0, -1))
-    texts = (smart(text).text for text in (f"{headline}. {alert.text}", *shorter))
-    return next(text for text in texts if plan(text, config.answer.encoding).segments == 1)
+    encoding, headline = config.answer.encoding, subject(config, alert.title)
+    texts = map(smart, (f"{headline}. {alert.text}", headline))
+    whole, short = (each.text.translate(dict.fromkeys(map(ord, each.remaining), "?")) for each in texts)
+    if plan(whole, encoding).segments == 1:
+        return whole
+    return short[: len(short) - plan(short, encoding).beyond(1)]
 
 
 def text(config: Config, db: Database, alert: Alert, report: LineReport) -> None:

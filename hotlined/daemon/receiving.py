@@ -297,7 +297,7 @@ class Receiver:
             self._forget_refusals(listing, recorded)
             self._judge_announcements(modem, listing)
         if not modem.in_step:
-            self._delete_if_still_there(modem, scan, listing, recorded)
+            self._delete_if_still_there(modem, scan, recorded)
             raise ModemSilentError(CauseCode.LISTING_BROKE_OFF, storage=storage)
         scan.deletable.extend(recorded)
 
@@ -376,15 +376,12 @@ class Receiver:
             self._note_complaint(EventKind.TEXT_LOST, f'{len(self._not_there)} × +CMTI: "{listing.storage}"')
             self._not_there.clear()
 
-    def _delete_if_still_there(
-        self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Recorded]
-    ) -> None:
+    def _delete_if_still_there(self, modem: Modem, scan: Scan, kept: Sequence[contacts.Recorded]) -> None:
         """Delete the committed entries of a listing that broke off, each only if its slot still has the same PDU."""
-        modem.reselect(listing.storage, len(PROBES) if kept else FEW_PROBES)
-        listed = {entry.index: entry.pdu for entry in listing.entries}
+        modem.reselect(scan.storage, len(PROBES) if kept else FEW_PROBES)
         for entry in kept:
             now = modem.storages.read(entry.index)
-            if now and now.pdu == listed[entry.index]:
+            if now and now.pdu == scan.shown[entry.index]:
                 scan.deletable.append(entry)
                 self._delete(modem, scan)
 

@@ -249,7 +249,7 @@ MUTANTS = (
         ("if refusal and time.monotonic() < refusal.not_before:", "if False:"),
         ("            self._compare_deletions(listing)\n", ""),
         ("elif listing.complete and place[0] == listing.storage and", "elif listing.complete and"),
-        ("if now and now.pdu == listed[entry.index]:", "if now:"),
+        ("if now and now.pdu == scan.shown[entry.index]:", "if now:"),
         ("if left and scan.shown == left:", "if left:"),
         ("if event is self._last_direct:", "if False:"),
         ("        self._last_direct = event\n        modem.acknowledge()\n", "        self._last_direct = event\n"),
