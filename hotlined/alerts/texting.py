@@ -48,17 +48,16 @@ def fitting(config: Config, alert: Alert) -> str:
 
 def text(config: Config, db: Database, alert: Alert, report: LineReport) -> None:
     """Have the daemon text an alert; raises RefusedError if that cannot be done now, or its result is not known yet."""
-    runs, stored = report.alive, report.stored
     fate = alerting.maybe_fate(db, alert.alert_id)
     if fate is None or not (fate.state.is_pending or fate.left):
         texted, most = alerting.texted(db, db.now()), config.alerts.sms_per_day
         # strangers choose when these come, so they may not use up the texts of other alerts
         is_word = alert.condition == AlertCondition.WORDS
         obstacles = (
-            (not runs, NOT_RUNNING.title),
+            (not report.alive, NOT_RUNNING.title),
             (report.daemon.modem.state != ModemState.READY, _("its modem is not ready")),
             (row_of(db).is_paused, _("the line is paused")),
-            (stored and any(each.is_spent for each in stored.budgets.values()), _("the budget is spent")),
+            (report.stored and any(each.is_spent for each in report.stored.budgets.values()), _("the budget is spent")),
             (texted >= most, _("alerts.sms_per_day is used up")),
             (is_word and texted >= max(1, most // 2), _("half of alerts.sms_per_day is for other alerts")),
         )
@@ -67,7 +66,7 @@ def text(config: Config, db: Database, alert: Alert, report: LineReport) -> None
                 raise RefusedError(words)
         assert config.alerts.sms_to
         alerting.ask(db, alert.alert_id, config.alerts.sms_to, fitting(config, alert), WHO, db.now())
-    deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
+    deadline = time.monotonic() + (RESULT_SECONDS if report.alive else 0.0)
     while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state.is_pending:
         if time.monotonic() >= deadline:
             # a text that the daemon has not begun is withdrawn, so that the next run can ask for it again

@@ -271,11 +271,14 @@ class Receiver:
         return None
 
     def unlisted(self, modem: Modem) -> list[tuple[str, str]]:
-        """Return the storages that the modem refuses to list while it lists another one, with its answer."""
+        """Return the storages that the modem refuses to list while it lists another one, with its answer.
+
+        One without room gets no texts; if they are to come into it, that is `storages.full`.
+        """
         return [
             (storage, each.answer)
             for storage, each in self._unlisted.items()
-            if each.answer and storage in modem.storages.names
+            if each.answer and storage in modem.storages.names and modem.storages.room(storage) > 0
         ]
 
     def _is_postponed(self, modem: Modem, storage: str) -> bool:
@@ -447,9 +450,9 @@ class Receiver:
         Deletions get at least as much time as the listing took. Otherwise a scan that begins again at each new text
         might never delete anything.
         """
-        if self._calls.call or modem.exchange.has_unsolicited:
-            return seconds >= max(self.timing.delete_least, scan.listing_seconds)
-        return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
+        waits = self._calls.call or modem.exchange.has_unsolicited
+        least = self.timing.delete_least if waits else self.timing.delete_slice
+        return seconds >= max(least, scan.listing_seconds)
 
     def _count_refused_deletion(self, storage: str, entry: contacts.Recorded) -> None:
         """Postpone the deletion of an entry that the modem refused; the first refusal is logged and recorded."""

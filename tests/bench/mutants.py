@@ -259,7 +259,7 @@ MUTANTS = (
         ("            if not modem.storages.holds_listing(self._scanning.storage):\n", "            if False:\n"),
         ("            scan.error = self._count_refused_listing(", "            self._count_refused_listing("),
         ("if each.answer and storage in modem.storages.names", "if each.answer == storage"),
-        ("            return seconds >= max(self.timing.delete_least,", "            return seconds >= min(0.0,"),
+        ("        return seconds >= max(least,", "        return seconds >= min(0.0,"),
         ("self._scanning.deletable and not self._deletions_first.is_due()", "self._scanning.deletable"),
         ("            self._settings_check.make_due()\n", "            pass\n"),
         ("and entry.index not in listing.unseen and entry not in still_there", "and entry not in still_there"),
