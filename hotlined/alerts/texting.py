@@ -36,27 +36,28 @@ def subject(config: Config, title: str) -> str:
 def fitting(config: Config, alert: Alert) -> str:
     """Return as much of an alert as fits one segment, in the encoding that the daemon will choose.
 
-    Letters that GSM-7 lacks are replaced here: `gsm7` refuses them.
+    Signs that GSM-7 lacks are replaced here, at worst by `?`: `gsm7` refuses them, and UCS-2 has room for half as many.
     """
-    headline = subject(config, alert.title)
-    shorter = (headline[:length] for length in range(len(headline), 0, -1))
-    texts = (smart(text).text for text in (f"{headline}. {alert.text}", *shorter))
-    return next(text for text in texts if plan(text, config.answer.encoding).segments == 1)
+    encoding, headline = config.answer.encoding, subject(config, alert.title)
+    texts = map(smart, (f"{headline}. {alert.text}", headline))
+    whole, short = (each.text.translate(dict.fromkeys(map(ord, each.remaining), "?")) for each in texts)
+    if plan(whole, encoding).segments == 1:
+        return whole
+    return short[: len(short) - plan(short, encoding).beyond(1)]
 
 
 def text(config: Config, db: Database, alert: Alert, report: LineReport) -> None:
     """Have the daemon text an alert; raises RefusedError if that cannot be done now, or its result is not known yet."""
-    runs, stored = report.alive, report.stored
     fate = alerting.maybe_fate(db, alert.alert_id)
     if fate is None or not (fate.state.is_pending or fate.left):
         texted, most = alerting.texted(db, db.now()), config.alerts.sms_per_day
         # strangers choose when these come, so they may not use up the texts of other alerts
         is_word = alert.condition == AlertCondition.WORDS
         obstacles = (
-            (not runs, NOT_RUNNING.title),
+            (not report.alive, NOT_RUNNING.title),
             (report.daemon.modem.state != ModemState.READY, _("its modem is not ready")),
             (row_of(db).is_paused, _("the line is paused")),
-            (stored and any(each.is_spent for each in stored.budgets.values()), _("the budget is spent")),
+            (report.stored and any(each.is_spent for each in report.stored.budgets.values()), _("the budget is spent")),
             (texted >= most, _("alerts.sms_per_day is used up")),
             (is_word and texted >= max(1, most // 2), _("half of alerts.sms_per_day is for other alerts")),
         )
@@ -65,7 +66,7 @@ def text(config: Config, db: Database, alert: Alert, report: LineReport) -> None
                 raise RefusedError(words)
         assert config.alerts.sms_to
         alerting.ask(db, alert.alert_id, config.alerts.sms_to, fitting(config, alert), WHO, db.now())
-    deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
+    deadline = time.monotonic() + (RESULT_SECONDS if report.alive else 0.0)
     while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state.is_pending:
         if time.monotonic() >= deadline:
             # a text that the daemon has not begun is withdrawn, so that the next run can ask for it again

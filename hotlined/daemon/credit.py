@@ -119,9 +119,8 @@ class Balance:
         credit = self._line.config.credit
         self._asked, self._has_failed = time.monotonic(), True
         reply = modem.ussd(credit.ussd or "")
-        balance = None
-        if credit.pattern and (match := credit.pattern.search(reply)):
-            balance = maybe_amount(match[1] or "")
+        match = credit.pattern and credit.pattern.search(reply)
+        balance = maybe_amount(match[1] or "") if match else None
         self._has_failed = balance is None and credit.pattern is not None
         if self._has_failed:
             log.warning("the balance is not known: credit.pattern finds no amount; see `hotlined sim balance`")

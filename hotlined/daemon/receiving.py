@@ -271,11 +271,14 @@ class Receiver:
         return None
 
     def unlisted(self, modem: Modem) -> list[tuple[str, str]]:
-        """Return the storages that the modem refuses to list while it lists another one, with its answer."""
+        """Return the storages that the modem refuses to list while it lists another one, with its answer.
+
+        One without room gets no texts; if they are to come into it, that is `storages.full`.
+        """
         return [
             (storage, each.answer)
             for storage, each in self._unlisted.items()
-            if each.answer and storage in modem.storages.names
+            if each.answer and storage in modem.storages.names and modem.storages.room(storage) > 0
         ]
 
     def _is_postponed(self, modem: Modem, storage: str) -> bool:
@@ -297,7 +300,7 @@ class Receiver:
             self._forget_refusals(listing, recorded)
             self._judge_announcements(modem, listing)
         if not modem.in_step:
-            self._delete_if_still_there(modem, scan, listing, recorded)
+            self._delete_if_still_there(modem, scan, recorded)
             raise ModemSilentError(CauseCode.LISTING_BROKE_OFF, storage=storage)
         scan.deletable.extend(recorded)
 
@@ -376,15 +379,12 @@ class Receiver:
             self._note_complaint(EventKind.TEXT_LOST, f'{len(self._not_there)} × +CMTI: "{listing.storage}"')
             self._not_there.clear()
 
-    def _delete_if_still_there(
-        self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Recorded]
-    ) -> None:
+    def _delete_if_still_there(self, modem: Modem, scan: Scan, kept: Sequence[contacts.Recorded]) -> None:
         """Delete the committed entries of a listing that broke off, each only if its slot still has the same PDU."""
-        modem.reselect(listing.storage, len(PROBES) if kept else FEW_PROBES)
-        listed = {entry.index: entry.pdu for entry in listing.entries}
+        modem.reselect(scan.storage, len(PROBES) if kept else FEW_PROBES)
         for entry in kept:
             now = modem.storages.read(entry.index)
-            if now and now.pdu == listed[entry.index]:
+            if now and now.pdu == scan.shown[entry.index]:
                 scan.deletable.append(entry)
                 self._delete(modem, scan)
 
@@ -450,9 +450,9 @@ class Receiver:
         Deletions get at least as much time as the listing took. Otherwise a scan that begins again at each new text
         might never delete anything.
         """
-        if self._calls.call or modem.exchange.has_unsolicited:
-            return seconds >= max(self.timing.delete_least, scan.listing_seconds)
-        return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
+        waits = self._calls.call or modem.exchange.has_unsolicited
+        least = self.timing.delete_least if waits else self.timing.delete_slice
+        return seconds >= max(least, scan.listing_seconds)
 
     def _count_refused_deletion(self, storage: str, entry: contacts.Recorded) -> None:
         """Postpone the deletion of an entry that the modem refused; the first refusal is logged and recorded."""

@@ -143,7 +143,7 @@ class Storages:
     def full(self) -> StorageUse | None:
         """The storage that texts come into, if it has no room for another (see `direct_texts`); else None."""
         name = next((name for name in (self._said_to_receive, *self._receiving) if name in self._uses), None)
-        return self._uses[name] if name and self._room(name) <= 0 else None
+        return self._uses[name] if name and self.room(name) <= 0 else None
 
     @property
     def unknown(self) -> Mapping[str, str]:
@@ -326,7 +326,7 @@ class Storages:
         """Note how many of a storage's shown entries stay there: drafts, and those that the modem does not delete."""
         self._kept[name] = entries
 
-    def _room(self, name: str) -> float:
+    def room(self, name: str) -> float:
         """Return how many texts a storage has places for, apart from those that are still to be deleted."""
         if name not in self._counting:
             return float("inf")
@@ -338,13 +338,13 @@ class Storages:
         own = [name for name in self._uses if name in SEPARATE and name not in self._undirected]
         if not self._receiving or (now := self._receiving[0]) not in own:
             return
-        if self._room(now) <= 0:
-            target = next((name for name in own if self._room(name) > 0), now)
+        if self.room(now) <= 0:
+            target = next((name for name in own if self.room(name) > 0), now)
         else:
-            target = own[0] if self._room(own[0]) >= PLACES_TO_RETURN else now
+            target = own[0] if self.room(own[0]) >= PLACES_TO_RETURN else now
         if target == now:
             return
-        log.warning("texts come into %s now: %s has %g free places", target, now, self._room(now))
+        log.warning("texts come into %s now: %s has %g free places", target, now, self.room(now))
         before, self._receiving = self._receiving, ()
         for name in (now, target):
             self._roles.pop(name, None)

@@ -1002,7 +1002,7 @@ def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
     assert states == [("expired",), ("begun",)]
 
 
-@pytest.mark.parametrize("encoding", ["smart", "ucs2"])
+@pytest.mark.parametrize("encoding", ["smart", "gsm7", "ucs2"])
 @pytest.mark.parametrize("name", ["fr", "a" * 22])
 @pytest.mark.parametrize("detail", ["", "many words " * 20, "ê 😀"])
 def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str, name: str, detail: str) -> None:

@@ -76,6 +76,10 @@ class Stick:
 
     scan_order = names
 
+    def room(self, name: str) -> int:
+        """Return how many places a storage has beside its entries."""
+        return 10 - len(self.held[name])
+
     def holds_listing(self, name: str) -> bool:
         """Tell whether a storage is selected."""
         return self.selected == name
