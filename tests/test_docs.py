@@ -473,7 +473,7 @@ def test_a_readme_begins_with_the_demo_and_the_tests(name: str) -> None:
 
     assert ("console", "scripts/demo\nscripts/test\n") in BLOCKS.findall(first)
     assert {"scripts/demo", "scripts/test"} <= {str(path.relative_to(ROOT)) for path in (ROOT / "scripts").iterdir()}
-    assert all(re.search(word, first) for word in ("Python 3.11", "ten minutes|dix minutes"))
+    assert all(re.search(word, first) for word in ("Python 3.11", "eight minutes|huit minutes"))
 
 
 def test_every_page_is_linked_from_its_readme() -> None:
