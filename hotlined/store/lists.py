@@ -260,9 +260,12 @@ def _take(db: Database, me: str, brought: _Brought) -> bool:
         return False
     if found.number <= state["number"]:
         return False
-    _note_arrived(db, found)
     if found.mark and found.mark == state["mark"]:  # S4
+        _note_arrived(db, found)
         return False
+    # a line that has joined again has to write, whatever is there
+    noted = "UPDATE fleet SET number = ?, arrived = iif(arrived IS NULL, NULL, ?)"
+    db.execute(noted, found.number, _digest(found.octets))
     own = own_list(db)  # S2
     for person, kinds in persons.items():
         if lost := kinds & ~own.get(person, Kinds(0)):

@@ -317,6 +317,7 @@ MUTANTS = (
         ("if lost := kinds & ~own.get(person, Kinds(0)):", "if lost := kinds:"),
         ("kinds = kinds | excluded.kinds", "kinds = excluded.kinds"),
         ("trouble_at = NULL, arrived = NULL", "trouble_at = NULL"),
+        ("arrived = iif(arrived IS NULL, NULL, ?)", "arrived = ?"),
         ('        )\n        db.execute("DELETE FROM fleet_lists")\n', "        )\n"),
         ("if known not in (None, digest) or db.one", "if db.one"),
         ('("fleet", "fleet_lists", "fleet_refused")', '("fleet", "fleet_lists")'),

@@ -80,10 +80,18 @@ def test_each_rule_is_needed(tmp_path: Path, hub: Hub, rule: str) -> None:
         assert bool(found) == bool(left_out), found
 
 
-def test_line_that_is_invited_again_writes_its_list(tmp_path: Path, hub: Hub) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "settle; stop c 2; go c; hub_backup; blank c; settle; hub_restore",
+        # the line, too, is put back to before, and finds at the hub just what it would write
+        "stop b 1; race b 2 a b; hub_backup; blank b; race c 2 c b; restore b 0; stop b 1; hub_restore 1",
+    ],
+)
+def test_line_that_is_invited_again_writes_its_list(tmp_path: Path, hub: Hub, words: str) -> None:
     """Others know the number of the list that was emptied; what the hub has again is older."""
     with Played(tmp_path, hub) as world:
-        found = world.play("settle; stop c 2; go c; hub_backup; blank c; settle; hub_restore")
+        found = world.play(words)
     assert not found, found
 
 
