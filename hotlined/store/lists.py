@@ -264,8 +264,9 @@ def _take(db: Database, me: str, brought: _Brought) -> bool:
         _note_arrived(db, found)
         return False
     # a line that has joined again has to write, whatever is there
-    noted = "UPDATE fleet SET number = ?, arrived = iif(arrived IS NULL, NULL, ?)"
-    db.execute(noted, found.number, _digest(found.octets))
+    db.execute(
+        "UPDATE fleet SET number = ?, arrived = iif(arrived IS NULL, NULL, ?)", found.number, _digest(found.octets)
+    )
     own = own_list(db)  # S2
     for person, kinds in persons.items():
         if lost := kinds & ~own.get(person, Kinds(0)):
