@@ -407,10 +407,10 @@ def mutated(mutant: Mutant) -> str:
     return text.replace(mutant.before, mutant.after)
 
 
-def passes(module: str, text: str, folder: Path) -> bool:
-    """Tell whether the tests of a room pass with a text as their module, in a copy of the project below a folder.
+def failure(module: str, text: str, folder: Path) -> str:
+    """Return what pytest says at the end, where a room's tests fail with a text as their module; "" where they pass.
 
-    Raises click.ClickException if the tests did not run.
+    They run in a copy of the project below a folder. Raises click.ClickException if the tests did not run.
     """
     copy = folder / "project"
     for name in ("hotlined", "tests", "setup.cfg", "config.yaml", "docs"):
@@ -427,7 +427,7 @@ def passes(module: str, text: str, folder: Path) -> bool:
     # a test that hangs ends the process with 1 at its time limit; 2 is a module that cannot be imported any more
     if done.returncode not in {0, 1, 2}:
         raise click.ClickException(f"the tests of {module} did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.returncode == 0
+    return done.stdout[-2000:] if done.returncode else ""
 
 
 @click.command()
@@ -443,19 +443,19 @@ def main(only: str) -> None:
     texts = {each: mutated(each) for each in MUTANTS}
     began = time.monotonic()
 
-    def tried(module: str, text: str) -> bool:
+    def tried(module: str, text: str) -> str:
         with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-            return passes(module, text, Path(name))
+            return failure(module, text, Path(name))
 
     survivors = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rooms = {each.module: text_of(each) for each in chosen}
-        for module, is_whole in zip(rooms, pool.map(tried, rooms, rooms.values()), strict=True):
-            if not is_whole:
-                raise click.ClickException(f"the tests of {module} fail without a mutant: mend that first.")
+        for module, failed in zip(rooms, pool.map(tried, rooms, rooms.values()), strict=True):
+            if failed:
+                raise click.ClickException(f"the tests of {module} fail without a mutant: mend that first.\n{failed}")
         found = pool.map(lambda each: tried(each.module, texts[each]), chosen)
-        for mutant, survives in zip(chosen, found, strict=True):
-            if survives:
+        for mutant, failed in zip(chosen, found, strict=True):
+            if not failed:
                 survivors += 1
                 click.echo(f"SURVIVES: {mutant.module}: {mutant.before!r} as {mutant.after!r}")
     click.echo(f"{len(chosen)} mutants, {survivors} survivors, {time.monotonic() - began:.0f} s")
