@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flask import Request
-from werkzeug.exceptions import BadRequest, Forbidden
+from werkzeug.exceptions import Forbidden
 
 from hotlined.config import Role
 from hotlined.config.keys import PERSON
@@ -41,7 +41,7 @@ class Authenticator(Protocol):
     """Tells who visits at one socket."""
 
     def visitor(self, request: Request) -> Visitor:
-        """Return the visitor; raises Forbidden for a person without access, BadRequest for an impossible name."""
+        """Return the visitor; raises Forbidden for anybody without access."""
 
 
 def authenticator_of(request: Request) -> Authenticator:
@@ -87,7 +87,7 @@ class ProxyAuthenticator:
                 " . _ @ + -.",
                 header=self.web.user_header,
             )
-            raise BadRequest(words)
+            raise Forbidden(words)
         role = dict(self.web.people).get(name)
         if role is None:
             words = _(
