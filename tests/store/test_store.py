@@ -1170,15 +1170,15 @@ def test_time_before_a_restore_ends_no_cooldown(db: Database, tmp_path: Path, mo
     on_for = 9e6
     monkeypatch.setattr(time, "clock_gettime", lambda _: on_for)
     with open_for_daemon(target) as restored:
-        assert restored.now().limit == pytest.approx(now.limit)
+        assert restored.now().limit == pytest.approx(now.limit, abs=1e-6)
         on_for += 60
-        assert restored.now().limit == pytest.approx(now.limit + 60)
+        assert restored.now().limit == pytest.approx(now.limit + 60, abs=1e-6)
         assert backup.quarantine_restored(restored, restored.now())
     with open_for_daemon(target) as restored:
-        assert restored.now().limit == pytest.approx(now.limit + 60)
+        assert restored.now().limit == pytest.approx(now.limit + 60, abs=1e-6)
     boot.write_text("the next boot\n")
     with open_for_daemon(target) as restored:
-        assert restored.now().limit == pytest.approx(now.limit + 60 + on_for)
+        assert restored.now().limit == pytest.approx(now.limit + 60 + on_for, abs=1e-6)
 
 
 def test_newest_known_moment_outlives_a_restart(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
