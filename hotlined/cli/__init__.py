@@ -228,7 +228,7 @@ def _tell(error: click.UsageError | click.Abort) -> int:
     _speak(error.ctx or click.get_current_context(silent=True))
     if error.ctx:
         click.echo(mistakes.usage(error.ctx), err=True)
-    print_wrapped(_("Error: {problem}", problem=mistakes.in_words(error)), err=True)
+    print_wrapped(as_typed(_("Error: {problem}", problem=mistakes.in_words(error))), err=True)
     return error.exit_code
 
 

@@ -104,16 +104,18 @@ def resume(settings: Settings, drops: bool) -> None:
 
     The command first says how many answers go out, and since when they wait. On a terminal it asks.
 
-    If that key is lost, the line goes on with a new key: a number that is stored as a pseudonym then counts as new.
+    If that key is lost, it says which file that is, and goes on with a new key: a number that is stored as a pseudonym
+    then counts as new.
 
     Example: hotlined resume
     """
     config = settings.config()
     require_daemons_database(config)
     was = decided.is_ended_by_resume(config)
-    if not drops and (leaving := decided.leaving(config)):
-        drop = _("`hotlined resume --cancel` drops them.")
-        print_wrapped(as_typed(f"{leaving} {drop}"))
+    drop = _("`hotlined resume --cancel` drops them.")
+    leaving = "" if drops else decided.leaving(config)
+    if told := [*filter(None, (decided.forgotten(config), leaving and f"{leaving} {drop}"))]:
+        print_wrapped(as_typed(" ".join(told)))
         if sys.stdin.isatty():
             confirm(_("Let answers go out again?"), drop)
     done = Resumed(**decided_now(config, settings.who, "resume", drops=drops))
@@ -139,8 +141,8 @@ def requeue(settings: Settings, meant: AnswerMeant | None, since: TimeRange | No
     text and there is none for it now; 1 if there is no such contact.
 
     With --since, as after an outage, each number gets the latest of its answers again. Numbers that got something since
-    are left out, and those for which an answer waits or that are blocked, opted out or erased. The command says how
-    many it is about, and asks.
+    are left out, and those for which an answer waits or that are blocked, opted out or erased; so are texts by hand.
+    The command says how many it is about, and asks.
 
     Example: hotlined requeue 7
     """

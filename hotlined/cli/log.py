@@ -155,9 +155,11 @@ def log(
     where = contacts_meant(config.numbers.country, **filters)
     with open_beside_daemon(config.database) as db, suppress(*([KeyboardInterrupt] if follow else [])):
         if by_hand:
-            _print_by_hand(
-                db, config, contact_log.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv
-            )
+            if follow or where != contact_log.Filter(originator=where.originator):
+                raise click.UsageError(N_("--by-hand goes with -n, --number, --json and --csv alone."))
+            found = contact_log.texts_by_hand(db, 0, where.originator)
+            _print_by_hand(db, config, found[-limit:], as_json=as_json, as_csv=as_csv)
+            _tell_left_out(limit, len(found))
             return
         rows = _follow(db, where, limit) if follow else contact_log.rows(db, where, limit)
         if as_json:
@@ -172,6 +174,9 @@ def log(
                 click.echo(_("Since {moment}:", moment=moment(rfc3339(where.since), dated=True)))
             lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)
             print_lines(lines)
-        if limit and where != contact_log.Filter() and (fitting := contact_log.count(db, where)) > limit:
-            left_out = _("{shown} of {fitting}; `-n 0` shows all.", shown=limit, fitting=fitting)
-            print_wrapped(left_out, err=True)
+        _tell_left_out(limit, contact_log.count(db, where) if limit else 0)
+
+
+def _tell_left_out(limit: int, fitting: int) -> None:
+    if fitting > limit > 0:
+        print_wrapped(_("{shown} of {fitting}; `-n 0` shows all.", shown=limit, fitting=fitting), err=True)

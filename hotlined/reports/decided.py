@@ -6,7 +6,7 @@ The control program carries out the decision. This module asks the database only
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 
-from hotlined.conditions import NOT_RUNNING, SIM_UNKNOWN, WINDOWS
+from hotlined.conditions import HOLDS, NOT_RUNNING, SIM_UNKNOWN, WINDOWS
 from hotlined.config import Config, alerts_reach_somebody
 from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
@@ -16,12 +16,12 @@ from hotlined.reports.overview import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.rules.policy import History, Reason, WaitingFor
-from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
+from hotlined.states import HoldReason, Refusal, RequestState, SendingState, TroubleCode
 from hotlined.store.answers import tells, verdicts
 from hotlined.store.answers.decisions import THREAT, Resumed
 from hotlined.store.answers.verdicts import PerhapsSent
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line import elsewhere
+from hotlined.store.line import elsewhere, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
 from hotlined.store.line.line_row import Sending, TopUp, row_of
@@ -194,6 +194,15 @@ def is_ended_by_resume(config: Config) -> bool:
     """Tell whether `resume` has something to end: a pause, or the loss of the pseudonyms' key."""
     with open_beside_daemon(config.database) as db:
         return any(hold.state is SendingState.PAUSED or hold.reason in _LOST_KEYS for hold in row_of(db).holds())
+
+
+def forgotten(config: Config) -> str:
+    """Return what a `resume` makes the line forget, and how not to: a key is lost; empty if none is."""
+    lost = HOLDS[HoldReason.KEY_LOST]
+    with open_beside_daemon(config.database) as db:
+        if row_of(db).key_lack is not HoldReason.KEY_LOST:
+            return ""
+        return f"{pseudonyms.lacking_file(db)}: {lost.words} {lost.cure}"
 
 
 def leaving(config: Config) -> str:
@@ -385,9 +394,15 @@ def withdrawn(text: TextByHand | None = None, state: str | None = None) -> str:
 
 
 def result(progress: RequestProgress) -> str:
-    """Return the result of a request that the daemon has dealt with; raises RefusedError if it was not carried out."""
+    """Return the result of a request that the daemon has dealt with; raises RefusedError if it was not carried out.
+
+    A text that was tried, and perhaps sent, raises HotlinedError.
+    """
     if progress.state is not RequestState.DONE:
-        raise _refused(*refusal_in_words(progress.result or "", progress.detail))
+        words, cure = refusal_in_words(progress.result or "", progress.detail)
+        if progress.result == Refusal.NOT_SENT:
+            raise HotlinedError(sentence(words), cure)
+        raise _refused(words, cure)
     return progress.result or ""
 
 

@@ -37,7 +37,7 @@ OBSTACLES = Phrases(
 )
 """The obstacles to a self-test."""
 
-_NONE_YET = N_("none yet")
+_NONE_YET = N_("none by itself yet")
 _BACK = N_("came back, sent {at}")
 _LOST = N_("did not come back, sent {at}")
 _ON_ITS_WAY = N_("on its way, sent {at}")

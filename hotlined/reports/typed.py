@@ -251,8 +251,10 @@ def contacts_meant(
 ) -> Filter:
     """Return the filter of a list of contacts; `more` are its other fields. A tag may be the word that people see.
 
-    Raises UsageError for a masked number.
+    Raises UsageError for a masked number, and for a period that ends before it begins.
     """
+    if since and until and until.end <= since.start:
+        raise UsageError(_("The period ends before it begins."), _("--since is its first moment, --until its last."))
     originator, name = _sender(number, country) if number is not None else (None, None)
     return Filter(
         since=since.start if since else None,

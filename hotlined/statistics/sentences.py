@@ -57,7 +57,7 @@ def sentences(summary: Summary) -> Iterator[str]:
         yield _("In other texts: {parts}.", parts=", ".join(parts))
     if summary.before and summary.before_start:
         yield _texts_before(summary.before.counts.texts, summary.before_start, start)
-    elif summary.began and summary.began < end:
+    elif summary.began:
         local = summary.began.astimezone()
         yield _(
             "The line's records begin on {day} at {time}.", day=day_in_words(local.date()), time=format(local, "%H:%M")

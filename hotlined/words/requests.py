@@ -46,9 +46,12 @@ _REASON_CURES = Phrases(
     {
         Reason.PENDING: N_("`hotlined log` shows when it goes; try again then, or end it with `hotlined cancel ID`."),
         Reason.BLOCKED: N_(
-            "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it."
+            "`hotlined unblock NUMBER` ends that, or names the other line or the configuration that has it blocked."
         ),
-        Reason.OPTED_OUT: N_("If it has changed its mind: `hotlined unblock --opted-out NUMBER`."),
+        Reason.OPTED_OUT: N_(
+            "If it has changed its mind: `hotlined unblock --opted-out NUMBER` ends that, or names the other line where"
+            " it said so."
+        ),
         Reason.NO_ANSWER_TEXT: N_("Write one: `hotlined status` names the file, and says how."),
         Reason.SIM_CHANGED: N_("`hotlined sim adopt` goes on with this SIM."),
         Reason.COUNTRY: N_("numbers.answer_countries in the configuration says which are."),

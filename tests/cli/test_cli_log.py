@@ -21,6 +21,7 @@ from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spreadsheets import calculated
+from test_show import by_hand
 from test_stats import MONDAY, contact
 
 from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
@@ -127,7 +128,7 @@ def test_log_json_has_what_was_recorded(busy: Filled) -> None:
         ("--since 2026-11-24T22:01:00Z --until 2026-11-24T22:01:00Z", [1]),
         ("--until 2026-11-24T22:00:59.999Z", []),
         ("--since 2026-11-24T22:01:00.001Z -n 1", [4]),
-        ("--since 1h --until 2000-01-01", []),
+        ("--until 2000-01-01", []),
     ],
 )
 def test_filters_combine_and_keep_the_newest_in_order(busy: Filled, arguments: str, ids: list[int]) -> None:
@@ -165,12 +166,38 @@ def test_a_search_ignores_case_and_accents(searched: Filled, written: list[str |
 
 
 @pytest.mark.parametrize("form", ["", "--csv", "--json"])
-def test_what_is_left_out_of_a_filter_is_counted(busy: Filled, form: str) -> None:
-    """A filter with more contacts than `-n` counts them on standard error, and a list without a filter does not."""
-    filtered, whole = (busy.run("log", *form.split(), *more) for more in (("-n1", "--number", KEVIN), ("-n1",)))
+def test_what_is_left_out_is_counted(busy: Filled, form: str) -> None:
+    """More contacts or texts by hand than `-n` are counted on standard error."""
+    by_hand(busy, "+32470999999")
+    by_hand(busy, "+32470999999")
+    hands = len(busy.run("log", "--by-hand", "--json").stdout.splitlines())
+    left_out = {
+        ("-n1", "--number", KEVIN): "1 of 2; `-n 0` shows all.",
+        ("-n1",): f"1 of {len(busy.log())}; `-n 0` shows all.",
+        ("-n1", "--by-hand"): f"1 of {hands}; `-n 0` shows all.",
+        ("-n0",): "",
+        ("--number", KEVIN): "",
+        ("--by-hand",): "",
+    }
 
-    assert filtered.stderr.strip() == "1 of 2; `-n 0` shows all."
-    assert whole.stderr == busy.run("log", "--number", KEVIN).stderr == ""
+    for words, said in left_out.items():
+        assert busy.run("log", *form.split(), *words).stderr.strip() == said, words
+
+
+@pytest.mark.parametrize(
+    "words", ["--follow", "--since 1h", "--state sent", "--search x", "--kept", "--number x", "--tag threat"]
+)
+def test_texts_by_hand_have_the_filter_of_a_number_alone(busy: Filled, words: str) -> None:
+    """Another filter is refused, so that nobody takes all texts for those that fit."""
+    assert busy.run("log", "--by-hand", *words.split()).exit_code == 2
+    assert busy.run("log", "--by-hand", "--number", KEVIN).exit_code == 0
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(busy: Filled) -> None:
+    """Nobody takes it for a time in which nothing came."""
+    result = busy.run("log", "--since", "2/1/2024", "--until", "1/1/2024")
+
+    assert (result.exit_code, "ends before it begins" in result.stderr) == (2, True)
 
 
 def test_a_list_says_since_when_it_counts(busy: Filled) -> None:
@@ -186,7 +213,7 @@ def test_a_number_without_an_option_is_refused_with_the_option(busy: Filled) -> 
 
     assert result.exit_code == 2
     assert "--number chooses" in result.stderr
-    assert "`hotlined show NUMBER`" in result.stderr
+    assert f"`hotlined --config {busy.config} show NUMBER`" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["keep", "cancel", "requeue", "tag"])
@@ -195,7 +222,8 @@ def test_a_number_is_refused_where_an_id_is_needed(busy: Filled, command: str) -
     result = busy.run(command, "0470123456", *(["troll"] if command == "tag" else []))
 
     assert result.exit_code == 2
-    assert "'0470123456' is a number, and an ID is needed here. `hotlined show 0470123456` shows" in result.stderr
+    shows = f"`hotlined --config {busy.config} show 0470123456` shows"
+    assert f"'0470123456' is a number, and an ID is needed here. {shows}" in result.stderr
 
 
 @pytest.mark.parametrize("stepped", [False, True])

@@ -462,13 +462,16 @@ def test_a_period_is_within_the_life_of_the_line(
 
 
 def test_a_young_line_is_counted_from_its_first_minute(line: Filled) -> None:
-    """A sentence says when its records begin."""
+    """A sentence says when its records begin, also of a time before."""
     contact(line, MONDAY + 18 * MINUTE)
     now = MONDAY + 42 * MINUTE
     words = list(sentences(summarise(line.db, load(line.config), None, None, None, now)))
+    before = list(sentences(summarise(line.db, load(line.config), MONDAY - 2 * DAY, MONDAY - DAY, None, now)))
 
     assert words[0] == "1 text in 24 minutes (3 November 2025, 00:18 to 00:42)."
     assert "The line's records begin on 3 November 2025 at 00:18." in words
+    assert before[0] == "No text in one day (1 November 2025)."
+    assert before[-1] == words[-1]
 
 
 def test_the_period_before_needs_the_line_for_its_whole_length(line: Filled) -> None:

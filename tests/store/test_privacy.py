@@ -691,6 +691,20 @@ def test_line_without_its_key_sends_nothing_until_resumed(line: Line, key: bytes
     assert ((line.folder / "keys/hotlined.db.key").read_bytes() == key) == (key == b"x" * 32)
 
 
+def test_resume_asks_before_a_lost_key_is_given_up(line: Line) -> None:
+    """On a terminal it names the file and what is forgotten without it, also where no answer waits."""
+    with pseudonyms_lost(line, None):
+        ours, theirs = pty.openpty()
+        os.write(ours, b"n\n")
+        done = subprocess.run(command(line, "resume"), stdin=theirs, capture_output=True, text=True, check=False)
+        os.close(ours)
+        os.close(theirs)
+
+        assert str(line.folder / "keys/hotlined.db.key") in done.stdout
+        assert "opt-out are forgotten. Let answers go out again? [y/N]" in " ".join(done.stdout.split())
+        assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 0
+
+
 def test_database_made_anew_beside_its_old_key_begins_paused(line: Line) -> None:
     """The line was told to forget who opted out: it answers nobody before a person says so, also after a restart."""
     line.start()
