@@ -172,11 +172,7 @@ HOLDS: dict[HoldReason | None, Condition] = {
     HoldReason.KEY_LOST: Condition(
         N_("a key of the pseudonyms is lost"),
         N_("A key of the pseudonyms is lost: nothing is sent."),
-        N_(
-            "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another key,"
-            " and a number that is stored as a pseudonym counts as new: its limits, its block and its opt-out are"
-            " forgotten."
-        ),
+        N_("Bring it back from a backup: without it, `hotlined resume` forgets who was blocked or opted out."),
     ),
     HoldReason.KEY_DENIED: Condition(
         N_("a key of the pseudonyms may not be read"),

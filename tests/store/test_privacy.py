@@ -701,7 +701,7 @@ def test_resume_asks_before_a_lost_key_is_given_up(line: Line) -> None:
         os.close(theirs)
 
         assert str(line.folder / "keys/hotlined.db.key") in done.stdout
-        assert "opt-out are forgotten. Let answers go out again? [y/N]" in " ".join(done.stdout.split())
+        assert "forgets who was blocked or opted out. Let answers go out again? [y/N]" in " ".join(done.stdout.split())
         assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 0
 
 

@@ -7,12 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hotlined.conditions import HOLDS
 from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.machine.clock import Now, parse_rfc3339
 from hotlined.rules.policy import Reason
-from hotlined.states import EventKind, HoldReason
+from hotlined.states import EventKind
 from hotlined.store.answers import lifecycle, tells
 from hotlined.store.line import elsewhere, events, line_row, pseudonyms
 from hotlined.store.line.database import Database
@@ -95,7 +94,11 @@ def resume(db: Database, who: str, now: Now, *, drops: bool = False) -> Resumed:
     if not known:
         raise RefusedError(
             _("{problem}, and there are pseudonyms that were made with it.", problem=pseudonyms.lost_in_words(db)),
-            HOLDS[HoldReason.KEY_LOST].cure,
+            _(
+                "Bring it back from a backup, then `hotlined resume`. Without it the same command"
+                " goes on with another key, and a number that is stored as a pseudonym counts as new:"
+                " its limits, its block and its opt-out are forgotten."
+            ),
         )
     lost = pseudonyms.is_lost(db)
     with db.transaction():
