@@ -114,8 +114,8 @@ def resume(settings: Settings, drops: bool) -> None:
     was = decided.is_ended_by_resume(config)
     drop = _("`hotlined resume --cancel` drops them.")
     leaving = "" if drops else decided.leaving(config)
-    if told := [*filter(None, (decided.forgotten(config), leaving and f"{leaving} {drop}"))]:
-        print_wrapped(as_typed(" ".join(told)))
+    if told := " ".join(filter(None, (decided.forgotten(config), leaving and f"{leaving} {drop}"))):
+        print_wrapped(as_typed(told))
         if sys.stdin.isatty():
             confirm(_("Let answers go out again?"), drop)
     done = Resumed(**decided_now(config, settings.who, "resume", drops=drops))

@@ -153,11 +153,11 @@ def log(
         raise click.UsageError(N_("--json and --csv exclude each other."))
     config = settings.config()
     where = contacts_meant(config.numbers.country, **filters)
+    if by_hand and (follow or where != contact_log.Filter(originator=where.originator, name=where.name)):
+        raise click.UsageError(N_("--by-hand goes with -n, --number, --json and --csv alone."))
     with open_beside_daemon(config.database) as db, suppress(*([KeyboardInterrupt] if follow else [])):
         if by_hand:
-            if follow or where != contact_log.Filter(originator=where.originator):
-                raise click.UsageError(N_("--by-hand goes with -n, --number, --json and --csv alone."))
-            found = contact_log.texts_by_hand(db, 0, where.originator)
+            found = contact_log.texts_by_hand(db, 0, where.originator or where.name)
             _print_by_hand(db, config, found[-limit:], as_json=as_json, as_csv=as_csv)
             _tell_left_out(limit, len(found))
             return
@@ -172,8 +172,7 @@ def log(
             nothing = _("Nobody has contacted the line yet.") if everybody else _("No contact fits.")
             if where.since:
                 click.echo(_("Since {moment}:", moment=moment(rfc3339(where.since), dated=True)))
-            lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)
-            print_lines(lines)
+            print_lines(table(rows_for_people(db, config, rows), CONTACTS, nothing))
         _tell_left_out(limit, contact_log.count(db, where) if limit else 0)
 
 

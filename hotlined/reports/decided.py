@@ -200,9 +200,9 @@ def forgotten(config: Config) -> str:
     """Return what a `resume` makes the line forget, and how not to: a key is lost; empty if none is."""
     lost = HOLDS[HoldReason.KEY_LOST]
     with open_beside_daemon(config.database) as db:
-        if row_of(db).key_lack is not HoldReason.KEY_LOST:
-            return ""
-        return f"{pseudonyms.lacking_file(db)}: {lost.words} {lost.cure}"
+        if row_of(db).key_lack is HoldReason.KEY_LOST:
+            return f"{pseudonyms.lacking_file(db)}: {lost.words} {lost.cure}"
+    return ""
 
 
 def leaving(config: Config) -> str:
@@ -396,13 +396,11 @@ def withdrawn(text: TextByHand | None = None, state: str | None = None) -> str:
 def result(progress: RequestProgress) -> str:
     """Return the result of a request that the daemon has dealt with; raises RefusedError if it was not carried out.
 
-    A text that was tried, and perhaps sent, raises HotlinedError.
+    A text that was tried, and has failed or was perhaps sent, raises HotlinedError.
     """
     if progress.state is not RequestState.DONE:
         words, cure = refusal_in_words(progress.result or "", progress.detail)
-        if progress.result == Refusal.NOT_SENT:
-            raise HotlinedError(sentence(words), cure)
-        raise _refused(words, cure)
+        raise HotlinedError(sentence(words), cure) if progress.result == Refusal.NOT_SENT else _refused(words, cure)
     return progress.result or ""
 
 

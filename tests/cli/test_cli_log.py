@@ -184,13 +184,21 @@ def test_what_is_left_out_is_counted(busy: Filled, form: str) -> None:
         assert busy.run("log", *form.split(), *words).stderr.strip() == said, words
 
 
-@pytest.mark.parametrize(
-    "words", ["--follow", "--since 1h", "--state sent", "--search x", "--kept", "--number x", "--tag threat"]
-)
+@pytest.mark.parametrize("words", ["--follow", "--since 1h", "--state sent", "--search x", "--kept", "--tag threat"])
 def test_texts_by_hand_have_the_filter_of_a_number_alone(busy: Filled, words: str) -> None:
     """Another filter is refused, so that nobody takes all texts for those that fit."""
     assert busy.run("log", "--by-hand", *words.split()).exit_code == 2
-    assert busy.run("log", "--by-hand", "--number", KEVIN).exit_code == 0
+    by_hand(busy, "+32470999999")
+    for number, length in (("+32470999999", 1), ("Proximus", 0)):
+        found = busy.run("log", "--by-hand", "-n1", "--json", "--number", number)
+        assert (found.exit_code, len(found.stdout.splitlines())) == (0, length)
+
+
+def test_a_filter_that_texts_by_hand_do_not_have_is_refused_without_a_database(tmp_path: Path) -> None:
+    """A mistake of typing comes before a database that is not there."""
+    filled = Filled(tmp_path)
+    filled.database.unlink()
+    assert [filled.run("log", "--by-hand", *words).exit_code for words in ([], ["--kept"])] == [69, 2]
 
 
 def test_a_period_that_ends_before_it_begins_is_refused(busy: Filled) -> None:

@@ -219,7 +219,7 @@ ACTS = (
     Act("pause", Role.ADMIN, N_("Pause"), {},
         N_("Send nothing until somebody resumes? Texts and calls are still recorded."), _pause),
     Act("resume", Role.ADMIN, N_("Resume"), {}, N_("Let answers go out again?"), _resume,
-        first=lambda: in_words.forgotten(line()) or in_words.leaving(line())),
+        first=lambda: " ".join(filter(None, (in_words.forgotten(line()), in_words.leaving(line()))))),
     Act("block", Role.ADMIN, N_("Block"), _NUMBER,
         N_("Never answer {number} again, and cancel what waits for it?"), _block, undo="unblock"),
     Act("unblock", Role.ADMIN, N_("Unblock"), _NUMBER, N_("Treat {number} like any other again?"), _unblock),
