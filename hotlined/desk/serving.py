@@ -167,15 +167,16 @@ def serve(
             is_busy = any(channel.is_busy() for channel in channels)
             if not ending.is_asked_for and is_stale():
                 ending.ask()  # no request may go on for long under an old configuration
-            if ending.is_asked_for and servers[0].accepting:
+            if not ending.is_asked_for:
+                continue
+            if servers[0].accepting:
                 end = time.monotonic() + finish_seconds
                 for server in servers:
                     server.accepting = False
                 ending.wake()
                 continue  # a connection accepted in this pass has not been read yet: give it one pass
-            if ending.is_asked_for:
-                _close_after_answers(channels)
-            if time.monotonic() > end or (not is_busy and ending.is_asked_for):
+            _close_after_answers(channels)
+            if time.monotonic() > end or not is_busy:
                 return
     finally:
         ending.wake = _nothing  # a later signal must not write to the pipe of the loop, which is closed below

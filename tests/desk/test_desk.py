@@ -739,6 +739,37 @@ def test_a_desk_that_ends_finishes_a_decision_and_leaves_visitors_to_the_next(tm
             assert later.recv(12) == b"HTTP/1.1 200"
 
 
+class AskedAtALook(Ending):
+    """An ending that comes while the serving loop is at work: at its `looks`-th look at it, counted from zero."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        super().__init__()
+
+    @property
+    def is_asked_for(self) -> bool:  # type: ignore[override]
+        """Tell whether that look has come."""
+        self.looks -= 1
+        return self.looks < 0
+
+    @is_asked_for.setter
+    def is_asked_for(self, _: bool) -> None:
+        """Nobody but the looks decides."""
+
+
+@pytest.mark.parametrize("looks", range(6))
+def test_a_signal_between_two_looks_drops_no_accepted_request(line: Filled, tmp_path: Path, looks: int) -> None:
+    """Whenever it comes, a request that the desk accepted is read and answered."""
+    with (
+        Program(line, tmp_path / "web.sock", ending=AskedAtALook(looks), idle_seconds=None) as program,
+        Connection(program.path) as visitor,
+    ):
+        visitor.request("GET", "/healthz")  # so the first pass accepts it
+        thread = program.start()
+        assert visitor.getresponse().status == 503
+        assert ends(thread)
+
+
 def test_an_unfinished_request_delays_the_end_of_the_desk_by_a_limited_time(line: Filled, tmp_path: Path) -> None:
     """Octets that come now and then do not prolong it."""
     ending = Ending()
