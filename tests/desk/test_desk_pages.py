@@ -811,6 +811,16 @@ def test_button_that_resumes_asks_with_the_figures_of_the_command(busy: tuple[Fi
     assert line.run("resume").stdout.startswith(asked[0])
 
 
+def test_button_that_resumes_says_what_a_lost_key_forgets(busy: tuple[Filled, Browser]) -> None:
+    """Which file is missing, too, and how many answers go out besides."""
+    line, browser = busy
+    browser.act("/act/pause")
+    line.db.connection.execute("UPDATE line_state SET key_lost_at = '2026-11-24T22:00:00.000Z'")
+    asked = browser.get("/act/resume").words
+
+    assert re.search(r"/hotlined\.db\.key: A key .* is lost: .* forgets .* opted out\. 2 answers wait", asked), asked
+
+
 def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
     """The contact's page shows the new tag or keeping at once."""
     line, browser = busy
