@@ -812,7 +812,7 @@ def test_button_that_resumes_asks_with_the_figures_of_the_command(busy: tuple[Fi
 
 
 def test_button_that_resumes_says_what_a_lost_key_forgets(busy: tuple[Filled, Browser]) -> None:
-    """Which file is missing, too, and how many answers go out besides."""
+    """The page says which file is missing, too, and how many answers go out besides."""
     line, browser = busy
     browser.act("/act/pause")
     line.db.connection.execute("UPDATE line_state SET key_lost_at = '2026-11-24T22:00:00.000Z'")
